@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_LEDGER_H
+#define SPILLWAY_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_mbuf.h>
+
+/**
+ * @file
+ * The accounts behind law 5: received + originated = transmitted + to host + dropped + in flight.
+ *
+ * Each lcore keeps a ledger of its own (law 6); the control thread adds them up. A packet is
+ * dropped through spill_ledger_drop() alone, which wants a reason: a drop without a name can't be
+ * written. A reason is declared in the file that drops, with SPILL_DROP_REASON(); no list elsewhere
+ * needs an entry.
+ */
+
+#define SPILL_DROP_REASONS_MAX 96
+
+/** Why a packet was dropped. Ids are given before main() and stay. */
+struct spill_drop_reason {
+    const char *name; /* as in the report: snake_case */
+    const char *help; /* one sentence for the reference */
+    uint8_t id;
+};
+
+/**
+ * Registers a reason. Called before main() by SPILL_DROP_REASON(), or by the control thread before
+ * the lcores start for reasons that carry a name known only then (`pool_full_CLASS`).
+ * Aborts when there are more than SPILL_DROP_REASONS_MAX or a name stands twice: a programming
+ * error.
+ *
+ * @param reason  stays the caller's, as do its strings; must live until the program ends. Its id is
+ *                written: the number of reasons registered before it
+ */
+void spill_drop_reason_register(struct spill_drop_reason *reason);
+
+/** Number of registered reasons. Any thread, once the lcores run. */
+unsigned spill_drop_reason_count(void);
+
+/** The reason with an id; NULL when the id is spill_drop_reason_count() or more. Any thread. */
+const struct spill_drop_reason *spill_drop_reason_get(unsigned id);
+
+/** Declares a drop reason `variable` at file scope. */
+#define SPILL_DROP_REASON(variable, name_, help_)                                                  \
+    struct spill_drop_reason variable = {.name = (name_), .help = (help_), .id = 0};               \
+    RTE_INIT(register_##variable)                                                                  \
+    {                                                                                              \
+        spill_drop_reason_register(&variable);                                                     \
+    }
+
+/** One lcore's accounts, in packets. Written by that lcore; the control thread reads. */
+struct spill_ledger {
+    uint64_t received;
+    uint64_t originated; /* made here: replies, notifications */
+    uint64_t transmitted;
+    uint64_t delivered_to_host;
+    uint64_t dropped[SPILL_DROP_REASONS_MAX]; /* by reason id */
+} __rte_cache_aligned;
+
+/**
+ * Drops packets: counts them under their reason and frees them, each with all of its segments. The
+ * ledger's owner.
+ *
+ * @param mbufs  given away; none is NULL, and each is one packet however many segments it has
+ */
+static inline void spill_ledger_drop(struct spill_ledger *ledger,
+                                     const struct spill_drop_reason *reason,
+                                     struct rte_mbuf **mbufs, uint32_t count)
+{
+    ledger->dropped[reason->id] += count;
+    rte_pktmbuf_free_bulk(mbufs, count);
+}
+
+/**
+ * Adds what `from` holds to `into`. Control thread.
+ *
+ * @param into  the control thread's own; starts as all zeros
+ * @param from  may be written by its lcore meanwhile; each counter is then one that it had
+ */
+void spill_ledger_add(struct spill_ledger *into, const struct spill_ledger *from);
+
+/** Packets dropped for any reason. Control thread. */
+uint64_t spill_ledger_dropped(const struct spill_ledger *ledger);
+
+/**
+ * Packets that came in and have not left: received + originated - transmitted - to host - dropped.
+ * Exact at a quiescent moment (no lcore between two of its entries), and then never negative: more
+ * packets left than came would be a defect. At any other moment it is an estimate of either sign,
+ * since the lcores' counters were not read at once. Control thread.
+ */
+int64_t spill_ledger_in_flight(const struct spill_ledger *ledger);
+
+#endif
