@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The loop of a polling lcore: stages, idle policy, heartbeat, end. */
+#include <sched.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_debug.h>
+#include <rte_pause.h>
+
+#include "loop.h"
+
+#define SLEEP_LONGEST_NS 500000
+
+void spill_loop_init(struct spill_loop *loop, const struct spill_token *stop,
+                     const struct spill_token *force)
+{
+    *loop = (struct spill_loop){.stop = stop, .force = force};
+    spill_heartbeat_init(&loop->heartbeat);
+}
+
+void spill_loop_add(struct spill_loop *loop, const struct spill_stage *stage)
+{
+    RTE_VERIFY(loop->stage_count < SPILL_STAGES_MAX);
+    loop->stages[loop->stage_count++] = *stage;
+}
+
+/*
+ * Sleeps for an eighth of the time that nothing has come, so that what comes next waits for a small
+ * part of the pause before it, at most SLEEP_LONGEST_NS. Below a microsecond a sleep costs more
+ * than it saves.
+ */
+static void sleep_a_while(struct spill_loop *loop, uint64_t now)
+{
+    double idle_ns = (double)(now - loop->idle_since) * 1e9 / (double)rte_get_tsc_hz();
+    struct timespec pause = {.tv_nsec = (long)RTE_MIN(idle_ns / 8, (double)SLEEP_LONGEST_NS)};
+
+    if (pause.tv_nsec < 1000) {
+        rte_pause();
+        return;
+    }
+    if (loop->reader != NULL)
+        spill_snapshot_reader_offline(loop->reader);
+    nanosleep(&pause, NULL);
+    if (loop->reader != NULL)
+        spill_snapshot_reader_online(loop->reader);
+}
+
+/* Passes the time of an empty turn, which is time to spare: the budget earns it. Returns the TSC.
+ */
+static uint64_t idle(struct spill_loop *loop, uint64_t now)
+{
+    uint64_t later;
+
+    if (loop->idle_since == 0)
+        loop->idle_since = now;
+    if (loop->idle == SPILL_IDLE_SLEEP)
+        sleep_a_while(loop, now);
+    else if (loop->yield)
+        sched_yield();
+    else if (loop->idle == SPILL_IDLE_PAUSE)
+        rte_pause();
+    else
+        return now;
+    later = rte_rdtsc();
+    if (loop->budget != NULL)
+        spill_budget_earn(loop->budget, later - now);
+    return later;
+}
+
+/* One turn of each stage. Returns what they handled; *now is the time at their end. */
+static uint32_t run_stages(struct spill_loop *loop, uint64_t *now)
+{
+    uint32_t handled = 0, i;
+
+    for (i = 0; i < loop->stage_count; i++) {
+        struct spill_stage *stage = &loop->stages[i];
+        uint64_t began = *now;
+        uint32_t packets;
+
+        spill_heartbeat_stage(&loop->heartbeat, stage->name);
+        packets = stage->poll(stage->context, began);
+        *now = rte_rdtsc();
+        if (packets != 0) {
+            uint64_t cycles = *now - began;
+
+            handled += packets;
+            stage->packets += packets;
+            stage->cycles += cycles;
+            if (cycles > stage->longest)
+                stage->longest = cycles;
+        }
+    }
+    spill_heartbeat_stage(&loop->heartbeat, NULL);
+    return handled;
+}
+
+static void account(struct spill_loop *loop, uint32_t handled, uint64_t cycles)
+{
+    struct spill_loop_counters *counters = &loop->counters;
+
+    counters->polls++;
+    if (handled == 0) {
+        counters->empty_polls++;
+        if (loop->budget != NULL)
+            spill_budget_earn(loop->budget, cycles);
+    } else {
+        counters->packets += handled;
+        counters->busy_cycles += cycles;
+        if (cycles > counters->longest)
+            counters->longest = cycles;
+        if (loop->budget != NULL)
+            counters->over_budget += spill_budget_end_iteration(loop->budget);
+    }
+}
+
+/* Asks the stages in turn, upstream first, whether they have come to their end. */
+static bool all_ended(struct spill_loop *loop)
+{
+    bool all = true;
+    uint32_t i;
+
+    for (i = 0; i < loop->stage_count; i++) {
+        struct spill_stage *stage = &loop->stages[i];
+
+        if (!stage->ended)
+            stage->ended = stage->end(stage->context);
+        all &= stage->ended;
+    }
+    return all;
+}
+
+int spill_loop_run(void *argument)
+{
+    struct spill_loop *loop = argument;
+    uint64_t now = rte_rdtsc();
+    int forced = 0;
+
+    if (loop->reader != NULL)
+        spill_snapshot_reader_online(loop->reader);
+    for (;;) {
+        uint64_t began = now;
+        uint32_t handled = run_stages(loop, &now);
+
+        account(loop, handled, now - began);
+        spill_heartbeat_beat(&loop->heartbeat);
+        if (loop->reader != NULL)
+            spill_snapshot_quiescent(loop->reader);
+        if (unlikely(spill_token_cancelled(loop->stop))) {
+            forced = spill_token_cancelled(loop->force);
+            if (forced || all_ended(loop))
+                break;
+        }
+        if (handled != 0)
+            loop->idle_since = 0;
+        else
+            now = idle(loop, now);
+    }
+    if (loop->reader != NULL)
+        spill_snapshot_reader_offline(loop->reader);
+    spill_heartbeat_sleep(&loop->heartbeat);
+    return forced;
+}

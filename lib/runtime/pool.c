@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pool's rings and its workers' turns. */
+#include <inttypes.h>
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "pool.h"
+#include "submitter.h"
+
+static int create_rings(struct spill_pool *pool, const struct spill_pool_config *config,
+                        uint32_t jobs, struct spill_error *error)
+{
+    char name[RTE_RING_NAMESIZE];
+    uint32_t i;
+
+    for (i = 0; i < pool->class_count; i++) {
+        snprintf(name, sizeof(name), "%s.%s", config->name, config->classes[i].name);
+        pool->rings[i] =
+            rte_ring_create(name, jobs, config->socket, spill_ring_flags(config->mode, false));
+        if (pool->rings[i] == NULL)
+            return spill_error_set(error, "pool '%s': no ring of %u jobs on node %d: %s", name,
+                                   jobs, config->socket, rte_strerror(rte_errno));
+    }
+    return 0;
+}
+
+struct spill_pool *spill_pool_create(const struct spill_pool_config *config,
+                                     struct spill_error *error)
+{
+    struct spill_pool *pool;
+    uint32_t jobs = 0, i;
+
+    if (config->class_count == 0 || config->class_count > SPILL_POOL_CLASSES_MAX ||
+        config->submitters == 0) {
+        spill_error_set(error, "pool '%s': %u classes and %u submitters; 1 to %d, and at least 1",
+                        config->name, config->class_count, config->submitters,
+                        SPILL_POOL_CLASSES_MAX);
+        return NULL;
+    }
+    pool = rte_zmalloc_socket(NULL, sizeof(*pool), RTE_CACHE_LINE_SIZE, config->socket);
+    if (pool == NULL)
+        goto no_memory;
+    pool->socket = config->socket;
+    pool->class_count = config->class_count;
+    pool->worker_count = config->workers;
+    pool->submitter_count = config->submitters;
+    pool->submitters =
+        rte_zmalloc_socket(NULL, config->submitters * sizeof(*pool->submitters), 0, config->socket);
+    pool->workers = rte_zmalloc_socket(NULL, (config->workers + 1) * sizeof(*pool->workers),
+                                       RTE_CACHE_LINE_SIZE, config->socket);
+    if (pool->submitters == NULL || pool->workers == NULL)
+        goto no_memory;
+    for (i = 0; i < config->workers; i++)
+        pool->workers[i].pool = pool;
+    for (i = 0; i < config->class_count; i++) {
+        pool->classes[i] = config->classes[i];
+        jobs += config->classes[i].capacity * config->submitters;
+    }
+    /* A class may borrow the credits of all others, so each ring has room for every credit. */
+    if (create_rings(pool, config, jobs, error) == 0)
+        return pool;
+    spill_pool_free(pool);
+    return NULL;
+
+no_memory:
+    spill_error_set(error, "pool '%s': no memory on node %d", config->name, config->socket);
+    spill_pool_free(pool);
+    return NULL;
+}
+
+void spill_pool_free(struct spill_pool *pool)
+{
+    uint32_t i;
+
+    if (pool == NULL)
+        return;
+    for (i = 0; i < pool->class_count; i++)
+        rte_ring_free(pool->rings[i]);
+    rte_free(pool->workers);
+    rte_free(pool->submitters);
+    rte_free(pool);
+}
+
+/*
+ * The class that has a job and has had the least of this worker's time; class_count if none has.
+ * A class that had nothing to do for a while continues at the present virtual time, so it neither
+ * saves up turns nor loses any.
+ */
+static uint32_t pick(struct spill_worker *worker)
+{
+    const struct spill_pool *pool = worker->pool;
+    uint32_t best = pool->class_count, i;
+
+    for (i = 0; i < pool->class_count; i++) {
+        if (rte_ring_empty(pool->rings[i]))
+            continue;
+        worker->virtual_time[i] = RTE_MAX(worker->virtual_time[i], worker->virtual_now);
+        if (best == pool->class_count || worker->virtual_time[i] < worker->virtual_time[best])
+            best = i;
+    }
+    return best;
+}
+
+void spill_job_run(struct spill_job *job, const struct spill_class *class)
+{
+    job->started = rte_rdtsc();
+    class->work(job, class->context);
+    job->finished = rte_rdtsc();
+}
+
+uint32_t spill_worker_poll(struct spill_worker *worker)
+{
+    const struct spill_pool *pool = worker->pool;
+    uint32_t turn = pick(worker);
+    struct spill_job *job;
+    uint64_t cycles;
+    uint32_t count;
+
+    /* Another worker may have been quicker. */
+    if (turn == pool->class_count || rte_ring_dequeue(pool->rings[turn], (void **)&job) != 0)
+        return 0;
+    worker->virtual_now = worker->virtual_time[turn];
+    spill_job_run(job, &pool->classes[turn]);
+    cycles = job->finished - job->started;
+    count = job->count;
+    /* From here on the job is the submitter's again. */
+    atomic_store_explicit(&job->done, true, memory_order_release);
+    worker->virtual_time[turn] += cycles;
+    worker->cycles[turn] += cycles;
+    worker->jobs[turn]++;
+    return count;
+}
+
+bool spill_worker_ended(const struct spill_worker *worker)
+{
+    const struct spill_pool *pool = worker->pool;
+    uint32_t i;
+
+    for (i = 0; i < pool->submitter_count; i++) {
+        if (!spill_submitter_left(pool->submitters[i]))
+            return false;
+    }
+    for (i = 0; i < pool->class_count; i++) {
+        if (!rte_ring_empty(pool->rings[i]))
+            return false;
+    }
+    return true;
+}

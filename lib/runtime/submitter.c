@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Lanes, credits and inline work: a fast lcore's side of the pool. */
+#include <rte_cycles.h>
+#include <rte_debug.h>
+#include <rte_malloc.h>
+
+#include "submitter.h"
+
+/* For how long after a refusal a class counts as waiting, in TSC cycles: about a millisecond. */
+#define PATIENCE (UINT64_C(1) << 21)
+
+static void give_back(struct spill_submitter *submitter, struct spill_job *job)
+{
+    job->count = 0;
+    job->work = 0;
+    job->bytes = 0;
+    job->next = submitter->free;
+    submitter->free = job;
+}
+
+static int create_account(struct spill_submitter *submitter, uint32_t index, uint32_t credits,
+                          int socket)
+{
+    struct spill_account *account = &submitter->accounts[index];
+
+    account->class = &submitter->pool->classes[index];
+    account->share = account->class->capacity;
+    account->closed = rte_zmalloc_socket(NULL, credits * sizeof(*account->closed), 0, socket);
+    account->inline_job =
+        rte_zmalloc_socket(NULL, sizeof(*account->inline_job), RTE_CACHE_LINE_SIZE, socket);
+    if (account->closed == NULL || account->inline_job == NULL)
+        return -1;
+    account->inline_job->class_index = (uint8_t)index;
+    account->inline_job->lane = SPILL_LANE_INLINE;
+    return 0;
+}
+
+static int create_credits(struct spill_submitter *submitter, int socket)
+{
+    const struct spill_pool *pool = submitter->pool;
+    uint32_t credits = 0, i;
+
+    for (i = 0; i < pool->class_count; i++)
+        credits += pool->classes[i].capacity;
+    for (i = 0; i < pool->class_count; i++) {
+        if (create_account(submitter, i, credits, socket) != 0)
+            return -1;
+    }
+    submitter->jobs =
+        rte_zmalloc_socket(NULL, credits * sizeof(*submitter->jobs), RTE_CACHE_LINE_SIZE, socket);
+    if (submitter->jobs == NULL)
+        return -1;
+    for (i = 0; i < credits; i++)
+        give_back(submitter, &submitter->jobs[i]);
+    return 0;
+}
+
+struct spill_submitter *spill_submitter_create(struct spill_pool *pool, uint32_t index,
+                                               uint32_t lanes, int socket, uint64_t budget,
+                                               struct spill_error *error)
+{
+    struct spill_submitter *submitter;
+
+    if (lanes == 0 || lanes > SPILL_LANES_MAX || index >= pool->submitter_count) {
+        spill_error_set(error, "submitter %u: %u lanes; 1 to %d, and %u submitters", index, lanes,
+                        SPILL_LANES_MAX, pool->submitter_count);
+        return NULL;
+    }
+    submitter = rte_zmalloc_socket(NULL, sizeof(*submitter), RTE_CACHE_LINE_SIZE, socket);
+    if (submitter != NULL) {
+        submitter->pool = pool;
+        submitter->lane_count = lanes;
+        submitter->class_count = pool->class_count;
+        submitter->budget.size = budget;
+        if (create_credits(submitter, socket) == 0) {
+            pool->submitters[index] = submitter;
+            return submitter;
+        }
+    }
+    spill_submitter_free(submitter);
+    spill_error_set(error, "submitter %u: no memory on node %d", index, socket);
+    return NULL;
+}
+
+void spill_submitter_free(struct spill_submitter *submitter)
+{
+    uint32_t i;
+
+    if (submitter == NULL)
+        return;
+    for (i = 0; i < submitter->class_count; i++) {
+        rte_free(submitter->accounts[i].closed);
+        rte_free(submitter->accounts[i].inline_job);
+    }
+    rte_free(submitter->jobs);
+    rte_free(submitter);
+}
+
+void spill_submitter_on_retire(struct spill_submitter *submitter, uint32_t class_index,
+                               spill_retire retire, void *owner)
+{
+    submitter->accounts[class_index].retire = retire;
+    submitter->accounts[class_index].owner = owner;
+}
+
+/* Whether a class besides the given one was refused a credit lately. */
+static bool another_waits(const struct spill_submitter *submitter, uint32_t class_index)
+{
+    uint32_t i;
+
+    for (i = 0; i < submitter->class_count; i++) {
+        if (i != class_index && submitter->accounts[i].waiting_until > submitter->now)
+            return true;
+    }
+    return false;
+}
+
+bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, uint32_t lane_index)
+{
+    struct spill_account *account = &submitter->accounts[class_index];
+    struct spill_lane *lane = &account->lanes[lane_index];
+    struct spill_job *job = submitter->free;
+
+    if (job == NULL || (account->held >= account->share && another_waits(submitter, class_index))) {
+        account->waiting_until = submitter->now + PATIENCE;
+        account->refused++;
+        return false;
+    }
+    submitter->free = job->next;
+    account->waiting_until = 0;
+    account->held++;
+    account->high_water = RTE_MAX(account->high_water, account->held);
+    job->class_index = (uint8_t)class_index;
+    job->lane = (uint8_t)lane_index;
+    job->next = NULL;
+    atomic_store_explicit(&job->done, false, memory_order_relaxed);
+    if (lane->head == NULL)
+        lane->head = job;
+    else
+        lane->tail->next = job;
+    lane->tail = job;
+    lane->open = job;
+    account->busy |= UINT64_C(1) << lane_index;
+    return true;
+}
+
+/* Closes the jobs that still take packets. An open job is its lane's tail: busy lanes have them. */
+static void close_open_jobs(struct spill_account *account)
+{
+    uint64_t lanes;
+
+    for (lanes = account->busy; lanes != 0; lanes &= lanes - 1) {
+        struct spill_lane *lane = &account->lanes[__builtin_ctzll(lanes)];
+
+        if (lane->open != NULL) {
+            account->closed[account->closed_count++] = lane->open;
+            lane->open = NULL;
+        }
+    }
+}
+
+static void flush_class(struct spill_submitter *submitter, uint32_t index)
+{
+    struct spill_account *account = &submitter->accounts[index];
+    uint32_t count = 0, sent, i;
+    uint64_t now;
+
+    close_open_jobs(account);
+    if (account->closed_count == 0)
+        return;
+    now = rte_rdtsc();
+    for (i = 0; i < account->closed_count; i++) {
+        struct spill_job *job = account->closed[i];
+
+        if (job->work == 0) {
+            atomic_store_explicit(&job->done, true, memory_order_relaxed);
+            continue;
+        }
+        job->submitted = now;
+        account->pool_packets += job->work;
+        account->closed[count++] = job;
+    }
+    account->closed_count = 0;
+    account->jobs += count;
+    sent =
+        rte_ring_enqueue_bulk(submitter->pool->rings[index], (void **)account->closed, count, NULL);
+    RTE_VERIFY(sent == count); /* each job is a credit: there is a slot for it */
+}
+
+void spill_submitter_flush(struct spill_submitter *submitter)
+{
+    uint32_t i;
+
+    for (i = 0; i < submitter->class_count; i++) {
+        if (submitter->accounts[i].busy != 0)
+            flush_class(submitter, i);
+    }
+}
+
+static void account_for(struct spill_account *account, const struct spill_job *job)
+{
+    uint64_t cycles = job->finished - job->started;
+
+    account->service_cycles += cycles;
+    spill_histogram_record(&account->service, cycles, 1);
+    spill_cost_learn(&account->cost, job->count, job->bytes, cycles);
+}
+
+static void account_for_pool(struct spill_account *account, const struct spill_job *job)
+{
+    /* Two lcores' TSCs may differ by a few cycles. */
+    uint64_t wait = job->started > job->submitted ? job->started - job->submitted : 0;
+
+    spill_histogram_record(&account->wait, wait, 1);
+    account_for(account, job);
+}
+
+/* Retires what is done at the head of one lane. */
+static uint32_t retire_lane(struct spill_submitter *submitter, struct spill_account *account,
+                            uint32_t lane_index)
+{
+    struct spill_lane *lane = &account->lanes[lane_index];
+    struct spill_job *job;
+    uint32_t packets = 0;
+
+    while ((job = lane->head) != NULL && atomic_load_explicit(&job->done, memory_order_acquire)) {
+        lane->head = job->next;
+        packets += job->count;
+        if (job->work > 0)
+            account_for_pool(account, job);
+        account->retire(job, account->owner);
+        account->held--;
+        give_back(submitter, job);
+    }
+    if (lane->head == NULL)
+        account->busy &= ~(UINT64_C(1) << lane_index);
+    return packets;
+}
+
+uint32_t spill_submitter_retire(struct spill_submitter *submitter, uint64_t now)
+{
+    uint32_t packets = 0, i;
+    uint64_t lanes;
+
+    submitter->now = now;
+    for (i = 0; i < submitter->class_count; i++) {
+        struct spill_account *account = &submitter->accounts[i];
+
+        for (lanes = account->busy; lanes != 0; lanes &= lanes - 1)
+            packets += retire_lane(submitter, account, (uint32_t)__builtin_ctzll(lanes));
+    }
+    return packets;
+}
+
+void spill_inline_run(struct spill_submitter *submitter, uint32_t class_index)
+{
+    struct spill_account *account = &submitter->accounts[class_index];
+    struct spill_job *job = account->inline_job;
+
+    if (job->count == 0)
+        return;
+    spill_job_run(job, account->class);
+    spill_budget_spend(&submitter->budget, job->finished - job->started);
+    account->inline_packets += job->count;
+    account_for(account, job);
+    account->retire(job, account->owner);
+    job->count = 0;
+    job->bytes = 0;
+}
+
+bool spill_submitter_idle(const struct spill_submitter *submitter)
+{
+    uint64_t busy = 0;
+    uint32_t i;
+
+    for (i = 0; i < submitter->class_count; i++)
+        busy |= submitter->accounts[i].busy;
+    return busy == 0;
+}
+
+uint32_t spill_submitter_abandon(struct spill_submitter *submitter, spill_retire take,
+                                 void *context)
+{
+    uint32_t packets = 0, i;
+    struct spill_job *job;
+    uint64_t lanes;
+
+    for (i = 0; i < submitter->class_count; i++) {
+        struct spill_account *account = &submitter->accounts[i];
+
+        for (lanes = account->busy; lanes != 0; lanes &= lanes - 1) {
+            struct spill_lane *lane = &account->lanes[__builtin_ctzll(lanes)];
+
+            for (job = lane->head; job != NULL; job = lane->head) {
+                lane->head = job->next;
+                packets += job->count;
+                take(job, context);
+                give_back(submitter, job);
+            }
+            lane->open = NULL;
+        }
+        account->busy = 0;
+        account->held = 0;
+        account->closed_count = 0;
+    }
+    return packets;
+}

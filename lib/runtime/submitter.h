@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_SUBMITTER_H
+#define SPILLWAY_SUBMITTER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_branch_prediction.h>
+
+#include "budget.h"
+#include "cost.h"
+#include "histogram.h"
+#include "pool.h"
+
+/**
+ * @file
+ * Submitter: a fast lcore's side of the pool. Its lanes keep order, its credits keep everything
+ * bounded, its budget decides what is done inline.
+ *
+ * A *lane* is a FIFO of jobs. Workers finish jobs in any order; the submitter retires them from the
+ * lane's head, in the order of submission, however many workers there are (law 4). Which packets
+ * must keep order among each other is the caller's knowledge: it puts them into one lane, and does
+ * nothing inline for a packet while an earlier one that matters to it is still in a lane.
+ *
+ * A *credit* is a free job: one slot in a lane and in the pool's ring, and the packets that it may
+ * hold. It is taken before anything is submitted and given back on retirement, so neither step can
+ * fail. A class may hold the credits of the others while none of them waits; while one waits, none
+ * gets more than its share. A packet without a credit is refused at once, and the caller applies
+ * the class's overflow policy: nothing ever waits for a credit.
+ *
+ * All functions are the owning lcore's, but where another thread is named. A caller's iteration:
+ *
+ *     spill_submitter_retire()                        what is done, in order
+ *     for each packet: spill_inline_fits() ? spill_inline_add() : spill_lane_reserve() + _add()
+ *     spill_inline_run()                              after each burst
+ *     spill_submitter_flush()                         at the end: nothing waits for company
+ */
+
+#define SPILL_LANES_MAX 64 /* a word of bits tells which are busy */
+
+struct spill_lane {
+    struct spill_job *head; /* the oldest job; NULL = empty */
+    struct spill_job *tail;
+    struct spill_job *open; /* the tail while it takes more packets, else NULL */
+};
+
+/** What the owner does with a job that is done: applies results, sends or drops every packet. */
+typedef void (*spill_retire)(struct spill_job *job, void *owner);
+
+/** One class as one submitter sees it. Written by the owning lcore; the control thread reads. */
+struct spill_account {
+    const struct spill_class *class;
+    spill_retire retire;
+    void *owner;
+    uint64_t busy;          /* a bit for each lane that has a job */
+    uint64_t waiting_until; /* TSC; until then no other class gets more than its share */
+    uint32_t share;         /* credits that are this class's own: its capacity */
+    uint32_t held;          /* credits taken: jobs in lanes */
+    uint32_t closed_count;
+    struct spill_job **closed; /* full jobs that the next flush hands over */
+    struct spill_job *inline_job;
+    struct spill_cost cost;
+    struct spill_lane lanes[SPILL_LANES_MAX];
+    /* Counters: */
+    uint64_t inline_packets;
+    uint64_t pool_packets; /* that workers worked on */
+    uint64_t jobs;         /* handed to the pool */
+    uint64_t refused;      /* packets without a credit */
+    uint64_t service_cycles;
+    uint32_t high_water;            /* most credits held */
+    struct spill_histogram wait;    /* cycles from submission to a worker's start */
+    struct spill_histogram service; /* cycles of work, a job */
+};
+
+struct spill_submitter {
+    struct spill_pool *pool;
+    struct spill_job *free; /* credits */
+    struct spill_job *jobs; /* all jobs, for freeing */
+    uint64_t now;           /* TSC at the last retire */
+    uint32_t lane_count;
+    uint32_t class_count;
+    struct spill_budget budget;
+    _Atomic bool left __rte_cache_aligned; /* written by the owner, read by the workers */
+    struct spill_account accounts[SPILL_POOL_CLASSES_MAX] __rte_cache_aligned;
+};
+
+/**
+ * Creates a submitter of a pool and registers it there. Control thread, before the lcores start.
+ *
+ * @param index   below the pool's number of submitters, each once
+ * @param lanes   for each class, 1 to SPILL_LANES_MAX
+ * @param socket  NUMA node of the owning lcore
+ * @param budget  cycles that may be done inline in one go
+ * @return NULL with an error when memory is short or a bound is broken
+ */
+struct spill_submitter *spill_submitter_create(struct spill_pool *pool, uint32_t index,
+                                               uint32_t lanes, int socket, uint64_t budget,
+                                               struct spill_error *error);
+
+/** Frees a submitter all of whose jobs are retired or abandoned. Control thread. May be NULL. */
+void spill_submitter_free(struct spill_submitter *submitter);
+
+/** Says what becomes of a class's finished jobs. Control thread, before the lcores start. */
+void spill_submitter_on_retire(struct spill_submitter *submitter, uint32_t class_index,
+                               spill_retire retire, void *owner);
+
+/**
+ * Retires all jobs that are done at the heads of their lanes.
+ *
+ * @param now  TSC
+ * @return packets in the retired jobs
+ */
+uint32_t spill_submitter_retire(struct spill_submitter *submitter, uint64_t now);
+
+/** Hands what the lanes hold to the pool, one ring operation a class. Can't fail. */
+void spill_submitter_flush(struct spill_submitter *submitter);
+
+/** Opens a job at a lane's end, taking a credit. False: none, and one packet counts as refused. */
+bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, uint32_t lane);
+
+/** Whether a lane has jobs that are not retired. */
+static inline bool spill_lane_busy(const struct spill_submitter *submitter, uint32_t class_index,
+                                   uint32_t lane)
+{
+    return submitter->accounts[class_index].busy >> lane & 1;
+}
+
+/**
+ * Makes sure that spill_lane_add() has room for one packet.
+ *
+ * @return false when that needed a credit and there was none: counted as one refused packet
+ */
+static inline bool spill_lane_reserve(struct spill_submitter *submitter, uint32_t class_index,
+                                      uint32_t lane)
+{
+    if (likely(submitter->accounts[class_index].lanes[lane].open != NULL))
+        return true;
+    return spill_lane_open(submitter, class_index, lane);
+}
+
+/**
+ * Puts a packet at the end of a lane, after spill_lane_reserve() for it returned true.
+ *
+ * A packet that needs no work, and only must not overtake those before it, keeps its place without
+ * a worker's help: a job of such packets is done at once, so a heavy flow is out of the lane as
+ * soon as the work before it is.
+ *
+ * @param work   whether the class's work must be done on it
+ * @param mbuf   the job's until it is retired
+ * @param bytes  what the class's work has to touch of it, for the cost estimate
+ * @param stamp  TSC when it was received
+ */
+static inline void spill_lane_add(struct spill_submitter *submitter, uint32_t class_index,
+                                  uint32_t lane_index, struct rte_mbuf *mbuf, bool work,
+                                  uint32_t bytes, uint64_t stamp)
+{
+    struct spill_account *account = &submitter->accounts[class_index];
+    struct spill_lane *lane = &account->lanes[lane_index];
+    struct spill_job *job = lane->open;
+
+    if (job->count == 0)
+        job->stamp = stamp;
+    job->mbufs[job->count++] = mbuf;
+    job->work += work;
+    job->bytes += bytes;
+    if (job->count == SPILL_JOB_PACKETS) {
+        lane->open = NULL;
+        account->closed[account->closed_count++] = job;
+    }
+}
+
+/** Whether one more packet may be done inline now: by the class's dispatch, and the budget. */
+static inline bool spill_inline_fits(const struct spill_submitter *submitter, uint32_t class_index,
+                                     uint32_t bytes)
+{
+    const struct spill_account *account = &submitter->accounts[class_index];
+    const struct spill_job *job = account->inline_job;
+    uint64_t available = submitter->budget.available;
+
+    if (submitter->pool->worker_count == 0 || account->class->dispatch == SPILL_DISPATCH_INLINE)
+        return true;
+    if (account->class->dispatch == SPILL_DISPATCH_POOL || available == 0)
+        return false;
+    return spill_cost_estimate(&account->cost, job->count + 1u, job->bytes + bytes) <= available;
+}
+
+/**
+ * Puts a packet into the class's inline job. At most SPILL_JOB_PACKETS between two
+ * spill_inline_run(). Other parameters as for
+ * spill_lane_add().
+ */
+static inline void spill_inline_add(struct spill_submitter *submitter, uint32_t class_index,
+                                    struct rte_mbuf *mbuf, uint32_t bytes, uint64_t stamp)
+{
+    struct spill_job *job = submitter->accounts[class_index].inline_job;
+
+    if (job->count == 0)
+        job->stamp = stamp;
+    job->mbufs[job->count++] = mbuf;
+    job->bytes += bytes;
+}
+
+/** Does and retires the inline job's work, if it holds packets, and pays for it from the budget. */
+void spill_inline_run(struct spill_submitter *submitter, uint32_t class_index);
+
+/** Whether no job is out: nothing in a lane. */
+bool spill_submitter_idle(const struct spill_submitter *submitter);
+
+/** Submits nothing more; the workers may end. The owner, when it is idle and will stay so. */
+static inline void spill_submitter_leave(struct spill_submitter *submitter)
+{
+    atomic_store_explicit(&submitter->left, true, memory_order_release);
+}
+
+static inline bool spill_submitter_left(const struct spill_submitter *submitter)
+{
+    return atomic_load_explicit(&submitter->left, memory_order_acquire);
+}
+
+/**
+ * Takes the packets out of all lanes, done or not. Control thread, after a forced end, when neither
+ * the owner nor any worker runs any more.
+ *
+ * @param take  gets each job's packets, which become the callee's
+ * @return packets taken
+ */
+uint32_t spill_submitter_abandon(struct spill_submitter *submitter, spill_retire take,
+                                 void *context);
+
+#endif
