@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_PACKET_H
+#define SPILLWAY_PACKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+/**
+ * @file
+ * What the pipeline knows of one packet: its flow key and where its headers are.
+ *
+ * Parsing writes one of these for each packet of a burst into an array on the lcore's stack. A
+ * packet that goes to the pool takes a copy along in its mbuf's private area (spill_packet_of()): a
+ * packet that needs no expensive work never touches that cache line.
+ */
+
+/* Packets a loop receives, looks up and sends together. */
+#define SPILL_BURST 32
+
+/* What parsing found. */
+enum spill_packet_kind {
+    SPILL_PACKET_IPV4,
+    SPILL_PACKET_IPV6,
+    SPILL_PACKET_OTHER,     /* not IP: ARP, LLDP, … */
+    SPILL_PACKET_MALFORMED, /* `drop` says what is wrong with it */
+};
+
+#define SPILL_FLOW_FRAGMENT 0x80 /* in `network`: a later fragment, which carries no ports */
+
+/**
+ * Key of an IPv4 connection. The end with the lower (address, port) is the first, so that both
+ * directions of a connection have one key (`direction` in struct spill_packet tells them apart).
+ * Compared and hashed as 16 bytes: every byte is written.
+ */
+struct spill_key4 {
+    uint32_t address[2]; /* network order */
+    uint16_t port[2];    /* network order; 0 where the protocol or the fragment has none */
+    uint8_t protocol;
+    uint8_t network; /* wire the packet came on (0 to 127), and SPILL_FLOW_FRAGMENT */
+    uint16_t vlan;   /* id in the outermost tag, host order; 0 = untagged */
+} __attribute__((packed, aligned(8)));
+
+/** The same for IPv6, with zeroes up to a size that compares quickly. */
+struct spill_key6 {
+    uint8_t address[2][16];
+    uint16_t port[2];
+    uint8_t protocol;
+    uint8_t network;
+    uint16_t vlan;
+    uint64_t zero;
+} __attribute__((packed, aligned(8)));
+
+_Static_assert(sizeof(struct spill_key4) == 16, "hashed as 16 bytes");
+_Static_assert(sizeof(struct spill_key6) == 48, "hashed as 48 bytes");
+
+struct spill_flow;
+
+/** One packet's metadata: one cache line. Written by the lcore, or in the pool the worker, that
+ * holds the packet. */
+struct spill_packet {
+    union {
+        struct spill_key4 v4;
+        struct spill_key6 v6;
+    } key;
+    struct spill_flow *flow; /* the packet's entry in its owner's flow table, or NULL */
+    uint8_t kind;            /* enum spill_packet_kind */
+    uint8_t direction;       /* 0: sent by the key's first end, 1: by its second */
+    uint8_t has_ports;       /* 1: key.port[] is read from the packet */
+    uint8_t verdict;         /* enum spill_verdict, written by classification */
+    uint8_t drop;            /* a malformed packet's drop reason */
+    uint8_t input;           /* id of the port it came from; written by the pipeline */
+    uint16_t l3_offset;      /* bytes from the start of the frame to the IP header */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct spill_packet) == 64, "one cache line");
+
+/** What has been decided about a packet or a flow. */
+enum spill_verdict {
+    SPILL_VERDICT_UNKNOWN,
+    SPILL_VERDICT_ALLOW,
+    SPILL_VERDICT_DENY,
+};
+
+/** Room that a mempool's mbufs need in their private area. */
+#define SPILL_PACKET_PRIVATE_SIZE sizeof(struct spill_packet)
+
+/** The metadata that travels with a packet. Only for the thread that holds the packet. */
+static inline struct spill_packet *spill_packet_of(struct rte_mbuf *mbuf)
+{
+    return (struct spill_packet *)rte_mbuf_to_priv(mbuf);
+}
+
+#endif

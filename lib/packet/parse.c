@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Parsing of a burst: the quick way, which knows only what nearly all packets are, decides in a few
+ * compares, and leaves the rest to the careful way. Where it succeeds, the careful way would have
+ * come to the same result.
+ */
+
+#include "packet/parse.h"
+
+#include <netinet/in.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_jhash.h>
+#include <rte_prefetch.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "packet/parse_shared.h"
+
+/* How many packets ahead of the one that is parsed the headers are fetched. */
+#define PREFETCH_AHEAD 4
+
+#define TAG_STRIPPED (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
+
+/* The quick way loads neighbouring fields together, in host order: one load and swap for both. */
+
+/**
+ * Whether this is a TCP or UDP header that is all there and tells the truth.
+ *
+ * @param contiguous  bytes that can be read at `header`, at least SPILL_UDP_FIXED
+ * @param length      bytes of the IP packet from there on; negative when its header lies
+ */
+static __rte_always_inline bool quick_transport(uint8_t protocol, const uint8_t *header,
+                                                uint32_t contiguous, int32_t length)
+{
+    int32_t claimed;
+
+    if (protocol == IPPROTO_UDP) {
+        claimed = (int32_t)(spill_load_be32(header + 4) >> 16); /* length, checksum */
+        return claimed >= SPILL_UDP_FIXED && claimed <= length;
+    }
+    if (protocol == IPPROTO_TCP && contiguous >= SPILL_TCP_FIXED) {
+        claimed = (header[offsetof(struct rte_tcp_hdr, data_off)] >> 4) * 4;
+        return claimed >= SPILL_TCP_FIXED && claimed <= length;
+    }
+    return false;
+}
+
+/** @return false when the packet needs the careful way */
+static __rte_always_inline bool quick_ipv4(const struct rte_mbuf *mbuf, const uint8_t *frame,
+                                           const struct spill_link *link,
+                                           struct spill_packet *packet)
+{
+    const uint8_t *ip = frame + link->l3_offset;
+    const uint8_t *header = ip + sizeof(struct rte_ipv4_hdr);
+    uint32_t behind = link->l3_offset + (uint32_t)sizeof(struct rte_ipv4_hdr);
+    uint32_t contiguous = rte_pktmbuf_data_len(mbuf);
+    uint32_t version_total, fragment_protocol, total;
+    struct spill_transport transport = {.has_ports = true};
+
+    if (unlikely(contiguous < behind + SPILL_UDP_FIXED))
+        return false;
+    version_total = spill_load_be32(ip);         /* version, header length, service, total length */
+    fragment_protocol = spill_load_be32(ip + 6); /* fragment, time to live, protocol */
+    total = version_total & UINT16_MAX;
+    transport.protocol = (uint8_t)fragment_protocol;
+    if (unlikely(version_total >> 24 != RTE_IPV4_VHL_DEF ||
+                 (fragment_protocol >> 16 & (RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) !=
+                     0 ||
+                 link->l3_offset + total > rte_pktmbuf_pkt_len(mbuf) ||
+                 !quick_transport(transport.protocol, header, contiguous - behind,
+                                  (int32_t)total - (int32_t)sizeof(struct rte_ipv4_hdr))))
+        return false;
+    transport.port = spill_load32(header);
+    spill_write_packet4(packet, link, ip + offsetof(struct rte_ipv4_hdr, src_addr), &transport);
+    return true;
+}
+
+/** @return false when the packet needs the careful way */
+static __rte_always_inline bool quick_ipv6(const struct rte_mbuf *mbuf, const uint8_t *frame,
+                                           const struct spill_link *link,
+                                           struct spill_packet *packet)
+{
+    const uint8_t *ip = frame + link->l3_offset;
+    const uint8_t *header = ip + sizeof(struct rte_ipv6_hdr);
+    uint32_t behind = link->l3_offset + (uint32_t)sizeof(struct rte_ipv6_hdr);
+    uint32_t contiguous = rte_pktmbuf_data_len(mbuf);
+    uint32_t length_protocol, length;
+    struct spill_transport transport = {.has_ports = true};
+
+    if (unlikely(contiguous < behind + SPILL_UDP_FIXED || ip[0] >> 4 != 6))
+        return false;
+    length_protocol = spill_load_be32(ip + 4); /* payload length, next header, hop limit */
+    length = length_protocol >> 16;
+    transport.protocol = (uint8_t)(length_protocol >> 8);
+    if (unlikely(
+            behind + length > rte_pktmbuf_pkt_len(mbuf) ||
+            !quick_transport(transport.protocol, header, contiguous - behind, (int32_t)length)))
+        return false;
+    transport.port = spill_load32(header);
+    spill_write_packet6(packet, link, ip + offsetof(struct rte_ipv6_hdr, src_addr), &transport);
+    return true;
+}
+
+/** @return false when the packet needs the careful way */
+static __rte_always_inline bool parse_quickly(const struct rte_mbuf *mbuf, uint8_t network,
+                                              struct spill_packet *packet)
+{
+    const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+    const uint8_t *type = frame + offsetof(struct rte_ether_hdr, ether_type);
+    struct spill_link link = {.l3_offset = RTE_ETHER_HDR_LEN, .network = network};
+
+    /* The shortest packet that can succeed; longer than Ethernet and two tags. */
+    if (unlikely(rte_pktmbuf_data_len(mbuf) <
+                     RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr) + SPILL_UDP_FIXED ||
+                 (mbuf->ol_flags & TAG_STRIPPED) != 0))
+        return false;
+    link.type = spill_load16(type);
+    if (link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) /* apart, so that its offsets are constant */
+        return quick_ipv4(mbuf, frame, &link, packet);
+    if (spill_is_tag(link.type)) {
+        link.vlan = spill_load_be16(type + 2) & RTE_VLAN_ID_MASK;
+        link.type = spill_load16(type + RTE_VLAN_HLEN);
+        link.l3_offset += RTE_VLAN_HLEN;
+        if (spill_is_tag(link.type)) {
+            link.type = spill_load16(type + 2 * RTE_VLAN_HLEN);
+            link.l3_offset += RTE_VLAN_HLEN;
+        }
+        if (link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
+            return quick_ipv4(mbuf, frame, &link, packet);
+    }
+    return link.type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && quick_ipv6(mbuf, frame, &link, packet);
+}
+
+void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
+                       struct spill_packet *packets)
+{
+    uint32_t i;
+
+    for (i = 0; i < count && i < PREFETCH_AHEAD; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], const void *));
+    for (i = 0; i < count; i++) {
+        if (i + PREFETCH_AHEAD < count)
+            rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], const void *));
+        if (unlikely(!parse_quickly(mbufs[i], network, &packets[i])))
+            spill_parse_carefully(mbufs[i], network, &packets[i]);
+    }
+}
+
+uint32_t spill_packet_hash(const struct spill_packet *packet, uint32_t seed)
+{
+    switch (packet->kind) {
+    case SPILL_PACKET_IPV4:
+        return rte_jhash_32b((const uint32_t *)&packet->key.v4,
+                             sizeof(packet->key.v4) / sizeof(uint32_t), seed);
+    case SPILL_PACKET_IPV6:
+        return rte_jhash_32b((const uint32_t *)&packet->key.v6,
+                             sizeof(packet->key.v6) / sizeof(uint32_t), seed);
+    default:
+        return seed;
+    }
+}

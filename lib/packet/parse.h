@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_PARSE_H
+#define SPILLWAY_PARSE_H
+
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "packet/packet.h"
+#include "runtime/ledger.h"
+
+/**
+ * @file
+ * From received frames to flow keys.
+ *
+ * Reads Ethernet with up to two VLAN tags (0x8100, 0x88a8, 0x9100; a tag that the device stripped
+ * into the mbuf is the outermost), IPv4 with options, IPv6 with up to eight extension headers, and
+ * the ports of TCP, UDP, UDP-Lite, SCTP and DCCP. Nothing in a frame is believed before it is
+ * checked against what is there, and nothing is read past its end; the device's packet type is not
+ * used.
+ *
+ * What becomes of a packet, by its `kind`:
+ * - SPILL_PACKET_IPV4, SPILL_PACKET_IPV6: `key.v4` or `key.v6` is complete. Its protocol is that of
+ *   the transport header, or, where the walk over IPv6 extension headers ends before one, of the
+ *   header it ends at (ESP, no next header, what a later fragment says it continues).
+ * - SPILL_PACKET_OTHER: not IP, or more than two tags. The key is all zero.
+ * - SPILL_PACKET_MALFORMED: `drop` is the id of one of the reasons below. The key is all zero.
+ *
+ * The packet's own direction: its source is `key.address[direction]` and `key.port[direction]`, its
+ * destination `key.address[!direction]` and `key.port[!direction]`, in v4 and v6 alike. A packet
+ * whose two ends are equal has direction 0.
+ *
+ * Fragments: a first fragment has ports. A later one has none, and SPILL_FLOW_FRAGMENT in
+ * `key.network`. An IPv6 packet that is its own only fragment (RFC 6946) is no fragment.
+ */
+
+/* Why a packet is malformed. The help of each, in parse_careful.c, says what counts. */
+extern struct spill_drop_reason spill_malformed_ethernet;
+extern struct spill_drop_reason spill_malformed_vlan;
+extern struct spill_drop_reason spill_malformed_ipv4;
+extern struct spill_drop_reason spill_malformed_ipv6;
+extern struct spill_drop_reason spill_malformed_ipv6_extension;
+extern struct spill_drop_reason spill_malformed_fragment;
+extern struct spill_drop_reason spill_malformed_transport;
+
+/**
+ * Parses a burst. The thread that holds the packets; takes no lock and allocates nothing.
+ *
+ * A TCP or UDP packet over IPv4 without options or IPv6 without extension headers, whose headers
+ * are in its first segment and whose tags are in the frame, takes the quick way. Everything else
+ * takes a few times as long.
+ *
+ * @param mbufs    frames from their Ethernet header on, without FCS; only read
+ * @param count    how many; 0 is fine
+ * @param network  wire they came on, 0 to 127; goes into each key
+ * @param packets  room for `count`. Of each are written the member of `key` that its kind names
+ * (all of the larger one for kinds without key) and all other fields: `flow` NULL, `verdict`
+ * unknown, `drop` 0 unless malformed, `input` 0.
+ */
+void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
+                       struct spill_packet *packets);
+
+/**
+ * Hash of a packet's flow, for spreading packets over lcores. Both directions of a connection have
+ * the same; fragments that carry no ports may differ from the one that does. Packets without a key
+ * (other, malformed) all have `seed` itself. Any thread.
+ *
+ * @param seed  random and kept secret, or a sender can aim all of his flows at one lcore; the same
+ *              for all lcores that spread the same packets
+ */
+uint32_t spill_packet_hash(const struct spill_packet *packet, uint32_t seed);
+
+#endif

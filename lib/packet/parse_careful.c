@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The careful way of parsing: knows every header, reads each with rte_pktmbuf_read(), so that it
+ * may lie across segments, and names what is wrong.
+ */
+
+#include <netinet/in.h>
+
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "packet/parse.h"
+#include "packet/parse_shared.h"
+
+SPILL_DROP_REASON(spill_malformed_ethernet, "malformed_ethernet",
+                  "The frame is shorter than an Ethernet header.")
+SPILL_DROP_REASON(spill_malformed_vlan, "malformed_vlan",
+                  "The frame ends within a VLAN tag or the type that follows it.")
+SPILL_DROP_REASON(spill_malformed_ipv4, "malformed_ipv4",
+                  "The IPv4 version or header length is wrong, or the header or the total length "
+                  "contradicts the length of the frame.")
+SPILL_DROP_REASON(
+    spill_malformed_ipv6, "malformed_ipv6",
+    "The IPv6 version is wrong, the header or the payload length exceeds the frame, or "
+    "the packet is a jumbogram.")
+SPILL_DROP_REASON(spill_malformed_ipv6_extension, "malformed_ipv6_extension",
+                  "An IPv6 extension header exceeds the packet, or there are more than eight.")
+SPILL_DROP_REASON(spill_malformed_fragment, "malformed_fragment",
+                  "The fragment ends past the largest packet, or cuts a TCP header in two "
+                  "(RFC 1858, RFC 3128).")
+SPILL_DROP_REASON(
+    spill_malformed_transport, "malformed_transport",
+    "The TCP, UDP, UDP-Lite, SCTP or DCCP header exceeds the packet, or a length in it "
+    "is wrong.")
+
+#define EXTENSION_HEADERS_MAX 8
+#define TAGS_MAX              2
+#define PACKET_LENGTH_MAX     65535
+
+/* Bytes of these headers that are always there. */
+#define SCTP_FIXED 12
+#define DCCP_FIXED 12
+
+/* An IP packet's payload, as far as it is known. Offsets are from the start of the frame. */
+struct payload {
+    uint32_t offset; /* of the next header to look at */
+    uint32_t end;    /* of the IP packet; not past the frame's */
+    uint8_t protocol;
+    bool first_fragment; /* more follow, so lengths in it may exceed it */
+    bool later_fragment;
+};
+
+/** Copies bytes out of a frame, however many segments they lie in; false when it is too short. */
+static bool read_frame(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length, void *to)
+{
+    const void *from = rte_pktmbuf_read(mbuf, offset, length, to);
+
+    if (from != NULL && from != to)
+        memcpy(to, from, length);
+    return from != NULL;
+}
+
+/** Reads Ethernet and tags. Where there are too many, the type is that of the first too many. */
+static const struct spill_drop_reason *careful_link(const struct rte_mbuf *mbuf,
+                                                    struct spill_link *link)
+{
+    uint8_t header[RTE_ETHER_HDR_LEN];
+    unsigned tags = 0;
+
+    if (!read_frame(mbuf, 0, sizeof(header), header))
+        return &spill_malformed_ethernet;
+    link->type = spill_load16(header + offsetof(struct rte_ether_hdr, ether_type));
+    link->l3_offset = sizeof(header);
+    if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
+        link->vlan = mbuf->vlan_tci & RTE_VLAN_ID_MASK;
+        tags++;
+    }
+    if ((mbuf->ol_flags & RTE_MBUF_F_RX_QINQ_STRIPPED) != 0) {
+        link->vlan = mbuf->vlan_tci_outer & RTE_VLAN_ID_MASK;
+        tags++;
+    }
+    for (; spill_is_tag(link->type) && tags < TAGS_MAX; tags++) {
+        if (!read_frame(mbuf, link->l3_offset, RTE_VLAN_HLEN, header))
+            return &spill_malformed_vlan;
+        if (tags == 0)
+            link->vlan = spill_load_be16(header) & RTE_VLAN_ID_MASK;
+        link->type = spill_load16(header + offsetof(struct rte_vlan_hdr, eth_proto));
+        link->l3_offset += RTE_VLAN_HLEN;
+    }
+    return NULL;
+}
+
+/**
+ * Enters what a fragment's header says.
+ *
+ * @param offset  bytes of the packet before this fragment's
+ * @param length  bytes that the limit of the whole packet's length counts in this one
+ */
+static const struct spill_drop_reason *enter_fragment(struct payload *payload, uint32_t offset,
+                                                      bool more, uint32_t length)
+{
+    if (offset + length > PACKET_LENGTH_MAX)
+        return &spill_malformed_fragment;
+    /* It would overwrite the flags of a TCP header that a rule has judged already. */
+    if (offset == 8 && payload->protocol == IPPROTO_TCP)
+        return &spill_malformed_fragment;
+    payload->later_fragment = offset > 0;
+    payload->first_fragment |= offset == 0 && more;
+    return NULL;
+}
+
+/** Bytes of a protocol's header that hold its ports and lengths; 0 for protocols without ports. */
+static uint32_t fixed_length(uint8_t protocol)
+{
+    switch (protocol) {
+    case IPPROTO_TCP:
+        return SPILL_TCP_FIXED;
+    case IPPROTO_UDP:
+    case IPPROTO_UDPLITE:
+        return SPILL_UDP_FIXED;
+    case IPPROTO_SCTP:
+        return SCTP_FIXED;
+    case IPPROTO_DCCP:
+        return DCCP_FIXED;
+    default:
+        return 0;
+    }
+}
+
+/** Whether the length that a transport header states is possible. */
+static bool is_true_length(uint8_t protocol, const uint8_t *header, uint32_t length)
+{
+    uint32_t fixed = fixed_length(protocol);
+    uint32_t claimed;
+
+    switch (protocol) {
+    case IPPROTO_TCP:
+        claimed = (header[offsetof(struct rte_tcp_hdr, data_off)] >> 4) * 4U;
+        break;
+    case IPPROTO_UDP:
+        claimed = spill_load_be16(header + offsetof(struct rte_udp_hdr, dgram_len));
+        break;
+    case IPPROTO_UDPLITE: /* what the checksum covers: 0 is all of it */
+        claimed = spill_load_be16(header + offsetof(struct rte_udp_hdr, dgram_len));
+        if (claimed == 0)
+            return true;
+        break;
+    case IPPROTO_DCCP: /* byte 4 is the data offset; long sequence numbers take four bytes more */
+        claimed = header[4] * 4U;
+        if ((header[8] & 1) != 0)
+            fixed += 4;
+        break;
+    default:
+        return true;
+    }
+    return claimed >= fixed && claimed <= length;
+}
+
+/** Reads the ports, if the payload has any. */
+static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *mbuf,
+                                                         const struct payload *payload,
+                                                         struct spill_transport *transport)
+{
+    uint32_t fixed = payload->later_fragment ? 0 : fixed_length(payload->protocol);
+    uint32_t length = payload->end - payload->offset;
+    uint8_t header[SPILL_TCP_FIXED];
+
+    transport->port = 0;
+    transport->protocol = payload->protocol;
+    transport->fragment = payload->later_fragment ? SPILL_FLOW_FRAGMENT : 0;
+    transport->has_ports = fixed != 0;
+    if (fixed == 0)
+        return NULL;
+    if (length < fixed && payload->first_fragment && payload->protocol == IPPROTO_TCP)
+        return &spill_malformed_fragment;
+    if (length < fixed || !read_frame(mbuf, payload->offset, fixed, header))
+        return &spill_malformed_transport;
+    if (!is_true_length(payload->protocol, header,
+                        payload->first_fragment ? PACKET_LENGTH_MAX : length))
+        return &spill_malformed_transport;
+    transport->port = spill_load32(header);
+    return NULL;
+}
+
+static const struct spill_drop_reason *careful_ipv4(const struct rte_mbuf *mbuf,
+                                                    const struct spill_link *link,
+                                                    struct spill_packet *packet)
+{
+    uint32_t there = rte_pktmbuf_pkt_len(mbuf) - link->l3_offset;
+    const struct spill_drop_reason *reason;
+    struct payload payload = {0};
+    uint8_t ip[sizeof(struct rte_ipv4_hdr)];
+    struct spill_transport transport;
+    uint32_t header, total, fragment;
+
+    if (!read_frame(mbuf, link->l3_offset, sizeof(ip), ip))
+        return &spill_malformed_ipv4;
+    header = (ip[0] & RTE_IPV4_HDR_IHL_MASK) * RTE_IPV4_IHL_MULTIPLIER;
+    total = spill_load_be16(ip + offsetof(struct rte_ipv4_hdr, total_length));
+    if (ip[0] >> 4 != IPVERSION || header < sizeof(ip) || total < header || total > there)
+        return &spill_malformed_ipv4;
+
+    payload.offset = link->l3_offset + header;
+    payload.end = link->l3_offset + total;
+    payload.protocol = ip[offsetof(struct rte_ipv4_hdr, next_proto_id)];
+    fragment = spill_load_be16(ip + offsetof(struct rte_ipv4_hdr, fragment_offset));
+    reason =
+        enter_fragment(&payload, (fragment & RTE_IPV4_HDR_OFFSET_MASK) * RTE_IPV4_HDR_OFFSET_UNITS,
+                       (fragment & RTE_IPV4_HDR_MF_FLAG) != 0, total);
+    if (reason == NULL)
+        reason = careful_transport(mbuf, &payload, &transport);
+    if (reason != NULL)
+        return reason;
+
+    spill_write_packet4(packet, link, ip + offsetof(struct rte_ipv4_hdr, src_addr), &transport);
+    return NULL;
+}
+
+/** Whether the walk goes on through an IPv6 header of this type. */
+static bool is_extension(uint8_t protocol)
+{
+    return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
+           protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_AH;
+}
+
+/** Walks from the IPv6 header to the first that is no extension, or that a later fragment lacks. */
+static const struct spill_drop_reason *walk_extensions(const struct rte_mbuf *mbuf,
+                                                       struct payload *payload)
+{
+    uint32_t start = payload->offset;
+    unsigned headers;
+
+    for (headers = 0; is_extension(payload->protocol) && !payload->later_fragment; headers++) {
+        const struct spill_drop_reason *reason = NULL;
+        uint8_t type = payload->protocol;
+        uint8_t header[8];
+        uint32_t length;
+
+        if (headers == EXTENSION_HEADERS_MAX || payload->end - payload->offset < sizeof(header) ||
+            !read_frame(mbuf, payload->offset, sizeof(header), header))
+            return &spill_malformed_ipv6_extension;
+        length = type == IPPROTO_FRAGMENT ? sizeof(header)
+                 : type == IPPROTO_AH     ? (header[1] + 2U) * 4
+                                          : (header[1] + 1U) * 8;
+        if (length > payload->end - payload->offset)
+            return &spill_malformed_ipv6_extension;
+        payload->protocol = header[0];
+        payload->offset += length;
+        if (type == IPPROTO_FRAGMENT)
+            reason =
+                enter_fragment(payload, spill_load_be16(header + 2) & ~7U, (header[3] & 1) != 0,
+                               payload->end - start - (uint32_t)sizeof(header));
+        if (reason != NULL)
+            return reason;
+    }
+    return NULL;
+}
+
+static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
+                                                    const struct spill_link *link,
+                                                    struct spill_packet *packet)
+{
+    const struct spill_drop_reason *reason;
+    struct payload payload = {0};
+    struct spill_transport transport;
+    uint8_t ip[sizeof(struct rte_ipv6_hdr)];
+    uint32_t length;
+
+    if (!read_frame(mbuf, link->l3_offset, sizeof(ip), ip))
+        return &spill_malformed_ipv6;
+    payload.offset = link->l3_offset + (uint32_t)sizeof(ip);
+    payload.protocol = ip[offsetof(struct rte_ipv6_hdr, proto)];
+    length = spill_load_be16(ip + offsetof(struct rte_ipv6_hdr, payload_len));
+    /* No length and hop-by-hop options: those of a jumbogram would hold its length. */
+    if (ip[0] >> 4 != 6 || length > rte_pktmbuf_pkt_len(mbuf) - payload.offset ||
+        (length == 0 && payload.protocol == IPPROTO_HOPOPTS))
+        return &spill_malformed_ipv6;
+
+    payload.end = payload.offset + length;
+    reason = walk_extensions(mbuf, &payload);
+    if (reason == NULL)
+        reason = careful_transport(mbuf, &payload, &transport);
+    if (reason != NULL)
+        return reason;
+
+    spill_write_packet6(packet, link, ip + offsetof(struct rte_ipv6_hdr, src_addr), &transport);
+    return NULL;
+}
+
+void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t network,
+                           struct spill_packet *packet)
+{
+    struct spill_link link = {.network = network};
+    const struct spill_drop_reason *reason = careful_link(mbuf, &link);
+
+    if (reason == NULL && link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
+        reason = careful_ipv4(mbuf, &link, packet);
+    } else if (reason == NULL && link.type == RTE_BE16(RTE_ETHER_TYPE_IPV6)) {
+        reason = careful_ipv6(mbuf, &link, packet);
+    } else {
+        memset(&packet->key, 0, sizeof(packet->key));
+        spill_write_rest(packet, SPILL_PACKET_OTHER, 0, false, link.l3_offset);
+    }
+    if (reason != NULL) {
+        memset(&packet->key, 0, sizeof(packet->key));
+        spill_write_rest(packet, SPILL_PACKET_MALFORMED, 0, false, link.l3_offset);
+        packet->drop = reason->id;
+    }
+}

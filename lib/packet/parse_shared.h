@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_PARSE_SHARED_H
+#define SPILLWAY_PARSE_SHARED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_byteorder.h>
+#include <rte_common.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+
+#include "packet/packet.h"
+
+/**
+ * @file
+ * What the quick and the careful way of parsing have in common: how results are written. Only for
+ * the files of the parser.
+ */
+
+/* Bytes of a transport header that are always there. */
+#define SPILL_TCP_FIXED 20
+#define SPILL_UDP_FIXED 8
+
+/* What the layers below IP say about a packet. */
+struct spill_link {
+    uint16_t type;      /* EtherType behind the tags, network order */
+    uint16_t vlan;      /* id in the outermost tag, host order */
+    uint32_t l3_offset; /* of the header behind them, from the start of the frame */
+    uint8_t network;
+};
+
+/* What the transport layer says. */
+struct spill_transport {
+    uint32_t port;    /* source and destination as they stand in the header; 0 without ports */
+    uint8_t protocol; /* as in the key */
+    uint8_t fragment; /* SPILL_FLOW_FRAGMENT or 0 */
+    bool has_ports;
+};
+
+static inline uint16_t spill_load16(const uint8_t *from)
+{
+    uint16_t value;
+
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+static inline uint32_t spill_load32(const uint8_t *from)
+{
+    uint32_t value;
+
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+static inline uint32_t spill_load_be32(const uint8_t *from)
+{
+    return rte_be_to_cpu_32(spill_load32(from));
+}
+
+static inline uint64_t spill_load64(const uint8_t *from)
+{
+    uint64_t value;
+
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+static inline uint16_t spill_load_be16(const uint8_t *from)
+{
+    return rte_be_to_cpu_16(spill_load16(from));
+}
+
+/** @param type  network order */
+static inline bool spill_is_tag(uint16_t type)
+{
+    return type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || type == RTE_BE16(RTE_ETHER_TYPE_QINQ) ||
+           type == RTE_BE16(RTE_ETHER_TYPE_QINQ1);
+}
+
+/* A pair of halves that stand side by side in a header, with the halves swapped. */
+static inline uint32_t spill_swap_pair32(uint32_t pair)
+{
+    return pair << 16 | pair >> 16;
+}
+
+static inline uint64_t spill_swap_pair64(uint64_t pair)
+{
+    return pair << 32 | pair >> 32;
+}
+
+/** Writes everything behind the key. */
+static __rte_always_inline void spill_write_rest(struct spill_packet *packet,
+                                                 enum spill_packet_kind kind, unsigned direction,
+                                                 bool has_ports, uint32_t l3_offset)
+{
+    packet->flow = NULL;
+    packet->kind = (uint8_t)kind;
+    packet->direction = (uint8_t)direction;
+    packet->has_ports = has_ports;
+    packet->verdict = SPILL_VERDICT_UNKNOWN;
+    packet->drop = 0;
+    packet->input = 0;
+    packet->l3_offset = (uint16_t)l3_offset;
+}
+
+/** Whether the first port of a pair is the higher one. */
+static __rte_always_inline bool spill_first_is_higher(uint32_t port)
+{
+    uint32_t ordered = rte_be_to_cpu_32(port);
+
+    return ordered > spill_swap_pair32(ordered);
+}
+
+/**
+ * Writes an IPv4 packet's metadata.
+ *
+ * @param addresses  where source and destination stand in the IP header
+ */
+static __rte_always_inline void spill_write_packet4(struct spill_packet *packet,
+                                                    const struct spill_link *link,
+                                                    const uint8_t *addresses,
+                                                    const struct spill_transport *transport)
+{
+    struct spill_key4 *key = &packet->key.v4;
+    uint64_t address = spill_load64(addresses);
+    uint64_t ordered = rte_be_to_cpu_64(address);
+    uint32_t port = transport->port;
+    bool direction = ordered > spill_swap_pair64(ordered);
+
+    if (unlikely(ordered == spill_swap_pair64(ordered)))
+        direction = spill_first_is_higher(port);
+    address = direction ? spill_swap_pair64(address) : address;
+    port = direction ? spill_swap_pair32(port) : port;
+    memcpy(key->address, &address, sizeof(address));
+    memcpy(key->port, &port, sizeof(port));
+    key->protocol = transport->protocol;
+    key->network = link->network | transport->fragment;
+    key->vlan = link->vlan;
+    spill_write_rest(packet, SPILL_PACKET_IPV4, direction, transport->has_ports, link->l3_offset);
+}
+
+/** Whether the source comes behind the destination. */
+static __rte_always_inline bool spill_is_second6(const uint8_t *addresses, uint32_t port)
+{
+    uint64_t source = spill_load64(addresses);
+    uint64_t destination = spill_load64(addresses + 16);
+
+    if (source == destination) {
+        source = spill_load64(addresses + 8);
+        destination = spill_load64(addresses + 24);
+        if (unlikely(source == destination))
+            return spill_first_is_higher(port);
+    }
+    return rte_be_to_cpu_64(source) > rte_be_to_cpu_64(destination);
+}
+
+/** The same for IPv6. */
+static __rte_always_inline void spill_write_packet6(struct spill_packet *packet,
+                                                    const struct spill_link *link,
+                                                    const uint8_t *addresses,
+                                                    const struct spill_transport *transport)
+{
+    struct spill_key6 *key = &packet->key.v6;
+    uint32_t port = transport->port;
+    bool direction = spill_is_second6(addresses, port);
+
+    memcpy(key->address[direction], addresses, sizeof(key->address[0]));
+    memcpy(key->address[!direction], addresses + 16, sizeof(key->address[0]));
+    port = direction ? spill_swap_pair32(port) : port;
+    memcpy(key->port, &port, sizeof(port));
+    key->protocol = transport->protocol;
+    key->network = link->network | transport->fragment;
+    key->vlan = link->vlan;
+    key->zero = 0;
+    spill_write_rest(packet, SPILL_PACKET_IPV6, direction, transport->has_ports, link->l3_offset);
+}
+
+/**
+ * Parses a packet of any kind, contiguous or not. A result is always written, as
+ * spill_parse_burst() says. The thread that holds the packet.
+ */
+void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t network,
+                           struct spill_packet *packet);
+
+#endif
