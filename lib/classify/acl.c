@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rule sets as rte_acl contexts, and the classification of bursts with them. */
+#include "classify/acl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_acl.h>
+#include <rte_byteorder.h>
+#include <rte_common.h>
+#include <rte_errno.h>
+
+/* The contexts: one for each family, without ports and with. */
+enum lookup {
+    LOOKUP_IPV4,
+    LOOKUP_IPV4_PORTS,
+    LOOKUP_IPV6,
+    LOOKUP_IPV6_PORTS,
+    LOOKUPS,
+};
+
+struct spill_acl {
+    /* NULL without rules: the default then. Of rules that name no ports, the context without ports
+     * stands in both places of the family. */
+    struct rte_acl_ctx *context[LOOKUPS];
+    uint8_t default_verdict;
+};
+
+/* What a lookup reads of a packet: all in network order, in steps of four bytes as rte_acl wants.
+ */
+struct tuple4 {
+    uint32_t protocol; /* in the first byte in memory */
+    uint32_t address[2];
+    uint16_t port[2];
+};
+
+struct tuple6 {
+    uint32_t protocol;
+    uint32_t address[2][4];
+    uint16_t port[2];
+};
+
+union tuple {
+    struct tuple4 v4;
+    struct tuple6 v6;
+};
+
+/* The fields of a rule: protocol, addresses in words, ports. */
+#define ADDRESS_FIELDS(lookup) ((lookup) < LOOKUP_IPV6 ? 2u : 8u)
+#define MOST_FIELDS            (1 + 8 + 2)
+
+/* In a larger context, looking for the fastest tries takes minutes and gigabytes of the heap. */
+#define MOST_RULES_FOR_SPEED 10000
+
+RTE_ACL_RULE_DEF(acl_rule, MOST_FIELDS);
+
+static bool with_ports(enum lookup lookup)
+{
+    return lookup == LOOKUP_IPV4_PORTS || lookup == LOOKUP_IPV6_PORTS;
+}
+
+/* Whether a rule stands in a context. */
+static bool belongs(const struct spill_rule *rule, enum lookup lookup)
+{
+    const uint8_t family = lookup < LOOKUP_IPV6 ? SPILL_RULE_IPV4 : SPILL_RULE_IPV6;
+
+    return (rule->families & family) != 0 && (with_ports(lookup) || !rule->names_ports);
+}
+
+/* How many rules stand in a context; 0 for one with ports that would be the same as the one
+ * without. */
+static uint32_t count_rules(const struct spill_ruleset *ruleset, enum lookup lookup)
+{
+    uint32_t count = 0;
+    bool ports = false;
+
+    for (uint32_t i = 0; i < ruleset->count; i++)
+        if (belongs(&ruleset->rules[i], lookup)) {
+            count++;
+            ports |= ruleset->rules[i].names_ports;
+        }
+    return with_ports(lookup) && !ports ? 0 : count;
+}
+
+static void define_field(struct rte_acl_config *config, uint8_t type, uint8_t size, uint32_t offset)
+{
+    const uint32_t index = config->num_fields++;
+
+    config->defs[index] = (struct rte_acl_field_def){
+        .type = type,
+        .size = size,
+        .field_index = (uint8_t)index,
+        .input_index = (uint8_t)(offset / sizeof(uint32_t)),
+        .offset = offset,
+    };
+}
+
+static struct rte_acl_config define_fields(enum lookup lookup)
+{
+    struct rte_acl_config config = {.num_categories = 1};
+    uint32_t offset = 0;
+
+    define_field(&config, RTE_ACL_FIELD_TYPE_BITMASK, sizeof(uint8_t), offset);
+    offset += sizeof(uint32_t);
+    for (uint32_t i = 0; i < ADDRESS_FIELDS(lookup); i++, offset += sizeof(uint32_t))
+        define_field(&config, RTE_ACL_FIELD_TYPE_MASK, sizeof(uint32_t), offset);
+    if (with_ports(lookup))
+        for (uint32_t i = 0; i < 2; i++, offset += sizeof(uint16_t))
+            define_field(&config, RTE_ACL_FIELD_TYPE_RANGE, sizeof(uint16_t), offset);
+    return config;
+}
+
+/* Bytes of a rule in a context. */
+static uint32_t rule_size(enum lookup lookup)
+{
+    return (uint32_t)RTE_ACL_RULE_SZ(define_fields(lookup).num_fields);
+}
+
+/*
+ * EAL memory that the tries of a context may take. Split into as many tries as rte_acl knows, the
+ * sets measured need 1 to 7 KB a rule, and looking for fewer and larger tries, which are faster, up
+ * to 15 KB. A few hundred rules that overlap badly take more than 100 KB each, up to 40 MB in all,
+ * before rte_acl begins to split them.
+ */
+static size_t tries_memory(size_t count)
+{
+    const size_t for_speed = RTE_MIN(count, (size_t)MOST_RULES_FOR_SPEED);
+
+    return for_speed * (12u << 10) + (count - for_speed) * (6u << 10) +
+           RTE_MIN(count * (128u << 10), (size_t)40 << 20);
+}
+
+/* Builds a context of `count` rules. Returns 0 or a negative errno. */
+static int build(struct rte_acl_ctx *context, enum lookup lookup, uint32_t count)
+{
+    struct rte_acl_config config = define_fields(lookup);
+    int result;
+
+    /* With a limit, rte_acl takes the fewest tries that fit into it; with 0 it splits at once. */
+    if (count <= MOST_RULES_FOR_SPEED)
+        config.max_size = tries_memory(count);
+    result = rte_acl_build(context, &config);
+    if (result != -ERANGE)
+        return result;
+    config.max_size = 0;
+    return rte_acl_build(context, &config);
+}
+
+/* A rule in rte_acl's terms: values in host order, the earlier rule with the higher priority. */
+static struct acl_rule translate(const struct spill_rule *rule, uint32_t index, enum lookup lookup)
+{
+    const unsigned words = ADDRESS_FIELDS(lookup) / 2;
+    struct acl_rule out = {
+        .data.category_mask = 1,
+        .data.priority = (int32_t)(RTE_ACL_MAX_PRIORITY - index),
+        .data.userdata = rule->action,
+    };
+    struct rte_acl_field *field = out.field;
+
+    field->value.u8 = rule->protocol;
+    field->mask_range.u8 = rule->any_protocol ? 0 : UINT8_MAX;
+    field++;
+    for (unsigned end = 0; end < 2; end++)
+        for (unsigned word = 0; word < words; word++, field++) {
+            const unsigned before = word * 32;
+            rte_be32_t bits;
+
+            memcpy(&bits, &rule->address[end][word * sizeof(bits)], sizeof(bits));
+            field->value.u32 = rte_be_to_cpu_32(bits);
+            if (rule->length[end] > before)
+                field->mask_range.u32 = RTE_MIN(rule->length[end] - before, 32u);
+        }
+    for (unsigned end = 0; end < 2; end++, field++) {
+        field->value.u16 = rule->first_port[end];
+        field->mask_range.u16 = rule->last_port[end];
+    }
+    return out;
+}
+
+/* Adds the rules of a context and builds it. Returns 0 or a negative errno. */
+static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset *ruleset,
+                        enum lookup lookup)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < ruleset->count; i++) {
+        struct acl_rule rule;
+        int result;
+
+        if (!belongs(&ruleset->rules[i], lookup))
+            continue;
+        rule = translate(&ruleset->rules[i], i, lookup);
+        result = rte_acl_add_rules(context, (const struct rte_acl_rule *)&rule, 1);
+        if (result != 0)
+            return result;
+        count++;
+    }
+    return build(context, lookup, count);
+}
+
+/* Makes one context of an ACL. Returns 0 or a negative errno. */
+static int add_context(struct spill_acl *acl, const char *name, const struct spill_ruleset *ruleset,
+                       enum lookup lookup, int socket)
+{
+    static const char *const SUFFIX[LOOKUPS] = {"ipv4", "ipv4-ports", "ipv6", "ipv6-ports"};
+    char context_name[RTE_ACL_NAMESIZE];
+    const struct rte_acl_param parameters = {
+        .name = context_name,
+        .socket_id = socket,
+        .rule_size = rule_size(lookup),
+        .max_rule_num = count_rules(ruleset, lookup),
+    };
+
+    if (parameters.max_rule_num == 0) {
+        if (with_ports(lookup))
+            acl->context[lookup] = acl->context[lookup - 1];
+        return 0;
+    }
+    snprintf(context_name, sizeof(context_name), "%s-%s", name, SUFFIX[lookup]);
+    /* rte_acl_create() would hand out the other's context. */
+    if (rte_acl_find_existing(context_name) != NULL)
+        return -EEXIST;
+    acl->context[lookup] = rte_acl_create(&parameters);
+    if (acl->context[lookup] == NULL)
+        return -rte_errno;
+    return fill_context(acl->context[lookup], ruleset, lookup);
+}
+
+struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
+                                   enum spill_verdict default_verdict, int socket,
+                                   struct spill_error *error)
+{
+    struct spill_acl *acl;
+
+    if (strlen(name) > SPILL_ACL_NAME_MAX) {
+        spill_error_set(error, "ACL name %s: at most %u characters", name, SPILL_ACL_NAME_MAX);
+        return NULL;
+    }
+    acl = calloc(1, sizeof(*acl));
+    if (acl == NULL) {
+        spill_error_set(error, "ACL %s: no memory", name);
+        return NULL;
+    }
+    acl->default_verdict = (uint8_t)default_verdict;
+    for (enum lookup lookup = LOOKUP_IPV4; lookup < LOOKUPS; lookup++) {
+        const int result = add_context(acl, name, ruleset, lookup, socket);
+
+        if (result == 0)
+            continue;
+        spill_error_set(error, "ACL %s of %u rules, %zu MiB of EAL memory planned: %s", name,
+                        ruleset->count, spill_acl_memory(ruleset) >> 20, strerror(-result));
+        spill_acl_free(acl);
+        return NULL;
+    }
+    return acl;
+}
+
+void spill_acl_free(struct spill_acl *acl)
+{
+    if (acl == NULL)
+        return;
+    for (unsigned with = LOOKUP_IPV4_PORTS; with < LOOKUPS; with += 2) {
+        if (acl->context[with] != acl->context[with - 1])
+            rte_acl_free(acl->context[with]);
+        rte_acl_free(acl->context[with - 1]);
+    }
+    free(acl);
+}
+
+/* Writes what a lookup reads of a packet, and returns the lookup that it needs. */
+static inline enum lookup read_packet(const struct spill_packet *packet, union tuple *tuple)
+{
+    const unsigned source = packet->direction;
+    const unsigned destination = source ^ 1;
+
+    if (packet->kind == SPILL_PACKET_IPV4) {
+        const struct spill_key4 *key = &packet->key.v4;
+
+        tuple->v4.protocol = rte_cpu_to_le_32(key->protocol);
+        tuple->v4.address[0] = key->address[source];
+        tuple->v4.address[1] = key->address[destination];
+        tuple->v4.port[0] = key->port[source];
+        tuple->v4.port[1] = key->port[destination];
+        return LOOKUP_IPV4 + packet->has_ports;
+    }
+    tuple->v6.protocol = rte_cpu_to_le_32(packet->key.v6.protocol);
+    memcpy(tuple->v6.address[0], packet->key.v6.address[source], 16);
+    memcpy(tuple->v6.address[1], packet->key.v6.address[destination], 16);
+    tuple->v6.port[0] = packet->key.v6.port[source];
+    tuple->v6.port[1] = packet->key.v6.port[destination];
+    return LOOKUP_IPV6 + packet->has_ports;
+}
+
+void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count)
+{
+    union tuple tuples[SPILL_BURST];
+    const uint8_t *input[LOOKUPS][SPILL_BURST];
+    uint8_t origin[LOOKUPS][SPILL_BURST];
+    uint32_t counts[LOOKUPS] = {0};
+    uint32_t results[SPILL_BURST];
+
+    for (uint32_t i = 0; i < count; i++) {
+        const enum lookup lookup = read_packet(packets[i], &tuples[i]);
+        const uint32_t n = counts[lookup]++;
+
+        input[lookup][n] = (const uint8_t *)&tuples[i];
+        origin[lookup][n] = (uint8_t)i;
+        packets[i]->verdict = acl->default_verdict;
+    }
+    for (unsigned lookup = 0; lookup < LOOKUPS; lookup++) {
+        if (counts[lookup] == 0 || acl->context[lookup] == NULL)
+            continue;
+        rte_acl_classify(acl->context[lookup], input[lookup], results, counts[lookup], 1);
+        for (uint32_t i = 0; i < counts[lookup]; i++)
+            if (results[i] != 0)
+                packets[origin[lookup][i]]->verdict = (uint8_t)results[i];
+    }
+}
+
+size_t spill_acl_memory(const struct spill_ruleset *ruleset)
+{
+    size_t size = 0;
+
+    for (enum lookup lookup = LOOKUP_IPV4; lookup < LOOKUPS; lookup++) {
+        const size_t count = count_rules(ruleset, lookup);
+
+        size += count * rule_size(lookup) + tries_memory(count);
+    }
+    return size;
+}

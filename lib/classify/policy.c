@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rules in force: a copy on each NUMA node that reads them. */
+#include <stdlib.h>
+
+#include "classify/policy.h"
+
+struct spill_policy *spill_policy_create(const char *name, const struct spill_ruleset *ruleset,
+                                         enum spill_verdict default_verdict,
+                                         const int memory_nodes[SPILL_NODES_MAX],
+                                         struct spill_error *error)
+{
+    struct spill_policy *policy = calloc(1, sizeof(*policy));
+    char copy_name[32];
+    int node, memory;
+
+    if (policy == NULL) {
+        spill_error_set(error, "rules: no memory");
+        return NULL;
+    }
+    for (node = 0; node < SPILL_NODES_MAX; node++) {
+        memory = memory_nodes[node];
+        if (memory < 0)
+            continue;
+        if (policy->copies[memory] == NULL) {
+            snprintf(copy_name, sizeof(copy_name), "%s.%d", name, memory);
+            policy->copies[memory] =
+                spill_acl_create(copy_name, ruleset, default_verdict, memory, error);
+        }
+        if (policy->copies[memory] == NULL) {
+            spill_policy_free(policy);
+            return NULL;
+        }
+        policy->by_node[node] = policy->copies[memory];
+    }
+    return policy;
+}
+
+void spill_policy_free(void *argument)
+{
+    struct spill_policy *policy = argument;
+    int node;
+
+    if (policy == NULL)
+        return;
+    for (node = 0; node < SPILL_NODES_MAX; node++)
+        spill_acl_free(policy->copies[node]);
+    free(policy);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_POLICY_H
+#define SPILLWAY_POLICY_H
+
+#include <rte_lcore.h>
+
+#include "classify/acl.h"
+#include "runtime/error.h"
+#include "runtime/topology.h"
+
+/**
+ * @file
+ * Policy: the rules in force, one version of them, with a copy on each NUMA node where lcores read
+ * it (law 8). Immutable; published through a snapshot.
+ */
+struct spill_policy {
+    struct spill_acl *copies[SPILL_NODES_MAX];        /* by memory node; NULL: nobody reads there */
+    const struct spill_acl *by_node[SPILL_NODES_MAX]; /* by node of the reading lcore */
+};
+
+/**
+ * Builds a policy. Control thread; takes seconds for 100 000 rules.
+ *
+ * @param name          unique among policies that live at a time, at most 16 characters
+ * @param memory_nodes  for each node, the node where its lcores' memory is, or -1: no lcore there
+ * @return NULL with an error when memory is short
+ */
+struct spill_policy *spill_policy_create(const char *name, const struct spill_ruleset *ruleset,
+                                         enum spill_verdict default_verdict,
+                                         const int memory_nodes[SPILL_NODES_MAX],
+                                         struct spill_error *error);
+
+/** Frees a policy (a void * for spill_snapshot_publish()). Control thread. May be NULL. */
+void spill_policy_free(void *policy);
+
+/** The rules for the calling lcore to search. */
+static inline const struct spill_acl *spill_policy_acl(const struct spill_policy *policy)
+{
+    return policy->by_node[rte_socket_id()];
+}
+
+#endif

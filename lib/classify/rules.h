@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_RULES_H
+#define SPILLWAY_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "packet/packet.h"
+#include "runtime/error.h"
+
+/**
+ * @file
+ * Rule files: text to an array of rules, in the order of the file. The first rule that matches
+ * wins.
+ *
+ * One rule a line; `#` starts a comment anywhere; empty lines and CR LF are fine:
+ *
+ *     ACTION PROTOCOL from ADDRESS[/LENGTH]|any [port P[-Q]] to ADDRESS[/LENGTH]|any [port P[-Q]]
+ *
+ * ACTION is allow or deny (protect and inspect are reserved). PROTOCOL is any, a name or a number.
+ * A rule with an IPv4 address is for IPv4 only, with an IPv6 address for IPv6 only, without any
+ * address for both. Ports go with any and with the protocols that have ports; a rule that names
+ * ports matches only packets that carry them, also where its protocol is any.
+ *
+ * A line that starts with `@` is a ClassBench filter (IPv4 or IPv6), unchanged or with an action
+ * word at its end; without one it denies:
+ *
+ *     @SOURCE/LENGTH DESTINATION/LENGTH P : Q P : Q PROTOCOL/MASK [FLAGS/MASK] [ACTION]
+ *
+ * There, host bits below a prefix are cleared silently, the ports 0 : 65535 are no ports named, and
+ * the flags are not looked at; so a line that allows may not have any.
+ */
+
+#define SPILL_RULES_MAX_LINE 512 /* bytes in a line of a rule file */
+
+#define SPILL_RULES_MAX (1u << 20) /* rules in a file */
+
+/* The ends of a packet's way: index of the arrays in struct spill_rule. */
+enum spill_rule_end {
+    SPILL_RULE_SOURCE,
+    SPILL_RULE_DESTINATION,
+};
+
+/* Bits of spill_rule.families. */
+#define SPILL_RULE_IPV4 0x1
+#define SPILL_RULE_IPV6 0x2
+
+/** One rule. Written while the file is read, then constant. */
+struct spill_rule {
+    uint8_t action;    /* enum spill_verdict: SPILL_VERDICT_ALLOW or SPILL_VERDICT_DENY */
+    uint8_t families;  /* SPILL_RULE_IPV4, SPILL_RULE_IPV6 or both */
+    uint8_t protocol;  /* IP protocol, where any_protocol is false; else 0 */
+    bool any_protocol; /* every protocol */
+    bool names_ports;  /* matches only packets with ports, and these by first_port, last_port */
+    uint8_t length[2]; /* bits of address[] that count, of each end; 0: any */
+    uint8_t address[2]
+                   [16]; /* network order, zero beyond the prefix; IPv4 in the first four bytes */
+    uint16_t first_port[2]; /* host order, of each end; 0 to 65535 where none is named */
+    uint16_t last_port[2];
+    uint32_t line; /* in the file, from 1 */
+};
+
+/** The rules of a file. */
+struct spill_ruleset {
+    struct spill_rule *rules; /* in the order of the file */
+    uint32_t count;
+    uint32_t capacity; /* elements allocated; only the reader looks at it */
+};
+
+/**
+ * Reads a rule file. Control thread (files, heap).
+ *
+ * @param path   file to read
+ * @param error  says what is wrong, with file and line; may be NULL
+ * @return the rules, to be freed with spill_rules_free(); NULL on error. A file without any rule is
+ *         no error.
+ */
+struct spill_ruleset *spill_rules_load(const char *path, struct spill_error *error);
+
+/**
+ * Reads rules from an open stream up to its end. Control thread.
+ *
+ * @param file   stays open and the caller's
+ * @param name   what errors call it
+ * @param error  may be NULL
+ * @return as spill_rules_load()
+ */
+struct spill_ruleset *spill_rules_read(FILE *file, const char *name, struct spill_error *error);
+
+/** Frees rules. NULL is fine. */
+void spill_rules_free(struct spill_ruleset *ruleset);
+
+#endif
