@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* New flows: into a lane or inline, and their verdicts back into the flow table. */
+#include "pipeline/classification.h"
+#include "classify/policy.h"
+#include "pipeline/drops.h"
+
+SPILL_DROP_REASON(spill_drop_denied, "denied", "a rule, or the default, denies the packet's flow")
+static SPILL_DROP_REASON(pool_full_classify, "pool_full_classify",
+                         "the packet's flow is new, and the classify class had no credit "
+                         "left") static SPILL_DROP_REASON(flow_table_full, "flow_table_full",
+                                                          "the flow table had no place: all flows "
+                                                          "that could go wait for a verdict")
+
+    /* ------------------------------------------------------------------ the work, on any lcore */
+
+    static void classify(struct spill_job *job, void *context)
+{
+    struct spill_packet *packets[SPILL_JOB_PACKETS];
+    uint32_t i;
+
+    for (i = 0; i < job->count; i++)
+        packets[i] = spill_packet_of(job->mbufs[i]);
+    spill_acl_classify(spill_policy_acl(spill_snapshot_get(context)), packets, job->count);
+}
+
+struct spill_class spill_classification_class(struct spill_snapshot *rules, uint32_t capacity,
+                                              enum spill_dispatch dispatch)
+{
+    return (struct spill_class){
+        .name = "classify",
+        .work = classify,
+        .context = rules,
+        .capacity = capacity,
+        .dispatch = dispatch,
+    };
+}
+
+/* ------------------------------------------------------------ the results, on the fast lcore */
+
+static void retire(struct spill_job *job, void *owner)
+{
+    struct spill_fast *fast = owner;
+    struct rte_mbuf *allowed[SPILL_JOB_PACKETS], *denied[SPILL_JOB_PACKETS];
+    uint8_t inputs[SPILL_JOB_PACKETS];
+    uint32_t allowed_count = 0, denied_count = 0, i;
+
+    for (i = 0; i < job->count; i++) {
+        const struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
+        struct spill_flow *flow = packet->flow;
+
+        /* What the first packet found is the flow's; those that followed it go by that. */
+        if (spill_flow_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN)
+            spill_flow_set_verdict(flow, packet->direction, (enum spill_verdict)packet->verdict);
+        spill_flow_release(flow);
+        if (spill_flow_verdict(flow, packet->direction) == SPILL_VERDICT_ALLOW) {
+            inputs[allowed_count] = packet->input;
+            allowed[allowed_count++] = job->mbufs[i];
+        } else {
+            denied[denied_count++] = job->mbufs[i];
+        }
+    }
+    if (denied_count > 0)
+        spill_ledger_drop(&fast->ledger, &spill_drop_denied, denied, denied_count);
+    spill_fast_send(fast, allowed, inputs, allowed_count, job->stamp,
+                    job->lane == SPILL_LANE_INLINE ? SPILL_WAY_FAST : SPILL_WAY_POOL);
+}
+
+void spill_classification_attach(struct spill_fast *fast)
+{
+    spill_submitter_on_retire(fast->submitter, SPILL_CLASS_CLASSIFY, retire, fast);
+}
+
+/* ------------------------------------------------------------- submission, on the fast lcore */
+
+static void drop(struct spill_fast *fast, const struct spill_drop_reason *reason,
+                 struct rte_mbuf *mbuf)
+{
+    spill_ledger_drop(&fast->ledger, reason, &mbuf, 1);
+}
+
+/* Puts a packet behind the others of its flow, which is held in `lane`, or is from now on. Room for
+ * it in a lane is reserved. */
+static void add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
+                struct spill_flow *flow, uint8_t lane, uint64_t stamp)
+{
+    if (!spill_flow_hold(flow)) {
+        drop(fast, &pool_full_classify, mbuf);
+        return;
+    }
+    flow->lane = lane;
+    packet->flow = flow;
+    *spill_packet_of(mbuf) = *packet;
+    if (lane == SPILL_LANE_INLINE)
+        spill_inline_add(fast->submitter, SPILL_CLASS_CLASSIFY, mbuf, 0, stamp);
+    else
+        spill_lane_add(fast->submitter, SPILL_CLASS_CLASSIFY, lane, mbuf,
+                       spill_flow_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN, 0,
+                       stamp);
+}
+
+/*
+ * Takes what a packet without a verdict needs: SPILL_LANE_INLINE or a lane with room. -1: there was
+ * no credit, and the overflow policy has dealt with the packet.
+ */
+static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                      const struct spill_packet *packet, uint64_t stamp)
+{
+    if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, 0))
+        return SPILL_LANE_INLINE;
+    if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane))
+        return (int)fast->lane;
+    switch (fast->overflow) {
+    case SPILL_OVERFLOW_INLINE:
+        return SPILL_LANE_INLINE;
+    case SPILL_OVERFLOW_ALLOW:
+        spill_fast_send(fast, &mbuf, &packet->input, 1, stamp, SPILL_WAY_FAST);
+        return -1;
+    case SPILL_OVERFLOW_DROP:
+    default:
+        drop(fast, &pool_full_classify, mbuf);
+        return -1;
+    }
+}
+
+/* A packet of a flow that is in the table, but without a verdict for its direction. */
+static void submit_known(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                         struct spill_packet *packet, struct spill_flow *flow, uint64_t stamp)
+{
+    int lane;
+
+    if (flow->pending > 0) {
+        /* Behind the others of its flow, or not at all: no other way keeps the order. */
+        lane = flow->lane;
+        if (lane != SPILL_LANE_INLINE &&
+            !spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, (uint32_t)lane)) {
+            drop(fast, &pool_full_classify, mbuf);
+            return;
+        }
+    } else {
+        lane = take_place(fast, mbuf, packet, stamp);
+        if (lane < 0)
+            return;
+    }
+    add(fast, mbuf, packet, flow, (uint8_t)lane, stamp);
+}
+
+/* A packet that the lookup of its burst did not find. */
+static void submit_new(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
+                       uint64_t stamp)
+{
+    /* First the place, then the flow: a packet that is refused must not evict another's. */
+    int lane = take_place(fast, mbuf, packet, stamp);
+    struct spill_flow *flow;
+
+    if (lane < 0)
+        return;
+    flow = spill_flow_table_find_or_add(fast->flows, packet, stamp);
+    if (flow == NULL)
+        drop(fast, &flow_table_full, mbuf);
+    else if (flow->pending > 0) /* a packet before it in this burst was the first */
+        submit_known(fast, mbuf, packet, flow, stamp);
+    else
+        add(fast, mbuf, packet, flow, (uint8_t)lane, stamp);
+}
+
+void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                 struct spill_packet *packets, const uint8_t *which, uint32_t count,
+                                 uint64_t stamp)
+{
+    uint32_t i;
+
+    fast->lane = (fast->lane + 1) % fast->submitter->lane_count;
+    /* Flows that the lookup found first: held, they can't be evicted by those that are new. */
+    for (i = 0; i < count; i++) {
+        struct spill_packet *packet = &packets[which[i]];
+
+        if (packet->flow != NULL)
+            submit_known(fast, mbufs[which[i]], packet, packet->flow, stamp);
+    }
+    for (i = 0; i < count; i++) {
+        struct spill_packet *packet = &packets[which[i]];
+
+        if (packet->flow == NULL)
+            submit_new(fast, mbufs[which[i]], packet, stamp);
+    }
+    spill_inline_run(fast->submitter, SPILL_CLASS_CLASSIFY);
+}

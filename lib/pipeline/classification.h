@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_CLASSIFICATION_H
+#define SPILLWAY_CLASSIFICATION_H
+
+#include <stdint.h>
+
+#include "packet/packet.h"
+#include "pipeline/fast.h"
+#include "runtime/pool.h"
+#include "runtime/snapshot.h"
+
+/**
+ * @file
+ * Classification: the class of expensive work that decides about new flows.
+ *
+ * A packet whose flow is new goes, with its flow held in the table, inline or into a lane; the
+ * rules are searched there; when its job is retired the verdict is noted in the flow and applied to
+ * the packet. Packets that come for the flow meanwhile go the same way behind it, so they wait in
+ * order and go by the one verdict (law 4). All new flows of one burst share a lane, which makes
+ * full jobs; the flow remembers its lane while it has packets in it.
+ */
+
+/* Index of the class among the pool's classes. */
+#define SPILL_CLASS_CLASSIFY 0
+
+/**
+ * Makes the class. Control thread.
+ *
+ * @param rules  snapshot of a struct spill_policy; stays the caller's
+ */
+struct spill_class spill_classification_class(struct spill_snapshot *rules, uint32_t capacity,
+                                              enum spill_dispatch dispatch);
+
+/** Connects a fast lcore to its submitter. Control thread, before the lcores start. */
+void spill_classification_attach(struct spill_fast *fast);
+
+/**
+ * Submits the packets of a burst that need a verdict. The lcore.
+ *
+ * @param mbufs, packets  the whole burst
+ * @param which           indexes of those packets, in order; their mbufs are given away
+ * @param stamp           TSC when the burst was received
+ */
+void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                 struct spill_packet *packets, const uint8_t *which, uint32_t count,
+                                 uint64_t stamp);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way of a packet through a fast lcore. */
+#include <rte_ethdev.h>
+
+#include "packet/parse.h"
+#include "pipeline/classification.h"
+#include "pipeline/drops.h"
+#include "pipeline/fast.h"
+#include "runtime/stamp.h"
+
+static SPILL_DROP_REASON(non_ip, "non_ip", "the frame is not IP, and --non-ip says drop")
+
+/* Flow table places that are looked at for expiry, in one of so many turns; and in an idle turn. */
+#define EXPIRE_EVERY  16
+#define EXPIRE_PLACES 4
+
+    void spill_fast_send(struct spill_fast *fast, struct rte_mbuf **mbufs, const uint8_t *inputs,
+                         uint32_t count, uint64_t stamp, enum spill_way way)
+{
+    uint32_t first = 0, i;
+
+    for (i = 1; i <= count; i++) {
+        if (i == count || inputs[i] != inputs[first]) {
+            spill_output_send(fast->paths[inputs[first]].output, mbufs + first, i - first, stamp,
+                              way);
+            first = i;
+        }
+    }
+}
+
+/*
+ * Deals with the packets of a burst that are not of an allowed flow, given by their indexes: drops
+ * them, adds non-IP frames to `passed`, hands new flows to classification.
+ */
+static uint32_t handle_rest(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                            struct spill_packet *packets, const uint8_t *rest, uint32_t count,
+                            struct rte_mbuf **passed, uint64_t stamp)
+{
+    uint8_t undecided[SPILL_BURST];
+    uint32_t undecided_count = 0, passed_count = 0, i;
+
+    for (i = 0; i < count; i++) {
+        const struct spill_packet *packet = &packets[rest[i]];
+        struct rte_mbuf **mbuf = &mbufs[rest[i]];
+
+        if (packet->kind == SPILL_PACKET_MALFORMED) {
+            spill_ledger_drop(&fast->ledger, spill_drop_reason_get(packet->drop), mbuf, 1);
+        } else if (packet->kind == SPILL_PACKET_OTHER) {
+            if (fast->non_ip_pass)
+                passed[passed_count++] = *mbuf;
+            else
+                spill_ledger_drop(&fast->ledger, &non_ip, mbuf, 1);
+        } else if (packet->flow != NULL && packet->flow->pending == 0 &&
+                   spill_flow_verdict(packet->flow, packet->direction) == SPILL_VERDICT_DENY) {
+            spill_ledger_drop(&fast->ledger, &spill_drop_denied, mbuf, 1);
+        } else {
+            undecided[undecided_count++] = rest[i];
+        }
+    }
+    if (undecided_count > 0)
+        spill_classification_submit(fast, mbufs, packets, undecided, undecided_count, stamp);
+    return passed_count;
+}
+
+/* The step of a burst that came from one port: look up, then send what is allowed. */
+static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
+                   struct spill_packet *packets, uint32_t count, uint64_t stamp)
+{
+    struct spill_packet *keyed[SPILL_BURST];
+    struct rte_mbuf *passed[SPILL_BURST];
+    uint8_t rest[SPILL_BURST];
+    uint32_t keyed_count = 0, passed_count = 0, rest_count = 0, i;
+
+    for (i = 0; i < count; i++) {
+        keyed[keyed_count] = &packets[i];
+        keyed_count += packets[i].kind <= SPILL_PACKET_IPV6;
+    }
+    spill_flow_table_lookup(fast->flows, keyed, keyed_count, stamp);
+    for (i = 0; i < count; i++) {
+        const struct spill_flow *flow = packets[i].flow;
+        bool pass = flow != NULL && spill_flow_passes(flow);
+
+        passed[passed_count] = mbufs[i];
+        rest[rest_count] = (uint8_t)i;
+        passed_count += pass;
+        rest_count += !pass;
+    }
+    if (rest_count > 0) {
+        for (i = 0; i < rest_count; i++)
+            packets[rest[i]].input = (uint8_t)port;
+        passed_count +=
+            handle_rest(fast, mbufs, packets, rest, rest_count, passed + passed_count, stamp);
+    }
+    spill_output_send(fast->paths[port].output, passed, passed_count, stamp, SPILL_WAY_FAST);
+}
+
+static uint32_t receive_queue(struct spill_fast *fast, const struct spill_input *input,
+                              uint64_t now)
+{
+    struct rte_mbuf *mbufs[SPILL_BURST];
+    struct spill_packet packets[SPILL_BURST];
+    uint32_t count = rte_eth_rx_burst(input->port, input->queue, mbufs, SPILL_BURST);
+
+    if (count == 0)
+        return 0;
+    fast->ledger.received += count;
+    spill_parse_burst(mbufs, count, fast->paths[input->port].network, packets);
+    handle(fast, input->port, mbufs, packets, count, now);
+    return count;
+}
+
+/* Packets that another lcore received and parsed: in runs of those that came from one port. */
+static uint32_t receive_channel(struct spill_fast *fast, const struct spill_input *input)
+{
+    struct rte_mbuf *mbufs[SPILL_BURST];
+    struct spill_packet packets[SPILL_BURST];
+    uint32_t count = spill_channel_receive(input->channel, mbufs, SPILL_BURST);
+    uint32_t first = 0, i;
+
+    for (i = 0; i < count; i++)
+        packets[i] = *spill_packet_of(mbufs[i]);
+    for (i = 1; i <= count; i++) {
+        if (i == count || packets[i].input != packets[first].input) {
+            handle(fast, packets[first].input, mbufs + first, packets + first, i - first,
+                   spill_stamp_get(mbufs[first]));
+            first = i;
+        }
+    }
+    return count;
+}
+
+/* ------------------------------------------------------------------------------- the stages */
+
+static uint32_t retire_poll(void *context, uint64_t now)
+{
+    struct spill_fast *fast = context;
+
+    return spill_submitter_retire(fast->submitter, now);
+}
+
+/* Once nothing is received and the lanes are empty, nothing more goes to the pool or downstream. */
+static bool retire_end(void *context)
+{
+    struct spill_fast *fast = context;
+
+    if (!fast->receive_ended || !spill_submitter_idle(fast->submitter))
+        return false;
+    spill_submitter_leave(fast->submitter);
+    spill_transmitter_leave(&fast->transmitter);
+    return true;
+}
+
+static uint32_t receive_poll(void *context, uint64_t now)
+{
+    struct spill_fast *fast = context;
+    bool stopped = spill_token_cancelled(fast->stop);
+    uint32_t handled = 0, i;
+
+    for (i = 0; i < fast->input_count; i++) {
+        const struct spill_input *input = &fast->inputs[i];
+
+        if (input->channel != NULL)
+            handled += receive_channel(fast, input);
+        else if (likely(!stopped))
+            handled += receive_queue(fast, input, now);
+    }
+    spill_submitter_flush(fast->submitter);
+    if (handled == 0 || ++fast->turns % EXPIRE_EVERY == 0)
+        spill_flow_table_expire(fast->flows, now, EXPIRE_PLACES);
+    return handled;
+}
+
+static bool receive_end(void *context)
+{
+    struct spill_fast *fast = context;
+    uint32_t i;
+
+    for (i = 0; i < fast->input_count; i++) {
+        if (fast->inputs[i].channel != NULL && !spill_channel_ended(fast->inputs[i].channel))
+            return false;
+    }
+    fast->receive_ended = true;
+    return true;
+}
+
+void spill_fast_add_stages(struct spill_fast *fast, struct spill_loop *loop)
+{
+    struct spill_stage retire = {
+        .name = "retire", .poll = retire_poll, .end = retire_end, .context = fast};
+    struct spill_stage receive = {
+        .name = "receive", .poll = receive_poll, .end = receive_end, .context = fast};
+
+    /* What the pool has finished first: its verdicts spare the packets behind it the lane. */
+    spill_loop_add(loop, &retire);
+    spill_loop_add(loop, &receive);
+    spill_transmitter_add_stage(&fast->transmitter, loop);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_OUTPUT_H
+#define SPILLWAY_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "runtime/channel.h"
+#include "runtime/histogram.h"
+#include "runtime/ledger.h"
+
+/**
+ * @file
+ * Output: one lcore's way to a port. Either the lcore owns a transmit queue, or it sends to the
+ * channel of the lcore that does.
+ *
+ * What a queue's device does not take at once waits in a backlog, in order, and is tried again each
+ * loop; what the backlog can't hold is dropped as `tx_full`. What a channel does not take is
+ * dropped as `tx_channel_full`. Written by the owning lcore; the control thread reads the counters.
+ */
+
+#define SPILL_BACKLOG 256 /* packets; a power of two */
+
+/** Which way a packet took: its latency counts there. */
+enum spill_way {
+    SPILL_WAY_FAST, /* never left its fast lcore, but for channels */
+    SPILL_WAY_POOL, /* waited in a lane of the pool */
+    SPILL_WAYS,
+};
+
+/** Receive to transmit within the program, cycles, by way. One for each lcore that transmits. */
+struct spill_latency {
+    struct spill_histogram ways[SPILL_WAYS];
+};
+
+struct spill_output {
+    /* Written before the lcores start: */
+    struct spill_sender *sender; /* NULL: the queue is ours */
+    uint16_t port;
+    uint16_t queue;
+    bool linearize; /* the device can't transmit chained mbufs */
+    struct spill_ledger *ledger;
+    struct spill_latency *latency;
+    /* Written by the owner: */
+    uint64_t retried; /* packets that the device did not take at the first try */
+    uint32_t first;   /* of the backlog; index modulo SPILL_BACKLOG */
+    uint32_t waiting; /* packets in the backlog */
+    struct rte_mbuf *backlog[SPILL_BACKLOG];
+} __rte_cache_aligned;
+
+/**
+ * Sends packets to the port, in order, after those in the backlog. The owner; never blocks.
+ *
+ * @param mbufs  given away: each is transmitted, waits in the backlog, is the channel's, or dropped
+ * @param stamp  TSC when they were received
+ */
+void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count,
+                       uint64_t stamp, enum spill_way way);
+
+/** The same for packets that carry their stamps in their mbufs (spill_output_mark()). */
+void spill_output_forward(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count);
+
+/**
+ * Tries again to transmit the backlog, as far as the device takes it. The owner, once a loop.
+ *
+ * @return packets transmitted
+ */
+uint32_t spill_output_retry(struct spill_output *output);
+
+/** Writes receive time and way into packets that leave this lcore. Their holder. */
+void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp, enum spill_way way);
+
+#endif

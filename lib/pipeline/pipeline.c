@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Builds the pipeline: every lcore's stages, connected as the plan says. */
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_random.h>
+
+#include "pipeline/classification.h"
+#include "pipeline/pipeline.h"
+
+/* Memory on a planned node; SOCKET_ID_ANY where the plan knows none. */
+static void *allocate(size_t size, int node)
+{
+    return rte_zmalloc_socket(NULL, size, RTE_CACHE_LINE_SIZE, node < 0 ? SOCKET_ID_ANY : node);
+}
+
+static int no_memory(struct spill_error *error, const char *what, int node)
+{
+    return spill_error_set(error, "%s: no memory on node %d; give more by --memory or hugepages",
+                           what, node);
+}
+
+static enum spill_ring_mode ring_mode(bool preemptible)
+{
+    return preemptible ? SPILL_RING_PREEMPTIBLE : SPILL_RING_EXCLUSIVE;
+}
+
+/* --------------------------------------------------------------------- channels and pools */
+
+static uint32_t count_senders(const struct spill_plan_channel *channel, uint32_t below)
+{
+    uint32_t count = 0, i;
+
+    for (i = 0; i < below; i++)
+        count += spill_plan_channel_sends(channel, i);
+    return count;
+}
+
+static int create_channels(struct spill_pipeline *pipeline, struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    uint32_t i;
+
+    pipeline->channels = allocate((plan->channel_count + 1) * sizeof(*pipeline->channels), -1);
+    if (pipeline->channels == NULL)
+        return no_memory(error, "channels", -1);
+    for (i = 0; i < plan->channel_count; i++) {
+        const struct spill_plan_channel *planned = &plan->channels[i];
+
+        pipeline->channels[i] = spill_channel_create(
+            planned->name, planned->capacity, count_senders(planned, plan->lcore_count),
+            planned->node, ring_mode(planned->preemptible), error);
+        if (pipeline->channels[i] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+/* The sender of an lcore, given by its index in the plan, in a channel. */
+static struct spill_sender *sender_of(const struct spill_pipeline *pipeline, int channel,
+                                      uint32_t lcore)
+{
+    return spill_channel_sender(pipeline->channels[channel],
+                                count_senders(&pipeline->config.plan->channels[channel], lcore));
+}
+
+static int create_pool(struct spill_pipeline *pipeline, const struct spill_plan_pool *planned,
+                       struct spill_error *error)
+{
+    struct spill_class class =
+        spill_classification_class(pipeline->config.rules, pipeline->config.classify_capacity,
+                                   pipeline->config.classify_dispatch);
+    char name[16];
+    struct spill_pool_config config = {
+        .name = name,
+        .socket = planned->node,
+        .workers = planned->workers,
+        .submitters = planned->served,
+        .mode = ring_mode(planned->preemptible),
+        .class_count = 1,
+        .classes = &class,
+    };
+
+    snprintf(name, sizeof(name), "pool%u", pipeline->pool_count);
+    pipeline->pools[pipeline->pool_count] = spill_pool_create(&config, error);
+    return pipeline->pools[pipeline->pool_count++] != NULL ? 0 : -1;
+}
+
+static int create_pools(struct spill_pipeline *pipeline, struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    struct spill_plan_pool alone = {.node = SOCKET_ID_ANY};
+    uint32_t i;
+
+    for (i = 0; i < plan->pool_count; i++) {
+        if (plan->pools[i].served > 0) {
+            if (create_pool(pipeline, &plan->pools[i], error) != 0)
+                return -1;
+        } else {
+            pipeline->pool_count++;
+        }
+    }
+    for (i = 0; i < plan->lcore_count; i++)
+        alone.served += plan->lcores[i].role == SPILL_ROLE_FAST && plan->lcores[i].pool < 0;
+    return alone.served > 0 ? create_pool(pipeline, &alone, error) : 0;
+}
+
+/* ---------------------------------------------------------------------------- the outputs */
+
+/* Prepares an lcore's output to a queue: its own, or over the channel to the queue's owner. */
+static struct spill_output *add_output(struct spill_pipeline *pipeline, uint32_t lcore,
+                                       struct spill_transmitter *transmitter, uint32_t port,
+                                       uint32_t queue, struct spill_ledger *ledger,
+                                       struct spill_latency *latency)
+{
+    const struct spill_plan_queue *planned = &pipeline->config.plan->ports[port].tx[queue];
+    struct spill_output *output = &transmitter->outputs[transmitter->output_count++];
+
+    *output = (struct spill_output){
+        .port = pipeline->config.ports[port].id,
+        .queue = (uint16_t)queue,
+        .linearize = !pipeline->config.ports[port].tx_multi_segment,
+        .ledger = ledger,
+        .latency = latency,
+    };
+    if (planned->owner != (int)lcore)
+        output->sender = sender_of(pipeline, planned->channel, lcore);
+    else if (planned->channel >= 0)
+        transmitter->channels[transmitter->channel_count++] = (struct spill_transmit_channel){
+            .channel = pipeline->channels[planned->channel], .output = output};
+    return output;
+}
+
+/* Whether an lcore has a way to a transmit queue: owns it, or sends to it as a fast lcore. */
+static bool uses_queue(const struct spill_plan *plan, uint32_t lcore, uint32_t port, uint32_t queue)
+{
+    const struct spill_plan_lcore *planned = &plan->lcores[lcore];
+
+    return plan->ports[port].tx[queue].owner == (int)lcore ||
+           (planned->role == SPILL_ROLE_FAST &&
+            plan->ports[port].tx_queue_of[planned->index] == queue);
+}
+
+/*
+ * Makes all outputs of an lcore. by_port[port] gets the output that packets of a fast lcore's own
+ * take; a queue owned for others alone gets an output too.
+ */
+static int create_outputs(struct spill_pipeline *pipeline, uint32_t lcore,
+                          struct spill_transmitter *transmitter, struct spill_ledger *ledger,
+                          struct spill_latency *latency, struct spill_output **by_port,
+                          struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    const struct spill_plan_lcore *planned = &plan->lcores[lcore];
+    uint32_t count = 0, port, queue;
+
+    for (port = 0; port < plan->port_count; port++)
+        for (queue = 0; queue < plan->ports[port].tx_queues; queue++)
+            count += uses_queue(plan, lcore, port, queue);
+    if (count > SPILL_OUTPUTS_MAX)
+        return spill_error_set(error, "lcore %s: %u transmit queues; at most %d", planned->name,
+                               count, SPILL_OUTPUTS_MAX);
+    transmitter->outputs =
+        allocate((count + 1) * sizeof(*transmitter->outputs), planned->memory_node);
+    if (transmitter->outputs == NULL)
+        return no_memory(error, planned->name, planned->memory_node);
+    for (port = 0; port < plan->port_count; port++) {
+        for (queue = 0; queue < plan->ports[port].tx_queues; queue++) {
+            struct spill_output *output;
+
+            if (!uses_queue(plan, lcore, port, queue))
+                continue;
+            output = add_output(pipeline, lcore, transmitter, port, queue, ledger, latency);
+            if (by_port != NULL && plan->ports[port].tx_queue_of[planned->index] == queue)
+                by_port[port] = output;
+        }
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------- the inputs */
+
+/* The number of a port's wire, the same for both of its ends: what its flow keys carry. */
+static uint8_t network_of(const struct spill_plan *plan, uint32_t port)
+{
+    uint32_t first = RTE_MIN(port, (uint32_t)plan->ports[port].peer), number = 0, i;
+
+    for (i = 0; i < first; i++)
+        number += plan->ports[i].peer > (int)i;
+    return (uint8_t)number;
+}
+
+/* A receive queue that an lcore owns: handed to `add` for each. */
+static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
+                             int (*add)(void *context, uint16_t port_id, uint16_t queue,
+                                        uint8_t network),
+                             void *context, struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    uint32_t port, queue;
+
+    for (port = 0; port < plan->port_count; port++) {
+        for (queue = 0; queue < plan->ports[port].rx_queues; queue++) {
+            if (plan->ports[port].rx[queue].owner == (int)lcore &&
+                add(context, pipeline->config.ports[port].id, (uint16_t)queue,
+                    network_of(plan, port)) != 0)
+                return spill_error_set(error, "lcore %s: more than %d receive queues",
+                                       plan->lcores[lcore].name, SPILL_INPUTS_MAX - 1);
+        }
+    }
+    return 0;
+}
+
+static int add_input(void *context, uint16_t port_id, uint16_t queue, uint8_t network)
+{
+    struct spill_fast *fast = context;
+
+    (void)network;
+    if (fast->input_count == SPILL_INPUTS_MAX - 1)
+        return -1;
+    fast->inputs[fast->input_count++] = (struct spill_input){.port = port_id, .queue = queue};
+    return 0;
+}
+
+static int add_spread_queue(void *context, uint16_t port_id, uint16_t queue, uint8_t network)
+{
+    struct spill_spread *spread = context;
+
+    if (spread->queue_count == SPILL_SPREAD_QUEUES_MAX)
+        return -1;
+    spread->queues[spread->queue_count++] =
+        (struct spill_spread_queue){.port = port_id, .queue = queue, .network = network};
+    return 0;
+}
+
+static int create_spread(struct spill_pipeline *pipeline, uint32_t index, uint32_t seed,
+                         struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
+    uint32_t i;
+
+    lcore->spread = allocate(sizeof(*lcore->spread), lcore->plan->memory_node);
+    if (lcore->spread == NULL)
+        return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
+    lcore->spread->stop = pipeline->config.stop;
+    lcore->spread->seed = seed;
+    lcore->spread->fast_count = plan->count[SPILL_ROLE_FAST];
+    for (i = 0; i < lcore->spread->fast_count; i++)
+        lcore->spread->senders[i] = sender_of(pipeline, plan->fast_channel[i], index);
+    if (for_each_rx_queue(pipeline, index, add_spread_queue, lcore->spread, error) != 0)
+        return -1;
+    spill_spread_add_stage(lcore->spread, lcore->loop);
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------- the lcores */
+
+static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
+                        struct spill_error *error)
+{
+    char name[sizeof("flows-") + sizeof(lcore->plan->name)];
+    struct spill_flow_table_config config = {
+        .name = name,
+        .capacity = pipeline->config.flow_capacity,
+        .timeout = pipeline->config.flow_timeout,
+        .socket = lcore->plan->memory_node,
+        .seed = rte_rand(),
+    };
+
+    snprintf(name, sizeof(name), "flows-%s", lcore->plan->name);
+    lcore->fast->flows = spill_flow_table_create(&config, error);
+    return lcore->fast->flows != NULL ? 0 : -1;
+}
+
+/* The submitter's index in its pool: how many fast lcores before this one have the same. */
+static uint32_t submitter_index(const struct spill_plan *plan, uint32_t lcore)
+{
+    uint32_t index = 0, i;
+
+    for (i = 0; i < lcore; i++)
+        index += plan->lcores[i].role == SPILL_ROLE_FAST &&
+                 plan->lcores[i].pool == plan->lcores[lcore].pool;
+    return index;
+}
+
+static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
+                            struct spill_error *error)
+{
+    const struct spill_pipeline_config *config = &pipeline->config;
+    struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
+    uint32_t pool = lcore->plan->pool >= 0 ? (uint32_t)lcore->plan->pool : pipeline->pool_count - 1;
+
+    lcore->fast->submitter =
+        spill_submitter_create(pipeline->pools[pool], submitter_index(config->plan, index),
+                               config->lanes, lcore->plan->memory_node, config->budget, error);
+    if (lcore->fast->submitter == NULL)
+        return -1;
+    lcore->loop->budget = &lcore->fast->submitter->budget;
+    spill_classification_attach(lcore->fast);
+    return 0;
+}
+
+static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
+    struct spill_output *by_port[SPILL_PORTS_MAX] = {NULL};
+    struct spill_fast *fast;
+    uint32_t port;
+    int channel = plan->fast_channel[lcore->plan->index];
+
+    lcore->fast = fast = allocate(sizeof(*fast), lcore->plan->memory_node);
+    if (fast == NULL)
+        return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
+    fast->stop = pipeline->config.stop;
+    fast->non_ip_pass = pipeline->config.non_ip_pass;
+    fast->overflow = pipeline->config.classify_overflow;
+    if (create_flows(pipeline, lcore, error) != 0 ||
+        create_submitter(pipeline, index, error) != 0 ||
+        create_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency, by_port,
+                       error) != 0)
+        return -1;
+    for (port = 0; port < plan->port_count; port++)
+        fast->paths[pipeline->config.ports[port].id] = (struct spill_path){
+            .output = by_port[plan->ports[port].peer], .network = network_of(plan, port)};
+    if (channel >= 0)
+        fast->inputs[fast->input_count++].channel = pipeline->channels[channel];
+    else if (for_each_rx_queue(pipeline, index, add_input, fast, error) != 0)
+        return -1;
+    spill_fast_add_stages(fast, lcore->loop);
+    return 0;
+}
+
+static int create_transmit(struct spill_pipeline *pipeline, uint32_t index,
+                           struct spill_error *error)
+{
+    struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
+
+    lcore->transmit = allocate(sizeof(*lcore->transmit), lcore->plan->memory_node);
+    if (lcore->transmit == NULL)
+        return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
+    if (create_outputs(pipeline, index, &lcore->transmit->transmitter, &lcore->transmit->ledger,
+                       &lcore->transmit->latency, NULL, error) != 0)
+        return -1;
+    spill_transmitter_add_stage(&lcore->transmit->transmitter, lcore->loop);
+    return 0;
+}
+
+static uint32_t worker_poll(void *worker, uint64_t now)
+{
+    (void)now;
+    return spill_worker_poll(worker);
+}
+
+static bool worker_end(void *worker)
+{
+    return spill_worker_ended(worker);
+}
+
+/* A pool lcore whose pool serves nobody has nothing to do, and ends when it is told to. */
+static void create_worker(struct spill_pipeline *pipeline, uint32_t index, uint32_t *taken)
+{
+    struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
+    uint32_t pool = (uint32_t)lcore->plan->pool;
+    struct spill_stage stage = {.name = "work", .poll = worker_poll, .end = worker_end};
+
+    if (lcore->plan->pool < 0 || pipeline->pools[pool] == NULL)
+        return;
+    lcore->worker = &pipeline->pools[pool]->workers[taken[pool]++];
+    stage.context = lcore->worker;
+    spill_loop_add(lcore->loop, &stage);
+}
+
+static int create_loop(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
+                       struct spill_error *error)
+{
+    lcore->loop = allocate(sizeof(*lcore->loop), lcore->plan->memory_node);
+    if (lcore->loop == NULL)
+        return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
+    spill_loop_init(lcore->loop, pipeline->config.stop, pipeline->config.force);
+    lcore->loop->idle = pipeline->config.idle;
+    lcore->loop->yield = lcore->plan->shared;
+    if (lcore->plan->role != SPILL_ROLE_FAST && lcore->plan->role != SPILL_ROLE_POOL)
+        return 0;
+    if (spill_snapshot_reader_register(pipeline->config.rules, &lcore->reader) != 0)
+        return spill_error_set(error, "lcore %s: too many readers of the rules", lcore->plan->name);
+    lcore->reads = true;
+    lcore->loop->reader = &lcore->reader;
+    return 0;
+}
+
+static int create_lcores(struct spill_pipeline *pipeline, struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    uint32_t workers[SPILL_NODES_MAX] = {0}, seed = (uint32_t)rte_rand(), i;
+    int status = 0;
+
+    for (i = 1; i < plan->lcore_count && status == 0; i++) {
+        struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+
+        lcore->plan = &plan->lcores[i];
+        status = create_loop(pipeline, lcore, error);
+        if (status != 0)
+            break;
+        if (plan->spread && lcore->plan->rx_queues > 0)
+            status = create_spread(pipeline, i, seed, error);
+        if (status == 0 && lcore->plan->role == SPILL_ROLE_FAST)
+            status = create_fast(pipeline, i, error);
+        else if (status == 0 && lcore->plan->role == SPILL_ROLE_TX)
+            status = create_transmit(pipeline, i, error);
+        else if (lcore->plan->role == SPILL_ROLE_POOL)
+            create_worker(pipeline, i, workers);
+    }
+    return status;
+}
+
+struct spill_pipeline *spill_pipeline_create(const struct spill_pipeline_config *config,
+                                             struct spill_error *error)
+{
+    struct spill_pipeline *pipeline = allocate(sizeof(*pipeline), -1);
+
+    if (pipeline == NULL) {
+        no_memory(error, "pipeline", -1);
+        return NULL;
+    }
+    pipeline->config = *config;
+    if (create_channels(pipeline, error) == 0 && create_pools(pipeline, error) == 0 &&
+        create_lcores(pipeline, error) == 0)
+        return pipeline;
+    spill_pipeline_free(pipeline);
+    return NULL;
+}
+
+static void free_lcore(struct spill_pipeline_lcore *lcore)
+{
+    struct spill_transmitter *transmitter = spill_pipeline_transmitter(lcore);
+
+    if (transmitter != NULL)
+        rte_free(transmitter->outputs);
+    if (lcore->fast != NULL) {
+        spill_submitter_free(lcore->fast->submitter);
+        spill_flow_table_free(lcore->fast->flows);
+    }
+    if (lcore->reads)
+        spill_snapshot_reader_unregister(&lcore->reader);
+    rte_free(lcore->fast);
+    rte_free(lcore->spread);
+    rte_free(lcore->transmit);
+    rte_free(lcore->loop);
+}
+
+void spill_pipeline_free(struct spill_pipeline *pipeline)
+{
+    uint32_t i;
+
+    if (pipeline == NULL)
+        return;
+    for (i = 0; i < SPILL_LCORES_MAX; i++)
+        free_lcore(&pipeline->lcores[i]);
+    for (i = 0; i < pipeline->pool_count; i++)
+        spill_pool_free(pipeline->pools[i]);
+    for (i = 0; pipeline->channels != NULL && i < pipeline->config.plan->channel_count; i++)
+        spill_channel_free(pipeline->channels[i]);
+    rte_free(pipeline->channels);
+    rte_free(pipeline);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_PIPELINE_H
+#define SPILLWAY_PIPELINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/fast.h"
+#include "pipeline/spread.h"
+#include "pipeline/transmit.h"
+#include "port/port.h"
+#include "runtime/channel.h"
+#include "runtime/error.h"
+#include "runtime/loop.h"
+#include "runtime/plan.h"
+#include "runtime/pool.h"
+#include "runtime/snapshot.h"
+#include "runtime/submitter.h"
+#include "runtime/token.h"
+
+/**
+ * @file
+ * The pipeline: the stages of every lcore, connected as the plan says.
+ *
+ *     rx queue -> [spread -> channel ->] receive -> ... -> output -> [channel -> transmit ->] tx
+ * queue |  ^ v  | retire lanes <-> pool
+ *
+ * What stands in brackets is there when the plan has rx or tx lcores, or fewer queues than fast
+ * lcores. All functions are the control thread's.
+ */
+
+struct spill_pipeline_config {
+    const struct spill_plan *plan;   /* stays the caller's; must outlive the pipeline */
+    struct spill_port *ports;        /* configured, by index in the plan; likewise */
+    struct spill_snapshot *rules;    /* of struct spill_policy; likewise */
+    const struct spill_token *stop;  /* no more receiving, drain */
+    const struct spill_token *force; /* end at once; an ancestor of stop */
+    const char *name;                /* prefix of the names of rings and tables */
+    enum spill_idle idle;
+    uint64_t budget; /* cycles */
+    uint32_t lanes;
+    uint32_t classify_capacity; /* jobs of each fast lcore */
+    enum spill_dispatch classify_dispatch;
+    enum spill_overflow classify_overflow;
+    bool non_ip_pass;
+    uint32_t flow_capacity;
+    uint64_t flow_timeout; /* cycles */
+};
+
+/** What runs on one polling lcore; the parts that it has not are NULL. */
+struct spill_pipeline_lcore {
+    const struct spill_plan_lcore *plan;
+    struct spill_loop *loop;
+    struct spill_fast *fast;
+    struct spill_spread *spread;
+    struct spill_transmit *transmit;
+    struct spill_worker *worker;
+    struct spill_snapshot_reader reader;
+    bool reads; /* the reader is registered */
+};
+
+struct spill_pipeline {
+    struct spill_pipeline_config config;
+    struct spill_pipeline_lcore lcores[SPILL_LCORES_MAX]; /* by index in the plan; 0 is control's */
+    uint32_t pool_count; /* the plan's, and one without workers for fast lcores that have none */
+    struct spill_pool *pools[SPILL_NODES_MAX + 1];
+    struct spill_channel **channels; /* by index in the plan */
+    struct spill_ledger ledger;      /* the control thread's: what a forced end left behind */
+};
+
+/**
+ * Makes all rings, tables and lcores' states. Nothing runs yet.
+ *
+ * @return NULL with an error when memory is short
+ */
+struct spill_pipeline *spill_pipeline_create(const struct spill_pipeline_config *config,
+                                             struct spill_error *error);
+
+/** Frees a pipeline whose lcores have ended and that holds no packet. May be NULL. */
+void spill_pipeline_free(struct spill_pipeline *pipeline);
+
+/** Starts every lcore's loop. @return 0 or -1 with an error; then those that run must be stopped */
+int spill_pipeline_launch(struct spill_pipeline *pipeline, struct spill_error *error);
+
+/**
+ * Whether any lcore's loop still runs.
+ *
+ * @param hanging  gets the index in the plan of one that does; may be NULL
+ */
+bool spill_pipeline_running(const struct spill_pipeline *pipeline, uint32_t *hanging);
+
+/** Whether a loop was forced to end before its stages had come to theirs. After all have ended. */
+bool spill_pipeline_forced(const struct spill_pipeline *pipeline);
+
+/**
+ * Drops what a forced end left in channels, lanes and backlogs, as `drain_deadline`, and tells
+ * where it was. After all loops have ended.
+ *
+ * @param tell  called for each place with packets; may be NULL
+ * @return packets dropped
+ */
+uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
+                                void (*tell)(const char *place, uint64_t packets));
+
+/** Adds up the accounts of all lcores. Exact once all loops have ended. */
+void spill_pipeline_ledger(const struct spill_pipeline *pipeline, struct spill_ledger *sum);
+
+/** Packets received by all lcores so far: the cheap part of the above. */
+uint64_t spill_pipeline_received(const struct spill_pipeline *pipeline);
+
+/** Adds up the latencies of a way over all lcores. */
+void spill_pipeline_latency(const struct spill_pipeline *pipeline, enum spill_way way,
+                            struct spill_histogram *sum);
+
+/** Packets that the device of a port did not take at the first try. */
+uint64_t spill_pipeline_retried(const struct spill_pipeline *pipeline, uint16_t port_id);
+
+/**
+ * Asks the kernel where rings and tables are, and tells what is on another node than planned.
+ *
+ * @param tell  called with a name, the node planned and the node found
+ */
+void spill_pipeline_check_placement(const struct spill_pipeline *pipeline,
+                                    void (*tell)(const char *name, int planned, int found));
+
+/** The transmitter of an lcore that has one, else NULL. */
+static inline struct spill_transmitter *
+spill_pipeline_transmitter(const struct spill_pipeline_lcore *lcore)
+{
+    if (lcore->fast != NULL)
+        return &lcore->fast->transmitter;
+    return lcore->transmit != NULL ? &lcore->transmit->transmitter : NULL;
+}
+
+#endif

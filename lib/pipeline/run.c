@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pipeline while it runs and when it has ended: launch, accounts, what a forced end left. */
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_launch.h>
+
+#include "pipeline/drops.h"
+#include "pipeline/pipeline.h"
+#include "runtime/placement.h"
+
+SPILL_DROP_REASON(spill_drop_drain_deadline, "drain_deadline",
+                  "the program ended by force while the packet was still on its way")
+
+int spill_pipeline_launch(struct spill_pipeline *pipeline, struct spill_error *error)
+{
+    uint32_t i;
+
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+        int status = rte_eal_remote_launch(spill_loop_run, lcore->loop, lcore->plan->id);
+
+        if (status != 0)
+            return spill_error_set(error, "lcore %u (%s): can't be launched: %s", lcore->plan->id,
+                                   lcore->plan->name, rte_strerror(-status));
+    }
+    return 0;
+}
+
+bool spill_pipeline_running(const struct spill_pipeline *pipeline, uint32_t *hanging)
+{
+    uint32_t i;
+
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        if (rte_eal_get_lcore_state(pipeline->lcores[i].plan->id) != RUNNING)
+            continue;
+        if (hanging != NULL)
+            *hanging = i;
+        return true;
+    }
+    return false;
+}
+
+bool spill_pipeline_forced(const struct spill_pipeline *pipeline)
+{
+    bool forced = false;
+    uint32_t i;
+
+    /* The loops have ended: this waits for none, and gets what they returned. */
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++)
+        forced |= rte_eal_wait_lcore(pipeline->lcores[i].plan->id) != 0;
+    return forced;
+}
+
+/* ------------------------------------------------------------------- after a forced end */
+
+static void drop_job(struct spill_job *job, void *context)
+{
+    spill_ledger_drop(context, &spill_drop_drain_deadline, job->mbufs, job->count);
+}
+
+static uint64_t abandon_channel(struct spill_pipeline *pipeline, struct spill_channel *channel)
+{
+    struct rte_mbuf *mbufs[SPILL_BURST];
+    uint64_t packets = 0;
+    uint32_t count;
+
+    while ((count = spill_channel_receive(channel, mbufs, SPILL_BURST)) > 0) {
+        spill_ledger_drop(&pipeline->ledger, &spill_drop_drain_deadline, mbufs, count);
+        packets += count;
+    }
+    return packets;
+}
+
+static uint64_t abandon_backlogs(struct spill_pipeline *pipeline,
+                                 const struct spill_transmitter *transmitter)
+{
+    uint64_t packets = 0;
+    uint32_t i;
+
+    for (i = 0; i < transmitter->output_count; i++) {
+        struct spill_output *output = &transmitter->outputs[i];
+
+        for (; output->waiting > 0; output->waiting--, packets++) {
+            spill_ledger_drop(&pipeline->ledger, &spill_drop_drain_deadline,
+                              &output->backlog[output->first], 1);
+            output->first = (output->first + 1) % SPILL_BACKLOG;
+        }
+    }
+    return packets;
+}
+
+static uint64_t told(void (*tell)(const char *, uint64_t), const char *kind, const char *name,
+                     uint64_t packets)
+{
+    char place[80];
+
+    if (packets > 0 && tell != NULL) {
+        snprintf(place, sizeof(place), "%s %s", kind, name);
+        tell(place, packets);
+    }
+    return packets;
+}
+
+uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
+                                void (*tell)(const char *place, uint64_t packets))
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    uint64_t packets = 0;
+    uint32_t i;
+
+    for (i = 0; i < plan->channel_count; i++)
+        packets += told(tell, "channel", plan->channels[i].name,
+                        abandon_channel(pipeline, pipeline->channels[i]));
+    for (i = 1; i < plan->lcore_count; i++) {
+        struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+        const struct spill_transmitter *transmitter = spill_pipeline_transmitter(lcore);
+
+        if (lcore->fast != NULL)
+            packets +=
+                told(tell, "lanes of", lcore->plan->name,
+                     spill_submitter_abandon(lcore->fast->submitter, drop_job, &pipeline->ledger));
+        if (transmitter != NULL)
+            packets += told(tell, "transmit backlog of", lcore->plan->name,
+                            abandon_backlogs(pipeline, transmitter));
+    }
+    return packets;
+}
+
+/* ------------------------------------------------------------------------------ accounts */
+
+void spill_pipeline_ledger(const struct spill_pipeline *pipeline, struct spill_ledger *sum)
+{
+    uint32_t i;
+
+    memset(sum, 0, sizeof(*sum));
+    spill_ledger_add(sum, &pipeline->ledger);
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+
+        if (lcore->fast != NULL)
+            spill_ledger_add(sum, &lcore->fast->ledger);
+        if (lcore->spread != NULL)
+            spill_ledger_add(sum, &lcore->spread->ledger);
+        if (lcore->transmit != NULL)
+            spill_ledger_add(sum, &lcore->transmit->ledger);
+    }
+}
+
+uint64_t spill_pipeline_received(const struct spill_pipeline *pipeline)
+{
+    uint64_t received = 0;
+    uint32_t i;
+
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+
+        received += lcore->fast != NULL ? lcore->fast->ledger.received : 0;
+        received += lcore->spread != NULL ? lcore->spread->ledger.received : 0;
+    }
+    return received;
+}
+
+void spill_pipeline_latency(const struct spill_pipeline *pipeline, enum spill_way way,
+                            struct spill_histogram *sum)
+{
+    uint32_t i;
+
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+
+        if (lcore->fast != NULL)
+            spill_histogram_add(sum, &lcore->fast->latency.ways[way]);
+        if (lcore->transmit != NULL)
+            spill_histogram_add(sum, &lcore->transmit->latency.ways[way]);
+    }
+}
+
+uint64_t spill_pipeline_retried(const struct spill_pipeline *pipeline, uint16_t port_id)
+{
+    uint64_t retried = 0;
+    uint32_t i, j;
+
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        const struct spill_transmitter *transmitter =
+            spill_pipeline_transmitter(&pipeline->lcores[i]);
+
+        for (j = 0; transmitter != NULL && j < transmitter->output_count; j++)
+            retried +=
+                transmitter->outputs[j].port == port_id ? transmitter->outputs[j].retried : 0;
+    }
+    return retried;
+}
+
+/* ------------------------------------------------------------------------------ placement */
+
+static void check(const char *name, const void *memory, size_t bytes, int planned,
+                  void (*tell)(const char *, int, int))
+{
+    struct spill_placement found;
+
+    if (planned >= 0 && memory != NULL &&
+        spill_placement_check(memory, bytes, planned, &found) == 1)
+        tell(name, planned, found.node);
+}
+
+void spill_pipeline_check_placement(const struct spill_pipeline *pipeline,
+                                    void (*tell)(const char *name, int planned, int found))
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    struct spill_flow_memory tables[2];
+    uint32_t i;
+
+    for (i = 0; i < plan->channel_count; i++) {
+        const struct rte_ring *ring = pipeline->channels[i]->ring;
+
+        check(plan->channels[i].name, ring, ring->memzone->len, plan->channels[i].node, tell);
+    }
+    for (i = 1; i < plan->lcore_count; i++) {
+        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+
+        check(lcore->plan->name, lcore->loop, sizeof(*lcore->loop), lcore->plan->memory_node, tell);
+        if (lcore->fast == NULL)
+            continue;
+        spill_flow_table_memory(lcore->fast->flows, tables);
+        check(tables[0].name, tables[0].start, tables[0].bytes, lcore->plan->memory_node, tell);
+        check(tables[1].name, tables[1].start, tables[1].bytes, lcore->plan->memory_node, tell);
+    }
+}

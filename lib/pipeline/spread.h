@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_SPREAD_H
+#define SPILLWAY_SPREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_config.h>
+
+#include "runtime/channel.h"
+#include "runtime/ledger.h"
+#include "runtime/loop.h"
+#include "runtime/token.h"
+
+/**
+ * @file
+ * The spread stage: receives from queues and hands each packet to the fast lcore that owns its
+ * flow, chosen by a hash in software that both directions of a connection share.
+ *
+ * For devices with fewer queues than there are fast lcores, or without symmetric RSS. It runs on an
+ * rx lcore, or beside the fast stages of a fast lcore. Packets are parsed here, once: what was
+ * found goes along in the mbuf's private area. A packet that a fast lcore's channel refuses is
+ * dropped as `rx_channel_full`.
+ */
+
+#define SPILL_SPREAD_QUEUES_MAX 64
+
+struct spill_spread_queue {
+    uint16_t port;
+    uint16_t queue;
+    uint8_t network; /* number of the port's wire */
+};
+
+/** Written before the lcores start, but for the ledger, which is its lcore's. */
+struct spill_spread {
+    const struct spill_token *stop;
+    uint32_t seed; /* of the hash; the same on every lcore that spreads */
+    uint32_t queue_count;
+    uint32_t fast_count;
+    struct spill_spread_queue queues[SPILL_SPREAD_QUEUES_MAX];
+    struct spill_sender *senders[RTE_MAX_LCORE]; /* by index of the fast lcore */
+    struct spill_ledger ledger;
+} __rte_cache_aligned;
+
+/** Adds the stage to a loop. Control thread. */
+void spill_spread_add_stage(struct spill_spread *spread, struct spill_loop *loop);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_TRANSMIT_H
+#define SPILLWAY_TRANSMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/output.h"
+#include "runtime/channel.h"
+#include "runtime/loop.h"
+#include "runtime/token.h"
+
+/**
+ * @file
+ * The transmit stage: an lcore's outputs, with the backlogs it tries again, and the channels over
+ * which other lcores send to the queues that it owns.
+ *
+ * A channel is read only while the backlog behind it has room for a burst: what the device does not
+ * take waits in the channel, and its senders see it full.
+ */
+
+#define SPILL_OUTPUTS_MAX 64
+
+/** A queue of this lcore's that others send to. */
+struct spill_transmit_channel {
+    struct spill_channel *channel;
+    struct spill_output *output; /* among the transmitter's outputs */
+};
+
+/** Written before the lcores start. */
+struct spill_transmitter {
+    uint32_t output_count;
+    uint32_t channel_count;
+    struct spill_output *outputs; /* SPILL_OUTPUTS_MAX at most, on the lcore's node */
+    struct spill_transmit_channel channels[SPILL_OUTPUTS_MAX];
+};
+
+/** A tx lcore: nothing but a transmitter with accounts of its own. */
+struct spill_transmit {
+    struct spill_transmitter transmitter;
+    struct spill_ledger ledger;
+    struct spill_latency latency;
+} __rte_cache_aligned;
+
+/** One turn of the stage. @return packets handled */
+uint32_t spill_transmitter_poll(void *transmitter, uint64_t now);
+
+/** Whether all channels have ended and all backlogs are empty. */
+bool spill_transmitter_end(void *transmitter);
+
+/** Sends nothing more into other lcores' channels. The lcore, after its last send. */
+void spill_transmitter_leave(struct spill_transmitter *transmitter);
+
+/** Adds the stage to a loop. Control thread. */
+void spill_transmitter_add_stage(struct spill_transmitter *transmitter, struct spill_loop *loop);
+
+#endif
