@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ports, mempools, rules, pipeline: from a plan to running lcores. */
+#include <stdio.h>
+
+#include <rte_cycles.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include "log.h"
+#include "program.h"
+#include "runtime/stamp.h"
+
+static uint64_t cycles(uint64_t nanoseconds)
+{
+    return (uint64_t)((double)nanoseconds * (double)rte_get_tsc_hz() / 1e9);
+}
+
+/* With EAL arguments of the user's a device may not have been named there: then it is plugged in. */
+static void plug_in(const struct spill_device *device)
+{
+    char text[SPILL_DEVICE_NAME_MAX + SPILL_DEVICE_ARGUMENTS_MAX + 2];
+    uint16_t id;
+
+    if (rte_eth_dev_get_port_by_name(device->name, &id) == 0)
+        return;
+    snprintf(text, sizeof(text), "%s%s%s", device->name, device->arguments[0] != '\0' ? "," : "",
+             device->arguments);
+    if (rte_dev_probe(text) != 0)
+        SPILL_LOG(DEBUG, "device %s can't be plugged in", text);
+}
+
+int spill_program_find_ports(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_options *options = &program->options;
+
+    for (uint32_t i = 0; i < options->port_count; i++) {
+        if (options->eal_given)
+            plug_in(&program->devices[i]);
+        if (spill_port_find(options->ports[i].name, &program->devices[i], &program->ports[i],
+                            error) != 0)
+            return -1;
+        program->port_count++;
+    }
+    return 0;
+}
+
+static int configure_port(struct spill_program *program, uint32_t index, struct spill_error *error)
+{
+    const struct spill_option_port *option = &program->options.ports[index];
+    const struct spill_plan_port *planned = &program->plan.ports[index];
+    const struct spill_plan_mempool *mempool = &planned->mempool;
+    struct spill_port_config config = {
+        .rx_queues = (uint16_t)planned->rx_queues,
+        .tx_queues = (uint16_t)planned->tx_queues,
+        .rx_descriptors = option->rx_descriptors,
+        .tx_descriptors = option->tx_descriptors,
+        .mtu = option->mtu,
+        .promiscuous = option->promiscuous,
+        .rss = planned->rx_queues > 1 && !program->plan.spread,
+    };
+    char name[32];
+
+    snprintf(name, sizeof(name), "mbufs-%.19s", planned->name);
+    program->mempools[index] =
+        spill_port_pool_create(name, (uint32_t)mempool->mbufs, SPILL_PACKET_PRIVATE_SIZE,
+                               (uint16_t)mempool->data_room, mempool->node, error);
+    if (program->mempools[index] == NULL)
+        return -1;
+    config.pool = program->mempools[index];
+    return spill_port_configure(&program->ports[index], &config, error);
+}
+
+/* For each node, where the memory of its lcores that read the rules is; -1: there are none. */
+static void rule_nodes(const struct spill_plan *plan, int nodes[SPILL_NODES_MAX])
+{
+    uint32_t i;
+
+    for (i = 0; i < SPILL_NODES_MAX; i++)
+        nodes[i] = -1;
+    for (i = 1; i < plan->lcore_count; i++) {
+        if (plan->lcores[i].role == SPILL_ROLE_FAST || plan->lcores[i].role == SPILL_ROLE_POOL)
+            nodes[plan->lcores[i].node] = plan->lcores[i].memory_node;
+    }
+}
+
+static int publish_rules(struct spill_program *program, struct spill_error *error)
+{
+    enum spill_verdict fallback = program->options.default_verdict == SPILL_OPTION_ALLOW
+                                      ? SPILL_VERDICT_ALLOW
+                                      : SPILL_VERDICT_DENY;
+    int nodes[SPILL_NODES_MAX];
+    struct spill_policy *policy;
+
+    rule_nodes(&program->plan, nodes);
+    policy = spill_policy_create("rules", program->ruleset, fallback, nodes, error);
+    if (policy == NULL)
+        return -1;
+    program->rules = spill_snapshot_create(SOCKET_ID_ANY, program->plan.lcore_count);
+    if (program->rules != NULL && spill_snapshot_publish(program->rules, policy,
+                                                         spill_policy_free) == 0)
+        return 0;
+    spill_policy_free(policy);
+    return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");
+}
+
+static struct spill_pipeline_config pipeline_config(struct spill_program *program)
+{
+    const struct spill_options *options = &program->options;
+    const struct spill_option_class_settings *classify =
+        &options->classes[SPILL_OPTION_CLASS_CLASSIFY];
+
+    return (struct spill_pipeline_config){
+        .plan = &program->plan,
+        .ports = program->ports,
+        .rules = program->rules,
+        .stop = &program->stop,
+        .force = &program->force,
+        .idle = (enum spill_idle)options->idle,
+        .budget = cycles(options->budget_ns),
+        .lanes = options->lanes,
+        .classify_capacity = program->plan_input.classes[0].capacity,
+        .classify_dispatch = (enum spill_dispatch)classify->dispatch,
+        .classify_overflow = (enum spill_overflow)classify->on_pool_full,
+        .non_ip_pass = options->non_ip == SPILL_OPTION_NON_IP_PASS,
+        .flow_capacity = options->flow_capacity,
+        .flow_timeout = cycles(options->flow_timeout_ns),
+    };
+}
+
+static void tell_placement(const char *name, int planned, int found)
+{
+    SPILL_LOG(WARNING, "%s: planned on node %d, but the kernel has it on node %d", name, planned,
+              found);
+}
+
+static int start_ports(struct spill_program *program, struct spill_error *error)
+{
+    uint32_t i, j;
+
+    for (i = 0; i < program->port_count; i++) {
+        struct spill_port *port = &program->ports[i];
+
+        if (spill_port_start(port, error) != 0)
+            return -1;
+        for (j = 0; j < port->note_count; j++)
+            SPILL_LOG(NOTICE, "port %s: %s", port->name, port->notes[j]);
+        SPILL_LOG(INFO, "port %s: %s, %u rx and %u tx queues, MTU %u", port->name, port->driver,
+                  port->rx_queues, port->tx_queues, port->mtu);
+    }
+    return 0;
+}
+
+int spill_program_bring_up(struct spill_program *program, struct spill_error *error)
+{
+    struct spill_pipeline_config config;
+    uint32_t i;
+
+    for (i = 0; i < program->plan.warning_count; i++)
+        SPILL_LOG(WARNING, "%s", program->plan.warnings[i]);
+    if (spill_stamp_register(error) != 0)
+        return -1;
+    for (i = 0; i < program->port_count; i++) {
+        if (configure_port(program, i, error) != 0)
+            return -1;
+    }
+    if (publish_rules(program, error) != 0)
+        return -1;
+    config = pipeline_config(program);
+    program->pipeline = spill_pipeline_create(&config, error);
+    if (program->pipeline == NULL)
+        return -1;
+    spill_pipeline_check_placement(program->pipeline, tell_placement);
+    return start_ports(program, error);
+}
+
+static void tell_stall(const struct spill_watchdog_report *report, void *argument)
+{
+    struct spill_program *program = argument;
+    double milliseconds = (double)report->cycles * 1e3 / (double)rte_get_tsc_hz();
+    const char *stage = report->stage != NULL ? report->stage : "between stages";
+
+    if (report->over) {
+        SPILL_LOG(WARNING, "lcore %u goes on after %.0f ms in '%s'", report->lcore_id, milliseconds,
+                  stage);
+        return;
+    }
+    SPILL_LOG(WARNING, "lcore %u hangs in '%s' for %.0f ms", report->lcore_id, stage, milliseconds);
+    if (program->options.on_stall == SPILL_OPTION_STALL_EXIT &&
+        spill_token_cancel(&program->stop, "stall"))
+        program->outcome = SPILL_OUTCOME_FAILED;
+}
+
+int spill_program_launch(struct spill_program *program, struct spill_error *error)
+{
+    uint32_t i;
+
+    if (program->options.stall_timeout_ns != 0) {
+        spill_watchdog_init(&program->watchdog, cycles(program->options.stall_timeout_ns),
+                            tell_stall, program);
+        for (i = 1; i < program->plan.lcore_count; i++)
+            spill_watchdog_watch(&program->watchdog, &program->pipeline->lcores[i].loop->heartbeat,
+                                 program->plan.lcores[i].id);
+    }
+    program->started = rte_rdtsc();
+    return spill_pipeline_launch(program->pipeline, error);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_CONFIG_H
+#define SPILLWAY_CONFIG_H
+
+#include "runtime/error.h"
+#include "settings.h"
+
+/**
+ * @file
+ * The configuration file as settings: `[spillway]` with options by their flags' names, `[port
+ * NAME]` with `device` and the per-port options, `[wire NAME]` with `ports`.
+ */
+
+/**
+ * Reads a file and appends what it sets; values are not read yet.
+ *
+ * @param error  on failure "file:line: …" with the section or key and what would be right
+ * @return 0, or -1; the settings are the caller's to free in both cases
+ */
+int spill_config_load(const char *path, struct spill_settings *settings, struct spill_error *error);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_INI_H
+#define SPILLWAY_INI_H
+
+#include <rte_cfgfile.h>
+#include <stddef.h>
+
+#include "runtime/error.h"
+
+/**
+ * @file
+ * An INI file as sections, keys and values with the lines they stand in. What they mean is
+ * config.c's.
+ *
+ * rte_cfgfile splits the file into sections, keys and values. It has no line numbers, though, cuts
+ * long names and values without a word, takes a line without '=' for an empty one, ignores what
+ * follows ']', and takes a comment that it doesn't know for a key. So the file is first scanned
+ * here: the scan refuses all that, notes the lines, and hands rte_cfgfile a copy in memory without
+ * comments. The file is read once, so it may be a pipe.
+ *
+ * A line is `[section]`, `key = value`, or empty; `;` begins a comment anywhere, `#` at the
+ * beginning of a line. Names have at most 63 bytes, values 255.
+ */
+
+/** A section's heading (key is empty) or one of its keys, in the order of the file. */
+struct spill_ini_entry {
+    unsigned int line;
+    char section[CFG_NAME_LEN]; /* blanks between words are one blank */
+    char key[CFG_NAME_LEN];
+    char value[CFG_VALUE_LEN];
+};
+
+struct spill_ini {
+    size_t count;
+    struct spill_ini_entry *entries; /* owned */
+};
+
+/**
+ * Reads a file.
+ *
+ * @param ini    written; on success the caller calls spill_ini_free()
+ * @param error  on failure "file:line: …"
+ * @return 0, or -1 with nothing to free
+ */
+int spill_ini_load(const char *path, struct spill_ini *ini, struct spill_error *error);
+
+/** Frees the entries. */
+void spill_ini_free(struct spill_ini *ini);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The order of start and stop; nothing else. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "program.h"
+
+enum status {
+    STATUS_DRAINED = 0,
+    STATUS_FAILED = 1,
+    STATUS_USAGE = 2,
+    STATUS_FORCED = 3, /* or unbalanced */
+};
+
+/* Large: the plan alone is some hundred KiB. */
+static struct spill_program program;
+
+static int complain(const struct spill_error *error, enum status status)
+{
+    fprintf(stderr, "spillway: %s\n", error->text);
+    return (int)status;
+}
+
+/* --check with EAL arguments of the user's: the lcores are known only once the EAL runs. */
+static int check(const char *argv0, struct spill_error *error)
+{
+    if (program.options.eal_given &&
+        (spill_program_start_eal(&program, argv0, error) != 0 ||
+         spill_program_find_ports(&program, error) != 0 ||
+         spill_program_plan_again(&program, error) != 0))
+        return complain(error, STATUS_USAGE);
+    return spill_program_print_plan(&program) == 0 ? STATUS_DRAINED : STATUS_FAILED;
+}
+
+/* Each step of the start in order, as long as no signal came between two of them. */
+static int start(const char *argv0, struct spill_error *error)
+{
+    if (spill_program_start_eal(&program, argv0, error) != 0 ||
+        spill_program_find_ports(&program, error) != 0 ||
+        spill_program_plan_again(&program, error) != 0)
+        return -1;
+    spill_control_poll_signals(&program);
+    if (spill_token_cancelled(&program.stop))
+        return 0;
+    if (spill_program_bring_up(&program, error) != 0)
+        return -1;
+    spill_control_poll_signals(&program);
+    if (spill_token_cancelled(&program.stop))
+        return 0;
+    return spill_program_launch(&program, error);
+}
+
+static void run(void)
+{
+    SPILL_LOG(NOTICE, "ready");
+    spill_control_run(&program);
+    SPILL_LOG(INFO, "draining: %s", spill_token_reason(&program.stop));
+}
+
+static enum status status_of_end(void)
+{
+    if (program.outcome == SPILL_OUTCOME_FAILED)
+        return STATUS_FAILED;
+    if (program.outcome == SPILL_OUTCOME_FORCED || !spill_program_balanced(&program))
+        return STATUS_FORCED;
+    return STATUS_DRAINED;
+}
+
+int main(int argc, char **argv)
+{
+    struct spill_error error = {.text = ""};
+    enum status status;
+
+    spill_token_init(&program.force, NULL);
+    spill_token_init(&program.stop, &program.force);
+    if (spill_control_init(&error) != 0)
+        return complain(&error, STATUS_FAILED);
+    switch (spill_options_parse(argc, argv, &program.options, &error)) {
+    case SPILL_OPTIONS_ERROR:
+        return complain(&error, STATUS_USAGE);
+    case SPILL_OPTIONS_DONE:
+        return STATUS_DRAINED;
+    case SPILL_OPTIONS_GO_ON:
+        break;
+    }
+    spill_log_set_level(program.options.log_level);
+    if (spill_program_plan(&program, &error) != 0)
+        return complain(&error, STATUS_USAGE);
+    if (program.options.check)
+        return check(argv[0], &error);
+
+    if (start(argv[0], &error) != 0) {
+        complain(&error, STATUS_FAILED);
+        program.outcome = SPILL_OUTCOME_FAILED;
+        spill_token_cancel(&program.stop, "start");
+    } else if (program.started != 0) {
+        run();
+    }
+    if (program.started != 0)
+        spill_control_drain(&program);
+    spill_program_settle(&program);
+    status = status_of_end();
+    if (spill_program_report(&program, &error) != 0)
+        status = (enum status)complain(&error, STATUS_FAILED);
+    spill_program_tear_down(&program);
+    if (program.hanging)
+        _exit((int)status);
+    return (int)status;
+}

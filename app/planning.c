@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From options, rules and topology to the plan. */
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_lcore.h>
+
+#include "program.h"
+#include "runtime/json.h"
+
+/* Jobs of a class that each fast lcore may have out: 64 bursts are some 200 us of work for a worker
+ * that takes 100 cycles a packet. */
+#define CLASSIFY_CAPACITY 64
+#define DESCRIPTORS       1024
+
+static void copy_cpus(struct spill_cpu_list *list, const struct spill_option_cpus *from)
+{
+    uint32_t i;
+
+    list->count = from->count;
+    for (i = 0; i < from->count; i++)
+        list->cpus[i] = from->cpus[i];
+}
+
+static void plan_roles(struct spill_plan_input *input, const struct spill_options *options)
+{
+    copy_cpus(&input->roles[SPILL_ROLE_CONTROL], &options->control);
+    copy_cpus(&input->roles[SPILL_ROLE_FAST], &options->fast);
+    copy_cpus(&input->roles[SPILL_ROLE_RX], &options->rx);
+    copy_cpus(&input->roles[SPILL_ROLE_TX], &options->tx);
+    copy_cpus(&input->roles[SPILL_ROLE_POOL], &options->pool);
+}
+
+static void plan_port(struct spill_plan_port_input *port, const struct spill_option_port *option,
+                      const struct spill_device *device)
+{
+    snprintf(port->name, sizeof(port->name), "%s", option->name);
+    port->node = device->pci ? spill_topology_pci_node("/sys", device->name) : -1;
+    port->rx_queues_max = device->rx_queues_max;
+    port->tx_queues_max = device->tx_queues_max;
+    port->rx_queues = option->rx_queues;
+    port->tx_queues = option->tx_queues;
+    port->rx_descriptors = option->rx_descriptors != 0 ? option->rx_descriptors : DESCRIPTORS;
+    port->tx_descriptors = option->tx_descriptors != 0 ? option->tx_descriptors : DESCRIPTORS;
+    port->mtu = option->mtu;
+    port->extra_mbufs = option->mbufs;
+    port->symmetric_rss = device->spread == SPILL_DEVICE_SPREAD_ASK;
+    port->scatter = true;
+}
+
+static int parse_devices(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_options *options = &program->options;
+    struct spill_error reason;
+    uint32_t i;
+
+    for (i = 0; i < options->port_count; i++) {
+        const struct spill_option_port *port = &options->ports[i];
+
+        if (spill_device_parse(port->device, &program->devices[i], &reason) != 0 ||
+            spill_device_complete(&program->devices[i], port->rx_queues, port->tx_queues, port->mtu,
+                                  &reason) != 0)
+            return spill_error_set(error, "%s: %s", port->where, reason.text);
+    }
+    return 0;
+}
+
+static void plan_input(struct spill_program *program)
+{
+    const struct spill_options *options = &program->options;
+    const struct spill_option_class_settings *classify =
+        &options->classes[SPILL_OPTION_CLASS_CLASSIFY];
+    struct spill_plan_input *input = &program->plan_input;
+    uint32_t i;
+
+    spill_plan_input_init(input, &program->topology);
+    plan_roles(input, options);
+    input->port_count = options->port_count;
+    for (i = 0; i < options->port_count; i++)
+        plan_port(&input->ports[i], &options->ports[i], &program->devices[i]);
+    input->wire_count = options->wire_count;
+    for (i = 0; i < options->wire_count; i++)
+        memcpy(input->wires[i].ports, options->wires[i].port_names, sizeof(input->wires[i].ports));
+    input->class_count = 1;
+    snprintf(input->classes[0].name, sizeof(input->classes[0].name), "%s",
+             spill_option_class_name(SPILL_OPTION_CLASS_CLASSIFY));
+    input->classes[0].capacity =
+        classify->pool_capacity != 0 ? classify->pool_capacity : CLASSIFY_CAPACITY;
+    input->burst = SPILL_BURST;
+    input->tx_backlog = SPILL_BACKLOG;
+    input->flow_capacity = options->flow_capacity;
+    input->flow_bytes =
+        (spill_flow_table_bytes(options->flow_capacity) + options->flow_capacity - 1) /
+        options->flow_capacity;
+    input->extra_bytes = spill_acl_memory(program->ruleset);
+    input->memory_mode = options->no_huge ? SPILL_MEMORY_NO_HUGE : SPILL_MEMORY_HUGEPAGES;
+    input->memory_mib = options->memory_mib;
+}
+
+static int load_rules(struct spill_program *program, struct spill_error *error)
+{
+    static struct spill_ruleset none;
+
+    if (program->options.rules == NULL) {
+        program->ruleset = &none;
+        return 0;
+    }
+    program->ruleset = spill_rules_load(program->options.rules, error);
+    return program->ruleset != NULL ? 0 : -1;
+}
+
+int spill_program_plan(struct spill_program *program, struct spill_error *error)
+{
+    if (parse_devices(program, error) != 0 || load_rules(program, error) != 0)
+        return -1;
+    if (spill_topology_read(&program->topology, "/sys", error) != 0)
+        return -1;
+    plan_input(program);
+    /* With EAL arguments of the user's the lcores are known only once the EAL runs. */
+    if (program->options.eal_given)
+        return 0;
+    return spill_plan_compute(&program->plan_input, &program->plan, error);
+}
+
+/* The lcores of an EAL that the user set up. */
+static void given_lcores(struct spill_plan_input *input)
+{
+    unsigned id;
+
+    input->given_main = rte_get_main_lcore();
+    input->given_count = 0;
+    for (id = 0; id < RTE_MAX_LCORE; id++) {
+        if (rte_lcore_has_role(id, ROLE_RTE) == 1)
+            input->given[input->given_count++] =
+                (struct spill_plan_given){.id = id, .cpu = rte_lcore_to_cpu_id((int)id)};
+    }
+}
+
+int spill_program_plan_again(struct spill_program *program, struct spill_error *error)
+{
+    struct spill_plan_input *input = &program->plan_input;
+    uint32_t i;
+
+    for (i = 0; i < program->port_count; i++) {
+        const struct spill_port_capabilities *can = &program->ports[i].capabilities;
+
+        input->ports[i].rx_queues_max = can->rx_queues_max;
+        input->ports[i].tx_queues_max = can->tx_queues_max;
+        input->ports[i].symmetric_rss = can->rss_symmetric;
+        input->ports[i].scatter = can->rx_scatter;
+        if (input->ports[i].mtu == 0)
+            input->ports[i].mtu = can->mtu;
+        if (program->ports[i].socket >= 0 && program->devices[i].pci)
+            input->ports[i].node = program->ports[i].socket;
+    }
+    if (program->options.eal_given)
+        given_lcores(input);
+    else
+        spill_plan_keep_lcores(input, &program->plan);
+    return spill_plan_compute(input, &program->plan, error);
+}
+
+int spill_program_print_plan(const struct spill_program *program)
+{
+    struct spill_json json;
+
+    if (!program->options.json) {
+        spill_plan_print(&program->plan, stdout);
+        return fflush(stdout) == 0 ? 0 : -1;
+    }
+    spill_json_begin(&json, stdout);
+    spill_plan_print_json(&program->plan, &json, NULL);
+    return spill_json_end(&json);
+}

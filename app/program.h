@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_PROGRAM_H
+#define SPILLWAY_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "classify/policy.h"
+#include "classify/rules.h"
+#include "options.h"
+#include "pipeline/pipeline.h"
+#include "port/mbuf_pool.h"
+#include "port/port.h"
+#include "runtime/error.h"
+#include "runtime/plan.h"
+#include "runtime/snapshot.h"
+#include "runtime/token.h"
+#include "runtime/topology.h"
+#include "runtime/watchdog.h"
+
+/**
+ * @file
+ * The program's state, and the steps that main() takes in order. All of it is the control thread's.
+ */
+
+/** How the program ended. */
+enum spill_outcome {
+    SPILL_OUTCOME_DRAINED, /* everything accepted was dealt with */
+    SPILL_OUTCOME_FORCED,  /* a deadline or a second signal cut the drain short */
+    SPILL_OUTCOME_FAILED,  /* it could not start, or a port or an lcore failed */
+};
+
+struct spill_program {
+    struct spill_options options;
+    struct spill_topology topology;
+    struct spill_ruleset *ruleset;
+    struct spill_device devices[SPILL_PORTS_MAX]; /* by index of the port in the options */
+    struct spill_plan_input plan_input;
+    struct spill_plan plan;
+
+    struct spill_token force; /* root: end at once */
+    struct spill_token stop;  /* its child: stop receiving, drain */
+
+    uint32_t port_count; /* found */
+    struct spill_port ports[SPILL_PORTS_MAX];
+    struct rte_mempool *mempools[SPILL_PORTS_MAX];
+    struct spill_snapshot *rules;
+    struct spill_pipeline *pipeline;
+    struct spill_watchdog watchdog;
+    bool eal; /* rte_eal_init() succeeded */
+
+    /* What the report tells: */
+    enum spill_outcome outcome;
+    bool hanging; /* an lcore never came back: nothing that it may touch is freed */
+    uint64_t started;  /* TSC when the lcores were launched; 0: never */
+    uint64_t stopping; /* TSC when the end began */
+    uint64_t stopped;  /* TSC when the last lcore had ended */
+    uint64_t leaked;   /* mbufs that did not come back to their pools */
+    struct spill_port_stats port_stats[SPILL_PORTS_MAX];
+};
+
+/* ------------------------------------------------------------------------ planning.c */
+
+/** Reads rules and topology, parses devices, computes the plan. @return 0, -1 with an error */
+int spill_program_plan(struct spill_program *program, struct spill_error *error);
+
+/** Computes the plan again with the lcores that the EAL has and the queues that the devices have. */
+int spill_program_plan_again(struct spill_program *program, struct spill_error *error);
+
+/** Prints the plan for --check, as text or JSON. @return 0, -1 when standard output fails */
+int spill_program_print_plan(const struct spill_program *program);
+
+/* ----------------------------------------------------------------------------- eal.c */
+
+/** Starts the EAL with the user's arguments, or with those that follow from the plan. */
+int spill_program_start_eal(struct spill_program *program, const char *argv0,
+                            struct spill_error *error);
+
+/* ------------------------------------------------------------------------- bring_up.c */
+
+/** Finds the ports' devices. @return 0, -1 with an error */
+int spill_program_find_ports(struct spill_program *program, struct spill_error *error);
+
+/** Makes mempools, rules and pipeline, and starts the ports. @return 0, -1 with an error */
+int spill_program_bring_up(struct spill_program *program, struct spill_error *error);
+
+/** Starts the lcores. @return 0, -1 with an error */
+int spill_program_launch(struct spill_program *program, struct spill_error *error);
+
+/* -------------------------------------------------------------------------- control.c */
+
+/** Takes SIGTERM and SIGINT over from their default. Before anything else. */
+int spill_control_init(struct spill_error *error);
+
+/** Cancels the program's token if a signal has come meanwhile. Between the steps of the start. */
+void spill_control_poll_signals(struct spill_program *program);
+
+/** Runs until the end begins: signals, time limits, watchdog, live counters. */
+void spill_control_run(struct spill_program *program);
+
+/** Waits until the lcores have drained and ended, or the drain deadline forces them. */
+void spill_control_drain(struct spill_program *program);
+
+/* ------------------------------------------------------------------------ tear_down.c */
+
+/** Stops the ports, balances the accounts, counts the mempools. */
+void spill_program_settle(struct spill_program *program);
+
+/** Frees everything and ends the EAL. */
+void spill_program_tear_down(struct spill_program *program);
+
+/** Packets in flight by the books, and whether they balance with nothing leaked. */
+bool spill_program_balanced(const struct spill_program *program);
+
+/* --------------------------------------------------------------------------- report.c */
+
+/** Writes the report if one was asked for. @return 0, -1 with an error */
+int spill_program_report(const struct spill_program *program, struct spill_error *error);
+
+/** One line of live counters to standard error. */
+void spill_program_print_stats(const struct spill_program *program);
+
+#endif

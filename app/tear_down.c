@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The end: ports stop, accounts are balanced, mempools counted, memory freed. */
+#include <rte_cycles.h>
+#include <rte_eal.h>
+
+#include "log.h"
+#include "program.h"
+
+static void tell_left(const char *place, uint64_t packets)
+{
+    SPILL_LOG(ERR, "left in %s: %" PRIu64 " packets", place, packets);
+}
+
+/* The lcores have ended: nothing else touches what they held. */
+static void settle_lcores(struct spill_program *program)
+{
+    if (spill_pipeline_forced(program->pipeline) && program->outcome == SPILL_OUTCOME_DRAINED)
+        program->outcome = SPILL_OUTCOME_FORCED;
+    spill_pipeline_abandon(program->pipeline, tell_left);
+}
+
+static void settle_ports(struct spill_program *program)
+{
+    uint64_t deadline = rte_rdtsc() + rte_get_tsc_hz() / 10;
+    struct spill_error error;
+    uint32_t i;
+
+    spill_port_flush_tx(program->ports, program->port_count, deadline);
+    for (i = 0; i < program->port_count; i++)
+        spill_port_stats(&program->ports[i], &program->port_stats[i]);
+    for (i = 0; i < program->port_count; i++) {
+        if (spill_port_stop(&program->ports[i], &error) != 0)
+            SPILL_LOG(ERR, "%s", error.text);
+    }
+    for (i = 0; i < program->port_count; i++)
+        spill_port_close(&program->ports[i]);
+    for (i = 0; i < program->port_count; i++)
+        program->leaked += program->mempools[i] != NULL
+                               ? spill_port_pool_in_use(program->mempools[i])
+                               : 0;
+}
+
+void spill_program_settle(struct spill_program *program)
+{
+    if (program->hanging) {
+        program->outcome = SPILL_OUTCOME_FORCED;
+        return;
+    }
+    if (program->started != 0)
+        settle_lcores(program);
+    if (program->port_count > 0)
+        settle_ports(program);
+}
+
+bool spill_program_balanced(const struct spill_program *program)
+{
+    struct spill_ledger sum;
+
+    if (program->pipeline == NULL)
+        return program->leaked == 0;
+    spill_pipeline_ledger(program->pipeline, &sum);
+    return spill_ledger_in_flight(&sum) == 0 && program->leaked == 0;
+}
+
+void spill_program_tear_down(struct spill_program *program)
+{
+    uint32_t i;
+
+    /* An lcore that hangs may still use all of it. */
+    if (program->hanging)
+        return;
+    spill_pipeline_free(program->pipeline);
+    spill_snapshot_destroy(program->rules);
+    for (i = 0; i < program->port_count; i++) {
+        spill_port_close(&program->ports[i]);
+        rte_mempool_free(program->mempools[i]);
+    }
+    if (program->options.rules != NULL)
+        spill_rules_free(program->ruleset);
+    if (program->eal)
+        rte_eal_cleanup();
+    spill_token_destroy(&program->stop);
+    spill_token_destroy(&program->force);
+    spill_options_free(&program->options);
+}
