@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a firewall has to do with a frame, written down naively and apart from the program.
+
+Headers are read with struct, rules are tried one after the other, flows are a set.
+"""
+import ipaddress
+import struct
+from collections import namedtuple
+
+TAGS = (0x8100, 0x88A8, 0x9100)
+EXTENSIONS = (0, 43, 51, 60, 135, 139, 140)
+FRAGMENT = 44
+TCP, UDP, DCCP, SCTP, UDPLITE = 6, 17, 33, 132, 136
+PORTS = (TCP, UDP, DCCP, SCTP, UDPLITE)
+NAMES = {"icmp": 1, "tcp": TCP, "udp": UDP, "icmp6": 58, "sctp": SCTP}
+
+# `reason` is set for malformed frames alone. `source` is None for frames that aren't IP. `ports` is
+# None where there are none.
+Packet = namedtuple("Packet", "vlan source destination protocol ports later reason",
+                    defaults=(None,) * 7)
+
+
+class Malformed(Exception):
+    pass
+
+
+def parse(frame):
+    """The Packet that a frame is."""
+    try:
+        return _ethernet(frame)
+    except Malformed as why:
+        return Packet(reason="malformed_" + str(why))
+
+
+def _ethernet(frame):
+    if len(frame) < 14:
+        raise Malformed("ethernet")
+    at, tags, vlan = 12, 0, 0
+    kind, = struct.unpack_from("!H", frame, at)
+    while kind in TAGS and tags < 2:
+        if len(frame) < at + 6:
+            raise Malformed("vlan")
+        tag, kind = struct.unpack_from("!HH", frame, at + 2)
+        vlan = tag & 0xFFF if tags == 0 else vlan
+        tags, at = tags + 1, at + 4
+    if kind == 0x0800:
+        return _ipv4(frame[at + 2:], vlan)
+    if kind == 0x86DD:
+        return _ipv6(frame[at + 2:], vlan)
+    return Packet(vlan=vlan)
+
+
+def _ipv4(data, vlan):
+    if len(data) < 20:
+        raise Malformed("ipv4")
+    first, _, total, _, fragment, _, protocol = struct.unpack_from("!BBHHHBB", data)
+    header = (first & 15) * 4
+    if first >> 4 != 4 or header < 20 or not header <= total <= len(data):
+        raise Malformed("ipv4")
+    ports, later = _transport(protocol, data[header:total], (fragment & 0x1FFF) * 8,
+                              bool(fragment & 0x2000), header)
+    return Packet(vlan, ipaddress.ip_address(data[12:16]), ipaddress.ip_address(data[16:20]),
+                  protocol, ports, later)
+
+
+def _ipv6(data, vlan):
+    if len(data) < 40 or data[0] >> 4 != 6:
+        raise Malformed("ipv6")
+    length, kind = struct.unpack_from("!HB", data, 4)
+    body = data[40:40 + length]
+    if len(body) < length or (length == 0 and kind == 0 and len(data) > 40):
+        raise Malformed("ipv6")
+    offset, more, walked = 0, False, 0
+    while kind in EXTENSIONS or kind == FRAGMENT:
+        walked += 1
+        size = 8 if kind == FRAGMENT else None
+        if size is None and len(body) >= 2:
+            size = (body[1] + 2) * 4 if kind == 51 else (body[1] + 1) * 8
+        if size is None or len(body) < size or walked > 8:
+            raise Malformed("ipv6_extension")
+        if kind == FRAGMENT:
+            field, = struct.unpack_from("!H", body, 2)
+            offset, more = field & 0xFFF8, bool(field & 1)
+        kind, body = body[0], body[size:]
+        if offset:
+            break
+    ports, later = _transport(kind, body, offset, more, length - len(body))
+    return Packet(vlan, ipaddress.ip_address(data[8:24]), ipaddress.ip_address(data[24:40]), kind,
+                  ports, later)
+
+
+def _transport(protocol, data, offset, more, before):
+    """(ports or None, whether it is a later fragment). `before`: bytes of headers ahead of it."""
+    if offset:
+        if before + offset + len(data) > 65535 or (protocol == TCP and offset < 20):
+            raise Malformed("fragment")
+        return None, True
+    if protocol not in PORTS:
+        return None, False
+    fixed = {TCP: 20, UDP: 8, UDPLITE: 8, SCTP: 12, DCCP: 12}[protocol]
+    if len(data) < fixed:
+        raise Malformed("fragment" if more and protocol == TCP else "transport")
+    if protocol == TCP:
+        size = (data[12] >> 4) * 4
+        if more and size > len(data):
+            raise Malformed("fragment")
+        good = 20 <= size <= len(data)
+    elif protocol == DCCP:
+        good = 12 <= data[4] * 4 <= len(data)
+    elif protocol in (UDP, UDPLITE):
+        claimed, = struct.unpack_from("!H", data, 4)
+        good = (8 <= claimed and (more or claimed <= len(data))
+                if protocol == UDP else claimed == 0 or 8 <= claimed and (more or claimed <= len(data)))
+    else:
+        good = True
+    if not good:
+        raise Malformed("transport")
+    return struct.unpack_from("!HH", data), False
+
+
+class Rule:
+    """One line of a rule file: ACTION PROTOCOL from ADDRESS [port P[-Q]] to ADDRESS [port P[-Q]]."""
+
+    def __init__(self, line):
+        words = line.split("#")[0].split()
+        self.allow = words.pop(0) == "allow"
+        protocol = words.pop(0)
+        self.protocol = None if protocol == "any" else NAMES.get(protocol) or int(protocol)
+        self.ends = []
+        for expected in ("from", "to"):
+            assert words.pop(0) == expected, line
+            address = words.pop(0)
+            network = None if address == "any" else ipaddress.ip_network(address)
+            ports = None
+            if words and words[0] == "port":
+                words.pop(0)
+                low, _, high = words.pop(0).partition("-")
+                ports = range(int(low), int(high or low) + 1)
+            self.ends.append((network, ports))
+        assert not words, line
+
+    def matches(self, packet):
+        if self.protocol not in (None, packet.protocol):
+            return False
+        families = {network.version for network, _ in self.ends if network}
+        if families and packet.source.version not in families:
+            return False
+        for end, address in enumerate((packet.source, packet.destination)):
+            network, ports = self.ends[end]
+            if network and address not in network:
+                return False
+            if ports and (packet.ports is None or packet.ports[end] not in ports):
+                return False
+        return True
+
+
+class Firewall:
+    """First match wins; an allowed packet allows its connection, in both directions."""
+
+    def __init__(self, rules, default_allow=False, non_ip_pass=True):
+        self.rules = [Rule(line) for line in rules.splitlines() if line.split("#")[0].strip()]
+        self.default_allow, self.non_ip_pass = default_allow, non_ip_pass
+        self.flows = set()
+
+    def passes(self, frame):
+        packet = parse(frame)
+        if packet.reason:
+            return False
+        if packet.source is None:
+            return self.non_ip_pass
+        ports = packet.ports or (0, 0)
+        flow = (frozenset([(packet.source, ports[0]), (packet.destination, ports[1])]),
+                packet.protocol, packet.vlan, packet.later)
+        if flow in self.flows:
+            return True
+        allow = next((rule.allow for rule in self.rules if rule.matches(packet)), self.default_allow)
+        if allow:
+            self.flows.add(flow)
+        return allow

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Captures through a wire that allows everything: out comes what went in, byte for byte, in order.
+
+The exception are frames that contradict themselves: those that a test here made so, and those that a
+capture cut short. oracle.py says which they are and under which name they must be dropped.
+"""
+import collections
+import gzip
+import subprocess
+
+import capture
+import oracle
+from harness import BUILD, CAPTURES, TestCase, main, run, spillway
+
+
+class Captures(TestCase):
+    def through(self, frames, *options):
+        source = capture.write(self.folder / "in.pcap", frames)
+        out = self.folder / "out.pcap"
+        report = self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
+            "--wire", "in:out", "--default", "allow", "--on-pool-full", "classify=inline",
+            "--exit-on-idle", "300ms", *options))
+        reasons = [oracle.parse(frame).reason for frame in frames]
+        expected = [frame for frame, reason in zip(frames, reasons) if not reason]
+        self.compare(capture.read(out), expected)
+        self.assertEqual(report.packets["received"], len(frames))
+        self.assertEqual(report.packets["transmitted"], len(expected))
+        self.assertEqual(report.drops, dict(collections.Counter(filter(None, reasons))))
+
+    def compare(self, got, expected):
+        """As assertEqual on lists of frames, with a message that can be read."""
+        for number, (one, other) in enumerate(zip(got, expected)):
+            if one != other:
+                self.fail(f"frame {number} of those expected differs:\n{one.hex()}\n{other.hex()}")
+        self.assertEqual(len(got), len(expected))
+
+
+class Own(Captures):
+    def test_office(self):
+        self.through(capture.read(CAPTURES / "office.pcap"))
+
+    def test_well_formed(self):
+        """Tags, options, extension headers, fragments, every protocol, frames up to 9014 bytes."""
+        frames = capture.read(CAPTURES / "well_formed.pcap")
+        self.assertEqual({oracle.parse(frame).reason for frame in frames}, {None})
+        self.through(frames)
+
+    def test_malformed(self):
+        frames = capture.read(CAPTURES / "malformed.pcap")
+        self.assertEqual(len({oracle.parse(frame).reason for frame in frames} - {None}), 7)
+        self.through(frames)
+
+    def test_non_ip_dropped(self):
+        frames = [frame for frame in capture.read(CAPTURES / "office.pcap")
+                  if oracle.parse(frame).source is None]
+        source = capture.write(self.folder / "in.pcap", frames)
+        report = self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={source}", "--port", "out=net_null0,no-rx=1",
+            "--wire", "in:out", "--default", "allow", "--non-ip", "drop", "--exit-on-idle", "300ms"))
+        self.assertEqual(list(report.drops.values()), [len(frames)])
+
+
+class Debian(Captures):
+    """Captures of real networks, from Debian's packages; one test for each package."""
+
+    def package(self, name, least):
+        folder = BUILD / "captures" / name
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                run("apt-get", "download", "-q", name, cwd=self.folder)
+                run("dpkg", "-x", next(self.folder.glob("*.deb")), folder)
+            except (AssertionError, OSError, subprocess.TimeoutExpired) as why:
+                self.skipTest(f"can't fetch the Debian package {name}: {why}")
+        frames = []
+        for path in sorted(folder.rglob("*pcap*")):
+            if path.is_file():
+                try:
+                    frames += capture.read(path)
+                except (ValueError, gzip.BadGzipFile):
+                    pass  # pcapng, other link types, damaged on purpose
+        self.assertGreaterEqual(len(frames), least)
+        self.through(frames)
+
+    def test_python3_libtrace(self):
+        self.package("python3-libtrace", 60)
+
+    def test_python3_dpkt(self):
+        self.package("python3-dpkt", 100)
+
+    def test_gopacket(self):
+        self.package("golang-github-gopacket-gopacket-dev", 20)
+
+    def test_pathspider(self):
+        self.package("pathspider", 68000)
+
+    def test_pcapfix(self):
+        self.package("pcapfix", 29)
+
+    def test_sip_tester(self):
+        self.package("sip-tester", 356)
+
+
+if __name__ == "__main__":
+    main()

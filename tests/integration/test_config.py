@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Flags and configuration files say the same; --check shows the plan; mistakes are named."""
+import json
+import re
+
+from harness import SPILLWAY, TestCase, main, run
+
+RULES = "allow tcp from 10.0.0.0/8 to any port 443\ndeny any from any to any\n"
+FILE = """
+[spillway]
+rules = office.rules
+default = deny
+flow-capacity = 1k
+flow-timeout = 5s
+budget = 20us
+dispatch = classify=pool
+lanes = 8
+idle = sleep
+no-huge = yes
+drain-timeout = 3s
+[port lan]
+device = net_null0,size=128
+mtu = 1500
+[port wan]
+device = net_null1
+[wire lan-wan]
+ports = lan, wan
+"""
+FLAGS = ("--rules", "office.rules", "--default", "deny", "--flow-capacity", "1k",
+         "--flow-timeout", "5s", "--budget", "20us", "--dispatch", "classify=pool", "--lanes", "8",
+         "--idle", "sleep", "--no-huge", "--drain-timeout", "3s", "--port",
+         "lan=net_null0,size=128", "--mtu", "lan:1500", "--port", "wan=net_null1", "--wire", "lan:wan")
+
+
+class Config(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.rules = self.file("office.rules", RULES)
+        self.config = self.file("wire.conf", FILE)
+
+    def spillway(self, *options, **how):
+        return run(SPILLWAY, *options, cwd=self.folder, **how)
+
+    def plan(self, *options):
+        return json.loads(self.spillway(*options, "--check", "--json").stdout)
+
+    def test_file_equals_flags(self):
+        self.assertEqual(self.plan("--config", self.config), self.plan(*FLAGS))
+
+    def test_flag_wins(self):
+        self.assertEqual(self.plan("--config", self.config, "--lanes", "4", "--fast", "0"),
+                         self.plan(*FLAGS, "--lanes", "4", "--fast", "0"))
+
+    def test_check(self):
+        """For a person: roles, rings, mempools with their sum, hugepages and the command for them."""
+        text = self.spillway("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire",
+                             "lan:wan", "--check").stdout
+        for word in ("lan", "wan", "fast", "control", "mempool", "hugepages"):
+            self.assertIn(word, text)
+        self.assertLessEqual(max(map(len, text.splitlines())), 110, text)
+
+    def test_check_starts_nothing(self):
+        text = self.spillway("--config", self.config, "--check")
+        self.assertNotIn("EAL:", text.stderr + text.stdout)
+
+    def test_one_cpu(self):
+        """A plan for one CPU: everything on it, with a warning."""
+        done = run("taskset", "-c", "0", SPILLWAY, *FLAGS, "--check", cwd=self.folder)
+        self.assertIn("fast", done.stdout)
+
+    def test_help(self):
+        text = self.spillway("--help").stdout
+        self.assertLessEqual(max(map(len, text.splitlines())), 100)
+        for flag in ("--config", "--port", "--wire", "--rules", "--drain-timeout", "--report"):
+            self.assertIn(flag, text)
+
+    def test_version(self):
+        self.assertRegex(self.spillway("--version").stdout, r"\d+\.\d+")
+
+    def wrong(self, *options, says):
+        done = self.spillway(*options, check=False, timeout=20)
+        self.assertEqual(done.returncode, 2, done)
+        lines = done.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        for word in says:
+            self.assertIn(word, lines[0])
+
+    def test_bad_flags(self):
+        good = ("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan")
+        for options, says in (
+                (("--duration", "soon"), ("--duration", "soon")),
+                (("--duration", "-1s"), ("--duration", "-1s")),
+                (("--flow-capacity", "many"), ("--flow-capacity", "many")),
+                (("--lanes", "3"), ("--lanes", "3")),
+                (("--default", "perhaps"), ("--default", "perhaps", "allow", "deny")),
+                (("--idle", "zen"), ("--idle", "zen", "sleep")),
+                (("--dispatch", "classify=elsewhere"), ("--dispatch", "elsewhere")),
+                (("--dispatch", "shave=pool"), ("--dispatch", "shave")),
+                (("--fast", "a"), ("--fast", "a")),
+                (("--fast", "99999"), ("--fast", "99999")),
+                (("--fast", "900"), ("900",)),
+                (("--mtu", "dmz:1500"), ("--mtu", "dmz")),
+                (("--mtu", "lan:1"), ("--mtu", "1")),
+                (("--wire", "lan:dmz"), ("dmz",)),
+                (("--wire", "lan"), ("--wire", "lan")),
+                (("--port", "x=net_nonsense0"), ("net_nonsense0",)),
+                (("--port", "x=net_pcap9,rx_pcap=/no/such.pcap"), ("/no/such.pcap",)),
+                (("--port", "x=net_af_packet0,iface=spwnosuch"), ("spwnosuch",)),
+                (("--rules", "/no/such.rules"), ("/no/such.rules",)),
+                (("--config", "/no/such.conf"), ("/no/such.conf",)),
+                (("--duraton", "1s"), ("--duraton", "--duration")),
+                (("--report",), ("--report",)),
+                (("stray",), ("stray",))):
+            with self.subTest(options=options):
+                self.wrong("--no-huge", *good, *options, "--check", says=says)
+        with self.subTest("no ports"):
+            self.wrong("--no-huge", "--check", says=("--port",))
+
+    def test_bad_files(self):
+        for line, wrong, number in (("lanes = 8", "lanes = 3", 9), ("idle = sleep", "idel = sleep", 10),
+                                    ("flow-timeout = 5s", "flow-timeout = 5 parsecs", 6)):
+            with self.subTest(wrong=wrong):
+                path = self.file("bad.conf", FILE.replace(line, wrong))
+                self.wrong("--config", path, "--check", says=("bad.conf", wrong.split(" = ")[-1]))
+
+    def test_bad_rules(self):
+        for number, line in enumerate(("allow tcp from 10.0.0.0/33 to any",
+                                       "permit tcp from any to any",
+                                       "allow tcp from any to any port 70000",
+                                       "allow tcp from any to any port 20-10",
+                                       "allow tcp from 10.0.0.1 to fd00::1",
+                                       "allow icmp from any to any port 1",
+                                       "protect tcp from any to any",
+                                       "allow tcp from any")):
+            with self.subTest(line=line):
+                self.file("bad.rules", "\n" * number + line + "\n")
+                self.wrong(*FLAGS, "--rules", "bad.rules", "--check",
+                           says=(f"bad.rules:{number + 1}",))
+
+    def test_classbench(self):
+        self.rules.write_text("@10.0.0.0/8\t192.0.2.0/24\t0 : 65535\t1521 : 1521\t0x06/0xFF\t"
+                              "0x0000/0x0000\n@0.0.0.0/0 0.0.0.0/0 0 : 65535 0 : 65535 0x00/0x00 "
+                              "0x0000/0x0000 allow\n")
+        self.plan(*FLAGS)
+
+    def test_many_rules(self):
+        self.rules.write_text("".join(f"allow tcp from 10.{n >> 8 & 255}.{n & 255}.0/24 to any port "
+                                      f"{n % 60000 + 1}\n" for n in range(100000)))
+        self.plan(*FLAGS)
+
+    def test_eal_options(self):
+        """With `--` what stands before is the EAL's."""
+        done = self.spillway("-l", "0", "--no-huge", "--no-pci", "-m", "512", "--file-prefix",
+                             "spwtest-eal", "--", *FLAGS, "--duration", "100ms", "--report", "-")
+        self.assertEqual(json.loads(done.stdout)["outcome"], "drained")
+        self.assertFalse(re.search(r"(?i)error", done.stderr), done.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How it ends: SIGTERM under full load and during the start, a second one, a stuck transmit side."""
+import os
+import random
+import signal
+import struct
+import time
+
+import capture
+from harness import CPUS, Spillway, TestCase, main, until
+
+A, B = CPUS[0], CPUS[-1]
+DRAIN = 2000  # ms, the default of --drain-timeout
+
+
+def flood(flows):
+    """One small UDP frame of each of so many flows."""
+    for flow in range(flows):
+        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 46, 0, 0, 64, 17, 0,
+                             struct.pack("!I", 0x0A000000 + flow), b"\xc0\x00\x02\x01")
+        yield (bytes(12) + b"\x08\x00" + header + struct.pack("!HHHH", 1024 + flow % 60000, 53, 26, 0)
+               + bytes(18))
+
+
+class End(TestCase):
+    def setUp(self):
+        super().setUp()
+        seed = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
+        print(f"SEED={seed}", flush=True)
+        self.dice = random.Random(seed)
+        self.flood = capture.write(self.folder / "flood.pcap", flood(2048))
+
+    def source(self, number):
+        return f"net_pcap{number},rx_pcap={self.flood},infinite_rx=1"
+
+    def conserved(self, report):
+        self.assertGreater(report.packets["received"], 0)
+        self.assertEqual(report.packets["received"],
+                         report.packets["transmitted"] + report.packets["dropped"])
+        self.assertLessEqual(report["drain_ms"], DRAIN)
+        self.assertEqual(report["reason"], "SIGTERM")
+
+
+class UnderLoad(End):
+    """20 times in a row, from sources that never end."""
+
+    def rounds(self, *options, both):
+        out = self.source(1) if both else "net_null0,no-rx=1"
+        for turn in range(20):
+            with self.subTest(turn=turn), \
+                 Spillway("--port", f"in={self.source(0)}", "--port", f"out={out}", "--wire",
+                          "in:out", "--default", "allow", *options) as program:
+                program.ready()
+                time.sleep(self.dice.random() / 10)  # any moment will do: none is waited for
+                self.conserved(self.check(program.stop()))
+
+    def test_without_pool(self):
+        self.rounds("--fast", A, both=False)
+
+    def test_pool_of_one(self):
+        """Each flow is new: the table holds fewer than the capture has."""
+        self.rounds("--fast", A, "--pool", B, "--flow-capacity", "256", both=True)
+
+    def test_pool_of_two(self):
+        self.rounds("--fast", A, "--pool", f"{A},{B}", "--flow-capacity", "256",
+                    "--dispatch", "classify=pool", both=True)
+
+    def test_split(self):
+        self.rounds("--rx", A, "--fast", f"{A},{B}", "--tx", B, "--pool", B,
+                    "--flow-capacity", "256", both=True)
+
+    def test_interrupt(self):
+        """SIGINT is the same."""
+        with Spillway("--port", f"in={self.source(0)}", "--port", "out=net_null0,no-rx=1",
+                      "--wire", "in:out", "--default", "allow") as program:
+            report = self.check(program.ready().signal(signal.SIGINT).wait(15))
+            self.assertEqual(report["reason"], "SIGINT")
+
+
+class DuringStart(End):
+    def test_any_moment(self):
+        """Exit 0, whenever it comes. Only before main() has begun does the kernel's default hold."""
+        for turn in range(20):
+            with self.subTest(turn=turn), \
+                 Spillway("--port", f"in={self.source(0)}", "--port", "out=net_null0,no-rx=1",
+                          "--wire", "in:out", "--default", "allow", "--pool", B) as program:
+                time.sleep(self.dice.random() * 0.6)
+                report = program.stop()
+                if report.status == -signal.SIGTERM and not report.stderr:
+                    continue
+                self.assertEqual(report.status, 0, report.stderr)
+                if report:
+                    self.check(report)
+                    self.assertEqual(report["reason"], "SIGTERM")
+
+    def test_pending_from_the_first_instruction(self):
+        """Blocked over exec, so that it is there when the program first looks."""
+        with Spillway("--port", f"in={self.source(0)}", "--port", "out=net_null0,no-rx=1", "--wire",
+                      "in:out", "--default", "allow",
+                      wrapper=["/usr/bin/python3", "-c", BLOCKED]) as program:
+            report = program.wait(30)
+            self.assertEqual(report.status, 0, report.stderr)
+            if report:
+                self.assertEqual(report["reason"], "SIGTERM")
+
+
+BLOCKED = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.kill(os.getpid(), signal.SIGTERM)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+class NeverAccepts(End):
+    """A transmit side that takes nothing: the end is forced, and says what that cost."""
+
+    def sender(self, device, *options):
+        return Spillway("--port", f"in={self.source(0)}", "--port", f"out={device}", "--wire",
+                        "in:out", "--default", "allow", "--fast", A, *options)
+
+    def receiver(self, device):
+        return Spillway("--port", f"in={device}", "--port", "out=net_null0,no-rx=1", "--wire",
+                        "in:out", "--default", "allow", "--fast", B)
+
+    def forced(self, report, most=DRAIN + 1500):
+        self.check(report, outcome="forced", status=3)
+        self.assertGreater(report.packets["dropped"], 0)
+        self.assertLessEqual(report["drain_ms"], most)
+
+    def freeze(self, sender, receiver):
+        """Stops the receiver's process, and waits until the sender's device takes no more."""
+        sent = lambda: (sender.telemetry("/ethdev/stats,1") or {}).get("opackets", 0)  # noqa: E731
+        until(sent, 20, "packets sent")
+        receiver.signal(signal.SIGSTOP)
+        last = [sent(), time.monotonic()]
+
+        def still():
+            now = sent()
+            if now != last[0]:
+                last[:] = [now, time.monotonic()]
+            return time.monotonic() - last[1] > 0.3
+        until(still, 20, "full rings")
+
+    def memif(self, number, role):
+        return f"net_memif{number},role={role},socket={self.folder}/memif,socket-abstract=no"
+
+    def test_memif_without_peer(self):
+        with self.sender(self.memif(0, "server")) as sender:
+            self.forced(sender.ready().stop())
+
+    def test_memif_peer_frozen(self):
+        with self.sender(self.memif(0, "server")) as sender:
+            sender.ready()
+            with self.receiver(self.memif(0, "client")) as receiver:
+                self.freeze(sender, receiver.ready())
+                self.forced(sender.stop())
+
+    def test_vhost_peer_frozen(self):
+        with self.sender(f"net_vhost0,iface={self.folder}/vhost") as sender:
+            sender.ready()
+            with self.receiver(f"net_virtio_user0,path={self.folder}/vhost") as receiver:
+                self.freeze(sender, receiver.ready())
+                self.forced(sender.stop())
+
+    def test_virtio_user_peer_frozen(self):
+        with self.receiver(f"net_vhost0,iface={self.folder}/vhost") as receiver:
+            receiver.ready()
+            with self.sender(f"net_virtio_user0,path={self.folder}/vhost") as sender:
+                self.freeze(sender.ready(), receiver)
+                self.forced(sender.stop())
+
+    def test_second_signal(self):
+        """It ends the waiting at once, however long the drain might have taken."""
+        with self.sender(self.memif(0, "server"), "--drain-timeout", "60s") as sender:
+            sender.ready().signal()
+            until(lambda: "SIGTERM" in sender.log, 10, "SIGTERM noted in the log")
+            self.forced(sender.stop(), most=10000)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which packets of a capture come out, against the naive firewall of oracle.py."""
+import os
+import random
+
+import capture
+import oracle
+from harness import CAPTURES, CPUS, TestCase, main, spillway
+
+OFFICE = """
+# what people may do, and nothing else
+allow tcp from 10.0.0.0/8 to any port 443
+allow tcp from 10.0.0.0/8 to any port 80
+deny  udp from any port 1000-2000 to 192.0.2.0/24   # before the next line: first match wins
+allow udp from 10.0.0.0/8 to any port 53
+allow icmp from any to any
+allow icmp6 from any to any
+deny  any from 2001:db8::/32 to any
+allow udp from fd00::/64 to 2001:db8::/32 port 100-130
+"""
+
+
+class Firewall(TestCase):
+    def through(self, frames, rules, *options, allow=False):
+        source = capture.write(self.folder / "in.pcap", frames)
+        out = self.folder / "out.pcap"
+        report = self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
+            "--wire", "in:out", "--rules", self.file("rules", rules),
+            "--default", "allow" if allow else "deny", "--exit-on-idle", "300ms", *options))
+        firewall = oracle.Firewall(rules, allow)
+        expected = [frame for frame in frames if firewall.passes(frame)]
+        got = capture.read(out)
+        self.assertEqual(report.packets["received"], len(frames))
+        for number, (one, other) in enumerate(zip(got, expected)):
+            if one != other:
+                self.fail(f"of those expected, {number} differs: got {oracle.parse(one)}, "
+                          f"expected {oracle.parse(other)}\nrules:\n{rules}")
+        self.assertEqual(len(got), len(expected))
+        return report
+
+
+class Office(Firewall):
+    frames = capture.read(CAPTURES / "office.pcap")
+
+    def test_inline(self):
+        report = self.through(self.frames, OFFICE, "--fast", CPUS[0])
+        self.assertGreater(report["flows"]["hits"], 0)
+
+    def test_pool(self):
+        """With workers, and every class dispatched to them: the same packets in the same order."""
+        report = self.through(self.frames, OFFICE, "--fast", CPUS[0], "--pool", CPUS[-1],
+                              "--dispatch", "classify=pool", "--on-pool-full", "classify=inline")
+        self.assertGreater(report["pool"]["classify"]["pool_packets"], 0)
+
+    def test_default_allow(self):
+        self.through(self.frames, "deny tcp from any to any port 23\n", allow=True)
+
+    def test_no_rule_matches(self):
+        report = self.through(self.frames, "deny any from any to any\n")
+        self.assertEqual(report.packets["transmitted"],
+                         sum(oracle.parse(frame).source is None for frame in self.frames))
+
+    def test_one_direction_denied(self):
+        """A reply passes because its connection was allowed, though a rule denies that direction."""
+        self.through(self.frames, "deny any from 192.0.2.0/24 to any\nallow tcp from any to any\n")
+
+
+class Headers(Firewall):
+    """Rules see through tags, options, extension headers and fragments."""
+    frames = capture.read(CAPTURES / "well_formed.pcap")
+
+    def test_ports(self):
+        self.through(self.frames, "allow any from any port 1 to any\nallow udp from any to any port 6\n")
+
+    def test_fragments(self):
+        """A rule with ports never matches a later fragment; the first rule without them decides."""
+        for rules in ("deny any from any to any port 8\nallow any from any to any\n",
+                      "allow udp from any to any port 8\ndeny any from any to any\n",
+                      "allow tcp from any to any port 8\nallow 17 from any to any\n"):
+            self.through(self.frames, rules)
+
+    def test_protocols(self):
+        self.through(self.frames, "".join(f"allow {number} from any to any\n"
+                                          for number in (47, 50, 51, 59, 132, 253)))
+
+    def test_malformed(self):
+        frames = capture.read(CAPTURES / "malformed.pcap")
+        self.through(frames, "allow any from any to any\n")
+
+
+class Random(Firewall):
+    """Random rules, and a capture in which they have something to do."""
+
+    def setUp(self):
+        super().setUp()
+        self.seed = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
+        print(f"SEED={self.seed}", flush=True)
+        self.dice = random.Random(self.seed)
+
+    def network(self, addresses):
+        if self.dice.random() < 0.3:
+            return "any"
+        address = self.dice.choice(addresses)
+        length = self.dice.choice((0, 8, 16, 24, 28, 31, 32) if address.version == 4
+                                  else (0, 16, 32, 64, 112, 127, 128))
+        return str(oracle.ipaddress.ip_network(f"{address}/{length}", strict=False))
+
+    def rule(self, packets):
+        while True:
+            source = self.network([packet.source for packet in packets])
+            target = self.network([packet.destination for packet in packets])
+            if "any" in (source, target) or (":" in source) == (":" in target):
+                break
+        packet = self.dice.choice(packets)
+        protocol = self.dice.choice(("any", "tcp", "udp", str(packet.protocol)))
+        ports = ["", ""]
+        if packet.ports and protocol in ("any", "tcp", "udp", "6", "17"):
+            for end in (0, 1):
+                if self.dice.random() < 0.4:
+                    low = packet.ports[end] - packet.ports[end] % self.dice.choice((1, 16, 4096))
+                    high = min(65535, low + self.dice.choice((0, 15, 8191)))
+                    ports[end] = f" port {low}-{high}" if high > low else f" port {low}"
+        return (f"{self.dice.choice(('allow', 'deny'))} {protocol} from {source}{ports[0]} "
+                f"to {target}{ports[1]}\n")
+
+    def test_random_rules(self):
+        frames = capture.read(CAPTURES / "office.pcap") + capture.read(CAPTURES / "well_formed.pcap")
+        packets = [packet for packet in map(oracle.parse, frames) if packet.source]
+        for turn in range(12):
+            rules = "".join(self.rule(packets) for _ in range(self.dice.choice((1, 5, 40, 300))))
+            self.dice.shuffle(frames)
+            options = [] if turn % 2 else ["--fast", CPUS[0], "--pool", CPUS[-1], "--dispatch",
+                                           "classify=pool", "--on-pool-full", "classify=inline"]
+            with self.subTest(turn=turn, seed=self.seed, pool=not turn % 2):
+                self.through(frames, rules, *options, allow=turn % 3 == 0)
+
+
+if __name__ == "__main__":
+    main()

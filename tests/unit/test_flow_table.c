@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The flow table on real rte_hashes: against a naive model, under floods, under crafted keys. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include <rte_eal.h>
+#include <rte_malloc.h>
+
+#include "classify/flow_hash.h"
+#include "classify/flow_table.h"
+
+#define SEED        0x5eed
+#define CAPACITY    100
+#define UNIT        131072                       /* cycles: what `seen` resolves */
+#define TIMEOUT     (500 * (uint64_t)UNIT)       /* cycles */
+#define BEFORE_WRAP (INT32_MAX * (uint64_t)UNIT) /* `seen` is at its greatest */
+#define LATER       (1000000 * (uint64_t)UNIT)
+#define OPERATIONS  200000
+
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t bound)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)(random_state >> 32) % bound;
+}
+
+static struct spill_flow_table *left_over; /* by a test that failed */
+
+static void free_table(struct spill_flow_table *table)
+{
+    spill_flow_table_free(table);
+    left_over = NULL;
+}
+
+static struct spill_flow_table *make_table(uint32_t capacity, uint64_t timeout)
+{
+    const struct spill_flow_table_config config = {
+        .name = "test",
+        .capacity = capacity,
+        .timeout = timeout,
+        .socket = SOCKET_ID_ANY,
+        .seed = SEED,
+    };
+    struct spill_error error = {.text = ""};
+
+    free_table(left_over);
+    left_over = spill_flow_table_create(&config, &error);
+    if (left_over == NULL)
+        fail_msg("%s", error.text);
+    return left_over;
+}
+
+/* The i-th of a family's connections. What a packet holds behind its key differs each time. */
+static struct spill_packet packet_of(uint8_t kind, uint32_t i)
+{
+    struct spill_packet packet;
+
+    memset(&packet, (int)random_below(256), sizeof(packet));
+    packet.kind = kind;
+    if (kind == SPILL_PACKET_IPV4) {
+        packet.key.v4 = (struct spill_key4){.address = {i, 1}, .port = {2, 3}, .protocol = 6};
+    } else {
+        packet.key.v6 = (struct spill_key6){.port = {2, 3}, .protocol = 17};
+        memcpy(packet.key.v6.address[i % 2] + 12, &i, sizeof(i));
+    }
+    return packet;
+}
+
+static struct spill_flow *add(struct spill_flow_table *table, uint8_t kind, uint32_t i,
+                              uint64_t now)
+{
+    struct spill_packet packet = packet_of(kind, i);
+
+    return spill_flow_table_find_or_add(table, &packet, now);
+}
+
+static struct spill_flow *find(struct spill_flow_table *table, uint8_t kind, uint32_t i,
+                               uint64_t now)
+{
+    struct spill_packet packet = packet_of(kind, i);
+    struct spill_packet *list = &packet;
+
+    spill_flow_table_lookup(table, &list, 1, now);
+    return packet.flow;
+}
+
+/* The model: every connection there is, by family and number. */
+#define CONNECTIONS (3 * CAPACITY)
+
+struct model_flow {
+    struct spill_flow *flow; /* NULL: not in the table */
+    uint32_t seen;           /* bit 0: more than once */
+    uint16_t pending;
+    uint8_t verdicts;
+};
+
+struct model {
+    struct spill_flow_table *table;
+    struct model_flow flows[2][CONNECTIONS]; /* by kind */
+    struct spill_flow_counters counters;
+    uint64_t now;
+};
+
+static uint32_t model_count(const struct model *model, uint8_t kind)
+{
+    uint32_t count = 0;
+
+    for (unsigned i = 0; i < CONNECTIONS; i++)
+        count += model->flows[kind][i].flow != NULL;
+    return count;
+}
+
+static uint32_t units(uint64_t now)
+{
+    return (uint32_t)(now / UNIT * 2);
+}
+
+/* Takes out of the model what is gone from the table, which none may that is held. */
+static uint32_t model_sweep(struct model *model, bool expired)
+{
+    uint32_t gone = 0;
+
+    for (unsigned i = 0; i < 2 * CONNECTIONS; i++) {
+        struct model_flow *flow = &model->flows[i % 2][i / 2];
+
+        if (flow->flow != NULL && flow->flow->pending == UINT16_MAX) {
+            assert_int_equal(flow->pending, 0);
+            assert_true(!expired || units(model->now) - flow->seen > TIMEOUT / UNIT * 2);
+            flow->flow = NULL;
+            gone++;
+        }
+    }
+    return gone;
+}
+
+static void check_flow(const struct model_flow *expected, const struct spill_flow *flow)
+{
+    assert_ptr_equal(flow, expected->flow);
+    if (flow != NULL) {
+        assert_int_equal(flow->seen, expected->seen);
+        assert_int_equal(flow->pending, expected->pending);
+        assert_int_equal(flow->verdicts, expected->verdicts);
+    }
+}
+
+static void model_lookup(struct model *model)
+{
+    struct spill_packet packets[SPILL_BURST];
+    struct spill_packet *list[SPILL_BURST];
+    uint32_t number[SPILL_BURST];
+    uint32_t count = random_below(SPILL_BURST + 1);
+    uint32_t mixture = random_below(3); /* one family, the other, both */
+
+    for (uint32_t i = 0; i < count; i++) {
+        number[i] = random_below(CONNECTIONS);
+        packets[i] = packet_of((uint8_t)(mixture == 2 ? random_below(2) : mixture), number[i]);
+        list[i] = &packets[i];
+    }
+    spill_flow_table_lookup(model->table, list, count, model->now);
+    for (uint32_t i = 0; i < count; i++) {
+        struct model_flow *expected = &model->flows[packets[i].kind][number[i]];
+
+        expected->seen = units(model->now) | 1;
+        check_flow(expected, packets[i].flow);
+        model->counters.hits += expected->flow != NULL;
+        model->counters.misses += expected->flow == NULL;
+    }
+}
+
+static void model_add(struct model *model)
+{
+    uint8_t kind = (uint8_t)random_below(2);
+    uint32_t number = random_below(CONNECTIONS);
+    struct model_flow *expected = &model->flows[kind][number];
+    bool full = model_count(model, kind) == CAPACITY;
+    bool known = expected->flow != NULL;
+    struct spill_flow *flow = add(model->table, kind, number, model->now);
+
+    if (!known) {
+        if (flow == NULL) {
+            assert_true(full);
+            assert_int_equal(model_sweep(model, false), 0);
+            model->counters.refused++;
+            return;
+        }
+        assert_int_equal(model_sweep(model, false), full);
+        model->counters.evicted += full;
+        for (unsigned i = 0; i < 2 * CONNECTIONS; i++)
+            assert_ptr_not_equal(model->flows[i % 2][i / 2].flow, flow);
+        assert_int_equal(spill_flow_verdict(flow, 0), SPILL_VERDICT_UNKNOWN);
+        assert_int_equal(spill_flow_verdict(flow, 1), SPILL_VERDICT_UNKNOWN);
+        *expected = (struct model_flow){.flow = flow};
+        spill_flow_set_verdict(flow, random_below(2), (enum spill_verdict)random_below(3));
+        expected->verdicts = flow->verdicts;
+    }
+    expected->seen = units(model->now) | known;
+    check_flow(expected, flow);
+}
+
+/* Held are at times few, at times nearly all. */
+static void model_hold(struct model *model, bool hold)
+{
+    struct model_flow *flow = &model->flows[random_below(2)][random_below(CONNECTIONS)];
+
+    if (flow->flow != NULL && hold) {
+        assert_true(spill_flow_hold(flow->flow));
+        flow->pending++;
+    } else if (flow->flow != NULL && flow->pending > 0) {
+        spill_flow_release(flow->flow);
+        flow->pending--;
+    }
+}
+
+static void model_expire(struct model *model)
+{
+    uint32_t removed = spill_flow_table_expire(model->table, model->now, random_below(50));
+
+    assert_int_equal(model_sweep(model, true), removed);
+    model->counters.expired += removed;
+}
+
+static void agrees_with_a_naive_model(void **state)
+{
+    static struct model model;
+
+    (void)state;
+    model.table = make_table(CAPACITY, TIMEOUT);
+    model.now = BEFORE_WRAP - OPERATIONS / 4 * (uint64_t)UNIT; /* wraps half way */
+    for (unsigned i = 0; i < OPERATIONS; i++) {
+        uint32_t choice = random_below(100);
+
+        if (choice < 30) {
+            model_lookup(&model);
+        } else if (choice < 65) {
+            model_add(&model);
+        } else if (choice < 95) {
+            model_hold(&model, random_below(10) < (i / 4096 % 2 ? 4 : 6));
+        } else {
+            model_expire(&model);
+        }
+        model.now += random_below(2 * UNIT) + (random_below(500) == 0 ? TIMEOUT : 0);
+        model.counters.entries = model_count(&model, 0) + model_count(&model, 1);
+        assert_memory_equal(spill_flow_table_counters(model.table), &model.counters,
+                            sizeof(model.counters));
+    }
+    assert_true(units(model.now) < UINT32_MAX / 2);
+    assert_true(model.counters.evicted > 1000);
+    assert_true(model.counters.expired > 1000);
+    assert_true(model.counters.refused > 0);
+    free_table(model.table);
+}
+
+static void verdicts_of_the_two_directions(void **state)
+{
+    enum { U = SPILL_VERDICT_UNKNOWN, A = SPILL_VERDICT_ALLOW, D = SPILL_VERDICT_DENY };
+    static const uint8_t cases[][3] = {
+        /* own, other, what happens */
+        {U, U, U}, {U, A, A}, {U, D, U}, {A, U, A}, {A, A, A},
+        {A, D, A}, {D, U, D}, {D, A, A}, {D, D, D},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+        for (unsigned direction = 0; direction < 2; direction++) {
+            struct spill_flow flow = {.pending = 0};
+
+            spill_flow_set_verdict(&flow, direction, (enum spill_verdict)cases[i][0]);
+            spill_flow_set_verdict(&flow, !direction, (enum spill_verdict)cases[i][1]);
+            assert_int_equal(spill_flow_verdict(&flow, direction), cases[i][2]);
+            assert_int_equal(spill_flow_passes(&flow), cases[i][2] == A);
+            flow.pending = 1;
+            assert_false(spill_flow_passes(&flow));
+        }
+    }
+}
+
+static void a_flow_is_held_so_often_and_no_more(void **state)
+{
+    struct spill_flow flow = {.pending = 0};
+
+    (void)state;
+    for (unsigned i = 0; i < SPILL_FLOW_PENDING_MAX; i++)
+        assert_true(spill_flow_hold(&flow));
+    assert_false(spill_flow_hold(&flow));
+    assert_int_equal(flow.pending, SPILL_FLOW_PENDING_MAX);
+    spill_flow_release(&flow);
+    assert_true(spill_flow_hold(&flow));
+}
+
+static void is_refused_while_all_are_held(void **state)
+{
+    struct spill_flow_table *table = make_table(SPILL_FLOW_CAPACITY_MIN, 1);
+    struct spill_flow *flows[SPILL_FLOW_CAPACITY_MIN];
+
+    (void)state;
+    for (uint32_t i = 0; i < RTE_DIM(flows); i++) {
+        flows[i] = add(table, SPILL_PACKET_IPV4, i, 0);
+        assert_true(spill_flow_hold(flows[i]));
+    }
+    assert_null(add(table, SPILL_PACKET_IPV4, 1000, LATER));
+    assert_null(find(table, SPILL_PACKET_IPV4, 1000, LATER));
+    assert_int_equal(spill_flow_table_expire(table, LATER, 1000), 0);
+    /* The other family has places of its own. */
+    assert_non_null(add(table, SPILL_PACKET_IPV6, 1000, LATER));
+    for (uint32_t i = 0; i < RTE_DIM(flows); i++) {
+        assert_ptr_equal(find(table, SPILL_PACKET_IPV4, i, LATER), flows[i]);
+        spill_flow_release(flows[i]);
+    }
+    assert_non_null(add(table, SPILL_PACKET_IPV4, 1000, LATER));
+    assert_int_equal(spill_flow_table_counters(table)->refused, 1);
+    assert_int_equal(spill_flow_table_counters(table)->evicted, 1);
+    free_table(table);
+}
+
+/* How many of the first `established` connections are in the table; each is seen now. */
+static uint32_t touch(struct spill_flow_table *table, uint8_t kind, uint32_t established,
+                      uint64_t now)
+{
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; i < established; i++)
+        found += find(table, kind, i, now) != NULL;
+    return found;
+}
+
+/* Half of the table is established, and its connections have traffic; then comes a flood of 20
+ * times the capacity. `mixed`: the established ones came between others, and not one after the
+ * other. */
+static void flood(uint8_t kind, bool mixed)
+{
+    enum { capacity = 4096, established = capacity / 2 };
+    struct spill_flow_table *table = make_table(capacity, 0);
+    uint32_t next = capacity;
+    uint64_t now = BEFORE_WRAP - 10 * capacity * (uint64_t)UNIT / 32; /* wraps half way */
+
+    for (uint32_t i = 0; i < established; i++) {
+        while (mixed && random_below(2) == 0 && next < capacity + established)
+            assert_non_null(add(table, kind, next++, now));
+        assert_non_null(add(table, kind, i, now));
+    }
+    for (uint32_t i = 0; i < 20 * capacity; i++, now += UNIT / 32) {
+        if (i % (capacity / 2) == 0)
+            touch(table, kind, established, now);
+        assert_non_null(add(table, kind, next++, now));
+        assert_true(spill_flow_table_counters(table)->entries <= capacity);
+    }
+    assert_true(touch(table, kind, established, now) * 100 >= established * 99);
+    assert_int_equal(spill_flow_table_counters(table)->entries, capacity);
+    assert_int_equal(spill_flow_table_counters(table)->refused, 0);
+    free_table(table);
+}
+
+static void established_flows_outlive_a_flood(void **state)
+{
+    (void)state;
+    flood(SPILL_PACKET_IPV4, false);
+    flood(SPILL_PACKET_IPV4, true);
+    flood(SPILL_PACKET_IPV6, false);
+    flood(SPILL_PACKET_IPV6, true);
+}
+
+/* Flows that had traffic once and have no more don't fill the table for ever. */
+static void silent_flows_give_way(void **state)
+{
+    enum { capacity = 1024 };
+    struct spill_flow_table *table = make_table(capacity, 0);
+    uint64_t now = BEFORE_WRAP - capacity * (uint64_t)UNIT;
+
+    (void)state;
+    for (uint32_t i = 0; i < capacity; i++)
+        assert_non_null(add(table, SPILL_PACKET_IPV4, i, now));
+    assert_int_equal(touch(table, SPILL_PACKET_IPV4, capacity, now), capacity);
+    for (uint32_t i = 0; i < 20 * capacity; i++, now += UNIT)
+        assert_non_null(add(table, SPILL_PACKET_IPV4, capacity + i, now));
+    assert_int_equal(touch(table, SPILL_PACKET_IPV4, capacity, now), 0);
+    free_table(table);
+}
+
+static void the_older_goes_also_when_time_wraps(void **state)
+{
+    enum { half = SPILL_FLOW_CAPACITY_MIN / 2 };
+    struct spill_flow_table *table = make_table(2 * half, 0);
+    uint64_t now = BEFORE_WRAP - (half - 1) * (uint64_t)UNIT;
+
+    (void)state;
+    for (uint32_t i = 0; i < 2 * half; i++, now += UNIT)
+        assert_non_null(add(table, SPILL_PACKET_IPV4, i, now));
+    for (uint32_t i = 0; i < SPILL_FLOW_SAMPLE; i++)
+        assert_non_null(add(table, SPILL_PACKET_IPV4, 1000 + i, now));
+    assert_int_equal(spill_flow_table_counters(table)->evicted, SPILL_FLOW_SAMPLE);
+    for (uint32_t i = half; i < 2 * half; i++)
+        assert_non_null(find(table, SPILL_PACKET_IPV4, i, now));
+    free_table(table);
+}
+
+/* Adds a flow at the last moment before `seen` wraps; it expires `timeout` later, and not before.
+ */
+static void check_timeout(uint64_t timeout, uint64_t unit)
+{
+    struct spill_flow_table *table = make_table(SPILL_FLOW_CAPACITY_MIN, timeout);
+    uint64_t now = INT32_MAX * unit;
+
+    assert_non_null(add(table, SPILL_PACKET_IPV6, 0, now));
+    assert_int_equal(spill_flow_table_expire(table, now - unit, 1000), 0); /* a loop's old time */
+    assert_int_equal(spill_flow_table_expire(table, now + timeout, 1000), 0);
+    assert_int_equal(spill_flow_table_expire(table, now + timeout + 2 * unit, 1000), 1);
+    assert_int_equal(spill_flow_table_counters(table)->expired, 1);
+    assert_null(find(table, SPILL_PACKET_IPV6, 0, now));
+    free_table(table);
+}
+
+static void expires_after_the_timeout(void **state)
+{
+    (void)state;
+    check_timeout(1, UNIT);
+    check_timeout(TIMEOUT, UNIT);
+    check_timeout((uint64_t)UNIT << 28, UNIT);
+    check_timeout((uint64_t)UNIT << 31, 8 * UNIT); /* too long for the usual unit */
+}
+
+static void without_timeout_nothing_expires(void **state)
+{
+    struct spill_flow_table *table = make_table(SPILL_FLOW_CAPACITY_MIN, 0);
+
+    (void)state;
+    assert_non_null(add(table, SPILL_PACKET_IPV4, 0, 0));
+    assert_int_equal(spill_flow_table_expire(table, LATER, 1000), 0);
+    assert_non_null(find(table, SPILL_PACKET_IPV4, 0, LATER));
+    free_table(table);
+}
+
+static void an_expiry_looks_at_no_more_than_it_is_told(void **state)
+{
+    struct spill_flow_table *table = make_table(1000, 1);
+
+    (void)state;
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_non_null(add(table, SPILL_PACKET_IPV4, i, 0));
+    for (uint32_t i = 0; i < 100; i++)
+        assert_true(spill_flow_table_expire(table, LATER, 5) <= 5);
+    assert_in_range(spill_flow_table_counters(table)->expired, 480, 500);
+    assert_int_equal(spill_flow_table_expire(table, LATER, 0), 0);
+    free_table(table);
+}
+
+/* Keys that collide in all of their hash, as one can make them who knows the seed: a factor is 0.
+ */
+static void crafted_keys_are_refused_and_harm_none(void **state)
+{
+    struct spill_flow_table *table = make_table(1000, 0);
+    struct spill_flow_hash hash;
+
+    (void)state;
+    spill_flow_hash_init(&hash, SEED);
+    for (uint32_t i = 0; i < 500; i++) {
+        assert_non_null(add(table, SPILL_PACKET_IPV4, i, 0));
+        assert_non_null(add(table, SPILL_PACKET_IPV6, i, 0));
+    }
+    for (uint32_t i = 0; i < 2000; i++) {
+        struct spill_packet packet = packet_of(i % 2, i);
+        uint64_t *key = (uint64_t *)&packet;
+
+        key[i % 2 ? 4 : 0] = hash.secret[i % 2 ? 4 : 0];
+        key[1] = i;
+        assert_int_equal(spill_flow_hash4(&hash, key) == 0, i % 2 == 0);
+        assert_int_equal(spill_flow_hash6(&hash, key) == 0, i % 2 == 1);
+        (void)spill_flow_table_find_or_add(table, &packet, 0);
+    }
+    assert_in_range(spill_flow_table_counters(table)->entries, 1000, 1000 + 2 * 16);
+    assert_int_equal(spill_flow_table_counters(table)->entries - 1000 +
+                         spill_flow_table_counters(table)->refused,
+                     2000);
+    assert_int_equal(spill_flow_table_counters(table)->evicted, 0);
+    assert_int_equal(touch(table, SPILL_PACKET_IPV4, 500, 0), 500);
+    assert_int_equal(touch(table, SPILL_PACKET_IPV6, 500, 0), 500);
+    free_table(table);
+}
+
+/* Two keys that differ in one word, and in spite of it have one hash. */
+static void check_word(uint8_t kind, unsigned word, const struct spill_flow_hash *hash)
+{
+    struct spill_flow_table *table = make_table(1000, 0);
+    struct spill_flow *flows[2];
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct spill_packet packet = packet_of(kind, 0);
+        uint64_t *key = (uint64_t *)&packet;
+
+        if (kind == SPILL_PACKET_IPV4) {
+            key[!word] = hash->secret[!word];
+        } else if (word < 4) {
+            key[4] = hash->secret[4];
+        } else {
+            key[0] = hash->secret[0];
+            key[2] = hash->secret[2];
+        }
+        key[word] = i;
+        assert_int_equal(kind == SPILL_PACKET_IPV4 ? spill_flow_hash4(hash, key)
+                                                   : spill_flow_hash6(hash, key),
+                         0);
+        flows[i] = spill_flow_table_find_or_add(table, &packet, 0);
+        assert_non_null(flows[i]);
+    }
+    assert_ptr_not_equal(flows[0], flows[1]);
+    free_table(table);
+}
+
+static void keys_with_one_hash_are_told_apart(void **state)
+{
+    struct spill_flow_hash hash;
+
+    (void)state;
+    spill_flow_hash_init(&hash, SEED);
+    for (unsigned word = 0; word < SPILL_FLOW_HASH_WORDS4; word++)
+        check_word(SPILL_PACKET_IPV4, word, &hash);
+    for (unsigned word = 0; word < SPILL_FLOW_HASH_WORDS6; word++)
+        check_word(SPILL_PACKET_IPV6, word, &hash);
+}
+
+static void every_bit_of_a_key_counts(void **state)
+{
+    struct spill_flow_table *table = make_table(1000, 0);
+    static const uint8_t kinds[2] = {SPILL_PACKET_IPV4, SPILL_PACKET_IPV6};
+
+    (void)state;
+    for (unsigned k = 0; k < 2; k++) {
+        unsigned bytes = kinds[k] == SPILL_PACKET_IPV4 ? sizeof(struct spill_key4)
+                                                       : offsetof(struct spill_key6, zero);
+        struct spill_flow *plain = add(table, kinds[k], 0, 0);
+
+        for (unsigned bit = 0; bit < 8 * bytes; bit++) {
+            struct spill_packet packet = packet_of(kinds[k], 0);
+
+            ((uint8_t *)&packet)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            assert_ptr_not_equal(spill_flow_table_find_or_add(table, &packet, 0), plain);
+        }
+        assert_ptr_equal(add(table, kinds[k], 0, 0), plain);
+    }
+    assert_int_equal(spill_flow_table_counters(table)->entries, 2 + 8 * (16 + 40));
+    free_table(table);
+}
+
+static size_t heap_in_use(void)
+{
+    struct rte_malloc_socket_stats stats;
+
+    assert_int_equal(rte_malloc_get_socket_stats(0, &stats), 0);
+    return stats.heap_allocsz_bytes;
+}
+
+static void the_plan_knows_its_bytes(void **state)
+{
+    static const uint32_t capacities[] = {64, 100, 127, 128, 1000, 1024, 60000, 65536};
+
+    (void)state;
+    for (unsigned i = 0; i < RTE_DIM(capacities); i++) {
+        size_t before = heap_in_use();
+        struct spill_flow_table *table = make_table(capacities[i], 0);
+        size_t bytes = heap_in_use() - before;
+        struct spill_flow_memory memory[2];
+        const uint8_t *flow;
+
+        assert_in_range(spill_flow_table_bytes(capacities[i]), bytes, bytes + bytes / 10 + 4096);
+        spill_flow_table_memory(table, memory);
+        flow = (const uint8_t *)add(table, SPILL_PACKET_IPV4, 0, 0);
+        assert_in_range(flow - (const uint8_t *)memory[0].start, 0, memory[0].bytes - 8);
+        flow = (const uint8_t *)add(table, SPILL_PACKET_IPV6, 0, 0);
+        assert_in_range(flow - (const uint8_t *)memory[1].start, 0, memory[1].bytes - 8);
+        assert_string_equal(memory[1].name, "test.v6");
+        free_table(table);
+        assert_int_equal(heap_in_use(), before);
+    }
+}
+
+static void check_refused(const char *name, uint32_t capacity, const char *text)
+{
+    const struct spill_flow_table_config config = {
+        .name = name, .capacity = capacity, .socket = SOCKET_ID_ANY};
+    struct spill_error error = {.text = ""};
+    size_t before = heap_in_use();
+
+    assert_null(spill_flow_table_create(&config, &error));
+    assert_non_null(strstr(error.text, text));
+    assert_int_equal(heap_in_use(), before);
+    assert_null(spill_flow_table_create(&config, NULL));
+}
+
+static void says_what_it_refuses(void **state)
+{
+    struct spill_flow_table *table = make_table(1000, 0);
+
+    (void)state;
+    check_refused("", 1000, "1 to 20 bytes");
+    check_refused("a name of 21 bytes...", 1000, "'a name of 21 bytes...'");
+    check_refused("few", SPILL_FLOW_CAPACITY_MIN - 1, "63: must be 64 to 33554432");
+    check_refused("many", SPILL_FLOW_CAPACITY_MAX + 1, "33554433: must be 64");
+    check_refused("large", SPILL_FLOW_CAPACITY_MAX, "large.v4: no rte_hash for 33554432 flows");
+    check_refused("test", 1000, "test.v4: no rte_hash for 1000 flows");
+    free_table(table);
+    spill_flow_table_free(NULL);
+}
+
+static int start_eal(void **state)
+{
+    char *arguments[] = {
+        "test_flow_table", "--no-huge", "--no-shconf", "--no-telemetry", "--no-pci", "-m", "64",
+        "--lcores",        "0",         "--log-level", "lib.*:critical", NULL};
+
+    (void)state;
+    return rte_eal_init(RTE_DIM(arguments) - 1, arguments) < 0 ? -1 : 0;
+}
+
+static int stop_eal(void **state)
+{
+    (void)state;
+    return rte_eal_cleanup();
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_a_naive_model),
+        cmocka_unit_test(verdicts_of_the_two_directions),
+        cmocka_unit_test(a_flow_is_held_so_often_and_no_more),
+        cmocka_unit_test(is_refused_while_all_are_held),
+        cmocka_unit_test(established_flows_outlive_a_flood),
+        cmocka_unit_test(silent_flows_give_way),
+        cmocka_unit_test(the_older_goes_also_when_time_wraps),
+        cmocka_unit_test(expires_after_the_timeout),
+        cmocka_unit_test(without_timeout_nothing_expires),
+        cmocka_unit_test(an_expiry_looks_at_no_more_than_it_is_told),
+        cmocka_unit_test(crafted_keys_are_refused_and_harm_none),
+        cmocka_unit_test(keys_with_one_hash_are_told_apart),
+        cmocka_unit_test(every_bit_of_a_key_counts),
+        cmocka_unit_test(the_plan_knows_its_bytes),
+        cmocka_unit_test(says_what_it_refuses),
+    };
+
+    random_state = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL) * 2654435761u | 1;
+    printf("seed %#jx (an argument repeats it)\n", (uintmax_t)random_state);
+    return cmocka_run_group_tests(tests, start_eal, stop_eal);
+}

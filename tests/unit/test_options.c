@@ -1,0 +1,862 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The options by flag and by file: each one good and bad, what overrides what, and the messages. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "option_table.h"
+#include "options.h"
+
+#define ARGUMENTS_MAX   64
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static char directory[64];
+static char config_path[128]; /* written anew by each test that has a file */
+
+static struct spill_options options;
+static struct spill_error error;
+
+/* The same two ports and their wire as flags and as a file; other settings are added to them. */
+static const char *const base_flags[] = {"--port", "lan=net_null0", "--port", "wan=net_null1",
+                                         "--wire", "lan:wan",       "--check"};
+static const char base_file[] = "[port wan]\n"
+                                "device = net_null1\n"
+                                "[wire lan-wan]\n"
+                                "ports = lan, wan\n"
+                                "[port lan]\n"
+                                "device = net_null0\n"; /* open for more keys of the port */
+
+/* One good value, another one and a bad one for an option; it fails when an option has no row. */
+struct row {
+    const char *name;
+    const char *subject; /* "lan:" or "classify=" before the value in a flag */
+    const char *good, *other;
+    uint64_t good_number, other_number;
+    const char *bad[8];
+};
+
+static const struct row rows[] = {
+    {"check", "", "on", "off", 1, 0, {"yes", "1", "On"}},
+    {"json", "", "on", "off", 1, 0, {"true"}},
+    {"port", "lan=", NULL, NULL, 0, 0, {",iface=x", "net null"}},
+    {"wire", "", NULL, NULL, 0, 0, {"lan", "lan:", "lan:lan", "lan:wan:dmz", "l@n:wan"}},
+    {"rx-queues", "lan:", "1", "128", 1, 128, {"0", "129", "x", "-1", "1.5"}},
+    {"tx-queues", "lan:", "2", "128", 2, 128, {"0", "129", "two"}},
+    {"mtu", "lan:", "1500", "9600", 1500, 9600, {"67", "9601", "64k", "1500B"}},
+    {"promiscuous", "lan:", "off", "on", 0, 1, {"no", "ON", "0"}},
+    {"mbufs", "lan:", "0", "16M", 0, 16 << 20, {"17M", "many"}},
+    {"rx-descriptors", "lan:", "8", "32k", 8, 32768, {"7", "33k"}},
+    {"tx-descriptors", "lan:", "512", "32k", 512, 32768, {"7", "33k"}},
+    {"rules", "", NULL, NULL, 0, 0, {NULL}},
+    {"default", "", "allow", "deny", 1, 0, {"reject", "Allow", "den"}},
+    {"non-ip", "", "drop", "pass", 1, 0, {"allow"}},
+    {"flow-capacity", "", "64", "256M", 64, 256 << 20, {"63", "257M", "0", "64K"}},
+    {"flow-timeout", "", "1ms", "24h", 1000000, 86400000000000, {"0", "60", "999us", "25h"}},
+    {"fast", "", NULL, NULL, 0, 0, {"1-", "-1", "2-1", "1024", "1,,2", "1,", "a", "1 2"}},
+    {"pool", "", NULL, NULL, 0, 0, {"0-1023", "99999999999999999999"}},
+    {"rx", "", NULL, NULL, 0, 0, {"x"}},
+    {"tx", "", NULL, NULL, 0, 0, {"x"}},
+    {"control", "", NULL, NULL, 0, 0, {"x"}},
+    {"idle", "", "busy", "sleep", 0, 2, {"spin"}},
+    {"budget", "", "0", "1s", 0, 1000000000, {"10x", "10", "1001ms"}},
+    {"dispatch", "classify=", "pool", "inline", 2, 1, {"core", "Auto"}},
+    {"pool-capacity", "classify=", "1", "64k", 1, 65536, {"0", "65k"}},
+    {"on-pool-full", "classify=", "inline", "allow", 1, 2, {"wait"}},
+    {"lanes", "", "1", "64", 1, 64, {"0", "3", "128"}},
+    {"no-huge", "", "on", "off", 1, 0, {"maybe"}},
+    {"memory", "", "16", "1M", 16, 1 << 20, {"15", "512MB"}},
+    {"name", "", NULL, NULL, 0, 0, {"a/b", "a b", "0123456789012345678901234567890123"}},
+    {"duration", "", "2s", "0", 2000000000, 0, {"2", "forever"}},
+    {"packets", "", "1", "18446744073709551615", 1, UINT64_MAX, {"0", "-5", "1e6"}},
+    {"exit-on-idle", "", "1s", "0", 1000000000, 0, {"1"}},
+    {"drain-timeout", "", "0", "1h", 0, 3600000000000, {"2h", "5"}},
+    {"stall-timeout", "", "0", "1h", 0, 3600000000000, {"61m", "5"}},
+    {"on-stall", "", "exit", "log", 1, 0, {"ignore"}},
+    {"stats", "", "1s", "0", 1000000000, 0, {"1"}},
+    {"report", "", NULL, NULL, 0, 0, {NULL}},
+    {"log-level", "", "error", "debug", 0, 4, {"warn", "7"}},
+};
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(directory, sizeof(directory), "/tmp/spillway-options-XXXXXX");
+    if (mkdtemp(directory) == NULL)
+        return -1;
+    snprintf(config_path, sizeof(config_path), "%s/test.conf", directory);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink(config_path);
+    return rmdir(directory);
+}
+
+static void write_bytes(const void *bytes, size_t length)
+{
+    FILE *file;
+
+    unlink(config_path); /* a new file: some file systems wait for the disk on truncation */
+    file = fopen(config_path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+}
+
+__attribute__((format(printf, 1, 2))) static void write_config(const char *format, ...)
+{
+    char text[4096];
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    assert_in_range(length, 0, sizeof(text) - 1);
+    write_bytes(text, (size_t)length);
+}
+
+/* Parses `count` arguments from the list and then those up to NULL. */
+static enum spill_options_result parse_list(size_t count, const char *const *list,
+                                            va_list arguments)
+{
+    static const char *argv[ARGUMENTS_MAX];
+    int argc = 0;
+    const char *argument;
+
+    argv[argc++] = "spillway";
+    for (size_t i = 0; i < count; i++)
+        argv[argc++] = list[i];
+    while ((argument = va_arg(arguments, const char *)) != NULL)
+        argv[argc++] = argument;
+    argv[argc] = NULL;
+    error.text[0] = '\0';
+    spill_options_free(&options);
+    return spill_options_parse(argc, (char **)(uintptr_t)argv, &options, &error);
+}
+
+/* Parses these arguments. */
+__attribute__((sentinel)) static enum spill_options_result parse(const char *first, ...)
+{
+    enum spill_options_result result;
+    va_list arguments;
+
+    va_start(arguments, first);
+    result = parse_list(first != NULL, &first, arguments);
+    va_end(arguments);
+    return result;
+}
+
+/* Parses the two ports, the wire and these arguments. */
+__attribute__((sentinel)) static enum spill_options_result parse_more(const char *unused, ...)
+{
+    enum spill_options_result result;
+    va_list arguments;
+
+    va_start(arguments, unused);
+    result = parse_list(COUNT_OF(base_flags), base_flags, arguments);
+    va_end(arguments);
+    return result;
+}
+
+static enum spill_options_result parse_config(void)
+{
+    return parse("--config", config_path, NULL);
+}
+
+static void assert_error(enum spill_options_result result, const char *part)
+{
+    if (result != SPILL_OPTIONS_ERROR)
+        fail_msg("no error, expected one with '%s'", part);
+    if (strstr(error.text, part) == NULL)
+        fail_msg("error '%s' has not '%s'", error.text, part);
+    assert_null(strchr(error.text, '\n'));
+    spill_options_free(&options);
+}
+
+static void assert_good(enum spill_options_result result)
+{
+    if (result != SPILL_OPTIONS_GO_ON)
+        fail_msg("unexpected: %s", error.text);
+}
+
+static const struct spill_option *option_of(const struct row *row)
+{
+    const struct spill_option *option = spill_option_find(row->name);
+
+    assert_non_null(option);
+    return option;
+}
+
+/* What the options hold for a row, read by size as any user of the field reads it. */
+static uint64_t field_of(const struct row *row)
+{
+    const struct spill_option *option = option_of(row);
+    const void *scope = &options;
+    uint64_t value = 0;
+
+    if (option->scope == SPILL_OPTION_PER_PORT)
+        scope = spill_options_find_port(&options, "lan");
+    else if (option->scope == SPILL_OPTION_PER_CLASS)
+        scope = &options.classes[SPILL_OPTION_CLASS_CLASSIFY];
+    memcpy(&value, (const char *)scope + option->offset, option->size);
+    return value;
+}
+
+static void test_each_option_has_row_and_help(void **state)
+{
+    size_t count;
+    const struct spill_option *table = spill_option_table(&count);
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        bool found = table[i].flag_only;
+
+        for (size_t j = 0; j < COUNT_OF(rows); j++)
+            found = found || strcmp(rows[j].name, table[i].name) == 0;
+        if (!found || table[i].help == NULL || table[i].help[0] == '\0')
+            fail_msg("option --%s has no row here or no help", table[i].name);
+        assert_ptr_equal(spill_option_find(table[i].name), &table[i]);
+        /* No limit is beyond what the field can hold. */
+        if (table[i].kind == SPILL_OPTION_NUMBER && table[i].size < sizeof(uint64_t))
+            assert_true(table[i].most < UINT64_C(1) << (8 * table[i].size));
+        if (table[i].kind == SPILL_OPTION_TIME)
+            assert_int_equal(table[i].size, sizeof(uint64_t));
+    }
+}
+
+static void test_good_by_flag(void **state)
+{
+    char flag[256], value[128];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct row *row = &rows[i];
+
+        if (row->good == NULL)
+            continue;
+        snprintf(value, sizeof(value), "%s%s", row->subject, row->good);
+        snprintf(flag, sizeof(flag), "--%s=%s", row->name, value);
+        assert_good(parse_more("", flag, NULL));
+        assert_true(field_of(row) == row->good_number);
+
+        snprintf(flag, sizeof(flag), "--%s", row->name);
+        if (option_of(row)->kind != SPILL_OPTION_SWITCH)
+            assert_good(parse_more("", flag, value, NULL));
+        else
+            assert_good(parse_more("", flag, NULL));
+        assert_true(field_of(row) == row->good_number);
+
+        /* Of a flag given twice the last counts. */
+        snprintf(value, sizeof(value), "--%s=%s%s", row->name, row->subject, row->good);
+        snprintf(flag, sizeof(flag), "--%s=%s%s", row->name, row->subject, row->other);
+        assert_good(parse_more("", value, flag, NULL));
+        assert_true(field_of(row) == row->other_number);
+    }
+    spill_options_free(&options);
+}
+
+static void test_good_by_file(void **state)
+{
+    char flag[128];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct row *row = &rows[i];
+        bool per_port = option_of(row)->scope == SPILL_OPTION_PER_PORT;
+        const char *check = strcmp(row->name, "json") == 0 ? "check = on\n" : "";
+
+        if (row->good == NULL)
+            continue;
+        write_config("%s[spillway]\n%s%s = %s%s\n", base_file, check, row->name, row->subject,
+                     row->good);
+        assert_good(parse_config());
+        assert_true(field_of(row) == row->good_number);
+
+        /* A flag overrides the file, and what stands in the port's section as well. */
+        if (per_port) {
+            write_config("%s%s=%s\n", base_file, row->name, row->good);
+            assert_good(parse_config());
+            assert_true(field_of(row) == row->good_number);
+        }
+        snprintf(flag, sizeof(flag), "--%s=%s%s", row->name, row->subject, row->other);
+        assert_good(parse(flag, "--config", config_path, NULL));
+        assert_true(field_of(row) == row->other_number);
+    }
+    spill_options_free(&options);
+}
+
+static void test_bad_by_flag_and_file(void **state)
+{
+    char value[128], flag[256], expected[512];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct row *row = &rows[i];
+
+        for (size_t j = 0; j < COUNT_OF(row->bad) && row->bad[j] != NULL; j++) {
+            snprintf(value, sizeof(value), "%s%s", row->subject, row->bad[j]);
+            snprintf(flag, sizeof(flag), "--%s=%s", row->name, value);
+            snprintf(expected, sizeof(expected), "--%s '%s': ", row->name, value);
+            assert_error(parse(base_flags[2], base_flags[3], base_flags[0], "lan=net_null0",
+                               base_flags[4], base_flags[5], flag, NULL),
+                         strcmp(row->name, "port") == 0 ? "" : expected);
+
+            write_config("[spillway]\n\n%s = %s\n%s", row->name, value,
+                         strcmp(row->name, "port") == 0 ? "" : base_file);
+            snprintf(expected, sizeof(expected), "%s:3: key '%s', value '%s': ", config_path,
+                     row->name, value);
+            assert_error(parse_config(), expected);
+        }
+    }
+}
+
+static void test_empty_values(void **state)
+{
+    char flag[128], expected[128];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        snprintf(flag, sizeof(flag), "--%s=%s", rows[i].name, rows[i].subject);
+        snprintf(expected, sizeof(expected), "--%s '%s': ", rows[i].name, rows[i].subject);
+        assert_error(parse(flag, NULL), expected);
+        write_config("%s[spillway]\n%s =\n", base_file, rows[i].name);
+        snprintf(expected, sizeof(expected), ":8: key '%s', value '': expected", rows[i].name);
+        assert_error(parse_config(), expected);
+        if (option_of(&rows[i])->kind == SPILL_OPTION_SWITCH)
+            continue;
+        snprintf(flag, sizeof(flag), "--%s", rows[i].name);
+        snprintf(expected, sizeof(expected), "--%s: a value is missing: expected --%s ",
+                 rows[i].name, rows[i].name);
+        assert_error(parse(flag, NULL), expected);
+        assert_error(parse(flag, "--check", NULL), expected);
+    }
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    assert_good(
+        parse("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan", NULL));
+    assert_int_equal(options.default_verdict, SPILL_OPTION_DENY);
+    assert_int_equal(options.non_ip, SPILL_OPTION_NON_IP_PASS);
+    assert_int_equal(options.flow_capacity, 65536);
+    assert_true(options.flow_timeout_ns == 60000000000);
+    assert_int_equal(options.idle, SPILL_OPTION_IDLE_PAUSE);
+    assert_int_equal(options.budget_ns, 10000);
+    assert_int_equal(options.lanes, 16);
+    assert_int_equal(options.classes[0].dispatch, SPILL_OPTION_DISPATCH_AUTO);
+    assert_int_equal(options.classes[0].on_pool_full, SPILL_OPTION_POOL_FULL_DROP);
+    assert_int_equal(options.classes[0].pool_capacity, 0);
+    assert_string_equal(options.name, "spillway");
+    assert_true(options.drain_timeout_ns == 2000000000);
+    assert_true(options.stall_timeout_ns == 100000000);
+    assert_int_equal(options.on_stall, SPILL_OPTION_STALL_LOG);
+    assert_int_equal(options.log_level, SPILL_OPTION_LOG_NOTICE);
+    assert_true(options.duration_ns == 0 && options.packets == 0 && options.exit_on_idle_ns == 0);
+    assert_true(options.stats_ns == 0 && options.memory_mib == 0);
+    assert_false(options.check || options.json || options.no_huge || options.eal_given);
+    assert_true(options.rules == NULL && options.report == NULL && options.config == NULL);
+    assert_int_equal(options.fast.count + options.pool.count + options.rx.count + options.tx.count +
+                         options.control.count,
+                     0);
+    assert_int_equal(options.port_count, 2);
+    assert_true(options.ports[0].promiscuous);
+    assert_int_equal(options.ports[0].rx_queues + options.ports[0].tx_queues +
+                         options.ports[0].mtu + options.ports[0].mbufs,
+                     0);
+    spill_options_free(&options);
+    spill_options_free(&options);
+}
+
+static void test_lists_names_and_files(void **state)
+{
+    static const uint16_t cpus[] = {1, 2, 5, 1, 1023};
+
+    (void)state;
+    assert_good(parse_more("", "--fast", "1-2,5,1,1023", "--pool", "0-127", "--rx=3", "--tx=4",
+                           "--control", "0, 1", "--name", "a_B-9", "--rules", "some rules",
+                           "--report", "-", NULL));
+    assert_int_equal(options.fast.count, COUNT_OF(cpus));
+    assert_memory_equal(options.fast.cpus, cpus, sizeof(cpus));
+    assert_int_equal(options.pool.count, 128);
+    assert_int_equal(options.pool.cpus[127], 127);
+    assert_int_equal(options.rx.cpus[0], 3);
+    assert_int_equal(options.tx.cpus[0], 4);
+    assert_int_equal(options.control.count, 2);
+    assert_string_equal(options.name, "a_B-9");
+    assert_string_equal(options.rules, "some rules");
+    assert_string_equal(options.report, "-");
+    assert_error(parse_more("", "--fast=0-127,0", NULL), "--fast '0-127,0': expected at most 128");
+    assert_error(parse_more("", "--fast=1024", NULL), "expected CPUs from 0 to 1023 as in 1-2,5");
+}
+
+static void test_files_are_relative_to_config(void **state)
+{
+    char expected[256];
+
+    (void)state;
+    write_config("%s[spillway]\nreport = -\n", base_file);
+    assert_good(parse_config());
+    assert_string_equal(options.report, "-");
+    write_config("%s[spillway]\nrules = rules/a.rules\nreport = /abs/report\n", base_file);
+    assert_good(parse_config());
+    snprintf(expected, sizeof(expected), "%s/rules/a.rules", directory);
+    assert_string_equal(options.rules, expected);
+    assert_string_equal(options.report, "/abs/report");
+    assert_string_equal(options.config, config_path);
+    /* As a flag it is relative to the working directory. */
+    assert_good(parse("--config", config_path, "--rules", "b.rules", "--report=-", NULL));
+    assert_string_equal(options.rules, "b.rules");
+    assert_string_equal(options.report, "-");
+    spill_options_free(&options);
+}
+
+static void test_ports_and_wires_of_flags_override(void **state)
+{
+    (void)state;
+    write_config("%smtu = 9000\nrx-queues = 2\n", base_file);
+    assert_good(parse("--mtu", "lan:1500", "--port", "lan=net_pcap0,rx_pcap=a", "--port",
+                      "in=net_null2", "--port", "out=net_null3", "--wire", "in:out", "--config",
+                      config_path, NULL));
+    assert_int_equal(options.port_count, 4);
+    assert_string_equal(spill_options_find_port(&options, "lan")->device, "net_pcap0,rx_pcap=a");
+    assert_string_equal(spill_options_find_port(&options, "lan")->where,
+                        "--port 'lan=net_pcap0,rx_pcap=a'");
+    assert_int_equal(spill_options_find_port(&options, "lan")->mtu, 1500);
+    assert_int_equal(spill_options_find_port(&options, "lan")->rx_queues, 2);
+    assert_string_equal(spill_options_find_port(&options, "wan")->device, "net_null1");
+    assert_null(spill_options_find_port(&options, "dmz"));
+    assert_int_equal(options.wire_count, 2);
+    assert_string_equal(options.wires[0].name, "lan-wan");
+    assert_string_equal(options.ports[options.wires[0].ports[0]].name, "lan");
+    assert_string_equal(options.ports[options.wires[0].ports[1]].name, "wan");
+    assert_string_equal(options.wires[1].name, "in-out");
+
+    /* The same two ports are the same wire, whatever its name and its direction. */
+    write_config("%s[wire second]\nports = a, b\n[port a]\ndevice=net_null5\n"
+                 "[port b]\ndevice=net_null6\n",
+                 base_file);
+    assert_good(parse("--config", config_path, "--wire", "wan:lan", NULL));
+    assert_int_equal(options.wire_count, 2);
+    assert_string_equal(options.wires[0].name, "lan-wan");
+    assert_string_equal(options.wires[0].port_names[0], "wan");
+    assert_string_equal(options.wires[0].where, "--wire 'wan:lan'");
+    assert_error(parse("--config", config_path, "--wire", "lan:a", NULL), "port 'lan' is in anoth");
+
+    /* A wire of the same name is replaced, even when other ports are joined. */
+    write_config("[wire a-b]\nports = c, d\n[port a]\ndevice=net_null0\n[port b]\n"
+                 "device=net_null1\n");
+    assert_good(parse("--config", config_path, "--wire", "a:b", NULL));
+    assert_int_equal(options.wire_count, 1);
+    spill_options_free(&options);
+}
+
+static void test_ports_and_wires_fit(void **state)
+{
+    (void)state;
+    assert_error(parse(NULL, NULL), "no port given: expected --port NAME=DEVICE");
+    assert_error(parse("--port", "a=net_null0", NULL), "no wire given: expected --wire A:B");
+    assert_error(parse_more("", "--port", "lan=net_null7", NULL),
+                 "--port 'lan=net_null7': given already: --port 'lan=net_null0'");
+    assert_error(parse_more("", "--wire", "wan:lan", NULL),
+                 "--wire 'wan:lan': given already: --wire 'lan:wan'");
+    assert_error(parse_more("", "--port", "dmz=net_null2", NULL),
+                 "--port 'dmz=net_null2': port 'dmz' is in no wire: expected --wire dmz:");
+    assert_error(parse_more("", "--port", "dmz=net_null2", "--wire", "dmz:lan", NULL),
+                 "--wire 'dmz:lan': port 'lan' is in another wire already (--wire 'lan:wan')");
+    assert_error(parse_more("", "--wire", "x:y", NULL),
+                 "--wire 'x:y': there is no port 'x': expected one of lan, wan");
+    assert_error(parse_more("", "--mtu", "dmz:1500", NULL),
+                 "--mtu 'dmz:1500': there is no port 'dmz': expected --port dmz=");
+    assert_error(
+        parse("--port", "a=net_null0", "--port", "b=net_null0,copy=1", "--wire", "a:b", NULL),
+        "--port 'b=net_null0,copy=1': port 'a' has that device already");
+    assert_good(parse("--port", "a=net_null10", "--port", "b=net_null1", "--wire", "a:b", NULL));
+    assert_error(parse("--wire", "a:a", NULL), "expected the names of two different ports");
+    assert_error(parse_more("", "--port", "a b=net_null3", NULL), "expected NAME=DEVICE");
+    assert_error(parse_more("", "--dispatch", "encode=pool", NULL), "CLASS is one of: classify");
+    assert_error(parse("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan",
+                       "--json", NULL),
+                 "--json: expected --check");
+
+    /* One port and one wire too many. */
+    static const char *argv[3 + 2 * (SPILL_OPTION_PORTS_MAX + 1)] = {"spillway"};
+    static char text[SPILL_OPTION_PORTS_MAX + 1][64];
+    int argc = 1;
+
+    for (int i = 0; i <= SPILL_OPTION_PORTS_MAX; i++) {
+        snprintf(text[i], sizeof(text[i]), "p%d=net_null%d", i, i);
+        argv[argc++] = "--port";
+        argv[argc++] = text[i];
+    }
+    assert_error(spill_options_parse(argc, (char **)(uintptr_t)argv, &options, &error),
+                 "--port 'p32=net_null32': expected at most 32 ports");
+    argc = 1;
+    for (int i = 0; i <= SPILL_OPTION_WIRES_MAX; i++) {
+        snprintf(text[i], sizeof(text[i]), "a%d:b%d", i, i);
+        argv[argc++] = "--wire";
+        argv[argc++] = text[i];
+    }
+    assert_error(spill_options_parse(argc, (char **)(uintptr_t)argv, &options, &error),
+                 "--wire 'a16:b16': expected at most 16 wires");
+    /* The longest names still make a wire's name. */
+    assert_good(parse("--port", "left----------------------end31=net_null0", "--port",
+                      "right---------------------end31=net_null1", "--wire",
+                      "left----------------------end31:right---------------------end31", NULL));
+    assert_string_equal(options.wires[0].name,
+                        "left----------------------end31-right---------------------end31");
+    spill_options_free(&options);
+}
+
+static void test_eal_arguments(void **state)
+{
+    (void)state;
+    assert_good(parse("-l", "0-2", "-a", "0000:41:00.0", "--", "--port", "lan=0000:41:00.0",
+                      "--port", "wan=0000:42:00.0", "--wire", "lan:wan", "--no-huge", NULL));
+    assert_true(options.eal_given && options.no_huge);
+    assert_int_equal(options.eal_argc, 4);
+    assert_string_equal(options.eal_argv[0], "-l");
+    assert_string_equal(options.eal_argv[3], "0000:41:00.0");
+    assert_good(parse("--", "--port", "lan=net_null0", "--port", "wan=net_null1", "--wire",
+                      "lan:wan", NULL));
+    assert_true(options.eal_given);
+    assert_int_equal(options.eal_argc, 0);
+    assert_error(parse("-l", "0-2", NULL), "'-l': expected an option as in --help; options of the "
+                                           "EAL stand before a '--'");
+    /* What the EAL would take for help is the EAL's. */
+    assert_error(parse("--help", "--", NULL), "no port given");
+}
+
+static void test_unknown_flags_suggest(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"--budgt", "--budget"},       {"--promisc", "--promiscuous"}, {"--rule", "--rules"},
+        {"--flow-timout", "--flow-t"}, {"--drain-time", "--drain-ti"}, {"--nohuge", "--no-huge"},
+        {"--log=info", "--log-level"}, {"--wires", "--wire"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        char expected[128];
+
+        snprintf(expected, sizeof(expected), "unknown option: did you mean %s", pairs[i][1]);
+        assert_error(parse(pairs[i][0], NULL), expected);
+    }
+    assert_error(parse("--xyzzy", NULL), "--xyzzy: unknown option: see --help");
+    assert_error(parse("--=", NULL), "unknown option: see --help");
+    assert_error(parse("lan", NULL), "'lan': expected an option as in --help");
+    assert_error(parse("", NULL), "'': expected an option");
+    assert_error(
+        parse("--0123456789012345678901234567890123456789012345678901234567890123456789", NULL),
+        "unknown option: see --help");
+    assert_error(parse("--a\nb", NULL), "--a?b: unknown option");
+    assert_error(parse("a\nb", NULL), "'a?b': expected an option");
+    assert_error(parse_more("", "--mtu", "lan:1\n", NULL), "--mtu 'lan:1?': expected");
+    assert_error(parse("--budget", "1\n2\x7f", NULL), "--budget '1?2?': ");
+}
+
+/* Each text is wrong in the line and for the reason that follow it. */
+static void test_wrong_files(void **state)
+{
+    static const struct {
+        const char *text, *line, *reason;
+    } cases[] = {
+        {"rules = x\n", "1", "key 'rules' stands before any section: expected [spillway]"},
+        {"\n[spilway]\n", "2", "section [spilway] is unknown: expected [spillway], [port NAME]"},
+        {"[port]\n", "1", "section [port] is unknown"},
+        {"[port a b]\n", "1", "section [port a b] is unknown"},
+        {"[port \xc3\xa9]\n", "1", "is unknown"},
+        {"[wire 01234567890123456789012345678901]\n", "1", "is unknown"},
+        {"[]\n", "1", "section '': expected a name of 1 to 63 bytes"},
+        {"[spillway\n", "1", "'[spillway': expected [section] and nothing else"},
+        {"[spillway] rules = x\n", "1", "expected [section] and nothing else"},
+        {"[spillway]]\n", "1", "expected [section] and nothing else"},
+        {"[spillway]\nrules\n", "2", "'rules': expected key = value"},
+        {"[spillway]\nrules =\n", "2", "key 'rules', value '': expected 1 to 255 bytes"},
+        {"[spillway]\nrules = ; x\n", "2", "key 'rules', value '': expected"},
+        {"[spillway]\n= x\n", "2", "key '': expected a name of 1 to 63 bytes"},
+        {"[spillway]\nruls = x\n", "2", "key 'ruls' is unknown: did you mean 'rules'?"},
+        {"[spillway]\nxyzzy = x\n", "2", "key 'xyzzy' is unknown: expected the name of a flag"},
+        {"[spillway]\nconfig = x\n", "2", "key 'config' is a flag only: give --config"},
+        {"[spillway]\nhelp = x\n", "2", "key 'help' is a flag only"},
+        {"[spillway]\nconfi = x\n", "2", "key 'confi' is unknown: expected the name of a flag"},
+        {"[spillway]\ndevice = x\n", "2", "key 'device' is unknown"},
+        {"[spillway]\nlanes = 1\nlanes = 2\n", "3", "given already: "},
+        {"[spillway]\ndispatch=classify=pool\ndispatch=classify=auto\n", "3", "given already: "},
+        {"[spillway]\nmtu = lan:68\n[port lan]\ndevice=x\nmtu = 68\n", "5", "given already: "},
+        {"[spillway]\n[spillway]\n", "2", "section [spillway] stands in line 1 already"},
+        {"[port a]\ndevice=x\n[port  a]\n", "3", "section [port a] stands in line 1 already"},
+        {"[port a]\nmtu = 68\n[port b]\ndevice=x\n", "1", "section [port a] has no key 'device'"},
+        {"[wire a]\n", "1", "section [wire a] has no key 'ports': expected ports = A, B"},
+        {"[port a]\ndevice=x\nrules = y\n", "3", "key 'rules' is unknown in [port a]: expected d"},
+        {"[wire a]\nports=x,y\nmtu = 68\n", "3", "key 'mtu' is unknown in [wire a]: expected po"},
+        {"[port a]\ndevice=x\nmtu = a:68\n", "3", "key 'mtu', value 'a:68': expected a number"},
+        {"[wire a]\nports=x\n", "2", "key 'ports', value 'x': expected the names of two"},
+        {"[wire a]\nports = x, y\n[port x]\ndevice=x\n", "2", "there is no port 'y'"},
+        {"[port a]\ndevice=x\n[port b]\ndevice=y\n[wire w]\nports=a,b\n[port c]\ndevice=z\n", "8",
+         "port 'c' is in no wire"},
+        {"[spillway]\nrules = a\x01z\n", "2", "byte 0x01: expected text"},
+        {"[spillway]\nrules = a\rz\n", "2", "byte 0x0d: expected text"},
+    };
+    char expected[512], long_text[400];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        write_config("%s", cases[i].text);
+        snprintf(expected, sizeof(expected), "%s:%s: ", config_path, cases[i].line);
+        assert_error(parse_config(), expected);
+        if (strstr(error.text, cases[i].reason) == NULL)
+            fail_msg("'%s' has not '%s'", error.text, cases[i].reason);
+    }
+    write_bytes("[spillway]\nrules = a\0b\n", 23);
+    assert_error(parse_config(), ":2: byte 0x00: expected text");
+
+    memset(long_text, 'x', sizeof(long_text));
+    write_config("[spillway]\n%.64s = y\n", long_text);
+    assert_error(parse_config(), "expected a name of 1 to 63 bytes");
+    write_config("[spillway]\nrules = %.256s\n", long_text);
+    assert_error(parse_config(), "expected 1 to 255 bytes");
+    write_config("[%.64s]\n", long_text);
+    assert_error(parse_config(), "expected a name of 1 to 63 bytes");
+
+    assert_error(parse("--config", "/nonexistent/x.conf", NULL),
+                 "/nonexistent/x.conf: cannot be opened: No such file");
+    assert_error(parse("--config", directory, NULL), "cannot be read: Is a directory");
+    write_config("%s", "");
+    assert_error(parse_config(), "no port given");
+}
+
+static void test_file_forms(void **state)
+{
+    char longest[256], path[512];
+
+    (void)state;
+    memset(longest, 'x', 255);
+    longest[0] = '/';
+    longest[255] = '\0';
+    write_config("# a comment = with an equals sign, before any section, and so long that no key\n"
+                 "# [comment]\n"
+                 ";[comment\n"
+                 "\r\n"
+                 "  [ port \t lan ]  ; the inside\r\n"
+                 "\tdevice=net_null0,a=b#c   ; comment = more\n"
+                 "   # indented = comment\n"
+                 "[port wan]\n device =net_null1\n"
+                 "[wire w]\nports = lan ,wan\n"
+                 "[spillway]\n"
+                 "rules = %s\n"
+                 "report = a b\\\n"
+                 "fast = 1, 2-3\n"
+                 "idle = sleep", /* no end of line */
+                 longest);
+    assert_good(parse_config());
+    assert_string_equal(options.ports[0].name, "lan");
+    assert_string_equal(options.ports[0].device, "net_null0,a=b#c");
+    assert_string_equal(options.wires[0].name, "w");
+    assert_string_equal(options.rules, longest);
+    snprintf(path, sizeof(path), "%s/a b\\", directory);
+    assert_string_equal(options.report, path);
+    assert_int_equal(options.fast.count, 3);
+    assert_int_equal(options.idle, SPILL_OPTION_IDLE_SLEEP);
+    snprintf(path, sizeof(path), "%s:6: key 'device', value 'net_null0,a=b#c'", config_path);
+    assert_string_equal(options.ports[0].where, path);
+
+    /* Ports and wires may be given in [spillway] as flags give them, and more than one. */
+    write_config("[spillway]\nmtu = b:1500\nmtu = a:1400\nport = a=net_null0,x=y\nwire = a:b\n"
+                 "port = b=net_null1\nport = c=net_null2\nport=d=net_null3\nwire = c:d\n");
+    assert_good(parse_config());
+    assert_int_equal(options.port_count, 4);
+    assert_int_equal(options.ports[0].mtu, 1400);
+    assert_string_equal(options.ports[0].device, "net_null0,x=y");
+    assert_int_equal(options.wire_count, 2);
+    spill_options_free(&options);
+}
+
+static void test_example_is_good(void **state)
+{
+    (void)state;
+    assert_good(parse("--config", SPILL_SOURCE_ROOT "/config/wire.conf", NULL));
+    assert_string_equal(options.rules, SPILL_SOURCE_ROOT "/config/rules/office.rules");
+    assert_int_equal(options.port_count, 2);
+    assert_int_equal(options.wire_count, 1);
+    spill_options_free(&options);
+}
+
+/* Whatever the bytes: an end without a crash, and an error names the file in one line. */
+static void parse_bytes(const char *bytes, size_t length)
+{
+    write_bytes(bytes, length);
+    if (parse_config() == SPILL_OPTIONS_ERROR) {
+        assert_true(error.text[0] != '\0');
+        assert_null(strchr(error.text, '\n'));
+        /* The scan refuses all that DPDK's parser would see in another way. */
+        assert_null(strstr(error.text, "DPDK's parser"));
+    }
+    spill_options_free(&options);
+}
+
+static void test_random_files(void **state)
+{
+    static const char alphabet[] = "[]=;#\\ \t\n\n\r:,-0129aklmnoprstw";
+    unsigned int seed = (unsigned int)time(NULL);
+    char bytes[1024];
+
+    (void)state;
+    print_message("seed %u\n", seed);
+    srandom(seed);
+    for (int round = 0; round < 3000; round++) {
+        size_t length = (size_t)random() % sizeof(bytes);
+
+        for (size_t i = 0; i < length; i++)
+            bytes[i] = round % 2 == 0 ? (char)random()
+                                      : alphabet[(size_t)random() % (sizeof(alphabet) - 1)];
+        parse_bytes(bytes, length);
+
+        /* A good file with some bytes changed gets further. */
+        length = sizeof(base_file) - 1;
+        memcpy(bytes, base_file, length);
+        for (long changes = random() % 4; changes > 0; changes--)
+            bytes[(size_t)random() % length] = alphabet[(size_t)random() % (sizeof(alphabet) - 1)];
+        parse_bytes(bytes, length);
+    }
+}
+
+static void test_random_flags(void **state)
+{
+    unsigned int seed = (unsigned int)time(NULL);
+    size_t count;
+    const struct spill_option *table = spill_option_table(&count);
+
+    (void)state;
+    print_message("seed %u\n", seed);
+    srandom(seed);
+    for (int round = 0; round < 20000; round++) {
+        char text[8][64], *argv[COUNT_OF(text) + 2] = {text[0]};
+        int argc = 1 + (int)(random() % (long)COUNT_OF(text));
+
+        for (int i = 0; i < argc; i++) {
+            const struct row *row = &rows[(size_t)random() % COUNT_OF(rows)];
+            const char *value = row->good == NULL ? "lan=net_null0" : row->good;
+
+            argv[i] = text[i];
+            if (random() % 2 == 0)
+                snprintf(text[i], sizeof(text[i]), "%s%s", row->subject, value);
+            else
+                snprintf(text[i], sizeof(text[i]), "--%s", table[(size_t)random() % count].name);
+            if (strcmp(text[i], "--help") == 0 || strcmp(text[i], "--version") == 0)
+                snprintf(text[i], sizeof(text[i]), "--");
+            if (random() % 4 == 0)
+                text[i][(size_t)random() % (strlen(text[i]) + 1)] = "=:-,\0"[random() % 5];
+            if (strcmp(text[i], "-h") == 0)
+                text[i][0] = '\0';
+        }
+        argv[argc] = NULL;
+        error.text[0] = '\0';
+        if (spill_options_parse(argc, argv, &options, &error) == SPILL_OPTIONS_ERROR)
+            assert_true(error.text[0] != '\0');
+        spill_options_free(&options);
+    }
+}
+
+/* Runs with standard output in a file, and returns that. */
+static FILE *capture(const char *flag)
+{
+    FILE *output = tmpfile();
+    int saved = dup(STDOUT_FILENO);
+    enum spill_options_result result;
+
+    assert_non_null(output);
+    fflush(stdout);
+    dup2(fileno(output), STDOUT_FILENO);
+    /* It wins over what is wrong beside it. */
+    result = parse("--budget", "10x", flag, NULL);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    assert_int_equal(result, SPILL_OPTIONS_DONE);
+    spill_options_free(&options);
+    rewind(output);
+    return output;
+}
+
+static void test_help(void **state)
+{
+    static const char *const flags[] = {"--help", "-h"};
+    char line[512], all[16384] = "";
+    size_t count, used = 0;
+    const struct spill_option *table = spill_option_table(&count);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+        FILE *output = capture(flags[i]);
+
+        used = 0;
+        while (fgets(line, sizeof(line), output) != NULL) {
+            size_t length = strcspn(line, "\n");
+
+            if (length > 79 || (length > 0 && line[length - 1] == ' '))
+                fail_msg("%zu columns: %s", length, line);
+            assert_true(used + length + 2 < sizeof(all));
+            used += (size_t)snprintf(all + used, sizeof(all) - used, "%s", line);
+        }
+        fclose(output);
+    }
+    for (size_t i = 0; i < count; i++) {
+        snprintf(line, sizeof(line), "\n  --%s%s%s", table[i].name,
+                 table[i].argument == NULL ? "" : " ",
+                 table[i].argument == NULL ? "" : table[i].argument);
+        if (strstr(all, line) == NULL)
+            fail_msg("no help for --%s", table[i].name);
+    }
+    for (int i = 0; i < SPILL_OPTION_GROUPS; i++)
+        assert_non_null(strstr(all, spill_option_group_title((enum spill_option_group)i)));
+    assert_non_null(strstr(all, "CLASS is one of: classify."));
+}
+
+static void test_version(void **state)
+{
+    FILE *output = capture("--version");
+    char line[128];
+
+    (void)state;
+    assert_non_null(fgets(line, sizeof(line), output));
+    assert_non_null(strstr(line, "spillway " SPILL_VERSION " (DPDK "));
+    fclose(output);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_option_has_row_and_help),
+        cmocka_unit_test(test_good_by_flag),
+        cmocka_unit_test(test_good_by_file),
+        cmocka_unit_test(test_bad_by_flag_and_file),
+        cmocka_unit_test(test_empty_values),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_lists_names_and_files),
+        cmocka_unit_test(test_files_are_relative_to_config),
+        cmocka_unit_test(test_ports_and_wires_of_flags_override),
+        cmocka_unit_test(test_ports_and_wires_fit),
+        cmocka_unit_test(test_eal_arguments),
+        cmocka_unit_test(test_unknown_flags_suggest),
+        cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_file_forms),
+        cmocka_unit_test(test_example_is_good),
+        cmocka_unit_test(test_random_files),
+        cmocka_unit_test(test_random_flags),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_version),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

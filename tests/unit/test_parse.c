@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The parser: against an oracle (parse_oracle.h) on random frames, valid and hostile, contiguous
+ * and cut into segments at every place; and frames made by hand, one for each rule. Each segment
+ * ends where its memory ends, so that a read past it is a fault.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_mbuf.h>
+
+#include "packet/parse.h"
+
+#include "parse_cases.h"
+#include "parse_oracle.h"
+
+#define NETWORK       5
+#define RANDOM_FRAMES 200000
+#define CUT_FRAMES    5000
+
+/* ---- Memory: mbufs whose data ends at a page that can't be read ---- */
+
+static struct rte_mempool *pool;
+static uint8_t *pages[SPILL_BURST];
+static struct rte_mbuf_ext_shared_info shared[SPILL_BURST];
+static struct rte_mbuf *guarded[SPILL_BURST];
+static long page_size;
+
+static void keep_pages(void *address, void *opaque)
+{
+    (void)address;
+    (void)opaque;
+}
+
+static int make_guarded_mbufs(void **state)
+{
+    unsigned i;
+
+    (void)state;
+    page_size = sysconf(_SC_PAGESIZE);
+    pool = rte_pktmbuf_pool_create("parse", 255, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    assert_non_null(pool);
+    for (i = 0; i < SPILL_BURST; i++) {
+        pages[i] = mmap(NULL, 2 * (size_t)page_size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_ptr_not_equal(pages[i], MAP_FAILED);
+        assert_int_equal(mprotect(pages[i] + page_size, (size_t)page_size, PROT_NONE), 0);
+        guarded[i] = rte_pktmbuf_alloc(pool);
+        assert_non_null(guarded[i]);
+        shared[i].free_cb = keep_pages;
+        rte_mbuf_ext_refcnt_set(&shared[i], 1);
+        rte_pktmbuf_attach_extbuf(guarded[i], pages[i], RTE_BAD_IOVA, (uint16_t)page_size,
+                                  &shared[i]);
+    }
+    return 0;
+}
+
+static int free_guarded_mbufs(void **state)
+{
+    unsigned i;
+
+    (void)state;
+    rte_pktmbuf_free_bulk(guarded, SPILL_BURST);
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+    rte_mempool_free(pool);
+    for (i = 0; i < SPILL_BURST; i++)
+        munmap(pages[i], 2 * (size_t)page_size);
+    return 0;
+}
+
+/** Puts bytes at the very end of a guarded mbuf's memory. */
+static void fill_segment(struct rte_mbuf *mbuf, const uint8_t *bytes, uint32_t length)
+{
+    mbuf->data_off = (uint16_t)(mbuf->buf_len - length);
+    mbuf->data_len = (uint16_t)length;
+    mbuf->pkt_len = length;
+    mbuf->nb_segs = 1;
+    mbuf->next = NULL;
+    memcpy(rte_pktmbuf_mtod(mbuf, void *), bytes, length);
+}
+
+/** Lays a frame into guarded mbufs from `first` on, cut after `cuts[]` bytes; at most two cuts. */
+static struct rte_mbuf *lay(const struct frame *frame, unsigned first, const uint32_t *cuts,
+                            unsigned count)
+{
+    struct rte_mbuf *head = guarded[first];
+    uint32_t from = 0;
+    unsigned i;
+
+    for (i = 0; i <= count; i++) {
+        uint32_t to = i == count ? frame->length : cuts[i];
+
+        fill_segment(guarded[first + i], frame->bytes + from, to - from);
+        if (i > 0)
+            guarded[first + i - 1]->next = guarded[first + i];
+        from = to;
+    }
+    head->nb_segs = (uint16_t)(count + 1);
+    head->pkt_len = frame->length;
+    head->ol_flags = RTE_MBUF_F_EXTERNAL | frame->ol_flags;
+    head->vlan_tci = frame->vlan_tci;
+    head->vlan_tci_outer = frame->vlan_tci_outer;
+    head->packet_type = RTE_PTYPE_L2_ETHER_ARP; /* a lie, which nobody should believe */
+    return head;
+}
+
+/* ---- Comparison ---- */
+
+static void show(const struct frame *frame)
+{
+    uint32_t i;
+
+    print_error("frame of %u bytes, flags %llx:", frame->length,
+                (unsigned long long)frame->ol_flags);
+    for (i = 0; i < frame->length; i++)
+        print_error(" %02x", frame->bytes[i]);
+    print_error("\n");
+}
+
+/** Builds the key that an expectation means; returns the direction. */
+static uint8_t expected_key(const struct expected *expected, void *key, uint32_t address_size)
+{
+    uint8_t *bytes = key;
+    uint8_t source[18] = {0}, destination[18] = {0};
+    uint8_t direction, tail[4];
+
+    memcpy(source, expected->source, address_size);
+    memcpy(source + address_size, expected->ports, 2);
+    memcpy(destination, expected->destination, address_size);
+    memcpy(destination + address_size, expected->ports + 2, 2);
+    direction = memcmp(source, destination, sizeof(source)) > 0;
+    memcpy(bytes + direction * address_size, source, address_size);
+    memcpy(bytes + !direction * address_size, destination, address_size);
+    memcpy(bytes + 2 * address_size + 2 * direction, source + address_size, 2);
+    memcpy(bytes + 2 * address_size + 2 * !direction, destination + address_size, 2);
+    tail[0] = expected->protocol;
+    tail[1] = NETWORK + (expected->later ? 0x80 : 0);
+    memcpy(tail + 2, &expected->vlan, 2);
+    memcpy(bytes + 2 * address_size + 4, tail, sizeof(tail));
+    return direction;
+}
+
+static bool agrees(const struct expected *expected, const struct spill_packet *packet)
+{
+    struct spill_packet key = {0};
+    size_t size = sizeof(key.key);
+    uint8_t direction = 0;
+
+    if (expected->kind == SPILL_PACKET_IPV4) {
+        direction = expected_key(expected, &key.key, 4);
+        size = sizeof(key.key.v4);
+    } else if (expected->kind == SPILL_PACKET_IPV6) {
+        direction = expected_key(expected, &key.key, 16);
+    }
+    return packet->kind == expected->kind && memcmp(&packet->key, &key.key, size) == 0 &&
+           packet->direction == direction && packet->l3_offset == expected->l3 &&
+           packet->has_ports == (expected->has_ports && expected->kind != SPILL_PACKET_MALFORMED) &&
+           packet->drop == (expected->drop == NULL ? 0 : expected->drop->id) &&
+           packet->flow == NULL && packet->verdict == SPILL_VERDICT_UNKNOWN && packet->input == 0;
+}
+
+/** Fails the test unless the parser says of this mbuf what the oracle says of the frame. */
+static void check_mbuf(const struct frame *frame, struct rte_mbuf *mbuf)
+{
+    struct expected expected = oracle(frame);
+    struct spill_packet packet;
+
+    memset(&packet, 0xa5, sizeof(packet));
+    spill_parse_burst(&mbuf, 1, NETWORK, &packet);
+    if (!agrees(&expected, &packet)) {
+        show(frame);
+        fail_msg("%u segments: kind %u drop %u, expected kind %u drop %s", mbuf->nb_segs,
+                 packet.kind, packet.drop, expected.kind,
+                 expected.drop == NULL ? "none" : expected.drop->name);
+    }
+}
+
+/** Checks a frame in one piece, and in two cut at every place. */
+static void check_all_cuts(const struct frame *frame)
+{
+    uint32_t cut;
+
+    check_mbuf(frame, lay(frame, 0, NULL, 0));
+    for (cut = 0; cut <= frame->length; cut++)
+        check_mbuf(frame, lay(frame, 0, &cut, 1));
+}
+
+/* ---- Tests on random frames ---- */
+
+static int seed_random(void **state)
+{
+    const char *given = getenv("SEED");
+    unsigned seed = given != NULL ? (unsigned)strtoul(given, NULL, 0) : (unsigned)time(NULL);
+
+    (void)state;
+    print_message("SEED=%u\n", seed);
+    srand(seed);
+    return 0;
+}
+
+/** Valid frames in bursts of every size: each is understood, and nothing behind the burst written.
+ */
+static void test_valid_bursts(void **state)
+{
+    static struct frame frames[SPILL_BURST];
+    struct spill_packet packets[SPILL_BURST + 1], untouched;
+    struct rte_mbuf *mbufs[SPILL_BURST];
+    unsigned i, round, count;
+
+    (void)state;
+    memset(&untouched, 0xa5, sizeof(untouched));
+    for (round = 0; round < RANDOM_FRAMES / SPILL_BURST; round++) {
+        count = round % (SPILL_BURST + 1);
+        for (i = 0; i < count; i++) {
+            build_valid(&frames[i]);
+            mbufs[i] = lay(&frames[i], i, NULL, 0);
+        }
+        memset(packets, 0xa5, sizeof(packets));
+        spill_parse_burst(mbufs, count, NETWORK, packets);
+        for (i = 0; i < count; i++) {
+            struct expected expected = oracle(&frames[i]);
+
+            if (expected.kind == SPILL_PACKET_MALFORMED || !agrees(&expected, &packets[i])) {
+                show(&frames[i]);
+                fail_msg("kind %u drop %u, expected kind %u drop %s", packets[i].kind,
+                         packets[i].drop, expected.kind,
+                         expected.drop == NULL ? "none" : expected.drop->name);
+            }
+        }
+        assert_memory_equal(&packets[count], &untouched, sizeof(untouched));
+    }
+}
+
+static void test_hostile_frames(void **state)
+{
+    struct frame frame;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < RANDOM_FRAMES; i++) {
+        build_valid(&frame);
+        mutate(&frame);
+        check_mbuf(&frame, lay(&frame, 0, NULL, 0));
+    }
+}
+
+static void test_truncated_everywhere(void **state)
+{
+    struct frame frame;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < CUT_FRAMES; i++) {
+        build_valid(&frame);
+        while (frame.length-- > 0)
+            check_mbuf(&frame, lay(&frame, 0, NULL, 0));
+    }
+}
+
+static void test_cut_everywhere(void **state)
+{
+    struct frame frame;
+    uint32_t cuts[2];
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < CUT_FRAMES; i++) {
+        build_valid(&frame);
+        if (one_in(2))
+            mutate(&frame);
+        check_all_cuts(&frame);
+        cuts[0] = below(frame.length + 1);
+        cuts[1] = cuts[0] + below(frame.length - cuts[0] + 1);
+        check_mbuf(&frame, lay(&frame, 0, cuts, 2));
+    }
+}
+
+/* ---- Tests by hand ---- */
+
+/** Makes a frame of the bytes that a string gives in hexadecimal, behind two MAC addresses. */
+static void frame_of(struct frame *frame, const char *hex)
+{
+    unsigned byte;
+    int used;
+
+    memset(frame, 0, sizeof(*frame));
+    frame->length = 12;
+    for (; sscanf(hex, "%2x%n", &byte, &used) == 1; hex += used)
+        frame->bytes[frame->length++] = (uint8_t)byte;
+}
+
+static void test_each_rule(void **state)
+{
+    struct spill_packet packet;
+    struct rte_mbuf *mbuf;
+    struct frame frame;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < RTE_DIM(cases); i++) {
+        bool v6 = cases[i].kind == SPILL_PACKET_IPV6;
+
+        frame_of(&frame, cases[i].hex);
+        mbuf = lay(&frame, 0, NULL, 0);
+        spill_parse_burst(&mbuf, 1, NETWORK, &packet);
+        if (packet.kind != cases[i].kind || packet.has_ports != cases[i].has_ports ||
+            packet.drop != (cases[i].drop == NULL ? 0 : cases[i].drop->id))
+            fail_msg("%s: kind %u drop %u", cases[i].hex, packet.kind, packet.drop);
+        if (v6 || cases[i].kind == SPILL_PACKET_IPV4) {
+            assert_int_equal(v6 ? packet.key.v6.protocol : packet.key.v4.protocol,
+                             cases[i].protocol);
+            assert_int_equal(v6 ? packet.key.v6.network : packet.key.v4.network,
+                             NETWORK | (cases[i].later ? SPILL_FLOW_FRAGMENT : 0));
+        }
+        check_all_cuts(&frame);
+    }
+}
+
+/** A packet and its answer have one key and one hash, and opposite directions. */
+static void test_both_directions(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"0800 4500001c 00004000 40110000 0a000001 0a000002 0050 04d2 0008 0000",
+         "0800 4500001c 00004000 40110000 0a000002 0a000001 04d2 0050 0008 0000"},
+        {"0800 4500001c 00004000 40110000 7f000001 7f000001 0050 04d2 0008 0000",
+         "0800 4500001c 00004000 40110000 7f000001 7f000001 04d2 0050 0008 0000"},
+        {"0800 4500001c 00004000 40110000 01000002 02000001 0050 04d2 0008 0000",
+         "0800 4500001c 00004000 40110000 02000001 01000002 04d2 0050 0008 0000"},
+        {"86dd 60000000 0008 1140 00000000000000000000000000000001 00000000000000000000000000000100"
+         "0100 0002 0008 0000",
+         "86dd 60000000 0008 1140 00000000000000000000000000000100 00000000000000000000000000000001"
+         "0002 0100 0008 0000"},
+        {"86dd 60000000 0008 1140 00000000000000000000000000000001 00000000000000000000000000000001"
+         "0002 0100 0008 0000",
+         "86dd 60000000 0008 1140 00000000000000000000000000000001 00000000000000000000000000000001"
+         "0100 0002 0008 0000"},
+    };
+    struct spill_packet packets[2];
+    struct rte_mbuf *mbufs[2];
+    struct frame frames[2];
+    unsigned i, side;
+
+    (void)state;
+    for (i = 0; i < RTE_DIM(pairs); i++) {
+        for (side = 0; side < 2; side++) {
+            frame_of(&frames[side], pairs[i][side]);
+            mbufs[side] = lay(&frames[side], side, NULL, 0);
+        }
+        spill_parse_burst(mbufs, 2, NETWORK, packets);
+        assert_int_equal(packets[0].direction, 0);
+        assert_int_equal(packets[1].direction, 1);
+        assert_memory_equal(&packets[0].key, &packets[1].key,
+                            packets[0].kind == SPILL_PACKET_IPV4 ? sizeof(packets[0].key.v4)
+                                                                 : sizeof(packets[0].key.v6));
+        assert_int_equal(spill_packet_hash(&packets[0], 7), spill_packet_hash(&packets[1], 7));
+        assert_int_not_equal(spill_packet_hash(&packets[0], 7), spill_packet_hash(&packets[0], 8));
+    }
+}
+
+/** A packet's source and destination are found where parse.h says. */
+static void test_own_direction(void **state)
+{
+    struct spill_packet packet;
+    struct rte_mbuf *mbuf;
+    struct frame frame;
+
+    (void)state;
+    frame_of(&frame, "0800 4500001c 00004000 40110000 0a000009 0a000002 1234 5678 0008 0000");
+    mbuf = lay(&frame, 0, NULL, 0);
+    spill_parse_burst(&mbuf, 1, NETWORK, &packet);
+    assert_int_equal(packet.direction, 1);
+    assert_int_equal(packet.key.v4.address[packet.direction], RTE_BE32(0x0a000009));
+    assert_int_equal(packet.key.v4.address[!packet.direction], RTE_BE32(0x0a000002));
+    assert_int_equal(packet.key.v4.port[packet.direction], RTE_BE16(0x1234));
+    assert_int_equal(packet.key.v4.port[!packet.direction], RTE_BE16(0x5678));
+}
+
+/** Flows spread over lcores; packets without a key stay together. */
+static void test_hash_spreads(void **state)
+{
+    struct spill_packet packet = {.kind = SPILL_PACKET_OTHER};
+    unsigned buckets[2][8] = {{0}};
+    unsigned i;
+
+    (void)state;
+    assert_int_equal(spill_packet_hash(&packet, 99), 99);
+    packet.kind = SPILL_PACKET_MALFORMED;
+    assert_int_equal(spill_packet_hash(&packet, 99), 99);
+    for (i = 0; i < 8000; i++) {
+        memset(&packet, 0, sizeof(packet));
+        packet.kind = SPILL_PACKET_IPV4;
+        packet.key.v4.address[1] = i;
+        buckets[0][spill_packet_hash(&packet, 99) % 8]++;
+        memset(&packet, 0, sizeof(packet));
+        packet.kind = SPILL_PACKET_IPV6;
+        packet.key.v6.port[1] = (uint16_t)i;
+        buckets[1][spill_packet_hash(&packet, 99) % 8]++;
+    }
+    for (i = 0; i < 8; i++) {
+        assert_in_range(buckets[0][i], 800, 1200);
+        assert_in_range(buckets[1][i], 800, 1200);
+    }
+}
+
+int main(void)
+{
+    char *arguments[] = {"test_parse",    "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry",
+                         "--log-level=4", "-m",        "64",       "-l",          "0"};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_valid_bursts, seed_random),
+        cmocka_unit_test_setup(test_hostile_frames, seed_random),
+        cmocka_unit_test_setup(test_truncated_everywhere, seed_random),
+        cmocka_unit_test_setup(test_cut_everywhere, seed_random),
+        cmocka_unit_test(test_each_rule),
+        cmocka_unit_test(test_both_directions),
+        cmocka_unit_test(test_own_direction),
+        cmocka_unit_test(test_hash_spreads),
+    };
+    int failed;
+
+    if (rte_eal_init(RTE_DIM(arguments), arguments) < 0)
+        return 1;
+    failed = cmocka_run_group_tests(tests, make_guarded_mbufs, free_guarded_mbufs);
+    rte_eal_cleanup();
+    return failed;
+}
