@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* New flows: into a lane or inline, and their verdicts back into the flow table. */
 #include "pipeline/classification.h"
+#include <rte_cycles.h>
+
 #include "classify/policy.h"
 #include "pipeline/drops.h"
 
 SPILL_DROP_REASON(spill_drop_denied, "denied", "a rule, or the default, denies the packet's flow")
-static SPILL_DROP_REASON(pool_full_classify, "pool_full_classify",
-                         "the packet's flow is new, and the classify class had no credit "
-                         "left") static SPILL_DROP_REASON(flow_table_full, "flow_table_full",
-                                                          "the flow table had no place: all flows "
-                                                          "that could go wait for a verdict")
+static SPILL_DROP_REASON(
+    pool_full_classify, "pool_full_classify",
+    "the packet's flow is new, and the classify class had no credit "
+    "left") static SPILL_DROP_REASON(new_flow_limit, "new_flow_limit",
+                                     "the packet's flow is new, and new flows had their share of a "
+                                     "busy lcore") static SPILL_DROP_REASON(flow_table_full,
+                                                                            "flow_table_full",
+                                                                            "the flow table had no "
+                                                                            "place: all flows "
+                                                                            "that could go wait "
+                                                                            "for a verdict")
+
+/* Of its busy time, a fast lcore spends at most 1 / 2^ADMISSION_SHIFT on entering new flows. */
+#define ADMISSION_SHIFT 5
 
     /* ------------------------------------------------------------------ the work, on any lcore */
 
@@ -99,16 +110,12 @@ static void add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pac
 }
 
 /*
- * Takes what a packet without a verdict needs: SPILL_LANE_INLINE or a lane with room. -1: there was
- * no credit, and the overflow policy has dealt with the packet.
+ * Deals with a packet that has no place, by the overflow policy. SPILL_LANE_INLINE when the policy
+ * finds one after all, else -1.
  */
-static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                      const struct spill_packet *packet, uint64_t stamp)
+static int refuse(struct spill_fast *fast, const struct spill_drop_reason *reason,
+                  struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp)
 {
-    if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, 0))
-        return SPILL_LANE_INLINE;
-    if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane))
-        return (int)fast->lane;
     switch (fast->overflow) {
     case SPILL_OVERFLOW_INLINE:
         return SPILL_LANE_INLINE;
@@ -117,9 +124,20 @@ static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf,
         return -1;
     case SPILL_OVERFLOW_DROP:
     default:
-        drop(fast, &pool_full_classify, mbuf);
+        drop(fast, reason, mbuf);
         return -1;
     }
+}
+
+/* Takes what a packet without a verdict needs: SPILL_LANE_INLINE or a lane with room; -1: none. */
+static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                      const struct spill_packet *packet, uint64_t stamp)
+{
+    if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, 0))
+        return SPILL_LANE_INLINE;
+    if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane))
+        return (int)fast->lane;
+    return refuse(fast, &pool_full_classify, mbuf, packet, stamp);
 }
 
 /* A packet of a flow that is in the table, but without a verdict for its direction. */
@@ -149,7 +167,8 @@ static void submit_new(struct spill_fast *fast, struct rte_mbuf *mbuf, struct sp
                        uint64_t stamp)
 {
     /* First the place, then the flow: a packet that is refused must not evict another's. */
-    int lane = take_place(fast, mbuf, packet, stamp);
+    int lane = fast->admission > 0 ? take_place(fast, mbuf, packet, stamp)
+                                   : refuse(fast, &new_flow_limit, mbuf, packet, stamp);
     struct spill_flow *flow;
 
     if (lane < 0)
@@ -163,11 +182,36 @@ static void submit_new(struct spill_fast *fast, struct rte_mbuf *mbuf, struct sp
         add(fast, mbuf, packet, flow, (uint8_t)lane, stamp);
 }
 
+void spill_classification_earn(struct spill_fast *fast, uint64_t now)
+{
+    int64_t passed = (int64_t)(now - fast->last_turn);
+    int64_t most = fast->admission_most;
+
+    fast->admission += fast->was_idle ? passed : passed >> ADMISSION_SHIFT;
+    if (fast->admission > most)
+        fast->admission = most;
+    fast->last_turn = now;
+}
+
+/* Packets that the lookup of their burst did not find: what they cost is measured and paid. */
+static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                           struct spill_packet *packets, const uint8_t *which, uint32_t count,
+                           uint64_t stamp)
+{
+    uint64_t began = rte_rdtsc();
+    uint32_t i;
+
+    for (i = 0; i < count; i++)
+        submit_new(fast, mbufs[which[i]], &packets[which[i]], stamp);
+    fast->admission -= (int64_t)(rte_rdtsc() - began);
+}
+
 void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                  struct spill_packet *packets, const uint8_t *which, uint32_t count,
                                  uint64_t stamp)
 {
-    uint32_t i;
+    uint8_t new_ones[SPILL_BURST];
+    uint32_t new_count = 0, i;
 
     fast->lane = (fast->lane + 1) % fast->submitter->lane_count;
     /* Flows that the lookup found first: held, they can't be evicted by those that are new. */
@@ -176,12 +220,10 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
 
         if (packet->flow != NULL)
             submit_known(fast, mbufs[which[i]], packet, packet->flow, stamp);
+        else
+            new_ones[new_count++] = which[i];
     }
-    for (i = 0; i < count; i++) {
-        struct spill_packet *packet = &packets[which[i]];
-
-        if (packet->flow == NULL)
-            submit_new(fast, mbufs[which[i]], packet, stamp);
-    }
+    if (new_count > 0)
+        submit_all_new(fast, mbufs, packets, new_ones, new_count, stamp);
     spill_inline_run(fast->submitter, SPILL_CLASS_CLASSIFY);
 }

@@ -31,6 +31,15 @@
 struct spill_class spill_classification_class(struct spill_snapshot *rules, uint32_t capacity,
                                               enum spill_dispatch dispatch);
 
+/**
+ * Earns time for new flows. To enter a flow into the table costs its lcore hundreds of cycles, ten
+ * times what a packet of a known flow does: expensive work too (law 3). All of the lcore's idle
+ * time may go into it, saved up for a millisecond at most; of its busy time a 32nd, so that new
+ * flows get through a saturated lcore too, while a flood of them leaves the known flows alone. The
+ * lcore, once a turn.
+ */
+void spill_classification_earn(struct spill_fast *fast, uint64_t now);
+
 /** Connects a fast lcore to its submitter. Control thread, before the lcores start. */
 void spill_classification_attach(struct spill_fast *fast);
 

@@ -94,6 +94,25 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
     spill_output_send(fast->paths[port].output, passed, passed_count, stamp, SPILL_WAY_FAST);
 }
 
+/*
+ * Whether a burst more would find room everywhere: for sources that can wait. In the worst case
+ * each of its packets needs a credit, and all that is at the pool comes back before it.
+ */
+static bool has_room(const struct spill_fast *fast)
+{
+    uint32_t held = fast->submitter->held, i;
+
+    if (fast->admission <= 0)
+        return false;
+    if (held > 0 && fast->submitter->credits < SPILL_BURST)
+        return false;
+    for (i = 0; i < fast->transmitter.output_count; i++) {
+        if (spill_output_room(&fast->transmitter.outputs[i]) < (held + 1) * SPILL_JOB_PACKETS)
+            return false;
+    }
+    return true;
+}
+
 static uint32_t receive_queue(struct spill_fast *fast, const struct spill_input *input,
                               uint64_t now)
 {
@@ -156,14 +175,18 @@ static uint32_t receive_poll(void *context, uint64_t now)
     bool stopped = spill_token_cancelled(fast->stop);
     uint32_t handled = 0, i;
 
+    spill_classification_earn(fast, now);
     for (i = 0; i < fast->input_count; i++) {
         const struct spill_input *input = &fast->inputs[i];
 
+        if (input->can_wait && !has_room(fast))
+            continue;
         if (input->channel != NULL)
             handled += receive_channel(fast, input);
         else if (likely(!stopped))
             handled += receive_queue(fast, input, now);
     }
+    fast->was_idle = handled == 0;
     spill_submitter_flush(fast->submitter);
     if (handled == 0 || ++fast->turns % EXPIRE_EVERY == 0)
         spill_flow_table_expire(fast->flows, now, EXPIRE_PLACES);

@@ -37,6 +37,7 @@ struct spill_input {
     struct spill_channel *channel; /* NULL: the queue below */
     uint16_t port;
     uint16_t queue;
+    bool can_wait; /* from captures: read only while there is room, so that nothing is lost */
 };
 
 /** Where packets of one port go: the other end of its wire. */
@@ -63,10 +64,15 @@ struct spill_fast {
     struct spill_submitter *submitter;
     bool non_ip_pass;
     enum spill_overflow overflow;
+    int64_t admission_most; /* cycles that can be saved up for new flows */
     /* Written by the lcore: */
     uint32_t lane;      /* that this burst's new flows go to, when they go to the pool */
     uint32_t turns;     /* iterations, for what is done now and then */
     bool receive_ended; /* nothing more will be received */
+    bool was_idle;      /* the receive stage found nothing when it last ran */
+    uint64_t last_turn; /* TSC when it last began */
+    int64_t
+        admission; /* cycles that new flows may still cost, below 0 = owed; see classification.h */
     struct spill_ledger ledger;
     struct spill_latency latency;
 } __rte_cache_aligned;

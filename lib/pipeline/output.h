@@ -63,6 +63,15 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
 /** The same for packets that carry their stamps in their mbufs (spill_output_mark()). */
 void spill_output_forward(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count);
 
+/** Packets that a send would surely take now. The owner. */
+static inline uint32_t spill_output_room(const struct spill_output *output)
+{
+    /* An own queue's device takes what it takes at once: the backlog is for the rest. */
+    if (output->sender == NULL)
+        return output->waiting == 0 ? UINT32_MAX : 0;
+    return rte_ring_free_count(output->sender->ring);
+}
+
 /**
  * Tries again to transmit the backlog, as far as the device takes it. The owner, once a loop.
  *

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Builds the pipeline: every lcore's stages, connected as the plan says. */
 #include <string.h>
+#include <sys/random.h>
 
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
-#include <rte_random.h>
 
 #include "pipeline/classification.h"
 #include "pipeline/pipeline.h"
@@ -20,6 +20,16 @@ static int no_memory(struct spill_error *error, const char *what, int node)
 {
     return spill_error_set(error, "%s: no memory on node %d; give more by --memory or hugepages",
                            what, node);
+}
+
+/* Seeds of hashes that an attacker must not guess: rte_rand() can be predicted from its output. */
+static uint64_t secret(void)
+{
+    uint64_t value = 0;
+
+    while (getrandom(&value, sizeof(value), 0) != (ssize_t)sizeof(value))
+        ;
+    return value;
 }
 
 static enum spill_ring_mode ring_mode(bool preemptible)
@@ -194,8 +204,8 @@ static uint8_t network_of(const struct spill_plan *plan, uint32_t port)
 
 /* A receive queue that an lcore owns: handed to `add` for each. */
 static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
-                             int (*add)(void *context, uint16_t port_id, uint16_t queue,
-                                        uint8_t network),
+                             int (*add)(void *context, const struct spill_port *port,
+                                        uint16_t queue, uint8_t network),
                              void *context, struct spill_error *error)
 {
     const struct spill_plan *plan = pipeline->config.plan;
@@ -204,7 +214,7 @@ static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
     for (port = 0; port < plan->port_count; port++) {
         for (queue = 0; queue < plan->ports[port].rx_queues; queue++) {
             if (plan->ports[port].rx[queue].owner == (int)lcore &&
-                add(context, pipeline->config.ports[port].id, (uint16_t)queue,
+                add(context, &pipeline->config.ports[port], (uint16_t)queue,
                     network_of(plan, port)) != 0)
                 return spill_error_set(error, "lcore %s: more than %d receive queues",
                                        plan->lcores[lcore].name, SPILL_INPUTS_MAX - 1);
@@ -213,25 +223,30 @@ static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
     return 0;
 }
 
-static int add_input(void *context, uint16_t port_id, uint16_t queue, uint8_t network)
+static int add_input(void *context, const struct spill_port *port, uint16_t queue, uint8_t network)
 {
     struct spill_fast *fast = context;
 
     (void)network;
     if (fast->input_count == SPILL_INPUTS_MAX - 1)
         return -1;
-    fast->inputs[fast->input_count++] = (struct spill_input){.port = port_id, .queue = queue};
+    fast->inputs[fast->input_count++] = (struct spill_input){
+        .port = port->id, .queue = queue, .can_wait = port->device.finite_source};
     return 0;
 }
 
-static int add_spread_queue(void *context, uint16_t port_id, uint16_t queue, uint8_t network)
+static int add_spread_queue(void *context, const struct spill_port *port, uint16_t queue,
+                            uint8_t network)
 {
     struct spill_spread *spread = context;
 
     if (spread->queue_count == SPILL_SPREAD_QUEUES_MAX)
         return -1;
     spread->queues[spread->queue_count++] =
-        (struct spill_spread_queue){.port = port_id, .queue = queue, .network = network};
+        (struct spill_spread_queue){.port = port->id,
+                                    .queue = queue,
+                                    .network = network,
+                                    .can_wait = port->device.finite_source};
     return 0;
 }
 
@@ -256,6 +271,18 @@ static int create_spread(struct spill_pipeline *pipeline, uint32_t index, uint32
     return 0;
 }
 
+/* Whether whatever is received comes from captures. */
+static bool all_can_wait(const struct spill_pipeline *pipeline)
+{
+    uint32_t i;
+
+    for (i = 0; i < pipeline->config.plan->port_count; i++) {
+        if (!pipeline->config.ports[i].device.finite_source)
+            return false;
+    }
+    return true;
+}
+
 /* ---------------------------------------------------------------------------- the lcores */
 
 static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
@@ -267,7 +294,7 @@ static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_l
         .capacity = pipeline->config.flow_capacity,
         .timeout = pipeline->config.flow_timeout,
         .socket = lcore->plan->memory_node,
-        .seed = rte_rand(),
+        .seed = secret(),
     };
 
     snprintf(name, sizeof(name), "flows-%s", lcore->plan->name);
@@ -318,6 +345,9 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
     fast->stop = pipeline->config.stop;
     fast->non_ip_pass = pipeline->config.non_ip_pass;
     fast->overflow = pipeline->config.classify_overflow;
+    fast->admission_most = (int64_t)(rte_get_tsc_hz() / 1000);
+    fast->admission = fast->admission_most;
+    fast->last_turn = rte_rdtsc();
     if (create_flows(pipeline, lcore, error) != 0 ||
         create_submitter(pipeline, index, error) != 0 ||
         create_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency, by_port,
@@ -327,7 +357,8 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
         fast->paths[pipeline->config.ports[port].id] = (struct spill_path){
             .output = by_port[plan->ports[port].peer], .network = network_of(plan, port)};
     if (channel >= 0)
-        fast->inputs[fast->input_count++].channel = pipeline->channels[channel];
+        fast->inputs[fast->input_count++] = (struct spill_input){
+            .channel = pipeline->channels[channel], .can_wait = all_can_wait(pipeline)};
     else if (for_each_rx_queue(pipeline, index, add_input, fast, error) != 0)
         return -1;
     spill_fast_add_stages(fast, lcore->loop);
@@ -395,7 +426,7 @@ static int create_loop(struct spill_pipeline *pipeline, struct spill_pipeline_lc
 static int create_lcores(struct spill_pipeline *pipeline, struct spill_error *error)
 {
     const struct spill_plan *plan = pipeline->config.plan;
-    uint32_t workers[SPILL_NODES_MAX] = {0}, seed = (uint32_t)rte_rand(), i;
+    uint32_t workers[SPILL_NODES_MAX] = {0}, seed = (uint32_t)secret(), i;
     int status = 0;
 
     for (i = 1; i < plan->lcore_count && status == 0; i++) {

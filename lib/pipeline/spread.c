@@ -76,6 +76,17 @@ static uint32_t poll_queue(struct spill_spread *spread, const struct spill_sprea
     return received;
 }
 
+static bool has_room(const struct spill_spread *spread)
+{
+    uint32_t i;
+
+    for (i = 0; i < spread->fast_count; i++) {
+        if (rte_ring_free_count(spread->senders[i]->ring) < SPILL_BURST)
+            return false;
+    }
+    return true;
+}
+
 static uint32_t spread_poll(void *context, uint64_t now)
 {
     struct spill_spread *spread = context;
@@ -83,8 +94,10 @@ static uint32_t spread_poll(void *context, uint64_t now)
 
     if (unlikely(spill_token_cancelled(spread->stop)))
         return 0;
-    for (i = 0; i < spread->queue_count; i++)
-        handled += poll_queue(spread, &spread->queues[i], now);
+    for (i = 0; i < spread->queue_count; i++) {
+        if (!spread->queues[i].can_wait || has_room(spread))
+            handled += poll_queue(spread, &spread->queues[i], now);
+    }
     return handled;
 }
 

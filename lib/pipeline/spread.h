@@ -29,6 +29,7 @@ struct spill_spread_queue {
     uint16_t port;
     uint16_t queue;
     uint8_t network; /* number of the port's wire */
+    bool can_wait;   /* a capture: read only while every channel has room for a burst */
 };
 
 /** Written before the lcores start, but for the ledger, which is its lcore's. */

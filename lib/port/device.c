@@ -44,16 +44,26 @@ struct driver {
 
 /* clang-format off */
 static const struct driver drivers[] = {
-    {"net_af_packet",   "iface", "qpairs",      1,  255, SPILL_DEVICE_SPREAD_FLOW, true,  false, false, true},
-    {"net_af_xdp",      "iface", "queue_count", 1,  255, SPILL_DEVICE_SPREAD_FLOW, true,  false, false, false},
-    {"net_memif",       NULL,    NULL,          1,  255, SPILL_DEVICE_SPREAD_PEER, false, false, true,  true},
-    {"net_null",        NULL,    NULL, RTE_MAX_QUEUES_PER_PORT, RTE_MAX_QUEUES_PER_PORT,
-                                                         SPILL_DEVICE_SPREAD_NONE, false, false, false, true},
-    {"net_pcap",        NULL,    NULL,          1,    1, SPILL_DEVICE_SPREAD_NONE, true,  false, true,  true},
-    {"net_ring",        NULL,    NULL,         16,   16, SPILL_DEVICE_SPREAD_NONE, false, false, false, true},
-    {"net_tap",         NULL,    NULL,          1,   16, SPILL_DEVICE_SPREAD_FLOW, false, true,  false, true},
-    {"net_vhost",       "iface", "queues",      1, 1024, SPILL_DEVICE_SPREAD_PEER, true,  false, true,  true},
-    {"net_virtio_user", "path",  "queues",      1,  128, SPILL_DEVICE_SPREAD_PEER, true,  false, true,  true},
+    /* ...required, queues_argument, queues, queues_max, spread,
+     *    fixed_rx_queues, equal_queues, receives_chains, sends_chains */
+    {"net_af_packet", "iface", "qpairs", 1, 255, SPILL_DEVICE_SPREAD_FLOW,
+        true, false, false, true},
+    {"net_af_xdp", "iface", "queue_count", 1, 255, SPILL_DEVICE_SPREAD_FLOW,
+        true, false, false, false},
+    {"net_memif", NULL, NULL, 1, 255, SPILL_DEVICE_SPREAD_PEER,
+        false, false, true, true},
+    {"net_null", NULL, NULL, RTE_MAX_QUEUES_PER_PORT, RTE_MAX_QUEUES_PER_PORT,
+        SPILL_DEVICE_SPREAD_NONE, false, false, false, true},
+    {"net_pcap", NULL, NULL, 1, 1, SPILL_DEVICE_SPREAD_NONE,
+        true, false, true, true},
+    {"net_ring", NULL, NULL, 16, 16, SPILL_DEVICE_SPREAD_NONE,
+        false, false, false, true},
+    {"net_tap", NULL, NULL, 1, 16, SPILL_DEVICE_SPREAD_FLOW,
+        false, true, false, true},
+    {"net_vhost", "iface", "queues", 1, 1024, SPILL_DEVICE_SPREAD_PEER,
+        true, false, true, true},
+    {"net_virtio_user", "path", "queues", 1, 128, SPILL_DEVICE_SPREAD_PEER,
+        true, false, false, true},
 };
 /* clang-format on */
 
@@ -206,7 +216,7 @@ static int pcap_queues(struct spill_device *device, const struct rte_kvargs *arg
                                "tx_pcap=FILE or iface=INTERFACE",
                                device->name);
     repeated = argument_number(device, arguments, "infinite_rx", 0, 1, NULL) > 0;
-    device->finite_source = files && !repeated;
+    device->finite_source = (files || receive == 0) && !repeated;
     /* A repeated capture is kept in mbufs, and its driver takes only frames that fit in one. */
     device->receives_chains = !repeated;
     device->rx_queues_max = (uint16_t)(receive > 0 ? receive : send);
@@ -271,11 +281,13 @@ static int parse_driver(struct spill_device *device, const struct rte_kvargs *ar
         device->buffer_min = (uint16_t)RTE_MAX(size, 0);
         return size < 0 ? -1 : 0;
     }
-    if (strcmp(driver->name, "net_af_xdp") == 0)
+    if (strcmp(driver->name, "net_af_xdp") == 0) {
         device->buffer_min = AF_XDP_BUFFER;
+        device->keeps_receive_buffers = true;
+    }
+    device->kernel_mtu = strcmp(driver->name, "net_af_packet") == 0;
     device->keeps_sent = strcmp(driver->name, "net_ring") == 0;
     device->single_file_segments = strcmp(driver->name, "net_virtio_user") == 0;
-    device->refuses_promiscuous = strcmp(driver->name, "net_virtio_user") == 0;
     return 0;
 }
 

@@ -41,13 +41,14 @@ struct spill_device {
     bool pci;
     bool known;                /* a driver that this file knows, or PCI */
     bool single_file_segments; /* needs the EAL's --single-file-segments (virtio_user) */
-    bool refuses_promiscuous;  /* hands everything over anyway, but can't be told to */
-    bool finite_source;        /* ends by itself: a capture file that isn't repeated */
-    bool receives_chains;      /* cuts long frames into a chain without offering it as an offload */
-    bool sends_chains;         /* takes chains of mbufs without offering it as an offload */
-    bool fixed_rx_queues;      /* frames come on all of rx_queues_max: each must be polled */
-    bool equal_queues;         /* as many rx as tx queues, or its driver refuses (tap) */
-    bool keeps_sent;           /* what is sent stays in it as mbufs until received (ring) */
+    bool finite_source; /* a capture file that is not repeated, or no source: can wait, and ends */
+    bool receives_chains; /* cuts long frames into a chain without offering it as an offload */
+    bool sends_chains;    /* takes chains of mbufs without offering it as an offload */
+    bool fixed_rx_queues; /* frames come on all of rx_queues_max: each must be polled */
+    bool equal_queues;    /* as many rx as tx queues, or its driver refuses (tap) */
+    bool keeps_sent;      /* what is sent stays in it as mbufs until received (ring) */
+    bool keeps_receive_buffers; /* doesn't give them back when it is closed (af_xdp) */
+    bool kernel_mtu; /* its MTU is its interface's, whatever the ethdev says (af_packet) */
     enum spill_device_spread spread;
     uint16_t rx_queues_max; /* 0: ask the device after probing */
     uint16_t tx_queues_max;
@@ -74,9 +75,9 @@ int spill_device_parse(const char *text, struct spill_device *device, struct spi
  * af_xdp), and af_packet's ring geometry, whose frames must hold the MTU.
  *
  * @param rx_queues, tx_queues  as asked for; 0 = not said, leaves the driver's number
- * @param mtu                   0 = 1500
- * @return 0, or -1 when the device can't have so many queues, or the user's own framesz is too
- * small for the MTU
+ * @param mtu                   0 = the kernel interface's, or 1500 where there is none
+ * @return 0, or -1 when the device can't have so many queues, would leave queues unread that it
+ *         receives on, or the user's own framesz is too small for the MTU
  */
 int spill_device_complete(struct spill_device *device, uint16_t rx_queues, uint16_t tx_queues,
                           uint16_t mtu, struct spill_error *error);
@@ -92,6 +93,13 @@ int spill_device_complete(struct spill_device *device, uint16_t rx_queues, uint1
 uint16_t spill_device_data_room(const struct spill_device *device, uint16_t mtu, bool scatter);
 
 /**
+ * Whether the device is on a kernel interface that hands over frames as another part of the same
+ * kernel made them: with checksums and sizes that no wire has, unless that is switched off at its
+ * other end. True for af_packet and af_xdp on a veth.
+ */
+bool spill_device_unfinished_frames(const struct spill_device *device);
+
+/**
  * Looks from outside whether the device can be there: its kernel interface, its capture file, its
  * PCI slot and the kernel driver bound to it. For `--check`, before rte_eal_init(), and for a clear
  * word when probing failed. Reads sysfs and the file system; changes nothing.
@@ -101,8 +109,8 @@ uint16_t spill_device_data_room(const struct spill_device *device, uint16_t mtu,
 int spill_device_check(const struct spill_device *device, struct spill_error *error);
 
 /**
- * Makes the EAL's arguments for a set of devices: `--vdev=…` and `-a…` for each, `--no-pci` when
- * none is on PCI, `--single-file-segments` when one needs it.
+ * Makes the EAL's arguments for a set of devices: `--vdev=…` or `--allow=…` for each, `--no-pci`
+ * when none is on PCI, `--single-file-segments` when one needs it.
  *
  * @param arguments  gets a pointer to an array of the returned number of strings and a NULL behind
  *                   them; strings and array are freed by spill_device_eal_arguments_free()

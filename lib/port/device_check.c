@@ -4,9 +4,13 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +18,30 @@
 #include <rte_kvargs.h>
 
 #include "port/device.h"
+
+bool spill_device_unfinished_frames(const struct spill_device *device)
+{
+    struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+    struct ifreq request = {.ifr_data = (char *)&info};
+    struct rte_kvargs *arguments;
+    const char *interface;
+    int descriptor;
+    bool veth = false;
+
+    if (strcmp(device->driver, "net_af_packet") != 0 && strcmp(device->driver, "net_af_xdp") != 0)
+        return false;
+    arguments = rte_kvargs_parse(device->arguments, NULL);
+    interface = arguments != NULL ? rte_kvargs_get(arguments, "iface") : NULL;
+    descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (interface != NULL && strlen(interface) < sizeof(request.ifr_name) && descriptor >= 0) {
+        strcpy(request.ifr_name, interface);
+        veth = ioctl(descriptor, SIOCETHTOOL, &request) == 0 && strcmp(info.driver, "veth") == 0;
+    }
+    if (descriptor >= 0)
+        close(descriptor);
+    rte_kvargs_free(arguments);
+    return veth;
+}
 
 static int check_interface(const struct spill_device *device, const char *key,
                            const char *interface, struct spill_error *error)

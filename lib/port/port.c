@@ -236,6 +236,15 @@ unsigned spill_port_flush_tx(struct spill_port *ports, unsigned count, uint64_t 
     return before;
 }
 
+unsigned spill_port_leaked(const struct spill_port *ports, unsigned count)
+{
+    unsigned used = in_use(ports, count), kept = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        kept += ports[i].kept_mbufs;
+    return used > kept ? used - kept : 0;
+}
+
 int spill_port_stop(struct spill_port *port, struct spill_error *error)
 {
     int result;

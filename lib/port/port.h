@@ -64,6 +64,7 @@ struct spill_port {
     uint16_t tx_descriptors;
     uint16_t mtu;             /* bytes; what frames are allowed to be, headers beside */
     struct rte_mempool *pool; /* of received packets; not the port's to free */
+    unsigned kept_mbufs;      /* of the pool, which the driver never gives back (af_xdp) */
     bool promiscuous;
     bool rss; /* spreads over rx queues by a symmetric hash */
     bool rx_scatter;
@@ -155,6 +156,12 @@ void spill_port_stats(const struct spill_port *port, struct spill_port_stats *st
  * @return mbufs of the ports' pools still in use, those that wait in receive queues included
  */
 unsigned spill_port_flush_tx(struct spill_port *ports, unsigned count, uint64_t deadline);
+
+/**
+ * Mbufs of the ports' pools that are lost: in use though all ports are closed and all lcores done,
+ * without those of which it is known that their driver never gives them back.
+ */
+unsigned spill_port_leaked(const struct spill_port *ports, unsigned count);
 
 /** Stops the device; a no-op when it isn't started. @return 0, or -1: it goes on as it was */
 int spill_port_stop(struct spill_port *port, struct spill_error *error);

@@ -77,10 +77,8 @@ static int check_buffers(struct spill_port *port, const struct spill_port_config
     room = rte_pktmbuf_data_room_size(config->pool);
     room -= RTE_MIN(room, (uint32_t)RTE_PKTMBUF_HEADROOM);
     if (room >= port->capabilities.rx_buffer_min) {
-        if (frame <= room || port->device.receives_chains)
-            return 0;
-        port->rx_scatter = port->capabilities.rx_scatter;
-        if (port->rx_scatter)
+        port->rx_scatter = frame > room && port->capabilities.rx_scatter;
+        if (frame <= room || port->rx_scatter || port->device.receives_chains)
             return 0;
     }
     return spill_error_set(error,
@@ -121,14 +119,21 @@ static int choose_spread(struct spill_port *port, const struct spill_port_config
     return 0;
 }
 
-/* Whether the ethdev layer lets the MTU through, by the same sum that it makes. */
-static bool mtu_within(const struct rte_eth_dev_info *info, uint16_t mtu)
+/* The largest MTU that the ethdev layer lets through, by the same sum that it makes. */
+static uint16_t largest_mtu(const struct rte_eth_dev_info *info)
 {
     uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 
     if (info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu)
         overhead = info->max_rx_pktlen - info->max_mtu;
-    return mtu >= info->min_mtu && mtu <= info->max_mtu && mtu + overhead <= info->max_rx_pktlen;
+    if (info->max_rx_pktlen <= overhead)
+        return 0;
+    return (uint16_t)RTE_MIN((uint32_t)info->max_mtu, info->max_rx_pktlen - overhead);
+}
+
+static bool mtu_within(const struct rte_eth_dev_info *info, uint16_t mtu)
+{
+    return mtu >= info->min_mtu && mtu <= largest_mtu(info);
 }
 
 static int configure_device(struct spill_port *port, const struct spill_port_config *config,
@@ -179,6 +184,7 @@ static int setup_queues(struct spill_port *port, const struct spill_port_config 
 {
     struct rte_eth_rxconf rx = info->default_rxconf;
     struct rte_eth_txconf tx = info->default_txconf;
+    unsigned before;
     int result;
 
     rx.offloads = conf->rxmode.offloads;
@@ -194,6 +200,7 @@ static int setup_queues(struct spill_port *port, const struct spill_port_config 
                                port->device.name, rte_strerror(-result));
     note_descriptors(port, "rx", config->rx_descriptors, port->rx_descriptors);
     note_descriptors(port, "tx", config->tx_descriptors, port->tx_descriptors);
+    before = config->pool != NULL ? rte_mempool_in_use_count(config->pool) : 0;
     for (uint16_t queue = 0; queue < port->rx_queues; queue++) {
         result = rte_eth_rx_queue_setup(port->id, queue, port->rx_descriptors,
                                         (unsigned)port->socket, &rx, config->pool);
@@ -202,6 +209,8 @@ static int setup_queues(struct spill_port *port, const struct spill_port_config 
                                    port->name, port->device.name, queue, port->rx_descriptors,
                                    rte_strerror(-result));
     }
+    if (port->device.keeps_receive_buffers && config->pool != NULL)
+        port->kept_mbufs = rte_mempool_in_use_count(config->pool) - before;
     for (uint16_t queue = 0; queue < port->tx_queues; queue++) {
         result = rte_eth_tx_queue_setup(port->id, queue, port->tx_descriptors,
                                         (unsigned)port->socket, &tx);
@@ -232,30 +241,43 @@ static int kernel_mtu_set(unsigned interface, uint16_t mtu)
     return result;
 }
 
-/* Tells the device the MTU that the user asked for. Virtual drivers mostly can't be told, or name a
- * limit that they don't have; then it is enough that the frame fits, which was checked. */
+/* Tells the device the MTU that the user asked for. What can't be told does without: that the frame
+ * fits was checked before. */
 static int apply_mtu(struct spill_port *port, const struct rte_eth_dev_info *info, uint16_t mtu,
                      struct spill_error *error)
 {
     bool within = mtu_within(info, mtu);
-    int result = within ? rte_eth_dev_set_mtu(port->id, mtu) : -EINVAL;
+    int result;
 
-    if (result == 0)
-        return 0;
-    if (!port->device.pci && info->if_index != 0) {
+    if (port->device.kernel_mtu && info->if_index != 0) {
         result = kernel_mtu_set(info->if_index, mtu);
         if (result == 0)
             return 0;
         return spill_error_set(error, "port %s: the interface of %s can't be set to mtu %u: %s",
                                port->name, port->device.name, mtu, strerror(result));
     }
-    if (result == -ENOTSUP || (!port->device.pci && !within)) {
+    result = rte_eth_dev_set_mtu(port->id, mtu);
+    if (result == 0)
+        return 0;
+    if (result == -ENOTSUP && !port->device.pci)
         spill_port_note(port, "port %s: %s can't be told its mtu; frames up to %u fit", port->name,
                         port->device.name, mtu);
+    if (result == -ENOTSUP && (!port->device.pci || within)) /* or was told when configured */
         return 0;
-    }
+    if (!within)
+        return spill_error_set(error, "port %s: mtu %u: %s can have at most %u", port->name, mtu,
+                               port->device.name, largest_mtu(info));
     return spill_error_set(error, "port %s: %s refuses mtu %u: %s", port->name, port->device.name,
                            mtu, rte_strerror(-result));
+}
+
+static void note_unfinished_frames(struct spill_port *port)
+{
+    if (spill_device_unfinished_frames(&port->device))
+        spill_port_note(port,
+                        "port %s: %s is on a veth, whose other end leaves checksums and sizes to "
+                        "be finished: run 'ethtool -K INTERFACE tx off tso off gso off' there",
+                        port->name, port->device.name);
 }
 
 int spill_port_configure(struct spill_port *port, const struct spill_port_config *config,
@@ -286,6 +308,7 @@ int spill_port_configure(struct spill_port *port, const struct spill_port_config
         return -1;
     if (config->mtu != 0 && apply_mtu(port, &info, mtu, error) < 0)
         return -1;
+    note_unfinished_frames(port);
     port->mtu = mtu;
     port->pool = config->pool;
     port->wants_promiscuous = config->promiscuous;

@@ -16,6 +16,7 @@ static void give_back(struct spill_submitter *submitter, struct spill_job *job)
     job->bytes = 0;
     job->next = submitter->free;
     submitter->free = job;
+    submitter->credits++;
 }
 
 static int create_account(struct spill_submitter *submitter, uint32_t index, uint32_t credits,
@@ -66,7 +67,9 @@ struct spill_submitter *spill_submitter_create(struct spill_pool *pool, uint32_t
                         SPILL_LANES_MAX, pool->submitter_count);
         return NULL;
     }
-    submitter = rte_zmalloc_socket(NULL, sizeof(*submitter), RTE_CACHE_LINE_SIZE, socket);
+    submitter = rte_zmalloc_socket(
+        NULL, sizeof(*submitter) + pool->class_count * sizeof(submitter->accounts[0]),
+        RTE_CACHE_LINE_SIZE, socket);
     if (submitter != NULL) {
         submitter->pool = pool;
         submitter->lane_count = lanes;
@@ -127,6 +130,8 @@ bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, ui
         return false;
     }
     submitter->free = job->next;
+    submitter->credits--;
+    submitter->held++;
     account->waiting_until = 0;
     account->held++;
     account->high_water = RTE_MAX(account->high_water, account->held);
@@ -230,6 +235,7 @@ static uint32_t retire_lane(struct spill_submitter *submitter, struct spill_acco
             account_for_pool(account, job);
         account->retire(job, account->owner);
         account->held--;
+        submitter->held--;
         give_back(submitter, job);
     }
     if (lane->head == NULL)
@@ -268,16 +274,6 @@ void spill_inline_run(struct spill_submitter *submitter, uint32_t class_index)
     job->bytes = 0;
 }
 
-bool spill_submitter_idle(const struct spill_submitter *submitter)
-{
-    uint64_t busy = 0;
-    uint32_t i;
-
-    for (i = 0; i < submitter->class_count; i++)
-        busy |= submitter->accounts[i].busy;
-    return busy == 0;
-}
-
 uint32_t spill_submitter_abandon(struct spill_submitter *submitter, spill_retire take,
                                  void *context)
 {
@@ -300,6 +296,7 @@ uint32_t spill_submitter_abandon(struct spill_submitter *submitter, spill_retire
             lane->open = NULL;
         }
         account->busy = 0;
+        submitter->held -= account->held;
         account->held = 0;
         account->closed_count = 0;
     }

@@ -76,13 +76,15 @@ struct spill_account {
 struct spill_submitter {
     struct spill_pool *pool;
     struct spill_job *free; /* credits */
+    uint32_t credits;       /* how many are free */
+    uint32_t held;          /* taken: jobs in lanes */
     struct spill_job *jobs; /* all jobs, for freeing */
     uint64_t now;           /* TSC at the last retire */
     uint32_t lane_count;
     uint32_t class_count;
     struct spill_budget budget;
     _Atomic bool left __rte_cache_aligned; /* written by the owner, read by the workers */
-    struct spill_account accounts[SPILL_POOL_CLASSES_MAX] __rte_cache_aligned;
+    struct spill_account accounts[] __rte_cache_aligned; /* one for each class */
 };
 
 /**
@@ -205,7 +207,10 @@ static inline void spill_inline_add(struct spill_submitter *submitter, uint32_t 
 void spill_inline_run(struct spill_submitter *submitter, uint32_t class_index);
 
 /** Whether no job is out: nothing in a lane. */
-bool spill_submitter_idle(const struct spill_submitter *submitter);
+static inline bool spill_submitter_idle(const struct spill_submitter *submitter)
+{
+    return submitter->held == 0;
+}
 
 /** Submits nothing more; the workers may end. The owner, when it is idle and will stay so. */
 static inline void spill_submitter_leave(struct spill_submitter *submitter)
