@@ -10,7 +10,6 @@
 #include <rte_acl.h>
 #include <rte_byteorder.h>
 #include <rte_common.h>
-#include <rte_errno.h>
 
 /* The contexts: one for each family, without ports and with. */
 enum lookup {
@@ -121,15 +120,16 @@ static uint32_t rule_size(enum lookup lookup)
 /*
  * EAL memory that the tries of a context may take. Split into as many tries as rte_acl knows, the
  * sets measured need 1 to 7 KB a rule, and looking for fewer and larger tries, which are faster, up
- * to 15 KB. A few hundred rules that overlap badly take more than 100 KB each, up to 40 MB in all,
- * before rte_acl begins to split them.
+ * to 15 KB. A few hundred rules whose port ranges overlap badly take more than 100 KB each, up to
+ * 40 MB in all, before rte_acl begins to split them.
  */
-static size_t tries_memory(size_t count)
+static size_t tries_memory(enum lookup lookup, size_t count)
 {
     const size_t for_speed = RTE_MIN(count, (size_t)MOST_RULES_FOR_SPEED);
+    const size_t overlap = (size_t)(with_ports(lookup) ? 40 : 8) << 20;
 
     return for_speed * (12u << 10) + (count - for_speed) * (6u << 10) +
-           RTE_MIN(count * (128u << 10), (size_t)40 << 20);
+           RTE_MIN(count * (128u << 10), overlap);
 }
 
 /* Builds a context of `count` rules. Returns 0 or a negative errno. */
@@ -140,9 +140,9 @@ static int build(struct rte_acl_ctx *context, enum lookup lookup, uint32_t count
 
     /* With a limit, rte_acl takes the fewest tries that fit into it; with 0 it splits at once. */
     if (count <= MOST_RULES_FOR_SPEED)
-        config.max_size = tries_memory(count);
+        config.max_size = tries_memory(lookup, count);
     result = rte_acl_build(context, &config);
-    if (result != -ERANGE)
+    if (result == 0 || config.max_size == 0)
         return result;
     config.max_size = 0;
     return rte_acl_build(context, &config);
@@ -224,7 +224,7 @@ static int add_context(struct spill_acl *acl, const char *name, const struct spi
         return -EEXIST;
     acl->context[lookup] = rte_acl_create(&parameters);
     if (acl->context[lookup] == NULL)
-        return -rte_errno;
+        return -ENOMEM; /* the parameters are right, and rte_errno isn't always set */
     return fill_context(acl->context[lookup], ruleset, lookup);
 }
 
@@ -326,7 +326,7 @@ size_t spill_acl_memory(const struct spill_ruleset *ruleset)
     for (enum lookup lookup = LOOKUP_IPV4; lookup < LOOKUPS; lookup++) {
         const size_t count = count_rules(ruleset, lookup);
 
-        size += count * rule_size(lookup) + tries_memory(count);
+        size += count * rule_size(lookup) + tries_memory(lookup, count);
     }
     return size;
 }

@@ -23,8 +23,9 @@
 struct spill_acl;
 
 /**
- * Compiles a rule set. Control thread, after the EAL is up; takes about 0.1 ms a rule, and up to 45
- * KB a rule of the heap while it runs.
+ * Compiles a rule set. Control thread, after the EAL is up. Takes 0.1 to 0.5 ms a rule (100 000
+ * rules: 10 to 20 s on a quiet machine) and, while it runs, heap: 25 to 45 KB a rule, and for sets
+ * of up to 10 000 rules, where it looks for the fastest lookup, up to 110 KB a rule.
  *
  * @param name             the ACL's own: none of the same name may live at the time; at most
  *                         SPILL_ACL_NAME_MAX characters
@@ -54,9 +55,10 @@ void spill_acl_free(struct spill_acl *acl);
 void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count);
 
 /**
- * How much EAL memory an ACL of these rules is to be given, in bytes: what the sets measured
- * needed, with room to spare. It depends on how rules overlap, so this is no upper bound;
- * spill_acl_create() fails cleanly where it is not enough. Any thread; needs no EAL.
+ * How much EAL memory one ACL of these rules is to be given, in bytes. The ACL uses up to this much
+ * for speed, mostly a fraction of it. What it needs at least depends on how rules overlap: all sets
+ * measured stay below, but it is no upper bound, and spill_acl_create() fails cleanly where memory
+ * ends. Any thread; needs no EAL.
  */
 size_t spill_acl_memory(const struct spill_ruleset *ruleset);
 

@@ -59,7 +59,7 @@ struct family {
     struct rte_hash *keys;
     uint8_t *places;      /* the stored key at position 0 */
     size_t stride;        /* bytes from one position's key to the next one's */
-    uint32_t flow_offset; /* bytes from a stored key to its flow */
+    uint32_t flow_offset; /* bytes from a stored key to its flow; so many are compared */
     uint32_t positions;   /* of the hash; more than the capacity */
     uint32_t entries;
     uint32_t segment; /* positions / SPILL_FLOW_SAMPLE: a sample has one place of each segment */
@@ -371,8 +371,7 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
 {
     bool is_v4 = packet->kind == SPILL_PACKET_IPV4;
     struct family *family = is_v4 ? &table->v4 : &table->v6;
-    /* A new entry is stored as a place without flow, by which it is told from one that was there.
-     */
+    /* Stored as a place without flow: that tells a new entry from one that was there. */
     const struct spill_flow new_flow = {.seen = time_units(table, now), .pending = FREE};
     struct entry6 entry;
     struct spill_flow *flow;

@@ -24,7 +24,7 @@
  * packets in the pool are never taken.
  *
  * Collisions can't be crafted: the hash is keyed by the table's seed, which must be secret. Whoever
- * knew it could have additions refused, at 10 000 cycles each: rte_hash gives up after 248 buckets.
+ * knew it could have additions refused, at 6 000 cycles each: rte_hash gives up after 248 buckets.
  *
  * The way of a burst: spill_flow_table_lookup() for all of it; then, in order, for each packet
  * without entry spill_flow_table_find_or_add(), which also finds what an earlier packet of the
@@ -145,7 +145,7 @@ void spill_flow_table_free(struct spill_flow_table *table);
  * Finds the flows of a burst: sets `flow` of each packet to its entry, or to NULL, and marks what
  * was found as seen now. Counts hits and misses. Owner.
  *
- * Packets of one family alone go the quickest way, mixed ones cost about the same.
+ * The families of a burst are looked up apart: a mixture costs some ten cycles a packet more.
  *
  * @param packets  of kind SPILL_PACKET_IPV4 or SPILL_PACKET_IPV6, in any mixture
  * @param count    0 to SPILL_BURST

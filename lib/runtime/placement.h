@@ -23,7 +23,8 @@ struct spill_placement {
  * The node of the page at an address.
  *
  * @return the node; or a negative errno: -ENOENT when the page was never touched, -EFAULT when
- * nothing is mapped there, -ENOSYS when the kernel has no NUMA support
+ * nothing is mapped there, -ENOSYS when the kernel has no NUMA support, -EPERM when a container
+ * forbids the question
  */
 int spill_placement_node(const void *address);
 

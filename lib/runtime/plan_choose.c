@@ -256,7 +256,7 @@ static unsigned useful_fast_lcores(const struct spill_plan_input *input)
     return input->port_count > 0 ? useful : 1;
 }
 
-/* Takes the slots of lcores that the user gave a role (there are such among the EAL's only). */
+/* Of the EAL's lcores, takes those that the user has made pool lcores. */
 static void take_given_slots(struct slots *slots)
 {
     const struct spill_cpu_list *pool = &slots->roles[SPILL_ROLE_POOL];
@@ -281,7 +281,8 @@ static void choose_fast_and_pool(struct slots *slots)
     const struct spill_topology *topology = slots->input->topology;
     bool nodes[SPILL_NODES_MAX] = {false};
 
-    take_given_slots(slots);
+    if (slots->input->given_count > 0)
+        take_given_slots(slots);
     while (fast->count < useful && choose_one(slots, SPILL_ROLE_FAST))
         if (choose_pool)
             choose_one(slots, SPILL_ROLE_POOL);

@@ -14,6 +14,7 @@
 
 #define MIB           UINT64_C(1048576)
 #define HUGEPAGE      (2 * MIB)
+#define PAGE          UINT64_C(4096) /* of memory without hugepages */
 #define HUGEPAGE_KIB  2048
 #define CACHE_LINE    64
 #define MBUF_HEADER   128  /* sizeof(struct rte_mbuf) */
@@ -169,15 +170,26 @@ static void add_way_terms(const struct spill_plan_input *input, const struct spi
              "mempool caches: 1.5 x %u x %u lcores", mempool->cache, plan->lcore_count);
 }
 
-static uint64_t mempool_bytes(const struct spill_plan_mempool *mempool, unsigned lcores)
+/* No mbuf crosses the edge of a page, but those that are larger than one, which begin at an edge.
+ */
+static uint64_t mbuf_bytes(uint64_t mbufs, uint64_t element, uint64_t page)
+{
+    uint64_t on_page = page / element;
+
+    if (on_page == 0)
+        return mbufs * round_up(element, page);
+    return round_up(mbufs, on_page) / on_page * page;
+}
+
+static uint64_t mempool_bytes(const struct spill_plan_input *input,
+                              const struct spill_plan_mempool *mempool, unsigned lcores)
 {
     uint64_t element =
         round_up(MBUF_HEADER + mempool->private_size + mempool->data_room, CACHE_LINE) +
         MBUF_OVERHEAD;
-    /* No mbuf crosses the edge of a page. */
-    uint64_t pages = round_up(mempool->mbufs, HUGEPAGE / element) / (HUGEPAGE / element);
+    uint64_t page = input->memory_mode == SPILL_MEMORY_NO_HUGE ? PAGE : HUGEPAGE;
 
-    return pages * HUGEPAGE + ring_bytes(mempool->mbufs) +
+    return mbuf_bytes(mempool->mbufs, element, page) + ring_bytes(mempool->mbufs) +
            (uint64_t)lcores * (mempool->cache * UINT64_C(3) * sizeof(void *) + CACHE_LINE);
 }
 
@@ -206,7 +218,7 @@ static void size_mempool(const struct spill_plan_input *input, struct spill_plan
     for (i = 0; i < mempool->term_count; i++)
         sum += mempool->terms[i].count;
     mempool->mbufs = round_up(sum, MBUF_ROUNDING);
-    mempool->bytes = mempool_bytes(mempool, plan->lcore_count);
+    mempool->bytes = mempool_bytes(input, mempool, plan->lcore_count);
 }
 
 /* --------------------------------------------------------------------------- all nodes */

@@ -14,10 +14,21 @@ TCP, UDP, DCCP, SCTP, UDPLITE = 6, 17, 33, 132, 136
 PORTS = (TCP, UDP, DCCP, SCTP, UDPLITE)
 NAMES = {"icmp": 1, "tcp": TCP, "udp": UDP, "icmp6": 58, "sctp": SCTP}
 
-# `reason` is set for malformed frames alone. `source` is None for frames that aren't IP. `ports` is
-# None where there are none.
-Packet = namedtuple("Packet", "vlan source destination protocol ports later reason",
-                    defaults=(None,) * 7)
+
+
+class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason",
+                        defaults=(None,) * 7)):
+    """`reason` is set for malformed frames alone, `source` for IP alone, `ports` where there are any.
+    `later`: a fragment that isn't the first."""
+
+    @property
+    def flow(self):
+        """Equal for all packets of a connection, in both directions."""
+        if self.source is None:
+            return None
+        ports = self.ports or (0, 0)
+        return (tuple(sorted([(int(self.source), ports[0]), (int(self.destination), ports[1])])),
+                self.source.version, self.protocol, self.vlan, self.later)
 
 
 class Malformed(Exception):
@@ -118,6 +129,11 @@ def _transport(protocol, data, offset, more, before):
     return struct.unpack_from("!HH", data), False
 
 
+def by_flow(frames):
+    """Frames sorted by flow, those of each in the order in which they were."""
+    return sorted(frames, key=lambda frame: repr(parse(frame).flow))
+
+
 class Rule:
     """One line of a rule file: ACTION PROTOCOL from ADDRESS [port P[-Q]] to ADDRESS [port P[-Q]]."""
 
@@ -155,25 +171,28 @@ class Rule:
 
 
 class Firewall:
-    """First match wins; an allowed packet allows its connection, in both directions."""
+    """First match wins; an allowed packet allows its connection, in both directions.
 
-    def __init__(self, rules, default_allow=False, non_ip_pass=True):
+    A packet that is denied for itself and passes only because the other direction was allowed is
+    `either` for as long as the verdict on that may still be on its way: `patience` frames.
+    """
+
+    def __init__(self, rules, default_allow=False, patience=0):
         self.rules = [Rule(line) for line in rules.splitlines() if line.split("#")[0].strip()]
-        self.default_allow, self.non_ip_pass = default_allow, non_ip_pass
-        self.flows = set()
+        self.default_allow, self.patience = default_allow, patience
+        self.flows = {}  # those allowed, and the number of the frame that made them so
+        self.number = 0
 
-    def passes(self, frame):
+    def fate(self, frame):
+        """"passes", "denied" or "either"."""
         packet = parse(frame)
+        self.number += 1
         if packet.reason:
-            return False
-        if packet.source is None:
-            return self.non_ip_pass
-        ports = packet.ports or (0, 0)
-        flow = (frozenset([(packet.source, ports[0]), (packet.destination, ports[1])]),
-                packet.protocol, packet.vlan, packet.later)
-        if flow in self.flows:
-            return True
-        allow = next((rule.allow for rule in self.rules if rule.matches(packet)), self.default_allow)
-        if allow:
-            self.flows.add(flow)
-        return allow
+            return "denied"
+        if packet.source is None or next((rule.allow for rule in self.rules if rule.matches(packet)),
+                                         self.default_allow):
+            self.flows.setdefault(packet.flow, self.number)
+            return "passes"
+        if packet.flow not in self.flows:
+            return "denied"
+        return "passes" if self.number - self.flows[packet.flow] > self.patience else "either"

@@ -10,20 +10,25 @@ import subprocess
 
 import capture
 import oracle
-from harness import BUILD, CAPTURES, TestCase, main, run, spillway
+from harness import BUILD, CAPTURES, CPUS, TestCase, main, run, spillway
 
 
 class Captures(TestCase):
-    def through(self, frames, *options):
+    def through(self, frames):
+        """On one lcore all of it stays in order; with workers each flow does."""
+        self.once(frames, lambda got: got, "--fast", CPUS[0])
+        self.once(frames, oracle.by_flow, "--fast", CPUS[0], "--pool", CPUS[-1], "--on-pool-full",
+                  "classify=inline", "--dispatch", "classify=pool")
+
+    def once(self, frames, order, *options):
         source = capture.write(self.folder / "in.pcap", frames)
         out = self.folder / "out.pcap"
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
-            "--wire", "in:out", "--default", "allow", "--on-pool-full", "classify=inline",
-            "--exit-on-idle", "300ms", *options))
+            "--wire", "in:out", "--default", "allow", "--exit-on-idle", "300ms", *options))
         reasons = [oracle.parse(frame).reason for frame in frames]
         expected = [frame for frame, reason in zip(frames, reasons) if not reason]
-        self.compare(capture.read(out), expected)
+        self.compare(order(capture.read(out)), order(expected))
         self.assertEqual(report.packets["received"], len(frames))
         self.assertEqual(report.packets["transmitted"], len(expected))
         self.assertEqual(report.drops, dict(collections.Counter(filter(None, reasons))))
@@ -32,7 +37,7 @@ class Captures(TestCase):
         """As assertEqual on lists of frames, with a message that can be read."""
         for number, (one, other) in enumerate(zip(got, expected)):
             if one != other:
-                self.fail(f"frame {number} of those expected differs:\n{one.hex()}\n{other.hex()}")
+                self.fail(f"frame {number}: got, and expected\n{one.hex()}\n{other.hex()}")
         self.assertEqual(len(got), len(expected))
 
 

@@ -16,7 +16,7 @@ budget = 20us
 dispatch = classify=pool
 lanes = 8
 idle = sleep
-no-huge = yes
+no-huge = on
 drain-timeout = 3s
 [port lan]
 device = net_null0,size=128
@@ -57,11 +57,13 @@ class Config(TestCase):
                              "lan:wan", "--check").stdout
         for word in ("lan", "wan", "fast", "control", "mempool", "hugepages"):
             self.assertIn(word, text)
-        self.assertLessEqual(max(map(len, text.splitlines())), 110, text)
+        table = [line for line in text.splitlines() if "echo" not in line]  # commands are whole
+        self.assertLessEqual(max(map(len, table)), 110, text)
 
     def test_check_starts_nothing(self):
         text = self.spillway("--config", self.config, "--check")
-        self.assertNotIn("EAL:", text.stderr + text.stdout)
+        self.assertEqual(text.stderr, "")
+        self.assertNotIn("EAL: Detected", text.stdout)
 
     def test_one_cpu(self):
         """A plan for one CPU: everything on it, with a warning."""
@@ -117,11 +119,15 @@ class Config(TestCase):
             self.wrong("--no-huge", "--check", says=("--port",))
 
     def test_bad_files(self):
-        for line, wrong, number in (("lanes = 8", "lanes = 3", 9), ("idle = sleep", "idel = sleep", 10),
-                                    ("flow-timeout = 5s", "flow-timeout = 5 parsecs", 6)):
+        for line, wrong, says in (
+                ("lanes = 8", "lanes = 3", "bad.conf:9: key 'lanes', value '3'"),
+                ("idle = sleep", "idel = sleep", "bad.conf:10: key 'idel' is unknown"),
+                ("flow-timeout = 5s", "flow-timeout = 5 parsecs", "bad.conf:6: key 'flow-timeout'"),
+                ("ports = lan, wan", "ports = lan, dmz", "dmz"),
+                ("[wire lan-wan]", "[wires]", "wires")):
             with self.subTest(wrong=wrong):
                 path = self.file("bad.conf", FILE.replace(line, wrong))
-                self.wrong("--config", path, "--check", says=("bad.conf", wrong.split(" = ")[-1]))
+                self.wrong("--config", path, "--check", says=(says,))
 
     def test_bad_rules(self):
         for number, line in enumerate(("allow tcp from 10.0.0.0/33 to any",
@@ -150,7 +156,7 @@ class Config(TestCase):
 
     def test_eal_options(self):
         """With `--` what stands before is the EAL's."""
-        done = self.spillway("-l", "0", "--no-huge", "--no-pci", "-m", "512", "--file-prefix",
+        done = self.spillway("--lcores", "0@0,1@0", "--no-huge", "--no-pci", "-m", "512", "--file-prefix",
                              "spwtest-eal", "--", *FLAGS, "--duration", "100ms", "--report", "-")
         self.assertEqual(json.loads(done.stdout)["outcome"], "drained")
         self.assertFalse(re.search(r"(?i)error", done.stderr), done.stderr)

@@ -411,6 +411,7 @@ static void check_timeout(uint64_t timeout, uint64_t unit)
 
     assert_non_null(add(table, SPILL_PACKET_IPV6, 0, now));
     assert_int_equal(spill_flow_table_expire(table, now - unit, 1000), 0); /* a loop's old time */
+    assert_int_equal(spill_flow_table_expire(table, now + timeout / 2, 1000), 0);
     assert_int_equal(spill_flow_table_expire(table, now + timeout, 1000), 0);
     assert_int_equal(spill_flow_table_expire(table, now + timeout + 2 * unit, 1000), 1);
     assert_int_equal(spill_flow_table_counters(table)->expired, 1);
@@ -424,7 +425,7 @@ static void expires_after_the_timeout(void **state)
     check_timeout(1, UNIT);
     check_timeout(TIMEOUT, UNIT);
     check_timeout((uint64_t)UNIT << 28, UNIT);
-    check_timeout((uint64_t)UNIT << 31, 8 * UNIT); /* too long for the usual unit */
+    check_timeout((uint64_t)UNIT * 3 << 30, 8 * UNIT); /* too long for the usual unit */
 }
 
 static void without_timeout_nothing_expires(void **state)

@@ -115,6 +115,12 @@ static void automatic_follows_the_ports(void **state)
     assert_false(plan.spread);
     for (i = 1; i < plan.lcore_count; i++)
         assert_int_equal(plan.lcores[i].node, 1);
+
+    /* Several queues that the device does not spread flows over are worth one. */
+    input.ports[0].rx_queues_max = input.ports[1].rx_queues_max = 8;
+    compute();
+    counts(1, 4);
+    assert_int_equal(plan.ports[0].rx_queues, 1);
 }
 
 static void automatic_keeps_fast_and_pool_off_one_core(void **state)
@@ -394,9 +400,11 @@ static void given_lcores_take_roles(void **state)
     set_role(&input, SPILL_ROLE_FAST, "0");
     refused("no lcore left on CPU 0");
 
+    /* Automatic: no second lcore is taken on a CPU. */
     set_role(&input, SPILL_ROLE_FAST, "");
     compute();
-    counts(1, 2);
+    counts(1, 1);
+    assert_int_equal(plan.idle_count, 1);
     input.given_count = 1;
     refused("no lcore is left for the fast role");
     input.given_main = 4;
@@ -425,12 +433,12 @@ static void second_computation_keeps_lcores(void **state)
     make_input(&input, &machine, 0, 0);
     input.ports[0].symmetric_rss = input.ports[1].symmetric_rss = true;
     compute();
-    counts(2, 1);
+    counts(2, 2);
     spill_plan_keep_lcores(&input, &plan);
     input.ports[0].rx_queues_max = input.ports[1].rx_queues_max = 1;
     input.ports[0].symmetric_rss = input.ports[1].symmetric_rss = false;
     compute();
-    counts(1, 2);
+    counts(1, 3);
     assert_false(plan.spread);
     assert_true(plan.automatic);
 

@@ -12,6 +12,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
+#include <rte_thash.h>
 
 #include "port/port.h"
 
@@ -71,7 +72,6 @@ static void drivers_are_known_by_name(void **state)
     assert_string_equal(parse("eth_null12").driver, "net_null");
     assert_string_equal(parse("virtio_user3,path=/x").driver, "net_virtio_user");
     assert_true(parse("virtio_user3,path=/x").single_file_segments);
-    assert_true(parse("net_virtio_user0,path=/x").refuses_promiscuous);
     assert_false(parse("net_bonding0,mode=1").known);
     assert_int_equal(parse("net_bonding0,mode=1").rx_queues_max, 0);
 }
@@ -105,7 +105,7 @@ static void queues_follow_from_arguments(void **state)
     assert_true(parse("net_null0").rx_queues_max >= 256);
     assert_true(parse("net_pcap0,rx_pcap=a").finite_source);
     assert_false(parse("net_pcap0,rx_pcap=a,infinite_rx=1").finite_source);
-    assert_false(parse("net_pcap0,tx_pcap=a").finite_source);
+    assert_true(parse("net_pcap0,tx_pcap=a").finite_source); /* nothing ever comes */
 }
 
 static void bad_strings_say_what_is_wrong(void **state)
@@ -370,14 +370,22 @@ static void several_queues_of_a_device_without_rss(void **state)
     pool_end(config.pool);
 }
 
-/* The null driver keeps the key, the fields and the table that it is given. */
+/* Toeplitz hash of the key that the port was configured with, of a flow's one direction. */
+static uint32_t hash_of(const struct rte_eth_conf *conf, uint32_t source, uint32_t destination,
+                        uint32_t ports)
+{
+    uint32_t tuple[3] = {source, destination, ports};
+
+    return rte_softrss(tuple, 3, conf->rx_adv_conf.rss_conf.rss_key);
+}
+
+/* The null driver keeps the key and the table that it is given. */
 static void rss_is_symmetric_and_even(void **state)
 {
     struct rte_eth_rss_reta_entry64 table[4] = {0};
     struct spill_port_config config = {.rx_queues = 3, .tx_queues = 1, .rss = true};
-    uint8_t key[40];
-    struct rte_eth_rss_conf hash = {.rss_key = key, .rss_key_len = sizeof(key)};
     struct rte_eth_dev_info info;
+    struct rte_eth_conf conf;
     struct spill_port port;
 
     (void)state;
@@ -390,7 +398,16 @@ static void rss_is_symmetric_and_even(void **state)
     configure(&port, &config);
     assert_true(port.rss);
     assert_int_equal(spill_port_start(&port, &error), 0);
-    assert_int_equal(rte_eth_dev_rss_hash_conf_get(port.id, &hash), 0);
+    assert_int_equal(rte_eth_dev_conf_get(port.id, &conf), 0);
+    assert_int_equal(conf.rxmode.mq_mode, RTE_ETH_MQ_RX_RSS);
+    assert_int_equal(conf.rx_adv_conf.rss_conf.rss_key_len, 40);
+    for (uint32_t i = 1; i < 1000; i++) {
+        uint32_t one = i * 2654435761u, other = i * 40503u + 17, ports = i << 16 | 443;
+
+        assert_int_equal(hash_of(&conf, one, other, ports),
+                         hash_of(&conf, other, one, ports >> 16 | ports << 16));
+    }
+    assert_int_not_equal(hash_of(&conf, 1, 2, 3), hash_of(&conf, 1, 3, 3));
     table[0].mask = table[1].mask = UINT64_MAX;
     assert_int_equal(rte_eth_dev_rss_reta_query(port.id, table, info.reta_size), 0);
     for (unsigned i = 0; i < info.reta_size; i++)
@@ -456,7 +473,9 @@ static void ring_returns_what_was_sent_and_leaves_nothing(void **state)
     /* 12 stay in the ring, where no flush reaches them */
     assert_int_equal(spill_port_flush_tx(&port, 1, rte_rdtsc() + rte_get_tsc_hz()), 12);
     assert_int_equal(spill_port_flush_tx(&port, 1, 0), 12);
+    assert_int_equal(spill_port_leaked(&port, 1), 12);
     spill_port_close(&port);
+    assert_int_equal(spill_port_leaked(&port, 1), 0);
     assert_non_null(strstr(port.notes[0], "12 packets in net_ring0"));
     spill_port_close(&port);
     spill_port_stats(&port, &stats);

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rule files: what each line means, and what each wrong line is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+
+#include "classify/rules.h"
+
+#define ALLOW SPILL_VERDICT_ALLOW
+#define DENY  SPILL_VERDICT_DENY
+#define BOTH  (SPILL_RULE_IPV4 | SPILL_RULE_IPV6)
+#define ANY   (-1)
+
+static struct spill_ruleset *read_bytes(const char *bytes, size_t size, struct spill_error *error)
+{
+    FILE *file = fmemopen((void *)(uintptr_t)bytes, size, "r");
+    struct spill_ruleset *ruleset;
+
+    assert_non_null(file);
+    ruleset = spill_rules_read(file, "test.rules", error);
+    fclose(file);
+    return ruleset;
+}
+
+static struct spill_ruleset *read_text(const char *text)
+{
+    struct spill_error error = {""};
+    struct spill_ruleset *ruleset = read_bytes(text, strlen(text), &error);
+
+    if (ruleset == NULL)
+        fail_msg("%s", error.text);
+    return ruleset;
+}
+
+/* What a line must become. Addresses as text, NULL for any; ports NULL where none is named. */
+struct meaning {
+    const char *line;
+    int action;
+    int families;
+    int protocol;
+    const char *source, *destination;
+    int ports[4]; /* source first and last, destination first and last */
+    bool names_ports;
+};
+
+#define NO_PORTS {0, 65535, 0, 65535}, false
+
+static const struct meaning MEANINGS[] = {
+    {"allow tcp from 10.0.0.0/8 to any port 443",
+     ALLOW,
+     SPILL_RULE_IPV4,
+     6,
+     "10.0.0.0/8",
+     NULL,
+     {0, 65535, 443, 443},
+     true},
+    {"deny  udp from any port 1000-2000 to 192.0.2.0/24",
+     DENY,
+     SPILL_RULE_IPV4,
+     17,
+     NULL,
+     "192.0.2.0/24",
+     {1000, 2000, 0, 65535},
+     true},
+    {"allow icmp6 from any to any", ALLOW, BOTH, 58, NULL, NULL, NO_PORTS},
+    {"deny  any from 2001:db8::/32 to any", DENY, SPILL_RULE_IPV6, ANY, "2001:db8::/32", NULL,
+     NO_PORTS},
+    {"allow any from any to any", ALLOW, BOTH, ANY, NULL, NULL, NO_PORTS},
+    {"allow any from any port 1 to any port 2-3", ALLOW, BOTH, ANY, NULL, NULL, {1, 1, 2, 3}, true},
+    /* A range of all ports is a port named all the same. */
+    {"allow tcp from any to any port 0-65535",
+     ALLOW,
+     BOTH,
+     6,
+     NULL,
+     NULL,
+     {0, 65535, 0, 65535},
+     true},
+    {"deny 47 from 192.0.2.1 to 192.0.2.2/32", DENY, SPILL_RULE_IPV4, 47, "192.0.2.1/32",
+     "192.0.2.2/32", NO_PORTS},
+    {"deny 0 from any to any", DENY, BOTH, 0, NULL, NULL, NO_PORTS},
+    {"deny 255 from 0.0.0.0/0 to any", DENY, SPILL_RULE_IPV4, 255, "0.0.0.0/0", NULL, NO_PORTS},
+    {"deny 0x11 from ::/0 to any port 53",
+     DENY,
+     SPILL_RULE_IPV6,
+     17,
+     "::/0",
+     NULL,
+     {0, 65535, 53, 53},
+     true},
+    {"allow icmp from any to any", ALLOW, BOTH, 1, NULL, NULL, NO_PORTS},
+    {"allow sctp from any to any port 9", ALLOW, BOTH, 132, NULL, NULL, {0, 65535, 9, 9}, true},
+    {"allow udplite from any to any port 9", ALLOW, BOTH, 136, NULL, NULL, {0, 65535, 9, 9}, true},
+    {"allow dccp from any to any port 9", ALLOW, BOTH, 33, NULL, NULL, {0, 65535, 9, 9}, true},
+    {"allow esp from any to any", ALLOW, BOTH, 50, NULL, NULL, NO_PORTS},
+    {"allow ah from any to any", ALLOW, BOTH, 51, NULL, NULL, NO_PORTS},
+    {"allow gre from any to any", ALLOW, BOTH, 47, NULL, NULL, NO_PORTS},
+    {"allow any from 128.0.0.0/1 to 255.255.255.254/31", ALLOW, SPILL_RULE_IPV4, ANY, "128.0.0.0/1",
+     "255.255.255.254/31", NO_PORTS},
+    {"allow any from ::ffff:192.0.2.1 to 2001:db8::1/128", ALLOW, SPILL_RULE_IPV6, ANY,
+     "::ffff:192.0.2.1/128", "2001:db8::1/128", NO_PORTS},
+    {"\t allow\ttcp   from any\vto any  \t", ALLOW, BOTH, 6, NULL, NULL, NO_PORTS},
+    {"allow tcp from any to any#comment", ALLOW, BOTH, 6, NULL, NULL, NO_PORTS},
+    {"allow tcp from any to any # and # more", ALLOW, BOTH, 6, NULL, NULL, NO_PORTS},
+    {"allow tcp from any to any\r", ALLOW, BOTH, 6, NULL, NULL, NO_PORTS},
+    /* ClassBench */
+    {"@10.0.0.0/8\t192.168.0.0/16\t0 : 65535\t80 : 80\t0x06/0xFF\t0x0000/0x0000\t",
+     DENY,
+     SPILL_RULE_IPV4,
+     6,
+     "10.0.0.0/8",
+     "192.168.0.0/16",
+     {0, 65535, 80, 80},
+     true},
+    {"@10.0.0.0/8 192.168.0.0/16 0 : 65535 0 : 65535 0x11/0xff", DENY, SPILL_RULE_IPV4, 17,
+     "10.0.0.0/8", "192.168.0.0/16", NO_PORTS},
+    {"@10.0.0.0/8 0.0.0.0/0 5 : 6 0 : 65535 0x11/0xff allow",
+     ALLOW,
+     SPILL_RULE_IPV4,
+     17,
+     "10.0.0.0/8",
+     "0.0.0.0/0",
+     {5, 6, 0, 65535},
+     true},
+    {"@10.0.0.0/8 0.0.0.0/0 0 : 65535 0 : 65535 0x01/0xff 0x0000/0x0000 allow # why", ALLOW,
+     SPILL_RULE_IPV4, 1, "10.0.0.0/8", "0.0.0.0/0", NO_PORTS},
+    {"@10.0.0.0/8 0.0.0.0/0 0 : 65535 0 : 65535 0x06/0xff 0x1000/0x1000 deny", DENY,
+     SPILL_RULE_IPV4, 6, "10.0.0.0/8", "0.0.0.0/0", NO_PORTS},
+    {"@10.0.0.0/8 0.0.0.0/0 0 : 65535 0 : 65535 0x06/0xff 0x1000/0x1000", DENY, SPILL_RULE_IPV4, 6,
+     "10.0.0.0/8", "0.0.0.0/0", NO_PORTS},
+    {"@10.0.0.0/8 0.0.0.0/0 0 : 65535 0 : 65535 0x06/0x00", DENY, SPILL_RULE_IPV4, ANY,
+     "10.0.0.0/8", "0.0.0.0/0", NO_PORTS},
+    {"@10.1.2.3/8 192.168.77.1/23 0 : 65535 0 : 65535 0x00/0x00", DENY, SPILL_RULE_IPV4, ANY,
+     "10.0.0.0/8", "192.168.76.0/23", NO_PORTS},
+    {"@2001:db8::1/32 ::/0 0 : 65535 0 : 1023 0x11/0xff",
+     DENY,
+     SPILL_RULE_IPV6,
+     17,
+     "2001:db8::/32",
+     "::/0",
+     {0, 65535, 0, 1023},
+     true},
+};
+
+static void check_address(const struct spill_rule *rule, unsigned end, const char *expected)
+{
+    char text[INET6_ADDRSTRLEN + 8];
+    const int family = rule->families == SPILL_RULE_IPV6 ? AF_INET6 : AF_INET;
+
+    if (expected == NULL) {
+        assert_int_equal(rule->length[end], 0);
+        assert_true(rule->address[end][0] == 0);
+        return;
+    }
+    inet_ntop(family, rule->address[end], text, INET6_ADDRSTRLEN);
+    snprintf(text + strlen(text), 8, "/%u", rule->length[end]);
+    assert_string_equal(text, expected);
+}
+
+static void each_line_means_what_it_says(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(MEANINGS) / sizeof(MEANINGS[0]); i++) {
+        const struct meaning *meaning = &MEANINGS[i];
+        struct spill_ruleset *ruleset = read_text(meaning->line);
+        const struct spill_rule *rule = ruleset->rules;
+
+        print_message("%s\n", meaning->line);
+        assert_int_equal(ruleset->count, 1);
+        assert_int_equal(rule->action, meaning->action);
+        assert_int_equal(rule->families, meaning->families);
+        assert_int_equal(rule->any_protocol, meaning->protocol == ANY);
+        assert_int_equal(rule->protocol, meaning->protocol == ANY ? 0 : meaning->protocol);
+        assert_int_equal(rule->names_ports, meaning->names_ports);
+        assert_int_equal(rule->line, 1);
+        check_address(rule, SPILL_RULE_SOURCE, meaning->source);
+        check_address(rule, SPILL_RULE_DESTINATION, meaning->destination);
+        for (unsigned end = 0; end < 2; end++) {
+            assert_int_equal(rule->first_port[end], meaning->ports[2 * end]);
+            assert_int_equal(rule->last_port[end], meaning->ports[2 * end + 1]);
+        }
+        spill_rules_free(ruleset);
+    }
+}
+
+/* Wrong lines, and what their error says behind "test.rules:1: ". */
+static const char *const WRONG[][2] = {
+    {"pass tcp from any to any", "'pass': unknown action; allow or deny"},
+    {"Allow tcp from any to any", "'Allow': unknown action; allow or deny"},
+    {"protect any from any to any", "protect: this version does not do that yet; allow or deny"},
+    {"inspect any from any to any", "inspect: this version does not do that yet; allow or deny"},
+    {"allow", "no protocol after the action; any, tcp, udp, …"},
+    {"allow tpc from any to any",
+     "'tpc': unknown protocol; any, a name such as tcp, or a number 0 to 255"},
+    {"allow 256 from any to any",
+     "'256': unknown protocol; any, a name such as tcp, or a number 0 to 255"},
+    {"allow -1 from any to any",
+     "'-1': unknown protocol; any, a name such as tcp, or a number 0 to 255"},
+    {"allow 0x from any to any",
+     "'0x': unknown protocol; any, a name such as tcp, or a number 0 to 255"},
+    {"allow tcp", "'end of line': 'from' is expected here"},
+    {"allow tcp to any from any", "'to': 'from' is expected here"},
+    {"allow tcp from", "no address after 'from'; any, or one such as 192.0.2.0/24"},
+    {"allow tcp from any", "'end of line': 'to' is expected here"},
+    {"allow tcp from any to", "no address after 'to'; any, or one such as 192.0.2.0/24"},
+    {"allow tcp from any to any to", "'to': nothing is expected behind the rule"},
+    {"allow tcp from any to any prt 80", "'prt': nothing is expected behind the rule"},
+    {"allow tcp from 10.0.0 to any", "'10.0.0': not an address; any, or IPv4 or IPv6 such as "
+                                     "192.0.2.0/24, 2001:db8::/32"},
+    {"allow tcp from 10.0.0.256 to any", "'10.0.0.256': not an address; any, or IPv4 or IPv6 such "
+                                         "as 192.0.2.0/24, 2001:db8::/32"},
+    {"allow tcp from example.org to any", "'example.org': not an address; any, or IPv4 or IPv6 "
+                                          "such as 192.0.2.0/24, 2001:db8::/32"},
+    {"allow tcp from fe80::1%lan to any", "'fe80::1%lan': not an address; any, or IPv4 or IPv6 "
+                                          "such as 192.0.2.0/24, 2001:db8::/32"},
+    {"allow tcp from 1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb to any",
+     "'1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb': not an address; any, or IPv4 or "
+     "IPv6 such as 192.0.2.0/24, 2001:db8::/32"},
+    {"allow tcp from 10.0.0.0/ to any",
+     "'10.0.0.0/': the prefix length of IPv4 is a number 0 to 32"},
+    {"allow tcp from 10.0.0.0/33 to any",
+     "'10.0.0.0/33': the prefix length of IPv4 is a number 0 to 32"},
+    {"allow tcp from 10.0.0.0/255.0.0.0 to any",
+     "'10.0.0.0/255.0.0.0': the prefix length of IPv4 is a number 0 to 32"},
+    {"allow tcp from any to 2001:db8::/129",
+     "'2001:db8::/129': the prefix length of IPv6 is a number 0 to 128"},
+    {"allow tcp from 10.0.0.1/8 to any",
+     "10.0.0.1/8: host bits are set; 10.0.0.0/8 or 10.0.0.1/32"},
+    {"allow tcp from 10.0.0.1/31 to any",
+     "10.0.0.1/31: host bits are set; 10.0.0.0/31 or 10.0.0.1/32"},
+    {"allow tcp from any to 10.0.0.1/0", "10.0.0.1/0: host bits are set; 0.0.0.0/0 or 10.0.0.1/32"},
+    {"allow tcp from any to 2001:db8::1/33",
+     "2001:db8::1/33: host bits are set; 2001:db8::/33 or 2001:db8::1/128"},
+    {"allow tcp from any port to any", "'to': not a port; a number 0 to 65535"},
+    {"allow tcp from any to any port", "no number after 'port'; P or P-Q, 0 to 65535"},
+    {"allow tcp from any to any port http", "'http': not a port; a number 0 to 65535"},
+    {"allow tcp from any to any port 65536", "'65536': not a port; a number 0 to 65535"},
+    {"allow tcp from any to any port 80,443", "'80,443': not a port; a number 0 to 65535"},
+    {"allow tcp from any to any port 80-", "'': not a port; a number 0 to 65535"},
+    {"allow tcp from any to any port 1-2-3", "'2-3': not a port; a number 0 to 65535"},
+    {"allow tcp from any to any port 443-80",
+     "ports 443 to 80: the first is above the last; 80 to 443"},
+    {"allow icmp from any to any port 80",
+     "protocol icmp has no ports; they go with any, tcp, udp, sctp, udplite and dccp"},
+    {"allow 47 from any port 1 to any",
+     "protocol 47 has no ports; they go with any, tcp, udp, sctp, udplite and dccp"},
+    {"allow tcp from 10.0.0.0/8 to 2001:db8::/32",
+     "an IPv4 and an IPv6 address in one rule; two of one family"},
+    {"allow tcp from any port 1-2 to any port 3-4 and so on until there are too many words",
+     "'too': more words than a rule has"},
+    {"@10.0.0.0/8", "no destination in a ClassBench filter"},
+    {"@ 10.0.0.0/8 10.0.0.0/8",
+     "'': not an address; any, or IPv4 or IPv6 such as 192.0.2.0/24, 2001:db8::/32"},
+    {"@10.0.0.0/8 10.0.0.0/8", "no source ports in a ClassBench filter; P : Q"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 2 3", "no source ports in a ClassBench filter; P : Q"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 :", "no destination ports in a ClassBench filter; P : Q"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 2 0x06/0xff",
+     "ports 3 to 2: the first is above the last; 2 to 3"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4",
+     "'end of line': not a ClassBench protocol; VALUE/MASK up to 0xff"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 tcp",
+     "'tcp': not a ClassBench protocol; VALUE/MASK up to 0xff"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x106/0xff",
+     "'0x106/0xff': not a ClassBench protocol; VALUE/MASK up to 0xff"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0x0f",
+     "protocol mask 0xf: only 0x00 (any) and 0xff are supported"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 0 : 65535 0x01/0xff",
+     "protocol 0x01 has no ports; they go with any, tcp, udp, sctp, udplite and dccp"},
+    {"@10.0.0.0/8 ::/0 0 : 65535 0 : 65535 0x06/0xff",
+     "an IPv4 and an IPv6 address in one rule; two of one family"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff 1/x",
+     "'1/x': not a ClassBench flags field; VALUE/MASK up to 0xffff"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff 0x1000/0x1000 allow",
+     "flags mask 0x1000: flags are not matched, so a filter that allows has 0x0000/0x0000"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff accept",
+     "'accept': unknown action; allow or deny"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff protect",
+     "protect: this version does not do that yet; allow or deny"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff 0/0 deny 1",
+     "'1': nothing is expected behind the rule"},
+};
+
+static void each_wrong_line_is_told_what_would_be_right(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
+        struct spill_error error = {""};
+        char text[1024], expected[1024];
+
+        snprintf(text, sizeof(text), "# first\n\nallow tcp from any to any\n%s\nalso wrong",
+                 WRONG[i][0]);
+        snprintf(expected, sizeof(expected), "test.rules:4: %s", WRONG[i][1]);
+        assert_null(read_bytes(text, strlen(text), &error));
+        assert_string_equal(error.text, expected);
+        assert_null(read_bytes(text, strlen(text), NULL));
+    }
+}
+
+static void bytes_that_are_no_text(void **state)
+{
+    static const char nul[] = "deny any from any to any\nallow tcp \0 from any to any\n";
+    char lines[2 * SPILL_RULES_MAX_LINE];
+    struct spill_error error;
+    struct spill_ruleset *ruleset;
+
+    (void)state;
+    assert_null(read_bytes(nul, sizeof(nul) - 1, &error));
+    assert_string_equal(error.text, "test.rules:2: a NUL byte; a rule file is text");
+
+    /* A line may be as long as the limit and no longer. */
+    memset(lines, '#', sizeof(lines));
+    lines[0] = '\n';
+    ruleset = read_bytes(lines, 1 + SPILL_RULES_MAX_LINE, &error);
+    assert_non_null(ruleset);
+    assert_int_equal(ruleset->count, 0);
+    spill_rules_free(ruleset);
+    assert_null(read_bytes(lines, 2 + SPILL_RULES_MAX_LINE, &error));
+    assert_string_equal(error.text, "test.rules:2: the line is longer than 512 bytes");
+
+    /* A long word does not push what would be right out of the message. */
+    memset(lines, 'x', SPILL_RULES_MAX_LINE);
+    assert_null(read_bytes(lines, SPILL_RULES_MAX_LINE, &error));
+    assert_non_null(strstr(error.text, "xxx': unknown action; allow or deny"));
+}
+
+static void lines_keep_order_and_number(void **state)
+{
+    struct spill_ruleset *ruleset = read_text("# office\r\n"
+                                              "\r\n"
+                                              "allow tcp from any to any port 80\r\n"
+                                              "   # indented\n"
+                                              "@10.0.0.0/8 10.0.0.0/8 0 : 65535 0 : 65535 0/0\n"
+                                              "\n"
+                                              "deny any from any to any"); /* no end of line */
+
+    (void)state;
+    assert_int_equal(ruleset->count, 3);
+    assert_int_equal(ruleset->rules[0].line, 3);
+    assert_int_equal(ruleset->rules[1].line, 5);
+    assert_int_equal(ruleset->rules[2].line, 7);
+    assert_int_equal(ruleset->rules[0].protocol, 6);
+    assert_int_equal(ruleset->rules[1].length[1], 8);
+    assert_int_equal(ruleset->rules[2].families, BOTH);
+    spill_rules_free(ruleset);
+    spill_rules_free(NULL);
+}
+
+static void files(void **state)
+{
+    struct spill_error error;
+    struct spill_ruleset *ruleset;
+
+    (void)state;
+    assert_null(spill_rules_load("/nowhere/office.rules", &error));
+    assert_string_equal(error.text, "rules file /nowhere/office.rules: No such file or directory");
+    assert_null(spill_rules_load("/", &error));
+    assert_string_equal(error.text, "/:1: can't read: Is a directory");
+
+    ruleset = spill_rules_load("/dev/null", &error);
+    assert_non_null(ruleset);
+    assert_int_equal(ruleset->count, 0);
+    spill_rules_free(ruleset);
+
+    ruleset = spill_rules_load(SPILL_SOURCE_ROOT "/config/rules/office.rules", &error);
+    if (ruleset == NULL)
+        fail_msg("%s", error.text);
+    assert_in_range(ruleset->count, 20, 100);
+    spill_rules_free(ruleset);
+
+    ruleset = spill_rules_load(SPILL_SOURCE_ROOT "/config/rules/classbench.rules", &error);
+    if (ruleset == NULL)
+        fail_msg("%s", error.text);
+    assert_int_equal(ruleset->count, 31);
+    assert_int_equal(ruleset->rules[29].action, DENY);
+    assert_int_equal(ruleset->rules[30].action, ALLOW);
+    spill_rules_free(ruleset);
+}
+
+static void a_hundred_thousand_rules(void **state)
+{
+    enum { COUNT = 100000 };
+    FILE *file = tmpfile();
+    struct spill_error error;
+    struct spill_ruleset *ruleset;
+
+    (void)state;
+    assert_non_null(file);
+    for (unsigned i = 0; i < COUNT; i++)
+        fprintf(file, "allow tcp from 10.%u.%u.%u to any port %u\n", i >> 16, i >> 8 & 255, i & 255,
+                i & 65535);
+    rewind(file);
+    ruleset = spill_rules_read(file, "many", &error);
+    fclose(file);
+    if (ruleset == NULL)
+        fail_msg("%s", error.text);
+    assert_int_equal(ruleset->count, COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        const struct spill_rule *rule = &ruleset->rules[i];
+
+        assert_int_equal(rule->line, i + 1);
+        assert_int_equal(rule->address[0][3] | rule->address[0][2] << 8 | rule->address[0][1] << 16,
+                         i);
+        assert_int_equal(rule->last_port[1], i & 65535);
+    }
+    spill_rules_free(ruleset);
+}
+
+static void no_more_rules_than_the_limit(void **state)
+{
+    FILE *file = tmpfile();
+    struct spill_error error;
+
+    (void)state;
+    assert_non_null(file);
+    for (unsigned i = 0; i <= SPILL_RULES_MAX; i++)
+        fputs("deny 1 from any to any\n", file);
+    rewind(file);
+    assert_null(spill_rules_read(file, "many", &error));
+    fclose(file);
+    assert_string_equal(error.text, "many:1048577: more than 1048576 rules");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_line_means_what_it_says),
+        cmocka_unit_test(each_wrong_line_is_told_what_would_be_right),
+        cmocka_unit_test(bytes_that_are_no_text),
+        cmocka_unit_test(lines_keep_order_and_number),
+        cmocka_unit_test(files),
+        cmocka_unit_test(a_hundred_thousand_rules),
+        cmocka_unit_test(no_more_rules_than_the_limit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
