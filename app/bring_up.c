@@ -144,7 +144,7 @@ static int start_ports(struct spill_program *program, struct spill_error *error)
         if (spill_port_start(port, error) != 0)
             return -1;
         for (j = 0; j < port->note_count; j++)
-            SPILL_LOG(NOTICE, "port %s: %s", port->name, port->notes[j]);
+            SPILL_LOG(NOTICE, "%s", port->notes[j]);
         SPILL_LOG(INFO, "port %s: %s, %u rx and %u tx queues, MTU %u", port->name, port->driver,
                   port->rx_queues, port->tx_queues, port->mtu);
     }

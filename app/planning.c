@@ -41,12 +41,18 @@ static void plan_port(struct spill_plan_port_input *port, const struct spill_opt
     port->tx_queues_max = device->tx_queues_max;
     port->rx_queues = option->rx_queues;
     port->tx_queues = option->tx_queues;
+    if (device->fixed_rx_queues)
+        port->rx_queues = device->rx_queues_max;
+    if (device->equal_queues && port->rx_queues == 0)
+        port->rx_queues = port->tx_queues != 0 ? port->tx_queues : 1;
+    if (device->equal_queues && port->tx_queues == 0)
+        port->tx_queues = port->rx_queues;
     port->rx_descriptors = option->rx_descriptors != 0 ? option->rx_descriptors : DESCRIPTORS;
     port->tx_descriptors = option->tx_descriptors != 0 ? option->tx_descriptors : DESCRIPTORS;
-    port->mtu = option->mtu;
+    port->mtu = device->mtu;
+    port->data_room = spill_device_data_room(device, 0, true);
     port->extra_mbufs = option->mbufs;
     port->symmetric_rss = device->spread == SPILL_DEVICE_SPREAD_ASK;
-    port->scatter = true;
 }
 
 static int parse_devices(struct spill_program *program, struct spill_error *error)
@@ -93,6 +99,11 @@ static void plan_input(struct spill_program *program)
     input->flow_bytes =
         (spill_flow_table_bytes(options->flow_capacity) + options->flow_capacity - 1) /
         options->flow_capacity;
+    input->private_size = SPILL_PACKET_PRIVATE_SIZE;
+    input->lcore_bytes = sizeof(struct spill_fast) + sizeof(struct spill_spread) +
+                         sizeof(struct spill_submitter) + sizeof(struct spill_account) +
+                         sizeof(struct spill_loop) +
+                         options->port_count * sizeof(struct spill_output);
     input->extra_bytes = spill_acl_memory(program->ruleset);
     input->memory_mode = options->no_huge ? SPILL_MEMORY_NO_HUGE : SPILL_MEMORY_HUGEPAGES;
     input->memory_mib = options->memory_mib;
@@ -145,12 +156,14 @@ int spill_program_plan_again(struct spill_program *program, struct spill_error *
     for (i = 0; i < program->port_count; i++) {
         const struct spill_port_capabilities *can = &program->ports[i].capabilities;
 
-        input->ports[i].rx_queues_max = can->rx_queues_max;
-        input->ports[i].tx_queues_max = can->tx_queues_max;
+        /* What is known of a virtual device is truer than what its driver claims. */
+        if (program->devices[i].rx_queues_max == 0)
+            input->ports[i].rx_queues_max = can->rx_queues_max;
+        if (program->devices[i].tx_queues_max == 0)
+            input->ports[i].tx_queues_max = can->tx_queues_max;
         input->ports[i].symmetric_rss = can->rss_symmetric;
-        input->ports[i].scatter = can->rx_scatter;
-        if (input->ports[i].mtu == 0)
-            input->ports[i].mtu = can->mtu;
+        input->ports[i].data_room =
+            spill_port_data_room(&program->ports[i], program->options.ports[i].mtu);
         if (program->ports[i].socket >= 0 && program->devices[i].pci)
             input->ports[i].node = program->ports[i].socket;
     }

@@ -34,10 +34,7 @@ static void settle_ports(struct spill_program *program)
     }
     for (i = 0; i < program->port_count; i++)
         spill_port_close(&program->ports[i]);
-    for (i = 0; i < program->port_count; i++)
-        program->leaked += program->mempools[i] != NULL
-                               ? spill_port_pool_in_use(program->mempools[i])
-                               : 0;
+    program->leaked = spill_port_leaked(program->ports, program->port_count);
 }
 
 void spill_program_settle(struct spill_program *program)

@@ -70,7 +70,8 @@ struct spill_plan_port_input {
     unsigned mtu;            /* bytes */
     unsigned extra_mbufs;    /* asked for beyond what the plan finds */
     bool symmetric_rss;      /* spreads flows over its queues, both directions of a flow to one */
-    bool scatter;            /* receives a large frame into a chain of mbufs */
+    unsigned data_room;      /* bytes, with the headroom, that an mbuf must have at least; larger
+                              * frames come as chains */
 };
 
 /** Two ports, by name, whose packets go to each other. */
@@ -124,6 +125,7 @@ struct spill_plan_input {
     unsigned data_room;        /* bytes of a packet that one mbuf holds, without the headroom */
     uint64_t flow_capacity;    /* entries of the flow table of each fast lcore */
     uint64_t flow_bytes;       /* memory of one entry */
+    uint64_t lcore_bytes;      /* what each polling lcore has besides: stages, accounts, backlogs */
     uint64_t extra_bytes;      /* once on each node with fast or pool lcores: rules */
 
     enum spill_memory_mode memory_mode;

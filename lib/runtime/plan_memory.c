@@ -88,19 +88,17 @@ static unsigned descriptors(unsigned asked)
 
 /* ------------------------------------------------------------------------- one mempool */
 
-/* Large frames come as chains where the device can do that, else they need large mbufs. */
+/* A frame larger than an mbuf comes as a chain. */
 static void size_mbuf(const struct spill_plan_input *input,
                       const struct spill_plan_port_input *port, struct spill_plan_mempool *mempool)
 {
-    unsigned room = input->data_room;
     unsigned frame = port->mtu + FRAME_HEADERS;
 
-    mempool->segments = 1;
-    if (frame > room && port->scatter)
-        mempool->segments = (frame + room - 1) / room;
-    else if (frame > room)
-        room = (unsigned)round_up(frame, CACHE_LINE);
-    mempool->data_room = room + MBUF_HEADROOM;
+    mempool->data_room = input->data_room + MBUF_HEADROOM;
+    if (port->data_room > mempool->data_room)
+        mempool->data_room = port->data_room;
+    mempool->segments = (frame + mempool->data_room - MBUF_HEADROOM - 1) /
+                        (mempool->data_room - MBUF_HEADROOM);
     mempool->private_size = input->private_size;
     mempool->cache = input->mempool_cache;
 }
@@ -232,6 +230,7 @@ static void add_lcore_memory(const struct spill_plan_input *input, struct spill_
         struct spill_plan_node *node = &plan->nodes[lcore->memory_node];
 
         node->used = true;
+        node->rings += input->lcore_bytes;
         if (lcore->role == SPILL_ROLE_FAST)
             node->tables += round_up(input->flow_capacity * input->flow_bytes, CACHE_LINE);
         if (lcore->role == SPILL_ROLE_FAST || lcore->role == SPILL_ROLE_POOL)

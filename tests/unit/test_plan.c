@@ -118,6 +118,7 @@ static void automatic_follows_the_ports(void **state)
 
     /* Several queues that the device does not spread flows over are worth one. */
     input.ports[0].rx_queues_max = input.ports[1].rx_queues_max = 8;
+    input.ports[0].tx_queues_max = input.ports[1].tx_queues_max = 8;
     compute();
     counts(1, 4);
     assert_int_equal(plan.ports[0].rx_queues, 1);
@@ -473,18 +474,17 @@ static void mempool_sum(void **state)
     assert_int_equal(mempool->data_room, 2048 + 128);
     assert_int_equal(mempool->segments, 1);
 
-    /* Large frames: five mbufs each where the device makes chains, else large mbufs. */
+    /* Large frames: five mbufs each, or mbufs as large as the device wants them. */
     input.ports[0].mtu = 9000;
-    input.ports[0].scatter = true;
     compute();
     assert_int_equal(mempool->segments, 5);
     assert_int_equal(mempool->mbufs, (1024 + 512 + 5 * (256 + 1024 + 2048 + 128 * 32 + 192) +
                                       4 * 384 + 5000 + 1023) /
                                          1024 * 1024);
-    input.ports[0].scatter = false;
+    input.ports[0].data_room = 9344;
     compute();
     assert_int_equal(mempool->segments, 1);
-    assert_int_equal(mempool->data_room, 9024 + 128);
+    assert_int_equal(mempool->data_room, 9344);
 }
 
 static void memory_without_nodes_memory(void **state)

@@ -80,7 +80,7 @@ static void random_ports(void)
         if (chance(30))
             port->tx_queues = 1 + below(port->tx_queues_max > 0 ? port->tx_queues_max : 64);
         port->mtu = chance(30) ? 9000 : 1500;
-        port->scatter = chance(50);
+        port->data_room = chance(50) ? 9344 : 0;
         port->extra_mbufs = below(100);
     }
     if (chance(70))
