@@ -184,7 +184,7 @@ class TestCase(unittest.TestCase):
 
     def check(self, report, outcome="drained", status=0):
         """What must hold at the end of every run: laws 5 and 7."""
-        self.assertEqual(report.status, status, report.stderr)
+        self.assertEqual(report.status, status, f"{report}\n{report.stderr}")
         self.assertTrue(report, f"no report was written\n{report.stderr}")
         self.assertEqual(report["outcome"], outcome, report)
         packets = report.packets
@@ -214,16 +214,20 @@ class Net:
     """left(eth0) --- (lan) middle (wan) --- (eth0)right: three namespaces, two veth pairs.
 
     left is 10.9.0.1 and fd09::1, right .2 and ::2. The middle has no addresses: spillway joins it.
-    `right=False` leaves the right half out.
+    `right=False` leaves the right half out. `other=True` puts `wan` into a middle of its own, for a
+    second spillway: DPDK's af_packet ports of two processes may clash within one (by their fanout
+    group, which is the process id and the interface's number mixed).
     """
 
-    def __init__(self, right=True):
+    def __init__(self, right=True, other=False):
         need_root()
         for program in ("ip", "ethtool"):
             need_program(program)
         prefix = f"spw-test-{os.getpid()}-{next(_number)}"
         self.left, self.middle, self.right = (f"{prefix}-{end}" for end in ("l", "m", "r"))
+        self.other = f"{prefix}-o" if other else self.middle
         self.processes = []
+        self.namespaces = set()
         try:
             self._build(right)
         except BaseException:
@@ -231,20 +235,22 @@ class Net:
             raise
 
     def _build(self, right):
-        for name in (self.left, self.middle) + ((self.right,) if right else ()):
+        self.namespaces = {self.left, self.middle, self.other} | ({self.right} if right else set())
+        for name in self.namespaces:
             made = run("ip", "netns", "add", name, check=False)
             if made.returncode:
                 raise unittest.SkipTest(f"needs network namespaces: {made.stderr.strip()}")
             run("ip", "-n", name, "link", "set", "lo", "up")
-        run("ip", "netns", "exec", self.middle, "sysctl", "-qw",
-            "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
-        pairs = [(self.left, "lan", 1)] + ([(self.right, "wan", 2)] if right else [])
-        for name, port, number in pairs:
-            made = run("ip", "-n", self.middle, "link", "add", port, "type", "veth", "peer", "name",
+        for name in {self.middle, self.other}:
+            run("ip", "netns", "exec", name, "sysctl", "-qw",
+                "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+        pairs = [(self.left, self.middle, "lan", 1), (self.right, self.other, "wan", 2)]
+        for name, middle, port, number in pairs[:2 if right else 1]:
+            made = run("ip", "-n", middle, "link", "add", port, "type", "veth", "peer", "name",
                        "eth0", "netns", name, check=False)
             if made.returncode:
                 raise unittest.SkipTest(f"needs veth: {made.stderr.strip()}")
-            run("ip", "-n", self.middle, "link", "set", port, "up")
+            run("ip", "-n", middle, "link", "set", port, "up")
             # The kernel leaves TCP checksums and segmentation to the device, and veth has none:
             # without this spillway would carry half-made packets of 64 kB.
             run("ip", "netns", "exec", name, "ethtool", "-K", "eth0", "tx", "off")
@@ -265,7 +271,7 @@ class Net:
         for process in self.processes:
             process.kill()
             process.wait()
-        for name in (self.left, self.middle, self.right):
+        for name in self.namespaces:
             run("ip", "netns", "delete", name, check=False)
 
     def run(self, name, *command, **options):

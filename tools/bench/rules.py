@@ -26,9 +26,9 @@ PORTS = {
     "ipc": ((75, 15, 5, 1, 4), (45, 40, 5, 1, 9)),
 }
 PROTOCOLS = {"acl": (75, 15, 4, 6), "fw": (55, 25, 5, 15), "ipc": (60, 25, 5, 10)}
-SERVICES = (20, 21, 22, 23, 25, 53, 67, 69, 80, 88, 110, 111, 123, 135, 137, 138, 139, 143, 161, 162,
-            179, 389, 443, 445, 514, 515, 587, 636, 993, 995, 1433, 1521, 1723, 2049, 3128, 3306,
-            3389, 5060, 5061, 5432, 5900, 6000, 6379, 8000, 8080, 8443, 9100, 11211, 27017)
+SERVICES = (20, 21, 22, 23, 25, 53, 67, 69, 80, 88, 110, 111, 123, 135, 137, 138, 139, 143, 161,
+            162, 179, 389, 443, 445, 514, 515, 587, 636, 993, 995, 1433, 1521, 1723, 2049, 3128,
+            3306, 3389, 5060, 5061, 5432, 5900, 6000, 6379, 8000, 8080, 8443, 9100, 11211, 27017)
 
 
 class Networks:
@@ -37,10 +37,12 @@ class Networks:
     def __init__(self, generator, bits, rules):
         self.generator, self.bits = generator, bits
         site_lengths = (12, 14, 16, 16, 16, 18) if bits == 32 else (28, 32, 32, 36, 40, 48)
-        network_lengths = (20, 22, 23, 24, 24, 24, 25, 26, 27, 28) if bits == 32 else (48, 56, 64, 64)
+        network_lengths = ((20, 22, 23, 24, 24, 24, 25, 26, 27, 28) if bits == 32
+                           else (48, 56, 64, 64))
         self.sites = [self.below(0, 0 if bits == 32 else 3, generator.choice(site_lengths))
                       for _ in range(max(4, rules // 400))]
-        self.networks = [self.below(*generator.choice(self.sites), generator.choice(network_lengths))
+        self.networks = [self.below(*generator.choice(self.sites),
+                                    generator.choice(network_lengths))
                          for _ in range(max(8, rules // 20))]
 
     def below(self, address, length, new_length):
@@ -68,7 +70,8 @@ class Networks:
 def draw_ports(generator, weights):
     kind = generator.choices(range(5), weights)[0]
     if kind == 1:
-        port = generator.choice(SERVICES) if generator.random() < 0.8 else generator.randrange(65536)
+        known = generator.random() < 0.8
+        port = generator.choice(SERVICES) if known else generator.randrange(65536)
         return port, port
     if kind == 4:
         first = generator.randrange(1024, 60000)
@@ -79,7 +82,8 @@ def draw_ports(generator, weights):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("count", type=int, help="how many rules")
-    parser.add_argument("--seed", type=int, default=1, help="another number, another set (default 1)")
+    parser.add_argument("--seed", type=int, default=1,
+                        help="another number, another set (default 1)")
     parser.add_argument("--profile", choices=sorted(ADDRESSES), default="acl")
     parser.add_argument("--family", choices=("4", "6"), default="4")
     parser.add_argument("--action", choices=("deny", "allow", "mixed"), default="deny",
@@ -88,26 +92,29 @@ def main():
 
     generator = random.Random(f"{options.seed} {options.profile} {options.family} {options.count}")
     bits = 32 if options.family == "4" else 128
+    address_type = ipaddress.IPv4Address if bits == 32 else ipaddress.IPv6Address
     networks = Networks(generator, bits, options.count)
     written = set()
     while len(written) < options.count:
         ends = [networks.draw(weights) for weights in ADDRESSES[options.profile]]
-        protocol = generator.choices((6, 17, 1 if bits == 32 else 58, 0), PROTOCOLS[options.profile])[0]
+        protocols = (6, 17, 1 if bits == 32 else 58, 0)
+        protocol = generator.choices(protocols, PROTOCOLS[options.profile])[0]
         ports = [(0, 65535), (0, 65535)]
         if protocol in (6, 17):
             ports = [draw_ports(generator, weights) for weights in PORTS[options.profile]]
         if ends[0][1] == 0 and ends[1][1] == 0 and ports[1] == (0, 65535):
             continue  # would hide most of what follows
         text = "@" + "\t".join(
-            [f"{ipaddress.ip_address(address) if bits == 32 else ipaddress.IPv6Address(address)}/{length}"
-             for address, length in ends]
+            [f"{address_type(address)}/{length}" for address, length in ends]
             + [f"{first} : {last}" for first, last in ports]
             + [f"0x{protocol:02x}/0x{0xff if protocol else 0:02x}", "0x0000/0x0000"])
         if text in written:
             continue
         written.add(text)
-        action = generator.choice(("allow", "deny")) if options.action == "mixed" else options.action
-        print(text if action == "deny" and options.action == "deny" else f"{text}\t{action}")
+        action = options.action
+        if action == "mixed":
+            action = generator.choice(("allow", "deny"))
+        print(text if options.action == "deny" else f"{text}\t{action}")
     return 0
 
 

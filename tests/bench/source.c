@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A port whose packets are made inside of its receive call, paced by the clock. */
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_byteorder.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_udp.h>
+
+#include "source.h"
+
+#define FRAME_BYTES 60 /* 64 with FCS */
+#define FRACTION    16 /* bits of times below a cycle */
+
+struct frame {
+    struct rte_ether_hdr ethernet;
+    struct rte_ipv4_hdr ip;
+    struct rte_udp_hdr udp;
+    uint8_t padding[FRAME_BYTES - 42];
+} __rte_packed;
+
+_Static_assert(sizeof(struct frame) == FRAME_BYTES, "64 B on the wire");
+
+static struct frame frame;
+
+static void make_frame(void)
+{
+    frame.ethernet.ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+    frame.ip.version_ihl = RTE_IPV4_VHL_DEF;
+    frame.ip.total_length = rte_cpu_to_be_16(FRAME_BYTES - RTE_ETHER_HDR_LEN);
+    frame.ip.time_to_live = 64;
+    frame.ip.next_proto_id = IPPROTO_UDP;
+    frame.ip.dst_addr = RTE_BE32(RTE_IPV4(192, 168, 1, 1));
+    frame.udp.dst_port = RTE_BE16(53);
+    frame.udp.dgram_len =
+        rte_cpu_to_be_16(FRAME_BYTES - RTE_ETHER_HDR_LEN - sizeof(struct rte_ipv4_hdr));
+}
+
+/* SplitMix64: any state gives another 64 bits. */
+static uint64_t draw(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+static void fill(struct source *source, struct rte_mbuf *mbuf, enum source_kind kind)
+{
+    struct frame *to = rte_pktmbuf_mtod(mbuf, struct frame *);
+
+    memcpy(to, &frame, sizeof(*to));
+    if (kind == SOURCE_OLD) {
+        to->ip.src_addr = rte_cpu_to_be_32(RTE_IPV4(10, 0, 0, 0) + source->flow);
+        to->udp.src_port = RTE_BE16(1024);
+        source->flow = (source->flow + 1) % SOURCE_ESTABLISHED;
+    } else {
+        uint64_t random = draw(&source->flood);
+
+        /* Not in 0.0.0.0/2, so that none of them is an established flow. */
+        to->ip.src_addr = rte_cpu_to_be_32((uint32_t)random | RTE_IPV4(192, 0, 0, 0));
+        to->ip.dst_addr = (uint32_t)(random >> 24);
+        to->udp.src_port = (uint16_t)(random >> 48);
+    }
+    mbuf->data_len = FRAME_BYTES;
+    mbuf->pkt_len = FRAME_BYTES;
+    mbuf->port = 0;
+    mbuf->hash.usr = kind;
+}
+
+/* Takes over rates that the control thread has changed. */
+static void take_rates(struct source *source, uint64_t now)
+{
+    for (unsigned kind = 0; kind < SOURCE_KINDS; kind++) {
+        uint64_t rate = atomic_load_explicit(&source->rates[kind], memory_order_relaxed);
+
+        if (rate == source->rates_seen[kind])
+            continue;
+        source->rates_seen[kind] = rate;
+        source->period[kind] = rate != 0 ? (rte_get_tsc_hz() << FRACTION) / rate : 0;
+        source->next[kind] = rate != 0 ? now + source->period[kind] : UINT64_MAX;
+    }
+}
+
+/* Queues what has arrived until now, in the order of arrival, and loses what finds it full. */
+static void arrive(struct source *source, uint64_t now)
+{
+    while (source->queued < SOURCE_RING) {
+        enum source_kind kind =
+            source->next[SOURCE_NEW] < source->next[SOURCE_OLD] ? SOURCE_NEW : SOURCE_OLD;
+
+        if (source->next[kind] > now)
+            return;
+        source->queue[(source->first + source->queued++) % SOURCE_RING] = (uint8_t)kind;
+        source->next[kind] += source->period[kind];
+        source->counters.arrived[kind]++;
+    }
+    for (unsigned kind = 0; kind < SOURCE_KINDS; kind++) {
+        uint64_t lost;
+
+        if (source->next[kind] > now)
+            continue;
+        lost = (now - source->next[kind]) / source->period[kind] + 1;
+        source->next[kind] += lost * source->period[kind];
+        source->counters.arrived[kind] += lost;
+        source->counters.missed[kind] += lost;
+    }
+}
+
+static uint16_t receive(void *queue, struct rte_mbuf **mbufs, uint16_t count)
+{
+    struct source *source = queue;
+    uint64_t tsc = rte_rdtsc();
+    uint64_t now = (tsc - source->began) << FRACTION;
+
+    if (unlikely(atomic_load_explicit(&source->thread, memory_order_relaxed) == 0))
+        atomic_store_explicit(&source->thread, gettid(), memory_order_relaxed);
+    take_rates(source, now);
+    arrive(source, now);
+    count = (uint16_t)RTE_MIN(count, source->queued);
+    if (count == 0 || rte_pktmbuf_alloc_bulk(source->pool, mbufs, count) != 0)
+        return 0;
+    for (uint16_t i = 0; i < count; i++)
+        fill(source, mbufs[i], source->queue[(source->first + i) % SOURCE_RING]);
+    source->first = (source->first + count) % SOURCE_RING;
+    source->queued -= count;
+    source->counters.receive_cycles += rte_rdtsc() - tsc;
+    return count;
+}
+
+static uint16_t transmit(void *queue, struct rte_mbuf **mbufs, uint16_t count)
+{
+    struct source *source = queue;
+    uint32_t new_flows = 0;
+
+    for (uint16_t i = 0; i < count; i++)
+        new_flows += mbufs[i]->hash.usr;
+    source->counters.transmitted[SOURCE_NEW] += new_flows;
+    source->counters.transmitted[SOURCE_OLD] += count - new_flows;
+    rte_pktmbuf_free_bulk(mbufs, count);
+    return count;
+}
+
+void source_attach(struct source *source, uint16_t from, uint16_t to, struct rte_mempool *pool)
+{
+    make_frame();
+    *source = (struct source){.pool = pool, .began = rte_rdtsc(), .flood = rte_rdtsc()};
+    source->next[SOURCE_OLD] = source->next[SOURCE_NEW] = UINT64_MAX;
+    rte_eth_fp_ops[from].rxq.data[0] = source;
+    rte_eth_fp_ops[from].rx_pkt_burst = receive;
+    rte_eth_fp_ops[to].txq.data[0] = source;
+    rte_eth_fp_ops[to].tx_pkt_burst = transmit;
+}

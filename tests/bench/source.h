@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_BENCH_SOURCE_H
+#define SPILLWAY_BENCH_SOURCE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_mbuf.h>
+
+/**
+ * @file
+ * A port whose traffic is made inside of the receive call of the lcore that polls it, so that a
+ * bench needs no CPU for a generator.
+ *
+ * Two kinds of UDP packets of 64 B arrive by the clock, each at its own rate: of established flows,
+ * which come again and again, and of a flood, each packet of which is another flow. They wait in a
+ * queue of SOURCE_RING packets as they would in a NIC's descriptors; what arrives while it is full
+ * is lost, of both kinds alike. The port they are sent to counts them by kind.
+ */
+
+#define SOURCE_RING        1024
+#define SOURCE_ESTABLISHED 1024 /* flows */
+
+enum source_kind {
+    SOURCE_OLD, /* of an established flow */
+    SOURCE_NEW, /* of the flood */
+    SOURCE_KINDS,
+};
+
+/** Counted by the lcore that polls; read by any. */
+struct source_counters {
+    uint64_t arrived[SOURCE_KINDS];
+    uint64_t missed[SOURCE_KINDS]; /* of those: the queue was full */
+    uint64_t transmitted[SOURCE_KINDS];
+    uint64_t receive_cycles; /* spent in making packets */
+};
+
+struct source {
+    struct rte_mempool *pool;
+    /** Packets a second of each kind. Written by the control thread. */
+    _Atomic uint64_t rates[SOURCE_KINDS];
+    _Atomic int thread; /* kernel's id of the one that polls; 0: not yet */
+    /* The polling lcore's: */
+    struct source_counters counters __rte_cache_aligned;
+    uint64_t period[SOURCE_KINDS]; /* of the current rates, 2^-16 cycles */
+    uint64_t next[SOURCE_KINDS];   /* when the next packet of a kind arrives, 2^-16 cycles */
+    uint64_t rates_seen[SOURCE_KINDS];
+    uint64_t began;  /* TSC; times above count from here */
+    uint32_t first;  /* of the queue */
+    uint32_t queued; /* packets in it */
+    uint32_t flow;   /* the established flow whose turn is next */
+    uint64_t flood;  /* state of the generator of addresses */
+    uint8_t queue[SOURCE_RING];
+};
+
+/**
+ * Takes over the receive call of one started port and the transmit call of another, queue 0 of
+ * each. Before the lcores start.
+ *
+ * @param pool  mbufs for the packets
+ */
+void source_attach(struct source *source, uint16_t from, uint16_t to, struct rte_mempool *pool);
+
+#endif
