@@ -16,7 +16,8 @@ static uint64_t cycles(uint64_t nanoseconds)
     return (uint64_t)((double)nanoseconds * (double)rte_get_tsc_hz() / 1e9);
 }
 
-/* With EAL arguments of the user's a device may not have been named there: then it is plugged in. */
+/* With EAL arguments of the user's a device may not have been named there: then it is plugged in.
+ */
 static void plug_in(const struct spill_device *device)
 {
     char text[SPILL_DEVICE_NAME_MAX + SPILL_DEVICE_ARGUMENTS_MAX + 2];
@@ -97,8 +98,8 @@ static int publish_rules(struct spill_program *program, struct spill_error *erro
     if (policy == NULL)
         return -1;
     program->rules = spill_snapshot_create(SOCKET_ID_ANY, program->plan.lcore_count);
-    if (program->rules != NULL && spill_snapshot_publish(program->rules, policy,
-                                                         spill_policy_free) == 0)
+    if (program->rules != NULL &&
+        spill_snapshot_publish(program->rules, policy, spill_policy_free) == 0)
         return 0;
     spill_policy_free(policy);
     return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");

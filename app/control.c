@@ -18,6 +18,7 @@
 #define FORCE_SECONDS 1
 
 static int signals = -1;
+static const char second_signal[] = "second signal";
 
 int spill_control_init(struct spill_error *error)
 {
@@ -45,7 +46,7 @@ static void take_signals(struct spill_program *program)
 
         if (spill_token_cancel(&program->stop, name))
             SPILL_LOG(NOTICE, "%s: receiving ends, draining", name);
-        else if (spill_token_cancel(&program->force, "second signal"))
+        else if (spill_token_cancel(&program->force, second_signal))
             SPILL_LOG(WARNING, "%s again: ending at once", name);
     }
 }
@@ -140,4 +141,17 @@ void spill_control_drain(struct spill_program *program)
         }
     }
     program->stopped = rte_rdtsc();
+}
+
+bool spill_control_join(struct spill_program *program, pthread_t thread)
+{
+    uint64_t deadline =
+        rte_rdtsc() + cycles(program->options.drain_timeout_ns) + FORCE_SECONDS * rte_get_tsc_hz();
+
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        wait_tick(program, DRAIN_TICK_MS);
+        if (rte_rdtsc() >= deadline || spill_token_reason(&program->force) == second_signal)
+            return false;
+    }
+    return true;
 }

@@ -26,10 +26,9 @@ static int complain(const struct spill_error *error, enum status status)
 /* --check with EAL arguments of the user's: the lcores are known only once the EAL runs. */
 static int check(const char *argv0, struct spill_error *error)
 {
-    if (program.options.eal_given &&
-        (spill_program_start_eal(&program, argv0, error) != 0 ||
-         spill_program_find_ports(&program, error) != 0 ||
-         spill_program_plan_again(&program, error) != 0))
+    if (program.options.eal_given && (spill_program_start_eal(&program, argv0, error) != 0 ||
+                                      spill_program_find_ports(&program, error) != 0 ||
+                                      spill_program_plan_again(&program, error) != 0))
         return complain(error, STATUS_USAGE);
     return spill_program_print_plan(&program) == 0 ? STATUS_DRAINED : STATUS_FAILED;
 }

@@ -134,6 +134,18 @@ int spill_program_plan(struct spill_program *program, struct spill_error *error)
     return spill_plan_compute(&program->plan_input, &program->plan, error);
 }
 
+/* The CPU of an lcore, of several the first. (rte_lcore_to_cpu_id() is the number of a core within
+ * its socket.) */
+static int first_cpu(unsigned lcore)
+{
+    rte_cpuset_t set = rte_lcore_cpuset(lcore);
+    int cpu = 0;
+
+    while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &set))
+        cpu++;
+    return cpu;
+}
+
 /* The lcores of an EAL that the user set up. */
 static void given_lcores(struct spill_plan_input *input)
 {
@@ -144,7 +156,7 @@ static void given_lcores(struct spill_plan_input *input)
     for (id = 0; id < RTE_MAX_LCORE; id++) {
         if (rte_lcore_has_role(id, ROLE_RTE) == 1)
             input->given[input->given_count++] =
-                (struct spill_plan_given){.id = id, .cpu = rte_lcore_to_cpu_id((int)id)};
+                (struct spill_plan_given){.id = id, .cpu = first_cpu(id)};
     }
 }
 

@@ -2,6 +2,7 @@
 #ifndef SPILLWAY_PROGRAM_H
 #define SPILLWAY_PROGRAM_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -51,7 +52,7 @@ struct spill_program {
 
     /* What the report tells: */
     enum spill_outcome outcome;
-    bool hanging; /* an lcore never came back: nothing that it may touch is freed */
+    bool hanging;      /* an lcore or a port never came back: nothing that it may touch is freed */
     uint64_t started;  /* TSC when the lcores were launched; 0: never */
     uint64_t stopping; /* TSC when the end began */
     uint64_t stopped;  /* TSC when the last lcore had ended */
@@ -64,7 +65,8 @@ struct spill_program {
 /** Reads rules and topology, parses devices, computes the plan. @return 0, -1 with an error */
 int spill_program_plan(struct spill_program *program, struct spill_error *error);
 
-/** Computes the plan again with the lcores that the EAL has and the queues that the devices have. */
+/** Computes the plan again with the lcores that the EAL has and the queues that the devices have.
+ */
 int spill_program_plan_again(struct spill_program *program, struct spill_error *error);
 
 /** Prints the plan for --check, as text or JSON. @return 0, -1 when standard output fails */
@@ -100,6 +102,14 @@ void spill_control_run(struct spill_program *program);
 
 /** Waits until the lcores have drained and ended, or the drain deadline forces them. */
 void spill_control_drain(struct spill_program *program);
+
+/**
+ * Waits for a thread of the end's, at most as long as --drain-timeout and a second, and no longer
+ * once a second signal has come.
+ *
+ * @return false when it still runs
+ */
+bool spill_control_join(struct spill_program *program, pthread_t thread);
 
 /* ------------------------------------------------------------------------ tear_down.c */
 

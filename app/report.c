@@ -62,16 +62,17 @@ static void write_ports(struct spill_json *json, const struct spill_program *pro
     for (i = 0; i < program->port_count; i++) {
         const struct spill_port *port = &program->ports[i];
         const struct spill_port_stats *stats = &program->port_stats[i];
+        struct spill_port_counts counts = spill_pipeline_port(program->pipeline, port->id);
 
         spill_json_object_begin(json, NULL);
         spill_json_string(json, "name", port->name);
         spill_json_string(json, "driver", port->driver);
         spill_json_signed(json, "socket", port->socket);
-        spill_json_unsigned(json, "rx_packets", stats->rx_packets);
-        spill_json_unsigned(json, "tx_packets", stats->tx_packets);
+        spill_json_unsigned(json, "rx_packets", counts.received);
+        spill_json_unsigned(json, "tx_packets", counts.transmitted);
         spill_json_unsigned(json, "rx_missed", stats->rx_missed);
         spill_json_unsigned(json, "rx_nombuf", stats->rx_nombuf);
-        spill_json_unsigned(json, "tx_retried", spill_pipeline_retried(program->pipeline, port->id));
+        spill_json_unsigned(json, "tx_retried", counts.retried);
         spill_json_object_end(json);
     }
     spill_json_array_end(json);
@@ -255,10 +256,9 @@ static void write_report(struct spill_json *json, const struct spill_program *pr
     spill_json_string(json, "version", SPILL_VERSION);
     spill_json_string(json, "outcome", outcome_name(program->outcome));
     spill_json_string(json, "reason", reason);
-    spill_json_double(json, "seconds",
-                      program->started != 0
-                          ? microseconds(program->stopping - program->started) / 1e6
-                          : 0);
+    spill_json_double(
+        json, "seconds",
+        program->started != 0 ? microseconds(program->stopping - program->started) / 1e6 : 0);
     write_packets(json, &sum);
     spill_json_unsigned(json, "leaked_mbufs", program->leaked);
     spill_json_double(json, "drain_ms", microseconds(program->stopped - program->stopping) / 1e3);

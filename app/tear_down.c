@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The end: ports stop, accounts are balanced, mempools counted, memory freed. */
+#include <pthread.h>
+
 #include <rte_cycles.h>
 #include <rte_eal.h>
 
 #include "log.h"
 #include "program.h"
+
+/* Drivers get a tenth of a second to finish what was given to them. */
+#define FLUSH_SHARE 10
 
 static void tell_left(const char *place, uint64_t packets)
 {
@@ -19,22 +24,36 @@ static void settle_lcores(struct spill_program *program)
     spill_pipeline_abandon(program->pipeline, tell_left);
 }
 
-static void settle_ports(struct spill_program *program)
+/* Stops and closes all ports: in a thread of its own, since a driver may wait for its peer in it.
+ */
+static void *close_ports(void *argument)
 {
-    uint64_t deadline = rte_rdtsc() + rte_get_tsc_hz() / 10;
-    struct spill_error error;
+    struct spill_program *program = argument;
     uint32_t i;
 
-    spill_port_flush_tx(program->ports, program->port_count, deadline);
+    spill_port_flush_tx(program->ports, program->port_count,
+                        rte_rdtsc() + rte_get_tsc_hz() / FLUSH_SHARE);
     for (i = 0; i < program->port_count; i++)
         spill_port_stats(&program->ports[i], &program->port_stats[i]);
-    for (i = 0; i < program->port_count; i++) {
-        if (spill_port_stop(&program->ports[i], &error) != 0)
-            SPILL_LOG(ERR, "%s", error.text);
-    }
     for (i = 0; i < program->port_count; i++)
         spill_port_close(&program->ports[i]);
     program->leaked = spill_port_leaked(program->ports, program->port_count);
+    return NULL;
+}
+
+static void settle_ports(struct spill_program *program)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, close_ports, program) != 0) {
+        close_ports(program);
+        return;
+    }
+    if (spill_control_join(program, thread))
+        return;
+    SPILL_LOG(ERR, "a port does not stop within --drain-timeout; ending without it");
+    program->hanging = true;
+    program->outcome = SPILL_OUTCOME_FORCED;
 }
 
 void spill_program_settle(struct spill_program *program)

@@ -21,6 +21,8 @@ static SPILL_DROP_REASON(
 
 /* Of its busy time, a fast lcore spends at most 1 / 2^ADMISSION_SHIFT on entering new flows. */
 #define ADMISSION_SHIFT 5
+/* In place of a lane: the packet has none, and is dealt with. */
+#define NO_PLACE -1
 
     /* ------------------------------------------------------------------ the work, on any lcore */
 
@@ -48,22 +50,28 @@ struct spill_class spill_classification_class(struct spill_snapshot *rules, uint
 
 /* ------------------------------------------------------------ the results, on the fast lcore */
 
-static void retire(struct spill_job *job, void *owner)
+/* Notes what was found for a packet in its flow; what the first of them found is the flow's. */
+static enum spill_verdict settle(const struct spill_packet *packet)
 {
-    struct spill_fast *fast = owner;
+    struct spill_flow *flow = packet->flow;
+
+    if (spill_flow_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN)
+        spill_flow_set_verdict(flow, packet->direction, (enum spill_verdict)packet->verdict);
+    spill_flow_release(flow);
+    return spill_flow_verdict(flow, packet->direction);
+}
+
+/* A job from a lane: its packets go by their flows' verdicts. */
+static void retire_lane(struct spill_fast *fast, struct spill_job *job)
+{
     struct rte_mbuf *allowed[SPILL_JOB_PACKETS], *denied[SPILL_JOB_PACKETS];
     uint8_t inputs[SPILL_JOB_PACKETS];
     uint32_t allowed_count = 0, denied_count = 0, i;
 
     for (i = 0; i < job->count; i++) {
         const struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
-        struct spill_flow *flow = packet->flow;
 
-        /* What the first packet found is the flow's; those that followed it go by that. */
-        if (spill_flow_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN)
-            spill_flow_set_verdict(flow, packet->direction, (enum spill_verdict)packet->verdict);
-        spill_flow_release(flow);
-        if (spill_flow_verdict(flow, packet->direction) == SPILL_VERDICT_ALLOW) {
+        if (settle(packet) == SPILL_VERDICT_ALLOW) {
             inputs[allowed_count] = packet->input;
             allowed[allowed_count++] = job->mbufs[i];
         } else {
@@ -72,8 +80,20 @@ static void retire(struct spill_job *job, void *owner)
     }
     if (denied_count > 0)
         spill_ledger_drop(&fast->ledger, &spill_drop_denied, denied, denied_count);
-    spill_fast_send(fast, allowed, inputs, allowed_count, job->stamp,
-                    job->lane == SPILL_LANE_INLINE ? SPILL_WAY_FAST : SPILL_WAY_POOL);
+    spill_fast_send(fast, allowed, inputs, allowed_count, job->stamp, SPILL_WAY_POOL);
+}
+
+/* Packets of an inline job stay in their burst, which goes on with them. */
+static void retire(struct spill_job *job, void *owner)
+{
+    uint32_t i;
+
+    if (job->lane != SPILL_LANE_INLINE) {
+        retire_lane(owner, job);
+        return;
+    }
+    for (i = 0; i < job->count; i++)
+        settle(spill_packet_of(job->mbufs[i]));
 }
 
 void spill_classification_attach(struct spill_fast *fast)
@@ -89,14 +109,16 @@ static void drop(struct spill_fast *fast, const struct spill_drop_reason *reason
     spill_ledger_drop(&fast->ledger, reason, &mbuf, 1);
 }
 
-/* Puts a packet behind the others of its flow, which is held in `lane`, or is from now on. Room for
- * it in a lane is reserved. */
-static void add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
-                struct spill_flow *flow, uint8_t lane, uint64_t stamp)
+/*
+ * Puts a packet behind the others of its flow, which is held in `lane`, or is from now on; room in
+ * that lane is reserved. Returns the lane, or NO_PLACE.
+ */
+static int add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
+               struct spill_flow *flow, uint8_t lane, uint64_t stamp)
 {
     if (!spill_flow_hold(flow)) {
         drop(fast, &pool_full_classify, mbuf);
-        return;
+        return NO_PLACE;
     }
     flow->lane = lane;
     packet->flow = flow;
@@ -107,42 +129,42 @@ static void add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pac
         spill_lane_add(fast->submitter, SPILL_CLASS_CLASSIFY, lane, mbuf,
                        spill_flow_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN, 0,
                        stamp);
+    return lane;
 }
 
 /*
  * Deals with a packet that has no place, by the overflow policy. SPILL_LANE_INLINE when the policy
- * finds one after all, else -1.
+ * finds one after all, else NO_PLACE.
  */
 static int refuse(struct spill_fast *fast, const struct spill_drop_reason *reason,
-                  struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp)
+                  struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
     switch (fast->overflow) {
     case SPILL_OVERFLOW_INLINE:
         return SPILL_LANE_INLINE;
     case SPILL_OVERFLOW_ALLOW:
-        spill_fast_send(fast, &mbuf, &packet->input, 1, stamp, SPILL_WAY_FAST);
-        return -1;
+        packet->verdict = SPILL_VERDICT_ALLOW;
+        return NO_PLACE;
     case SPILL_OVERFLOW_DROP:
     default:
         drop(fast, reason, mbuf);
-        return -1;
+        return NO_PLACE;
     }
 }
 
-/* Takes what a packet without a verdict needs: SPILL_LANE_INLINE or a lane with room; -1: none. */
-static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                      const struct spill_packet *packet, uint64_t stamp)
+/* Takes what a packet without a verdict needs: SPILL_LANE_INLINE, a lane with room, or NO_PLACE. */
+static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
     if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, 0))
         return SPILL_LANE_INLINE;
     if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane))
         return (int)fast->lane;
-    return refuse(fast, &pool_full_classify, mbuf, packet, stamp);
+    return refuse(fast, &pool_full_classify, mbuf, packet);
 }
 
 /* A packet of a flow that is in the table, but without a verdict for its direction. */
-static void submit_known(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                         struct spill_packet *packet, struct spill_flow *flow, uint64_t stamp)
+static int submit_known(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
+                        struct spill_flow *flow, uint64_t stamp)
 {
     int lane;
 
@@ -152,34 +174,33 @@ static void submit_known(struct spill_fast *fast, struct rte_mbuf *mbuf,
         if (lane != SPILL_LANE_INLINE &&
             !spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, (uint32_t)lane)) {
             drop(fast, &pool_full_classify, mbuf);
-            return;
+            lane = NO_PLACE;
         }
     } else {
-        lane = take_place(fast, mbuf, packet, stamp);
-        if (lane < 0)
-            return;
+        lane = take_place(fast, mbuf, packet);
     }
-    add(fast, mbuf, packet, flow, (uint8_t)lane, stamp);
+    return lane == NO_PLACE ? NO_PLACE : add(fast, mbuf, packet, flow, (uint8_t)lane, stamp);
 }
 
 /* A packet that the lookup of its burst did not find. */
-static void submit_new(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
-                       uint64_t stamp)
+static int submit_new(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
+                      uint64_t stamp)
 {
     /* First the place, then the flow: a packet that is refused must not evict another's. */
-    int lane = fast->admission > 0 ? take_place(fast, mbuf, packet, stamp)
-                                   : refuse(fast, &new_flow_limit, mbuf, packet, stamp);
+    int lane = fast->admission > 0 ? take_place(fast, mbuf, packet)
+                                   : refuse(fast, &new_flow_limit, mbuf, packet);
     struct spill_flow *flow;
 
-    if (lane < 0)
-        return;
+    if (lane == NO_PLACE)
+        return lane;
     flow = spill_flow_table_find_or_add(fast->flows, packet, stamp);
-    if (flow == NULL)
+    if (flow == NULL) {
         drop(fast, &flow_table_full, mbuf);
-    else if (flow->pending > 0) /* a packet before it in this burst was the first */
-        submit_known(fast, mbuf, packet, flow, stamp);
-    else
-        add(fast, mbuf, packet, flow, (uint8_t)lane, stamp);
+        return NO_PLACE;
+    }
+    if (flow->pending > 0) /* a packet before it in this burst was the first */
+        return submit_known(fast, mbuf, packet, flow, stamp);
+    return add(fast, mbuf, packet, flow, (uint8_t)lane, stamp);
 }
 
 void spill_classification_earn(struct spill_fast *fast, uint64_t now)
@@ -196,13 +217,13 @@ void spill_classification_earn(struct spill_fast *fast, uint64_t now)
 /* Packets that the lookup of their burst did not find: what they cost is measured and paid. */
 static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
                            struct spill_packet *packets, const uint8_t *which, uint32_t count,
-                           uint64_t stamp)
+                           uint64_t stamp, int *lanes)
 {
     uint64_t began = rte_rdtsc();
     uint32_t i;
 
     for (i = 0; i < count; i++)
-        submit_new(fast, mbufs[which[i]], &packets[which[i]], stamp);
+        lanes[which[i]] = submit_new(fast, mbufs[which[i]], &packets[which[i]], stamp);
     fast->admission -= (int64_t)(rte_rdtsc() - began);
 }
 
@@ -210,20 +231,30 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
                                  struct spill_packet *packets, const uint8_t *which, uint32_t count,
                                  uint64_t stamp)
 {
-    uint8_t new_ones[SPILL_BURST];
-    uint32_t new_count = 0, i;
+    uint8_t fresh[SPILL_BURST];
+    int lanes[SPILL_BURST];
+    uint32_t fresh_count = 0, i;
 
     fast->lane = (fast->lane + 1) % fast->submitter->lane_count;
     /* Flows that the lookup found first: held, they can't be evicted by those that are new. */
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = &packets[which[i]];
 
-        if (packet->flow != NULL)
-            submit_known(fast, mbufs[which[i]], packet, packet->flow, stamp);
+        if (packet->flow == NULL)
+            fresh[fresh_count++] = which[i];
         else
-            new_ones[new_count++] = which[i];
+            lanes[which[i]] = submit_known(fast, mbufs[which[i]], packet, packet->flow, stamp);
     }
-    if (new_count > 0)
-        submit_all_new(fast, mbufs, packets, new_ones, new_count, stamp);
+    if (fresh_count > 0)
+        submit_all_new(fast, mbufs, packets, fresh, fresh_count, stamp, lanes);
     spill_inline_run(fast->submitter, SPILL_CLASS_CLASSIFY);
+    for (i = 0; i < count; i++) {
+        struct spill_packet *packet = &packets[which[i]];
+
+        if (lanes[which[i]] != SPILL_LANE_INLINE)
+            continue;
+        packet->verdict = spill_flow_verdict(packet->flow, packet->direction);
+        if (packet->verdict != SPILL_VERDICT_ALLOW)
+            drop(fast, &spill_drop_denied, mbufs[which[i]]);
+    }
 }

@@ -46,8 +46,11 @@ void spill_classification_attach(struct spill_fast *fast);
 /**
  * Submits the packets of a burst that need a verdict. The lcore.
  *
+ * Those that get one now, inline, or pass without one, have `verdict` allow afterwards and are the
+ * caller's still; all others are in a lane or dropped.
+ *
  * @param mbufs, packets  the whole burst
- * @param which           indexes of those packets, in order; their mbufs are given away
+ * @param which           indexes of those packets, in order
  * @param stamp           TSC when the burst was received
  */
 void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbufs,

@@ -28,38 +28,50 @@ static SPILL_DROP_REASON(non_ip, "non_ip", "the frame is not IP, and --non-ip sa
     }
 }
 
+/* Deals with a packet that is not of an allowed flow. Returns whether it needs classification. */
+static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
+{
+    if (packet->kind == SPILL_PACKET_MALFORMED) {
+        spill_ledger_drop(&fast->ledger, spill_drop_reason_get(packet->drop), &mbuf, 1);
+    } else if (packet->kind == SPILL_PACKET_OTHER) {
+        if (fast->non_ip_pass)
+            packet->verdict = SPILL_VERDICT_ALLOW;
+        else
+            spill_ledger_drop(&fast->ledger, &non_ip, &mbuf, 1);
+    } else if (packet->flow != NULL && packet->flow->pending == 0 &&
+               spill_flow_verdict(packet->flow, packet->direction) == SPILL_VERDICT_DENY) {
+        spill_ledger_drop(&fast->ledger, &spill_drop_denied, &mbuf, 1);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 /*
- * Deals with the packets of a burst that are not of an allowed flow, given by their indexes: drops
- * them, adds non-IP frames to `passed`, hands new flows to classification.
+ * A burst in which not every packet is of an allowed flow. What is allowed after all, by a verdict
+ * found inline or without one, stays in its place among the others, so the burst keeps its order;
+ * the rest is dropped, or waits in a lane. Returns how many are to be sent, moved to the front.
  */
-static uint32_t handle_rest(struct spill_fast *fast, struct rte_mbuf **mbufs,
-                            struct spill_packet *packets, const uint8_t *rest, uint32_t count,
-                            struct rte_mbuf **passed, uint64_t stamp)
+static uint32_t decide_burst(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
+                             struct spill_packet *packets, uint32_t count, uint64_t stamp)
 {
     uint8_t undecided[SPILL_BURST];
-    uint32_t undecided_count = 0, passed_count = 0, i;
+    uint32_t undecided_count = 0, passed = 0, i;
 
     for (i = 0; i < count; i++) {
-        const struct spill_packet *packet = &packets[rest[i]];
-        struct rte_mbuf **mbuf = &mbufs[rest[i]];
-
-        if (packet->kind == SPILL_PACKET_MALFORMED) {
-            spill_ledger_drop(&fast->ledger, spill_drop_reason_get(packet->drop), mbuf, 1);
-        } else if (packet->kind == SPILL_PACKET_OTHER) {
-            if (fast->non_ip_pass)
-                passed[passed_count++] = *mbuf;
-            else
-                spill_ledger_drop(&fast->ledger, &non_ip, mbuf, 1);
-        } else if (packet->flow != NULL && packet->flow->pending == 0 &&
-                   spill_flow_verdict(packet->flow, packet->direction) == SPILL_VERDICT_DENY) {
-            spill_ledger_drop(&fast->ledger, &spill_drop_denied, mbuf, 1);
-        } else {
-            undecided[undecided_count++] = rest[i];
-        }
+        packets[i].input = (uint8_t)port;
+        if (packets[i].flow != NULL && spill_flow_passes(packets[i].flow))
+            packets[i].verdict = SPILL_VERDICT_ALLOW;
+        else if (decide(fast, mbufs[i], &packets[i]))
+            undecided[undecided_count++] = (uint8_t)i;
     }
     if (undecided_count > 0)
         spill_classification_submit(fast, mbufs, packets, undecided, undecided_count, stamp);
-    return passed_count;
+    for (i = 0; i < count; i++) {
+        if (packets[i].verdict == SPILL_VERDICT_ALLOW)
+            mbufs[passed++] = mbufs[i];
+    }
+    return passed;
 }
 
 /* The step of a burst that came from one port: look up, then send what is allowed. */
@@ -67,31 +79,18 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
                    struct spill_packet *packets, uint32_t count, uint64_t stamp)
 {
     struct spill_packet *keyed[SPILL_BURST];
-    struct rte_mbuf *passed[SPILL_BURST];
-    uint8_t rest[SPILL_BURST];
-    uint32_t keyed_count = 0, passed_count = 0, rest_count = 0, i;
+    uint32_t keyed_count = 0, passing = 0, i;
 
     for (i = 0; i < count; i++) {
         keyed[keyed_count] = &packets[i];
         keyed_count += packets[i].kind <= SPILL_PACKET_IPV6;
     }
     spill_flow_table_lookup(fast->flows, keyed, keyed_count, stamp);
-    for (i = 0; i < count; i++) {
-        const struct spill_flow *flow = packets[i].flow;
-        bool pass = flow != NULL && spill_flow_passes(flow);
-
-        passed[passed_count] = mbufs[i];
-        rest[rest_count] = (uint8_t)i;
-        passed_count += pass;
-        rest_count += !pass;
-    }
-    if (rest_count > 0) {
-        for (i = 0; i < rest_count; i++)
-            packets[rest[i]].input = (uint8_t)port;
-        passed_count +=
-            handle_rest(fast, mbufs, packets, rest, rest_count, passed + passed_count, stamp);
-    }
-    spill_output_send(fast->paths[port].output, passed, passed_count, stamp, SPILL_WAY_FAST);
+    for (i = 0; i < keyed_count; i++)
+        passing += keyed[i]->flow != NULL && spill_flow_passes(keyed[i]->flow);
+    if (unlikely(passing < count))
+        count = decide_burst(fast, port, mbufs, packets, count, stamp);
+    spill_output_send(fast->paths[port].output, mbufs, count, stamp, SPILL_WAY_FAST);
 }
 
 /*
@@ -113,8 +112,7 @@ static bool has_room(const struct spill_fast *fast)
     return true;
 }
 
-static uint32_t receive_queue(struct spill_fast *fast, const struct spill_input *input,
-                              uint64_t now)
+static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input, uint64_t now)
 {
     struct rte_mbuf *mbufs[SPILL_BURST];
     struct spill_packet packets[SPILL_BURST];
@@ -122,6 +120,7 @@ static uint32_t receive_queue(struct spill_fast *fast, const struct spill_input 
 
     if (count == 0)
         return 0;
+    input->received += count;
     fast->ledger.received += count;
     spill_parse_burst(mbufs, count, fast->paths[input->port].network, packets);
     handle(fast, input->port, mbufs, packets, count, now);
@@ -177,7 +176,7 @@ static uint32_t receive_poll(void *context, uint64_t now)
 
     spill_classification_earn(fast, now);
     for (i = 0; i < fast->input_count; i++) {
-        const struct spill_input *input = &fast->inputs[i];
+        struct spill_input *input = &fast->inputs[i];
 
         if (input->can_wait && !has_room(fast))
             continue;

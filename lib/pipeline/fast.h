@@ -37,7 +37,8 @@ struct spill_input {
     struct spill_channel *channel; /* NULL: the queue below */
     uint16_t port;
     uint16_t queue;
-    bool can_wait; /* from captures: read only while there is room, so that nothing is lost */
+    bool can_wait;     /* from captures: read only while there is room, so that nothing is lost */
+    uint64_t received; /* packets; written by the lcore */
 };
 
 /** Where packets of one port go: the other end of its wire. */

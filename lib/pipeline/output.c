@@ -86,6 +86,7 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
         count = linearize(output, mbufs, count);
     if (likely(output->waiting == 0)) {
         sent = rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count);
+        output->transmitted += sent;
         output->ledger->transmitted += sent;
         record(output, rte_rdtsc(), stamp, way, sent);
     }
@@ -120,6 +121,7 @@ static bool transmit_front(struct spill_output *output)
     now = rte_rdtsc();
     for (i = 0; i < sent; i++)
         record(output, now, stamps[i], (stamps[i] & 1) != 0 ? SPILL_WAY_POOL : SPILL_WAY_FAST, 1);
+    output->transmitted += sent;
     output->ledger->transmitted += sent;
     output->retried += count - sent;
     output->first = (output->first + sent) % SPILL_BACKLOG;

@@ -45,9 +45,10 @@ struct spill_output {
     struct spill_ledger *ledger;
     struct spill_latency *latency;
     /* Written by the owner: */
-    uint64_t retried; /* packets that the device did not take at the first try */
-    uint32_t first;   /* of the backlog; index modulo SPILL_BACKLOG */
-    uint32_t waiting; /* packets in the backlog */
+    uint64_t transmitted; /* packets that the device took */
+    uint64_t retried;     /* packets that the device did not take at the first try */
+    uint32_t first;       /* of the backlog; index modulo SPILL_BACKLOG */
+    uint32_t waiting;     /* packets in the backlog */
     struct rte_mbuf *backlog[SPILL_BACKLOG];
 } __rte_cache_aligned;
 

@@ -112,8 +112,16 @@ uint64_t spill_pipeline_received(const struct spill_pipeline *pipeline);
 void spill_pipeline_latency(const struct spill_pipeline *pipeline, enum spill_way way,
                             struct spill_histogram *sum);
 
-/** Packets that the device of a port did not take at the first try. */
-uint64_t spill_pipeline_retried(const struct spill_pipeline *pipeline, uint16_t port_id);
+/** What the lcores counted at one port, in packets. */
+struct spill_port_counts {
+    uint64_t received;
+    uint64_t transmitted;
+    uint64_t retried; /* not taken by the device at the first try */
+};
+
+/** Adds up what the lcores counted at a port. */
+struct spill_port_counts spill_pipeline_port(const struct spill_pipeline *pipeline,
+                                             uint16_t port_id);
 
 /**
  * Asks the kernel where rings and tables are, and tells what is on another node than planned.

@@ -176,20 +176,51 @@ void spill_pipeline_latency(const struct spill_pipeline *pipeline, enum spill_wa
     }
 }
 
-uint64_t spill_pipeline_retried(const struct spill_pipeline *pipeline, uint16_t port_id)
+static void count_received(const struct spill_pipeline_lcore *lcore, uint16_t port_id,
+                           struct spill_port_counts *counts)
 {
-    uint64_t retried = 0;
-    uint32_t i, j;
+    uint32_t i;
+
+    for (i = 0; lcore->fast != NULL && i < lcore->fast->input_count; i++) {
+        const struct spill_input *input = &lcore->fast->inputs[i];
+
+        if (input->channel == NULL && input->port == port_id)
+            counts->received += input->received;
+    }
+    for (i = 0; lcore->spread != NULL && i < lcore->spread->queue_count; i++) {
+        if (lcore->spread->queues[i].port == port_id)
+            counts->received += lcore->spread->queues[i].received;
+    }
+}
+
+static void count_transmitted(const struct spill_transmitter *transmitter, uint16_t port_id,
+                              struct spill_port_counts *counts)
+{
+    uint32_t i;
+
+    for (i = 0; i < transmitter->output_count; i++) {
+        if (transmitter->outputs[i].port != port_id)
+            continue;
+        counts->transmitted += transmitter->outputs[i].transmitted;
+        counts->retried += transmitter->outputs[i].retried;
+    }
+}
+
+struct spill_port_counts spill_pipeline_port(const struct spill_pipeline *pipeline,
+                                             uint16_t port_id)
+{
+    struct spill_port_counts counts = {0};
+    uint32_t i;
 
     for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
-        const struct spill_transmitter *transmitter =
-            spill_pipeline_transmitter(&pipeline->lcores[i]);
+        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+        const struct spill_transmitter *transmitter = spill_pipeline_transmitter(lcore);
 
-        for (j = 0; transmitter != NULL && j < transmitter->output_count; j++)
-            retried +=
-                transmitter->outputs[j].port == port_id ? transmitter->outputs[j].retried : 0;
+        count_received(lcore, port_id, &counts);
+        if (transmitter != NULL)
+            count_transmitted(transmitter, port_id, &counts);
     }
-    return retried;
+    return counts;
 }
 
 /* ------------------------------------------------------------------------------ placement */

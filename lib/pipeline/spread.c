@@ -48,7 +48,7 @@ static void send_by_flow(struct spill_spread *spread, struct rte_mbuf **mbufs,
     }
 }
 
-static uint32_t poll_queue(struct spill_spread *spread, const struct spill_spread_queue *queue,
+static uint32_t poll_queue(struct spill_spread *spread, struct spill_spread_queue *queue,
                            uint64_t now)
 {
     struct rte_mbuf *mbufs[SPILL_BURST];
@@ -58,6 +58,7 @@ static uint32_t poll_queue(struct spill_spread *spread, const struct spill_sprea
 
     if (received == 0)
         return 0;
+    queue->received += received;
     spread->ledger.received += received;
     spill_parse_burst(mbufs, received, queue->network, packets);
     for (i = 0; i < received; i++) {

@@ -28,11 +28,12 @@
 struct spill_spread_queue {
     uint16_t port;
     uint16_t queue;
-    uint8_t network; /* number of the port's wire */
-    bool can_wait;   /* a capture: read only while every channel has room for a burst */
+    uint8_t network;   /* number of the port's wire */
+    bool can_wait;     /* a capture: read only while every channel has room for a burst */
+    uint64_t received; /* packets; written by the lcore */
 };
 
-/** Written before the lcores start, but for the ledger, which is its lcore's. */
+/** Written before the lcores start, but for what counts, which is its lcore's. */
 struct spill_spread {
     const struct spill_token *stop;
     uint32_t seed; /* of the hash; the same on every lcore that spreads */

@@ -141,7 +141,8 @@ static void add_sender(const struct spill_plan *plan, struct spill_plan_channel 
         channel->preemptible = true;
 }
 
-/* When packets are spread, each owner of an rx queue sends to each fast lcore but itself. */
+/* When packets are spread, each owner of an rx queue sends to each fast lcore. A fast lcore that owns
+ * one sends its own share to itself as well: it has one input, whoever received. */
 static void add_fast_channel(const struct spill_plan_input *input, struct spill_plan *plan,
                              unsigned index)
 {
@@ -153,7 +154,7 @@ static void add_fast_channel(const struct spill_plan_input *input, struct spill_
     if (!plan->spread)
         return;
     for (i = 0; i < plan->lcore_count; i++) {
-        if (plan->lcores[i].rx_queues == 0 || (int)i == reader)
+        if (plan->lcores[i].rx_queues == 0)
             continue;
         if (channel == NULL) {
             plan->fast_channel[index] = (int)plan->channel_count;

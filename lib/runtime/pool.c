@@ -9,6 +9,16 @@
 #include "pool.h"
 #include "submitter.h"
 
+/*
+ * Slots of a ring for so many jobs. Each job is a credit and has a slot. In the mode that survives
+ * preemption, a worker that is preempted while it takes a job keeps the slots of those that others
+ * take meanwhile, whose credits may be home already: up to an eighth of the ring (rte_ring_rts.h).
+ */
+static uint32_t ring_slots(uint32_t jobs, enum spill_ring_mode mode)
+{
+    return mode == SPILL_RING_PREEMPTIBLE ? jobs + jobs / 4 + 1 : jobs;
+}
+
 static int create_rings(struct spill_pool *pool, const struct spill_pool_config *config,
                         uint32_t jobs, struct spill_error *error)
 {
@@ -17,8 +27,8 @@ static int create_rings(struct spill_pool *pool, const struct spill_pool_config 
 
     for (i = 0; i < pool->class_count; i++) {
         snprintf(name, sizeof(name), "%s.%s", config->name, config->classes[i].name);
-        pool->rings[i] =
-            rte_ring_create(name, jobs, config->socket, spill_ring_flags(config->mode, false));
+        pool->rings[i] = rte_ring_create(name, ring_slots(jobs, config->mode), config->socket,
+                                         spill_ring_flags(config->mode, false));
         if (pool->rings[i] == NULL)
             return spill_error_set(error, "pool '%s': no ring of %u jobs on node %d: %s", name,
                                    jobs, config->socket, rte_strerror(rte_errno));
@@ -55,6 +65,12 @@ struct spill_pool *spill_pool_create(const struct spill_pool_config *config,
     for (i = 0; i < config->workers; i++)
         pool->workers[i].pool = pool;
     for (i = 0; i < config->class_count; i++) {
+        if (config->classes[i].capacity == 0) {
+            spill_error_set(error, "pool '%s': class %s has capacity 0; from 1", config->name,
+                            config->classes[i].name);
+            spill_pool_free(pool);
+            return NULL;
+        }
         pool->classes[i] = config->classes[i];
         jobs += config->classes[i].capacity * config->submitters;
     }
@@ -84,23 +100,39 @@ void spill_pool_free(struct spill_pool *pool)
 }
 
 /*
- * The class that has a job and has had the least of this worker's time; class_count if none has.
- * A class that had nothing to do for a while continues at the present virtual time, so it neither
- * saves up turns nor loses any.
+ * The class, of those that `tried` has no bit of, that has a job and has had the least of this
+ * worker's time; class_count if none has. A class that had nothing to do for a while continues at
+ * the present virtual time, so it neither saves up turns nor loses any.
  */
-static uint32_t pick(struct spill_worker *worker)
+static uint32_t pick(struct spill_worker *worker, uint32_t tried)
 {
     const struct spill_pool *pool = worker->pool;
     uint32_t best = pool->class_count, i;
 
     for (i = 0; i < pool->class_count; i++) {
-        if (rte_ring_empty(pool->rings[i]))
+        if ((tried >> i & 1) != 0 || rte_ring_empty(pool->rings[i]))
             continue;
         worker->virtual_time[i] = RTE_MAX(worker->virtual_time[i], worker->virtual_now);
         if (best == pool->class_count || worker->virtual_time[i] < worker->virtual_time[best])
             best = i;
     }
     return best;
+}
+
+/* Takes a job of the class whose turn it is. NULL: no class has one. */
+static struct spill_job *take(struct spill_worker *worker, uint32_t *turn)
+{
+    const struct spill_pool *pool = worker->pool;
+    struct spill_job *job;
+    uint32_t tried = 0;
+
+    while ((*turn = pick(worker, tried)) != pool->class_count) {
+        if (rte_ring_dequeue(pool->rings[*turn], (void **)&job) == 0)
+            return job;
+        /* Another worker was quicker, and may be preempted before the ring shows it. */
+        tried |= 1u << *turn;
+    }
+    return NULL;
 }
 
 void spill_job_run(struct spill_job *job, const struct spill_class *class)
@@ -113,13 +145,11 @@ void spill_job_run(struct spill_job *job, const struct spill_class *class)
 uint32_t spill_worker_poll(struct spill_worker *worker)
 {
     const struct spill_pool *pool = worker->pool;
-    uint32_t turn = pick(worker);
-    struct spill_job *job;
+    uint32_t turn, count;
+    struct spill_job *job = take(worker, &turn);
     uint64_t cycles;
-    uint32_t count;
 
-    /* Another worker may have been quicker. */
-    if (turn == pool->class_count || rte_ring_dequeue(pool->rings[turn], (void **)&job) != 0)
+    if (job == NULL)
         return 0;
     worker->virtual_now = worker->virtual_time[turn];
     spill_job_run(job, &pool->classes[turn]);
