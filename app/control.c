@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The control thread: signals, time limits, watchdog, live counters, and the wait for the drain. */
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
+/* The control thread: time limits, watchdog, live counters, and the wait for the drain. */
 #include <rte_cycles.h>
 
 #include "log.h"
@@ -16,54 +9,6 @@
 #define DRAIN_TICK_MS 1
 /* How long a loop that was told to end at once may take for the turn that it is in. */
 #define FORCE_SECONDS 1
-
-static int signals = -1;
-static const char second_signal[] = "second signal";
-
-int spill_control_init(struct spill_error *error)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    /* Blocked before the EAL makes its threads, which inherit it: signals come here alone. */
-    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-        return spill_error_set(error, "signals can't be blocked: %s", strerror(errno));
-    signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (signals < 0)
-        return spill_error_set(error, "signals can't be received: %s", strerror(errno));
-    return 0;
-}
-
-/* The first signal begins the end, the second cuts it short. */
-static void take_signals(struct spill_program *program)
-{
-    struct signalfd_siginfo info;
-
-    while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        const char *name = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
-
-        if (spill_token_cancel(&program->stop, name))
-            SPILL_LOG(NOTICE, "%s: receiving ends, draining", name);
-        else if (spill_token_cancel(&program->force, second_signal))
-            SPILL_LOG(WARNING, "%s again: ending at once", name);
-    }
-}
-
-void spill_control_poll_signals(struct spill_program *program)
-{
-    take_signals(program);
-}
-
-/* Waits for a signal, a tick at most. */
-static void wait_tick(struct spill_program *program, int milliseconds)
-{
-    struct pollfd descriptor = {.fd = signals, .events = POLLIN};
-
-    if (poll(&descriptor, 1, milliseconds) > 0)
-        take_signals(program);
-}
 
 static uint64_t cycles(uint64_t nanoseconds)
 {
@@ -107,7 +52,7 @@ void spill_control_run(struct spill_program *program)
         spill_token_set_deadline(&program->stop, now + cycles(options->duration_ns));
     while (!spill_token_cancelled(&program->stop)) {
         /* A limit in packets is looked at more often: it is passed by what comes in a tick. */
-        wait_tick(program, options->packets != 0 ? DRAIN_TICK_MS : TICK_MS);
+        spill_signals_wait(program, options->packets != 0 ? DRAIN_TICK_MS : TICK_MS);
         now = rte_rdtsc();
         if (options->duration_ns != 0 && now >= program->started + cycles(options->duration_ns))
             spill_token_cancel(&program->stop, "duration");
@@ -116,18 +61,18 @@ void spill_control_run(struct spill_program *program)
             spill_watchdog_check(&program->watchdog, now);
         spill_snapshot_reclaim(program->rules);
     }
-    program->stopping = rte_rdtsc();
 }
 
 void spill_control_drain(struct spill_program *program)
 {
-    uint64_t deadline = program->stopping + cycles(program->options.drain_timeout_ns);
     uint64_t give_up = UINT64_MAX, now;
     uint32_t hanging = 0;
 
-    spill_token_set_deadline(&program->force, deadline);
+    program->stopping = rte_rdtsc();
+    spill_token_set_deadline(&program->force,
+                             program->stopping + cycles(program->options.drain_timeout_ns));
     while (spill_pipeline_running(program->pipeline, &hanging)) {
-        wait_tick(program, DRAIN_TICK_MS);
+        spill_signals_wait(program, DRAIN_TICK_MS);
         now = rte_rdtsc();
         if (spill_token_check_deadlines(&program->force, now) > 0)
             SPILL_LOG(ERR, "not drained within --drain-timeout: ending at once");
@@ -149,8 +94,8 @@ bool spill_control_join(struct spill_program *program, pthread_t thread)
         rte_rdtsc() + cycles(program->options.drain_timeout_ns) + FORCE_SECONDS * rte_get_tsc_hz();
 
     while (pthread_tryjoin_np(thread, NULL) != 0) {
-        wait_tick(program, DRAIN_TICK_MS);
-        if (rte_rdtsc() >= deadline || spill_token_reason(&program->force) == second_signal)
+        spill_signals_wait(program, DRAIN_TICK_MS);
+        if (rte_rdtsc() >= deadline || spill_signals_forced(program))
             return false;
     }
     return true;

@@ -7,17 +7,10 @@
 #include "log.h"
 #include "program.h"
 
-enum status {
-    STATUS_DRAINED = 0,
-    STATUS_FAILED = 1,
-    STATUS_USAGE = 2,
-    STATUS_FORCED = 3, /* or unbalanced */
-};
-
 /* Large: the plan alone is some hundred KiB. */
 static struct spill_program program;
 
-static int complain(const struct spill_error *error, enum status status)
+static int complain(const struct spill_error *error, enum spill_status status)
 {
     fprintf(stderr, "spillway: %s\n", error->text);
     return (int)status;
@@ -29,25 +22,32 @@ static int check(const char *argv0, struct spill_error *error)
     if (program.options.eal_given && (spill_program_start_eal(&program, argv0, error) != 0 ||
                                       spill_program_find_ports(&program, error) != 0 ||
                                       spill_program_plan_again(&program, error) != 0))
-        return complain(error, STATUS_USAGE);
-    return spill_program_print_plan(&program) == 0 ? STATUS_DRAINED : STATUS_FAILED;
+        return complain(error, SPILL_STATUS_USAGE);
+    return spill_program_print_plan(&program) == 0 ? SPILL_STATUS_DRAINED : SPILL_STATUS_FAILED;
 }
 
 /* Each step of the start in order, as long as no signal came between two of them. */
-static int start(const char *argv0, struct spill_error *error)
+static int take_steps(const char *argv0, struct spill_error *error)
 {
     if (spill_program_start_eal(&program, argv0, error) != 0 ||
         spill_program_find_ports(&program, error) != 0 ||
         spill_program_plan_again(&program, error) != 0)
         return -1;
-    spill_control_poll_signals(&program);
     if (spill_token_cancelled(&program.stop))
         return 0;
-    if (spill_program_bring_up(&program, error) != 0)
+    return spill_program_bring_up(&program, error);
+}
+
+static int start(const char *argv0, struct spill_error *error)
+{
+    int status;
+
+    if (spill_signals_guard_start(&program, error) != 0)
         return -1;
-    spill_control_poll_signals(&program);
-    if (spill_token_cancelled(&program.stop))
-        return 0;
+    status = take_steps(argv0, error);
+    spill_signals_start_over();
+    if (status != 0 || spill_token_cancelled(&program.stop))
+        return status;
     return spill_program_launch(&program, error);
 }
 
@@ -58,40 +58,40 @@ static void run(void)
     SPILL_LOG(INFO, "draining: %s", spill_token_reason(&program.stop));
 }
 
-static enum status status_of_end(void)
+static enum spill_status status_of_end(void)
 {
     if (program.outcome == SPILL_OUTCOME_FAILED)
-        return STATUS_FAILED;
+        return SPILL_STATUS_FAILED;
     if (program.outcome == SPILL_OUTCOME_FORCED || !spill_program_balanced(&program))
-        return STATUS_FORCED;
-    return STATUS_DRAINED;
+        return SPILL_STATUS_FORCED;
+    return SPILL_STATUS_DRAINED;
 }
 
 int main(int argc, char **argv)
 {
     struct spill_error error = {.text = ""};
-    enum status status;
+    enum spill_status status;
 
     spill_token_init(&program.force, NULL);
     spill_token_init(&program.stop, &program.force);
-    if (spill_control_init(&error) != 0)
-        return complain(&error, STATUS_FAILED);
+    if (spill_signals_init(&error) != 0)
+        return complain(&error, SPILL_STATUS_FAILED);
     switch (spill_options_parse(argc, argv, &program.options, &error)) {
     case SPILL_OPTIONS_ERROR:
-        return complain(&error, STATUS_USAGE);
+        return complain(&error, SPILL_STATUS_USAGE);
     case SPILL_OPTIONS_DONE:
-        return STATUS_DRAINED;
+        return SPILL_STATUS_DRAINED;
     case SPILL_OPTIONS_GO_ON:
         break;
     }
     spill_log_set_level(program.options.log_level);
     if (spill_program_plan(&program, &error) != 0)
-        return complain(&error, STATUS_USAGE);
+        return complain(&error, SPILL_STATUS_USAGE);
     if (program.options.check)
         return check(argv[0], &error);
 
     if (start(argv[0], &error) != 0) {
-        complain(&error, STATUS_FAILED);
+        complain(&error, SPILL_STATUS_FAILED);
         program.outcome = SPILL_OUTCOME_FAILED;
         spill_token_cancel(&program.stop, "start");
     } else if (program.started != 0) {
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
     spill_program_settle(&program);
     status = status_of_end();
     if (spill_program_report(&program, &error) != 0)
-        status = (enum status)complain(&error, STATUS_FAILED);
+        status = (enum spill_status)complain(&error, SPILL_STATUS_FAILED);
     spill_program_tear_down(&program);
     if (program.hanging)
         _exit((int)status);

@@ -6,6 +6,7 @@
 #include <rte_eal.h>
 #include <rte_lcore.h>
 
+#include "log.h"
 #include "program.h"
 #include "runtime/json.h"
 
@@ -68,6 +69,9 @@ static int parse_devices(struct spill_program *program, struct spill_error *erro
             spill_device_complete(&program->devices[i], port->rx_queues, port->tx_queues, port->mtu,
                                   &reason) != 0)
             return spill_error_set(error, "%s: %s", port->where, reason.text);
+        /* A plan may be made before its devices are there, so it is no error yet. */
+        if (options->check && spill_device_check(&program->devices[i], &reason) != 0)
+            SPILL_LOG(WARNING, "%s: %s", port->where, reason.text);
     }
     return 0;
 }

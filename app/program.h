@@ -24,6 +24,14 @@
  * The program's state, and the steps that main() takes in order. All of it is the control thread's.
  */
 
+/** Exit status. */
+enum spill_status {
+    SPILL_STATUS_DRAINED = 0,
+    SPILL_STATUS_FAILED = 1,
+    SPILL_STATUS_USAGE = 2,
+    SPILL_STATUS_FORCED = 3, /* or unbalanced */
+};
+
 /** How the program ended. */
 enum spill_outcome {
     SPILL_OUTCOME_DRAINED, /* everything accepted was dealt with */
@@ -89,13 +97,22 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
 /** Starts the lcores. @return 0, -1 with an error */
 int spill_program_launch(struct spill_program *program, struct spill_error *error);
 
-/* -------------------------------------------------------------------------- control.c */
+/* -------------------------------------------------------------------------- signals.c */
 
 /** Takes SIGTERM and SIGINT over from their default. Before anything else. */
-int spill_control_init(struct spill_error *error);
+int spill_signals_init(struct spill_error *error);
 
-/** Cancels the program's token if a signal has come meanwhile. Between the steps of the start. */
-void spill_control_poll_signals(struct spill_program *program);
+/** Has signals during the start looked after, until spill_signals_start_over(). */
+int spill_signals_guard_start(struct spill_program *program, struct spill_error *error);
+void spill_signals_start_over(void);
+
+/** Waits for a signal, so long at most, and cancels the program's tokens by it. */
+void spill_signals_wait(struct spill_program *program, int milliseconds);
+
+/** Whether a second signal has come. */
+bool spill_signals_forced(const struct spill_program *program);
+
+/* -------------------------------------------------------------------------- control.c */
 
 /** Runs until the end begins: signals, time limits, watchdog, live counters. */
 void spill_control_run(struct spill_program *program);
