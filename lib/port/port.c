@@ -186,7 +186,8 @@ void spill_port_stats(const struct spill_port *port, struct spill_port_stats *st
     struct rte_eth_stats counted;
 
     memset(stats, 0, sizeof(*stats));
-    if (!port->open || rte_eth_stats_get(port->id, &counted) != 0)
+    /* Not every driver survives the question before it has queues (vmxnet3). */
+    if (!port->open || !port->configured || rte_eth_stats_get(port->id, &counted) != 0)
         return;
     stats->rx_packets = counted.ipackets;
     stats->tx_packets = counted.opackets;

@@ -142,7 +142,8 @@ int spill_port_start(struct spill_port *port, struct spill_error *error);
 /** Whether the link is up; asks the device without waiting. Devices without a link are up. */
 bool spill_port_link_up(const struct spill_port *port);
 
-/** Reads the device's counters; all 0 for a device that doesn't count or was closed. */
+/** Reads the device's counters; all 0 for a device that doesn't count, isn't configured or was
+ * closed. */
 void spill_port_stats(const struct spill_port *port, struct spill_port_stats *stats);
 
 /**

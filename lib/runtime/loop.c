@@ -113,19 +113,17 @@ static void account(struct spill_loop *loop, uint32_t handled, uint64_t cycles)
     }
 }
 
-/* Asks the stages in turn, upstream first, whether they have come to their end. */
+/*
+ * Asks all stages, upstream first, whether they have come to their end. All must say so in one
+ * turn: one that was at its end before may have got packets since from a stage before it.
+ */
 static bool all_ended(struct spill_loop *loop)
 {
     bool all = true;
     uint32_t i;
 
-    for (i = 0; i < loop->stage_count; i++) {
-        struct spill_stage *stage = &loop->stages[i];
-
-        if (!stage->ended)
-            stage->ended = stage->end(stage->context);
-        all &= stage->ended;
-    }
+    for (i = 0; i < loop->stage_count; i++)
+        all &= loop->stages[i].end(loop->stages[i].context);
     return all;
 }
 

@@ -23,8 +23,8 @@
  * budget, and a turn with more inline work than the budget's size is counted.
  * Law 7: `stop` tells the loop that the end has begun: its stages stop taking in new packets by
  * themselves (they hear the same token) and the loop goes on until each has nothing left and
- * nothing to expect. `force` ends the loop at once; what the stages hold is then the control
- * thread's to count.
+ * nothing to expect. `force`, an ancestor of `stop`, ends the loop at once; what the stages hold is
+ * then the control thread's to count.
  */
 
 #define SPILL_STAGES_MAX 8
@@ -41,11 +41,10 @@ struct spill_stage {
     const char *name;
     /** One turn; never blocks. @return packets that it handled; 0 = nothing to do */
     uint32_t (*poll)(void *context, uint64_t now);
-    /** Whether it holds no packet and will get none; may tell those downstream. Asked after each
-     *  turn once `stop` is cancelled, until it says true. */
+    /** Whether it holds no packet and will get none from other lcores; may tell those downstream.
+     *  Asked after each turn once `stop` is cancelled, until all stages say true in one turn. */
     bool (*end)(void *context);
     void *context;
-    bool ended;
     uint64_t packets;
     uint64_t cycles;  /* in turns that handled packets */
     uint64_t longest; /* cycles of the longest turn */

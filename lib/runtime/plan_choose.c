@@ -81,9 +81,14 @@ static int choose_control(const struct spill_topology *topology, const struct sp
 
 /* ---------------------------------------------------------------------------- the slots */
 
+/* Adds a slot in the order of CPUs, so that lcores made for a plan get the same roles again. */
 static void add_slot(struct slots *slots, int cpu)
 {
-    slots->slots[slots->count++] = (struct slot){cpu, false};
+    unsigned i;
+
+    for (i = slots->count++; i > 0 && slots->slots[i - 1].cpu > cpu; i--)
+        slots->slots[i] = slots->slots[i - 1];
+    slots->slots[i] = (struct slot){cpu, false};
 }
 
 /* Keeps the slots of which `keep` is true, unless these are too few for a fast and a pool lcore. */

@@ -141,8 +141,9 @@ static void add_sender(const struct spill_plan *plan, struct spill_plan_channel 
         channel->preemptible = true;
 }
 
-/* When packets are spread, each owner of an rx queue sends to each fast lcore. A fast lcore that owns
- * one sends its own share to itself as well: it has one input, whoever received. */
+/* When packets are spread, each owner of an rx queue sends to each fast lcore. One that is a fast
+ * lcore itself sends its own share to itself as well: a fast lcore has one input, whoever received.
+ */
 static void add_fast_channel(const struct spill_plan_input *input, struct spill_plan *plan,
                              unsigned index)
 {

@@ -132,8 +132,10 @@ bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, ui
     submitter->free = job->next;
     submitter->credits--;
     submitter->held++;
-    account->waiting_until = 0;
     account->held++;
+    /* Below its share it goes on waiting, or the others would take what comes home next. */
+    if (account->held >= account->share)
+        account->waiting_until = 0;
     account->high_water = RTE_MAX(account->high_water, account->held);
     job->class_index = (uint8_t)class_index;
     job->lane = (uint8_t)lane_index;

@@ -21,7 +21,7 @@
 #include "source.h"
 
 #define VOID_SHARE 0.95 /* of its CPU that the polling lcore must have had */
-#define ATTEMPTS   8
+#define ATTEMPTS   3
 
 static struct spill_program program;
 static struct source source;
@@ -33,7 +33,7 @@ struct reading {
     uint64_t inlined;  /* classified on the fast lcore */
     uint64_t pooled;   /* classified by the pool */
     uint64_t refused;  /* that the pool had no room for */
-    uint64_t busy;     /* cycles of the fast lcore that were not idle */
+    uint64_t turns;    /* of its loop */
     uint64_t cpu_time; /* of its thread, ns */
     uint64_t tsc;
 };
@@ -73,7 +73,7 @@ static struct reading take_reading(void)
         .inlined = account->inline_packets,
         .pooled = account->pool_packets,
         .refused = account->refused,
-        .busy = lcore->loop->counters.busy_cycles,
+        .turns = lcore->loop->counters.polls,
         .cpu_time = cpu_time(),
         .tsc = rte_rdtsc(),
     };
@@ -86,8 +86,8 @@ static void wait_seconds(double seconds)
 
 /* Throughput of established flows in Mpps at the current rates, and the share of the CPU. */
 struct result {
-    double old_mpps, old_missed, new_mpps, new_missed, inlined, pooled, refused, busy, share;
-    double cycles; /* a packet received */
+    double old_mpps, old_missed, new_mpps, new_missed, inlined, pooled, refused, share;
+    double turns, packets;
 };
 
 static struct result measure(double seconds)
@@ -99,7 +99,8 @@ static struct result measure(double seconds)
     first = take_reading();
     wait_seconds(seconds);
     last = take_reading();
-    microseconds = (double)(last.tsc - first.tsc) * 1e6 / (double)rte_get_tsc_hz();
+    microseconds =
+        (double)(last.source.cycles - first.source.cycles) * 1e6 / (double)rte_get_tsc_hz();
 #define RATE(field) ((double)(last.field - first.field) / microseconds)
     return (struct result){
         .old_mpps = RATE(source.transmitted[SOURCE_OLD]),
@@ -109,9 +110,10 @@ static struct result measure(double seconds)
         .inlined = RATE(inlined),
         .pooled = RATE(pooled),
         .refused = RATE(refused),
-        .busy = (double)(last.busy - first.busy) / (double)(last.tsc - first.tsc),
-        .share = (double)(last.cpu_time - first.cpu_time) / (microseconds * 1e3),
-        .cycles = (double)(last.busy - first.busy) / (double)(last.packets - first.packets),
+        .share = (double)(last.cpu_time - first.cpu_time) * (double)rte_get_tsc_hz() /
+                 ((double)(last.tsc - first.tsc) * 1e9),
+        .turns = RATE(turns),
+        .packets = RATE(packets),
     };
 #undef RATE
 }
@@ -132,10 +134,11 @@ static void compare(double flood_mpps, double seconds)
     struct result alone = measure_valid(0, seconds);
     struct result flooded = measure_valid((uint64_t)(flood_mpps * 1e6), seconds);
 
-    printf("%7.1f %9.2f %8.2f %8.3f %9.2f %8.2f %8.2f %8.2f %6.0f%% %8.0f%s\n", flood_mpps,
+    printf("%7.1f %9.2f %8.2f %8.3f %9.2f %8.2f %8.2f %8.2f %8.1f %5.0f%%%s\n", flood_mpps,
            alone.old_mpps, flooded.old_mpps, flooded.old_mpps / alone.old_mpps,
            flooded.old_missed + flooded.new_missed, flooded.inlined, flooded.pooled,
-           flooded.refused, flooded.busy * 100, flooded.cycles,
+           flooded.refused, flooded.packets / flooded.turns,
+           RTE_MIN(alone.share, flooded.share) * 100,
            alone.share < VOID_SHARE || flooded.share < VOID_SHARE ? "  void" : "");
     fflush(stdout);
 }
@@ -145,8 +148,8 @@ static void run(double mpps, double seconds, char *floods)
     char *rest = NULL;
 
     atomic_store_explicit(&source.rates[SOURCE_OLD], (uint64_t)(mpps * 1e6), memory_order_relaxed);
-    printf("%7s %9s %8s %8s %9s %8s %8s %8s %7s %8s\n", "flood", "est.alone", "est.", "ratio",
-           "rx_missed", "inline", "pool", "refused", "busy", "cycles/p");
+    printf("%7s %9s %8s %8s %9s %8s %8s %8s %8s %6s\n", "flood", "est.alone", "est.", "ratio",
+           "rx_missed", "inline", "pool", "refused", "burst", "CPU");
     for (char *flood = strtok_r(floods, ",", &rest); flood != NULL;
          flood = strtok_r(NULL, ",", &rest))
         compare(strtod(flood, NULL), seconds);
@@ -184,6 +187,8 @@ int main(int argc, char **argv)
     program.stopping = rte_rdtsc();
     spill_control_drain(&program);
     spill_program_settle(&program);
+    if (spill_program_report(&program, &error) != 0)
+        fprintf(stderr, "bench_flood: %s\n", error.text);
     if (!spill_program_balanced(&program))
         fprintf(stderr, "bench_flood: the books do not balance\n");
     return spill_program_balanced(&program) ? 0 : 1;

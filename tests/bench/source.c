@@ -20,7 +20,7 @@ struct frame {
     struct rte_ipv4_hdr ip;
     struct rte_udp_hdr udp;
     uint8_t padding[FRAME_BYTES - 42];
-} __rte_packed;
+} __attribute__((packed, aligned(2)));
 
 _Static_assert(sizeof(struct frame) == FRAME_BYTES, "64 B on the wire");
 
@@ -114,11 +114,14 @@ static void arrive(struct source *source, uint64_t now)
 static uint16_t receive(void *queue, struct rte_mbuf **mbufs, uint16_t count)
 {
     struct source *source = queue;
-    uint64_t tsc = rte_rdtsc();
-    uint64_t now = (tsc - source->began) << FRACTION;
+    uint64_t tsc = rte_rdtsc(), passed = tsc - source->last, now;
 
     if (unlikely(atomic_load_explicit(&source->thread, memory_order_relaxed) == 0))
         atomic_store_explicit(&source->thread, gettid(), memory_order_relaxed);
+    source->last = tsc;
+    if (passed < source->gap)
+        source->counters.cycles += passed;
+    now = source->counters.cycles << FRACTION;
     take_rates(source, now);
     arrive(source, now);
     count = (uint16_t)RTE_MIN(count, source->queued);
@@ -128,7 +131,6 @@ static uint16_t receive(void *queue, struct rte_mbuf **mbufs, uint16_t count)
         fill(source, mbufs[i], source->queue[(source->first + i) % SOURCE_RING]);
     source->first = (source->first + count) % SOURCE_RING;
     source->queued -= count;
-    source->counters.receive_cycles += rte_rdtsc() - tsc;
     return count;
 }
 
@@ -148,7 +150,8 @@ static uint16_t transmit(void *queue, struct rte_mbuf **mbufs, uint16_t count)
 void source_attach(struct source *source, uint16_t from, uint16_t to, struct rte_mempool *pool)
 {
     make_frame();
-    *source = (struct source){.pool = pool, .began = rte_rdtsc(), .flood = rte_rdtsc()};
+    *source = (struct source){.pool = pool, .last = rte_rdtsc(), .flood = rte_rdtsc()};
+    source->gap = rte_get_tsc_hz() / 1000000 * SOURCE_GAP_US;
     source->next[SOURCE_OLD] = source->next[SOURCE_NEW] = UINT64_MAX;
     rte_eth_fp_ops[from].rxq.data[0] = source;
     rte_eth_fp_ops[from].rx_pkt_burst = receive;

@@ -17,10 +17,14 @@
  * which come again and again, and of a flood, each packet of which is another flow. They wait in a
  * queue of SOURCE_RING packets as they would in a NIC's descriptors; what arrives while it is full
  * is lost, of both kinds alike. The port they are sent to counts them by kind.
+ *
+ * The clock is the lcore's own time: when it was not polled for SOURCE_GAP_US, another process had
+ * its CPU, and that time does not count. So the figures bear some noise on the machine.
  */
 
 #define SOURCE_RING        1024
 #define SOURCE_ESTABLISHED 1024 /* flows */
+#define SOURCE_GAP_US      100  /* no turn of a loop takes so long */
 
 enum source_kind {
     SOURCE_OLD, /* of an established flow */
@@ -33,7 +37,7 @@ struct source_counters {
     uint64_t arrived[SOURCE_KINDS];
     uint64_t missed[SOURCE_KINDS]; /* of those: the queue was full */
     uint64_t transmitted[SOURCE_KINDS];
-    uint64_t receive_cycles; /* spent in making packets */
+    uint64_t cycles; /* the lcore's own time */
 };
 
 struct source {
@@ -46,7 +50,8 @@ struct source {
     uint64_t period[SOURCE_KINDS]; /* of the current rates, 2^-16 cycles */
     uint64_t next[SOURCE_KINDS];   /* when the next packet of a kind arrives, 2^-16 cycles */
     uint64_t rates_seen[SOURCE_KINDS];
-    uint64_t began;  /* TSC; times above count from here */
+    uint64_t last;   /* TSC of the last poll */
+    uint64_t gap;    /* SOURCE_GAP_US in cycles */
     uint32_t first;  /* of the queue */
     uint32_t queued; /* packets in it */
     uint32_t flow;   /* the established flow whose turn is next */

@@ -101,7 +101,7 @@ class Shapes(TestCase):
 
     def test_several_fast_and_no_other_role(self):
         """The device has one queue each way: its owners are among the fast lcores."""
-        self.shape("--fast", f"{A},{B}")
+        self.shape("--fast", f"{A},{B}", fast=2)
 
     def test_everything_at_once(self):
         self.shape("--rx", A, "--fast", f"{A},{B}", "--tx", B, "--pool", f"{A},{B}",

@@ -288,8 +288,9 @@ static void one_queue_is_spread_in_software(void **state)
     assert_true(plan.spread);
     assert_int_equal(plan.ports[0].rx[0].owner, 1);
     assert_int_equal(plan.ports[1].rx[0].owner, 2);
-    /* Each other owner of an rx queue sends to a fast lcore, never the lcore to itself. */
-    assert_int_equal(channel_named("fast0")->sender_count, 1);
+    /* Each owner of an rx queue sends to each fast lcore, be it itself. */
+    assert_int_equal(channel_named("fast0")->sender_count, 2);
+    assert_true(spill_plan_channel_sends(channel_named("fast0"), 1));
     assert_true(spill_plan_channel_sends(channel_named("fast0"), 2));
     assert_int_equal(channel_named("fast2")->sender_count, 2);
     /* One tx queue, owned by fast 0, that the two others send to. */
@@ -447,6 +448,16 @@ static void second_computation_keeps_lcores(void **state)
     make_input(&input, &machine, 0, 1);
     compute();
     first = plan;
+    spill_plan_keep_lcores(&input, &plan);
+    compute();
+    assert_memory_equal(plan.lcores, first.lcores, sizeof(plan.lcores));
+
+    /* Where fast and pool lcores took turns in choosing, each gets its own again. */
+    make_machine(&machine, 2, 2, 1);
+    make_input(&input, &machine, 0, 2);
+    compute();
+    first = plan;
+    counts(2, 1);
     spill_plan_keep_lcores(&input, &plan);
     compute();
     assert_memory_equal(plan.lcores, first.lcores, sizeof(plan.lcores));

@@ -391,7 +391,7 @@ static void rss_is_symmetric_and_even(void **state)
     (void)state;
     config.pool = pool_new(RTE_MBUF_DEFAULT_BUF_SIZE);
     find(&port, "net_null0");
-    rte_eth_dev_info_get(port.id, &info);
+    assert_int_equal(rte_eth_dev_info_get(port.id, &info), 0);
     port.device.spread = SPILL_DEVICE_SPREAD_ASK;
     port.capabilities.rss_fields = RTE_ETH_RSS_IP & info.flow_type_rss_offloads;
     port.capabilities.rss_symmetric = true;

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""docs/reference.md names every option, drop reason and report field of the program, and no others."""
+import re
+
+from harness import CAPTURES, CPUS, ROOT, SPILLWAY, TestCase, main, run, spillway
+
+REASON = re.compile(r'SPILL_DROP_REASON\(\s*\w+,\s*"(\w+)"')
+
+
+class Reference(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.text = (ROOT / "docs" / "reference.md").read_text()
+
+    def section(self, title):
+        """The lines from a heading to the next one of its kind."""
+        return self.text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+    def rows(self, title):
+        """The cells of its tables' rows."""
+        lines = [line for line in self.section(title).splitlines() if line.startswith("| `")]
+        return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+    def test_options(self):
+        """Each with the argument and the default that --help shows."""
+        text = run(SPILLWAY, "--help").stdout
+        options = re.findall(r"^  (--[a-z-]+)( \S+)?(.*(?:\n {30,}.*)*)", text, re.M)
+        expected = {flag + argument: re.search(r"\[([^\[\]]+)\]\s*$", help_text)
+                    for flag, argument, help_text in options}
+        self.assertGreater(len(expected), 30)
+        rows = {row[0].strip("`").replace("\\|", "|"): row for row in self.rows("Options")}
+        self.assertEqual(set(rows), set(expected))
+        for option, default in expected.items():
+            if default:
+                self.assertEqual(rows[option][2], f"`{default[1]}`", option)
+
+    def test_drop_reasons(self):
+        sources = "".join(path.read_text() for folder in ("lib", "app")
+                          for path in sorted((ROOT / folder).rglob("*.c")))
+        reasons = set(REASON.findall(sources))
+        self.assertGreater(len(reasons), 10)
+        self.assertEqual({row[0].strip("`") for row in self.rows("Drop reasons")}, reasons)
+
+    def keys(self, value):
+        """All keys of objects in a value."""
+        if isinstance(value, list):
+            return set().union(*(self.keys(item) for item in value))
+        if not isinstance(value, dict):
+            return set()
+        return set(value).union(*(self.keys(item) for item in value.values()))
+
+    def test_report_fields(self):
+        report = self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={CAPTURES}/office.pcap", "--port",
+            "out=net_null0,no-rx=1", "--wire", "in:out", "--default", "allow", "--rx", CPUS[0],
+            "--fast", CPUS[-1], "--tx", CPUS[0], "--pool", CPUS[0], "--exit-on-idle", "200ms"))
+        for part in ("ports", "lcores", "channels", "pool", "flows"):
+            self.assertTrue(report[part], part)
+        # Reasons and classes are names of their own, not fields.
+        report["drops"] = {}
+        report["pool"] = list(report["pool"].values())
+        words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", self.section("Report")))))
+        self.assertLessEqual(self.keys(report), words)
+
+    def test_links(self):
+        """Files that the documents link to are there, and so are the headings."""
+        for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+            for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+                if "://" in target:
+                    continue
+                file, _, anchor = target.partition("#")
+                there = (path.parent / file).resolve() if file else path
+                self.assertTrue(there.exists(), f"{path.name}: {target}")
+                if anchor:
+                    titles = re.findall(r"^#+ (.*)$", there.read_text(), re.M)
+                    anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+                               for title in titles}
+                    self.assertIn(anchor, anchors, f"{path.name}: {target}")
+
+
+if __name__ == "__main__":
+    main()
