@@ -91,7 +91,7 @@ static int check_heading(const char *path, const struct spill_ini *ini, size_t i
     if (!read_section(entry->section, section))
         return spill_error_set(error,
                                "%s:%u: section [%s] is unknown: expected [spillway], [port NAME] "
-                               "or [wire NAME], NAME of 1 to 31 letters, digits, '_' or '-'",
+                               "or [wire NAME], NAME of 1 to 16 letters, digits, '_' or '-'",
                                path, entry->line, entry->section);
     for (size_t i = 0; i < index; i++) {
         if (ini->entries[i].key[0] == '\0' && strcmp(ini->entries[i].section, entry->section) == 0)

@@ -72,8 +72,10 @@ int spill_program_start_eal(struct spill_program *program, const char *argv0,
     /* The EAL keeps pointers into its arguments: they live as long as the program. */
     if (rte_eal_init(arguments.count, arguments.values) < 0)
         return spill_error_set(error,
-                               "the EAL does not start: %s; --log-level debug shows its messages",
-                               rte_strerror(rte_errno));
+                               "the EAL does not start%s%s; --log-level debug shows its messages, "
+                               "and another instance needs another --name",
+                               rte_errno != 0 ? ": " : "",
+                               rte_errno != 0 ? rte_strerror(rte_errno) : "");
     program->eal = true;
     spill_log_set_level(options->log_level);
     return 0;

@@ -9,7 +9,7 @@
 #include "options.h"
 #include "units.h"
 
-#define NAME_RULE "1 to 31 letters, digits, '_' or '-'"
+#define NAME_RULE "1 to 16 letters, digits, '_' or '-'"
 
 bool spill_option_is_name(const char *text)
 {

@@ -17,7 +17,7 @@
  * the control thread. Times are nanoseconds.
  */
 
-#define SPILL_OPTION_NAME_SIZE      32 /* a port's name with its NUL */
+#define SPILL_OPTION_NAME_SIZE      17 /* a port's name with its NUL */
 #define SPILL_OPTION_WIRE_NAME_SIZE 64 /* a wire's name with its NUL: "A-B" when a flag made it */
 #define SPILL_OPTION_PORTS_MAX      32
 #define SPILL_OPTION_WIRES_MAX      16

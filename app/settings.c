@@ -33,7 +33,7 @@ static int check_subject(const struct spill_option *option, const char *subject,
                                    spill_option_class_list(classes, sizeof(classes)));
     } else if (!spill_option_is_name(subject)) {
         return spill_error_set(error,
-                               "%s: expected %s, where NAME is 1 to 31 letters, digits, '_' or '-'",
+                               "%s: expected %s, where NAME is 1 to 16 letters, digits, '_' or '-'",
                                where, option->argument);
     }
     return 0;

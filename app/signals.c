@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Signals: the first SIGTERM or SIGINT begins the end, the second cuts it short.
+ * Signals: the first SIGTERM, SIGINT or SIGHUP begins the end, the second cuts it short.
  *
  * They are blocked in all threads and read from a descriptor. While the program starts, the main
  * thread is in the EAL and in drivers, some of which wait for a peer without end: a guard thread
@@ -33,6 +33,7 @@ int spill_signals_init(struct spill_error *error)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     /* Before any other thread is made, which inherits it. A peer that leaves is no reason to die.
      */
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
@@ -44,12 +45,24 @@ int spill_signals_init(struct spill_error *error)
     return 0;
 }
 
+static const char *signal_name(uint32_t number)
+{
+    switch (number) {
+    case SIGINT:
+        return "SIGINT";
+    case SIGHUP:
+        return "SIGHUP";
+    default:
+        return "SIGTERM";
+    }
+}
+
 static void take_signals(struct spill_program *program)
 {
     struct signalfd_siginfo info;
 
     while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        const char *name = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+        const char *name = signal_name(info.ssi_signo);
 
         if (spill_token_cancel(&program->stop, name))
             SPILL_LOG(NOTICE, "%s: receiving ends, draining", name);

@@ -13,25 +13,25 @@
 #include "packet/parse_shared.h"
 
 SPILL_DROP_REASON(spill_malformed_ethernet, "malformed_ethernet",
-                  "The frame is shorter than an Ethernet header.")
+                  "The frame is shorter than an Ethernet header.");
 SPILL_DROP_REASON(spill_malformed_vlan, "malformed_vlan",
-                  "The frame ends within a VLAN tag or the type that follows it.")
+                  "The frame ends within a VLAN tag or the type that follows it.");
 SPILL_DROP_REASON(spill_malformed_ipv4, "malformed_ipv4",
                   "The IPv4 version or header length is wrong, or the header or the total length "
-                  "contradicts the length of the frame.")
+                  "contradicts the length of the frame.");
 SPILL_DROP_REASON(
     spill_malformed_ipv6, "malformed_ipv6",
     "The IPv6 version is wrong, the header or the payload length exceeds the frame, or "
-    "the packet is a jumbogram.")
+    "the packet is a jumbogram.");
 SPILL_DROP_REASON(spill_malformed_ipv6_extension, "malformed_ipv6_extension",
-                  "An IPv6 extension header exceeds the packet, or there are more than eight.")
+                  "An IPv6 extension header exceeds the packet, or there are more than eight.");
 SPILL_DROP_REASON(spill_malformed_fragment, "malformed_fragment",
                   "The fragment ends past the largest packet, or cuts a TCP header in two "
-                  "(RFC 1858, RFC 3128).")
+                  "(RFC 1858, RFC 3128).");
 SPILL_DROP_REASON(
     spill_malformed_transport, "malformed_transport",
     "The TCP, UDP, UDP-Lite, SCTP or DCCP header exceeds the packet, or a length in it "
-    "is wrong.")
+    "is wrong.");
 
 #define EXTENSION_HEADERS_MAX 8
 #define TAGS_MAX              2

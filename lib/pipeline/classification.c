@@ -6,27 +6,27 @@
 #include "classify/policy.h"
 #include "pipeline/drops.h"
 
-SPILL_DROP_REASON(spill_drop_denied, "denied", "a rule, or the default, denies the packet's flow")
-static SPILL_DROP_REASON(
-    pool_full_classify, "pool_full_classify",
-    "the packet's flow is new, and the classify class had no credit "
-    "left") static SPILL_DROP_REASON(new_flow_limit, "new_flow_limit",
-                                     "the packet's flow is new, and new flows had their share of a "
-                                     "busy lcore") static SPILL_DROP_REASON(flow_table_full,
-                                                                            "flow_table_full",
-                                                                            "the flow table had no "
-                                                                            "place: all flows "
-                                                                            "that could go wait "
-                                                                            "for a verdict")
+SPILL_DROP_REASON(spill_drop_denied, "denied", "a rule, or the default, denies the packet's flow");
+static SPILL_DROP_REASON(pool_full_classify, "pool_full_classify",
+                         "the packet's flow is new, and the classify class had no credit "
+                         "left");
+static SPILL_DROP_REASON(new_flow_limit, "new_flow_limit",
+                         "the packet's flow is new, and new flows had their share of a "
+                         "busy lcore");
+static SPILL_DROP_REASON(flow_table_full, "flow_table_full",
+                         "the flow table had no "
+                         "place: all flows "
+                         "that could go wait "
+                         "for a verdict");
 
 /* Of its busy time, a fast lcore spends at most 1 / 2^ADMISSION_SHIFT on entering new flows. */
 #define ADMISSION_SHIFT 5
 /* In place of a lane: the packet has none, and is dealt with. */
 #define NO_PLACE -1
 
-    /* ------------------------------------------------------------------ the work, on any lcore */
+/* ------------------------------------------------------------------ the work, on any lcore */
 
-    static void classify(struct spill_job *job, void *context)
+static void classify(struct spill_job *job, void *context)
 {
     struct spill_packet *packets[SPILL_JOB_PACKETS];
     uint32_t i;

@@ -8,14 +8,14 @@
 #include "pipeline/fast.h"
 #include "runtime/stamp.h"
 
-static SPILL_DROP_REASON(non_ip, "non_ip", "the frame is not IP, and --non-ip says drop")
+static SPILL_DROP_REASON(non_ip, "non_ip", "the frame is not IP, and --non-ip says drop");
 
 /* Flow table places that are looked at for expiry, in one of so many turns; and in an idle turn. */
 #define EXPIRE_EVERY  16
 #define EXPIRE_PLACES 4
 
-    void spill_fast_send(struct spill_fast *fast, struct rte_mbuf **mbufs, const uint8_t *inputs,
-                         uint32_t count, uint64_t stamp, enum spill_way way)
+void spill_fast_send(struct spill_fast *fast, struct rte_mbuf **mbufs, const uint8_t *inputs,
+                     uint32_t count, uint64_t stamp, enum spill_way way)
 {
     uint32_t first = 0, i;
 

@@ -7,19 +7,18 @@
 #include "pipeline/output.h"
 #include "runtime/stamp.h"
 
-static SPILL_DROP_REASON(
-    tx_full, "tx_full",
-    "the device did not take the packet, and the backlog before it was "
-    "full") static SPILL_DROP_REASON(tx_channel_full, "tx_channel_full",
-                                     "the channel to the transmit queue's owner was "
-                                     "full") static SPILL_DROP_REASON(tx_too_many_segments,
-                                                                      "tx_too_many_segments",
-                                                                      "the device takes one "
-                                                                      "segment a packet, and this "
-                                                                      "one does not fit into one")
+static SPILL_DROP_REASON(tx_full, "tx_full",
+                         "the device did not take the packet, and the backlog before it was "
+                         "full");
+static SPILL_DROP_REASON(tx_channel_full, "tx_channel_full",
+                         "the channel to the transmit queue's owner was "
+                         "full");
+static SPILL_DROP_REASON(tx_too_many_segments, "tx_too_many_segments",
+                         "the device takes one "
+                         "segment a packet, and this "
+                         "one does not fit into one");
 
-    void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp,
-                           enum spill_way way)
+void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp, enum spill_way way)
 {
     uint32_t i;
 

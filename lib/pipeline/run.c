@@ -10,7 +10,7 @@
 #include "runtime/placement.h"
 
 SPILL_DROP_REASON(spill_drop_drain_deadline, "drain_deadline",
-                  "the program ended by force while the packet was still on its way")
+                  "the program ended by force while the packet was still on its way");
 
 int spill_pipeline_launch(struct spill_pipeline *pipeline, struct spill_error *error)
 {

@@ -7,10 +7,10 @@
 #include "pipeline/spread.h"
 
 static SPILL_DROP_REASON(rx_channel_full, "rx_channel_full",
-                         "the channel to the fast lcore that owns the flow was full")
+                         "the channel to the fast lcore that owns the flow was full");
 
-    static void send_share(struct spill_spread *spread, uint32_t fast, struct rte_mbuf **mbufs,
-                           uint32_t count)
+static void send_share(struct spill_spread *spread, uint32_t fast, struct rte_mbuf **mbufs,
+                       uint32_t count)
 {
     uint32_t sent = spill_channel_send(spread->senders[fast], mbufs, count);
 

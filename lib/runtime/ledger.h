@@ -44,13 +44,14 @@ unsigned spill_drop_reason_count(void);
 /** The reason with an id; NULL when the id is spill_drop_reason_count() or more. Any thread. */
 const struct spill_drop_reason *spill_drop_reason_get(unsigned id);
 
-/** Declares a drop reason `variable` at file scope. */
+/** Declares a drop reason `variable` at file scope; `static` may stand before it. */
 #define SPILL_DROP_REASON(variable, name_, help_)                                                  \
     struct spill_drop_reason variable = {.name = (name_), .help = (help_), .id = 0};               \
     RTE_INIT(register_##variable)                                                                  \
     {                                                                                              \
         spill_drop_reason_register(&variable);                                                     \
-    }
+    }                                                                                              \
+    extern struct spill_drop_reason variable
 
 /** One lcore's accounts, in packets. Written by that lcore; the control thread reads. */
 struct spill_ledger {

@@ -21,8 +21,8 @@
 #define MBUFS 256
 #define BURST 32
 
-SPILL_DROP_REASON(drop_first, "test_first", "Dropped by a test, for the first reason.")
-SPILL_DROP_REASON(drop_second, "test_second", "Dropped by a test, for the second reason.")
+SPILL_DROP_REASON(drop_first, "test_first", "Dropped by a test, for the first reason.");
+SPILL_DROP_REASON(drop_second, "test_second", "Dropped by a test, for the second reason.");
 
 static struct rte_mempool *mbuf_pool;
 

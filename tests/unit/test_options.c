@@ -47,8 +47,8 @@ static const struct row rows[] = {
     {"json", "", "on", "off", 1, 0, {"true"}},
     {"port", "lan=", NULL, NULL, 0, 0, {",iface=x", "net null"}},
     {"wire", "", NULL, NULL, 0, 0, {"lan", "lan:", "lan:lan", "lan:wan:dmz", "l@n:wan"}},
-    {"rx-queues", "lan:", "1", "128", 1, 128, {"0", "129", "x", "-1", "1.5"}},
-    {"tx-queues", "lan:", "2", "128", 2, 128, {"0", "129", "two"}},
+    {"rx-queues", "lan:", "1", "64", 1, 64, {"0", "65", "x", "-1", "1.5"}},
+    {"tx-queues", "lan:", "2", "64", 2, 64, {"0", "65", "two"}},
     {"mtu", "lan:", "1500", "9600", 1500, 9600, {"67", "9601", "64k", "1500B"}},
     {"promiscuous", "lan:", "off", "on", 0, 1, {"no", "ON", "0"}},
     {"mbufs", "lan:", "0", "16M", 0, 16 << 20, {"17M", "many"}},
@@ -57,7 +57,7 @@ static const struct row rows[] = {
     {"rules", "", NULL, NULL, 0, 0, {NULL}},
     {"default", "", "allow", "deny", 1, 0, {"reject", "Allow", "den"}},
     {"non-ip", "", "drop", "pass", 1, 0, {"allow"}},
-    {"flow-capacity", "", "64", "256M", 64, 256 << 20, {"63", "257M", "0", "64K"}},
+    {"flow-capacity", "", "64", "32M", 64, 32 << 20, {"63", "33M", "0", "64K"}},
     {"flow-timeout", "", "1ms", "24h", 1000000, 86400000000000, {"0", "60", "999us", "25h"}},
     {"fast", "", NULL, NULL, 0, 0, {"1-", "-1", "2-1", "1024", "1,,2", "1,", "a", "1 2"}},
     {"pool", "", NULL, NULL, 0, 0, {"0-1023", "99999999999999999999"}},
@@ -510,11 +510,10 @@ static void test_ports_and_wires_fit(void **state)
     assert_error(spill_options_parse(argc, (char **)(uintptr_t)argv, &options, &error),
                  "--wire 'a16:b16': expected at most 16 wires");
     /* The longest names still make a wire's name. */
-    assert_good(parse("--port", "left----------------------end31=net_null0", "--port",
-                      "right---------------------end31=net_null1", "--wire",
-                      "left----------------------end31:right---------------------end31", NULL));
-    assert_string_equal(options.wires[0].name,
-                        "left----------------------end31-right---------------------end31");
+    assert_good(parse("--port", "left-------end16=net_null0", "--port",
+                      "right------end16=net_null1", "--wire", "left-------end16:right------end16",
+                      NULL));
+    assert_string_equal(options.wires[0].name, "left-------end16-right------end16");
     spill_options_free(&options);
 }
 

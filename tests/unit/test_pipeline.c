@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pipeline in all shapes: order, and the balance of the accounts whatever fails. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <rte_acl.h>
+#include <rte_hash.h>
+
+#include "pipeline_bench.h"
+
+#define LCORES 7
+
+static const struct bench_shape shapes[] = {
+    {"all on one lcore", 1, 0, 0, 0},
+    {"one lcore and workers", 1, 0, 0, 2},
+    {"rx, fast and tx apart", 2, 1, 1, 0},
+    {"rx, fast, tx and workers", 2, 1, 1, 2},
+    {"fast lcores that share one-queue ports", 2, 0, 0, 1},
+};
+
+static struct bench bench;
+
+static struct bench_options options_for(uint32_t shape)
+{
+    return (struct bench_options){.shape = shapes[shape],
+                                  .dispatch = SPILL_DISPATCH_AUTO,
+                                  .overflow = SPILL_OVERFLOW_DROP,
+                                  .idle = SPILL_IDLE_PAUSE,
+                                  .lanes = 8,
+                                  .capacity = 16,
+                                  .channel_capacity = 256,
+                                  .budget = 26000};
+}
+
+static void open_or_fail(const struct bench_options *options)
+{
+    if (bench_open(&bench, options) != 0)
+        fail_msg("%s: %s", options->shape.name, bench.error.text);
+}
+
+/* -------------------------------------------------------------------- a device with faults */
+
+enum fault {
+    FAULT_NONE,
+    FAULT_NTH_TAKES_NONE,
+    FAULT_NTH_TAKES_HALF,
+    FAULT_FROM_NTH_ON, /* takes nothing more */
+    FAULT_RANDOM,      /* takes none, half, or all */
+};
+
+static enum fault fault;
+static uint32_t fault_at;
+static _Atomic uint32_t transmits;
+static eth_tx_burst_t real_transmit;
+
+static uint16_t faulty_transmit(void *queue, struct rte_mbuf **mbufs, uint16_t count)
+{
+    static __thread uint64_t random;
+    uint32_t number = atomic_fetch_add_explicit(&transmits, 1, memory_order_relaxed);
+    enum fault now = fault;
+
+    if (random == 0)
+        random = rte_rdtsc() | 1;
+    if (now == FAULT_RANDOM)
+        now = test_random_below(&random, 4);
+    else if (now == FAULT_FROM_NTH_ON)
+        now = number >= fault_at ? FAULT_NTH_TAKES_NONE : FAULT_NONE;
+    else if (number != fault_at)
+        now = FAULT_NONE;
+    if (now == FAULT_NTH_TAKES_NONE)
+        return 0;
+    return real_transmit(queue, mbufs, now == FAULT_NTH_TAKES_HALF ? count / 2 : count);
+}
+
+static void set_fault(enum fault which, uint32_t at)
+{
+    fault = which;
+    fault_at = at;
+    atomic_store(&transmits, 0);
+}
+
+/* -------------------------------------------------------------------------- runs and books */
+
+/* After all loops have ended: nothing is lost, nothing is left, and the order was kept. */
+static void assert_balanced(bool forced)
+{
+    uint64_t left = bench_take_back();
+    struct spill_ledger ledger;
+
+    while (bench_drain(&bench) > 0)
+        ;
+    if (spill_pipeline_forced(bench.pipeline) != forced)
+        fail_msg("%s: forced is not %d", bench.options.shape.name, forced);
+    if (!forced)
+        assert_int_equal(spill_pipeline_abandon(bench.pipeline, NULL), 0);
+    spill_pipeline_ledger(bench.pipeline, &ledger);
+    assert_int_equal(ledger.received, bench.fed - left);
+    assert_int_equal(ledger.transmitted, bench.came[0] + bench.came[1]);
+    assert_int_equal(ledger.transmitted + spill_ledger_dropped(&ledger), ledger.received);
+    assert_int_equal(spill_ledger_in_flight(&ledger), 0);
+    assert_int_equal(bench.disorder, 0);
+    assert_int_equal(rte_mempool_avail_count(bench_mbufs), BENCH_MBUFS);
+}
+
+static void wait_for_end(void)
+{
+    uint64_t deadline = rte_rdtsc() + 20 * rte_get_tsc_hz();
+    uint32_t hanging;
+
+    while (spill_pipeline_running(bench.pipeline, &hanging)) {
+        if (bench_drain(&bench) == 0)
+            sched_yield();
+        if (rte_rdtsc() > deadline) {
+            spill_token_cancel(&bench.force, "test");
+            fail_msg("%s: %s does not end", bench.options.shape.name,
+                     bench.plan.lcores[hanging].name);
+        }
+    }
+}
+
+static void launch(void)
+{
+    if (spill_pipeline_launch(bench.pipeline, &bench.error) != 0)
+        fail_msg("%s", bench.error.text);
+}
+
+/* Feeds so many packets in all, at the pace at which they are taken. */
+static void feed_and_drain(uint32_t packets, uint32_t flows)
+{
+    while (bench.fed < packets) {
+        uint32_t port = test_random_below(&bench_seed, 3) == 0;
+        uint32_t fed = bench_feed(&bench, port, 1 + test_random_below(&bench_seed, 32), flows);
+
+        if (bench_drain(&bench) + fed == 0)
+            sched_yield();
+    }
+}
+
+static void wait_until_received(void)
+{
+    while (!rte_ring_empty(bench_in[0]) || !rte_ring_empty(bench_in[1])) {
+        if (bench_drain(&bench) == 0)
+            sched_yield();
+    }
+}
+
+static void run(const struct bench_options *options, uint32_t packets, bool receive_all)
+{
+    open_or_fail(options);
+    launch();
+    feed_and_drain(packets, BENCH_FLOWS);
+    if (receive_all)
+        wait_until_received();
+    spill_token_cancel(&bench.stop, "test");
+    wait_for_end();
+    assert_balanced(false);
+    bench_close(&bench);
+}
+
+static void order_is_kept_and_all_is_accounted_for_in_every_shape(void **state)
+{
+    uint32_t shape, dispatch, lanes;
+
+    (void)state;
+    set_fault(FAULT_NONE, 0);
+    for (shape = 0; shape < RTE_DIM(shapes); shape++) {
+        for (dispatch = SPILL_DISPATCH_AUTO; dispatch <= SPILL_DISPATCH_POOL; dispatch++) {
+            for (lanes = 1; lanes <= 64; lanes *= 8) {
+                struct bench_options options = options_for(shape);
+
+                options.dispatch = dispatch;
+                options.lanes = lanes;
+                options.idle = lanes % 3;
+                options.overflow = (enum spill_overflow)(lanes % 3);
+                run(&options, TEST_ROUNDS(20000), lanes > 1);
+            }
+        }
+    }
+}
+
+/* A source that can wait loses nothing for want of room, only by rule. */
+static void a_source_that_waits_loses_nothing(void **state)
+{
+    uint32_t shape, dispatch;
+
+    (void)state;
+    set_fault(FAULT_NONE, 0);
+    for (shape = 0; shape < RTE_DIM(shapes); shape++) {
+        for (dispatch = SPILL_DISPATCH_AUTO; dispatch <= SPILL_DISPATCH_POOL; dispatch++) {
+            struct bench_options options = options_for(shape);
+            struct spill_ledger ledger;
+
+            options.dispatch = dispatch;
+            options.source_waits = true;
+            options.capacity = 64;
+            open_or_fail(&options);
+            launch();
+            while (bench.fed < TEST_ROUNDS(20000)) {
+                if (bench_feed(&bench, 0, 32, BENCH_FLOWS) + bench_drain(&bench) == 0)
+                    sched_yield();
+            }
+            wait_until_received();
+            spill_token_cancel(&bench.stop, "test");
+            wait_for_end();
+            spill_pipeline_ledger(bench.pipeline, &ledger);
+            assert_balanced(false);
+            assert_int_equal(bench.came[1], bench.fed_allowed);
+            assert_int_equal(ledger.dropped[0] * 0 + bench_drops(&ledger, "denied") +
+                                 bench_drops(&ledger, "non_ip") +
+                                 bench_drops(&ledger, "malformed_ipv4"),
+                             spill_ledger_dropped(&ledger));
+            bench_close(&bench);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------ transmit faults */
+
+static void each_transmit_may_fail(void **state)
+{
+    static const enum fault faults[] = {FAULT_NTH_TAKES_NONE, FAULT_NTH_TAKES_HALF};
+    uint32_t shape, i, at, count;
+
+    (void)state;
+    for (shape = 0; shape < RTE_DIM(shapes); shape++) {
+        struct bench_options options = options_for(shape);
+
+        for (i = 0; i < RTE_DIM(faults); i++) {
+            for (at = 0, count = 1; at < count && at < 100; at++) {
+                set_fault(faults[i], at);
+                run(&options, 400, true);
+                count = atomic_load(&transmits);
+            }
+        }
+    }
+}
+
+static void transmits_may_fail_at_random(void **state)
+{
+    uint32_t shape, dispatch;
+
+    (void)state;
+    for (shape = 0; shape < RTE_DIM(shapes); shape++) {
+        for (dispatch = SPILL_DISPATCH_AUTO; dispatch <= SPILL_DISPATCH_POOL; dispatch++) {
+            struct bench_options options = options_for(shape);
+
+            options.dispatch = dispatch;
+            set_fault(FAULT_RANDOM, 0);
+            run(&options, TEST_ROUNDS(20000), false);
+            options.channel_capacity = 3;
+            options.capacity = 1;
+            options.lanes = 1;
+            set_fault(FAULT_RANDOM, 0);
+            run(&options, TEST_ROUNDS(20000), true);
+        }
+    }
+}
+
+static uint64_t told;
+
+static void count_told(const char *place, uint64_t packets)
+{
+    assert_non_null(place);
+    assert_true(packets > 0);
+    told += packets;
+}
+
+/* The device takes nothing from some transmit on: the drain can't end by itself. */
+static void a_device_that_takes_nothing_is_left_by_force(void **state)
+{
+    uint32_t shape, at;
+
+    (void)state;
+    for (shape = 0; shape < RTE_DIM(shapes); shape++) {
+        for (at = 0; at < 20; at += 4) {
+            struct bench_options options = options_for(shape);
+            struct spill_ledger ledger;
+            uint64_t abandoned;
+
+            set_fault(FAULT_FROM_NTH_ON, at);
+            open_or_fail(&options);
+            launch();
+            feed_and_drain(1500, BENCH_FLOWS);
+            while (atomic_load(&transmits) < at + 3)
+                sched_yield();
+            spill_token_cancel(&bench.stop, "test");
+            spill_token_cancel(&bench.force, "deadline");
+            wait_for_end();
+            told = 0;
+            assert_true(spill_pipeline_forced(bench.pipeline));
+            abandoned = spill_pipeline_abandon(bench.pipeline, count_told);
+            assert_true(abandoned > 0);
+            assert_int_equal(told, abandoned);
+            spill_pipeline_ledger(bench.pipeline, &ledger);
+            assert_int_equal(bench_drops(&ledger, "drain_deadline"), abandoned);
+            assert_balanced(true);
+            assert_int_equal(spill_pipeline_abandon(bench.pipeline, NULL), 0);
+            bench_close(&bench);
+        }
+    }
+}
+
+/* Force at any moment. */
+static void a_forced_end_loses_no_count(void **state)
+{
+    uint32_t round;
+
+    (void)state;
+    for (round = 0; round < TEST_ROUNDS(100); round++) {
+        struct bench_options options = options_for(round % RTE_DIM(shapes));
+
+        set_fault(round % 2 == 0 ? FAULT_NONE : FAULT_RANDOM, 0);
+        options.dispatch = round % 3;
+        open_or_fail(&options);
+        launch();
+        feed_and_drain(test_random_below(&bench_seed, 3000), BENCH_FLOWS);
+        spill_token_cancel(&bench.force, "test");
+        wait_for_end();
+        spill_pipeline_abandon(bench.pipeline, NULL);
+        assert_balanced(true);
+        bench_close(&bench);
+    }
+}
+
+/* ------------------------------------------- every lcore's stages by hand, in one thread */
+
+struct hand {
+    bool ended[SPILL_LCORES_MAX];
+    struct rte_ring *full; /* in place of the channels', while their sends are to fail */
+};
+
+/* A turn of every lcore, as its loop does. Returns whether all have ended. */
+static bool turn_all(struct hand *hand)
+{
+    bool all = true;
+    uint32_t i, j;
+
+    for (i = 1; i < bench.plan.lcore_count; i++) {
+        struct spill_loop *loop = bench.pipeline->lcores[i].loop;
+        bool ended = true;
+
+        if (hand->ended[i])
+            continue;
+        for (j = 0; j < loop->stage_count; j++)
+            loop->stages[j].poll(loop->stages[j].context, rte_rdtsc());
+        if (loop->budget != NULL)
+            spill_budget_earn(loop->budget, 5000);
+        for (j = 0; spill_token_cancelled(&bench.stop) && j < loop->stage_count; j++)
+            ended &= loop->stages[j].end(loop->stages[j].context);
+        hand->ended[i] = spill_token_cancelled(&bench.stop) && ended;
+        all &= hand->ended[i];
+    }
+    return all;
+}
+
+/* Makes the sends of all channels fail, or work again. */
+static void fail_channels(const struct hand *hand, bool fail)
+{
+    uint32_t i, j;
+
+    for (i = 0; i < bench.plan.channel_count; i++) {
+        struct spill_channel *channel = bench.pipeline->channels[i];
+
+        for (j = 0; j < channel->sender_count; j++)
+            channel->senders[j].ring = fail ? hand->full : channel->ring;
+    }
+}
+
+enum channel_fault {
+    CHANNELS_FULL,
+    CHANNELS_CLOSED,
+    CHANNEL_FAULTS,
+};
+
+static uint64_t run_by_hand(const struct bench_options *options, enum channel_fault what,
+                            uint32_t at, uint32_t *turns)
+{
+    static struct hand hand;
+    uint64_t refused = 0;
+    uint32_t number = 0, i;
+    bool all = false;
+
+    memset(&hand, 0, sizeof(hand));
+    hand.full = rte_ring_lookup("full");
+    open_or_fail(options);
+    while (!all) {
+        if (number < 12)
+            bench_feed(&bench, number % 3 == 2, 32, BENCH_FLOWS);
+        if (number == 16)
+            spill_token_cancel(&bench.stop, "test");
+        if (number == at && what == CHANNELS_FULL)
+            fail_channels(&hand, true);
+        for (i = 0; number == at && what == CHANNELS_CLOSED && i < bench.plan.channel_count; i++)
+            spill_channel_close(bench.pipeline->channels[i]);
+        all = turn_all(&hand);
+        if (number == at && what == CHANNELS_FULL)
+            fail_channels(&hand, false);
+        bench_drain(&bench);
+        assert_true(++number < 1000);
+    }
+    *turns = number;
+    for (i = 0; i < bench.plan.channel_count; i++)
+        refused += spill_channel_refused(bench.pipeline->channels[i]);
+    assert_balanced(false);
+    bench_close(&bench);
+    return refused;
+}
+
+static void each_enqueue_may_be_refused(void **state)
+{
+    struct rte_ring *full = rte_ring_create("full", 1, SOCKET_ID_ANY, RING_F_EXACT_SZ);
+    uint32_t shape, what, at, turns, dispatch;
+
+    (void)state;
+    assert_non_null(full);
+    assert_int_equal(rte_ring_enqueue(full, full), 0);
+    set_fault(FAULT_NONE, 0);
+    for (shape = 0; shape < RTE_DIM(shapes); shape++) {
+        for (what = 0; what < CHANNEL_FAULTS; what++) {
+            for (dispatch = SPILL_DISPATCH_AUTO; dispatch <= SPILL_DISPATCH_POOL; dispatch++) {
+                struct bench_options options = options_for(shape);
+                uint64_t refused = 0;
+
+                options.dispatch = dispatch;
+                for (at = 0, turns = 1; at < turns; at++)
+                    refused += run_by_hand(&options, what, at, &turns);
+                assert_int_equal(refused > 0, bench.plan.channel_count > 0);
+            }
+        }
+    }
+    rte_ring_free(full);
+}
+
+/* No credit for each number of credits there are, under each policy. */
+static void each_job_may_find_no_credit(void **state)
+{
+    uint32_t capacity, overflow, lanes, turns;
+
+    (void)state;
+    set_fault(FAULT_NONE, 0);
+    for (capacity = 1; capacity <= 12; capacity++) {
+        for (overflow = SPILL_OVERFLOW_DROP; overflow <= SPILL_OVERFLOW_ALLOW; overflow++) {
+            for (lanes = 1; lanes <= 8; lanes++) {
+                struct bench_options options = options_for(1);
+
+                options.dispatch = SPILL_DISPATCH_POOL;
+                options.capacity = capacity;
+                options.overflow = overflow;
+                options.lanes = lanes;
+                run_by_hand(&options, CHANNELS_FULL, UINT32_MAX, &turns);
+            }
+        }
+    }
+}
+
+/* ---------------------------------------------------------------------- allocation faults */
+
+/* The n-th allocation from now on fails; 0: none does. */
+static uint32_t allocation_to_fail;
+static uint32_t allocations;
+
+static bool allocation_fails(void)
+{
+    return ++allocations == allocation_to_fail;
+}
+
+#define WRAP(result, name, parameters, arguments)                                                  \
+    result __real_##name parameters;                                                               \
+    result __wrap_##name parameters;                                                               \
+    result __wrap_##name parameters                                                                \
+    {                                                                                              \
+        return allocation_fails() ? NULL : __real_##name arguments;                                \
+    }
+
+WRAP(void *, rte_zmalloc_socket, (const char *type, size_t size, unsigned align, int socket),
+     (type, size, align, socket))
+WRAP(void *, calloc, (size_t count, size_t size), (count, size))
+WRAP(void *, reallocarray, (void *old, size_t count, size_t size), (old, count, size))
+WRAP(struct rte_ring *, rte_ring_create,
+     (const char *name, unsigned count, int socket, unsigned flags), (name, count, socket, flags))
+WRAP(struct rte_hash *, rte_hash_create, (const struct rte_hash_parameters *parameters),
+     (parameters))
+WRAP(struct rte_acl_ctx *, rte_acl_create, (const struct rte_acl_param *parameters), (parameters))
+
+static void each_allocation_may_fail(void **state)
+{
+    uint32_t shape, n, needed;
+
+    (void)state;
+    for (shape = 0; shape < RTE_DIM(shapes); shape++) {
+        struct bench_options options = options_for(shape);
+        size_t before = test_heap_bytes();
+
+        allocation_to_fail = 0;
+        allocations = 0;
+        open_or_fail(&options);
+        needed = allocations;
+        bench_close(&bench);
+        assert_int_equal(test_heap_bytes(), before);
+        assert_true(needed > 10);
+        for (n = 1; n <= needed; n++) {
+            allocation_to_fail = n;
+            allocations = 0;
+            if (bench_open(&bench, &options) == 0)
+                fail_msg("%s: allocation %u failed, but the pipeline is there", shapes[shape].name,
+                         n);
+            assert_true(strlen(bench.error.text) > 0);
+            allocation_to_fail = 0;
+            bench_close(&bench);
+            assert_int_equal(test_heap_bytes(), before);
+        }
+        /* And then it works as if nothing had been. */
+        set_fault(FAULT_NONE, 0);
+        run(&options, 1000, true);
+        assert_int_equal(test_heap_bytes(), before);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(order_is_kept_and_all_is_accounted_for_in_every_shape),
+        cmocka_unit_test(a_source_that_waits_loses_nothing),
+        cmocka_unit_test(each_transmit_may_fail),
+        cmocka_unit_test(transmits_may_fail_at_random),
+        cmocka_unit_test(a_device_that_takes_nothing_is_left_by_force),
+        cmocka_unit_test(a_forced_end_loses_no_count),
+        cmocka_unit_test(each_enqueue_may_be_refused),
+        cmocka_unit_test(each_job_may_find_no_credit),
+        cmocka_unit_test(each_allocation_may_fail),
+    };
+    unsigned port;
+    int failed;
+
+    bench_start(LCORES);
+    for (port = 0; port < 2; port++) {
+        real_transmit = rte_eth_fp_ops[bench_ports[port].id].tx_pkt_burst;
+        rte_eth_fp_ops[bench_ports[port].id].tx_pkt_burst = faulty_transmit;
+    }
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rte_eal_cleanup();
+    return failed;
+}
