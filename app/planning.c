@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From options, rules and topology to the plan. */
 #include <stdio.h>
-#include <string.h>
 
 #include <rte_eal.h>
 #include <rte_lcore.h>
@@ -82,7 +81,7 @@ static void plan_input(struct spill_program *program)
     const struct spill_option_class_settings *classify =
         &options->classes[SPILL_OPTION_CLASS_CLASSIFY];
     struct spill_plan_input *input = &program->plan_input;
-    uint32_t i;
+    uint32_t i, j;
 
     spill_plan_input_init(input, &program->topology);
     plan_roles(input, options);
@@ -90,8 +89,11 @@ static void plan_input(struct spill_program *program)
     for (i = 0; i < options->port_count; i++)
         plan_port(&input->ports[i], &options->ports[i], &program->devices[i]);
     input->wire_count = options->wire_count;
-    for (i = 0; i < options->wire_count; i++)
-        memcpy(input->wires[i].ports, options->wires[i].port_names, sizeof(input->wires[i].ports));
+    for (i = 0; i < options->wire_count; i++) {
+        for (j = 0; j < 2; j++)
+            snprintf(input->wires[i].ports[j], sizeof(input->wires[i].ports[j]), "%s",
+                     options->wires[i].port_names[j]);
+    }
     input->class_count = 1;
     snprintf(input->classes[0].name, sizeof(input->classes[0].name), "%s",
              spill_option_class_name(SPILL_OPTION_CLASS_CLASSIFY));
