@@ -94,19 +94,34 @@ static inline uint64_t spill_swap_pair64(uint64_t pair)
     return pair << 32 | pair >> 32;
 }
 
+/*
+ * Fields that stand side by side are put together in a register and written at once: what reads
+ * them next, as words, would have to wait for the stores of their parts.
+ */
+
+_Static_assert(RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN, "words are put together in this order");
+
 /** Writes everything behind the key. */
 static __rte_always_inline void spill_write_rest(struct spill_packet *packet,
                                                  enum spill_packet_kind kind, unsigned direction,
                                                  bool has_ports, uint32_t l3_offset)
 {
+    uint64_t rest = ((uint64_t)kind | (uint64_t)direction << 8 | (uint64_t)has_ports << 16 |
+                     (uint64_t)l3_offset << 48);
+
     packet->flow = NULL;
-    packet->kind = (uint8_t)kind;
-    packet->direction = (uint8_t)direction;
-    packet->has_ports = has_ports;
-    packet->verdict = SPILL_VERDICT_UNKNOWN;
-    packet->drop = 0;
-    packet->input = 0;
-    packet->l3_offset = (uint16_t)l3_offset;
+    memcpy(&packet->kind, &rest, sizeof(rest));
+}
+
+/** The part of a key behind its addresses, as a word of memory. */
+static __rte_always_inline uint64_t spill_key_rest(uint32_t port, const struct spill_link *link,
+                                                   const struct spill_transport *transport)
+{
+    uint64_t upper = (uint64_t)transport->protocol |
+                     (uint64_t)(link->network | transport->fragment) << 8 |
+                     (uint64_t)link->vlan << 16;
+
+    return port | upper << 32;
 }
 
 /** Whether the first port of a pair is the higher one. */
@@ -130,6 +145,7 @@ static __rte_always_inline void spill_write_packet4(struct spill_packet *packet,
     struct spill_key4 *key = &packet->key.v4;
     uint64_t address = spill_load64(addresses);
     uint64_t ordered = rte_be_to_cpu_64(address);
+    uint64_t rest;
     uint32_t port = transport->port;
     bool direction = ordered > spill_swap_pair64(ordered);
 
@@ -137,11 +153,9 @@ static __rte_always_inline void spill_write_packet4(struct spill_packet *packet,
         direction = spill_first_is_higher(port);
     address = direction ? spill_swap_pair64(address) : address;
     port = direction ? spill_swap_pair32(port) : port;
+    rest = spill_key_rest(port, link, transport);
     memcpy(key->address, &address, sizeof(address));
-    memcpy(key->port, &port, sizeof(port));
-    key->protocol = transport->protocol;
-    key->network = link->network | transport->fragment;
-    key->vlan = link->vlan;
+    memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
     spill_write_rest(packet, SPILL_PACKET_IPV4, direction, transport->has_ports, link->l3_offset);
 }
 
@@ -169,14 +183,13 @@ static __rte_always_inline void spill_write_packet6(struct spill_packet *packet,
     struct spill_key6 *key = &packet->key.v6;
     uint32_t port = transport->port;
     bool direction = spill_is_second6(addresses, port);
+    uint64_t rest;
 
     memcpy(key->address[direction], addresses, sizeof(key->address[0]));
     memcpy(key->address[!direction], addresses + 16, sizeof(key->address[0]));
     port = direction ? spill_swap_pair32(port) : port;
-    memcpy(key->port, &port, sizeof(port));
-    key->protocol = transport->protocol;
-    key->network = link->network | transport->fragment;
-    key->vlan = link->vlan;
+    rest = spill_key_rest(port, link, transport);
+    memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
     key->zero = 0;
     spill_write_rest(packet, SPILL_PACKET_IPV6, direction, transport->has_ports, link->l3_offset);
 }
