@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "program.h"
+#include "runtime/placement.h"
 #include "runtime/stamp.h"
 
 static uint64_t cycles(uint64_t nanoseconds)
@@ -135,6 +136,28 @@ static void tell_placement(const char *name, int planned, int found)
               found);
 }
 
+/* One piece of a mempool's memory; the argument is the port's plan. */
+static void check_piece(struct rte_mempool *mempool, void *argument,
+                        struct rte_mempool_memhdr *piece, unsigned index)
+{
+    const struct spill_plan_mempool *planned = argument;
+    struct spill_placement found;
+
+    (void)index;
+    if (spill_placement_check(piece->addr, piece->len, planned->node, &found) == 1)
+        tell_placement(mempool->name, planned->node, found.node);
+}
+
+/* Asks the kernel where all that the lcores use really is (law 8). */
+static void check_placement(struct spill_program *program)
+{
+    uint32_t i;
+
+    spill_pipeline_check_placement(program->pipeline, tell_placement);
+    for (i = 0; i < program->port_count; i++)
+        rte_mempool_mem_iter(program->mempools[i], check_piece, &program->plan.ports[i].mempool);
+}
+
 static int start_ports(struct spill_program *program, struct spill_error *error)
 {
     uint32_t i, j;
@@ -173,7 +196,7 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
     program->pipeline = spill_pipeline_create(&config, error);
     if (program->pipeline == NULL)
         return -1;
-    spill_pipeline_check_placement(program->pipeline, tell_placement);
+    check_placement(program);
     return start_ports(program, error);
 }
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* New flows: into a lane or inline, and their verdicts back into the flow table. */
-#include "pipeline/classification.h"
+#include <string.h>
+
 #include <rte_cycles.h>
+
+#include "pipeline/classification.h"
 
 #include "classify/policy.h"
 #include "pipeline/drops.h"
@@ -83,7 +86,10 @@ static void retire_lane(struct spill_fast *fast, struct spill_job *job)
     spill_fast_send(fast, allowed, inputs, allowed_count, job->stamp, SPILL_WAY_POOL);
 }
 
-/* Packets of an inline job stay in their burst, which goes on with them. */
+/*
+ * Packets of an inline job stay in their burst, which goes on with them. Each keeps the verdict
+ * that it had in its turn: a packet after it may open the connection the other way.
+ */
 static void retire(struct spill_job *job, void *owner)
 {
     uint32_t i;
@@ -92,8 +98,11 @@ static void retire(struct spill_job *job, void *owner)
         retire_lane(owner, job);
         return;
     }
-    for (i = 0; i < job->count; i++)
-        settle(spill_packet_of(job->mbufs[i]));
+    for (i = 0; i < job->count; i++) {
+        struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
+
+        packet->verdict = settle(packet);
+    }
 }
 
 void spill_classification_attach(struct spill_fast *fast)
@@ -214,6 +223,25 @@ void spill_classification_earn(struct spill_fast *fast, uint64_t now)
     fast->last_turn = now;
 }
 
+/* The flow that a packet before this one of the burst has entered for the same key, or NULL. */
+static struct spill_flow *entered_before(const struct spill_packet *packets, const uint8_t *which,
+                                         uint32_t index)
+{
+    const struct spill_packet *packet = &packets[which[index]];
+    size_t size =
+        packet->kind == SPILL_PACKET_IPV4 ? sizeof(packet->key.v4) : sizeof(packet->key.v6);
+    uint32_t i;
+
+    for (i = 0; i < index; i++) {
+        const struct spill_packet *other = &packets[which[i]];
+
+        if (other->flow != NULL && other->kind == packet->kind &&
+            memcmp(&other->key, &packet->key, size) == 0)
+            return other->flow;
+    }
+    return NULL;
+}
+
 /* Packets that the lookup of their burst did not find: what they cost is measured and paid. */
 static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
                            struct spill_packet *packets, const uint8_t *which, uint32_t count,
@@ -222,8 +250,19 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
     uint64_t began = rte_rdtsc();
     uint32_t i;
 
-    for (i = 0; i < count; i++)
-        lanes[which[i]] = submit_new(fast, mbufs[which[i]], &packets[which[i]], stamp);
+    for (i = 0; i < count; i++) {
+        struct spill_packet *packet = &packets[which[i]];
+        struct spill_flow *flow;
+        int lane = submit_new(fast, mbufs[which[i]], packet, stamp);
+
+        /* One that is let pass without a verdict must not overtake one of its flow that waits. */
+        if (lane == NO_PLACE && packet->verdict == SPILL_VERDICT_ALLOW &&
+            (flow = entered_before(packets, which, i)) != NULL) {
+            packet->verdict = SPILL_VERDICT_UNKNOWN;
+            lane = submit_known(fast, mbufs[which[i]], packet, flow, stamp);
+        }
+        lanes[which[i]] = lane;
+    }
     fast->admission -= (int64_t)(rte_rdtsc() - began);
 }
 
@@ -253,7 +292,7 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
 
         if (lanes[which[i]] != SPILL_LANE_INLINE)
             continue;
-        packet->verdict = spill_flow_verdict(packet->flow, packet->direction);
+        packet->verdict = spill_packet_of(mbufs[which[i]])->verdict;
         if (packet->verdict != SPILL_VERDICT_ALLOW)
             drop(fast, &spill_drop_denied, mbufs[which[i]]);
     }

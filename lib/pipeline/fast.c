@@ -106,7 +106,7 @@ static bool has_room(const struct spill_fast *fast)
     if (held > 0 && fast->submitter->credits < SPILL_BURST)
         return false;
     for (i = 0; i < fast->transmitter.output_count; i++) {
-        if (spill_output_room(&fast->transmitter.outputs[i]) < (held + 1) * SPILL_JOB_PACKETS)
+        if (!spill_output_has_room(&fast->transmitter.outputs[i], held))
             return false;
     }
     return true;

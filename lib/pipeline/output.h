@@ -8,6 +8,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "packet/packet.h"
 #include "runtime/channel.h"
 #include "runtime/histogram.h"
 #include "runtime/ledger.h"
@@ -64,13 +65,20 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
 /** The same for packets that carry their stamps in their mbufs (spill_output_mark()). */
 void spill_output_forward(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count);
 
-/** Packets that a send would surely take now. The owner. */
-static inline uint32_t spill_output_room(const struct spill_output *output)
+/**
+ * Whether a burst more, and `jobs` bursts that are at the pool, would surely be taken, whatever the
+ * device does. The owner.
+ */
+static inline bool spill_output_has_room(const struct spill_output *output, uint32_t jobs)
 {
-    /* An own queue's device takes what it takes at once: the backlog is for the rest. */
+    uint32_t packets = (jobs + 1) * SPILL_BURST;
+
     if (output->sender == NULL)
-        return output->waiting == 0 ? UINT32_MAX : 0;
-    return rte_ring_free_count(output->sender->ring);
+        return output->waiting == 0 && packets <= SPILL_BACKLOG;
+    /* Where others send too, what is at the pool can't count on room that was there once. */
+    if (output->sender->channel->sender_count > 1 && jobs > 0)
+        return false;
+    return spill_sender_has_room(output->sender, packets);
 }
 
 /**

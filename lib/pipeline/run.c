@@ -235,26 +235,44 @@ static void check(const char *name, const void *memory, size_t bytes, int planne
         tell(name, planned, found.node);
 }
 
+static void check_ring(const char *name, const struct rte_ring *ring, int planned,
+                       void (*tell)(const char *, int, int))
+{
+    check(name, ring, ring->memzone->len, planned, tell);
+}
+
+static void check_fast(const struct spill_pipeline_lcore *lcore,
+                       void (*tell)(const char *, int, int))
+{
+    const struct spill_submitter *submitter = lcore->fast->submitter;
+    int planned = lcore->plan->memory_node;
+    struct spill_flow_memory tables[2];
+
+    spill_flow_table_memory(lcore->fast->flows, tables);
+    check(tables[0].name, tables[0].start, tables[0].bytes, planned, tell);
+    check(tables[1].name, tables[1].start, tables[1].bytes, planned, tell);
+    check("jobs", submitter->jobs, submitter->credits * sizeof(*submitter->jobs), planned, tell);
+}
+
 void spill_pipeline_check_placement(const struct spill_pipeline *pipeline,
                                     void (*tell)(const char *name, int planned, int found))
 {
     const struct spill_plan *plan = pipeline->config.plan;
-    struct spill_flow_memory tables[2];
-    uint32_t i;
+    uint32_t i, j;
 
-    for (i = 0; i < plan->channel_count; i++) {
-        const struct rte_ring *ring = pipeline->channels[i]->ring;
-
-        check(plan->channels[i].name, ring, ring->memzone->len, plan->channels[i].node, tell);
+    for (i = 0; i < plan->channel_count; i++)
+        check_ring(plan->channels[i].name, pipeline->channels[i]->ring, plan->channels[i].node,
+                   tell);
+    for (i = 0; i < plan->pool_count; i++) {
+        for (j = 0; pipeline->pools[i] != NULL && j < pipeline->pools[i]->class_count; j++)
+            check_ring(pipeline->pools[i]->rings[j]->name, pipeline->pools[i]->rings[j],
+                       plan->pools[i].node, tell);
     }
     for (i = 1; i < plan->lcore_count; i++) {
         const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
 
         check(lcore->plan->name, lcore->loop, sizeof(*lcore->loop), lcore->plan->memory_node, tell);
-        if (lcore->fast == NULL)
-            continue;
-        spill_flow_table_memory(lcore->fast->flows, tables);
-        check(tables[0].name, tables[0].start, tables[0].bytes, lcore->plan->memory_node, tell);
-        check(tables[1].name, tables[1].start, tables[1].bytes, lcore->plan->memory_node, tell);
+        if (lcore->fast != NULL)
+            check_fast(lcore, tell);
     }
 }

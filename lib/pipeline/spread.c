@@ -82,7 +82,7 @@ static bool has_room(const struct spill_spread *spread)
     uint32_t i;
 
     for (i = 0; i < spread->fast_count; i++) {
-        if (rte_ring_free_count(spread->senders[i]->ring) < SPILL_BURST)
+        if (!spill_sender_has_room(spread->senders[i], SPILL_BURST))
             return false;
     }
     return true;

@@ -128,6 +128,25 @@ spill_channel_send(struct spill_sender *sender, struct rte_mbuf **mbufs, uint32_
 }
 
 /**
+ * Whether a burst will be taken whole, also when it is sent only later: true as long as all of the
+ * channel's senders ask before each burst and send no more than that. For sources that can wait.
+ * The sender's lcore.
+ *
+ * @param burst  packets, the same for all senders
+ */
+static inline bool spill_sender_has_room(const struct spill_sender *sender, uint32_t burst)
+{
+    const struct spill_channel *channel = sender->channel;
+    uint32_t needed = burst;
+
+    /* Each of the others may have been told the same; and while one is preempted, the ring shows
+     * room that others have taken since, an eighth of it at most (rte_ring_rts.h). */
+    if (channel->sender_count > 1)
+        needed = burst * (channel->sender_count + 1) + channel->capacity / 8;
+    return rte_ring_free_count(sender->ring) >= RTE_MIN(needed, channel->capacity);
+}
+
+/**
  * Receives packets, those of one sender in the order in which it sent them. The reader's lcore.
  *
  * @param mbufs  room for `count`; what is written is the caller's

@@ -14,6 +14,15 @@ IDLE_PORTS = ("--port", "a=net_null0,no-rx=1", "--port", "b=net_null1,no-rx=1", 
 POLLS = 1_000_000
 
 
+def worker(test, program):
+    """The thread of lcore 1, as DPDK names it: it has changed that over time."""
+    for task in pathlib.Path(f"/proc/{program.process.pid}/task").iterdir():
+        if re.fullmatch(r"(lcore-worker-|rte-worker-|dpdk-worker)1",
+                        (task / "comm").read_text().strip()):
+            return task
+    return test.fail("no thread of lcore 1")
+
+
 class NeverBlocks(harness.TestCase):
 
     def setUp(self):
@@ -21,19 +30,12 @@ class NeverBlocks(harness.TestCase):
         harness.need_root()
         harness.need_program("strace")
 
-    def worker(self, program):
-        """The thread of lcore 1, as DPDK names it: it has changed that over time."""
-        for task in pathlib.Path(f"/proc/{program.process.pid}/task").iterdir():
-            if re.fullmatch(r"(lcore-worker-|rte-worker-|dpdk-worker)1", (task / "comm").read_text().strip()):
-                return task
-        self.fail("no thread of lcore 1")
-
     def calls(self, *options):
         """System calls that strace sees on the fast lcore during a second of its CPU time."""
         trace = self.folder / "trace"
         with Spillway(*options, "--fast", CPUS[-1], "--control", CPUS[0]) as program:
             program.ready()
-            task = self.worker(program)
+            task = worker(self, program)
 
             def ran():
                 return int((task / "schedstat").read_text().split()[0])

@@ -317,8 +317,9 @@ static inline void bench_check(struct bench *bench, unsigned port, struct rte_mb
         bench->disorder++; /* only whole packets of allowed flows may come */
         return;
     }
-    bench->disorder += frame->payload.number < bench->expected[direction][frame->payload.flow] ||
-                       !bench_allowed(frame->payload.flow);
+    bench->disorder +=
+        frame->payload.number < bench->expected[direction][frame->payload.flow] ||
+        (bench->options.overflow != SPILL_OVERFLOW_ALLOW && !bench_allowed(frame->payload.flow));
     bench->expected[direction][frame->payload.flow] = frame->payload.number + 1;
 }
 

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The watchdog names an lcore that hangs and its stage, and ends the program if it is told to."""
+import signal
+import subprocess
+
+import harness
+from harness import CPUS, Spillway, run, until
+from test_blocks import worker
+
+LINK = "spw-stall"
+
+
+class Stall(harness.TestCase):
+    """strace holds the fast lcore in the driver's sendto(), as a kernel that hangs would."""
+
+    def setUp(self):
+        super().setUp()
+        harness.need_root()
+        harness.need_program("strace")
+        run("ip", "link", "add", f"{LINK}0", "type", "veth", "peer", "name", f"{LINK}1")
+        self.addCleanup(run, "ip", "link", "del", f"{LINK}0")
+        for end in "01":
+            run("ip", "link", "set", f"{LINK}{end}", "up")
+
+    def held(self, *options):
+        """A program whose fast lcore is in each sendto() for 0.6 s; yields it, and ends strace."""
+        program = Spillway("--port", "a=net_null0", "--port", f"b=net_af_packet0,iface={LINK}0",
+                           "--wire", "a:b", "--fast", CPUS[-1], "--control", CPUS[0], *options)
+        self.addCleanup(program.__exit__)
+        program.ready()
+        strace = subprocess.Popen(
+            ["strace", "-qq", "-o", "/dev/null", "-e", "trace=sendto",
+             "-e", "inject=sendto:delay_enter=600000", "-p", worker(self, program).name],
+            stdin=subprocess.DEVNULL)
+        self.addCleanup(strace.wait, 10)
+        self.addCleanup(strace.send_signal, signal.SIGINT)
+        return program, strace
+
+    def test_log(self):
+        program, strace = self.held()
+        until(lambda: "lcore 1 hangs in 'receive'" in program.log, 20, program.log)
+        until(lambda: "lcore 1 goes on" in program.log, 20, program.log)
+        strace.send_signal(signal.SIGINT)
+        strace.wait(10)
+        self.check(program.stop())
+
+    def test_exit(self):
+        program, _ = self.held("--on-stall", "exit", "--stall-timeout", "200ms")
+        report = program.wait(30)
+        self.check(report, outcome="failed", status=1)
+        self.assertEqual(report["reason"], "stall")
+        self.assertIn("lcore 1 hangs in 'receive'", report.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()
