@@ -274,7 +274,8 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
     int lanes[SPILL_BURST];
     uint32_t fresh_count = 0, i;
 
-    fast->lane = (fast->lane + 1) % fast->submitter->lane_count;
+    if (++fast->lane == fast->submitter->lane_count)
+        fast->lane = 0;
     /* Flows that the lookup found first: held, they can't be evicted by those that are new. */
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = &packets[which[i]];

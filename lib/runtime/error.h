@@ -23,8 +23,8 @@ struct spill_error {
  * @param error  written to; may be NULL, then nothing happens
  * @return -1, so that a function can `return spill_error_set(...)`
  */
-__attribute__((format(printf, 2, 3))) static inline int
-spill_error_set(struct spill_error *error, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline int spill_error_set(struct spill_error *error,
+                                                                        const char *format, ...)
 {
     if (error != NULL) {
         va_list arguments;

@@ -97,8 +97,8 @@ static void size_mbuf(const struct spill_plan_input *input,
     mempool->data_room = input->data_room + MBUF_HEADROOM;
     if (port->data_room > mempool->data_room)
         mempool->data_room = port->data_room;
-    mempool->segments = (frame + mempool->data_room - MBUF_HEADROOM - 1) /
-                        (mempool->data_room - MBUF_HEADROOM);
+    mempool->segments =
+        (frame + mempool->data_room - MBUF_HEADROOM - 1) / (mempool->data_room - MBUF_HEADROOM);
     mempool->private_size = input->private_size;
     mempool->cache = input->mempool_cache;
 }
