@@ -247,7 +247,9 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
                            struct spill_packet *packets, const uint8_t *which, uint32_t count,
                            uint64_t stamp, int *lanes)
 {
-    uint64_t began = rte_rdtsc();
+    /* What is refused is not charged: a flood of it would cost more than is ever earned. */
+    bool charged = fast->admission > 0;
+    uint64_t began = charged ? rte_rdtsc() : 0;
     uint32_t i;
 
     for (i = 0; i < count; i++) {
@@ -263,7 +265,8 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
         }
         lanes[which[i]] = lane;
     }
-    fast->admission -= (int64_t)(rte_rdtsc() - began);
+    if (charged)
+        fast->admission -= (int64_t)(rte_rdtsc() - began);
 }
 
 void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbufs,

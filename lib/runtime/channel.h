@@ -132,7 +132,7 @@ spill_channel_send(struct spill_sender *sender, struct rte_mbuf **mbufs, uint32_
  * channel's senders ask before each burst and send no more than that. For sources that can wait.
  * The sender's lcore.
  *
- * @param burst  packets, the same for all senders
+ * @param burst  packets, the same for all senders; less than the capacity
  */
 static inline bool spill_sender_has_room(const struct spill_sender *sender, uint32_t burst)
 {
@@ -142,8 +142,9 @@ static inline bool spill_sender_has_room(const struct spill_sender *sender, uint
     /* Each of the others may have been told the same; and while one is preempted, the ring shows
      * room that others have taken since, an eighth of it at most (rte_ring_rts.h). */
     if (channel->sender_count > 1)
-        needed = burst * (channel->sender_count + 1) + channel->capacity / 8;
-    return rte_ring_free_count(sender->ring) >= RTE_MIN(needed, channel->capacity);
+        needed =
+            RTE_MIN(burst * (channel->sender_count + 1) + channel->capacity / 8, channel->capacity);
+    return rte_ring_free_count(sender->ring) >= needed;
 }
 
 /**
