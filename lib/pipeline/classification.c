@@ -101,7 +101,7 @@ static void retire(struct spill_job *job, void *owner)
     for (i = 0; i < job->count; i++) {
         struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
 
-        packet->verdict = settle(packet);
+        packet->verdict = (uint8_t)settle(packet);
     }
 }
 

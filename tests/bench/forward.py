@@ -206,7 +206,9 @@ def scale(options):
     for count in counts:
         capture, _ = flows(options, count)
         sources.append(testpmd(options, capture, f"macswap, {count} packets", count))
+        # Refused flows would be classified in their time, seconds of it: this learns them at once.
         ours.append(spillway(options, f"spillway, {count} flows", capture,
+                             "--on-pool-full", "classify=inline",
                              "--mbufs", f"in:{count + 16384}",
                              "--flow-capacity", str(max(65536, count * 2))))
     measure([contender for pair in zip(sources, ours) for contender in pair], options)

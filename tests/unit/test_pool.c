@@ -25,7 +25,6 @@ static struct rte_mempool *mbuf_pool;
 struct labour {
     uint64_t cycles;  /* of a job's work */
     uint64_t longest; /* that one took */
-    uint64_t done;    /* in all, cycles */
     uint32_t jobs;
 };
 
@@ -59,7 +58,6 @@ static void count_retired(struct spill_job *job, void *owner)
 
     current->retired[job->class_index] += job->count;
     labour->longest = RTE_MAX(labour->longest, cycles);
-    labour->done += cycles;
 }
 
 static void open_bench(struct bench *bench, uint32_t classes, const uint32_t capacities[],
@@ -796,7 +794,7 @@ struct packet {
     uint32_t number;
     bool work;
     bool worked;
-    bool dropped;
+    bool twice;
 };
 
 struct crowd {
@@ -826,7 +824,7 @@ static void random_work(struct spill_job *job, void *context)
     for (i = 0; i < job->count; i++) {
         struct packet *packet = packet_of(job->mbufs[i]);
 
-        packet->dropped = packet->worked; /* a second time */
+        packet->twice = packet->worked;
         packet->worked = true;
     }
     if (test_random_below(&random, 4) == 0)
@@ -843,7 +841,7 @@ static void check_flows(struct spill_job *job, void *owner)
 
         crowd->disorder += packet->number != crowd->expected[packet->flow];
         crowd->expected[packet->flow] = packet->number + 1;
-        crowd->unworked += packet->dropped || (packet->work && !packet->worked);
+        crowd->unworked += packet->twice || (packet->work && !packet->worked);
     }
     crowd->retired += job->count;
     rte_pktmbuf_free_bulk(job->mbufs, job->count);
