@@ -10,8 +10,9 @@
 #include "lcores.h"
 #include "runtime/loop.h"
 
-#define STAGES     3
-#define SCRIPT_MAX 64
+#define STAGES        3
+#define SCRIPT_MAX    64
+#define HANGS_IN_TURN 3
 
 /* What the stages did, in order: 'a'.. polled, 'A'.. asked for the end. */
 struct diary {
@@ -305,6 +306,7 @@ static void sleep_is_longer_the_longer_nothing_comes(void **state)
 struct hanging {
     struct spill_loop loop;
     struct spill_token force, stop;
+    uint32_t turns;
     _Atomic bool entered, go_on;
 };
 
@@ -313,9 +315,11 @@ static uint32_t hang(void *context, uint64_t now)
     struct hanging *hanging = context;
 
     (void)now;
-    atomic_store(&hanging->entered, true);
-    while (!atomic_load(&hanging->go_on))
-        sched_yield();
+    if (++hanging->turns == HANGS_IN_TURN) {
+        atomic_store(&hanging->entered, true);
+        while (!atomic_load(&hanging->go_on))
+            sched_yield();
+    }
     return 0;
 }
 
@@ -350,14 +354,8 @@ static void a_watchdog_sees_the_stage_that_hangs(void **state)
     /* Not started: asleep. */
     for (i = 0; i < 10; i++)
         assert_int_equal(spill_watchdog_check(&watchdog, now += 250), 0);
-    /* One iteration, so that it has beaten once; then it hangs in the second. */
-    atomic_store(&hanging.go_on, true);
+    /* It beats, then it hangs. */
     rte_eal_remote_launch(spill_loop_run, &hanging.loop, 1);
-    while (atomic_load_explicit(&hanging.loop.heartbeat.beats, memory_order_relaxed) ==
-           SPILL_HEARTBEAT_ASLEEP)
-        sched_yield();
-    atomic_store(&hanging.go_on, false);
-    atomic_store(&hanging.entered, false);
     while (!atomic_load(&hanging.entered))
         sched_yield();
     for (i = 0; i < 10; i++)
