@@ -217,7 +217,7 @@ void spill_classification_earn(struct spill_fast *fast, uint64_t now)
     int64_t passed = (int64_t)(now - fast->last_turn);
     int64_t most = fast->admission_most;
 
-    fast->admission += fast->was_idle ? passed : passed >> ADMISSION_SHIFT;
+    fast->admission += fast->has_time ? passed : passed >> ADMISSION_SHIFT;
     if (fast->admission > most)
         fast->admission = most;
     fast->last_turn = now;

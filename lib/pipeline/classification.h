@@ -33,10 +33,10 @@ struct spill_class spill_classification_class(struct spill_snapshot *rules, uint
 
 /**
  * Earns time for new flows. To enter a flow into the table costs its lcore hundreds of cycles, ten
- * times what a packet of a known flow does: expensive work too (law 3). All of the lcore's idle
- * time may go into it, saved up for a millisecond at most; of its busy time a 32nd, so that new
- * flows get through a saturated lcore too, while a flood of them leaves the known flows alone. The
- * lcore, once a turn.
+ * times what a packet of a known flow does: expensive work too (law 3). All of an lcore's time may
+ * go into it while it has time to spare (its bursts are short), saved up for 100 us at most, which
+ * a receive queue survives; else a 32nd, so that new flows get through a saturated lcore too, while
+ * a flood of them leaves the known flows alone. The lcore, once a turn.
  */
 void spill_classification_earn(struct spill_fast *fast, uint64_t now);
 

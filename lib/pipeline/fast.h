@@ -70,7 +70,7 @@ struct spill_fast {
     uint32_t lane;      /* that this burst's new flows go to, when they go to the pool */
     uint32_t turns;     /* iterations, for what is done now and then */
     bool receive_ended; /* nothing more will be received */
-    bool was_idle;      /* the receive stage found nothing when it last ran */
+    bool has_time;      /* the receive stage found a short burst when it last ran, or none */
     uint64_t last_turn; /* TSC when it last began */
     int64_t
         admission; /* cycles that new flows may still cost, below 0 = owed; see classification.h */

@@ -65,6 +65,12 @@ void spill_channel_free(struct spill_channel *channel)
     rte_free(channel);
 }
 
+uint32_t spill_channel_enqueue_preemptible(struct rte_ring *ring, struct rte_mbuf **mbufs,
+                                           uint32_t count)
+{
+    return rte_ring_mp_rts_enqueue_burst(ring, (void **)mbufs, count, NULL);
+}
+
 void spill_channel_close(struct spill_channel *channel)
 {
     atomic_store_explicit(&channel->closed, true, memory_order_relaxed);

@@ -104,6 +104,10 @@ static inline void spill_sender_leave(struct spill_sender *sender)
  */
 void spill_channel_close(struct spill_channel *channel);
 
+/** spill_channel_send()'s part for SPILL_RING_PREEMPTIBLE. */
+uint32_t spill_channel_enqueue_preemptible(struct rte_ring *ring, struct rte_mbuf **mbufs,
+                                           uint32_t count);
+
 /**
  * Sends packets, in order. The sender's lcore; never blocks.
  *
@@ -121,9 +125,13 @@ spill_channel_send(struct spill_sender *sender, struct rte_mbuf **mbufs, uint32_
         spill_sender_leave(sender);
         return 0;
     }
-    taken = rte_ring_enqueue_burst(sender->ring, (void **)mbufs, count, NULL);
+    /* Only the quicker of the two modes is worth its code in every caller. */
+    taken = likely(rte_ring_get_prod_sync_type(sender->ring) == RTE_RING_SYNC_MT)
+                ? rte_ring_mp_enqueue_burst(sender->ring, (void **)mbufs, count, NULL)
+                : spill_channel_enqueue_preemptible(sender->ring, mbufs, count);
     sender->sent += taken;
-    sender->refused += count - taken;
+    if (unlikely(taken < count))
+        sender->refused += count - taken;
     return taken;
 }
 
