@@ -242,6 +242,21 @@ static struct spill_flow *entered_before(const struct spill_packet *packets, con
     return NULL;
 }
 
+/* A burst's new flows when there is no time for them: all at once, as a flood of them must be
+ * cheap. */
+static void drop_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs, const uint8_t *which,
+                         uint32_t count, int *lanes)
+{
+    struct rte_mbuf *dropped[SPILL_BURST];
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        dropped[i] = mbufs[which[i]];
+        lanes[which[i]] = NO_PLACE;
+    }
+    spill_ledger_drop(&fast->ledger, &new_flow_limit, dropped, count);
+}
+
 /* Packets that the lookup of their burst did not find: what they cost is measured and paid. */
 static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
                            struct spill_packet *packets, const uint8_t *which, uint32_t count,
@@ -252,6 +267,10 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
     uint64_t began = charged ? rte_rdtsc() : 0;
     uint32_t i;
 
+    if (!charged && fast->overflow == SPILL_OVERFLOW_DROP) {
+        drop_all_new(fast, mbufs, which, count, lanes);
+        return;
+    }
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = &packets[which[i]];
         struct spill_flow *flow;
