@@ -557,6 +557,54 @@ static void none_that_is_let_pass_overtakes_its_flow(void **state)
     bench_close(&bench);
 }
 
+/* A turn with so much time for new flows, at the end of a long burst; returns what is left. */
+static int64_t turn_with_time(struct hand *hand, struct spill_fast *fast, int64_t admission)
+{
+    fast->has_time = false;
+    fast->last_turn = rte_rdtsc();
+    fast->admission = admission;
+    turn_all(hand);
+    while (bench_drain(&bench) > 0)
+        ;
+    return fast->admission;
+}
+
+/* Law 3: without time for them new flows are dropped, and known ones go on. */
+static void new_flows_get_the_time_that_there_is(void **state)
+{
+    const int64_t debt = -(INT64_C(1) << 40);
+    struct bench_options options = options_for(0);
+    static struct hand hand;
+    struct spill_ledger ledger;
+    struct spill_fast *fast;
+
+    (void)state;
+    set_fault(FAULT_NONE, 0);
+    memset(&hand, 0, sizeof(hand));
+    open_or_fail(&options);
+    fast = bench.pipeline->lcores[1].fast;
+    feed_flow(0, 1, 1);
+    assert_true(turn_with_time(&hand, fast, 1) < 1); /* what a new flow cost is paid */
+    assert_equal("of the first flow", bench.came[1], 1);
+
+    feed_flow(0, 2, SPILL_BURST);
+    assert_true(turn_with_time(&hand, fast, debt) >= debt); /* what is refused costs nothing */
+    feed_flow(0, 1, SPILL_BURST);
+    turn_with_time(&hand, fast, debt);
+    assert_equal("of the first flow", bench.came[1], 1 + SPILL_BURST);
+    spill_pipeline_ledger(bench.pipeline, &ledger);
+    assert_equal("dropped", bench_drops(&ledger, "new_flow_limit"), SPILL_BURST);
+
+    feed_flow(0, 2, SPILL_BURST);
+    turn_with_time(&hand, fast, 1);
+    assert_equal("of both flows", bench.came[1], 1 + 2 * SPILL_BURST);
+    spill_token_cancel(&bench.stop, "test");
+    while (!turn_all(&hand))
+        ;
+    assert_balanced();
+    bench_close(&bench);
+}
+
 /* ---------------------------------------------------------------------- allocation faults */
 
 static bool allocation_fails(void)
@@ -628,6 +676,7 @@ int main(void)
         cmocka_unit_test_teardown(each_enqueue_may_be_refused, clear),
         cmocka_unit_test_teardown(each_job_may_find_no_credit, clear),
         cmocka_unit_test_teardown(none_that_is_let_pass_overtakes_its_flow, clear),
+        cmocka_unit_test_teardown(new_flows_get_the_time_that_there_is, clear),
         cmocka_unit_test_teardown(each_allocation_may_fail, clear),
     };
     unsigned port;
