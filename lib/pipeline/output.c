@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An lcore's way to a port: its own transmit queue with a backlog, or a channel to the queue's
- * owner. */
+/* An lcore's way to a port: a transmit queue of its own with a backlog, or the owner's channel. */
 #include <rte_cycles.h>
 
 #include "packet/packet.h"
@@ -8,15 +7,11 @@
 #include "runtime/stamp.h"
 
 static SPILL_DROP_REASON(tx_full, "tx_full",
-                         "the device did not take the packet, and the backlog before it was "
-                         "full");
+                         "the device did not take the packet, and the backlog was full");
 static SPILL_DROP_REASON(tx_channel_full, "tx_channel_full",
-                         "the channel to the transmit queue's owner was "
-                         "full");
+                         "the channel to the transmit queue's owner was full");
 static SPILL_DROP_REASON(tx_too_many_segments, "tx_too_many_segments",
-                         "the device takes one "
-                         "segment a packet, and this "
-                         "one does not fit into one");
+                         "the device takes one segment a packet, and this one has more");
 
 void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp, enum spill_way way)
 {
@@ -87,7 +82,8 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
         sent = rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count);
         output->transmitted += sent;
         output->ledger->transmitted += sent;
-        record(output, rte_rdtsc(), stamp, way, sent);
+        if (likely(sent > 0))
+            record(output, rte_rdtsc(), stamp, way, sent);
     }
     if (unlikely(sent < count)) {
         output->retried += count - sent;

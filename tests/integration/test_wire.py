@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from harness import Net, Spillway, TestCase, inside, main, need_program, until
+from harness import Net, ROOT, Spillway, TestCase, inside, main, need_program, run, until
 
 RULES = """
 allow icmp from any to any
@@ -50,6 +50,19 @@ class Wire(TestCase):
             self.assertEqual(port["driver"], "net_af_packet")
         self.assertEqual(report["reason"], "SIGTERM")
         self.assertGreaterEqual(report["flows"]["hits"], 36)
+
+    def test_example_configuration(self):
+        for old, new in ("lan", "veth0"), ("wan", "veth1"):
+            for change in ("down",), ("name", new):
+                run("ip", "-n", self.net.middle, "link", "set", old, *change)
+            run("ip", "-n", self.net.middle, "link", "set", new, "up")
+        program = Spillway("--config", ROOT / "config" / "wire.conf", namespace=self.net.middle)
+        self.addCleanup(program.__exit__)
+        program.ready()
+        self.assertEqual(self.net.ping(self.net.left, "10.9.0.2"), 5)
+        self.assertFalse(self.net.connects(self.net.right, "10.9.0.1", 23))
+        report = self.check(program.stop())
+        self.assertGreater(report.drops["denied"], 0)
 
     def test_tcp(self):
         need_program("iperf3")
