@@ -10,8 +10,8 @@
 #include "pipeline/classification.h"
 #include "pipeline/pipeline.h"
 
-/* A fast lcore saves up a 10 000th of a second, 100 us, for entering new flows. */
-#define ADMISSIONS_A_SECOND 10000
+/* Time that a fast lcore saves up for entering new flows, at most. */
+#define ADMISSION_US 100
 
 /* Memory on a planned node; SOCKET_ID_ANY where the plan knows none. */
 static void *allocate(size_t size, int node)
@@ -348,7 +348,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
     fast->stop = pipeline->config.stop;
     fast->non_ip_pass = pipeline->config.non_ip_pass;
     fast->overflow = pipeline->config.classify_overflow;
-    fast->admission_most = (int64_t)(rte_get_tsc_hz() / ADMISSIONS_A_SECOND);
+    fast->admission_most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);
     fast->admission = fast->admission_most;
     fast->last_turn = rte_rdtsc();
     if (create_flows(pipeline, lcore, error) != 0 ||
