@@ -12,10 +12,8 @@
 #include "runtime/placement.h"
 #include "runtime/stamp.h"
 
-static uint64_t cycles(uint64_t nanoseconds)
-{
-    return (uint64_t)((double)nanoseconds * (double)rte_get_tsc_hz() / 1e9);
-}
+/* The shortest hang that ticks of a millisecond can tell from a control thread that came late. */
+#define STALL_LEAST_NS UINT64_C(4000000)
 
 /* With EAL arguments of the user's a device may not have been named there: then it is plugged in.
  */
@@ -119,14 +117,14 @@ static struct spill_pipeline_config pipeline_config(struct spill_program *progra
         .stop = &program->stop,
         .force = &program->force,
         .idle = (enum spill_idle)options->idle,
-        .budget = cycles(options->budget_ns),
+        .budget = spill_cycles(options->budget_ns),
         .lanes = options->lanes,
         .classify_capacity = program->plan_input.classes[0].capacity,
         .classify_dispatch = (enum spill_dispatch)classify->dispatch,
         .classify_overflow = (enum spill_overflow)classify->on_pool_full,
         .non_ip_pass = options->non_ip == SPILL_OPTION_NON_IP_PASS,
         .flow_capacity = options->flow_capacity,
-        .flow_timeout = cycles(options->flow_timeout_ns),
+        .flow_timeout = spill_cycles(options->flow_timeout_ns),
     };
 }
 
@@ -169,8 +167,9 @@ static int start_ports(struct spill_program *program, struct spill_error *error)
             return -1;
         for (j = 0; j < port->note_count; j++)
             SPILL_LOG(NOTICE, "%s", port->notes[j]);
-        SPILL_LOG(INFO, "port %s: %s, %u rx and %u tx queues, MTU %u", port->name, port->driver,
-                  port->rx_queues, port->tx_queues, port->mtu);
+        SPILL_LOG(INFO, "port %s: %s, %u rx and %u tx queues, MTU %u, link %s", port->name,
+                  port->driver, port->rx_queues, port->tx_queues, port->mtu,
+                  spill_port_link_up(port) ? "up" : "down");
     }
     return 0;
 }
@@ -222,8 +221,10 @@ int spill_program_launch(struct spill_program *program, struct spill_error *erro
     uint32_t i;
 
     if (program->options.stall_timeout_ns != 0) {
-        spill_watchdog_init(&program->watchdog, cycles(program->options.stall_timeout_ns),
-                            tell_stall, program);
+        spill_watchdog_init(
+            &program->watchdog,
+            spill_cycles(RTE_MAX(program->options.stall_timeout_ns, STALL_LEAST_NS)), tell_stall,
+            program);
         for (i = 1; i < program->plan.lcore_count; i++)
             spill_watchdog_watch(&program->watchdog, &program->pipeline->lcores[i].loop->heartbeat,
                                  program->plan.lcores[i].id);

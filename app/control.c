@@ -10,11 +10,6 @@
 /* How long a loop that was told to end at once may take for the turn that it is in. */
 #define FORCE_SECONDS 1
 
-static uint64_t cycles(uint64_t nanoseconds)
-{
-    return (uint64_t)((double)nanoseconds * (double)rte_get_tsc_hz() / 1e9);
-}
-
 /* What the user asked to end after. */
 struct limits {
     uint64_t received;  /* packets at the last tick */
@@ -34,27 +29,39 @@ static void check_limits(struct spill_program *program, struct limits *limits, u
     if (options->packets != 0 && received >= options->packets)
         spill_token_cancel(&program->stop, "packets");
     if (options->exit_on_idle_ns != 0 &&
-        now - limits->last_news >= cycles(options->exit_on_idle_ns))
+        now - limits->last_news >= spill_cycles(options->exit_on_idle_ns))
         spill_token_cancel(&program->stop, "idle");
     if (options->stats_ns != 0 && now >= limits->next_stats) {
-        limits->next_stats += cycles(options->stats_ns);
+        limits->next_stats += spill_cycles(options->stats_ns);
         spill_program_print_stats(program);
     }
+}
+
+/* Milliseconds between two looks at everything. */
+static int choose_tick(const struct spill_program *program)
+{
+    uint64_t tick = TICK_MS;
+
+    /* A limit in packets is passed by what comes in a tick. */
+    if (program->options.packets != 0)
+        return DRAIN_TICK_MS;
+    if (program->options.stall_timeout_ns != 0)
+        tick = RTE_MIN(tick, spill_watchdog_interval(&program->watchdog) * 1000 / rte_get_tsc_hz());
+    return (int)RTE_MAX(tick, UINT64_C(1));
 }
 
 void spill_control_run(struct spill_program *program)
 {
     const struct spill_options *options = &program->options;
     uint64_t now = rte_rdtsc();
-    struct limits limits = {.last_news = now, .next_stats = now + cycles(options->stats_ns)};
+    struct limits limits = {.last_news = now, .next_stats = now + spill_cycles(options->stats_ns)};
+    int tick = choose_tick(program);
 
-    if (options->duration_ns != 0)
-        spill_token_set_deadline(&program->stop, now + cycles(options->duration_ns));
     while (!spill_token_cancelled(&program->stop)) {
-        /* A limit in packets is looked at more often: it is passed by what comes in a tick. */
-        spill_signals_wait(program, options->packets != 0 ? DRAIN_TICK_MS : TICK_MS);
+        spill_signals_wait(program, tick);
         now = rte_rdtsc();
-        if (options->duration_ns != 0 && now >= program->started + cycles(options->duration_ns))
+        if (options->duration_ns != 0 &&
+            now >= program->started + spill_cycles(options->duration_ns))
             spill_token_cancel(&program->stop, "duration");
         check_limits(program, &limits, now);
         if (options->stall_timeout_ns != 0)
@@ -70,7 +77,7 @@ void spill_control_drain(struct spill_program *program)
 
     program->stopping = rte_rdtsc();
     spill_token_set_deadline(&program->force,
-                             program->stopping + cycles(program->options.drain_timeout_ns));
+                             program->stopping + spill_cycles(program->options.drain_timeout_ns));
     while (spill_pipeline_running(program->pipeline, &hanging)) {
         spill_signals_wait(program, DRAIN_TICK_MS);
         now = rte_rdtsc();
@@ -90,8 +97,8 @@ void spill_control_drain(struct spill_program *program)
 
 bool spill_control_join(struct spill_program *program, pthread_t thread)
 {
-    uint64_t deadline =
-        rte_rdtsc() + cycles(program->options.drain_timeout_ns) + FORCE_SECONDS * rte_get_tsc_hz();
+    uint64_t deadline = rte_rdtsc() + spill_cycles(program->options.drain_timeout_ns) +
+                        FORCE_SECONDS * rte_get_tsc_hz();
 
     while (pthread_tryjoin_np(thread, NULL) != 0) {
         spill_signals_wait(program, DRAIN_TICK_MS);

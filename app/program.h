@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_cycles.h>
+
 #include "classify/policy.h"
 #include "classify/rules.h"
 #include "options.h"
@@ -67,6 +69,12 @@ struct spill_program {
     uint64_t leaked;   /* mbufs that did not come back to their pools */
     struct spill_port_stats port_stats[SPILL_PORTS_MAX];
 };
+
+/** Nanoseconds in TSC cycles. After rte_eal_init(). */
+static inline uint64_t spill_cycles(uint64_t nanoseconds)
+{
+    return (uint64_t)((double)nanoseconds * (double)rte_get_tsc_hz() / 1e9);
+}
 
 /* ------------------------------------------------------------------------ planning.c */
 

@@ -35,7 +35,6 @@ struct spill_pipeline_config {
     struct spill_snapshot *rules;    /* of struct spill_policy; likewise */
     const struct spill_token *stop;  /* no more receiving, drain */
     const struct spill_token *force; /* end at once; an ancestor of stop */
-    const char *name;                /* prefix of the names of rings and tables */
     enum spill_idle idle;
     uint64_t budget; /* cycles */
     uint32_t lanes;

@@ -84,8 +84,3 @@ struct rte_mempool *spill_port_pool_create(const char *name, uint32_t count, uin
                 socket, rte_errno, error);
     return pool;
 }
-
-unsigned spill_port_pool_in_use(const struct rte_mempool *pool)
-{
-    return rte_mempool_in_use_count(pool);
-}

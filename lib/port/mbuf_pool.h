@@ -10,8 +10,8 @@
 
 /**
  * @file
- * The pools of mbufs that ports receive into: how much memory they take, making them, counting what
- * is out. All functions are the control thread's.
+ * The pools of mbufs that ports receive into: how much memory they take, and making them. All
+ * functions are the control thread's.
  */
 
 /**
@@ -37,8 +37,5 @@ struct rte_mempool *spill_port_pool_create(const char *name, uint32_t count, uin
  */
 uint64_t spill_port_pool_bytes(uint32_t count, uint16_t private_size, uint16_t data_room,
                                uint64_t page_size);
-
-/** Mbufs of the pool that are out. Exact once no lcore uses it; with all ports closed: the leak. */
-unsigned spill_port_pool_in_use(const struct rte_mempool *pool);
 
 #endif

@@ -24,7 +24,7 @@
  *
  * Order: spill_port_find() after rte_eal_init(), spill_port_pool_create(), spill_port_configure(),
  * spill_port_start(); at the end, once no lcore touches the port any more, spill_port_flush_tx(),
- * spill_port_stop(), spill_port_close(), spill_port_pool_in_use(). All of it, and every write to
+ * spill_port_stop(), spill_port_close(), spill_port_leaked(). All of it, and every write to
  * the struct, by the control thread; lcores read `id` and `tx_multi_segment`, and poll their queues
  * with rte_eth_rx_burst() and rte_eth_tx_burst() themselves.
  */

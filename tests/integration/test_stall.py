@@ -45,7 +45,7 @@ class Stall(harness.TestCase):
         self.check(program.stop())
 
     def test_exit(self):
-        program, _ = self.held("--on-stall", "exit", "--stall-timeout", "200ms")
+        program, _ = self.held("--on-stall", "exit", "--stall-timeout", "15ms")
         report = program.wait(30)
         self.check(report, outcome="failed", status=1)
         self.assertEqual(report["reason"], "stall")

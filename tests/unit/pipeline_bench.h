@@ -205,7 +205,6 @@ static inline int bench_open(struct bench *bench, const struct bench_options *op
         .ports = bench_ports,
         .stop = &bench->stop,
         .force = &bench->force,
-        .name = "test",
         .idle = options->idle,
         .budget = options->budget,
         .lanes = options->lanes,

@@ -242,7 +242,7 @@ static struct rte_mempool *pool_new(uint16_t data_room)
 
 static void pool_end(struct rte_mempool *pool)
 {
-    assert_int_equal(spill_port_pool_in_use(pool), 0);
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
     rte_mempool_free(pool);
 }
 
@@ -607,7 +607,7 @@ static void pool_bytes_are_what_it_takes(void **state)
     /* large pages hold many, small ones none, and then two are taken for each */
     assert_true(spill_port_pool_bytes(POOL_MBUFS, 16, 2176, 2 << 20) < planned);
     assert_true(spill_port_pool_bytes(1000, 0, 5000, 4096) >= 1000 * 8192);
-    assert_int_equal(spill_port_pool_in_use(pool), 1);
+    assert_int_equal(rte_mempool_in_use_count(pool), 1);
     rte_pktmbuf_free(mbuf);
     assert_null(spill_port_pool_create("test", 64, 0, 2176, SOCKET_ID_ANY, &error));
     assert_non_null(strstr(error.text, "pool test: "));
