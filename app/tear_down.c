@@ -24,8 +24,7 @@ static void settle_lcores(struct spill_program *program)
     spill_pipeline_abandon(program->pipeline, tell_left);
 }
 
-/* Stops and closes all ports: in a thread of its own, since a driver may wait for its peer in it.
- */
+/* Stops and closes all ports; in a thread of its own, since a driver may wait for its peer. */
 static void *close_ports(void *argument)
 {
     struct spill_program *program = argument;

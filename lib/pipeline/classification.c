@@ -237,8 +237,7 @@ static struct spill_flow *entered_before(const struct spill_packet *packets, con
     return NULL;
 }
 
-/* A burst's new flows when there is no time for them: all at once, as a flood of them must be
- * cheap. */
+/* A burst's new flows when there is no time for them: all at once, as a flood must be cheap. */
 static void drop_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs, const uint8_t *which,
                          uint32_t count, int *lanes)
 {
