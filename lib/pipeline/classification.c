@@ -24,7 +24,7 @@ static SPILL_DROP_REASON(flow_table_full, "flow_table_full",
 
 /* ------------------------------------------------------------------ the work, on any lcore */
 
-static void classify(struct spill_job *job, void *context)
+static bool classify(struct spill_job *job, void *context)
 {
     struct spill_packet *packets[SPILL_JOB_PACKETS];
     uint32_t i;
@@ -32,6 +32,7 @@ static void classify(struct spill_job *job, void *context)
     for (i = 0; i < job->count; i++)
         packets[i] = spill_packet_of(job->mbufs[i]);
     spill_acl_classify(spill_policy_acl(spill_snapshot_get(context)), packets, job->count);
+    return true;
 }
 
 struct spill_class spill_classification_class(struct spill_snapshot *rules, uint32_t capacity,
@@ -128,7 +129,7 @@ static int add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pack
     packet->flow = flow;
     *spill_packet_of(mbuf) = *packet;
     if (lane == SPILL_LANE_INLINE)
-        spill_inline_add(fast->submitter, SPILL_CLASS_CLASSIFY, mbuf, 0, stamp);
+        spill_inline_add(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, mbuf, 0, stamp);
     else
         spill_lane_add(fast->submitter, SPILL_CLASS_CLASSIFY, lane, mbuf,
                        spill_flow_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN, 0,
@@ -159,9 +160,9 @@ static int refuse(struct spill_fast *fast, const struct spill_drop_reason *reaso
 /* Takes what a packet without a verdict needs: SPILL_LANE_INLINE, a lane with room, or NO_PLACE. */
 static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
-    if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, 0))
+    if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, 0))
         return SPILL_LANE_INLINE;
-    if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane))
+    if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane, NULL))
         return (int)fast->lane;
     return refuse(fast, &pool_full_classify, mbuf, packet);
 }
@@ -176,7 +177,7 @@ static int submit_known(struct spill_fast *fast, struct rte_mbuf *mbuf, struct s
         /* Behind the others of its flow, or not at all: no other way keeps the order. */
         lane = flow->lane;
         if (lane != SPILL_LANE_INLINE &&
-            !spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, (uint32_t)lane)) {
+            !spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, (uint32_t)lane, NULL)) {
             drop(fast, &pool_full_classify, mbuf);
             lane = NO_PLACE;
         }

@@ -9,6 +9,9 @@
 #include "pool.h"
 #include "submitter.h"
 
+/* Jobs that are collected at a time. */
+#define COLLECT_MOST 16
+
 /*
  * Slots of a ring for so many jobs. Each job is a credit and has a slot. In the mode that survives
  * preemption, a worker that is preempted while it takes a job keeps the slots of those that others
@@ -112,6 +115,8 @@ static uint32_t pick(struct spill_worker *worker, uint32_t tried)
     for (i = 0; i < pool->class_count; i++) {
         if ((tried >> i & 1) != 0 || rte_ring_empty(pool->rings[i]))
             continue;
+        if (pool->classes[i].collect != NULL && worker->under_way[i] >= pool->classes[i].depth)
+            continue;
         worker->virtual_time[i] = RTE_MAX(worker->virtual_time[i], worker->virtual_now);
         if (best == pool->class_count || worker->virtual_time[i] < worker->virtual_time[best])
             best = i;
@@ -135,31 +140,71 @@ static struct spill_job *take(struct spill_worker *worker, uint32_t *turn)
     return NULL;
 }
 
-void spill_job_run(struct spill_job *job, const struct spill_class *class)
+bool spill_job_run(struct spill_job *job, const struct spill_class *class)
 {
+    bool done;
+
     job->started = rte_rdtsc();
-    class->work(job, class->context);
+    done = class->work(job, class->context);
     job->finished = rte_rdtsc();
+    return done;
+}
+
+/* From here on the job is the submitter's again. */
+static void hand_back(struct spill_job *job)
+{
+    atomic_store_explicit(&job->done, true, memory_order_release);
+}
+
+/* Collects jobs of one class that were under way. Returns their packets. */
+static uint32_t collect(struct spill_worker *worker, uint32_t index)
+{
+    const struct spill_class *class = &worker->pool->classes[index];
+    struct spill_job *done[COLLECT_MOST];
+    uint64_t began = rte_rdtsc(), now;
+    uint32_t count = class->collect(done, COLLECT_MOST, class->context), packets = 0, i;
+
+    now = rte_rdtsc();
+    for (i = 0; i < count; i++) {
+        packets += done[i]->count;
+        done[i]->finished = now;
+        hand_back(done[i]);
+    }
+    worker->under_way[index] -= count;
+    worker->jobs[index] += count;
+    if (count > 0) {
+        worker->virtual_time[index] += now - began;
+        worker->cycles[index] += now - began;
+    }
+    return packets;
 }
 
 uint32_t spill_worker_poll(struct spill_worker *worker)
 {
     const struct spill_pool *pool = worker->pool;
-    uint32_t turn, count;
-    struct spill_job *job = take(worker, &turn);
+    uint32_t turn, count = 0, i;
+    struct spill_job *job;
     uint64_t cycles;
 
+    for (i = 0; i < pool->class_count; i++) {
+        if (worker->under_way[i] > 0)
+            count += collect(worker, i);
+    }
+    job = take(worker, &turn);
     if (job == NULL)
-        return 0;
+        return count;
     worker->virtual_now = worker->virtual_time[turn];
-    spill_job_run(job, &pool->classes[turn]);
-    cycles = job->finished - job->started;
-    count = job->count;
-    /* From here on the job is the submitter's again. */
-    atomic_store_explicit(&job->done, true, memory_order_release);
+    count += job->count;
+    if (spill_job_run(job, &pool->classes[turn])) {
+        cycles = job->finished - job->started;
+        worker->jobs[turn]++;
+        hand_back(job);
+    } else {
+        cycles = job->finished - job->started;
+        worker->under_way[turn]++;
+    }
     worker->virtual_time[turn] += cycles;
     worker->cycles[turn] += cycles;
-    worker->jobs[turn]++;
     return count;
 }
 
@@ -173,7 +218,7 @@ bool spill_worker_ended(const struct spill_worker *worker)
             return false;
     }
     for (i = 0; i < pool->class_count; i++) {
-        if (!rte_ring_empty(pool->rings[i]))
+        if (!rte_ring_empty(pool->rings[i]) || worker->under_way[i] > 0)
             return false;
     }
     return true;

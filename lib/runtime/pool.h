@@ -11,6 +11,7 @@
 #include <rte_ring.h>
 
 #include "channel.h"
+#include "cost.h"
 #include "error.h"
 
 /**
@@ -21,6 +22,9 @@
  * lcores submit jobs (submitter.h: lanes, credits, order); any worker of the pool takes a job,
  * works on its packets in place and stores `done`. Workers never touch a port, never own a flow and
  * never free a packet: results lie in the packets' private areas, and the submitter applies them.
+ *
+ * Work may also be left *under way* on a device and collected later: a worker then goes on with
+ * other jobs, and has at most the class's depth of such jobs at a time.
  *
  * Each class has a ring of its own, and a worker takes from that class which has had the least of
  * its time so far (start-time fair queueing, Goyal, Vin and Cheng 1996, on measured cycles):
@@ -42,11 +46,38 @@ enum spill_dispatch {
     SPILL_DISPATCH_POOL,   /* always on the pool (inline when there are no workers) */
 };
 
+/**
+ * What the packets of a job have in common, for classes whose work depends on it, such as a
+ * security association; one for each submitter. Written by the submitter's lcore.
+ */
+struct spill_subject {
+    struct spill_cost cost;
+    uint32_t jobs; /* out at the pool; the control thread reads it by spill_subject_idle() */
+};
+
+/** Whether no job of a subject is out. Any thread, once no more of them can be submitted. */
+static inline bool spill_subject_idle(const struct spill_subject *subject)
+{
+    return __atomic_load_n(&subject->jobs, __ATOMIC_ACQUIRE) == 0;
+}
+
 /** A kind of expensive work. Written before the lcores start, then constant. */
 struct spill_class {
     const char *name;
-    /** Does the work, on a worker or inline. Must not free packets or keep pointers to the job. */
-    void (*work)(struct spill_job *job, void *context);
+    /**
+     * Does the work, on a worker or inline. Must not free packets. Returns whether it is done;
+     * false, on a worker and with collect() alone: it is under way, and collect() will bring it.
+     */
+    bool (*work)(struct spill_job *job, void *context);
+    /**
+     * What must be serial, such as sequence numbers: called by the submitter for each job when it is
+     * complete, in the order of each lane, before its work. May lower `work`: packets beyond it
+     * are not worked on. NULL: nothing.
+     */
+    void (*begin)(struct spill_job *job, void *context);
+    /** Brings jobs of the calling worker that were under way and are done. NULL: none ever are. */
+    uint32_t (*collect)(struct spill_job **done, uint32_t most, void *context);
+    uint32_t depth; /* jobs that a worker may have under way at a time; with collect() */
     void *context;
     uint32_t capacity; /* jobs that each submitter may have out at a time: its credits, from 1 */
     enum spill_dispatch dispatch;
@@ -65,12 +96,15 @@ struct spill_job {
     uint32_t bytes; /* in all packets together */
     uint64_t stamp; /* TSC when the first packet was received */
     uint64_t submitted; /* TSC */
+    uint64_t serial;    /* the class's own, from begin() or from who fills the job */
+    struct spill_subject *subject; /* NULL: the class has none */
     /* The submitter alone: */
     struct spill_job *next; /* in its lane, or among the free */
     /* Written by the worker, read by the submitter once `done` is set: */
     _Atomic bool done __rte_cache_aligned;
     uint64_t started; /* TSC */
     uint64_t finished;
+    uint64_t result; /* the class's own */
     struct rte_mbuf *mbufs[SPILL_JOB_PACKETS] __rte_cache_aligned;
 } __rte_cache_aligned;
 
@@ -81,6 +115,7 @@ struct spill_worker {
     uint64_t cycles[SPILL_POOL_CLASSES_MAX];
     uint64_t virtual_time[SPILL_POOL_CLASSES_MAX]; /* cycles; see pick() in pool.c */
     uint64_t virtual_now;
+    uint32_t under_way[SPILL_POOL_CLASSES_MAX]; /* jobs that are neither done nor waiting */
 } __rte_cache_aligned;
 
 /** The workers of one NUMA node and the rings they take jobs from. */
@@ -118,16 +153,16 @@ struct spill_pool *spill_pool_create(const struct spill_pool_config *config,
 void spill_pool_free(struct spill_pool *pool);
 
 /**
- * Runs at most one job. The worker's lcore; never blocks.
+ * Runs at most one job, and collects what was under way. The worker's lcore; never blocks.
  *
- * @return packets in the job, 0 when no class has a job
+ * @return packets in the jobs that it took or finished, 0 when there were none
  */
 uint32_t spill_worker_poll(struct spill_worker *worker);
 
-/** Whether no job waits and none will come: all submitters have left. The worker's lcore. */
+/** Whether no job waits or is under way, and none will come: all submitters have left. The worker's lcore. */
 bool spill_worker_ended(const struct spill_worker *worker);
 
-/** Does a job's work here and now, with its times taken. A worker, or a submitter inline. */
-void spill_job_run(struct spill_job *job, const struct spill_class *class);
+/** Does a job's work, with its times taken; returns as work() does. A worker, or a submitter. */
+bool spill_job_run(struct spill_job *job, const struct spill_class *class);
 
 #endif

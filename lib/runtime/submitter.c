@@ -118,7 +118,15 @@ static bool another_waits(const struct spill_submitter *submitter, uint32_t clas
     return false;
 }
 
-bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, uint32_t lane_index)
+/* Closes a lane's open job: the next flush hands it over. */
+static void close_job(struct spill_account *account, struct spill_lane *lane)
+{
+    account->closed[account->closed_count++] = lane->open;
+    lane->open = NULL;
+}
+
+bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, uint32_t lane_index,
+                     struct spill_subject *subject)
 {
     struct spill_account *account = &submitter->accounts[class_index];
     struct spill_lane *lane = &account->lanes[lane_index];
@@ -137,8 +145,13 @@ bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, ui
     if (account->held >= account->share)
         account->waiting_until = 0;
     account->high_water = RTE_MAX(account->high_water, account->held);
+    if (lane->open != NULL)
+        close_job(account, lane);
     job->class_index = (uint8_t)class_index;
     job->lane = (uint8_t)lane_index;
+    job->subject = subject;
+    if (subject != NULL)
+        __atomic_store_n(&subject->jobs, subject->jobs + 1, __ATOMIC_RELAXED);
     job->next = NULL;
     atomic_store_explicit(&job->done, false, memory_order_relaxed);
     if (lane->head == NULL)
@@ -159,10 +172,8 @@ static void close_open_jobs(struct spill_account *account)
     for (lanes = account->busy; lanes != 0; lanes &= lanes - 1) {
         struct spill_lane *lane = &account->lanes[__builtin_ctzll(lanes)];
 
-        if (lane->open != NULL) {
-            account->closed[account->closed_count++] = lane->open;
-            lane->open = NULL;
-        }
+        if (lane->open != NULL)
+            close_job(account, lane);
     }
 }
 
@@ -179,6 +190,8 @@ static void flush_class(struct spill_submitter *submitter, uint32_t index)
     for (i = 0; i < account->closed_count; i++) {
         struct spill_job *job = account->closed[i];
 
+        if (account->class->begin != NULL)
+            account->class->begin(job, account->class->context);
         if (job->work == 0) {
             atomic_store_explicit(&job->done, true, memory_order_relaxed);
             continue;
@@ -210,7 +223,8 @@ static void account_for(struct spill_account *account, const struct spill_job *j
 
     account->service_cycles += cycles;
     spill_histogram_record(&account->service, cycles, 1);
-    spill_cost_learn(&account->cost, job->count, job->bytes, cycles);
+    spill_cost_learn(job->subject != NULL ? &job->subject->cost : &account->cost, job->count,
+                     job->bytes, cycles);
 }
 
 static void account_for_pool(struct spill_account *account, const struct spill_job *job)
@@ -220,6 +234,13 @@ static void account_for_pool(struct spill_account *account, const struct spill_j
 
     spill_histogram_record(&account->wait, wait, 1);
     account_for(account, job);
+}
+
+/* A job is not its subject's any more: what it did for it is seen by who sees the count. */
+static void leave_subject(const struct spill_job *job)
+{
+    if (job->subject != NULL)
+        __atomic_store_n(&job->subject->jobs, job->subject->jobs - 1, __ATOMIC_RELEASE);
 }
 
 /* Retires what is done at the head of one lane. */
@@ -238,6 +259,7 @@ static uint32_t retire_lane(struct spill_submitter *submitter, struct spill_acco
         account->retire(job, account->owner);
         account->held--;
         submitter->held--;
+        leave_subject(job);
         give_back(submitter, job);
     }
     if (lane->head == NULL)
@@ -267,12 +289,17 @@ void spill_inline_run(struct spill_submitter *submitter, uint32_t class_index)
 
     if (job->count == 0)
         return;
-    spill_job_run(job, account->class);
+    job->work = job->count;
+    if (account->class->begin != NULL)
+        account->class->begin(job, account->class->context);
+    /* Classes whose work is left under way go to the pool alone. */
+    RTE_VERIFY(spill_job_run(job, account->class));
     spill_budget_spend(&submitter->budget, job->finished - job->started);
     account->inline_packets += job->count;
     account_for(account, job);
     account->retire(job, account->owner);
     job->count = 0;
+    job->work = 0;
     job->bytes = 0;
 }
 
@@ -293,6 +320,7 @@ uint32_t spill_submitter_abandon(struct spill_submitter *submitter, spill_retire
                 lane->head = job->next;
                 packets += job->count;
                 take(job, context);
+                leave_subject(job);
                 give_back(submitter, job);
             }
             lane->open = NULL;

@@ -60,7 +60,7 @@ struct spill_account {
     uint32_t closed_count;
     struct spill_job **closed; /* full jobs that the next flush hands over */
     struct spill_job *inline_job;
-    struct spill_cost cost;
+    struct spill_cost cost; /* of jobs without a subject */
     struct spill_lane lanes[SPILL_LANES_MAX];
     /* Counters: */
     uint64_t inline_packets;
@@ -118,8 +118,12 @@ uint32_t spill_submitter_retire(struct spill_submitter *submitter, uint64_t now)
 /** Hands what the lanes hold to the pool, one ring operation a class. Can't fail. */
 void spill_submitter_flush(struct spill_submitter *submitter);
 
-/** Opens a job at a lane's end, taking a credit. False: none, and one packet counts as refused. */
-bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, uint32_t lane);
+/**
+ * Opens a job at a lane's end, taking a credit; an open job of another subject is closed. False: no
+ * credit, and one packet counts as refused.
+ */
+bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, uint32_t lane,
+                     struct spill_subject *subject);
 
 /** Whether a lane has jobs that are not retired. */
 static inline bool spill_lane_busy(const struct spill_submitter *submitter, uint32_t class_index,
@@ -129,16 +133,26 @@ static inline bool spill_lane_busy(const struct spill_submitter *submitter, uint
 }
 
 /**
- * Makes sure that spill_lane_add() has room for one packet.
+ * Makes sure that spill_lane_add() has room for one packet of a subject.
  *
+ * @param subject  what the packet's job is about; NULL where the class has none
  * @return false when that needed a credit and there was none: counted as one refused packet
  */
 static inline bool spill_lane_reserve(struct spill_submitter *submitter, uint32_t class_index,
-                                      uint32_t lane)
+                                      uint32_t lane, struct spill_subject *subject)
 {
-    if (likely(submitter->accounts[class_index].lanes[lane].open != NULL))
+    const struct spill_job *open = submitter->accounts[class_index].lanes[lane].open;
+
+    if (likely(open != NULL && open->subject == subject))
         return true;
-    return spill_lane_open(submitter, class_index, lane);
+    return spill_lane_open(submitter, class_index, lane, subject);
+}
+
+/** The job that spill_lane_add() puts the next packet into, after spill_lane_reserve(). */
+static inline struct spill_job *spill_lane_job(const struct spill_submitter *submitter,
+                                               uint32_t class_index, uint32_t lane)
+{
+    return submitter->accounts[class_index].lanes[lane].open;
 }
 
 /**
@@ -172,9 +186,13 @@ static inline void spill_lane_add(struct spill_submitter *submitter, uint32_t cl
     }
 }
 
-/** Whether one more packet may be done inline now: by the class's dispatch, and the budget. */
+/**
+ * Whether one more packet of a subject may be done inline now: by the class's dispatch, and the
+ * budget. Only one class at a time has packets in its inline job, so the budget is asked for it
+ * alone.
+ */
 static inline bool spill_inline_fits(const struct spill_submitter *submitter, uint32_t class_index,
-                                     uint32_t bytes)
+                                     const struct spill_subject *subject, uint32_t bytes)
 {
     const struct spill_account *account = &submitter->accounts[class_index];
     const struct spill_job *job = account->inline_job;
@@ -184,27 +202,30 @@ static inline bool spill_inline_fits(const struct spill_submitter *submitter, ui
         return true;
     if (account->class->dispatch == SPILL_DISPATCH_POOL || available == 0)
         return false;
-    return spill_cost_estimate(&account->cost, job->count + 1u, job->bytes + bytes) <= available;
-}
-
-/**
- * Puts a packet into the class's inline job. At most SPILL_JOB_PACKETS between two
- * spill_inline_run(). Other parameters as for
- * spill_lane_add().
- */
-static inline void spill_inline_add(struct spill_submitter *submitter, uint32_t class_index,
-                                    struct rte_mbuf *mbuf, uint32_t bytes, uint64_t stamp)
-{
-    struct spill_job *job = submitter->accounts[class_index].inline_job;
-
-    if (job->count == 0)
-        job->stamp = stamp;
-    job->mbufs[job->count++] = mbuf;
-    job->bytes += bytes;
+    return spill_cost_estimate(subject != NULL ? &subject->cost : &account->cost, job->count + 1u,
+                               job->bytes + bytes) <= available;
 }
 
 /** Does and retires the inline job's work, if it holds packets, and pays for it from the budget. */
 void spill_inline_run(struct spill_submitter *submitter, uint32_t class_index);
+
+/**
+ * Puts a packet into the class's inline job. At most SPILL_JOB_PACKETS between two
+ * spill_inline_run(), and all of one subject. Other parameters as for spill_lane_add().
+ */
+static inline void spill_inline_add(struct spill_submitter *submitter, uint32_t class_index,
+                                    struct spill_subject *subject, struct rte_mbuf *mbuf,
+                                    uint32_t bytes, uint64_t stamp)
+{
+    struct spill_job *job = submitter->accounts[class_index].inline_job;
+
+    if (job->count == 0) {
+        job->stamp = stamp;
+        job->subject = subject;
+    }
+    job->mbufs[job->count++] = mbuf;
+    job->bytes += bytes;
+}
 
 /** Whether no job is out: nothing in a lane. */
 static inline bool spill_submitter_idle(const struct spill_submitter *submitter)

@@ -55,7 +55,7 @@ static inline void touch(struct rte_mbuf **mbufs, uint32_t count)
         ++*(uint64_t *)rte_mbuf_to_priv(mbufs[i]);
 }
 
-static void work(struct spill_job *job, void *context)
+static bool work(struct spill_job *job, void *context)
 {
     uint64_t until = rte_rdtsc() + job_cycles;
 
@@ -63,6 +63,7 @@ static void work(struct spill_job *job, void *context)
     touch(job->mbufs, job->count);
     while (job_cycles != 0 && rte_rdtsc() < until)
         rte_pause();
+    return true;
 }
 
 static int worker(void *argument)
@@ -103,7 +104,7 @@ static uint32_t submit(uint32_t lane, uint64_t now)
     spill_submitter_retire(submitter, now);
     allocate(mbufs);
     for (i = 0; i < BURST; i++) {
-        if (spill_lane_reserve(submitter, 0, lane))
+        if (spill_lane_reserve(submitter, 0, lane, NULL))
             spill_lane_add(submitter, 0, lane, mbufs[i], true, 0, now);
         else
             refused[refused_count++] = mbufs[i];

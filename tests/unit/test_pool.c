@@ -28,13 +28,14 @@ struct labour {
     uint32_t jobs;
 };
 
-static void labour(struct spill_job *job, void *context)
+static bool labour(struct spill_job *job, void *context)
 {
     struct labour *labour = context;
 
     (void)job;
     labour->jobs++;
     test_spin(labour->cycles);
+    return true;
 }
 
 /* A pool with one submitter whose worker is driven by hand. */
@@ -116,7 +117,7 @@ static uint32_t free_credits(const struct spill_submitter *submitter)
 /* Submits a job of one packet; the packet is none. Returns whether there was a credit. */
 static bool submit_one(struct bench *bench, uint32_t class_index, uint32_t lane)
 {
-    if (!spill_lane_reserve(bench->submitter, class_index, lane))
+    if (!spill_lane_reserve(bench->submitter, class_index, lane, NULL))
         return false;
     spill_lane_add(bench->submitter, class_index, lane, NULL, true, 64, 1);
     spill_submitter_flush(bench->submitter);
@@ -266,7 +267,7 @@ static void a_rare_class_is_served_next(void **state)
 static struct bench *stolen_from;
 
 /* A job whose work lets a second worker take what waits in its class. */
-static void let_another_work(struct spill_job *job, void *context)
+static bool let_another_work(struct spill_job *job, void *context)
 {
     (void)job;
     (void)context;
@@ -276,6 +277,7 @@ static void let_another_work(struct spill_job *job, void *context)
         stolen_from = NULL;
         assert_int_equal(spill_worker_poll(other), 1);
     }
+    return true;
 }
 
 static void workers_take_each_job_once(void **state)
@@ -548,7 +550,7 @@ static void random_packet(struct bench *bench, uint32_t lanes)
     uint32_t held = account->held;
     bool work = test_random_below(&seed, 3) > 0;
 
-    if (!spill_lane_reserve(bench->submitter, 0, lane)) {
+    if (!spill_lane_reserve(bench->submitter, 0, lane, NULL)) {
         assert_false(open || credit);
         assert_int_equal(account->refused, refused + 1);
         assert_int_equal(account->held, held);
@@ -666,7 +668,7 @@ static void packets_without_work_keep_their_place(void **state)
     spill_submitter_on_retire(bench.submitter, 0, check_order, NULL);
     /* A job with work, one without, one with both. */
     for (i = 0; i < 3; i++) {
-        assert_true(spill_lane_reserve(bench.submitter, 0, 0));
+        assert_true(spill_lane_reserve(bench.submitter, 0, 0, NULL));
         spill_lane_add(bench.submitter, 0, 0, number_in_lane(0, bench.next[0]++), i != 1, 64, 1);
         spill_submitter_flush(bench.submitter);
         if (i == 2)
@@ -737,11 +739,11 @@ static void dispatch_decides_what_is_inline(void **state)
     account = &submitter->accounts[0];
     submitter->budget = (struct spill_budget){.size = 100000};
     bench.labours[0].cycles = 1000;
-    assert_false(spill_inline_fits(submitter, 0, 0)); /* pool */
+    assert_false(spill_inline_fits(submitter, 0, NULL, 0)); /* pool */
     bench.pool->classes[0].dispatch = SPILL_DISPATCH_INLINE;
-    assert_true(spill_inline_fits(submitter, 0, 0));
+    assert_true(spill_inline_fits(submitter, 0, NULL, 0));
     bench.pool->classes[0].dispatch = SPILL_DISPATCH_AUTO;
-    assert_false(spill_inline_fits(submitter, 0, 0)); /* nothing earned: all to the pool */
+    assert_false(spill_inline_fits(submitter, 0, NULL, 0)); /* nothing earned: all to the pool */
 
     /* What the class costs is learned. */
     for (round = 0; round < 20; round++) {
@@ -751,10 +753,10 @@ static void dispatch_decides_what_is_inline(void **state)
     account->cost.per_packet = 1000; /* known: a preempted job would have told otherwise */
     account->cost.per_byte = 10;
     spill_budget_earn(&submitter->budget, 2640);
-    assert_true(spill_inline_fits(submitter, 0, 64));
-    spill_inline_add(submitter, 0, NULL, 64, 1);
-    assert_false(spill_inline_fits(submitter, 0, 64)); /* two would cost 3280 */
-    assert_true(spill_inline_fits(submitter, 0, 0));   /* 2640: all of it */
+    assert_true(spill_inline_fits(submitter, 0, NULL, 64));
+    spill_inline_add(submitter, 0, NULL, NULL, 64, 1);
+    assert_false(spill_inline_fits(submitter, 0, NULL, 64)); /* two would cost 3280 */
+    assert_true(spill_inline_fits(submitter, 0, NULL, 0));   /* 2640: all of it */
     spill_inline_run(submitter, 0);
     assert_int_equal(account->inline_packets, 1);
     assert_int_equal(submitter->budget.spent,
@@ -770,7 +772,7 @@ static void dispatch_decides_what_is_inline(void **state)
     assert_false(spill_budget_end_iteration(&submitter->budget) &&
                  bench.labours[0].longest <= 100000);
     bench.labours[0].cycles = 150000;
-    spill_inline_add(submitter, 0, NULL, 64, 1);
+    spill_inline_add(submitter, 0, NULL, NULL, 64, 1);
     spill_inline_run(submitter, 0);
     assert_int_equal(submitter->budget.available, 0);
     assert_true(spill_budget_end_iteration(&submitter->budget));
@@ -779,7 +781,7 @@ static void dispatch_decides_what_is_inline(void **state)
 
     open_bench(&bench, 1, &capacity, 0, 1, SPILL_RING_EXCLUSIVE);
     bench.submitter->budget.available = 0;
-    assert_true(spill_inline_fits(bench.submitter, 0, 1500)); /* no workers: all is inline */
+    assert_true(spill_inline_fits(bench.submitter, 0, NULL, 1500)); /* no workers: all is inline */
     close_bench(&bench);
 }
 
@@ -813,7 +815,7 @@ static struct packet *packet_of(struct rte_mbuf *mbuf)
 }
 
 /* Work of any length from none to some microseconds. No assertion: it runs on any lcore. */
-static void random_work(struct spill_job *job, void *context)
+static bool random_work(struct spill_job *job, void *context)
 {
     static __thread uint64_t random;
     uint32_t i;
@@ -829,6 +831,7 @@ static void random_work(struct spill_job *job, void *context)
     }
     if (test_random_below(&random, 4) == 0)
         test_spin(test_random_below(&random, 8000));
+    return true;
 }
 
 static void check_flows(struct spill_job *job, void *owner)
@@ -871,13 +874,13 @@ static uint32_t submit_burst(struct crowd *crowd, struct rte_mbuf **mbufs, uint3
         bool here =
             !spill_lane_busy(submitter, 0, lane) && test_random_below(&seed, 4) < inline_share;
 
-        if (!here && !spill_lane_reserve(submitter, 0, lane))
+        if (!here && !spill_lane_reserve(submitter, 0, lane, NULL))
             break;
         *packet = (struct packet){.flow = flow,
                                   .number = crowd->next[flow]++,
                                   .work = here || test_random_below(&seed, 8) > 0};
         if (here)
-            spill_inline_add(submitter, 0, mbufs[i], 64, 1);
+            spill_inline_add(submitter, 0, NULL, mbufs[i], 64, 1);
         else
             spill_lane_add(submitter, 0, lane, mbufs[i], packet->work, 64, 1);
         *inlined += here;
