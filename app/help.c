@@ -10,9 +10,11 @@
 
 static const char introduction[] =
     "usage: spillway [EAL options --] [options]\n"
+    "       spillway keygen ALGORITHM [FILE]\n"
     "\n"
     "An inline firewall between pairs of ports. Without \"--\" all arguments are\n"
-    "spillway's, and it makes those of DPDK's EAL itself.\n"
+    "spillway's, and it makes those of DPDK's EAL itself. keygen writes a random key\n"
+    "for IPsec to a new file that only its owner may read, or to standard output.\n"
     "\n"
     "  spillway --port lan=net_af_packet0,iface=veth0 \\\n"
     "           --port wan=net_af_packet1,iface=veth1 \\\n"

@@ -2,8 +2,10 @@
 /* The order of start and stop; nothing else. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "keygen.h"
 #include "log.h"
 #include "program.h"
 
@@ -72,6 +74,8 @@ int main(int argc, char **argv)
     struct spill_error error = {.text = ""};
     enum spill_status status;
 
+    if (argc > 1 && strcmp(argv[1], "keygen") == 0)
+        return spill_keygen(argc - 2, argv + 2);
     spill_token_init(&program.force, NULL);
     spill_token_init(&program.stop, &program.force);
     if (spill_signals_init(&error) != 0)
