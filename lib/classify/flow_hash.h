@@ -21,7 +21,7 @@
 
 #define SPILL_FLOW_HASH_SECRETS 6
 
-/* Words of a key that are hashed. The last one of an IPv6 key is always 0. */
+/* Words of a key that are hashed. */
 #define SPILL_FLOW_HASH_WORDS4 2
 #define SPILL_FLOW_HASH_WORDS6 5
 

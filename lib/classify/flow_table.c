@@ -52,7 +52,8 @@ struct entry6 {
 };
 
 _Static_assert(offsetof(struct spill_packet, key) == 0, "a packet's address is its key's");
-_Static_assert(sizeof(struct entry6) == sizeof(struct spill_key6), "copied as one");
+_Static_assert(offsetof(struct entry6, flow) == sizeof(struct spill_key6),
+               "all of a key is hashed");
 
 /* One address family's half of the table. */
 struct family {

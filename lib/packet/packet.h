@@ -42,20 +42,34 @@ struct spill_key4 {
     uint16_t vlan;   /* id in the outermost tag, host order; 0 = untagged */
 } __attribute__((packed, aligned(8)));
 
-/** The same for IPv6, with zeroes up to a size that compares quickly. */
+/** The same for IPv6, compared and hashed as 40 bytes. */
 struct spill_key6 {
     uint8_t address[2][16];
     uint16_t port[2];
     uint8_t protocol;
     uint8_t network;
     uint16_t vlan;
-    uint64_t zero;
 } __attribute__((packed, aligned(8)));
 
 _Static_assert(sizeof(struct spill_key4) == 16, "hashed as 16 bytes");
-_Static_assert(sizeof(struct spill_key6) == 48, "hashed as 48 bytes");
+_Static_assert(sizeof(struct spill_key6) == 40, "hashed as 40 bytes");
 
 struct spill_flow;
+
+/** What has been decided about a packet or a flow. */
+enum spill_verdict {
+    SPILL_VERDICT_UNKNOWN,
+    SPILL_VERDICT_ALLOW,
+    SPILL_VERDICT_DENY,
+    SPILL_VERDICT_PROTECT, /* by the SA that stands beside it */
+};
+
+/* Whether a packet has an ESP header, and where. */
+enum spill_esp {
+    SPILL_ESP_NONE,
+    SPILL_ESP_PLAIN, /* protocol 50: at l4_offset, at least SPI and sequence number */
+    SPILL_ESP_UDP,   /* UDP to port 4500: behind the UDP header, if it isn't IKE or a keepalive */
+};
 
 /** One packet's metadata: one cache line. Written by the lcore, or in the pool the worker, that
  * holds the packet. */
@@ -64,24 +78,25 @@ struct spill_packet {
         struct spill_key4 v4;
         struct spill_key6 v6;
     } key;
-    struct spill_flow *flow; /* the packet's entry in its owner's flow table, or NULL */
-    uint8_t kind;            /* enum spill_packet_kind */
-    uint8_t direction;       /* 0: sent by the key's first end, 1: by its second */
-    uint8_t has_ports;       /* 1: key.port[] is read from the packet */
-    uint8_t verdict;         /* enum spill_verdict, written by classification */
-    uint8_t drop;            /* a malformed packet's drop reason */
-    uint8_t input;           /* id of the port it came from; written by the pipeline */
-    uint16_t l3_offset;      /* bytes from the start of the frame to the IP header */
+    union {
+        struct spill_flow *flow; /* the packet's entry in its owner's flow table, or NULL */
+        uint32_t sequence;       /* of an ESP packet in a lane: low half of its sequence number */
+    };
+    uint8_t kind;       /* enum spill_packet_kind */
+    uint8_t direction;  /* 0: sent by the key's first end, 1: by its second */
+    uint8_t has_ports;  /* 1: key.port[] is read from the packet */
+    uint8_t verdict;    /* enum spill_verdict, written by classification */
+    uint8_t drop;       /* a malformed packet's drop reason */
+    uint8_t input;      /* id of the port it came from; written by the pipeline */
+    uint16_t l3_offset; /* bytes from the start of the frame to the IP header */
+    uint16_t l4_offset; /* to the transport header, or what stands in its place; by the parser */
+    uint16_t sa;        /* id of a PROTECT verdict's SA, else 0; written with the verdict */
+    uint16_t through;   /* id of the SA it was decrypted with, 0: it came in the clear */
+    uint8_t esp;        /* enum spill_esp; by the parser */
+    uint8_t fragment;   /* 1: first or later fragment of a datagram; by the parser */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct spill_packet) == 64, "one cache line");
-
-/** What has been decided about a packet or a flow. */
-enum spill_verdict {
-    SPILL_VERDICT_UNKNOWN,
-    SPILL_VERDICT_ALLOW,
-    SPILL_VERDICT_DENY,
-};
 
 /** Room that a mempool's mbufs need in their private area. */
 #define SPILL_PACKET_PRIVATE_SIZE sizeof(struct spill_packet)

@@ -7,8 +7,6 @@
 
 #include "packet/parse.h"
 
-#include <netinet/in.h>
-
 #include <rte_branch_prediction.h>
 #include <rte_jhash.h>
 #include <rte_prefetch.h>
@@ -21,6 +19,15 @@
 #define PREFETCH_AHEAD 4
 
 #define TAG_STRIPPED (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
+
+/*
+ * The quick way is compiled twice: for TCP and UDP, and for ESP, plain and in UDP, so that the many
+ * pay next to nothing for the few. What the first does not take, the second begins anew.
+ */
+enum quick {
+    QUICK_PORTS,
+    QUICK_ESP,
+};
 
 /* The quick way loads neighbouring fields together, in host order: one load and swap for both. */
 
@@ -46,9 +53,36 @@ static __rte_always_inline bool quick_transport(uint8_t protocol, const uint8_t 
     return false;
 }
 
+_Static_assert(SPILL_ESP_FIXED <= SPILL_UDP_FIXED, "an ESP header is there where a UDP header is");
+
+/** The same, for what this quick way takes. */
+static __rte_always_inline bool quick_header(enum quick quick, uint8_t protocol,
+                                             const uint8_t *header, uint32_t contiguous,
+                                             int32_t length)
+{
+    if (quick == QUICK_ESP && protocol == IPPROTO_ESP)
+        return length >= SPILL_ESP_FIXED;
+    if (quick == QUICK_PORTS && protocol == IPPROTO_UDP &&
+        spill_load16(header + 2) == RTE_BE16(SPILL_ESP_UDP_PORT))
+        return false;
+    return quick_transport(protocol, header, contiguous, length);
+}
+
+/** Enters what such a header says. */
+static __rte_always_inline void quick_enter(enum quick quick, const uint8_t *header,
+                                            struct spill_transport *transport)
+{
+    if (quick == QUICK_ESP) {
+        spill_enter_header(header, transport);
+        return;
+    }
+    transport->port = spill_load32(header);
+    transport->has_ports = true;
+}
+
 /** @return false when the packet needs the careful way */
-static __rte_always_inline bool quick_ipv4(const struct rte_mbuf *mbuf, const uint8_t *frame,
-                                           const struct spill_link *link,
+static __rte_always_inline bool quick_ipv4(enum quick quick, const struct rte_mbuf *mbuf,
+                                           const uint8_t *frame, const struct spill_link *link,
                                            struct spill_packet *packet)
 {
     const uint8_t *ip = frame + link->l3_offset;
@@ -56,7 +90,7 @@ static __rte_always_inline bool quick_ipv4(const struct rte_mbuf *mbuf, const ui
     uint32_t behind = link->l3_offset + (uint32_t)sizeof(struct rte_ipv4_hdr);
     uint32_t contiguous = rte_pktmbuf_data_len(mbuf);
     uint32_t version_total, fragment_protocol, total;
-    struct spill_transport transport = {.has_ports = true};
+    struct spill_transport transport = {.offset = behind};
 
     if (unlikely(contiguous < behind + SPILL_UDP_FIXED))
         return false;
@@ -68,17 +102,17 @@ static __rte_always_inline bool quick_ipv4(const struct rte_mbuf *mbuf, const ui
                  (fragment_protocol >> 16 & (RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) !=
                      0 ||
                  link->l3_offset + total > rte_pktmbuf_pkt_len(mbuf) ||
-                 !quick_transport(transport.protocol, header, contiguous - behind,
-                                  (int32_t)total - (int32_t)sizeof(struct rte_ipv4_hdr))))
+                 !quick_header(quick, transport.protocol, header, contiguous - behind,
+                               (int32_t)total - (int32_t)sizeof(struct rte_ipv4_hdr))))
         return false;
-    transport.port = spill_load32(header);
+    quick_enter(quick, header, &transport);
     spill_write_packet4(packet, link, ip + offsetof(struct rte_ipv4_hdr, src_addr), &transport);
     return true;
 }
 
 /** @return false when the packet needs the careful way */
-static __rte_always_inline bool quick_ipv6(const struct rte_mbuf *mbuf, const uint8_t *frame,
-                                           const struct spill_link *link,
+static __rte_always_inline bool quick_ipv6(enum quick quick, const struct rte_mbuf *mbuf,
+                                           const uint8_t *frame, const struct spill_link *link,
                                            struct spill_packet *packet)
 {
     const uint8_t *ip = frame + link->l3_offset;
@@ -86,7 +120,7 @@ static __rte_always_inline bool quick_ipv6(const struct rte_mbuf *mbuf, const ui
     uint32_t behind = link->l3_offset + (uint32_t)sizeof(struct rte_ipv6_hdr);
     uint32_t contiguous = rte_pktmbuf_data_len(mbuf);
     uint32_t length_protocol, length;
-    struct spill_transport transport = {.has_ports = true};
+    struct spill_transport transport = {.offset = behind};
 
     if (unlikely(contiguous < behind + SPILL_UDP_FIXED || ip[0] >> 4 != 6))
         return false;
@@ -95,16 +129,16 @@ static __rte_always_inline bool quick_ipv6(const struct rte_mbuf *mbuf, const ui
     transport.protocol = (uint8_t)(length_protocol >> 8);
     if (unlikely(
             behind + length > rte_pktmbuf_pkt_len(mbuf) ||
-            !quick_transport(transport.protocol, header, contiguous - behind, (int32_t)length)))
+            !quick_header(quick, transport.protocol, header, contiguous - behind, (int32_t)length)))
         return false;
-    transport.port = spill_load32(header);
+    quick_enter(quick, header, &transport);
     spill_write_packet6(packet, link, ip + offsetof(struct rte_ipv6_hdr, src_addr), &transport);
     return true;
 }
 
 /** @return false when the packet needs the careful way */
-static __rte_always_inline bool parse_quickly(const struct rte_mbuf *mbuf, uint8_t network,
-                                              struct spill_packet *packet)
+static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte_mbuf *mbuf,
+                                              uint8_t network, struct spill_packet *packet)
 {
     const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
     const uint8_t *type = frame + offsetof(struct rte_ether_hdr, ether_type);
@@ -117,7 +151,7 @@ static __rte_always_inline bool parse_quickly(const struct rte_mbuf *mbuf, uint8
         return false;
     link.type = spill_load16(type);
     if (link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) /* apart, so that its offsets are constant */
-        return quick_ipv4(mbuf, frame, &link, packet);
+        return quick_ipv4(quick, mbuf, frame, &link, packet);
     if (spill_is_tag(link.type)) {
         link.vlan = spill_load_be16(type + 2) & RTE_VLAN_ID_MASK;
         link.type = spill_load16(type + RTE_VLAN_HLEN);
@@ -127,9 +161,18 @@ static __rte_always_inline bool parse_quickly(const struct rte_mbuf *mbuf, uint8
             link.l3_offset += RTE_VLAN_HLEN;
         }
         if (link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
-            return quick_ipv4(mbuf, frame, &link, packet);
+            return quick_ipv4(quick, mbuf, frame, &link, packet);
     }
-    return link.type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && quick_ipv6(mbuf, frame, &link, packet);
+    return link.type == RTE_BE16(RTE_ETHER_TYPE_IPV6) &&
+           quick_ipv6(quick, mbuf, frame, &link, packet);
+}
+
+/** What is neither TCP nor UDP on the quick way. */
+static __rte_noinline void parse_other(const struct rte_mbuf *mbuf, uint8_t network,
+                                       struct spill_packet *packet)
+{
+    if (!parse_quickly(QUICK_ESP, mbuf, network, packet))
+        spill_parse_carefully(mbuf, network, packet);
 }
 
 void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
@@ -142,8 +185,8 @@ void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
     for (i = 0; i < count; i++) {
         if (i + PREFETCH_AHEAD < count)
             rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], const void *));
-        if (unlikely(!parse_quickly(mbufs[i], network, &packets[i])))
-            spill_parse_carefully(mbufs[i], network, &packets[i]);
+        if (unlikely(!parse_quickly(QUICK_PORTS, mbufs[i], network, &packets[i])))
+            parse_other(mbufs[i], network, &packets[i]);
     }
 }
 

@@ -15,9 +15,9 @@
  *
  * Reads Ethernet with up to two VLAN tags (0x8100, 0x88a8, 0x9100; a tag that the device stripped
  * into the mbuf is the outermost), IPv4 with options, IPv6 with up to eight extension headers, and
- * the ports of TCP, UDP, UDP-Lite, SCTP and DCCP. Nothing in a frame is believed before it is
- * checked against what is there, and nothing is read past its end; the device's packet type is not
- * used.
+ * the ports of TCP, UDP, UDP-Lite, SCTP and DCCP, and tells ESP (`esp`). Nothing in a frame is
+ * believed before it is checked against what is there, and nothing is read past its end; the
+ * device's packet type is not used.
  *
  * What becomes of a packet, by its `kind`:
  * - SPILL_PACKET_IPV4, SPILL_PACKET_IPV6: `key.v4` or `key.v6` is complete. Its protocol is that of
@@ -31,7 +31,8 @@
  * whose two ends are equal has direction 0.
  *
  * Fragments: a first fragment has ports. A later one has none, and SPILL_FLOW_FRAGMENT in
- * `key.network`. An IPv6 packet that is its own only fragment (RFC 6946) is no fragment.
+ * `key.network`; it has no ESP header either, whatever its protocol. Both have `fragment` 1. An
+ * IPv6 packet that is its own only fragment (RFC 6946) is no fragment.
  */
 
 /* Why a packet is malformed. The help of each, in parse_careful.c, says what counts. */
@@ -46,16 +47,17 @@ extern struct spill_drop_reason spill_malformed_transport;
 /**
  * Parses a burst. The thread that holds the packets; takes no lock and allocates nothing.
  *
- * A TCP or UDP packet over IPv4 without options or IPv6 without extension headers, whose headers
- * are in its first segment and whose tags are in the frame, takes the quick way. Everything else
- * takes a few times as long.
+ * A TCP, UDP or ESP packet over IPv4 without options or IPv6 without extension headers, whose
+ * headers are in its first segment and whose tags are in the frame, takes the quick way. Everything
+ * else takes a few times as long.
  *
  * @param mbufs    frames from their Ethernet header on, without FCS; only read
  * @param count    how many; 0 is fine
  * @param network  wire they came on, 0 to 127; goes into each key
  * @param packets  room for `count`. Of each are written the member of `key` that its kind names
  * (all of the larger one for kinds without key) and all other fields: `flow` NULL, `verdict`
- * unknown, `drop` 0 unless malformed, `input` 0.
+ * unknown, `drop` 0 unless malformed, `input`, `sa` and `through` 0, `l4_offset` 0 for kinds
+ * without key.
  */
 void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
                        struct spill_packet *packets);

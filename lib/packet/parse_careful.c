@@ -4,8 +4,6 @@
  * may lie across segments, and names what is wrong.
  */
 
-#include <netinet/in.h>
-
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
@@ -30,8 +28,8 @@ SPILL_DROP_REASON(spill_malformed_fragment, "malformed_fragment",
                   "(RFC 1858, RFC 3128).");
 SPILL_DROP_REASON(
     spill_malformed_transport, "malformed_transport",
-    "The TCP, UDP, UDP-Lite, SCTP or DCCP header exceeds the packet, or a length in it "
-    "is wrong.");
+    "The TCP, UDP, UDP-Lite, SCTP, DCCP or ESP header exceeds the packet, or a length in "
+    "it is wrong.");
 
 #define EXTENSION_HEADERS_MAX 8
 #define TAGS_MAX              2
@@ -109,7 +107,7 @@ static const struct spill_drop_reason *enter_fragment(struct payload *payload, u
     return NULL;
 }
 
-/** Bytes of a protocol's header that hold its ports and lengths; 0 for protocols without ports. */
+/** Bytes of a protocol's header that hold what is read of it; 0 for protocols not looked into. */
 static uint32_t fixed_length(uint8_t protocol)
 {
     switch (protocol) {
@@ -122,6 +120,8 @@ static uint32_t fixed_length(uint8_t protocol)
         return SCTP_FIXED;
     case IPPROTO_DCCP:
         return DCCP_FIXED;
+    case IPPROTO_ESP:
+        return SPILL_ESP_FIXED;
     default:
         return 0;
     }
@@ -156,7 +156,7 @@ static bool is_true_length(uint8_t protocol, const uint8_t *header, uint32_t len
     return claimed >= fixed && claimed <= length;
 }
 
-/** Reads the ports, if the payload has any. */
+/** Reads the transport header, as far as the payload has one that is known. */
 static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *mbuf,
                                                          const struct payload *payload,
                                                          struct spill_transport *transport)
@@ -165,10 +165,12 @@ static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *
     uint32_t length = payload->end - payload->offset;
     uint8_t header[SPILL_TCP_FIXED];
 
-    transport->port = 0;
-    transport->protocol = payload->protocol;
-    transport->fragment = payload->later_fragment ? SPILL_FLOW_FRAGMENT : 0;
-    transport->has_ports = fixed != 0;
+    *transport = (struct spill_transport){
+        .protocol = payload->protocol,
+        .fragment = payload->later_fragment ? SPILL_FLOW_FRAGMENT : 0,
+        .fragmented = payload->later_fragment || payload->first_fragment,
+        .offset = payload->offset,
+    };
     if (fixed == 0)
         return NULL;
     if (length < fixed && payload->first_fragment && payload->protocol == IPPROTO_TCP)
@@ -178,7 +180,7 @@ static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *
     if (!is_true_length(payload->protocol, header,
                         payload->first_fragment ? PACKET_LENGTH_MAX : length))
         return &spill_malformed_transport;
-    transport->port = spill_load32(header);
+    spill_enter_header(header, transport);
     return NULL;
 }
 
@@ -290,6 +292,7 @@ static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
 void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t network,
                            struct spill_packet *packet)
 {
+    const struct spill_transport none = {0};
     struct spill_link link = {.network = network};
     const struct spill_drop_reason *reason = careful_link(mbuf, &link);
 
@@ -299,11 +302,11 @@ void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t network,
         reason = careful_ipv6(mbuf, &link, packet);
     } else {
         memset(&packet->key, 0, sizeof(packet->key));
-        spill_write_rest(packet, SPILL_PACKET_OTHER, 0, false, link.l3_offset);
+        spill_write_rest(packet, SPILL_PACKET_OTHER, 0, link.l3_offset, &none);
     }
     if (reason != NULL) {
         memset(&packet->key, 0, sizeof(packet->key));
-        spill_write_rest(packet, SPILL_PACKET_MALFORMED, 0, false, link.l3_offset);
+        spill_write_rest(packet, SPILL_PACKET_MALFORMED, 0, link.l3_offset, &none);
         packet->drop = reason->id;
     }
 }

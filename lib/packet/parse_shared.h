@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <netinet/in.h>
+
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 #include <rte_common.h>
@@ -25,6 +27,9 @@
 /* Bytes of a transport header that are always there. */
 #define SPILL_TCP_FIXED 20
 #define SPILL_UDP_FIXED 8
+#define SPILL_ESP_FIXED 8 /* SPI and sequence number (RFC 4303) */
+
+#define SPILL_ESP_UDP_PORT 4500 /* RFC 3948 */
 
 /* What the layers below IP say about a packet. */
 struct spill_link {
@@ -39,7 +44,10 @@ struct spill_transport {
     uint32_t port;    /* source and destination as they stand in the header; 0 without ports */
     uint8_t protocol; /* as in the key */
     uint8_t fragment; /* SPILL_FLOW_FRAGMENT or 0 */
+    uint8_t esp;      /* enum spill_esp */
     bool has_ports;
+    bool fragmented; /* a first or a later fragment */
+    uint32_t offset; /* of the transport header, from the start of the frame */
 };
 
 static inline uint16_t spill_load16(const uint8_t *from)
@@ -104,13 +112,31 @@ _Static_assert(RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN, "words are put together in t
 /** Writes everything behind the key. */
 static __rte_always_inline void spill_write_rest(struct spill_packet *packet,
                                                  enum spill_packet_kind kind, unsigned direction,
-                                                 bool has_ports, uint32_t l3_offset)
+                                                 uint32_t l3_offset,
+                                                 const struct spill_transport *transport)
 {
-    uint64_t rest = ((uint64_t)kind | (uint64_t)direction << 8 | (uint64_t)has_ports << 16 |
-                     (uint64_t)l3_offset << 48);
+    uint64_t rest = ((uint64_t)kind | (uint64_t)direction << 8 |
+                     (uint64_t)transport->has_ports << 16 | (uint64_t)l3_offset << 48);
+    uint64_t tail = ((uint64_t)transport->offset | (uint64_t)transport->esp << 48 |
+                     (uint64_t)transport->fragmented << 56);
 
     packet->flow = NULL;
     memcpy(&packet->kind, &rest, sizeof(rest));
+    memcpy(&packet->l4_offset, &tail, sizeof(tail));
+}
+
+/** Enters what a header says that is whole and true: one with ports, or ESP's. */
+static __rte_always_inline void spill_enter_header(const uint8_t *header,
+                                                   struct spill_transport *transport)
+{
+    if (transport->protocol == IPPROTO_ESP) {
+        transport->esp = SPILL_ESP_PLAIN;
+        return;
+    }
+    transport->has_ports = true;
+    transport->port = spill_load32(header);
+    if (transport->protocol == IPPROTO_UDP && transport->port >> 16 == RTE_BE16(SPILL_ESP_UDP_PORT))
+        transport->esp = SPILL_ESP_UDP;
 }
 
 /** The part of a key behind its addresses, as a word of memory. */
@@ -156,7 +182,7 @@ static __rte_always_inline void spill_write_packet4(struct spill_packet *packet,
     rest = spill_key_rest(port, link, transport);
     memcpy(key->address, &address, sizeof(address));
     memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
-    spill_write_rest(packet, SPILL_PACKET_IPV4, direction, transport->has_ports, link->l3_offset);
+    spill_write_rest(packet, SPILL_PACKET_IPV4, direction, link->l3_offset, transport);
 }
 
 /** Whether the source comes behind the destination. */
@@ -190,8 +216,7 @@ static __rte_always_inline void spill_write_packet6(struct spill_packet *packet,
     port = direction ? spill_swap_pair32(port) : port;
     rest = spill_key_rest(port, link, transport);
     memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
-    key->zero = 0;
-    spill_write_rest(packet, SPILL_PACKET_IPV6, direction, transport->has_ports, link->l3_offset);
+    spill_write_rest(packet, SPILL_PACKET_IPV6, direction, link->l3_offset, transport);
 }
 
 /**

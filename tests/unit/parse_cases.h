@@ -19,6 +19,7 @@
 #define TCP        PORTS "00000000 00000000 5000 0000 0000 0000"
 #define UDP        PORTS "0008 0000"
 #define SCTP       PORTS "00000000 00000000"
+#define ESP        "00001001 00000001"
 #define NEXT(type) type "00 0000 0000 0000"
 
 /* One frame for each rule. `drop` NULL: not malformed. */

@@ -74,8 +74,8 @@ static void put_transport(struct frame *frame, uint8_t protocol)
 {
     uint32_t payload = below(40), options = below(11) * 4, start = frame->length;
 
-    put(frame, 1000 + below(3), 2);
-    put(frame, 1000 + below(3), 2);
+    put(frame, one_in(8) ? 4500 : 1000 + below(3), 2);
+    put(frame, one_in(8) ? 4500 : 1000 + below(3), 2);
     put_random(frame, 36 + options);
     switch (protocol) {
     case 6:

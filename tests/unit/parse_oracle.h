@@ -13,12 +13,14 @@
 struct expected {
     enum spill_packet_kind kind;
     const struct spill_drop_reason *drop;
-    uint32_t l3;
+    uint32_t l3, l4; /* l4 is 0 for what has no key */
     uint8_t source[16], destination[16];
     uint8_t ports[4]; /* source, destination */
     uint8_t protocol;
     uint16_t vlan;
     bool has_ports, later;
+    uint8_t esp;      /* 0 none, 1 plain, 2 in UDP */
+    uint8_t fragment; /* 1: first or later */
 };
 
 static uint32_t two_bytes(const struct frame *frame, uint32_t at)
@@ -29,6 +31,7 @@ static uint32_t two_bytes(const struct frame *frame, uint32_t at)
 static void malformed(struct expected *expected, const struct spill_drop_reason *reason)
 {
     expected->kind = SPILL_PACKET_MALFORMED;
+    expected->l4 = expected->fragment = 0;
     expected->drop = reason;
 }
 
@@ -39,6 +42,8 @@ static void oracle_transport(const struct frame *frame, struct expected *expecte
     uint32_t room = first_of_many ? 65535 : there;
     uint32_t length;
 
+    expected->l4 = at;
+    expected->fragment = expected->later || first_of_many;
     if (expected->later)
         return;
     switch (expected->protocol) {
@@ -79,11 +84,21 @@ static void oracle_transport(const struct frame *frame, struct expected *expecte
             return;
         }
         break;
+    case 50:
+        if (there < 8)
+            malformed(expected, &spill_malformed_transport);
+        else
+            expected->esp = 1;
+        return;
     default:
         return;
     }
+    if (expected->kind == SPILL_PACKET_MALFORMED)
+        return;
     expected->has_ports = true;
     memcpy(expected->ports, frame->bytes + at, 4);
+    if (expected->protocol == 17 && two_bytes(frame, at + 2) == 4500)
+        expected->esp = 2;
 }
 
 static void oracle_ipv4(const struct frame *frame, struct expected *expected)

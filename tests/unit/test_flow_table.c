@@ -534,8 +534,8 @@ static void every_bit_of_a_key_counts(void **state)
 
     (void)state;
     for (unsigned k = 0; k < 2; k++) {
-        unsigned bytes = kinds[k] == SPILL_PACKET_IPV4 ? sizeof(struct spill_key4)
-                                                       : offsetof(struct spill_key6, zero);
+        unsigned bytes =
+            kinds[k] == SPILL_PACKET_IPV4 ? sizeof(struct spill_key4) : sizeof(struct spill_key6);
         struct spill_flow *plain = add(table, kinds[k], 0, 0);
 
         for (unsigned bit = 0; bit < 8 * bytes; bit++) {

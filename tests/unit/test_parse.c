@@ -166,7 +166,9 @@ static bool agrees(const struct expected *expected, const struct spill_packet *p
     }
     return packet->kind == expected->kind && memcmp(&packet->key, &key.key, size) == 0 &&
            packet->direction == direction && packet->l3_offset == expected->l3 &&
-           packet->has_ports == (expected->has_ports && expected->kind != SPILL_PACKET_MALFORMED) &&
+           packet->l4_offset == expected->l4 && packet->has_ports == expected->has_ports &&
+           packet->esp == expected->esp && packet->fragment == expected->fragment &&
+           packet->sa == 0 && packet->through == 0 &&
            packet->drop == (expected->drop == NULL ? 0 : expected->drop->id) &&
            packet->flow == NULL && packet->verdict == SPILL_VERDICT_UNKNOWN && packet->input == 0;
 }
@@ -328,6 +330,58 @@ static void test_each_rule(void **state)
     }
 }
 
+/** Where ESP is told, and where not. */
+static void test_esp(void **state)
+{
+    static const struct {
+        const char *hex;
+        enum spill_esp esp;
+        uint16_t l4_offset;
+        bool has_ports, fragment, malformed;
+    } frames[] = {
+        {V4("001c", "4000", "32") ESP, SPILL_ESP_PLAIN, 34, false, false, false},
+        {V4("001b", "4000", "32") ESP, SPILL_ESP_NONE, 0, false, false, true},
+        {V6("0008", "32") ESP, SPILL_ESP_PLAIN, 54, false, false, false},
+        {V6("0007", "32") ESP, SPILL_ESP_NONE, 0, false, false, true},
+        {V6("0010", "3c") NEXT("32") ESP, SPILL_ESP_PLAIN, 62, false, false, false},
+        {"8100 0001 " V4("001c", "4000", "32") ESP, SPILL_ESP_PLAIN, 38, false, false, false},
+        /* A first fragment has the header, a later one has not, however it may look. */
+        {V4("001c", "2000", "32") ESP, SPILL_ESP_PLAIN, 34, false, true, false},
+        {V4("001c", "2001", "32") ESP, SPILL_ESP_NONE, 34, false, true, false},
+        {V4("0015", "0001", "32") "00", SPILL_ESP_NONE, 34, false, true, false},
+        {V6("0010", "2c") "3200 0001 00000000" ESP, SPILL_ESP_PLAIN, 62, false, true, false},
+        {V6("0010", "2c") "3200 0000 00000000" ESP, SPILL_ESP_PLAIN, 62, false, false, false},
+        {V6("0010", "2c") "3200 0008 00000000" ESP, SPILL_ESP_NONE, 62, false, true, false},
+        /* UDP to port 4500, whoever sends it; no other protocol, nor the other way. */
+        {V4("001c", "4000", "11") "1194 1194 0008 0000", SPILL_ESP_UDP, 34, true, false, false},
+        {V4("001c", "4000", "11") "04d2 1194 0008 0000", SPILL_ESP_UDP, 34, true, false, false},
+        {V4("001c", "4000", "11") "1194 04d2 0008 0000", SPILL_ESP_NONE, 34, true, false, false},
+        {V4("001c", "4000", "11") "04d2 1194 0009 0000", SPILL_ESP_NONE, 0, false, false, true},
+        {V4("001c", "4000", "88") "04d2 1194 0008 0000", SPILL_ESP_NONE, 34, true, false, false},
+        {V4("001c", "2001", "11") "04d2 1194 0008 0000", SPILL_ESP_NONE, 34, false, true, false},
+        {V6("0008", "11") "04d2 1194 0008 0000", SPILL_ESP_UDP, 54, true, false, false},
+    };
+    struct spill_packet packet;
+    struct rte_mbuf *mbuf;
+    struct frame frame;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < RTE_DIM(frames); i++) {
+        frame_of(&frame, frames[i].hex);
+        mbuf = lay(&frame, 0, NULL, 0);
+        memset(&packet, 0xa5, sizeof(packet));
+        spill_parse_burst(&mbuf, 1, NETWORK, &packet);
+        print_message("%s\n", frames[i].hex);
+        assert_int_equal(packet.esp, frames[i].esp);
+        assert_int_equal(packet.l4_offset, frames[i].l4_offset);
+        assert_int_equal(packet.has_ports, frames[i].has_ports);
+        assert_int_equal(packet.fragment, frames[i].fragment);
+        assert_int_equal(packet.drop, frames[i].malformed ? spill_malformed_transport.id : 0);
+        check_all_cuts(&frame);
+    }
+}
+
 /** A packet and its answer have one key and one hash, and opposite directions. */
 static void test_both_directions(void **state)
 {
@@ -424,6 +478,7 @@ int main(void)
         cmocka_unit_test_setup(test_truncated_everywhere, seed_random),
         cmocka_unit_test_setup(test_cut_everywhere, seed_random),
         cmocka_unit_test(test_each_rule),
+        cmocka_unit_test(test_esp),
         cmocka_unit_test(test_both_directions),
         cmocka_unit_test(test_own_direction),
         cmocka_unit_test(test_hash_spreads),
