@@ -59,6 +59,7 @@ struct spill_pool *spill_pool_create(const struct spill_pool_config *config,
     pool->class_count = config->class_count;
     pool->worker_count = config->workers;
     pool->submitter_count = config->submitters;
+    pool->device = config->device;
     pool->submitters =
         rte_zmalloc_socket(NULL, config->submitters * sizeof(*pool->submitters), 0, config->socket);
     pool->workers = rte_zmalloc_socket(NULL, (config->workers + 1) * sizeof(*pool->workers),
@@ -115,7 +116,7 @@ static uint32_t pick(struct spill_worker *worker, uint32_t tried)
     for (i = 0; i < pool->class_count; i++) {
         if ((tried >> i & 1) != 0 || rte_ring_empty(pool->rings[i]))
             continue;
-        if (pool->classes[i].collect != NULL && worker->under_way[i] >= pool->classes[i].depth)
+        if (pool->classes[i].defers && worker->under_way >= pool->device.depth)
             continue;
         worker->virtual_time[i] = RTE_MAX(worker->virtual_time[i], worker->virtual_now);
         if (best == pool->class_count || worker->virtual_time[i] < worker->virtual_time[best])
@@ -156,40 +157,33 @@ static void hand_back(struct spill_job *job)
     atomic_store_explicit(&job->done, true, memory_order_release);
 }
 
-/* Collects jobs of one class that were under way. Returns their packets. */
-static uint32_t collect(struct spill_worker *worker, uint32_t index)
+/* Collects jobs that were under way. Returns their packets. */
+static uint32_t collect(struct spill_worker *worker)
 {
-    const struct spill_class *class = &worker->pool->classes[index];
+    const struct spill_pool_device *device = &worker->pool->device;
     struct spill_job *done[COLLECT_MOST];
-    uint64_t began = rte_rdtsc(), now;
-    uint32_t count = class->collect(done, COLLECT_MOST, class->context), packets = 0, i;
+    uint32_t count = device->collect(done, COLLECT_MOST, device->context), packets = 0, i;
+    uint64_t now = rte_rdtsc();
 
-    now = rte_rdtsc();
     for (i = 0; i < count; i++) {
         packets += done[i]->count;
+        worker->jobs[done[i]->class_index]++;
         done[i]->finished = now;
         hand_back(done[i]);
     }
-    worker->under_way[index] -= count;
-    worker->jobs[index] += count;
-    if (count > 0) {
-        worker->virtual_time[index] += now - began;
-        worker->cycles[index] += now - began;
-    }
+    worker->under_way -= count;
     return packets;
 }
 
 uint32_t spill_worker_poll(struct spill_worker *worker)
 {
     const struct spill_pool *pool = worker->pool;
-    uint32_t turn, count = 0, i;
+    uint32_t turn, count = 0;
     struct spill_job *job;
     uint64_t cycles;
 
-    for (i = 0; i < pool->class_count; i++) {
-        if (worker->under_way[i] > 0)
-            count += collect(worker, i);
-    }
+    if (worker->under_way > 0)
+        count = collect(worker);
     job = take(worker, &turn);
     if (job == NULL)
         return count;
@@ -201,7 +195,7 @@ uint32_t spill_worker_poll(struct spill_worker *worker)
         hand_back(job);
     } else {
         cycles = job->finished - job->started;
-        worker->under_way[turn]++;
+        worker->under_way++;
     }
     worker->virtual_time[turn] += cycles;
     worker->cycles[turn] += cycles;
@@ -218,8 +212,8 @@ bool spill_worker_ended(const struct spill_worker *worker)
             return false;
     }
     for (i = 0; i < pool->class_count; i++) {
-        if (!rte_ring_empty(pool->rings[i]) || worker->under_way[i] > 0)
+        if (!rte_ring_empty(pool->rings[i]))
             return false;
     }
-    return true;
+    return worker->under_way == 0;
 }

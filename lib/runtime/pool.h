@@ -24,7 +24,7 @@
  * never free a packet: results lie in the packets' private areas, and the submitter applies them.
  *
  * Work may also be left *under way* on a device and collected later: a worker then goes on with
- * other jobs, and has at most the class's depth of such jobs at a time.
+ * other jobs, and has at most the pool's depth of such jobs at a time.
  *
  * Each class has a ring of its own, and a worker takes from that class which has had the least of
  * its time so far (start-time fair queueing, Goyal, Vin and Cheng 1996, on measured cycles):
@@ -66,7 +66,7 @@ struct spill_class {
     const char *name;
     /**
      * Does the work, on a worker or inline. Must not free packets. Returns whether it is done;
-     * false, on a worker and with collect() alone: it is under way, and collect() will bring it.
+     * false, of a class that defers and on a worker: the pool's collect() will bring it.
      */
     bool (*work)(struct spill_job *job, void *context);
     /**
@@ -75,9 +75,7 @@ struct spill_class {
      * are not worked on. NULL: nothing.
      */
     void (*begin)(struct spill_job *job, void *context);
-    /** Brings jobs of the calling worker that were under way and are done. NULL: none ever are. */
-    uint32_t (*collect)(struct spill_job **done, uint32_t most, void *context);
-    uint32_t depth; /* jobs that a worker may have under way at a time; with collect() */
+    bool defers; /* work() may leave jobs under way, on a device: never done inline */
     void *context;
     uint32_t capacity; /* jobs that each submitter may have out at a time: its credits, from 1 */
     enum spill_dispatch dispatch;
@@ -115,8 +113,16 @@ struct spill_worker {
     uint64_t cycles[SPILL_POOL_CLASSES_MAX];
     uint64_t virtual_time[SPILL_POOL_CLASSES_MAX]; /* cycles; see pick() in pool.c */
     uint64_t virtual_now;
-    uint32_t under_way[SPILL_POOL_CLASSES_MAX]; /* jobs that are neither done nor waiting */
+    uint32_t under_way; /* jobs that are neither done nor waiting */
 } __rte_cache_aligned;
+
+/** What jobs of classes that defer are under way on. */
+struct spill_pool_device {
+    /** Brings jobs of the calling worker that are done, `most` of them. NULL: no class defers. */
+    uint32_t (*collect)(struct spill_job **done, uint32_t most, void *context);
+    void *context;
+    uint32_t depth; /* jobs that a worker may have under way at a time */
+};
 
 /** The workers of one NUMA node and the rings they take jobs from. */
 struct spill_pool {
@@ -126,6 +132,7 @@ struct spill_pool {
     uint32_t submitter_count;
     struct spill_class classes[SPILL_POOL_CLASSES_MAX];
     struct rte_ring *rings[SPILL_POOL_CLASSES_MAX]; /* of struct spill_job * */
+    struct spill_pool_device device;
     struct spill_worker *workers;
     struct spill_submitter **submitters; /* set when they are made, before the lcores start */
 };
@@ -139,6 +146,7 @@ struct spill_pool_config {
     enum spill_ring_mode mode;
     uint32_t class_count;
     const struct spill_class *classes; /* copied */
+    struct spill_pool_device device;
 };
 
 /**

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ESP outbound: sequence numbers on the submitter, the rest of the work on whoever does it. */
+#include "ipsec/esp.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include <rte_ip.h>
+#include <rte_lcore.h>
+#include <rte_udp.h>
+
+SPILL_DROP_REASON(spill_esp_crypto_failed, "esp_crypto_failed",
+                  "the crypto device reported an error while it encrypted the packet");
+SPILL_DROP_REASON(spill_esp_expired, "esp_expired", "a hard lifetime of the packet's SA is over");
+SPILL_DROP_REASON(spill_esp_sequence_overflow, "esp_sequence_overflow",
+                  "the packet's outbound SA has no sequence number left");
+
+#define NAT_PORT 4500
+
+/* mbuf's own fields have so many bits: rte_ipsec goes by them. */
+#define L3_SIZE_MAX ((1u << RTE_MBUF_L3_LEN_BITS) - 1)
+
+/* ------------------------------------------------------------------- on the submitting lcore */
+
+static void refuse(struct spill_job *job, uint32_t from, const struct spill_drop_reason *reason)
+{
+    uint32_t i;
+
+    for (i = from; i < job->count; i++)
+        spill_esp_fail(job->mbufs[i], reason);
+    job->work = (uint16_t)from;
+}
+
+/* How many of a job's packets a lifetime in bytes still allows. */
+static uint32_t count_within(const struct spill_job *job, uint64_t used, uint64_t limit)
+{
+    uint32_t i;
+
+    for (i = 0; i < job->count && used < limit; i++)
+        used += rte_pktmbuf_pkt_len(job->mbufs[i]) - spill_packet_of(job->mbufs[i])->l3_offset;
+    return i;
+}
+
+void spill_esp_take_numbers(struct spill_job *job, void *context)
+{
+    const struct spill_sa *sa = spill_sa_of(job);
+    const struct spill_sa_config *config = &sa->config;
+    uint64_t taken = atomic_fetch_add_explicit(&sa->state->sequence, job->count,
+                                               memory_order_relaxed);
+    uint64_t bytes =
+        atomic_fetch_add_explicit(&sa->state->bytes, job->bytes, memory_order_relaxed);
+    uint64_t last = spill_sa_last_number(sa);
+    uint32_t allowed;
+
+    RTE_SET_USED(context);
+    job->serial = taken + 1;
+    job->work = job->count;
+    if (unlikely(taken + job->count > last))
+        refuse(job, taken < last ? (uint32_t)(last - taken) : 0, &spill_esp_sequence_overflow);
+    if (config->packets_hard != 0 && taken + job->work > config->packets_hard)
+        refuse(job, taken < config->packets_hard ? (uint32_t)(config->packets_hard - taken) : 0,
+               &spill_esp_expired);
+    if (config->bytes_hard != 0 && bytes + job->bytes > config->bytes_hard) {
+        allowed = count_within(job, bytes, config->bytes_hard);
+        if (allowed < job->work)
+            refuse(job, allowed, &spill_esp_expired);
+    }
+}
+
+/* ------------------------------------------------------------------------- before the crypto */
+
+static bool dont_fragment(const uint8_t *ip, bool ipv6)
+{
+    const struct rte_ipv4_hdr *header = (const struct rte_ipv4_hdr *)ip;
+
+    return ipv6 || (header->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0;
+}
+
+/* Makes a packet what rte_ipsec expects: in tunnel mode the IP packet alone. */
+static bool make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
+{
+    struct spill_packet *packet = spill_packet_of(mbuf);
+    struct spill_esp_note *note = spill_esp_note_of(packet);
+    uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
+
+    if (!spill_esp_trim(mbuf, packet))
+        return false;
+    if (sa->config.mode == SPILL_SA_TUNNEL) {
+        const uint8_t *ip = (const uint8_t *)rte_pktmbuf_adj(mbuf, packet->l3_offset);
+
+        note->df = dont_fragment(ip, packet->kind == SPILL_PACKET_IPV6);
+        mbuf->tx_offload = 0;
+        return true;
+    }
+    if (unlikely(l3_size > L3_SIZE_MAX)) {
+        spill_esp_fail(mbuf, &spill_esp_no_room);
+        return false;
+    }
+    mbuf->tx_offload = rte_mbuf_tx_offload(packet->l3_offset, l3_size, 0, 0, 0, 0, 0);
+    return true;
+}
+
+/* Zero vectors: rte_ipsec encrypts the number as the first block, which makes an IV that can't be
+ * foretold (NIST SP 800-38A, appendix C). In rte_ipsec's own synchronous way the vector is the number
+ * again, so that each packet would have the same IV; that is why this goes through operations. */
+static void clear_vectors(const struct spill_sa *sa, struct rte_crypto_op **ops, uint32_t count)
+{
+    uint32_t i;
+
+    if (sa->config.algorithm->cipher != RTE_CRYPTO_CIPHER_AES_CBC)
+        return;
+    for (i = 0; i < count; i++)
+        memset(rte_crypto_op_ctod_offset(ops[i], void *, SPILL_CRYPTO_IV_OFFSET), 0,
+               SPILL_CRYPTO_IV_SIZE);
+}
+
+/*
+ * Has rte_ipsec write ESP around packets of one family, the first with a given number. Its SA is made
+ * anew for that: it is this lcore's own, and knows only this run. Returns how many operations.
+ */
+static uint32_t wrap(struct spill_sa_lcore *lcore, bool ipv6, uint64_t number,
+                     struct rte_mbuf **mbufs, struct rte_crypto_op **ops, uint32_t count)
+{
+    struct rte_ipsec_session *session = &lcore->sessions[ipv6];
+    uint32_t good, i;
+
+    lcore->parameters[ipv6].ipsec_xform.esn.value = number;
+    rte_ipsec_sa_init(session->sa, &lcore->parameters[ipv6], (uint32_t)lcore->sa_size);
+    good = rte_ipsec_pkt_crypto_prepare(session, mbufs, ops, (uint16_t)count);
+    for (i = good; i < count; i++)
+        spill_esp_fail(mbufs[i], &spill_esp_no_room);
+    return good;
+}
+
+/* All packets of a job that can be worked on, in runs of one family with numbers that follow each
+ * other. Returns how many operations there are. */
+static uint32_t wrap_all(struct spill_job *job, struct spill_sa_lcore *lcore,
+                         struct rte_crypto_op **ops)
+{
+    struct rte_mbuf *run[SPILL_JOB_PACKETS];
+    uint32_t ready = 0, first = 0, count = 0, i;
+    bool ipv6 = false;
+
+    for (i = 0; i < job->work; i++) {
+        struct rte_mbuf *mbuf = job->mbufs[i];
+        bool other = spill_packet_of(mbuf)->kind == SPILL_PACKET_IPV6;
+
+        if (count > 0 && (other != ipv6 || i != first + count)) {
+            ready += wrap(lcore, ipv6, job->serial + first, run, ops + ready, count);
+            count = 0;
+        }
+        if (!make_ready(lcore->sa, mbuf))
+            continue;
+        if (count == 0)
+            first = i;
+        ipv6 = other;
+        run[count++] = mbuf;
+    }
+    if (count > 0)
+        ready += wrap(lcore, ipv6, job->serial + first, run, ops + ready, count);
+    clear_vectors(lcore->sa, ops, ready);
+    return ready;
+}
+
+/* -------------------------------------------------------------------------- after the crypto */
+
+/* Puts a UDP header between the IP header and ESP (RFC 3948 2.1): rte_ipsec does so for tunnels. */
+static uint8_t *insert_udp(struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    uint8_t *start = (uint8_t *)rte_pktmbuf_prepend(mbuf, sizeof(struct rte_udp_hdr));
+    struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(start + packet->l4_offset);
+
+    memmove(start, start + sizeof(*udp), packet->l4_offset);
+    *udp = (struct rte_udp_hdr){
+        .src_port = RTE_BE16(NAT_PORT),
+        .dst_port = RTE_BE16(NAT_PORT),
+        .dgram_len = rte_cpu_to_be_16(
+            (uint16_t)(rte_pktmbuf_pkt_len(mbuf) - packet->l4_offset)),
+    };
+    return start + packet->l3_offset;
+}
+
+static void end_transport(const struct spill_sa *sa, struct rte_mbuf *mbuf)
+{
+    const struct spill_packet *packet = spill_packet_of(mbuf);
+    uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
+    uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->l3_offset);
+    struct rte_ipv4_hdr *v4;
+    struct rte_ipv6_hdr *v6;
+
+    if (sa->udp_size > 0)
+        ip = insert_udp(mbuf, packet);
+    if (packet->kind == SPILL_PACKET_IPV6) {
+        v6 = (struct rte_ipv6_hdr *)ip;
+        if (sa->udp_size > 0) {
+            *spill_esp_next_header_field(ip, l3_size) = IPPROTO_UDP;
+            v6->payload_len = rte_cpu_to_be_16(
+                (uint16_t)(rte_be_to_cpu_16(v6->payload_len) + sa->udp_size));
+        }
+        return;
+    }
+    v4 = (struct rte_ipv4_hdr *)ip;
+    if (sa->udp_size > 0) {
+        v4->next_proto_id = IPPROTO_UDP;
+        v4->total_length =
+            rte_cpu_to_be_16((uint16_t)(rte_be_to_cpu_16(v4->total_length) + sa->udp_size));
+    }
+    v4->hdr_checksum = 0;
+    v4->hdr_checksum = rte_ipv4_cksum(v4);
+}
+
+static void end_tunnel(const struct spill_sa *sa, struct rte_mbuf *mbuf)
+{
+    const struct spill_esp_note *note = spill_esp_note_of(spill_packet_of(mbuf));
+    struct rte_ipv4_hdr *outer = rte_pktmbuf_mtod(mbuf, struct rte_ipv4_hdr *);
+    bool ipv6 = sa->config.source.family == 6;
+
+    if (!ipv6) {
+        if (sa->config.df == SPILL_SA_DF_SET || (sa->config.df == SPILL_SA_DF_COPY && note->df))
+            outer->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
+        outer->hdr_checksum = rte_ipv4_cksum(outer);
+    }
+    spill_esp_put_link(mbuf, note, ipv6);
+}
+
+void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
+{
+    struct rte_mbuf *mbufs[SPILL_JOB_PACKETS];
+    uint32_t count = 0, i;
+
+    for (i = 0; i < job->work; i++) {
+        mbufs[count] = job->mbufs[i];
+        count += spill_packet_of(job->mbufs[i])->kind != SPILL_PACKET_MALFORMED;
+    }
+    /* Takes out the number's high half, which the ICV covers and which is not sent. */
+    if (count > 0)
+        rte_ipsec_pkt_process(&lcore->sessions[0], mbufs, (uint16_t)count);
+    for (i = 0; i < count; i++) {
+        if (unlikely((mbufs[i]->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0)) {
+            mbufs[i]->ol_flags &= ~(RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED | RTE_MBUF_F_RX_SEC_OFFLOAD);
+            spill_esp_fail(mbufs[i], &spill_esp_crypto_failed);
+        } else if (lcore->sa->config.mode == SPILL_SA_TUNNEL) {
+            end_tunnel(lcore->sa, mbufs[i]);
+        } else {
+            end_transport(lcore->sa, mbufs[i]);
+        }
+    }
+}
+
+bool spill_esp_encrypt(struct spill_job *job, void *crypto)
+{
+    unsigned id = rte_lcore_id();
+    struct spill_sa_lcore *lcore = spill_sa_of(job)->lcores[id];
+    struct spill_crypto_ops *slot = spill_crypto_slot(spill_crypto_lcore(crypto, id));
+    uint32_t count;
+
+    spill_esp_prefetch(job);
+    count = wrap_all(job, lcore, slot->pointers);
+    if (count > 0 && lcore->crypto.way == SPILL_CRYPTO_DEVICE) {
+        if (spill_crypto_submit(&lcore->crypto, job, slot, count))
+            return false;
+    } else if (count > 0) {
+        spill_crypto_run(&lcore->crypto, slot->pointers, count);
+    }
+    spill_esp_end_encrypt(job, lcore);
+    return true;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_ESP_H
+#define SPILLWAY_ESP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "ipsec/crypto.h"
+#include "ipsec/sa.h"
+#include "packet/packet.h"
+#include "runtime/ledger.h"
+#include "runtime/pool.h"
+
+/**
+ * @file
+ * ESP (RFC 4303): the work on a job of packets of one SA, on whichever lcore does it. rte_ipsec does
+ * the protocol, a crypto device the crypto; what stands around them is here: the link header, the
+ * outer header's checksum and "don't fragment", congestion marks, NAT traversal in transport mode.
+ *
+ * The parts that are serial are the submitter's: sequence numbers are taken before the work
+ * (spill_esp_take_numbers()), the replay window is looked at before and written after it.
+ *
+ * A packet on which it fails leaves the work with kind SPILL_PACKET_MALFORMED, and the reason in
+ * `drop`; nothing is freed here.
+ */
+
+/* Why a packet can't be protected, or didn't come out. */
+extern struct spill_drop_reason spill_esp_no_room;           /* both; esp_work.c */
+extern struct spill_drop_reason spill_esp_crypto_failed;     /* out: encrypt.c */
+extern struct spill_drop_reason spill_esp_expired;           /* out and in */
+extern struct spill_drop_reason spill_esp_sequence_overflow; /* out */
+extern struct spill_drop_reason spill_esp_malformed;         /* in: decrypt.c */
+extern struct spill_drop_reason spill_esp_bad_icv;
+extern struct spill_drop_reason spill_esp_bad_padding;
+extern struct spill_drop_reason spill_esp_next_header;
+extern struct spill_drop_reason spill_esp_dummy;
+extern struct spill_drop_reason spill_esp_congestion;
+extern struct spill_drop_reason spill_esp_replayed;
+
+/* Bytes that the work needs behind a packet: padding, trailer, ICV, and what the ICV covers that is
+ * not sent. */
+#define SPILL_ESP_TAIL 80
+/* And before it: outer header, UDP, ESP header, initialization vector. */
+#define SPILL_ESP_HEAD 80
+
+/**
+ * What a packet's link header and outer IP header were, while they are off. In the packet's notes:
+ * no key is needed during the work. Written by who works on it.
+ */
+struct spill_esp_note {
+    uint32_t length;   /* of the packet before its trailer is taken off */
+    uint8_t link[22];  /* Ethernet with up to two tags */
+    uint8_t link_size;
+    uint8_t network;   /* of the key: the wire it came on */
+    uint8_t outer_tos; /* in: of the outer header */
+    bool df;           /* out: of the packet inside */
+};
+
+_Static_assert(sizeof(struct spill_esp_note) <= sizeof(struct spill_key6), "fits the notes");
+
+static inline struct spill_esp_note *spill_esp_note_of(struct spill_packet *packet)
+{
+    return (struct spill_esp_note *)packet->key.notes;
+}
+
+/**
+ * Takes sequence numbers for a job of an outbound SA: the class's begin(). Its first is in
+ * `serial`; `work` is lowered to as many packets as lifetimes and the end of the numbers allow, and
+ * the others get their reason. The submitting lcore.
+ */
+void spill_esp_take_numbers(struct spill_job *job, void *context);
+
+/**
+ * Encrypts a job's packets: the class's work(). Packets become frames to transmit, link header and
+ * all.
+ *
+ * @param crypto  struct spill_crypto *
+ */
+bool spill_esp_encrypt(struct spill_job *job, void *crypto);
+
+/**
+ * Decrypts a job's packets: the class's work(). Packets become the frames inside, and are parsed
+ * again: their metadata is that of the packet inside, with `through` the SA's id, and `sequence` as
+ * it was.
+ *
+ * @param crypto  struct spill_crypto *
+ */
+bool spill_esp_decrypt(struct spill_job *job, void *crypto);
+
+/** Brings jobs that were under way on the user's device: the pool's collect(). */
+uint32_t spill_esp_collect(struct spill_job **done, uint32_t most, void *crypto);
+
+/* ------------------------------------------------- shared by encrypt.c, decrypt.c, esp_work.c */
+
+/** Marks a packet as failed. */
+static inline void spill_esp_fail(struct rte_mbuf *mbuf, const struct spill_drop_reason *reason)
+{
+    struct spill_packet *packet = spill_packet_of(mbuf);
+
+    packet->kind = SPILL_PACKET_MALFORMED;
+    packet->drop = reason->id;
+}
+
+/** Fetches what the work will touch of a job's packets. */
+void spill_esp_prefetch(const struct spill_job *job);
+
+/**
+ * Makes a packet one segment that ends where its IP packet ends, and notes its link header.
+ *
+ * @return false when it has failed
+ */
+bool spill_esp_trim(struct rte_mbuf *mbuf, struct spill_packet *packet);
+
+/** Puts the noted link header in front of an IP packet of a family. */
+void spill_esp_put_link(struct rte_mbuf *mbuf, const struct spill_esp_note *note, bool ipv6);
+
+/**
+ * The field of an IPv6 header, or of the last extension header behind it, that names the header at
+ * `l3_size`. Parsing has walked over the headers: they are there.
+ */
+uint8_t *spill_esp_next_header_field(uint8_t *ip, uint32_t l3_size);
+
+/** Ends a job whose operations are done: what follows the crypto. */
+void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore);
+void spill_esp_end_decrypt(struct spill_job *job, struct spill_sa_lcore *lcore);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_SA_H
+#define SPILLWAY_SA_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ipsec.h>
+
+#include "ipsec/algorithm.h"
+#include "ipsec/crypto.h"
+#include "ipsec/replay.h"
+#include "packet/packet.h"
+#include "runtime/error.h"
+#include "runtime/pool.h"
+
+/**
+ * @file
+ * Security association (RFC 4301 4.4.2): what protects the packets of one direction.
+ *
+ * Made by the control thread, immutable then but for its state: the sequence number of an outbound
+ * SA, which several lcores count up, and the window of an inbound one, which belongs to one lcore.
+ * Each lcore that works with an SA has memory of its own for it, on its node: its session, and the
+ * structures of rte_ipsec, which are no shared ones, so nothing is locked.
+ */
+
+#define SPILL_SA_NAME_SIZE 17
+
+enum spill_sa_direction {
+    SPILL_SA_IN,
+    SPILL_SA_OUT,
+};
+
+enum spill_sa_mode {
+    SPILL_SA_TUNNEL,
+    SPILL_SA_TRANSPORT,
+};
+
+/** What becomes of "don't fragment" in the outer IPv4 header. */
+enum spill_sa_df {
+    SPILL_SA_DF_COPY, /* as inside; IPv6 inside counts as set */
+    SPILL_SA_DF_SET,
+    SPILL_SA_DF_CLEAR,
+};
+
+struct spill_sa_address {
+    uint8_t family;    /* 4, 6; 0: none */
+    uint8_t bytes[16]; /* network order; IPv4 in the first four; zeroes behind */
+};
+
+#define SPILL_SA_DSCP_COPY (-1)
+
+/** What the user wants an SA to be. Compared as a whole: all zeroes before it is filled. */
+struct spill_sa_config {
+    char name[SPILL_SA_NAME_SIZE];
+    enum spill_sa_direction direction;
+    enum spill_sa_mode mode;
+    uint32_t spi; /* host order, from 256 */
+    struct spill_sa_address source;
+    struct spill_sa_address destination;
+    const struct spill_ipsec_algorithm *algorithm;
+    uint8_t key[SPILL_IPSEC_KEY_MAX]; /* as key files have it; to be wiped */
+    bool esn;
+    bool nat_traversal;      /* in UDP, port 4500 to 4500 (RFC 3948) */
+    uint32_t replay_window;  /* packets; inbound */
+    uint64_t packets_soft, packets_hard; /* lifetimes; 0: none */
+    uint64_t bytes_soft, bytes_hard;     /* of the packets inside */
+    int dscp;                            /* SPILL_SA_DSCP_COPY, or 0 to 63 */
+    enum spill_sa_df df;
+};
+
+/**
+ * What an SA counts: it goes with the key. An SA that is replaced by one with the same key, as its
+ * lifetime was changed, hands it on: a sequence number must never be used twice with a key, nor be
+ * accepted twice. So the window keeps the size that it had when the key came.
+ */
+struct spill_sa_state {
+    /* Outbound: counted up by each lcore that submits, a job at a time. */
+    _Atomic uint64_t sequence; /* numbers taken */
+    _Atomic uint64_t bytes;    /* outbound: by who submits; inbound: by the owner */
+    /* Inbound: */
+    _Atomic int owner;        /* lcore id of who noted the first authentic packet; -1: nobody yet */
+    _Atomic uint64_t packets; /* authentic and fresh; written by the owner */
+    uint32_t users;           /* SAs with this state; control thread */
+    struct spill_replay replay; /* the owner's */
+};
+
+struct spill_sa;
+
+/** What one lcore has of an SA, on its node. Written by that lcore. */
+struct spill_sa_lcore {
+    struct spill_subject subject; /* a fast lcore's jobs and their cost */
+    struct spill_sa *sa;
+    /* A fast lcore's counters: what came out of the SA. */
+    uint64_t packets;
+    uint64_t bytes; /* of the packets inside */
+    /* To run the crypto here: */
+    struct spill_crypto_session crypto;
+    struct rte_ipsec_session sessions[2]; /* by family inside: IPv4, IPv6 */
+    struct rte_ipsec_sa_prm parameters[2];
+    int sa_size; /* bytes of each rte_ipsec_sa */
+} __rte_cache_aligned;
+
+struct spill_sa {
+    struct spill_sa_config config;
+    uint16_t id;     /* 1 to 65535, unique among SAs that live */
+    uint32_t users;  /* versions with this SA; control thread */
+    uint8_t header[sizeof(struct rte_ipv6_hdr)]; /* outer, in tunnel mode */
+    uint8_t header_size;
+    uint8_t udp_size; /* 8 with NAT traversal, else 0 */
+    uint8_t high_size; /* bytes of the number's high half behind the trailer, for the ICV alone */
+    uint16_t least;   /* bytes from the ESP header on that a packet must have */
+    struct rte_crypto_sym_xform transforms[2];
+    struct spill_sa_state *state;
+    struct spill_sa_lcore *lcores[RTE_MAX_LCORE]; /* by EAL lcore id; NULL: doesn't work with it */
+};
+
+/**
+ * Makes an SA. Control thread.
+ *
+ * @param config      copied
+ * @param id          see above
+ * @param predecessor SA with the same key, whose state goes on; may be NULL
+ * @param lcores      that will submit to it or run its crypto
+ * @return the SA, for spill_sa_free(); NULL with an error that names it
+ */
+struct spill_sa *spill_sa_create(const struct spill_sa_config *config, uint16_t id,
+                                 const struct spill_sa *predecessor, struct spill_crypto *crypto,
+                                 const struct spill_crypto_user *lcores, uint32_t lcore_count,
+                                 struct spill_error *error);
+
+/** Frees an SA that no lcore uses any more, its keys wiped. Control thread. May be NULL. */
+void spill_sa_free(struct spill_sa *sa);
+
+/** Whether no lcore has a job of an SA out; then it stays so once no version has the SA. */
+bool spill_sa_idle(const struct spill_sa *sa);
+
+/** Whether two SAs use one key in one direction, so that they must share their state. */
+bool spill_sa_same_key(const struct spill_sa_config *one, const struct spill_sa_config *other);
+
+/**
+ * The largest IP packet that still fits into `mtu` bytes of IP once it is protected. Any thread.
+ *
+ * @param l3_size  bytes of IP headers that stay in front, in transport mode; not looked at else
+ */
+uint32_t spill_sa_room(const struct spill_sa *sa, uint32_t mtu, uint32_t l3_size);
+
+/** What an SA has used up: for lifetimes and reports. Any thread; a moment's view. */
+struct spill_sa_use {
+    uint64_t packets;
+    uint64_t bytes;
+    bool soft; /* a soft lifetime is over */
+    bool hard; /* a hard one: nothing passes any more */
+};
+struct spill_sa_use spill_sa_use(const struct spill_sa *sa);
+
+/** The SA that a job is about. */
+static inline struct spill_sa *spill_sa_of(const struct spill_job *job)
+{
+    return ((struct spill_sa_lcore *)job->subject)->sa;
+}
+
+/**
+ * Sequence numbers of an outbound SA end here (RFC 4303 3.3.3): it never wraps. rte_ipsec doesn't
+ * give out the very last one, and several lcores at a time may ask for numbers beyond it.
+ */
+static inline uint64_t spill_sa_last_number(const struct spill_sa *sa)
+{
+    return sa->config.esn ? UINT64_MAX - UINT32_MAX : UINT32_MAX - 1;
+}
+
+#endif

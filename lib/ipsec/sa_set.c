@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The store of SAs, and versions of those in force. */
+#include "ipsec/sa_set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+
+#define ID_MAX UINT16_MAX
+
+struct spill_sa_store {
+    struct spill_crypto *crypto;
+    struct spill_crypto_user *lcores;
+    uint32_t lcore_count;
+    int memory_nodes[SPILL_NODES_MAX];
+    uint32_t versions;               /* made so far: their tables need names */
+    uint32_t last_id;                /* given; the search for a free one goes on behind it */
+    struct spill_sa *by_id[ID_MAX + 1];
+};
+
+struct spill_sa_store *spill_sa_store_create(const struct spill_sa_store_config *config,
+                                             struct spill_error *error)
+{
+    struct spill_sa_store *store = calloc(1, sizeof(*store));
+
+    if (store != NULL) {
+        store->crypto = config->crypto;
+        store->lcores = calloc(config->lcore_count, sizeof(*store->lcores));
+    }
+    if (store == NULL || store->lcores == NULL) {
+        spill_error_set(error, "no memory for SAs");
+        free(store);
+        return NULL;
+    }
+    memcpy(store->lcores, config->lcores, config->lcore_count * sizeof(*store->lcores));
+    store->lcore_count = config->lcore_count;
+    memcpy(store->memory_nodes, config->memory_nodes, sizeof(store->memory_nodes));
+    return store;
+}
+
+void spill_sa_store_free(struct spill_sa_store *store)
+{
+    uint32_t id;
+
+    if (store == NULL)
+        return;
+    for (id = 1; id <= ID_MAX; id++)
+        spill_sa_free(store->by_id[id]);
+    free(store->lcores);
+    free(store);
+}
+
+uint32_t spill_sa_store_reclaim(struct spill_sa_store *store)
+{
+    uint32_t held = 0, id;
+
+    for (id = 1; id <= ID_MAX; id++) {
+        struct spill_sa *sa = store->by_id[id];
+
+        if (sa == NULL || sa->users > 0)
+            continue;
+        if (!spill_sa_idle(sa)) {
+            held++;
+            continue;
+        }
+        spill_sa_free(sa);
+        store->by_id[id] = NULL;
+    }
+    return held;
+}
+
+/* --------------------------------------------------------------------------- SAs of a version */
+
+/* The SA with all the same settings, or NULL; *same_key gets one that differs, but has its key. */
+static struct spill_sa *find_same(const struct spill_sa_store *store,
+                                  const struct spill_sa_config *config,
+                                  const struct spill_sa **same_key)
+{
+    uint32_t id;
+
+    *same_key = NULL;
+    for (id = 1; id <= ID_MAX; id++) {
+        struct spill_sa *sa = store->by_id[id];
+
+        if (sa == NULL || !spill_sa_same_key(&sa->config, config))
+            continue;
+        if (memcmp(&sa->config, config, sizeof(*config)) == 0)
+            return sa;
+        *same_key = sa;
+    }
+    return NULL;
+}
+
+static uint16_t free_id(struct spill_sa_store *store)
+{
+    do {
+        store->last_id = store->last_id == ID_MAX ? 1 : store->last_id + 1;
+    } while (store->by_id[store->last_id] != NULL);
+    return (uint16_t)store->last_id;
+}
+
+static struct spill_sa *get_sa(struct spill_sa_store *store, const struct spill_sa_config *config,
+                               struct spill_error *error)
+{
+    const struct spill_sa *predecessor;
+    struct spill_sa *sa = find_same(store, config, &predecessor);
+    uint16_t id;
+
+    if (sa != NULL)
+        return sa;
+    id = free_id(store);
+    sa = spill_sa_create(config, id, predecessor, store->crypto, store->lcores,
+                         store->lcore_count, error);
+    store->by_id[id] = sa;
+    return sa;
+}
+
+static int add_sas(struct spill_sa_store *store, struct spill_sa_set *set,
+                   const struct spill_sa_config *configs, uint32_t count,
+                   struct spill_error *error)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        struct spill_sa *sa = get_sa(store, &configs[i], error);
+
+        if (sa == NULL)
+            return -1;
+        sa->users++;
+        set->list[set->count++] = sa;
+        set->has_inbound |= sa->config.direction == SPILL_SA_IN;
+        if (sa->id >= set->id_limit)
+            set->id_limit = sa->id + 1u;
+    }
+    set->by_id = calloc(set->id_limit + 1, sizeof(*set->by_id));
+    if (set->by_id == NULL)
+        return spill_error_set(error, "no memory for SAs");
+    for (i = 0; i < set->count; i++)
+        set->by_id[set->list[i]->id] = set->list[i];
+    return 0;
+}
+
+/* ----------------------------------------------------------------------- lookup of inbound SAs */
+
+static union rte_ipsec_sad_key key_of(rte_be32_t spi, const struct spill_sa_address *destination,
+                                      const struct spill_sa_address *source)
+{
+    union rte_ipsec_sad_key key = {0};
+
+    if (destination->family == 6) {
+        key.v6.spi = spi;
+        memcpy(key.v6.dip, destination->bytes, sizeof(key.v6.dip));
+        memcpy(key.v6.sip, source->bytes, sizeof(key.v6.sip));
+    } else {
+        key.v4.spi = spi;
+        memcpy(&key.v4.dip, destination->bytes, sizeof(key.v4.dip));
+        memcpy(&key.v4.sip, source->bytes, sizeof(key.v4.sip));
+    }
+    return key;
+}
+
+static int add_inbound(const struct spill_sad *sad, struct spill_sa *sa)
+{
+    const struct spill_sa_config *config = &sa->config;
+    union rte_ipsec_sad_key key =
+        key_of(rte_cpu_to_be_32(config->spi), &config->destination, &config->source);
+    int type = config->destination.family == 0 ? RTE_IPSEC_SAD_SPI_ONLY : RTE_IPSEC_SAD_SPI_DIP_SIP;
+    int status = 0;
+
+    /* Without addresses it is for packets of both families. */
+    if (config->destination.family != 6)
+        status |= rte_ipsec_sad_add(sad->ipv4, &key, type, sa);
+    if (config->destination.family != 4)
+        status |= rte_ipsec_sad_add(sad->ipv6, &key, type, sa);
+    return status;
+}
+
+static struct rte_ipsec_sad *create_table(struct spill_sa_store *store, int node, bool ipv6,
+                                          uint32_t count)
+{
+    /* rte_hash may refuse an entry of a full table. */
+    struct rte_ipsec_sad_conf conf = {
+        .socket_id = node,
+        .max_sa = {2 * count + 16, 16, 2 * count + 16},
+        .flags = ipv6 ? RTE_IPSEC_SAD_FLAG_IPV6 : 0,
+    };
+    char name[32];
+
+    snprintf(name, sizeof(name), "%u.%d.%d", store->versions, node, ipv6 ? 6 : 4);
+    return rte_ipsec_sad_create(name, &conf);
+}
+
+static int add_tables(struct spill_sa_store *store, struct spill_sa_set *set, int node,
+                      struct spill_error *error)
+{
+    struct spill_sad *sad = &set->sads[node];
+    uint32_t i;
+
+    sad->ipv4 = create_table(store, node, false, set->count);
+    sad->ipv6 = create_table(store, node, true, set->count);
+    if (sad->ipv4 == NULL || sad->ipv6 == NULL)
+        return spill_error_set(error, "no memory for SAs on node %d", node);
+    for (i = 0; i < set->count; i++) {
+        if (set->list[i]->config.direction == SPILL_SA_IN && add_inbound(sad, set->list[i]) != 0)
+            return spill_error_set(error, "sa %s: no place in the table of inbound SAs",
+                                   set->list[i]->config.name);
+    }
+    return 0;
+}
+
+struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
+                                         const struct spill_sa_config *configs, uint32_t count,
+                                         struct spill_error *error)
+{
+    struct spill_sa_set *set = calloc(1, sizeof(*set));
+    int status = 0, node, memory;
+
+    store->versions++;
+    if (set != NULL)
+        set->list = calloc(count + 1, sizeof(*set->list));
+    if (set == NULL || set->list == NULL)
+        status = spill_error_set(error, "no memory for SAs");
+    if (status == 0)
+        status = add_sas(store, set, configs, count, error);
+    for (node = 0; node < SPILL_NODES_MAX && status == 0; node++) {
+        memory = store->memory_nodes[node];
+        if (memory < 0)
+            continue;
+        if (set->sads[memory].ipv4 == NULL)
+            status = add_tables(store, set, memory, error);
+        set->by_node[node] = &set->sads[memory];
+    }
+    if (status == 0)
+        return set;
+    spill_sa_set_free(set);
+    return NULL;
+}
+
+void spill_sa_set_free(struct spill_sa_set *set)
+{
+    uint32_t i;
+
+    if (set == NULL)
+        return;
+    for (i = 0; i < SPILL_NODES_MAX; i++) {
+        rte_ipsec_sad_destroy(set->sads[i].ipv4);
+        rte_ipsec_sad_destroy(set->sads[i].ipv6);
+    }
+    for (i = 0; i < set->count; i++)
+        set->list[i]->users--;
+    free(set->list);
+    free(set->by_id);
+    free(set);
+}
+
+struct spill_sa *spill_sa_set_find(const struct spill_sa_set *set, const char *name)
+{
+    uint32_t i;
+
+    for (i = 0; i < set->count; i++) {
+        if (strcmp(set->list[i]->config.name, name) == 0)
+            return set->list[i];
+    }
+    return NULL;
+}
+
+/* Looks up the packets of one family; `which` are their indexes. */
+static void lookup_family(const struct rte_ipsec_sad *sad, struct spill_packet **packets,
+                          const rte_be32_t *spis, struct spill_sa **sas, const uint8_t *which,
+                          uint32_t count)
+{
+    union rte_ipsec_sad_key keys[SPILL_BURST];
+    const union rte_ipsec_sad_key *pointers[SPILL_BURST];
+    void *found[SPILL_BURST];
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        const struct spill_packet *packet = packets[which[i]];
+        unsigned source = packet->direction;
+
+        pointers[i] = &keys[i];
+        if (packet->kind == SPILL_PACKET_IPV4) {
+            keys[i].v4.spi = spis[which[i]];
+            keys[i].v4.dip = packet->key.v4.address[!source];
+            keys[i].v4.sip = packet->key.v4.address[source];
+        } else {
+            keys[i].v6.spi = spis[which[i]];
+            memcpy(keys[i].v6.dip, packet->key.v6.address[!source], sizeof(keys[i].v6.dip));
+            memcpy(keys[i].v6.sip, packet->key.v6.address[source], sizeof(keys[i].v6.sip));
+        }
+    }
+    rte_ipsec_sad_lookup(sad, pointers, found, count);
+    for (i = 0; i < count; i++)
+        sas[which[i]] = found[i];
+}
+
+void spill_sa_set_lookup(const struct spill_sa_set *set, struct spill_packet **packets,
+                         const rte_be32_t *spis, struct spill_sa **sas, uint32_t count)
+{
+    const struct spill_sad *sad = set->by_node[rte_socket_id()];
+    uint8_t which[2][SPILL_BURST];
+    uint32_t counts[2] = {0, 0}, i;
+
+    for (i = 0; i < count; i++) {
+        bool ipv6 = packets[i]->kind == SPILL_PACKET_IPV6;
+
+        which[ipv6][counts[ipv6]++] = (uint8_t)i;
+    }
+    if (counts[0] > 0)
+        lookup_family(sad->ipv4, packets, spis, sas, which[0], counts[0]);
+    if (counts[1] > 0)
+        lookup_family(sad->ipv6, packets, spis, sas, which[1], counts[1]);
+}

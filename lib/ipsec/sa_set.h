@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_SA_SET_H
+#define SPILLWAY_SA_SET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ipsec_sad.h>
+#include <rte_lcore.h>
+
+#include "ipsec/sa.h"
+#include "packet/packet.h"
+#include "runtime/error.h"
+#include "runtime/topology.h"
+
+/**
+ * @file
+ * The SAs in force: one version of them, immutable, published together with the rules that name them;
+ * and the store of all SAs that live, from which versions are made.
+ *
+ * An SA that two versions have in common is one SA: its numbers and window go on. One that no
+ * version has any more stays until the last of its jobs is home, so packets in lanes are finished
+ * with the SA that they began with. rte_ipsec_sad finds inbound SAs, on each node that reads it.
+ *
+ * Everything is the control thread's, but the lookups, which any lcore may do.
+ */
+
+#define SPILL_SAS_MAX 4096 /* in one version */
+
+/** The inbound SAs of one family of outer addresses, on one node. */
+struct spill_sad {
+    struct rte_ipsec_sad *ipv4;
+    struct rte_ipsec_sad *ipv6;
+};
+
+/** One version. */
+struct spill_sa_set {
+    uint32_t count;
+    struct spill_sa **list; /* in the order of the configuration */
+    struct spill_sa **by_id;
+    uint32_t id_limit; /* ids below it may be looked at in by_id */
+    bool has_inbound;
+    struct spill_sad sads[SPILL_NODES_MAX];           /* by memory node */
+    const struct spill_sad *by_node[SPILL_NODES_MAX]; /* by node of the reading lcore */
+};
+
+/** Where SAs are used. */
+struct spill_sa_store_config {
+    struct spill_crypto *crypto;            /* stays the caller's */
+    const struct spill_crypto_user *lcores; /* that work with every SA; copied */
+    uint32_t lcore_count;
+    int memory_nodes[SPILL_NODES_MAX]; /* of each node, where its lcores' memory is; -1: none there */
+};
+
+struct spill_sa_store;
+
+/** @return NULL with an error when memory is short */
+struct spill_sa_store *spill_sa_store_create(const struct spill_sa_store_config *config,
+                                             struct spill_error *error);
+
+/** Frees the store with all SAs, when no version is left and no lcore runs. May be NULL. */
+void spill_sa_store_free(struct spill_sa_store *store);
+
+/**
+ * Makes a version. SAs that are there already with all the same settings are taken over.
+ *
+ * @param configs  at most SPILL_SAS_MAX, with names of their own
+ * @return NULL with an error; then nothing has changed
+ */
+struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
+                                         const struct spill_sa_config *configs, uint32_t count,
+                                         struct spill_error *error);
+
+/** Frees a version that no lcore reads any more. Its SAs go by spill_sa_store_reclaim(). */
+void spill_sa_set_free(struct spill_sa_set *set);
+
+/** Frees SAs that no version has, once their last job is home. At every tick. @return how many stay */
+uint32_t spill_sa_store_reclaim(struct spill_sa_store *store);
+
+/** The SA of an id, or NULL: this version has none. Any lcore. */
+static inline struct spill_sa *spill_sa_set_get(const struct spill_sa_set *set, uint16_t id)
+{
+    return id < set->id_limit ? set->by_id[id] : NULL;
+}
+
+/** The SA of a name, or NULL. */
+struct spill_sa *spill_sa_set_find(const struct spill_sa_set *set, const char *name);
+
+/**
+ * Looks up the inbound SAs of ESP packets, by SPI and outer addresses. Any lcore.
+ *
+ * @param packets  of kind IPV4 or IPV6, with their own addresses in the key
+ * @param spis     of each, as on the wire
+ * @param sas      gets each one's SA, or NULL
+ * @param count    at most SPILL_BURST
+ */
+void spill_sa_set_lookup(const struct spill_sa_set *set, struct spill_packet **packets,
+                         const rte_be32_t *spis, struct spill_sa **sas, uint32_t count);
+
+#endif
