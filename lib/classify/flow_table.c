@@ -6,8 +6,13 @@
  * function that the user may set. Here key_len counts the flow's eight bytes too, and the
  * comparison leaves them out. So the flow lies in the cache line that the lookup has just read to
  * compare the key: with a million flows each packet is spared a cache miss, compared with an array
- * beside it. What has to hold for it, that a key's address is linear in its position and stays, is
- * measured when a table is made.
+ * beside it. What has to hold for it, that a key's address is linear in its position, a power of
+ * two from the next, and stays, is measured when a table is made.
+ *
+ * Renewal: the time of it is compared with `seen` of each flow that a packet finds, but only until
+ * the hand that looks for expired flows has been all over the table, and has taken away all
+ * verdicts that are older. So a lookup pays for it with one branch a burst, and the time of renewal
+ * can't become ambiguous.
  */
 #include "classify/flow_table.h"
 
@@ -30,7 +35,8 @@
 
 /* A unit of `seen` is 2^TIME_SHIFT cycles (25 us at 2.6 GHz), or more when the timeout has more
  * than TIMEOUT_MAX of them: times are compared as long as they are less than 2^31 units apart, so
- * that a flow that has expired can be found so for 2^30 units (7 h) at least. */
+ * that a flow that has expired can be found so for 2^30 units (7 h) at least. Where none expires,
+ * `seen` is kept from becoming older than TIMEOUT_MAX. */
 #define TIME_SHIFT  16
 #define TIMEOUT_MAX (1u << 30)
 
@@ -39,6 +45,10 @@
  * established goes only when it was silent for so much longer. */
 #define SEEN_AGAIN  1u
 #define ONCE_WEIGHT 8
+
+/* How often the expiring hand has to leave a family's end until it has been all over both, wherever
+ * it is: the rest of this family, the other one, the first part of this one. */
+#define FAMILIES_OF_A_ROUND 3
 
 /* What an rte_hash stores of a key. */
 struct entry4 {
@@ -59,12 +69,13 @@ _Static_assert(offsetof(struct entry6, flow) == sizeof(struct spill_key6),
 struct family {
     struct rte_hash *keys;
     uint8_t *places;      /* the stored key at position 0 */
-    size_t stride;        /* bytes from one position's key to the next one's */
+    unsigned place_shift; /* 2^this bytes from one position's key to the next one's */
     uint32_t flow_offset; /* bytes from a stored key to its flow; so many are compared */
     uint32_t positions;   /* of the hash; more than the capacity */
     uint32_t entries;
-    uint32_t segment; /* positions / SPILL_FLOW_SAMPLE: a sample has one place of each segment */
-    uint32_t hand;    /* where in the segments the next sample is */
+    uint32_t segment;   /* positions / SPILL_FLOW_SAMPLE: a sample has one place of each segment */
+    uint32_t hand;      /* where in the segments the next sample is */
+    uint16_t (*sas)[2]; /* by position and direction; only what is protected is read */
     char name[SPILL_FLOW_TABLE_NAME_MAX + 4];
 };
 
@@ -74,7 +85,10 @@ struct spill_flow_table {
     struct spill_flow_hash hash;
     uint32_t capacity;
     unsigned time_shift;
-    uint32_t timeout; /* units of 2^time_shift cycles, 0 = never */
+    uint32_t timeout;  /* units of 2^time_shift cycles */
+    bool expires;      /* or else `timeout` is when a flow becomes no older */
+    uint32_t renewed;  /* units with SEEN_AGAIN: until then, while `renewing` isn't 0 */
+    unsigned renewing; /* how often next_expire_family() ends a family until all are renewed */
     struct family *expire_family;
     uint32_t expire_hand;
     struct spill_flow_counters counters;
@@ -98,7 +112,7 @@ static int compare6(const void *first, const void *second, size_t length __rte_u
 
 static inline void *place_at(const struct family *family, uint32_t position)
 {
-    return family->places + position * family->stride;
+    return family->places + ((size_t)position << family->place_shift);
 }
 
 static inline struct spill_flow *flow_at(const struct family *family, uint32_t position)
@@ -130,6 +144,7 @@ static int find_places(struct family *family)
     uint64_t key[3][sizeof(struct entry6) / sizeof(uint64_t)] = {{1}, {2}, {3}};
     int32_t position[3];
     uint8_t *address[3];
+    size_t stride;
 
     for (unsigned i = 0; i < 3; i++) {
         position[i] = rte_hash_add_key(family->keys, key[i]);
@@ -140,8 +155,11 @@ static int find_places(struct family *family)
     }
     for (unsigned i = 0; i < 3; i++)
         rte_hash_del_key(family->keys, key[i]);
-    family->stride = (size_t)((address[1] - address[0]) / (position[1] - position[0]));
-    family->places = address[0] - (size_t)position[0] * family->stride;
+    stride = (size_t)((address[1] - address[0]) / (position[1] - position[0]));
+    if (!rte_is_power_of_2((uint32_t)stride))
+        return -1;
+    family->place_shift = rte_bsf32((uint32_t)stride);
+    family->places = address[0] - ((size_t)position[0] << family->place_shift);
     return place_at(family, (uint32_t)position[2]) == address[2] ? 0 : -1;
 }
 
@@ -173,6 +191,12 @@ static int family_create(struct family *family, const struct spill_flow_table_co
     family->segment = (family->positions + SPILL_FLOW_SAMPLE - 1) / SPILL_FLOW_SAMPLE;
     for (uint32_t i = 0; i < family->positions; i++)
         flow_at(family, i)->pending = FREE;
+    family->sas = rte_zmalloc_socket("spill_flow_sas", family->positions * sizeof(*family->sas),
+                                     RTE_CACHE_LINE_SIZE, config->socket);
+    if (family->sas == NULL) {
+        return spill_error_set(error, "flow table %s: no memory on NUMA node %d", family->name,
+                               config->socket);
+    }
     return 0;
 }
 
@@ -209,8 +233,9 @@ struct spill_flow_table *spill_flow_table_create(const struct spill_flow_table_c
     table->time_shift = TIME_SHIFT;
     while (config->timeout >> table->time_shift >= TIMEOUT_MAX)
         table->time_shift++;
-    if (config->timeout != 0)
-        table->timeout = RTE_MAX((uint32_t)(config->timeout >> table->time_shift), 1u);
+    table->expires = config->timeout != 0;
+    table->timeout = table->expires ? RTE_MAX((uint32_t)(config->timeout >> table->time_shift), 1u)
+                                    : TIMEOUT_MAX;
     table->expire_family = &table->v4;
     table->v4.flow_offset = offsetof(struct entry4, flow);
     table->v6.flow_offset = offsetof(struct entry6, flow);
@@ -228,6 +253,8 @@ void spill_flow_table_free(struct spill_flow_table *table)
     if (table != NULL) {
         rte_hash_free(table->v4.keys);
         rte_hash_free(table->v6.keys);
+        rte_free(table->v4.sas);
+        rte_free(table->v6.sas);
         rte_free(table);
     }
 }
@@ -243,6 +270,23 @@ static inline bool is_before(uint32_t first, uint32_t second)
     return (int32_t)(first - second) < 0;
 }
 
+/* Takes the verdicts from a flow that was not seen since the renewal. */
+static inline void renew_flow(const struct spill_flow_table *table, struct spill_flow *flow)
+{
+    if (!is_before(table->renewed, flow->seen) && flow->verdicts != 0)
+        flow->verdicts = 0;
+}
+
+/* The same for the flows that a lookup found. Not inlined: hardly ever called. */
+static __rte_noinline void renew_found(const struct spill_flow_table *table,
+                                       const struct family *family, const int32_t *positions,
+                                       uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (positions[i] >= 0)
+            renew_flow(table, flow_at(family, (uint32_t)positions[i]));
+}
+
 /* Looks up packets of one family, whose keys begin where the packets do. */
 static inline void lookup_family(struct spill_flow_table *table, const struct family *family,
                                  struct spill_packet **packets, hash_sig_t *hashes, uint32_t count,
@@ -252,6 +296,8 @@ static inline void lookup_family(struct spill_flow_table *table, const struct fa
     uint32_t hits = 0;
 
     rte_hash_lookup_with_hash_bulk(family->keys, (const void **)packets, hashes, count, positions);
+    if (unlikely(table->renewing != 0))
+        renew_found(table, family, positions, count);
     for (uint32_t i = 0; i < count; i++) {
         struct spill_flow *flow = NULL;
 
@@ -387,6 +433,8 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
     }
     flow = flow_at(family, (uint32_t)position);
     if (flow->pending != FREE) {
+        if (unlikely(table->renewing != 0))
+            renew_flow(table, flow);
         flow->seen = new_flow.seen | SEEN_AGAIN;
         return flow;
     }
@@ -401,11 +449,73 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
     return flow;
 }
 
+/* The family of a flow, and its position there. */
+static inline const struct family *place_of(const struct spill_flow_table *table,
+                                            const struct spill_flow *flow, uint32_t *position)
+{
+    const struct family *family = &table->v4;
+    uintptr_t offset = (uintptr_t)flow - (uintptr_t)family->places;
+
+    if (offset >= (uintptr_t)family->positions << family->place_shift) {
+        family = &table->v6;
+        offset = (uintptr_t)flow - (uintptr_t)family->places;
+    }
+    *position = (uint32_t)(offset >> family->place_shift);
+    return family;
+}
+
+void spill_flow_table_set_sa(struct spill_flow_table *table, const struct spill_flow *flow,
+                             unsigned direction, uint16_t id)
+{
+    uint32_t position;
+    const struct family *family = place_of(table, flow, &position);
+
+    family->sas[position][direction] = id;
+}
+
+uint16_t spill_flow_table_sa(const struct spill_flow_table *table, const struct spill_flow *flow,
+                             unsigned direction)
+{
+    uint32_t position;
+    const struct family *family = place_of(table, flow, &position);
+
+    return family->sas[position][direction];
+}
+
+void spill_flow_table_renew(struct spill_flow_table *table, uint64_t now)
+{
+    table->renewed = time_units(table, now) | SEEN_AGAIN;
+    table->renewing = FAMILIES_OF_A_ROUND;
+}
+
 /* Goes on with the other family when this one's places are through, or when it has no flows. */
 static void next_expire_family(struct spill_flow_table *table)
 {
     table->expire_family = table->expire_family == &table->v4 ? &table->v6 : &table->v4;
     table->expire_hand = 0;
+    if (table->renewing != 0)
+        table->renewing--;
+}
+
+/* Looks at a place, and removes its flow if that has expired; returns whether it did. */
+static bool expire_at(struct spill_flow_table *table, struct family *family, uint32_t position,
+                      uint32_t now)
+{
+    struct spill_flow *flow = flow_at(family, position);
+
+    if (flow->pending == FREE)
+        return false;
+    if (unlikely(table->renewing != 0))
+        renew_flow(table, flow);
+    if (flow->pending != 0 || !is_before(flow->seen + table->timeout, now))
+        return false;
+    if (!table->expires) {
+        flow->seen = (now - table->timeout) | (flow->seen & SEEN_AGAIN);
+        return false;
+    }
+    remove_at(table, family, position);
+    family->entries--;
+    return true;
 }
 
 uint32_t spill_flow_table_expire(struct spill_flow_table *table, uint64_t now, uint32_t count)
@@ -413,24 +523,16 @@ uint32_t spill_flow_table_expire(struct spill_flow_table *table, uint64_t now, u
     uint32_t units = time_units(table, now);
     uint32_t removed = 0;
 
-    if (table->timeout == 0)
-        return 0;
     for (uint32_t i = 0; i < count; i++) {
         struct family *family = table->expire_family;
         uint32_t position = table->expire_hand++;
-        const struct spill_flow *flow;
 
         if (family->entries == 0 || position >= family->positions) {
             next_expire_family(table);
             continue;
         }
-        flow = flow_at(family, position);
         rte_prefetch0(flow_at(family, RTE_MIN(position + count, family->positions - 1)));
-        if (flow->pending == 0 && is_before(flow->seen + table->timeout, units)) {
-            remove_at(table, family, position);
-            family->entries--;
-            removed++;
-        }
+        removed += expire_at(table, family, position, units);
     }
     table->counters.entries -= removed;
     table->counters.expired += removed;
@@ -442,15 +544,16 @@ const struct spill_flow_counters *spill_flow_table_counters(const struct spill_f
     return &table->counters;
 }
 
-/* What rte_hash_create() allocates: buckets, keys with their data pointer, ring of free positions.
- */
+/* What rte_hash_create() allocates: buckets, keys with their data pointer, ring of free positions;
+ * and the array of SAs beside it. */
 static size_t family_bytes(uint32_t positions, size_t key_length)
 {
     size_t buckets = rte_align32pow2(positions) / BUCKET_ENTRIES * RTE_CACHE_LINE_SIZE;
     size_t keys = (positions + (size_t)1) * RTE_ALIGN(sizeof(void *) + key_length, 16);
     size_t ring = rte_align32pow2(positions + 1) * sizeof(uint32_t);
+    size_t sas = (positions + (size_t)1) * sizeof(uint16_t[2]);
 
-    return buckets + keys + ring + HASH_OVERHEAD;
+    return buckets + keys + ring + sas + HASH_OVERHEAD;
 }
 
 size_t spill_flow_table_bytes(uint32_t capacity)
@@ -469,6 +572,6 @@ void spill_flow_table_memory(const struct spill_flow_table *table,
     for (unsigned i = 0; i < 2; i++) {
         memory[i].name = families[i]->name;
         memory[i].start = families[i]->places;
-        memory[i].bytes = families[i]->positions * families[i]->stride;
+        memory[i].bytes = (size_t)families[i]->positions << families[i]->place_shift;
     }
 }

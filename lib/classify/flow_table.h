@@ -31,6 +31,8 @@
  * burst added. No entry that a burst has found can go away before its last packet is handled when
  * the caller spill_flow_hold()s the packets that wait, and reads the verdict of all others before
  * the first add.
+ *
+ * A verdict stands until the flow goes, or spill_flow_table_renew() asks for new ones.
  */
 
 /* Entries that an eviction compares. */
@@ -44,40 +46,85 @@
 struct spill_flow {
     uint32_t seen;    /* time of the latest packet, the table's to write and to read */
     uint16_t pending; /* packets held; UINT16_MAX: not in the table */
-    uint8_t verdicts; /* bits 0, 1: direction 0, 1 (struct spill_packet) is allowed; 2, 3: denied */
+    uint8_t verdicts; /* bits 0, 1: direction 0, 1 (struct spill_packet) is allowed; 2, 3: denied;
+                         4, 5: protected */
     uint8_t lane;     /* while packets are held: the lane they are in; the caller's to write */
 };
 
 _Static_assert(sizeof(struct spill_flow) == 8, "eight bytes beside the key");
 
+/* Bits of spill_flow.verdicts, of direction 0; that of direction 1 is the next. */
+#define SPILL_FLOW_ALLOWED   0x01u
+#define SPILL_FLOW_DENIED    0x04u
+#define SPILL_FLOW_PROTECTED 0x10u
+
 /**
- * What is to happen to a packet of a flow: allowed when its own direction was allowed or the other
- * one was (it is a reply then); else what was decided for its direction, UNKNOWN when nothing was.
+ * What was decided for the packets of one direction alone, UNKNOWN when nothing was: for packets
+ * that came through an SA. A reply is implied for none of them, as their rule must name that SA.
+ *
+ * @param direction  0 or 1, as in struct spill_packet
+ */
+static inline enum spill_verdict spill_flow_own_verdict(const struct spill_flow *flow,
+                                                        unsigned direction)
+{
+    unsigned own = (unsigned)flow->verdicts >> direction;
+
+    if ((own & SPILL_FLOW_PROTECTED) != 0)
+        return SPILL_VERDICT_PROTECT;
+    if ((own & SPILL_FLOW_ALLOWED) != 0)
+        return SPILL_VERDICT_ALLOW;
+    return (own & SPILL_FLOW_DENIED) != 0 ? SPILL_VERDICT_DENY : SPILL_VERDICT_UNKNOWN;
+}
+
+/**
+ * What is to happen to a packet of a flow that came in the clear: to be protected when its own
+ * direction is; else allowed when its own direction was allowed or the other one was (it is a reply
+ * then); else what was decided for its direction, UNKNOWN when nothing was. Protection of the other
+ * direction says nothing.
  *
  * @param direction  0 or 1, as in struct spill_packet
  */
 static inline enum spill_verdict spill_flow_verdict(const struct spill_flow *flow,
                                                     unsigned direction)
 {
-    if ((flow->verdicts & 3) != 0)
+    unsigned own = (unsigned)flow->verdicts >> direction;
+
+    if ((own & SPILL_FLOW_PROTECTED) != 0)
+        return SPILL_VERDICT_PROTECT;
+    if ((flow->verdicts & 3 * SPILL_FLOW_ALLOWED) != 0)
         return SPILL_VERDICT_ALLOW;
-    return (flow->verdicts >> (2 + direction) & 1) != 0 ? SPILL_VERDICT_DENY
-                                                        : SPILL_VERDICT_UNKNOWN;
+    return (own & SPILL_FLOW_DENIED) != 0 ? SPILL_VERDICT_DENY : SPILL_VERDICT_UNKNOWN;
 }
 
-/** Whether a packet of either direction may pass at once: allowed, and none waits before it. */
+/**
+ * Whether a packet of either direction that came in the clear may pass at once: allowed, neither
+ * direction protected, and none waits before it.
+ */
 static inline bool spill_flow_passes(const struct spill_flow *flow)
 {
-    return (flow->verdicts & 3) != 0 && flow->pending == 0;
+    unsigned bits = flow->verdicts & (3 * SPILL_FLOW_ALLOWED | 3 * SPILL_FLOW_PROTECTED);
+
+    /* 1 to 3: an allowed direction, and no bit above. */
+    return bits - 1 < 3 * SPILL_FLOW_ALLOWED && flow->pending == 0;
 }
 
-/** Notes what was decided for the packets of one direction. */
+/**
+ * Notes what was decided for the packets of one direction. Of several verdicts noted for one
+ * direction PROTECT counts before ALLOW, and that before DENY.
+ *
+ * @param verdict  PROTECT: spill_flow_table_set_sa() notes by which SA
+ */
 static inline void spill_flow_set_verdict(struct spill_flow *flow, unsigned direction,
                                           enum spill_verdict verdict)
 {
-    if (verdict != SPILL_VERDICT_UNKNOWN)
-        flow->verdicts |=
-            (uint8_t)(1u << (verdict == SPILL_VERDICT_DENY ? 2 + direction : direction));
+    static const uint8_t BITS[] = {
+        [SPILL_VERDICT_UNKNOWN] = 0,
+        [SPILL_VERDICT_ALLOW] = SPILL_FLOW_ALLOWED,
+        [SPILL_VERDICT_DENY] = SPILL_FLOW_DENIED,
+        [SPILL_VERDICT_PROTECT] = SPILL_FLOW_PROTECTED,
+    };
+
+    flow->verdicts |= (uint8_t)(BITS[verdict] << direction);
 }
 
 /**
@@ -171,9 +218,41 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
                                                 const struct spill_packet *packet, uint64_t now);
 
 /**
+ * Notes by which SA a direction of a flow is protected. Owner. Kept beside the entries: costs a
+ * cache miss, for protected flows only.
+ *
+ * @param flow  an entry of this table
+ * @param id    of the SA, 1 to 65535
+ */
+void spill_flow_table_set_sa(struct spill_flow_table *table, const struct spill_flow *flow,
+                             unsigned direction, uint16_t id);
+
+/**
+ * The SA noted last for a direction of a flow. Owner. Has a meaning only while the direction's own
+ * verdict is PROTECT.
+ */
+uint16_t spill_flow_table_sa(const struct spill_flow_table *table, const struct spill_flow *flow,
+                             unsigned direction);
+
+/**
+ * Has all verdicts given anew, because the rules have changed: a flow that was last seen until
+ * `now` has no verdict any more when its next packet comes, be it by spill_flow_table_lookup() or
+ * spill_flow_table_find_or_add(). Costs nothing at once. Times have a unit of some 50 us: a flow
+ * that is seen within the same unit may have to be asked more than once. Owner.
+ *
+ * A flow that is held loses its verdicts too, so packets in lanes must bring their own. And a
+ * verdict by the old rules that comes out of a lane later must not be noted in the flow.
+ *
+ * @param now  TSC; not less than at any call before
+ */
+void spill_flow_table_renew(struct spill_flow_table *table, uint64_t now);
+
+/**
  * Looks at the next `count` places of the table and removes flows that have not been seen for the
- * timeout and aren't held. The work is bounded by `count`: a few in each loop of the lcore keep the
- * table clean, more of them may be spent in idle time. Owner.
+ * timeout and aren't held; takes away verdicts that spill_flow_table_renew() has ended. The work is
+ * bounded by `count`: a few in each loop of the lcore keep the table clean, more of them may be
+ * spent in idle time. Owner. All of the table must be looked at within 7 hours, or times become
+ * ambiguous; also of one without timeout.
  *
  * @param now  as above
  * @return how many were removed

@@ -13,85 +13,11 @@
 #include <rte_malloc.h>
 
 #include "classify/flow_hash.h"
-#include "classify/flow_table.h"
 
-#define SEED        0x5eed
-#define CAPACITY    100
-#define UNIT        131072                       /* cycles: what `seen` resolves */
-#define TIMEOUT     (500 * (uint64_t)UNIT)       /* cycles */
-#define BEFORE_WRAP (INT32_MAX * (uint64_t)UNIT) /* `seen` is at its greatest */
-#define LATER       (1000000 * (uint64_t)UNIT)
-#define OPERATIONS  200000
+#include "flow_tables.h"
 
-static uint64_t random_state;
-
-static uint32_t random_below(uint32_t bound)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 32) % bound;
-}
-
-static struct spill_flow_table *left_over; /* by a test that failed */
-
-static void free_table(struct spill_flow_table *table)
-{
-    spill_flow_table_free(table);
-    left_over = NULL;
-}
-
-static struct spill_flow_table *make_table(uint32_t capacity, uint64_t timeout)
-{
-    const struct spill_flow_table_config config = {
-        .name = "test",
-        .capacity = capacity,
-        .timeout = timeout,
-        .socket = SOCKET_ID_ANY,
-        .seed = SEED,
-    };
-    struct spill_error error = {.text = ""};
-
-    free_table(left_over);
-    left_over = spill_flow_table_create(&config, &error);
-    if (left_over == NULL)
-        fail_msg("%s", error.text);
-    return left_over;
-}
-
-/* The i-th of a family's connections. What a packet holds behind its key differs each time. */
-static struct spill_packet packet_of(uint8_t kind, uint32_t i)
-{
-    struct spill_packet packet;
-
-    memset(&packet, (int)random_below(256), sizeof(packet));
-    packet.kind = kind;
-    if (kind == SPILL_PACKET_IPV4) {
-        packet.key.v4 = (struct spill_key4){.address = {i, 1}, .port = {2, 3}, .protocol = 6};
-    } else {
-        packet.key.v6 = (struct spill_key6){.port = {2, 3}, .protocol = 17};
-        memcpy(packet.key.v6.address[i % 2] + 12, &i, sizeof(i));
-    }
-    return packet;
-}
-
-static struct spill_flow *add(struct spill_flow_table *table, uint8_t kind, uint32_t i,
-                              uint64_t now)
-{
-    struct spill_packet packet = packet_of(kind, i);
-
-    return spill_flow_table_find_or_add(table, &packet, now);
-}
-
-static struct spill_flow *find(struct spill_flow_table *table, uint8_t kind, uint32_t i,
-                               uint64_t now)
-{
-    struct spill_packet packet = packet_of(kind, i);
-    struct spill_packet *list = &packet;
-
-    spill_flow_table_lookup(table, &list, 1, now);
-    return packet.flow;
-}
+#define LATER      (1000000 * (uint64_t)UNIT)
+#define OPERATIONS 200000
 
 /* The model: every connection there is, by family and number. */
 #define CONNECTIONS (3 * CAPACITY)
@@ -610,22 +536,6 @@ static void says_what_it_refuses(void **state)
     spill_flow_table_free(NULL);
 }
 
-static int start_eal(void **state)
-{
-    char *arguments[] = {
-        "test_flow_table", "--no-huge", "--no-shconf", "--no-telemetry", "--no-pci", "-m", "64",
-        "--lcores",        "0",         "--log-level", "lib.*:critical", NULL};
-
-    (void)state;
-    return rte_eal_init(RTE_DIM(arguments) - 1, arguments) < 0 ? -1 : 0;
-}
-
-static int stop_eal(void **state)
-{
-    (void)state;
-    return rte_eal_cleanup();
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -646,7 +556,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(says_what_it_refuses),
     };
 
-    random_state = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL) * 2654435761u | 1;
-    printf("seed %#jx (an argument repeats it)\n", (uintmax_t)random_state);
+    random_seed(argc, argv);
     return cmocka_run_group_tests(tests, start_eal, stop_eal);
 }
