@@ -93,7 +93,7 @@ static int publish_rules(struct spill_program *program, struct spill_error *erro
     struct spill_policy *policy;
 
     rule_nodes(&program->plan, nodes);
-    policy = spill_policy_create("rules", program->ruleset, fallback, nodes, error);
+    policy = spill_policy_create("rules", program->ruleset, NULL, fallback, nodes, error);
     if (policy == NULL)
         return -1;
     program->rules = spill_snapshot_create(SOCKET_ID_ANY, program->plan.lcore_count);

@@ -124,7 +124,12 @@ static int load_rules(struct spill_program *program, struct spill_error *error)
         return 0;
     }
     program->ruleset = spill_rules_load(program->options.rules, error);
-    return program->ruleset != NULL ? 0 : -1;
+    if (program->ruleset == NULL)
+        return -1;
+    if (program->ruleset->sa_count > 0)
+        return spill_error_set(error, "%s: protect %s: there is no SA of that name",
+                               program->options.rules, program->ruleset->sas[0]);
+    return 0;
 }
 
 int spill_program_plan(struct spill_program *program, struct spill_error *error)

@@ -53,6 +53,9 @@ union tuple {
 /* In a larger context, looking for the fastest tries takes minutes and gigabytes of the heap. */
 #define MOST_RULES_FOR_SPEED 10000
 
+/* What rte_acl gives back of a rule, never 0: the verdict, and above it the id of its SA. */
+#define RESULT_SA_SHIFT 8
+
 RTE_ACL_RULE_DEF(acl_rule, MOST_FIELDS);
 
 static bool with_ports(enum lookup lookup)
@@ -149,7 +152,8 @@ static int build(struct rte_acl_ctx *context, enum lookup lookup, uint32_t count
 }
 
 /* A rule in rte_acl's terms: values in host order, the earlier rule with the higher priority. */
-static struct acl_rule translate(const struct spill_rule *rule, uint32_t index, enum lookup lookup)
+static struct acl_rule translate(const struct spill_rule *rule, uint32_t index,
+                                 const uint16_t *sa_ids, enum lookup lookup)
 {
     const unsigned words = ADDRESS_FIELDS(lookup) / 2;
     struct acl_rule out = {
@@ -159,6 +163,8 @@ static struct acl_rule translate(const struct spill_rule *rule, uint32_t index, 
     };
     struct rte_acl_field *field = out.field;
 
+    if (rule->sa != 0)
+        out.data.userdata |= (uint32_t)sa_ids[rule->sa - 1] << RESULT_SA_SHIFT;
     field->value.u8 = rule->protocol;
     field->mask_range.u8 = rule->any_protocol ? 0 : UINT8_MAX;
     field++;
@@ -181,7 +187,7 @@ static struct acl_rule translate(const struct spill_rule *rule, uint32_t index, 
 
 /* Adds the rules of a context and builds it. Returns 0 or a negative errno. */
 static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset *ruleset,
-                        enum lookup lookup)
+                        const uint16_t *sa_ids, enum lookup lookup)
 {
     uint32_t count = 0;
 
@@ -191,7 +197,7 @@ static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset 
 
         if (!belongs(&ruleset->rules[i], lookup))
             continue;
-        rule = translate(&ruleset->rules[i], i, lookup);
+        rule = translate(&ruleset->rules[i], i, sa_ids, lookup);
         result = rte_acl_add_rules(context, (const struct rte_acl_rule *)&rule, 1);
         if (result != 0)
             return result;
@@ -202,7 +208,7 @@ static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset 
 
 /* Makes one context of an ACL. Returns 0 or a negative errno. */
 static int add_context(struct spill_acl *acl, const char *name, const struct spill_ruleset *ruleset,
-                       enum lookup lookup, int socket)
+                       const uint16_t *sa_ids, enum lookup lookup, int socket)
 {
     static const char *const SUFFIX[LOOKUPS] = {"ipv4", "ipv4-ports", "ipv6", "ipv6-ports"};
     char context_name[RTE_ACL_NAMESIZE];
@@ -225,12 +231,12 @@ static int add_context(struct spill_acl *acl, const char *name, const struct spi
     acl->context[lookup] = rte_acl_create(&parameters);
     if (acl->context[lookup] == NULL)
         return -ENOMEM; /* the parameters are right, and rte_errno isn't always set */
-    return fill_context(acl->context[lookup], ruleset, lookup);
+    return fill_context(acl->context[lookup], ruleset, sa_ids, lookup);
 }
 
 struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
-                                   enum spill_verdict default_verdict, int socket,
-                                   struct spill_error *error)
+                                   const uint16_t *sa_ids, enum spill_verdict default_verdict,
+                                   int socket, struct spill_error *error)
 {
     struct spill_acl *acl;
 
@@ -245,7 +251,7 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
     }
     acl->default_verdict = (uint8_t)default_verdict;
     for (enum lookup lookup = LOOKUP_IPV4; lookup < LOOKUPS; lookup++) {
-        const int result = add_context(acl, name, ruleset, lookup, socket);
+        const int result = add_context(acl, name, ruleset, sa_ids, lookup, socket);
 
         if (result == 0)
             continue;
@@ -308,16 +314,21 @@ void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packe
         input[lookup][n] = (const uint8_t *)&tuples[i];
         origin[lookup][n] = (uint8_t)i;
         packets[i]->verdict = acl->default_verdict;
+        packets[i]->sa = 0;
     }
     for (unsigned lookup = 0; lookup < LOOKUPS; lookup++) {
         if (counts[lookup] == 0 || acl->context[lookup] == NULL)
             continue;
         rte_acl_classify(acl->context[lookup], input[lookup], results, counts[lookup], 1);
         for (uint32_t i = 0; i < counts[lookup]; i++)
-            if (results[i] != 0)
+            if (results[i] != 0) {
                 /* Written above for each of counts[lookup]; the analyzer does not see that. */
                 /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript) */
-                packets[origin[lookup][i]]->verdict = (uint8_t)results[i];
+                struct spill_packet *packet = packets[origin[lookup][i]];
+
+                packet->verdict = (uint8_t)results[i];
+                packet->sa = (uint16_t)(results[i] >> RESULT_SA_SHIFT);
+            }
     }
 }
 

@@ -30,6 +30,8 @@ struct spill_acl;
  * @param name             the ACL's own: none of the same name may live at the time; at most
  *                         SPILL_ACL_NAME_MAX characters
  * @param ruleset          not needed any more afterwards
+ * @param sa_ids           for each of ruleset->sas the id of that SA, 1 to 65535; not needed any
+ *                         more afterwards; may be NULL when there is none
  * @param default_verdict  for packets that no rule matches; ALLOW or DENY
  * @param socket           NUMA node of the lcores that will classify, or SOCKET_ID_ANY
  * @param error            may be NULL
@@ -37,8 +39,8 @@ struct spill_acl;
  * or memory is short
  */
 struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
-                                   enum spill_verdict default_verdict, int socket,
-                                   struct spill_error *error);
+                                   const uint16_t *sa_ids, enum spill_verdict default_verdict,
+                                   int socket, struct spill_error *error);
 
 #define SPILL_ACL_NAME_MAX 20
 
@@ -49,7 +51,8 @@ void spill_acl_free(struct spill_acl *acl);
  * Gives each packet of a burst the verdict of the first rule that matches it, or the default.
  * Any thread, also concurrently; no system call, lock or allocation.
  *
- * @param packets  of the kinds IPv4 and IPv6, mixed as they come; `verdict` is written
+ * @param packets  of the kinds IPv4 and IPv6, mixed as they come; `verdict` is written, and `sa`:
+ *                 the id of the SA of a rule that protects, else 0
  * @param count    at most SPILL_BURST
  */
 void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count);

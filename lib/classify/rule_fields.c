@@ -67,18 +67,24 @@ bool spill_rule_number(const char *text, uint32_t most, uint32_t *value)
     return true;
 }
 
-int spill_rule_action(const struct spill_rule_place *place, const char *text,
+int spill_rule_action(const struct spill_rule_place *place, const char *text, bool may_protect,
                       struct spill_rule *rule)
 {
+    const char *right = may_protect ? "allow, deny or protect" : "allow or deny";
+
     if (strcmp(text, "allow") == 0)
         rule->action = SPILL_VERDICT_ALLOW;
     else if (strcmp(text, "deny") == 0)
         rule->action = SPILL_VERDICT_DENY;
-    else if (strcmp(text, "protect") == 0 || strcmp(text, "inspect") == 0)
-        return spill_rule_error(place, "%s: this version does not do that yet; allow or deny",
-                                text);
+    else if (strcmp(text, "protect") == 0 && may_protect)
+        rule->action = SPILL_VERDICT_PROTECT;
+    else if (strcmp(text, "protect") == 0)
+        return spill_rule_error(place, "protect: a ClassBench filter has no place for an SA; %s",
+                                right);
+    else if (strcmp(text, "inspect") == 0)
+        return spill_rule_error(place, "inspect: this version does not do that yet; %s", right);
     else
-        return spill_rule_error(place, "'" SHOWN "': unknown action; allow or deny", text);
+        return spill_rule_error(place, "'" SHOWN "': unknown action; %s", text, right);
     return 0;
 }
 

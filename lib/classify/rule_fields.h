@@ -32,8 +32,12 @@ __attribute__((format(printf, 2, 3))) int spill_rule_error(const struct spill_ru
  */
 bool spill_rule_number(const char *text, uint32_t most, uint32_t *value);
 
-/** allow or deny into rule->action. */
-int spill_rule_action(const struct spill_rule_place *place, const char *text,
+/**
+ * An action's word into rule->action: allow, deny, or protect, whose SA is not read here.
+ *
+ * @param may_protect  protect is possible in this form of a rule
+ */
+int spill_rule_action(const struct spill_rule_place *place, const char *text, bool may_protect,
                       struct spill_rule *rule);
 
 /** any, a name or a number into rule->protocol and rule->any_protocol. */

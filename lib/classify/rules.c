@@ -9,6 +9,8 @@
 #include "classify/rule_fields.h"
 
 #define FIRST_CAPACITY 64
+#define SAS_AT_ONCE    64         /* names that memory is taken for at a time */
+#define SA_SLOTS       (1u << 17) /* twice as many as there can be names */
 #define MOST_WORDS     16
 
 /* The words of a line, in the line's own memory; past the last they are NULL. */
@@ -93,13 +95,84 @@ static int parse_end(const struct spill_rule_place *place, struct words *words,
     return spill_rule_ports(place, first, last, end, rule);
 }
 
+/* Whether a text can be the name of an SA. */
+static bool is_sa_name(const char *text)
+{
+    const size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789_-");
+
+    return length > 0 && length < SPILL_SA_NAME_SIZE && text[length] == '\0';
+}
+
+/* Where the index of a name stands, or is to stand: tens of thousands of SAs are found quickly. */
+static uint16_t *sa_slot(const struct spill_ruleset *ruleset, const char *name)
+{
+    uint32_t hash = 2166136261; /* FNV-1a */
+    uint16_t *slot;
+
+    for (const char *letter = name; *letter != '\0'; letter++)
+        hash = (hash ^ (uint8_t)*letter) * 16777619;
+    do
+        slot = &ruleset->sa_slots[hash++ % SA_SLOTS];
+    while (*slot != 0 && strcmp(ruleset->sas[*slot - 1], name) != 0);
+    return slot;
+}
+
+/* Appends a name that no rule had so far. */
+static int append_sa(const struct spill_rule_place *place, const char *name,
+                     struct spill_ruleset *ruleset)
+{
+    if (ruleset->sa_count == UINT16_MAX)
+        return spill_rule_error(place, "SA %s: more than %u of them", name, UINT16_MAX);
+    if (ruleset->sa_count % SAS_AT_ONCE == 0) {
+        void *sas =
+            reallocarray(ruleset->sas, ruleset->sa_count + SAS_AT_ONCE, sizeof(*ruleset->sas));
+
+        if (sas == NULL)
+            return spill_rule_error(place, "no memory for another SA");
+        ruleset->sas = sas;
+    }
+    snprintf(ruleset->sas[ruleset->sa_count++], sizeof(*ruleset->sas), "%s", name);
+    return 0;
+}
+
+/* The name of an SA into rule->sa. */
+static int parse_sa(const struct spill_rule_place *place, struct words *words,
+                    struct spill_ruleset *ruleset, struct spill_rule *rule)
+{
+    const char *name = take(words);
+    uint16_t *slot;
+
+    if (name == NULL)
+        return spill_rule_error(place, "no name of an SA after 'protect'");
+    if (!is_sa_name(name))
+        return spill_rule_error(place,
+                                "'%.80s': not the name of an SA; 1 to %d letters, digits, "
+                                "'_' or '-'",
+                                name, SPILL_SA_NAME_SIZE - 1);
+    if (ruleset->sa_slots == NULL)
+        ruleset->sa_slots = calloc(SA_SLOTS, sizeof(*ruleset->sa_slots));
+    if (ruleset->sa_slots == NULL)
+        return spill_rule_error(place, "no memory for SAs");
+    slot = sa_slot(ruleset, name);
+    if (*slot == 0) {
+        if (append_sa(place, name, ruleset) != 0)
+            return -1;
+        *slot = ruleset->sa_count;
+    }
+    rule->sa = *slot;
+    return 0;
+}
+
 /* ACTION PROTOCOL from … to … */
 static int parse_rule(const struct spill_rule_place *place, struct words *words,
-                      struct spill_rule *rule)
+                      struct spill_ruleset *ruleset, struct spill_rule *rule)
 {
     const char *protocol;
 
-    if (spill_rule_action(place, take(words), rule) != 0)
+    if (spill_rule_action(place, take(words), true, rule) != 0)
+        return -1;
+    if (rule->action == SPILL_VERDICT_PROTECT && parse_sa(place, words, ruleset, rule) != 0)
         return -1;
     protocol = take(words);
     if (protocol == NULL)
@@ -172,7 +245,7 @@ static int parse_filter_tail(const struct spill_rule_place *place, struct words 
         return -1;
     rule->action = SPILL_VERDICT_DENY;
     word = take(words);
-    if (word != NULL && spill_rule_action(place, word, rule) != 0)
+    if (word != NULL && spill_rule_action(place, word, false, rule) != 0)
         return -1;
     /* A deny that leaves the flags out denies more than it says: safe. An allow would let more in.
      */
@@ -236,7 +309,8 @@ static int parse_line(const struct spill_rule_place *place, char *line,
     rule = append(ruleset, place->line);
     if (rule == NULL)
         return spill_rule_error(place, "no memory for another rule");
-    if ((words.word[0][0] == '@' ? parse_filter : parse_rule)(place, &words, rule) != 0)
+    if (words.word[0][0] == '@' ? parse_filter(place, &words, rule) != 0
+                                : parse_rule(place, &words, ruleset, rule) != 0)
         return -1;
     if (words.word[words.next] != NULL)
         return spill_rule_error(place, "'%.80s': nothing is expected behind the rule",
@@ -309,5 +383,7 @@ void spill_rules_free(struct spill_ruleset *ruleset)
     if (ruleset == NULL)
         return;
     free(ruleset->rules);
+    free(ruleset->sas);
+    free(ruleset->sa_slots);
     free(ruleset);
 }

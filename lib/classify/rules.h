@@ -18,13 +18,14 @@
  *
  *     ACTION PROTOCOL from ADDRESS[/LENGTH]|any [port P[-Q]] to ADDRESS[/LENGTH]|any [port P[-Q]]
  *
- * ACTION is allow or deny (protect and inspect are reserved). PROTOCOL is any, a name or a number.
+ * ACTION is allow, deny or `protect SA`, with the name of a security association (inspect is
+ * reserved). PROTOCOL is any, a name or a number.
  * A rule with an IPv4 address is for IPv4 only, with an IPv6 address for IPv6 only, without any
  * address for both. Ports go with any and with the protocols that have ports; a rule that names
  * ports matches only packets that carry them, also where its protocol is any.
  *
  * A line that starts with `@` is a ClassBench filter (IPv4 or IPv6), unchanged or with an action
- * word at its end; without one it denies:
+ * word at its end, allow or deny; without one it denies:
  *
  *     @SOURCE/LENGTH DESTINATION/LENGTH P : Q P : Q PROTOCOL/MASK [FLAGS/MASK] [ACTION]
  *
@@ -35,6 +36,8 @@
 #define SPILL_RULES_MAX_LINE 512 /* bytes in a line of a rule file */
 
 #define SPILL_RULES_MAX (1u << 20) /* rules in a file */
+
+#define SPILL_SA_NAME_SIZE 17 /* 16 letters, digits, '_' or '-', and a NUL */
 
 /* The ends of a packet's way: index of the arrays in struct spill_rule. */
 enum spill_rule_end {
@@ -48,7 +51,7 @@ enum spill_rule_end {
 
 /** One rule. Written while the file is read, then constant. */
 struct spill_rule {
-    uint8_t action;    /* enum spill_verdict: SPILL_VERDICT_ALLOW or SPILL_VERDICT_DENY */
+    uint8_t action;    /* enum spill_verdict, not UNKNOWN */
     uint8_t families;  /* SPILL_RULE_IPV4, SPILL_RULE_IPV6 or both */
     uint8_t protocol;  /* IP protocol, where any_protocol is false; else 0 */
     bool any_protocol; /* every protocol */
@@ -58,6 +61,7 @@ struct spill_rule {
                    [16]; /* network order, zero beyond the prefix; IPv4 in the first four bytes */
     uint16_t first_port[2]; /* host order, of each end; 0 to 65535 where none is named */
     uint16_t last_port[2];
+    uint16_t sa;   /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
     uint32_t line; /* in the file, from 1 */
 };
 
@@ -65,7 +69,10 @@ struct spill_rule {
 struct spill_ruleset {
     struct spill_rule *rules; /* in the order of the file */
     uint32_t count;
-    uint32_t capacity; /* elements allocated; only the reader looks at it */
+    uint32_t capacity;               /* elements allocated; only the reader looks at it */
+    char (*sas)[SPILL_SA_NAME_SIZE]; /* names that rules protect with, in the order of first use */
+    uint16_t sa_count;
+    uint16_t *sa_slots; /* 1 + index of names, by hash; only the reader looks at it */
 };
 
 /**

@@ -23,6 +23,9 @@
 #define ALLOW SPILL_VERDICT_ALLOW
 #define DENY  SPILL_VERDICT_DENY
 
+/* Ids of the SAs that random rules protect with. */
+static const uint16_t SA_IDS[] = {1, UINT16_MAX, 255, 256, 0x0203};
+
 /* Random numbers: xorshift, so that a printed seed repeats a run. */
 static uint64_t random_state;
 
@@ -80,14 +83,16 @@ static bool matches(const struct spill_rule *rule, const struct packet *packet)
 
 /* Line of the first rule that matches, 0 for none. */
 static uint32_t first_match(const struct spill_ruleset *ruleset, const struct packet *packet,
-                            enum spill_verdict default_verdict, uint8_t *verdict)
+                            enum spill_verdict default_verdict, uint8_t *verdict, uint16_t *sa)
 {
     for (uint32_t i = 0; i < ruleset->count; i++)
         if (matches(&ruleset->rules[i], packet)) {
             *verdict = ruleset->rules[i].action;
+            *sa = *verdict == SPILL_VERDICT_PROTECT ? SA_IDS[ruleset->rules[i].sa - 1] : 0;
             return ruleset->rules[i].line;
         }
     *verdict = (uint8_t)default_verdict;
+    *sa = 0;
     return 0;
 }
 
@@ -167,6 +172,10 @@ static struct spill_rule random_rule(uint32_t line)
     };
     const bool v6 = draw(2) == 0;
 
+    if (draw(3) == 0) {
+        rule.action = SPILL_VERDICT_PROTECT;
+        rule.sa = (uint16_t)(1 + draw(RTE_DIM(SA_IDS)));
+    }
     rule.names_ports = draw(3) != 0;
     rule.any_protocol = draw(4) == 0;
     if (!rule.any_protocol)
@@ -254,7 +263,8 @@ static struct packet packet_near(const struct spill_ruleset *ruleset)
 static struct spill_acl *make_acl(const struct spill_ruleset *ruleset, enum spill_verdict verdict)
 {
     struct spill_error error = {""};
-    struct spill_acl *acl = spill_acl_create("test", ruleset, verdict, SOCKET_ID_ANY, &error);
+    struct spill_acl *acl =
+        spill_acl_create("test", ruleset, SA_IDS, verdict, SOCKET_ID_ANY, &error);
 
     if (acl == NULL)
         fail_msg("%s", error.text);
@@ -280,13 +290,16 @@ static uint32_t compare(const struct spill_ruleset *ruleset, const struct spill_
         spill_acl_classify(acl, pointers, count);
         for (uint32_t i = 0; i < count; i++) {
             uint8_t verdict;
-            const uint32_t line = first_match(ruleset, &seen[i], default_verdict, &verdict);
+            uint16_t sa;
+            const uint32_t line = first_match(ruleset, &seen[i], default_verdict, &verdict, &sa);
 
-            if (packets[i].verdict != verdict)
-                fail_msg("burst %u packet %u (IPv%u, protocol %u, ports %u %u %u): verdict %u, but "
-                         "rule %u says %u",
-                         burst, i, seen[i].v6 ? 6 : 4, seen[i].protocol, seen[i].has_ports,
-                         seen[i].port[0], seen[i].port[1], packets[i].verdict, line, verdict);
+            if (packets[i].verdict != verdict || packets[i].sa != sa)
+                fail_msg(
+                    "burst %u packet %u (IPv%u, protocol %u, ports %u %u %u): verdict %u by SA "
+                    "%u, but rule %u says %u by SA %u",
+                    burst, i, seen[i].v6 ? 6 : 4, seen[i].protocol, seen[i].has_ports,
+                    seen[i].port[0], seen[i].port[1], packets[i].verdict, packets[i].sa, line,
+                    verdict, sa);
             hits += line != 0;
         }
     }
@@ -326,6 +339,8 @@ static struct spill_ruleset *read_text(const char *text)
     return ruleset;
 }
 
+static uint16_t last_sa; /* that verdict_of() got */
+
 /* Verdict for one packet, from text; port -1: a packet without ports. */
 static uint8_t verdict_of(const struct spill_acl *acl, uint8_t protocol, const char *source,
                           int source_port, const char *destination, int destination_port)
@@ -346,6 +361,7 @@ static uint8_t verdict_of(const struct spill_acl *acl, uint8_t protocol, const c
         write_packet(&packet, direction, &written);
         spill_acl_classify(acl, &pointer, 1);
         verdicts[direction] = written.verdict;
+        last_sa = written.sa;
     }
     assert_int_equal(verdicts[0], verdicts[1]);
     return verdicts[0];
@@ -386,6 +402,42 @@ static void the_rules_of_a_file(void **state)
     assert_int_equal(verdict_of(acl, 132, "1.1.1.1", -1, "2.2.2.2", -1), DENY);
     assert_int_equal(verdict_of(acl, 6, "198.51.100.9", 1, "203.0.113.9", 81), ALLOW);
     assert_int_equal(verdict_of(acl, 6, "198.51.100.9", 1, "203.0.113.9", 82), DENY);
+    spill_acl_free(acl);
+    spill_rules_free(ruleset);
+}
+
+/* The first match in order, whatever its action; the SA by the id of its name. */
+static void protection_has_its_place_in_the_order(void **state)
+{
+    struct spill_ruleset *ruleset = read_text("deny tcp from 10.1.9.0/24 to 10.2.0.0/16\n"
+                                              "protect one any from 10.1.0.0/16 to 10.2.0.0/16\n"
+                                              "allow any from 10.0.0.0/8 to 10.0.0.0/8\n"
+                                              "protect two any from any to any port 80\n"
+                                              "protect one any from 2001:db8::/32 to any\n");
+    static const struct {
+        const char *source, *destination;
+        uint16_t port;
+        uint8_t verdict;
+        uint16_t sa;
+    } cases[] = {
+        {"10.1.9.1", "10.2.0.1", 80, DENY, 0},
+        {"10.1.8.1", "10.2.0.1", 80, SPILL_VERDICT_PROTECT, 1},
+        {"10.2.0.1", "10.1.8.1", 80, ALLOW, 0},
+        {"192.0.2.1", "10.1.8.1", 80, SPILL_VERDICT_PROTECT, UINT16_MAX},
+        {"192.0.2.1", "10.1.8.1", 81, DENY, 0},
+        {"2001:db8::1", "2001:db9::1", 80, SPILL_VERDICT_PROTECT, UINT16_MAX},
+        {"2001:db8::1", "2001:db9::1", 81, SPILL_VERDICT_PROTECT, 1},
+        {"2001:db9::1", "2001:db8::1", 81, DENY, 0},
+    };
+    struct spill_acl *acl = make_acl(ruleset, DENY);
+
+    (void)state;
+    for (size_t i = 0; i < RTE_DIM(cases); i++) {
+        assert_int_equal(
+            verdict_of(acl, 6, cases[i].source, 5, cases[i].destination, cases[i].port),
+            cases[i].verdict);
+        assert_int_equal(last_sa, cases[i].sa);
+    }
     spill_acl_free(acl);
     spill_rules_free(ruleset);
 }
@@ -494,10 +546,11 @@ static void what_cannot_be_made_is_refused(void **state)
     struct spill_error error;
 
     (void)state;
-    assert_null(spill_acl_create("test", ruleset, DENY, SOCKET_ID_ANY, &error));
+    assert_null(spill_acl_create("test", ruleset, NULL, DENY, SOCKET_ID_ANY, &error));
     assert_string_equal(error.text,
                         "ACL test of 2 rules, 0 MiB of EAL memory planned: File exists");
-    assert_null(spill_acl_create("a name of 21 letters.", ruleset, DENY, SOCKET_ID_ANY, NULL));
+    assert_null(
+        spill_acl_create("a name of 21 letters.", ruleset, NULL, DENY, SOCKET_ID_ANY, NULL));
     assert_int_equal(eal_memory_in_use(), before);
     spill_acl_free(acl);
     spill_acl_free(NULL);
@@ -523,7 +576,7 @@ static void fails_cleanly_wherever_memory_ends(void **state)
         struct spill_error error = {""};
         const size_t before = eal_memory_in_use();
 
-        acl = spill_acl_create("test", ruleset, DENY, SOCKET_ID_ANY, &error);
+        acl = spill_acl_create("test", ruleset, SA_IDS, DENY, SOCKET_ID_ANY, &error);
         if (acl != NULL)
             break;
         failures++;
@@ -561,6 +614,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_first_match),
         cmocka_unit_test(the_rules_of_a_file),
+        cmocka_unit_test(protection_has_its_place_in_the_order),
         cmocka_unit_test(what_no_rule_speaks_of_gets_the_default),
         cmocka_unit_test(many_rules_within_the_memory_planned),
         cmocka_unit_test(what_cannot_be_made_is_refused),

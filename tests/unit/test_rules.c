@@ -192,10 +192,18 @@ static void each_line_means_what_it_says(void **state)
 
 /* Wrong lines, and what their error says behind "test.rules:1: ". */
 static const char *const WRONG[][2] = {
-    {"pass tcp from any to any", "'pass': unknown action; allow or deny"},
-    {"Allow tcp from any to any", "'Allow': unknown action; allow or deny"},
-    {"protect any from any to any", "protect: this version does not do that yet; allow or deny"},
-    {"inspect any from any to any", "inspect: this version does not do that yet; allow or deny"},
+    {"pass tcp from any to any", "'pass': unknown action; allow, deny or protect"},
+    {"Allow tcp from any to any", "'Allow': unknown action; allow, deny or protect"},
+    {"inspect any from any to any",
+     "inspect: this version does not do that yet; allow, deny or protect"},
+    {"protect", "no name of an SA after 'protect'"},
+    {"protect a.b any from any to any",
+     "'a.b': not the name of an SA; 1 to 16 letters, digits, '_' or '-'"},
+    {"protect seventeen-letters any from any to any",
+     "'seventeen-letters': not the name of an SA; 1 to 16 letters, digits, '_' or '-'"},
+    {"protect any from any to any",
+     "'from': unknown protocol; any, a name such as tcp, or a number 0 to 255"},
+    {"protect left", "no protocol after the action; any, tcp, udp, …"},
     {"allow", "no protocol after the action; any, tcp, udp, …"},
     {"allow tpc from any to any",
      "'tpc': unknown protocol; any, a name such as tcp, or a number 0 to 255"},
@@ -282,7 +290,11 @@ static const char *const WRONG[][2] = {
     {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff accept",
      "'accept': unknown action; allow or deny"},
     {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff protect",
-     "protect: this version does not do that yet; allow or deny"},
+     "protect: a ClassBench filter has no place for an SA; allow or deny"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff protect left",
+     "protect: a ClassBench filter has no place for an SA; allow or deny"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff inspect",
+     "inspect: this version does not do that yet; allow or deny"},
     {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff 0/0 deny 1",
      "'1': nothing is expected behind the rule"},
 };
@@ -327,7 +339,7 @@ static void bytes_that_are_no_text(void **state)
     /* A long word does not push what would be right out of the message. */
     memset(lines, 'x', SPILL_RULES_MAX_LINE);
     assert_null(read_bytes(lines, SPILL_RULES_MAX_LINE, &error));
-    assert_non_null(strstr(error.text, "xxx': unknown action; allow or deny"));
+    assert_non_null(strstr(error.text, "xxx': unknown action; allow, deny or protect"));
 }
 
 static void lines_keep_order_and_number(void **state)
@@ -350,6 +362,66 @@ static void lines_keep_order_and_number(void **state)
     assert_int_equal(ruleset->rules[2].families, BOTH);
     spill_rules_free(ruleset);
     spill_rules_free(NULL);
+}
+
+static void rules_protect_with_named_sas(void **state)
+{
+    struct spill_ruleset *ruleset =
+        read_text("protect to-branch any from 10.1.0.0/16 to 10.2.0.0/16\n"
+                  "allow tcp from any to any port 22\n"
+                  "protect Sixteen_letters1 udp from any port 1-2 to 2001:db8::/32\n"
+                  "protect to-branch tcp from any to any\n"
+                  "protect to-branc any from any to any\n"
+                  "deny any from any to any\n");
+    static const uint16_t SAS[] = {1, 0, 2, 1, 3, 0};
+
+    (void)state;
+    assert_int_equal(ruleset->sa_count, 3);
+    assert_string_equal(ruleset->sas[0], "to-branch");
+    assert_string_equal(ruleset->sas[1], "Sixteen_letters1");
+    assert_string_equal(ruleset->sas[2], "to-branc");
+    assert_int_equal(ruleset->count, sizeof(SAS) / sizeof(SAS[0]));
+    for (unsigned i = 0; i < ruleset->count; i++) {
+        assert_int_equal(ruleset->rules[i].sa, SAS[i]);
+        assert_int_equal(ruleset->rules[i].action == SPILL_VERDICT_PROTECT, SAS[i] != 0);
+    }
+    assert_int_equal(ruleset->rules[2].protocol, 17);
+    assert_int_equal(ruleset->rules[2].last_port[0], 2);
+    assert_int_equal(ruleset->rules[2].length[1], 32);
+    spill_rules_free(ruleset);
+
+    ruleset = read_text("allow any from any to any");
+    assert_int_equal(ruleset->sa_count, 0);
+    assert_int_equal(ruleset->rules[0].sa, 0);
+    spill_rules_free(ruleset);
+}
+
+/* As many SAs as there are ids, and no more. */
+static void sas_without_end(void **state)
+{
+    FILE *file = tmpfile();
+    struct spill_error error;
+    struct spill_ruleset *ruleset;
+
+    (void)state;
+    assert_non_null(file);
+    for (unsigned i = 0; i < UINT16_MAX; i++)
+        fprintf(file, "protect %u any from any to any\n", i);
+    rewind(file);
+    ruleset = spill_rules_read(file, "many", &error);
+    assert_non_null(ruleset);
+    assert_int_equal(ruleset->sa_count, UINT16_MAX);
+    for (unsigned i = 0; i < UINT16_MAX; i++) {
+        assert_int_equal(ruleset->rules[i].sa, i + 1);
+        assert_int_equal(strtoul(ruleset->sas[i], NULL, 10), i);
+    }
+    spill_rules_free(ruleset);
+    fseek(file, 0, SEEK_END);
+    fprintf(file, "protect 0 any from any to any\nprotect more any from any to any\n");
+    rewind(file);
+    assert_null(spill_rules_read(file, "many", &error));
+    assert_string_equal(error.text, "many:65537: SA more: more than 65535 of them");
+    fclose(file);
 }
 
 static void files(void **state)
@@ -434,6 +506,8 @@ int main(void)
         cmocka_unit_test(each_wrong_line_is_told_what_would_be_right),
         cmocka_unit_test(bytes_that_are_no_text),
         cmocka_unit_test(lines_keep_order_and_number),
+        cmocka_unit_test(rules_protect_with_named_sas),
+        cmocka_unit_test(sas_without_end),
         cmocka_unit_test(files),
         cmocka_unit_test(a_hundred_thousand_rules),
         cmocka_unit_test(no_more_rules_than_the_limit),
