@@ -71,57 +71,35 @@ static int configure_port(struct spill_program *program, uint32_t index, struct 
     return spill_port_configure(&program->ports[index], &config, error);
 }
 
-/* For each node, where the memory of its lcores that read the rules is; -1: there are none. */
-static void rule_nodes(const struct spill_plan *plan, int nodes[SPILL_NODES_MAX])
+static struct spill_pipeline_class class_config(const struct spill_program *program,
+                                                uint32_t index)
 {
-    uint32_t i;
+    const struct spill_option_class_settings *set = &program->options.classes[index];
 
-    for (i = 0; i < SPILL_NODES_MAX; i++)
-        nodes[i] = -1;
-    for (i = 1; i < plan->lcore_count; i++) {
-        if (plan->lcores[i].role == SPILL_ROLE_FAST || plan->lcores[i].role == SPILL_ROLE_POOL)
-            nodes[plan->lcores[i].node] = plan->lcores[i].memory_node;
-    }
-}
-
-static int publish_rules(struct spill_program *program, struct spill_error *error)
-{
-    enum spill_verdict fallback = program->options.default_verdict == SPILL_OPTION_ALLOW
-                                      ? SPILL_VERDICT_ALLOW
-                                      : SPILL_VERDICT_DENY;
-    int nodes[SPILL_NODES_MAX];
-    struct spill_policy *policy;
-
-    rule_nodes(&program->plan, nodes);
-    policy = spill_policy_create("rules", program->ruleset, NULL, fallback, nodes, error);
-    if (policy == NULL)
-        return -1;
-    program->rules = spill_snapshot_create(SOCKET_ID_ANY, program->plan.lcore_count);
-    if (program->rules != NULL &&
-        spill_snapshot_publish(program->rules, policy, spill_policy_free) == 0)
-        return 0;
-    spill_policy_free(policy);
-    return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");
+    return (struct spill_pipeline_class){
+        .capacity = program->plan_input.classes[index].capacity,
+        .dispatch = (enum spill_dispatch)set->dispatch,
+        .overflow = (enum spill_overflow)set->on_pool_full,
+    };
 }
 
 static struct spill_pipeline_config pipeline_config(struct spill_program *program)
 {
     const struct spill_options *options = &program->options;
-    const struct spill_option_class_settings *classify =
-        &options->classes[SPILL_OPTION_CLASS_CLASSIFY];
 
     return (struct spill_pipeline_config){
         .plan = &program->plan,
         .ports = program->ports,
         .rules = program->rules,
+        .crypto = program->crypto,
         .stop = &program->stop,
         .force = &program->force,
         .idle = (enum spill_idle)options->idle,
         .budget = spill_cycles(options->budget_ns),
         .lanes = options->lanes,
-        .classify_capacity = program->plan_input.classes[0].capacity,
-        .classify_dispatch = (enum spill_dispatch)classify->dispatch,
-        .classify_overflow = (enum spill_overflow)classify->on_pool_full,
+        .classes = {class_config(program, SPILL_OPTION_CLASS_CLASSIFY),
+                    class_config(program, SPILL_OPTION_CLASS_DECRYPT),
+                    class_config(program, SPILL_OPTION_CLASS_ENCRYPT)},
         .non_ip_pass = options->non_ip == SPILL_OPTION_NON_IP_PASS,
         .flow_capacity = options->flow_capacity,
         .flow_timeout = spill_cycles(options->flow_timeout_ns),
@@ -189,7 +167,7 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
         if (configure_port(program, i, error) != 0)
             return -1;
     }
-    if (publish_rules(program, error) != 0)
+    if (spill_program_open_security(program, error) != 0)
         return -1;
     config = pipeline_config(program);
     program->pipeline = spill_pipeline_create(&config, error);

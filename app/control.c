@@ -66,7 +66,7 @@ void spill_control_run(struct spill_program *program)
         check_limits(program, &limits, now);
         if (options->stall_timeout_ns != 0)
             spill_watchdog_check(&program->watchdog, now);
-        spill_snapshot_reclaim(program->rules);
+        spill_program_watch_security(program);
     }
 }
 

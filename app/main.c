@@ -78,6 +78,8 @@ int main(int argc, char **argv)
         return spill_keygen(argc - 2, argv + 2);
     spill_token_init(&program.force, NULL);
     spill_token_init(&program.stop, &program.force);
+    program.argc = argc;
+    program.argv = argv;
     if (spill_signals_init(&error) != 0)
         return complain(&error, SPILL_STATUS_FAILED);
     switch (spill_options_parse(argc, argv, &program.options, &error)) {
@@ -103,6 +105,7 @@ int main(int argc, char **argv)
     }
     if (program.started != 0)
         spill_control_drain(&program);
+    spill_program_end_reload(&program);
     spill_program_settle(&program);
     status = status_of_end();
     if (spill_program_report(&program, &error) != 0)

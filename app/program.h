@@ -8,8 +8,7 @@
 
 #include <rte_cycles.h>
 
-#include "classify/policy.h"
-#include "classify/rules.h"
+#include "ipsec/sa_set.h"
 #include "options.h"
 #include "pipeline/pipeline.h"
 #include "port/mbuf_pool.h"
@@ -20,6 +19,7 @@
 #include "runtime/token.h"
 #include "runtime/topology.h"
 #include "runtime/watchdog.h"
+#include "sources.h"
 
 /**
  * @file
@@ -44,7 +44,9 @@ enum spill_outcome {
 struct spill_program {
     struct spill_options options;
     struct spill_topology topology;
-    struct spill_ruleset *ruleset;
+    int argc; /* of main(), to read it all again */
+    char **argv;
+    struct spill_sources sources; /* from the plan until the first version is made of it */
     struct spill_device devices[SPILL_PORTS_MAX]; /* by index of the port in the options */
     struct spill_plan_input plan_input;
     struct spill_plan plan;
@@ -55,7 +57,12 @@ struct spill_program {
     uint32_t port_count; /* found */
     struct spill_port ports[SPILL_PORTS_MAX];
     struct rte_mempool *mempools[SPILL_PORTS_MAX];
-    struct spill_snapshot *rules;
+    struct spill_snapshot *rules; /* of struct spill_security */
+    struct spill_crypto *crypto;  /* NULL, as the next: without IPsec */
+    struct spill_sa_store *sas;
+    uint32_t versions; /* of the rules and SAs, made or tried */
+    uint32_t reloads;  /* that came into force */
+    bool reload_wanted; /* a signal asked for it */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;
     bool eal; /* rte_eal_init() succeeded */
@@ -105,16 +112,33 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
 /** Starts the lcores. @return 0, -1 with an error */
 int spill_program_launch(struct spill_program *program, struct spill_error *error);
 
+/* ------------------------------------------------------------------------- security.c */
+
+/** Makes crypto devices, SAs and rules, and puts their first version in force. @return 0, or -1 */
+int spill_program_open_security(struct spill_program *program, struct spill_error *error);
+
+/** Frees them. No lcore runs. */
+void spill_program_close_security(struct spill_program *program);
+
+/**
+ * At every tick: begins a reload that is wanted, beside everything else, puts in force what one has
+ * made, frees what was replaced, watches lifetimes.
+ */
+void spill_program_watch_security(struct spill_program *program);
+
+/** Waits for a reload that is under way. Before the end frees what it works with. */
+void spill_program_end_reload(struct spill_program *program);
+
 /* -------------------------------------------------------------------------- signals.c */
 
-/** Takes SIGTERM and SIGINT over from their default. Before anything else. */
+/** Takes SIGTERM, SIGINT and SIGHUP over from their default. Before anything else. */
 int spill_signals_init(struct spill_error *error);
 
 /** Has signals during the start looked after, until spill_signals_start_over(). */
 int spill_signals_guard_start(struct spill_program *program, struct spill_error *error);
 void spill_signals_start_over(void);
 
-/** Waits for a signal, so long at most, and cancels the program's tokens by it. */
+/** Waits for a signal, so long at most: cancels the program's tokens by it, or reloads. */
 void spill_signals_wait(struct spill_program *program, int milliseconds);
 
 /** Whether a second signal has come. */

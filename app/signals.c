@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Signals: the first SIGTERM, SIGINT or SIGHUP begins the end, the second cuts it short.
+ * Signals: the first SIGTERM or SIGINT begins the end, the second cuts it short. SIGHUP has the
+ * configuration read again.
  *
  * They are blocked in all threads and read from a descriptor. While the program starts, the main
  * thread is in the EAL and in drivers, some of which wait for a peer without end: a guard thread
@@ -50,8 +51,6 @@ static const char *signal_name(uint32_t number)
     switch (number) {
     case SIGINT:
         return "SIGINT";
-    case SIGHUP:
-        return "SIGHUP";
     default:
         return "SIGTERM";
     }
@@ -64,6 +63,10 @@ static void take_signals(struct spill_program *program)
     while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         const char *name = signal_name(info.ssi_signo);
 
+        if (info.ssi_signo == SIGHUP) {
+            program->reload_wanted = true;
+            continue;
+        }
         if (spill_token_cancel(&program->stop, name))
             SPILL_LOG(NOTICE, "%s: receiving ends, draining", name);
         else if (spill_token_cancel(&program->force, second_signal))

@@ -85,13 +85,11 @@ void spill_program_tear_down(struct spill_program *program)
     if (program->hanging)
         return;
     spill_pipeline_free(program->pipeline);
-    spill_snapshot_destroy(program->rules);
     for (i = 0; i < program->port_count; i++) {
         spill_port_close(&program->ports[i]);
         rte_mempool_free(program->mempools[i]);
     }
-    if (program->options.rules != NULL)
-        spill_rules_free(program->ruleset);
+    spill_program_close_security(program);
     if (program->eal)
         rte_eal_cleanup();
     spill_token_destroy(&program->stop);

@@ -130,6 +130,8 @@ static bool is_sound(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool *ipv
         spill_esp_fail(mbuf, &spill_esp_bad_icv);
         return false;
     }
+    /* Authentic: from here on the packet counts in the SA's window, whatever is wrong with it. */
+    packet->through = sa->id;
     trailer = rte_pktmbuf_mtod_offset(mbuf, const struct trailer *,
                                       rte_pktmbuf_pkt_len(mbuf) - sa->high_size -
                                           sa->config.algorithm->icv_size - sizeof(*trailer));

@@ -8,6 +8,7 @@
 
 #include <rte_ipsec.h>
 
+#include "classify/rules.h"
 #include "ipsec/algorithm.h"
 #include "ipsec/crypto.h"
 #include "ipsec/replay.h"
@@ -24,8 +25,6 @@
  * Each lcore that works with an SA has memory of its own for it, on its node: its session, and the
  * structures of rte_ipsec, which are no shared ones, so nothing is locked.
  */
-
-#define SPILL_SA_NAME_SIZE 17
 
 enum spill_sa_direction {
     SPILL_SA_IN,
@@ -92,9 +91,8 @@ struct spill_sa;
 struct spill_sa_lcore {
     struct spill_subject subject; /* a fast lcore's jobs and their cost */
     struct spill_sa *sa;
-    /* A fast lcore's counters: what came out of the SA. */
+    /* A fast lcore's counter: what came out of the SA. */
     uint64_t packets;
-    uint64_t bytes; /* of the packets inside */
     /* To run the crypto here: */
     struct spill_crypto_session crypto;
     struct rte_ipsec_session sessions[2]; /* by family inside: IPv4, IPv6 */
@@ -106,6 +104,7 @@ struct spill_sa {
     struct spill_sa_config config;
     uint16_t id;     /* 1 to 65535, unique among SAs that live */
     uint32_t users;  /* versions with this SA; control thread */
+    uint8_t told;    /* of its lifetime's end: 1 the soft, 2 the hard one; control thread */
     uint8_t header[sizeof(struct rte_ipv6_hdr)]; /* outer, in tunnel mode */
     uint8_t header_size;
     uint8_t udp_size; /* 8 with NAT traversal, else 0 */

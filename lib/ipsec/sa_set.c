@@ -177,13 +177,27 @@ static int add_inbound(const struct spill_sad *sad, struct spill_sa *sa)
     return status;
 }
 
+/*
+ * Which addresses are ours: those that inbound SAs end at, noted under SPI 0, which no packet's SA
+ * has (RFC 4303 2.1).
+ */
+static int add_own_address(const struct spill_sad *sad, struct spill_sa *sa)
+{
+    union rte_ipsec_sad_key key = key_of(0, &sa->config.destination, &sa->config.source);
+
+    if (sa->config.destination.family == 0)
+        return 0;
+    return rte_ipsec_sad_add(sa->config.destination.family == 6 ? sad->ipv6 : sad->ipv4, &key,
+                             RTE_IPSEC_SAD_SPI_DIP, sa);
+}
+
 static struct rte_ipsec_sad *create_table(struct spill_sa_store *store, int node, bool ipv6,
                                           uint32_t count)
 {
     /* rte_hash may refuse an entry of a full table. */
     struct rte_ipsec_sad_conf conf = {
         .socket_id = node,
-        .max_sa = {2 * count + 16, 16, 2 * count + 16},
+        .max_sa = {2 * count + 16, 2 * count + 16, 2 * count + 16},
         .flags = ipv6 ? RTE_IPSEC_SAD_FLAG_IPV6 : 0,
     };
     char name[32];
@@ -203,7 +217,9 @@ static int add_tables(struct spill_sa_store *store, struct spill_sa_set *set, in
     if (sad->ipv4 == NULL || sad->ipv6 == NULL)
         return spill_error_set(error, "no memory for SAs on node %d", node);
     for (i = 0; i < set->count; i++) {
-        if (set->list[i]->config.direction == SPILL_SA_IN && add_inbound(sad, set->list[i]) != 0)
+        if (set->list[i]->config.direction != SPILL_SA_IN)
+            continue;
+        if (add_inbound(sad, set->list[i]) != 0 || add_own_address(sad, set->list[i]) != 0)
             return spill_error_set(error, "sa %s: no place in the table of inbound SAs",
                                    set->list[i]->config.name);
     }

@@ -87,7 +87,8 @@ static inline struct spill_sa *spill_sa_set_get(const struct spill_sa_set *set, 
 struct spill_sa *spill_sa_set_find(const struct spill_sa_set *set, const char *name);
 
 /**
- * Looks up the inbound SAs of ESP packets, by SPI and outer addresses. Any lcore.
+ * Looks up the inbound SAs of ESP packets, by SPI and outer addresses. With an SPI of 0, finds any
+ * SA where the packet's destination is one of an inbound SA. Any lcore.
  *
  * @param packets  of kind IPV4 or IPV6, with their own addresses in the key
  * @param spis     of each, as on the wire

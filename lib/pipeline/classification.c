@@ -8,6 +8,8 @@
 
 #include "classify/policy.h"
 #include "pipeline/drops.h"
+#include "pipeline/protection.h"
+#include "pipeline/security.h"
 
 SPILL_DROP_REASON(spill_drop_denied, "denied", "a rule, or the default, denies the packet's flow");
 static SPILL_DROP_REASON(pool_full_classify, "pool_full_classify",
@@ -26,12 +28,14 @@ static SPILL_DROP_REASON(flow_table_full, "flow_table_full",
 
 static bool classify(struct spill_job *job, void *context)
 {
+    const struct spill_security *security = spill_snapshot_get(context);
     struct spill_packet *packets[SPILL_JOB_PACKETS];
     uint32_t i;
 
     for (i = 0; i < job->count; i++)
         packets[i] = spill_packet_of(job->mbufs[i]);
-    spill_acl_classify(spill_policy_acl(spill_snapshot_get(context)), packets, job->count);
+    spill_acl_classify(spill_policy_acl(security->policy), packets, job->count);
+    job->result = security->number;
     return true;
 }
 
@@ -49,56 +53,59 @@ struct spill_class spill_classification_class(struct spill_snapshot *rules, uint
 
 /* ------------------------------------------------------------ the results, on the fast lcore */
 
-/* Notes what was found for a packet in its flow; what the first of them found is the flow's. */
-static enum spill_verdict settle(const struct spill_packet *packet)
+/* What a flow says about a packet of it, which came in the clear or through an SA. */
+static enum spill_verdict verdict_of(const struct spill_packet *packet)
 {
-    struct spill_flow *flow = packet->flow;
-
-    if (spill_flow_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN)
-        spill_flow_set_verdict(flow, packet->direction, (enum spill_verdict)packet->verdict);
-    spill_flow_release(flow);
-    return spill_flow_verdict(flow, packet->direction);
-}
-
-/* A job from a lane: its packets go by their flows' verdicts. */
-static void retire_lane(struct spill_fast *fast, struct spill_job *job)
-{
-    struct rte_mbuf *allowed[SPILL_JOB_PACKETS], *denied[SPILL_JOB_PACKETS];
-    uint8_t inputs[SPILL_JOB_PACKETS];
-    uint32_t allowed_count = 0, denied_count = 0, i;
-
-    for (i = 0; i < job->count; i++) {
-        const struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
-
-        if (settle(packet) == SPILL_VERDICT_ALLOW) {
-            inputs[allowed_count] = packet->input;
-            allowed[allowed_count++] = job->mbufs[i];
-        } else {
-            denied[denied_count++] = job->mbufs[i];
-        }
-    }
-    if (denied_count > 0)
-        spill_ledger_drop(&fast->ledger, &spill_drop_denied, denied, denied_count);
-    spill_fast_send(fast, allowed, inputs, allowed_count, job->stamp, SPILL_WAY_POOL);
+    return packet->through == 0 ? spill_flow_verdict(packet->flow, packet->direction)
+                                : spill_flow_own_verdict(packet->flow, packet->direction);
 }
 
 /*
- * Packets of an inline job stay in their burst, which goes on with them. Each keeps the verdict
- * that it had in its turn: a packet after it may open the connection the other way.
+ * Notes what was found for a packet in its flow; what the first of them found is the flow's, and goes
+ * for those behind it. A verdict that was found by rules which have been replaced since is the
+ * packet's alone.
+ */
+static void settle(struct spill_fast *fast, const struct spill_job *job,
+                   struct spill_packet *packet)
+{
+    uint64_t version = job->work > 0 ? job->result : job->serial;
+    struct spill_flow *flow = packet->flow;
+
+    spill_flow_release(flow);
+    if (unlikely(version != fast->version))
+        return;
+    if (verdict_of(packet) == SPILL_VERDICT_UNKNOWN) {
+        spill_flow_set_verdict(flow, packet->direction, (enum spill_verdict)packet->verdict);
+        if (packet->verdict == SPILL_VERDICT_PROTECT)
+            spill_flow_table_set_sa(fast->flows, flow, packet->direction, packet->sa);
+    }
+    packet->verdict = (uint8_t)verdict_of(packet);
+    if (packet->verdict == SPILL_VERDICT_PROTECT)
+        packet->sa = spill_flow_table_sa(fast->flows, flow, packet->direction);
+}
+
+/*
+ * Packets of an inline job stay in their burst, which goes on with them; those from a lane go on
+ * here. Each keeps the verdict that it had in its turn: a packet after it may open the connection the
+ * other way.
  */
 static void retire(struct spill_job *job, void *owner)
 {
-    uint32_t i;
+    struct spill_fast *fast = owner;
+    struct spill_packet *packets[SPILL_JOB_PACKETS];
+    uint8_t inputs[SPILL_JOB_PACKETS];
+    uint32_t count, i;
 
-    if (job->lane != SPILL_LANE_INLINE) {
-        retire_lane(owner, job);
-        return;
-    }
     for (i = 0; i < job->count; i++) {
-        struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
-
-        packet->verdict = (uint8_t)settle(packet);
+        packets[i] = spill_packet_of(job->mbufs[i]);
+        settle(fast, job, packets[i]);
     }
+    if (job->lane == SPILL_LANE_INLINE)
+        return;
+    count = spill_protection_apply(fast, job->mbufs, packets, job->count, job->stamp);
+    for (i = 0; i < count; i++)
+        inputs[i] = packets[i]->input;
+    spill_fast_send(fast, job->mbufs, inputs, count, job->stamp, SPILL_WAY_POOL);
 }
 
 void spill_classification_attach(struct spill_fast *fast)
@@ -127,13 +134,20 @@ static int add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pack
     }
     flow->lane = lane;
     packet->flow = flow;
+    /* One that waits for those before it may know its verdict already. */
+    packet->verdict = (uint8_t)verdict_of(packet);
+    packet->sa = packet->verdict == SPILL_VERDICT_PROTECT
+                     ? spill_flow_table_sa(fast->flows, flow, packet->direction)
+                     : 0;
     *spill_packet_of(mbuf) = *packet;
-    if (lane == SPILL_LANE_INLINE)
+    if (lane == SPILL_LANE_INLINE) {
         spill_inline_add(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, mbuf, 0, stamp);
-    else
-        spill_lane_add(fast->submitter, SPILL_CLASS_CLASSIFY, lane, mbuf,
-                       spill_flow_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN, 0,
-                       stamp);
+        return lane;
+    }
+    spill_lane_job(fast->submitter, SPILL_CLASS_CLASSIFY, lane)->serial = fast->version;
+    spill_lane_add(fast->submitter, SPILL_CLASS_CLASSIFY, lane, mbuf,
+                   packet->verdict == SPILL_VERDICT_UNKNOWN, 0, stamp);
+    packet->verdict = SPILL_VERDICT_UNKNOWN; /* it isn't the burst's any more */
     return lane;
 }
 
@@ -144,7 +158,7 @@ static int add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pack
 static int refuse(struct spill_fast *fast, const struct spill_drop_reason *reason,
                   struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
-    switch (fast->overflow) {
+    switch (fast->overflows[SPILL_CLASS_CLASSIFY]) {
     case SPILL_OVERFLOW_INLINE:
         return SPILL_LANE_INLINE;
     case SPILL_OVERFLOW_ALLOW:
@@ -220,16 +234,16 @@ void spill_classification_earn(struct spill_fast *fast, uint64_t now)
 }
 
 /* The flow that a packet before this one of the burst has entered for the same key, or NULL. */
-static struct spill_flow *entered_before(const struct spill_packet *packets, const uint8_t *which,
+static struct spill_flow *entered_before(struct spill_packet *const *packets, const uint8_t *which,
                                          uint32_t index)
 {
-    const struct spill_packet *packet = &packets[which[index]];
+    const struct spill_packet *packet = packets[which[index]];
     size_t size =
         packet->kind == SPILL_PACKET_IPV4 ? sizeof(packet->key.v4) : sizeof(packet->key.v6);
     uint32_t i;
 
     for (i = 0; i < index; i++) {
-        const struct spill_packet *other = &packets[which[i]];
+        const struct spill_packet *other = packets[which[i]];
 
         if (other->flow != NULL && other->kind == packet->kind &&
             memcmp(&other->key, &packet->key, size) == 0)
@@ -254,7 +268,7 @@ static void drop_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs, const
 
 /* Packets that the lookup of their burst did not find: what they cost is measured and paid. */
 static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
-                           struct spill_packet *packets, const uint8_t *which, uint32_t count,
+                           struct spill_packet **packets, const uint8_t *which, uint32_t count,
                            uint64_t stamp, int *lanes)
 {
     /* What is refused is not charged: a flood of it would cost more than is ever earned. */
@@ -262,12 +276,12 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
     uint64_t began = charged ? rte_rdtsc() : 0;
     uint32_t i;
 
-    if (!charged && fast->overflow == SPILL_OVERFLOW_DROP) {
+    if (!charged && fast->overflows[SPILL_CLASS_CLASSIFY] == SPILL_OVERFLOW_DROP) {
         drop_all_new(fast, mbufs, which, count, lanes);
         return;
     }
     for (i = 0; i < count; i++) {
-        struct spill_packet *packet = &packets[which[i]];
+        struct spill_packet *packet = packets[which[i]];
         struct spill_flow *flow;
         int lane = submit_new(fast, mbufs[which[i]], packet, stamp);
 
@@ -284,8 +298,8 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
 }
 
 void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbufs,
-                                 struct spill_packet *packets, const uint8_t *which, uint32_t count,
-                                 uint64_t stamp)
+                                 struct spill_packet **packets, const uint8_t *which,
+                                 uint32_t count, uint64_t stamp)
 {
     uint8_t fresh[SPILL_BURST];
     int lanes[SPILL_BURST];
@@ -295,7 +309,7 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
         fast->lane = 0;
     /* Flows that the lookup found first: held, they can't be evicted by those that are new. */
     for (i = 0; i < count; i++) {
-        struct spill_packet *packet = &packets[which[i]];
+        struct spill_packet *packet = packets[which[i]];
 
         if (packet->flow == NULL)
             fresh[fresh_count++] = which[i];
@@ -306,12 +320,11 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
         submit_all_new(fast, mbufs, packets, fresh, fresh_count, stamp, lanes);
     spill_inline_run(fast->submitter, SPILL_CLASS_CLASSIFY);
     for (i = 0; i < count; i++) {
-        struct spill_packet *packet = &packets[which[i]];
+        struct spill_packet *packet = packets[which[i]];
 
         if (lanes[which[i]] != SPILL_LANE_INLINE)
             continue;
         packet->verdict = spill_packet_of(mbufs[which[i]])->verdict;
-        if (packet->verdict != SPILL_VERDICT_ALLOW)
-            drop(fast, &spill_drop_denied, mbufs[which[i]]);
+        packet->sa = spill_packet_of(mbufs[which[i]])->sa;
     }
 }

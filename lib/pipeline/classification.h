@@ -26,7 +26,7 @@
 /**
  * Makes the class. Control thread.
  *
- * @param rules  snapshot of a struct spill_policy; stays the caller's
+ * @param rules  snapshot of a struct spill_security; stays the caller's
  */
 struct spill_class spill_classification_class(struct spill_snapshot *rules, uint32_t capacity,
                                               enum spill_dispatch dispatch);
@@ -46,15 +46,15 @@ void spill_classification_attach(struct spill_fast *fast);
 /**
  * Submits the packets of a burst that need a verdict. The lcore.
  *
- * Those that get one now, inline, or pass without one, have `verdict` allow afterwards and are the
- * caller's still; all others are in a lane or dropped.
+ * Those that get one now, inline, or pass without one, have it in `verdict` afterwards and are the
+ * caller's still; all others are in a lane or dropped, and their verdict is unknown.
  *
  * @param mbufs, packets  the whole burst
  * @param which           indexes of those packets, in order
  * @param stamp           TSC when the burst was received
  */
 void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbufs,
-                                 struct spill_packet *packets, const uint8_t *which, uint32_t count,
-                                 uint64_t stamp);
+                                 struct spill_packet **packets, const uint8_t *which,
+                                 uint32_t count, uint64_t stamp);
 
 #endif

@@ -4,8 +4,10 @@
 
 #include "packet/parse.h"
 #include "pipeline/classification.h"
+#include "pipeline/decryption.h"
 #include "pipeline/drops.h"
 #include "pipeline/fast.h"
+#include "pipeline/protection.h"
 #include "runtime/stamp.h"
 
 static SPILL_DROP_REASON(non_ip, "non_ip", "the frame is not IP, and --non-ip says drop");
@@ -28,55 +30,46 @@ void spill_fast_send(struct spill_fast *fast, struct rte_mbuf **mbufs, const uin
     }
 }
 
-/* Deals with a packet that is not of an allowed flow. Returns whether it needs classification. */
+/*
+ * Finds a packet's verdict; what needs none, or can't have one, is dealt with. Returns whether the
+ * rules must be asked.
+ */
 static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
-    if (packet->kind == SPILL_PACKET_MALFORMED) {
+    if (packet->kind <= SPILL_PACKET_IPV6)
+        return spill_protection_verdict(fast, packet) == SPILL_VERDICT_UNKNOWN;
+    if (packet->kind == SPILL_PACKET_MALFORMED)
         spill_ledger_drop(&fast->ledger, spill_drop_reason_get(packet->drop), &mbuf, 1);
-    } else if (packet->kind == SPILL_PACKET_OTHER) {
-        if (fast->non_ip_pass)
-            packet->verdict = SPILL_VERDICT_ALLOW;
-        else
-            spill_ledger_drop(&fast->ledger, &non_ip, &mbuf, 1);
-    } else if (packet->flow != NULL && packet->flow->pending == 0 &&
-               spill_flow_verdict(packet->flow, packet->direction) == SPILL_VERDICT_DENY) {
-        spill_ledger_drop(&fast->ledger, &spill_drop_denied, &mbuf, 1);
-    } else {
-        return true;
-    }
+    else if (fast->non_ip_pass)
+        packet->verdict = SPILL_VERDICT_ALLOW;
+    else
+        spill_ledger_drop(&fast->ledger, &non_ip, &mbuf, 1);
     return false;
 }
 
 /*
- * A burst in which not every packet is of an allowed flow. What is allowed after all, by a verdict
- * found inline or without one, stays in its place among the others, so the burst keeps its order;
- * the rest is dropped, or waits in a lane. Returns how many are to be sent, moved to the front.
+ * A burst in which not every packet is of an allowed flow. What is to be sent, by a verdict found
+ * inline or without one, stays in its place among the others, so the burst keeps its order; the rest
+ * is dropped, or waits in a lane. Returns how many are to be sent, moved to the front together.
  */
-static uint32_t decide_burst(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
-                             struct spill_packet *packets, uint32_t count, uint64_t stamp)
+static uint32_t decide_burst(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                             struct spill_packet **packets, uint32_t count, uint64_t stamp)
 {
     uint8_t undecided[SPILL_BURST];
-    uint32_t undecided_count = 0, passed = 0, i;
+    uint32_t undecided_count = 0, i;
 
     for (i = 0; i < count; i++) {
-        packets[i].input = (uint8_t)port;
-        if (packets[i].flow != NULL && spill_flow_passes(packets[i].flow))
-            packets[i].verdict = SPILL_VERDICT_ALLOW;
-        else if (decide(fast, mbufs[i], &packets[i]))
+        if (decide(fast, mbufs[i], packets[i]))
             undecided[undecided_count++] = (uint8_t)i;
     }
     if (undecided_count > 0)
         spill_classification_submit(fast, mbufs, packets, undecided, undecided_count, stamp);
-    for (i = 0; i < count; i++) {
-        if (packets[i].verdict == SPILL_VERDICT_ALLOW)
-            mbufs[passed++] = mbufs[i];
-    }
-    return passed;
+    return spill_protection_apply(fast, mbufs, packets, count, stamp);
 }
 
-/* The step of a burst that came from one port: look up, then send what is allowed. */
-static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
-                   struct spill_packet *packets, uint32_t count, uint64_t stamp)
+/* Looks up the flows of a burst. Returns how many packets pass at once. */
+static uint32_t look_up(struct spill_fast *fast, struct spill_packet *packets, uint32_t count,
+                        uint64_t stamp)
 {
     struct spill_packet *keyed[SPILL_BURST];
     uint32_t keyed_count = 0, passing = 0, i;
@@ -88,9 +81,52 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
     spill_flow_table_lookup(fast->flows, keyed, keyed_count, stamp);
     for (i = 0; i < keyed_count; i++)
         passing += keyed[i]->flow != NULL && spill_flow_passes(keyed[i]->flow);
-    if (unlikely(passing < count))
-        count = decide_burst(fast, port, mbufs, packets, count, stamp);
+    return passing;
+}
+
+static bool has_esp(const struct spill_packet *packets, uint32_t count)
+{
+    uint32_t found = 0, i;
+
+    for (i = 0; i < count; i++)
+        found |= packets[i].esp;
+    return found != 0;
+}
+
+/* The step of a burst that came from one port: look up, then send what is allowed. */
+static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
+                   struct spill_packet *packets, uint32_t count, uint64_t stamp)
+{
+    struct spill_packet *pointers[SPILL_BURST];
+    uint32_t i;
+
+    if (unlikely(fast->inbound) && has_esp(packets, count))
+        count = spill_decryption_take(fast, port, mbufs, packets, count, stamp);
+    if (unlikely(look_up(fast, packets, count, stamp) < count)) {
+        for (i = 0; i < count; i++) {
+            packets[i].input = (uint8_t)port;
+            pointers[i] = &packets[i];
+        }
+        count = decide_burst(fast, mbufs, pointers, count, stamp);
+    }
     spill_output_send(fast->paths[port].output, mbufs, count, stamp, SPILL_WAY_FAST);
+}
+
+void spill_fast_go_on(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                      struct spill_packet *packets, uint32_t count, uint64_t stamp,
+                      enum spill_way way)
+{
+    struct spill_packet *pointers[SPILL_BURST];
+    uint8_t inputs[SPILL_BURST];
+    uint32_t i;
+
+    look_up(fast, packets, count, stamp);
+    for (i = 0; i < count; i++)
+        pointers[i] = &packets[i];
+    count = decide_burst(fast, mbufs, pointers, count, stamp);
+    for (i = 0; i < count; i++)
+        inputs[i] = pointers[i]->input;
+    spill_fast_send(fast, mbufs, inputs, count, stamp, way);
 }
 
 /*
@@ -99,11 +135,12 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
  */
 static bool has_room(const struct spill_fast *fast)
 {
-    uint32_t held = fast->submitter->held, i;
+    uint32_t held = fast->submitter->held, bursts = fast->security->sas == NULL ? 1 : held + 1, i;
 
     if (fast->admission <= 0)
         return false;
-    if (held > 0 && fast->submitter->credits < SPILL_BURST)
+    /* With IPsec, what comes back from one class may need a credit of the next. */
+    if (held > 0 && fast->submitter->credits < bursts * SPILL_BURST)
         return false;
     for (i = 0; i < fast->transmitter.output_count; i++) {
         if (!spill_output_has_room(&fast->transmitter.outputs[i], held))
@@ -149,10 +186,25 @@ static uint32_t receive_channel(struct spill_fast *fast, const struct spill_inpu
 
 /* ------------------------------------------------------------------------------- the stages */
 
+/* Goes by the newest version from here on. Its rules are asked again about every flow. */
+static void take_version(struct spill_fast *fast, uint64_t now)
+{
+    const struct spill_security *security = spill_snapshot_get(fast->rules);
+
+    fast->security = security;
+    if (likely(security->number == fast->version))
+        return;
+    if (fast->version != 0)
+        spill_flow_table_renew(fast->flows, now);
+    fast->version = security->number;
+    fast->inbound = security->sas != NULL && security->sas->has_inbound;
+}
+
 static uint32_t retire_poll(void *context, uint64_t now)
 {
     struct spill_fast *fast = context;
 
+    take_version(fast, now);
     return spill_submitter_retire(fast->submitter, now);
 }
 

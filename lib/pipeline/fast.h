@@ -15,6 +15,8 @@
 #include "runtime/ledger.h"
 #include "runtime/loop.h"
 #include "runtime/submitter.h"
+#include "pipeline/security.h"
+#include "runtime/snapshot.h"
 #include "runtime/token.h"
 
 /**
@@ -22,9 +24,11 @@
  * A fast lcore: the way of a packet from receive to transmit, run to completion for whatever is
  * cheap.
  *
- *     receive -> parse -> flow lookup -> allow: output
- *                                     -> deny:  drop
- *                                     -> new, or waiting for its flow's verdict: classification
+ *     receive -> parse -> flow lookup -> allow:   output
+ *                  |                  -> deny:    drop
+ *                  |                  -> protect: encryption -> output
+ *                  |                  -> new, or waiting for its flow's verdict: classification
+ *                  +-> ESP for us: decryption -> flow lookup, for what was inside
  *
  * Everything here is the lcore's own (law 6), written by the pipeline before the lcores start and
  * by the lcore afterwards.
@@ -44,19 +48,25 @@ struct spill_input {
 /** Where packets of one port go: the other end of its wire. */
 struct spill_path {
     struct spill_output *output;
+    uint16_t mtu;    /* of that port */
     uint8_t network; /* number of the wire, part of the flow key */
 };
 
-/** What becomes of a packet whose flow is new when the classify class has no credit. */
+/** What becomes of a packet that needs work when its class has no credit. */
 enum spill_overflow {
-    SPILL_OVERFLOW_DROP,   /* drop it, as pool_full_classify */
-    SPILL_OVERFLOW_INLINE, /* classify it here, over the budget if need be */
-    SPILL_OVERFLOW_ALLOW,  /* let it pass, and forget it */
+    SPILL_OVERFLOW_DROP,   /* drop it, as pool_full_CLASS */
+    SPILL_OVERFLOW_INLINE, /* do the work here, over the budget if need be */
+    SPILL_OVERFLOW_ALLOW,  /* classify alone: let it pass, and forget it */
 };
+
+/* Classes of expensive work: classify, decrypt, encrypt. Each file has its index. */
+#define SPILL_CLASSES 3
 
 struct spill_fast {
     /* Written before the lcores start: */
     const struct spill_token *stop;
+    const struct spill_snapshot *rules; /* of struct spill_security */
+    unsigned lcore_id;                  /* EAL lcore id */
     uint32_t input_count;
     struct spill_input inputs[SPILL_INPUTS_MAX];
     struct spill_path paths[RTE_MAX_ETHPORTS]; /* by id of the port a packet came from */
@@ -64,14 +74,19 @@ struct spill_fast {
     struct spill_flow_table *flows;
     struct spill_submitter *submitter;
     bool non_ip_pass;
-    enum spill_overflow overflow;
-    int64_t admission_most; /* cycles that can be saved up for new flows */
+    enum spill_overflow overflows[SPILL_CLASSES];
+    int64_t admission_most;  /* cycles that can be saved up for new flows */
+    uint64_t error_interval; /* cycles from one ICMP error to the next, at least */
     /* Written by the lcore: */
+    const struct spill_security *security; /* the version that this turn goes by */
+    uint64_t version;                      /* number of the one that the flows' verdicts are of */
+    bool inbound;                          /* it has inbound SAs */
     uint32_t lane;      /* that this burst's new flows go to, when they go to the pool */
     uint32_t turns;     /* iterations, for what is done now and then */
     bool receive_ended; /* nothing more will be received */
     bool has_time;      /* the receive stage found a short burst when it last ran, or none */
     uint64_t last_turn; /* TSC when it last began */
+    uint64_t next_error; /* TSC from which on an ICMP error may be sent */
     int64_t
         admission; /* cycles that new flows may still cost, below 0 = owed; see classification.h */
     struct spill_ledger ledger;
@@ -89,5 +104,16 @@ void spill_fast_add_stages(struct spill_fast *fast, struct spill_loop *loop);
  */
 void spill_fast_send(struct spill_fast *fast, struct rte_mbuf **mbufs, const uint8_t *inputs,
                      uint32_t count, uint64_t stamp, enum spill_way way);
+
+/**
+ * Goes on with packets that came through an SA: they are looked up, and sent, dropped or classified
+ * as their rules say. The lcore.
+ *
+ * @param mbufs    given away
+ * @param packets  of each, parsed, with `through` and `input`
+ */
+void spill_fast_go_on(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                      struct spill_packet *packets, uint32_t count, uint64_t stamp,
+                      enum spill_way way);
 
 #endif

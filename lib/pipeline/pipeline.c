@@ -7,11 +7,16 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
+#include "ipsec/esp.h"
 #include "pipeline/classification.h"
+#include "pipeline/decryption.h"
+#include "pipeline/encryption.h"
 #include "pipeline/pipeline.h"
 
 /* Time that a fast lcore saves up for entering new flows, at most. */
 #define ADMISSION_US 100
+/* ICMP errors that a fast lcore sends, at most. */
+#define ERRORS_A_SECOND 1000
 
 /* Memory on a planned node; SOCKET_ID_ANY where the plan knows none. */
 static void *allocate(size_t size, int node)
@@ -79,12 +84,29 @@ static struct spill_sender *sender_of(const struct spill_pipeline *pipeline, int
                                 count_senders(&pipeline->config.plan->channels[channel], lcore));
 }
 
+/* The classes of expensive work, by their indexes. Returns how many there are. */
+static uint32_t make_classes(const struct spill_pipeline *pipeline, struct spill_class *classes)
+{
+    const struct spill_pipeline_config *config = &pipeline->config;
+    const struct spill_pipeline_class *set = config->classes;
+
+    classes[SPILL_CLASS_CLASSIFY] = spill_classification_class(
+        config->rules, set[SPILL_CLASS_CLASSIFY].capacity, set[SPILL_CLASS_CLASSIFY].dispatch);
+    if (config->crypto == NULL)
+        return 1;
+    classes[SPILL_CLASS_DECRYPT] =
+        spill_decryption_class(config->crypto, set[SPILL_CLASS_DECRYPT].capacity,
+                               set[SPILL_CLASS_DECRYPT].dispatch);
+    classes[SPILL_CLASS_ENCRYPT] =
+        spill_encryption_class(config->crypto, set[SPILL_CLASS_ENCRYPT].capacity,
+                               set[SPILL_CLASS_ENCRYPT].dispatch);
+    return SPILL_CLASSES;
+}
+
 static int create_pool(struct spill_pipeline *pipeline, const struct spill_plan_pool *planned,
                        struct spill_error *error)
 {
-    struct spill_class class =
-        spill_classification_class(pipeline->config.rules, pipeline->config.classify_capacity,
-                                   pipeline->config.classify_dispatch);
+    struct spill_class classes[SPILL_CLASSES];
     char name[16];
     struct spill_pool_config config = {
         .name = name,
@@ -92,8 +114,11 @@ static int create_pool(struct spill_pipeline *pipeline, const struct spill_plan_
         .workers = planned->workers,
         .submitters = planned->served,
         .mode = ring_mode(planned->preemptible),
-        .class_count = 1,
-        .classes = &class,
+        .class_count = make_classes(pipeline, classes),
+        .classes = classes,
+        .device = {.collect = spill_esp_collect,
+                   .context = pipeline->config.crypto,
+                   .depth = SPILL_CRYPTO_DEPTH},
     };
 
     snprintf(name, sizeof(name), "pool%u", pipeline->pool_count);
@@ -330,6 +355,10 @@ static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
         return -1;
     lcore->loop->budget = &lcore->fast->submitter->budget;
     spill_classification_attach(lcore->fast);
+    if (config->crypto != NULL) {
+        spill_decryption_attach(lcore->fast);
+        spill_encryption_attach(lcore->fast);
+    }
     return 0;
 }
 
@@ -339,7 +368,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
     struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
     struct spill_output *by_port[SPILL_PORTS_MAX] = {NULL};
     struct spill_fast *fast;
-    uint32_t port;
+    uint32_t port, i;
     int channel = plan->fast_channel[lcore->plan->index];
 
     lcore->fast = fast = allocate(sizeof(*fast), lcore->plan->memory_node);
@@ -347,7 +376,11 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
         return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
     fast->stop = pipeline->config.stop;
     fast->non_ip_pass = pipeline->config.non_ip_pass;
-    fast->overflow = pipeline->config.classify_overflow;
+    fast->rules = pipeline->config.rules;
+    fast->lcore_id = lcore->plan->id;
+    for (i = 0; i < SPILL_CLASSES; i++)
+        fast->overflows[i] = pipeline->config.classes[i].overflow;
+    fast->error_interval = rte_get_tsc_hz() / ERRORS_A_SECOND;
     fast->admission_most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);
     fast->admission = fast->admission_most;
     fast->last_turn = rte_rdtsc();
@@ -358,7 +391,9 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
         return -1;
     for (port = 0; port < plan->port_count; port++)
         fast->paths[pipeline->config.ports[port].id] = (struct spill_path){
-            .output = by_port[plan->ports[port].peer], .network = network_of(plan, port)};
+            .output = by_port[plan->ports[port].peer],
+            .mtu = pipeline->config.ports[plan->ports[port].peer].mtu,
+            .network = network_of(plan, port)};
     if (channel >= 0)
         fast->inputs[fast->input_count++] = (struct spill_input){
             .channel = pipeline->channels[channel], .can_wait = all_can_wait(pipeline)};

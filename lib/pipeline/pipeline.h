@@ -29,18 +29,24 @@
  * lcores. All functions are the control thread's.
  */
 
+/** How a class of expensive work is done. */
+struct spill_pipeline_class {
+    uint32_t capacity; /* jobs of each fast lcore */
+    enum spill_dispatch dispatch;
+    enum spill_overflow overflow;
+};
+
 struct spill_pipeline_config {
     const struct spill_plan *plan;   /* stays the caller's; must outlive the pipeline */
     struct spill_port *ports;        /* configured, by index in the plan; likewise */
-    struct spill_snapshot *rules;    /* of struct spill_policy; likewise */
+    struct spill_snapshot *rules;    /* of struct spill_security; likewise */
+    struct spill_crypto *crypto;     /* NULL: without IPsec; likewise */
     const struct spill_token *stop;  /* no more receiving, drain */
     const struct spill_token *force; /* end at once; an ancestor of stop */
     enum spill_idle idle;
     uint64_t budget; /* cycles */
     uint32_t lanes;
-    uint32_t classify_capacity; /* jobs of each fast lcore */
-    enum spill_dispatch classify_dispatch;
-    enum spill_overflow classify_overflow;
+    struct spill_pipeline_class classes[SPILL_CLASSES]; /* by index of the class */
     bool non_ip_pass;
     uint32_t flow_capacity;
     uint64_t flow_timeout; /* cycles */

@@ -206,6 +206,13 @@ static inline bool spill_inline_fits(const struct spill_submitter *submitter, ui
                                job->bytes + bytes) <= available;
 }
 
+/** The job that spill_inline_add() puts the next packet into. */
+static inline struct spill_job *spill_inline_job(const struct spill_submitter *submitter,
+                                                 uint32_t class_index)
+{
+    return submitter->accounts[class_index].inline_job;
+}
+
 /** Does and retires the inline job's work, if it holds packets, and pays for it from the budget. */
 void spill_inline_run(struct spill_submitter *submitter, uint32_t class_index);
 

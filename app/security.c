@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The security policy in force: the first version, those that replace it, and what SAs use up. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "pipeline/security.h"
+#include "program.h"
+
+/* ------------------------------------------------------------------------------ one version */
+
+/* For each node, where the memory of its lcores that read the policy is; -1: there are none. */
+static void reading_nodes(const struct spill_plan *plan, int nodes[SPILL_NODES_MAX])
+{
+    uint32_t i;
+
+    for (i = 0; i < SPILL_NODES_MAX; i++)
+        nodes[i] = -1;
+    for (i = 1; i < plan->lcore_count; i++) {
+        if (plan->lcores[i].role == SPILL_ROLE_FAST || plan->lcores[i].role == SPILL_ROLE_POOL)
+            nodes[plan->lcores[i].node] = plan->lcores[i].memory_node;
+    }
+}
+
+/* The rules, with the ids of the SAs that they name. */
+static struct spill_policy *make_policy(struct spill_program *program,
+                                        const struct spill_options *options,
+                                        const struct spill_ruleset *ruleset,
+                                        const struct spill_sa_set *sas, struct spill_error *error)
+{
+    enum spill_verdict fallback = options->default_verdict == SPILL_OPTION_ALLOW
+                                      ? SPILL_VERDICT_ALLOW
+                                      : SPILL_VERDICT_DENY;
+    uint16_t *ids = calloc(ruleset->sa_count + 1u, sizeof(*ids));
+    struct spill_policy *policy;
+    int nodes[SPILL_NODES_MAX];
+    char name[17];
+    uint32_t i;
+
+    if (ids == NULL) {
+        spill_error_set(error, "no memory for the rules");
+        return NULL;
+    }
+    for (i = 0; i < ruleset->sa_count; i++)
+        ids[i] = spill_sa_set_find(sas, ruleset->sas[i])->id;
+    reading_nodes(&program->plan, nodes);
+    snprintf(name, sizeof(name), "rules%u", (unsigned)program->versions);
+    policy = spill_policy_create(name, ruleset, ids, fallback, nodes, error);
+    free(ids);
+    return policy;
+}
+
+/* A version of what the files have. NULL with an error, and nothing has changed. */
+static struct spill_security *make_version(struct spill_program *program,
+                                           const struct spill_options *options,
+                                           const struct spill_sources *sources,
+                                           struct spill_error *error)
+{
+    struct spill_security *security = NULL;
+    struct spill_sa_set *sas = NULL;
+    struct spill_policy *policy;
+
+    program->versions++;
+    if (program->sas != NULL) {
+        sas = spill_sa_set_create(program->sas, sources->sas, sources->sa_count, error);
+        if (sas == NULL)
+            return NULL;
+    }
+    policy = make_policy(program, options, sources->ruleset, sas, error);
+    if (policy != NULL) {
+        security = spill_security_create(program->versions, policy, sas);
+        if (security != NULL)
+            return security;
+        spill_error_set(error, "no memory for the rules");
+    }
+    spill_policy_free(policy);
+    spill_sa_set_free(sas);
+    return NULL;
+}
+
+/* --------------------------------------------------------------------------- the first version */
+
+/* Fast lcores and workers, with their memory's nodes. */
+static uint32_t crypto_users(const struct spill_plan *plan, struct spill_crypto_user *users)
+{
+    uint32_t count = 0, i;
+
+    for (i = 1; i < plan->lcore_count; i++) {
+        const struct spill_plan_lcore *lcore = &plan->lcores[i];
+
+        if (lcore->role == SPILL_ROLE_FAST || lcore->role == SPILL_ROLE_POOL)
+            users[count++] =
+                (struct spill_crypto_user){.id = lcore->id, .node = lcore->memory_node};
+    }
+    return count;
+}
+
+static int open_crypto(struct spill_program *program, struct spill_error *error)
+{
+    struct spill_crypto_user users[SPILL_LCORES_MAX];
+    struct spill_sa_store_config config = {.lcores = users};
+
+    config.lcore_count = crypto_users(&program->plan, users);
+    reading_nodes(&program->plan, config.memory_nodes);
+    program->crypto =
+        spill_crypto_create(users, config.lcore_count, program->options.crypto, error);
+    if (program->crypto == NULL)
+        return -1;
+    config.crypto = program->crypto;
+    program->sas = spill_sa_store_create(&config, error);
+    return program->sas != NULL ? 0 : -1;
+}
+
+int spill_program_open_security(struct spill_program *program, struct spill_error *error)
+{
+    struct spill_security *security;
+
+    if (program->sources.sa_count > 0 && open_crypto(program, error) != 0)
+        return -1;
+    security = make_version(program, &program->options, &program->sources, error);
+    spill_sources_free(&program->sources);
+    if (security == NULL)
+        return -1;
+    program->rules = spill_snapshot_create(SOCKET_ID_ANY, program->plan.lcore_count);
+    if (program->rules != NULL &&
+        spill_snapshot_publish(program->rules, security, spill_security_free) == 0)
+        return 0;
+    spill_security_free(security);
+    return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");
+}
+
+void spill_program_close_security(struct spill_program *program)
+{
+    spill_snapshot_destroy(program->rules);
+    spill_sa_store_free(program->sas);
+    spill_crypto_free(program->crypto);
+    spill_sources_free(&program->sources);
+}
+
+/* ------------------------------------------------------------------------------ replacements */
+
+/* One reload under way: compiling rules takes seconds, in which signals must be heard. */
+static struct reload {
+    pthread_t thread;
+    bool running;
+    _Atomic bool done;
+    struct spill_security *made; /* NULL: refused, with the error */
+    struct spill_error error;
+} reload;
+
+static struct spill_security *read_again(struct spill_program *program, struct spill_error *error)
+{
+    struct spill_security *security = NULL;
+    struct spill_options *options = calloc(1, sizeof(*options));
+    struct spill_sources sources;
+
+    if (options == NULL) {
+        spill_error_set(error, "no memory");
+        return NULL;
+    }
+    if (spill_options_parse(program->argc, program->argv, options, error) ==
+            SPILL_OPTIONS_GO_ON &&
+        spill_sources_load(options, &sources, error) == 0) {
+        if (sources.sa_count > 0 && program->sas == NULL)
+            spill_error_set(error, "[sa %s]: the program was started without any SA: expected a "
+                                   "restart, which prepares for encryption",
+                            sources.sas[0].name);
+        else
+            security = make_version(program, options, &sources, error);
+        spill_sources_free(&sources);
+    }
+    spill_options_free(options);
+    free(options);
+    return security;
+}
+
+static void *run_reload(void *argument)
+{
+    reload.made = read_again(argument, &reload.error);
+    atomic_store_explicit(&reload.done, true, memory_order_release);
+    return NULL;
+}
+
+static void begin_reload(struct spill_program *program)
+{
+    program->reload_wanted = false;
+    atomic_store_explicit(&reload.done, false, memory_order_relaxed);
+    if (pthread_create(&reload.thread, NULL, run_reload, program) != 0)
+        SPILL_LOG(ERR, "reload: no thread; the rules stay as they were");
+    else
+        reload.running = true;
+}
+
+static void publish(struct spill_program *program)
+{
+    struct spill_security *security = reload.made;
+
+    if (security == NULL) {
+        SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload.error.text);
+        return;
+    }
+    if (spill_snapshot_publish(program->rules, security, spill_security_free) != 0) {
+        spill_security_free(security);
+        SPILL_LOG(ERR, "reload: an lcore still holds the version before the last: try again");
+        return;
+    }
+    program->reloads++;
+    SPILL_LOG(NOTICE, "reloaded: version %u of the rules is in force",
+              (unsigned)security->number);
+}
+
+/* Takes what a reload has made, once it has; with `wait`, until it has. */
+static void finish_reload(struct spill_program *program, bool wait)
+{
+    if (!reload.running || (!wait && !atomic_load_explicit(&reload.done, memory_order_acquire)))
+        return;
+    pthread_join(reload.thread, NULL);
+    reload.running = false;
+    publish(program);
+}
+
+/* Says once when an SA's lifetime, or its numbers, come to their end. */
+static void tell_use(struct spill_sa *sa)
+{
+    struct spill_sa_use use = spill_sa_use(sa);
+
+    if (use.hard && sa->told < 2) {
+        sa->told = 2;
+        SPILL_LOG(ERR, "sa %s: its hard lifetime is over; nothing passes it any more",
+                  sa->config.name);
+    } else if (use.soft && sa->told < 1) {
+        sa->told = 1;
+        SPILL_LOG(WARNING, "sa %s: its soft lifetime is over: replace it soon", sa->config.name);
+    }
+}
+
+void spill_program_watch_security(struct spill_program *program)
+{
+    const struct spill_security *security;
+    uint32_t i;
+
+    finish_reload(program, false);
+    if (program->reload_wanted && !reload.running)
+        begin_reload(program);
+    spill_snapshot_reclaim(program->rules);
+    if (program->sas == NULL)
+        return;
+    /* A reload has the store for its own. */
+    if (!reload.running)
+        spill_sa_store_reclaim(program->sas);
+    security = spill_snapshot_get(program->rules);
+    for (i = 0; i < security->sas->count; i++)
+        tell_use(security->sas->list[i]);
+}
+
+void spill_program_end_reload(struct spill_program *program)
+{
+    finish_reload(program, true);
+}

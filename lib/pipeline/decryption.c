@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ESP packets for SAs of ours: recognized, into lanes or inline, and what was inside goes on. */
+#include "pipeline/decryption.h"
+
+#include <rte_esp.h>
+#include <rte_udp.h>
+
+#include "ipsec/esp.h"
+#include "ipsec/sa_set.h"
+#include "pipeline/drops.h"
+
+static SPILL_DROP_REASON(pool_full_decrypt, "pool_full_decrypt",
+                         "the packet was to be decrypted, and the class had no credit left");
+static SPILL_DROP_REASON(esp_no_sa, "esp_no_sa",
+                         "ESP for an address of ours, and no inbound SA has its SPI and addresses");
+static SPILL_DROP_REASON(esp_too_old, "esp_too_old",
+                         "an ESP packet's sequence number is below its SA's replay window");
+static SPILL_DROP_REASON(esp_other_lcore, "esp_other_lcore",
+                         "an ESP packet reached another lcore than its SA's earlier ones");
+static SPILL_DROP_REASON(nat_keepalive, "nat_keepalive",
+                         "a packet that only keeps a NAT's mapping alive (RFC 3948 2.3)");
+
+/* What is known of the ESP packets of a burst. */
+struct arrivals {
+    uint64_t stamp;
+    uint32_t count;
+    uint8_t places[SPILL_BURST]; /* in the burst */
+    struct rte_mbuf *mbufs[SPILL_BURST];
+    struct spill_packet *packets[SPILL_BURST];
+    rte_be32_t spis[SPILL_BURST];
+    uint32_t sequences[SPILL_BURST]; /* low halves, host order */
+    struct spill_sa *sas[SPILL_BURST];
+};
+
+struct spill_class spill_decryption_class(struct spill_crypto *crypto, uint32_t capacity,
+                                          enum spill_dispatch dispatch)
+{
+    return (struct spill_class){
+        .name = "decrypt",
+        .work = spill_esp_decrypt,
+        .defers = spill_crypto_is_asynchronous(crypto),
+        .context = crypto,
+        .capacity = capacity,
+        .dispatch = spill_crypto_is_asynchronous(crypto) ? SPILL_DISPATCH_POOL : dispatch,
+    };
+}
+
+static void drop(struct spill_fast *fast, const struct spill_drop_reason *reason,
+                 struct rte_mbuf *mbuf)
+{
+    spill_ledger_drop(&fast->ledger, reason, &mbuf, 1);
+}
+
+/* ------------------------------------------------------------------------ after the crypto */
+
+/* Whether an SA's window is this lcore's to write: whoever notes the first packet owns it. */
+static bool own(const struct spill_fast *fast, struct spill_sa_state *state)
+{
+    int nobody = -1;
+
+    if (likely(atomic_load_explicit(&state->owner, memory_order_relaxed) == (int)fast->lcore_id))
+        return true;
+    return atomic_compare_exchange_strong(&state->owner, &nobody, (int)fast->lcore_id);
+}
+
+static bool has_expired(const struct spill_sa *sa, uint64_t packets, uint64_t bytes)
+{
+    const struct spill_sa_config *config = &sa->config;
+
+    return (config->packets_hard != 0 && packets > config->packets_hard) ||
+           (config->bytes_hard != 0 && bytes > config->bytes_hard);
+}
+
+/* Notes an authentic packet in its SA, in order. NULL, or why it goes no further. */
+static const struct spill_drop_reason *note(struct spill_fast *fast, const struct spill_job *job,
+                                            const struct rte_mbuf *mbuf,
+                                            const struct spill_packet *packet)
+{
+    struct spill_sa *sa = spill_sa_of(job);
+    struct spill_sa_state *state = sa->state;
+    uint64_t number = packet->sequence, packets, bytes;
+
+    if (sa->config.esn)
+        number = spill_replay_extend(job->serial, state->replay.window, packet->sequence);
+    if (!own(fast, state))
+        return &esp_other_lcore;
+    packets = atomic_load_explicit(&state->packets, memory_order_relaxed) + 1;
+    bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed) +
+            rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset;
+    if (has_expired(sa, packets, bytes))
+        return &spill_esp_expired;
+    switch (spill_replay_note(&state->replay, number)) {
+    case SPILL_REPLAY_SEEN:
+        return &spill_esp_replayed;
+    case SPILL_REPLAY_OLD:
+        return &esp_too_old;
+    case SPILL_REPLAY_FRESH:
+        break;
+    }
+    atomic_store_explicit(&state->packets, packets, memory_order_relaxed);
+    atomic_store_explicit(&state->bytes, bytes, memory_order_relaxed);
+    return NULL;
+}
+
+/* A job that is done: what was inside goes the way of packets, what failed is dropped. */
+static void retire(struct spill_job *job, void *owner)
+{
+    struct spill_fast *fast = owner;
+    struct spill_sa_lcore *sa = spill_sa_of(job)->lcores[fast->lcore_id];
+    enum spill_way way = job->lane == SPILL_LANE_INLINE ? SPILL_WAY_FAST : SPILL_WAY_POOL;
+    struct rte_mbuf *mbufs[SPILL_JOB_PACKETS];
+    struct spill_packet packets[SPILL_JOB_PACKETS];
+    uint32_t count = 0, i;
+
+    for (i = 0; i < job->count; i++) {
+        struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
+        const struct spill_drop_reason *reason = NULL;
+
+        /* What failed inside an authentic packet is malformed too, but its number counts. */
+        if (packet->through != 0)
+            reason = note(fast, job, job->mbufs[i], packet);
+        if (reason == NULL && packet->kind == SPILL_PACKET_MALFORMED)
+            reason = spill_drop_reason_get(packet->drop);
+        if (reason != NULL) {
+            drop(fast, reason, job->mbufs[i]);
+            continue;
+        }
+        mbufs[count] = job->mbufs[i];
+        packets[count++] = *packet;
+    }
+    sa->packets += count;
+    if (count > 0)
+        spill_fast_go_on(fast, mbufs, packets, count, job->stamp, way);
+}
+
+void spill_decryption_attach(struct spill_fast *fast)
+{
+    spill_submitter_on_retire(fast->submitter, SPILL_CLASS_DECRYPT, retire, fast);
+}
+
+/* ----------------------------------------------------------------------- before the crypto */
+
+/* Whether a packet may go to the crypto: what can be known before is right. NULL, or why not. */
+static const struct spill_drop_reason *examine(const struct spill_fast *fast,
+                                               const struct arrivals *arrivals, uint32_t index)
+{
+    struct spill_sa *sa = arrivals->sas[index];
+    struct spill_replay *replay = &sa->state->replay;
+    uint64_t number = arrivals->sequences[index];
+    int owner = atomic_load_explicit(&sa->state->owner, memory_order_relaxed);
+
+    if (sa->config.nat_traversal != (arrivals->packets[index]->esp == SPILL_ESP_UDP))
+        return &esp_no_sa;
+    if (arrivals->packets[index]->fragment != 0)
+        return &spill_drop_esp_fragment;
+    if (owner == -1)
+        return NULL;
+    if (owner != (int)fast->lcore_id)
+        return &esp_other_lcore;
+    if (sa->config.esn)
+        number = spill_replay_extend(replay->top, replay->window, (uint32_t)number);
+    switch (spill_replay_check(replay, number)) {
+    case SPILL_REPLAY_SEEN:
+        return &spill_esp_replayed;
+    case SPILL_REPLAY_OLD:
+        return &esp_too_old;
+    case SPILL_REPLAY_FRESH:
+    default:
+        return NULL;
+    }
+}
+
+static void add_inline(struct spill_fast *fast, struct spill_sa_lcore *sa, struct rte_mbuf *mbuf,
+                       uint32_t bytes, uint64_t stamp)
+{
+    struct spill_job *job = spill_inline_job(fast->submitter, SPILL_CLASS_DECRYPT);
+
+    /* From here the high halves of the job's numbers are told; see spill_esp_decrypt(). */
+    if (job->count == 0)
+        job->serial = sa->sa->state->replay.top;
+    spill_inline_add(fast->submitter, SPILL_CLASS_DECRYPT, &sa->subject, mbuf, bytes, stamp);
+}
+
+/* Puts a packet into the inline job or into its SA's lane; false: there is no place. */
+static bool place(struct spill_fast *fast, struct spill_sa_lcore *sa, struct rte_mbuf *mbuf,
+                  const struct spill_packet *packet, uint64_t stamp)
+{
+    struct spill_submitter *submitter = fast->submitter;
+    uint32_t lane = sa->sa->id & (submitter->lane_count - 1);
+    uint32_t bytes = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset;
+    bool busy = spill_lane_busy(submitter, SPILL_CLASS_DECRYPT, lane);
+
+    if (!busy && spill_inline_fits(submitter, SPILL_CLASS_DECRYPT, &sa->subject, bytes)) {
+        *spill_packet_of(mbuf) = *packet;
+        add_inline(fast, sa, mbuf, bytes, stamp);
+        return true;
+    }
+    if (spill_lane_reserve(submitter, SPILL_CLASS_DECRYPT, lane, &sa->subject)) {
+        struct spill_job *job = spill_lane_job(submitter, SPILL_CLASS_DECRYPT, lane);
+
+        *spill_packet_of(mbuf) = *packet;
+        if (job->count == 0)
+            job->serial = sa->sa->state->replay.top;
+        spill_lane_add(submitter, SPILL_CLASS_DECRYPT, lane, mbuf, true, bytes, stamp);
+        return true;
+    }
+    if (busy || fast->overflows[SPILL_CLASS_DECRYPT] != SPILL_OVERFLOW_INLINE)
+        return false;
+    *spill_packet_of(mbuf) = *packet;
+    add_inline(fast, sa, mbuf, bytes, stamp);
+    return true;
+}
+
+/* Submits all packets of the SA of the one at `first`, and takes them off the list. */
+static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uint32_t first)
+{
+    struct spill_sa *sa = arrivals->sas[first];
+    struct rte_mbuf *refused[SPILL_BURST];
+    uint32_t refused_count = 0, i;
+
+    for (i = first; i < arrivals->count; i++) {
+        const struct spill_drop_reason *reason;
+        struct spill_packet *packet = arrivals->packets[i];
+
+        if (arrivals->sas[i] != sa)
+            continue;
+        reason = examine(fast, arrivals, i);
+        arrivals->sas[i] = NULL;
+        packet->sequence = arrivals->sequences[i];
+        if (reason != NULL)
+            drop(fast, reason, arrivals->mbufs[i]);
+        else if (!place(fast, sa->lcores[fast->lcore_id], arrivals->mbufs[i], packet,
+                        arrivals->stamp))
+            refused[refused_count++] = arrivals->mbufs[i];
+    }
+    spill_inline_run(fast->submitter, SPILL_CLASS_DECRYPT);
+    if (refused_count > 0)
+        spill_ledger_drop(&fast->ledger, &pool_full_decrypt, refused, refused_count);
+}
+
+/* --------------------------------------------------------------------------- what is ours */
+
+/* Reads SPI and sequence number; false: it is no ESP after all, but IKE in the same UDP port. */
+static bool read_header(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                        rte_be32_t *spi, uint32_t *sequence)
+{
+    uint32_t offset = packet->l4_offset;
+    struct rte_esp_hdr copy;
+    const struct rte_esp_hdr *header;
+
+    if (packet->esp == SPILL_ESP_UDP)
+        offset += sizeof(struct rte_udp_hdr);
+    *spi = 0;
+    *sequence = 0;
+    header = rte_pktmbuf_read(mbuf, offset, sizeof(copy), &copy);
+    if (header == NULL)
+        return false;
+    *spi = header->spi;
+    *sequence = rte_be_to_cpu_32(header->seq);
+    return packet->esp == SPILL_ESP_PLAIN || header->spi != 0;
+}
+
+/* Whether a packet in UDP is a single byte that keeps a NAT's mapping alive. */
+static bool keeps_alive(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const struct rte_udp_hdr *udp;
+    struct rte_udp_hdr copy;
+
+    if (packet->esp != SPILL_ESP_UDP)
+        return false;
+    udp = rte_pktmbuf_read(mbuf, packet->l4_offset, sizeof(copy), &copy);
+    return udp != NULL && udp->dgram_len == RTE_BE16(sizeof(*udp) + 1);
+}
+
+/* Which packets are for an address of ours: it is noted among the SAs under SPI 0. */
+static void find_ours(const struct spill_fast *fast, struct arrivals *arrivals, bool *ours)
+{
+    const rte_be32_t none[SPILL_BURST] = {0};
+    struct spill_sa *sas[SPILL_BURST];
+    uint32_t i;
+
+    spill_sa_set_lookup(fast->security->sas, arrivals->packets, none, sas, arrivals->count);
+    for (i = 0; i < arrivals->count; i++)
+        ours[i] = sas[i] != NULL;
+}
+
+/* Deals with packets of no SA: dropped when they are for us. Returns those still in the burst. */
+static uint64_t settle_strangers(struct spill_fast *fast, struct arrivals *arrivals)
+{
+    uint64_t taken = 0;
+    bool ours[SPILL_BURST], asked = false;
+    uint32_t i;
+
+    for (i = 0; i < arrivals->count; i++) {
+        if (arrivals->sas[i] == NULL || arrivals->spis[i] == 0) {
+            if (!asked)
+                find_ours(fast, arrivals, ours);
+            asked = true;
+            arrivals->sas[i] = NULL;
+            if (!ours[i])
+                continue;
+            drop(fast, keeps_alive(arrivals->mbufs[i], arrivals->packets[i]) ? &nat_keepalive
+                                                                             : &esp_no_sa,
+                 arrivals->mbufs[i]);
+        }
+        taken |= UINT64_C(1) << arrivals->places[i];
+    }
+    return taken;
+}
+
+uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
+                               struct spill_packet *packets, uint32_t count, uint64_t stamp)
+{
+    struct arrivals arrivals = {.stamp = stamp};
+    uint32_t kept = 0, i;
+    uint64_t taken;
+
+    for (i = 0; i < count; i++) {
+        uint32_t n = arrivals.count;
+
+        if (packets[i].kind > SPILL_PACKET_IPV6 || packets[i].esp == SPILL_ESP_NONE)
+            continue;
+        if (!read_header(mbufs[i], &packets[i], &arrivals.spis[n], &arrivals.sequences[n]) &&
+            !keeps_alive(mbufs[i], &packets[i]))
+            continue;
+        packets[i].input = (uint8_t)port;
+        arrivals.places[n] = (uint8_t)i;
+        arrivals.mbufs[n] = mbufs[i];
+        arrivals.packets[n] = &packets[i];
+        arrivals.count++;
+    }
+    if (arrivals.count == 0)
+        return count;
+    spill_sa_set_lookup(fast->security->sas, arrivals.packets, arrivals.spis, arrivals.sas,
+                        arrivals.count);
+    taken = settle_strangers(fast, &arrivals);
+    for (i = 0; i < arrivals.count; i++) {
+        if (arrivals.sas[i] != NULL)
+            submit_group(fast, &arrivals, i);
+    }
+    for (i = 0; i < count; i++) {
+        if ((taken >> i & 1) != 0)
+            continue;
+        mbufs[kept] = mbufs[i];
+        if (kept != i)
+            packets[kept] = packets[i];
+        kept++;
+    }
+    return kept;
+}

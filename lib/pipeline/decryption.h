@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_DECRYPTION_H
+#define SPILLWAY_DECRYPTION_H
+
+#include <stdint.h>
+
+#include "ipsec/crypto.h"
+#include "packet/packet.h"
+#include "pipeline/fast.h"
+#include "runtime/pool.h"
+
+/**
+ * @file
+ * Decryption: the class of expensive work that takes packets out of inbound SAs.
+ *
+ * ESP for an address that is the destination of one of our inbound SAs is ours; other ESP is in
+ * transit, and subject to the rules like any packet. What is ours is looked at before the crypto
+ * (SA, replay window), decrypted in jobs of one SA, whose id chooses the lane, and in order looked
+ * at again: only then are sequence numbers noted. The window has one owner, the fast lcore that first
+ * noted an authentic packet; as the outer addresses are part of the lookup, the others get none.
+ */
+
+/* Index of the class among the pool's classes. */
+#define SPILL_CLASS_DECRYPT 1
+
+/** Makes the class. Control thread. */
+struct spill_class spill_decryption_class(struct spill_crypto *crypto, uint32_t capacity,
+                                          enum spill_dispatch dispatch);
+
+/** Connects a fast lcore to its submitter. Control thread, before the lcores start. */
+void spill_decryption_attach(struct spill_fast *fast);
+
+/**
+ * Takes the ESP packets that are ours out of a burst. The lcore.
+ *
+ * @param port     that the burst came from
+ * @param packets  of the burst; moved together with the mbufs
+ * @param stamp    TSC when they were received
+ * @return how many packets are left, at the front
+ */
+uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
+                               struct spill_packet *packets, uint32_t count, uint64_t stamp);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_ENCRYPTION_H
+#define SPILLWAY_ENCRYPTION_H
+
+#include <stdint.h>
+
+#include "ipsec/crypto.h"
+#include "ipsec/sa.h"
+#include "packet/packet.h"
+#include "pipeline/fast.h"
+#include "runtime/pool.h"
+
+/**
+ * @file
+ * Encryption: the class of expensive work that protects packets by outbound SAs.
+ *
+ * A job is of one SA, and the SA chooses the lane. So the packets of an SA leave in order, and its
+ * sequence numbers, which are taken when a job is complete, too; any number of workers work on one
+ * SA at a time. A packet whose lane is busy follows into it, also where there is time to do it here.
+ */
+
+/* Index of the class among the pool's classes. */
+#define SPILL_CLASS_ENCRYPT 2
+
+/** Packets of a burst that are to be encrypted, in order. */
+struct spill_encryption {
+    uint32_t count;
+    uint64_t stamp; /* TSC when they were received */
+    struct rte_mbuf *mbufs[SPILL_BURST];
+    struct spill_packet *packets[SPILL_BURST];
+    struct spill_sa *sas[SPILL_BURST];
+};
+
+static inline void spill_encryption_add(struct spill_encryption *encryption, struct rte_mbuf *mbuf,
+                                        struct spill_packet *packet, struct spill_sa *sa)
+{
+    encryption->mbufs[encryption->count] = mbuf;
+    encryption->packets[encryption->count] = packet;
+    encryption->sas[encryption->count++] = sa;
+}
+
+/** Makes the class. Control thread. */
+struct spill_class spill_encryption_class(struct spill_crypto *crypto, uint32_t capacity,
+                                          enum spill_dispatch dispatch);
+
+/** Connects a fast lcore to its submitter. Control thread, before the lcores start. */
+void spill_encryption_attach(struct spill_fast *fast);
+
+/** Encrypts packets here, has the pool do it, or drops them. All are given away. The lcore. */
+void spill_encryption_submit(struct spill_fast *fast, struct spill_encryption *encryption);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What follows from a verdict: sent, encrypted or dropped. */
+#include "pipeline/protection.h"
+
+#include "ipsec/sa_set.h"
+#include "pipeline/drops.h"
+#include "pipeline/encryption.h"
+
+static SPILL_DROP_REASON(esp_required, "esp_required",
+                         "the packet came in the clear, and its rule wants it through an SA");
+static SPILL_DROP_REASON(esp_policy, "esp_policy",
+                         "the packet came through an SA, and its rule is not `protect` with that SA");
+
+enum spill_verdict spill_protection_verdict(const struct spill_fast *fast,
+                                            struct spill_packet *packet)
+{
+    const struct spill_flow *flow = packet->flow;
+    enum spill_verdict verdict;
+
+    if (flow == NULL || flow->pending > 0)
+        return SPILL_VERDICT_UNKNOWN;
+    verdict = packet->through == 0 ? spill_flow_verdict(flow, packet->direction)
+                                   : spill_flow_own_verdict(flow, packet->direction);
+    packet->verdict = (uint8_t)verdict;
+    if (verdict == SPILL_VERDICT_PROTECT)
+        packet->sa = spill_flow_table_sa(fast->flows, flow, packet->direction);
+    return verdict;
+}
+
+/* Why a packet that is neither sent nor encrypted is dropped. */
+static const struct spill_drop_reason *reason_of(const struct spill_packet *packet)
+{
+    if (packet->through != 0)
+        return &esp_policy;
+    return packet->verdict == SPILL_VERDICT_PROTECT ? &esp_required : &spill_drop_denied;
+}
+
+/* The outbound SA that is to protect a packet, or NULL. */
+static struct spill_sa *outbound_sa(const struct spill_fast *fast,
+                                    const struct spill_packet *packet)
+{
+    struct spill_sa *sa;
+
+    if (packet->verdict != SPILL_VERDICT_PROTECT || packet->through != 0)
+        return NULL;
+    sa = spill_sa_set_get(fast->security->sas, packet->sa);
+    return sa != NULL && sa->config.direction == SPILL_SA_OUT ? sa : NULL;
+}
+
+static bool may_be_sent(const struct spill_packet *packet)
+{
+    if (packet->through == 0)
+        return packet->verdict == SPILL_VERDICT_ALLOW;
+    return packet->verdict == SPILL_VERDICT_PROTECT && packet->sa == packet->through;
+}
+
+uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                struct spill_packet **packets, uint32_t count, uint64_t stamp)
+{
+    struct spill_encryption encryption = {.count = 0, .stamp = stamp};
+    struct rte_mbuf *denied[SPILL_BURST];
+    uint32_t denied_count = 0, kept = 0, i;
+    struct spill_sa *sa;
+
+    for (i = 0; i < count; i++) {
+        struct spill_packet *packet = packets[i];
+
+        if (packet->verdict == SPILL_VERDICT_UNKNOWN)
+            continue;
+        if (may_be_sent(packet)) {
+            mbufs[kept] = mbufs[i];
+            packets[kept++] = packet;
+        } else if ((sa = outbound_sa(fast, packet)) != NULL) {
+            spill_encryption_add(&encryption, mbufs[i], packet, sa);
+        } else if (reason_of(packet) == &spill_drop_denied) {
+            denied[denied_count++] = mbufs[i];
+        } else {
+            spill_ledger_drop(&fast->ledger, reason_of(packet), &mbufs[i], 1);
+        }
+    }
+    if (denied_count > 0)
+        spill_ledger_drop(&fast->ledger, &spill_drop_denied, denied, denied_count);
+    if (encryption.count > 0)
+        spill_encryption_submit(fast, &encryption);
+    return kept;
+}
