@@ -13,25 +13,11 @@
 
 #include "option_table.h"
 #include "options.h"
+#include "options_parse.h"
 
-#define ARGUMENTS_MAX   64
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-static char directory[64];
-static char config_path[128]; /* written anew by each test that has a file */
-
-static struct spill_options options;
-static struct spill_error error;
-
-/* The same two ports and their wire as flags and as a file; other settings are added to them. */
+/* The same two ports and their wire as in base_file, as flags. */
 static const char *const base_flags[] = {"--port", "lan=net_null0", "--port", "wan=net_null1",
                                          "--wire", "lan:wan",       "--check"};
-static const char base_file[] = "[port wan]\n"
-                                "device = net_null1\n"
-                                "[wire lan-wan]\n"
-                                "ports = lan, wan\n"
-                                "[port lan]\n"
-                                "device = net_null0\n"; /* open for more keys of the port */
 
 /* One good value, another one and a bad one for an option; it fails when an option has no row. */
 struct row {
@@ -84,78 +70,6 @@ static const struct row rows[] = {
     {"log-level", "", "error", "debug", 0, 4, {"warn", "7"}},
 };
 
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(directory, sizeof(directory), "/tmp/spillway-options-XXXXXX");
-    if (mkdtemp(directory) == NULL)
-        return -1;
-    snprintf(config_path, sizeof(config_path), "%s/test.conf", directory);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    unlink(config_path);
-    return rmdir(directory);
-}
-
-static void write_bytes(const void *bytes, size_t length)
-{
-    FILE *file;
-
-    unlink(config_path); /* a new file: some file systems wait for the disk on truncation */
-    file = fopen(config_path, "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, length, file), length);
-    assert_int_equal(fclose(file), 0);
-}
-
-__attribute__((format(printf, 1, 2))) static void write_config(const char *format, ...)
-{
-    char text[4096];
-    va_list arguments;
-    int length;
-
-    va_start(arguments, format);
-    length = vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    assert_in_range(length, 0, sizeof(text) - 1);
-    write_bytes(text, (size_t)length);
-}
-
-/* Parses `count` arguments from the list and then those up to NULL. */
-static enum spill_options_result parse_list(size_t count, const char *const *list,
-                                            va_list arguments)
-{
-    static const char *argv[ARGUMENTS_MAX];
-    int argc = 0;
-    const char *argument;
-
-    argv[argc++] = "spillway";
-    for (size_t i = 0; i < count; i++)
-        argv[argc++] = list[i];
-    while ((argument = va_arg(arguments, const char *)) != NULL)
-        argv[argc++] = argument;
-    argv[argc] = NULL;
-    error.text[0] = '\0';
-    spill_options_free(&options);
-    return spill_options_parse(argc, (char **)(uintptr_t)argv, &options, &error);
-}
-
-/* Parses these arguments. */
-__attribute__((sentinel)) static enum spill_options_result parse(const char *first, ...)
-{
-    enum spill_options_result result;
-    va_list arguments;
-
-    va_start(arguments, first);
-    result = parse_list(first != NULL, &first, arguments);
-    va_end(arguments);
-    return result;
-}
-
 /* Parses the two ports, the wire and these arguments. */
 __attribute__((sentinel)) static enum spill_options_result parse_more(const char *unused, ...)
 {
@@ -166,27 +80,6 @@ __attribute__((sentinel)) static enum spill_options_result parse_more(const char
     result = parse_list(COUNT_OF(base_flags), base_flags, arguments);
     va_end(arguments);
     return result;
-}
-
-static enum spill_options_result parse_config(void)
-{
-    return parse("--config", config_path, NULL);
-}
-
-static void assert_error(enum spill_options_result result, const char *part)
-{
-    if (result != SPILL_OPTIONS_ERROR)
-        fail_msg("no error, expected one with '%s'", part);
-    if (strstr(error.text, part) == NULL)
-        fail_msg("error '%s' has not '%s'", error.text, part);
-    assert_null(strchr(error.text, '\n'));
-    spill_options_free(&options);
-}
-
-static void assert_good(enum spill_options_result result)
-{
-    if (result != SPILL_OPTIONS_GO_ON)
-        fail_msg("unexpected: %s", error.text);
 }
 
 static const struct spill_option *option_of(const struct row *row)
