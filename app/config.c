@@ -10,18 +10,39 @@
 #include "options.h"
 
 /* What keys of a section are about. */
-enum section_kind { SECTION_SPILLWAY, SECTION_PORT, SECTION_WIRE };
+enum section_kind { SECTION_SPILLWAY, SECTION_PORT, SECTION_WIRE, SECTION_SA };
 
 struct section {
     enum section_kind kind;
-    const char *name; /* the port's or wire's; NULL in [spillway] */
+    const char *name; /* the port's, the wire's, …; NULL in [spillway] */
 };
 
-/* The key that makes the port or the wire of a section. */
-static const char *const main_keys[] = {
-    [SECTION_SPILLWAY] = NULL,
-    [SECTION_PORT] = "device",
-    [SECTION_WIRE] = "ports",
+/* The file being read, and where in it. */
+struct load {
+    const char *path;
+    const char *directory; /* NULL: the working one */
+    struct section section;
+    size_t section_settings; /* settings before the section's first */
+    struct spill_settings *settings;
+    struct spill_error *error;
+};
+
+/* What must be in a section, as it is written; what a port or a wire is made of comes first. */
+struct required_key {
+    const char *key, *argument;
+};
+
+#define REQUIRED_MAX 5
+
+static const struct required_key required_keys[][REQUIRED_MAX + 1] = {
+    [SECTION_SPILLWAY] = {{NULL, NULL}},
+    [SECTION_PORT] = {{"device", "DEVICE"}},
+    [SECTION_WIRE] = {{"ports", "A, B"}},
+    [SECTION_SA] = {{"direction", "in or out"},
+                    {"spi", "N"},
+                    {"mode", "tunnel or transport"},
+                    {"algorithm", "NAME, such as aes-128-gcm"},
+                    {"key-file", "FILE"}},
 };
 
 static bool read_section(const char *text, struct section *section)
@@ -32,6 +53,8 @@ static bool read_section(const char *text, struct section *section)
         *section = (struct section){SECTION_PORT, text + 5};
     else if (strncmp(text, "wire ", 5) == 0)
         *section = (struct section){SECTION_WIRE, text + 5};
+    else if (strncmp(text, "sa ", 3) == 0)
+        *section = (struct section){SECTION_SA, text + 3};
     else
         return false;
     return section->name == NULL || spill_option_is_name(section->name);
@@ -44,69 +67,139 @@ static const struct spill_option *find_option(const struct section *section, con
 
     switch (section->kind) {
     case SECTION_SPILLWAY:
-        return option == NULL || option->flag_only ? NULL : option;
+        return option == NULL || option->flag_only || option->scope == SPILL_OPTION_PER_SA ? NULL
+                                                                                           : option;
     case SECTION_PORT:
-        if (strcmp(key, main_keys[SECTION_PORT]) == 0)
+        if (strcmp(key, "device") == 0)
             return spill_option_find("port");
         return option != NULL && option->scope == SPILL_OPTION_PER_PORT ? option : NULL;
     case SECTION_WIRE:
-        return strcmp(key, main_keys[SECTION_WIRE]) == 0 ? spill_option_find("wire") : NULL;
+        return strcmp(key, "ports") == 0 ? spill_option_find("wire") : NULL;
+    case SECTION_SA:
+        return option != NULL && option->scope == SPILL_OPTION_PER_SA ? option : NULL;
     }
     return NULL;
 }
 
-static int refuse_key(const char *path, const struct spill_ini_entry *entry,
-                      const struct section *section, struct spill_error *error)
+/* Refuses a key that is unknown in [sa NAME]: with the one that is near, or with all there are. */
+static int refuse_sa_key(const struct load *load, const struct spill_ini_entry *entry)
+{
+    const char *nearest = spill_option_nearest(entry->key, true);
+    char keys[256] = "";
+    size_t count, used = 0;
+    const struct spill_option *table = spill_option_table(&count);
+
+    if (nearest != NULL)
+        return spill_error_set(load->error,
+                               "%s:%u: key '%s' is unknown in [%s]: did you mean '%s'?", load->path,
+                               entry->line, entry->key, entry->section, nearest);
+    for (size_t i = 0; i < count && used < sizeof(keys); i++) {
+        if (table[i].scope == SPILL_OPTION_PER_SA)
+            used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%s",
+                                     used == 0 ? "" : ", ", table[i].name);
+    }
+    return spill_error_set(load->error, "%s:%u: key '%s' is unknown in [%s]: expected one of: %s",
+                           load->path, entry->line, entry->key, entry->section, keys);
+}
+
+static int refuse_key(const struct load *load, const struct spill_ini_entry *entry)
 {
     const struct spill_option *option = spill_option_find(entry->key);
     const char *nearest;
 
-    if (section->kind == SECTION_PORT)
-        return spill_error_set(error,
+    if (load->section.kind == SECTION_SA)
+        return refuse_sa_key(load, entry);
+    if (load->section.kind == SECTION_PORT)
+        return spill_error_set(load->error,
                                "%s:%u: key '%s' is unknown in [%s]: expected device, rx-queues, "
                                "tx-queues, mtu, promiscuous, mbufs, rx-descriptors or "
                                "tx-descriptors",
-                               path, entry->line, entry->key, entry->section);
-    if (section->kind == SECTION_WIRE)
-        return spill_error_set(error, "%s:%u: key '%s' is unknown in [%s]: expected ports", path,
-                               entry->line, entry->key, entry->section);
+                               load->path, entry->line, entry->key, entry->section);
+    if (load->section.kind == SECTION_WIRE)
+        return spill_error_set(load->error, "%s:%u: key '%s' is unknown in [%s]: expected ports",
+                               load->path, entry->line, entry->key, entry->section);
+    if (option != NULL && option->scope == SPILL_OPTION_PER_SA)
+        return spill_error_set(load->error, "%s:%u: key '%s': expected in a section [sa NAME]",
+                               load->path, entry->line, entry->key);
     if (option != NULL)
-        return spill_error_set(error, "%s:%u: key '%s' is a flag only: give --%s to the command",
-                               path, entry->line, entry->key, entry->key);
-    nearest = spill_option_nearest(entry->key);
+        return spill_error_set(load->error,
+                               "%s:%u: key '%s' is a flag only: give --%s to the command",
+                               load->path, entry->line, entry->key, entry->key);
+    nearest = spill_option_nearest(entry->key, false);
     if (nearest != NULL && !spill_option_find(nearest)->flag_only)
-        return spill_error_set(error, "%s:%u: key '%s' is unknown: did you mean '%s'?", path,
-                               entry->line, entry->key, nearest);
-    return spill_error_set(error,
+        return spill_error_set(load->error, "%s:%u: key '%s' is unknown: did you mean '%s'?",
+                               load->path, entry->line, entry->key, nearest);
+    return spill_error_set(load->error,
                            "%s:%u: key '%s' is unknown: expected the name of a flag, as in --help",
-                           path, entry->line, entry->key);
+                           load->path, entry->line, entry->key);
 }
 
-/* Refuses a second heading of a section. */
-static int check_heading(const char *path, const struct spill_ini *ini, size_t index,
-                         struct section *section, struct spill_error *error)
+static bool has_key(const struct spill_ini *ini, size_t heading, const char *key)
+{
+    for (size_t i = heading + 1; i < ini->count && ini->entries[i].key[0] != '\0'; i++) {
+        if (strcmp(ini->entries[i].key, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Begins a section: it must be known and have the keys that it needs. */
+static int take_heading(struct load *load, const struct spill_ini *ini, size_t index)
 {
     const struct spill_ini_entry *entry = &ini->entries[index];
 
-    if (!read_section(entry->section, section))
-        return spill_error_set(error,
-                               "%s:%u: section [%s] is unknown: expected [spillway], [port NAME] "
-                               "or [wire NAME], NAME of 1 to 16 letters, digits, '_' or '-'",
-                               path, entry->line, entry->section);
-    for (size_t i = 0; i < index; i++) {
-        if (ini->entries[i].key[0] == '\0' && strcmp(ini->entries[i].section, entry->section) == 0)
-            return spill_error_set(error, "%s:%u: section [%s] stands in line %u already", path,
-                                   entry->line, entry->section, ini->entries[i].line);
+    if (!read_section(entry->section, &load->section))
+        return spill_error_set(load->error,
+                               "%s:%u: section [%s] is unknown: expected [spillway], [port NAME], "
+                               "[wire NAME] or [sa NAME], NAME of 1 to 16 letters, digits, '_' or "
+                               "'-'",
+                               load->path, entry->line, entry->section);
+    load->section_settings = load->settings->count;
+    for (const struct required_key *required = required_keys[load->section.kind];
+         required->key != NULL; required++) {
+        if (!has_key(ini, index, required->key))
+            return spill_error_set(
+                load->error, "%s:%u: section [%s] has no key '%s': expected %s = %s", load->path,
+                entry->line, entry->section, required->key, required->key, required->argument);
     }
-    if (main_keys[section->kind] == NULL)
+    return 0;
+}
+
+/* By section, then in the order of the file. */
+static int compare_headings(const void *left, const void *right)
+{
+    const struct spill_ini_entry *first = *(const struct spill_ini_entry *const *)left;
+    const struct spill_ini_entry *second = *(const struct spill_ini_entry *const *)right;
+    int order = strcmp(first->section, second->section);
+
+    return order != 0 ? order : (first > second) - (first < second);
+}
+
+/* Refuses a second heading of a section. Sorted, as there may be thousands. */
+static int check_headings(const struct load *load, const struct spill_ini *ini)
+{
+    const struct spill_ini_entry **headings;
+    size_t count = 0;
+    int status = 0;
+
+    if (ini->count == 0)
         return 0;
-    for (size_t i = index + 1; i < ini->count && ini->entries[i].key[0] != '\0'; i++) {
-        if (strcmp(ini->entries[i].key, main_keys[section->kind]) == 0)
-            return 0;
+    headings = calloc(ini->count, sizeof(*headings));
+    if (headings == NULL)
+        return spill_error_set(load->error, "%s: out of memory", load->path);
+    for (size_t i = 0; i < ini->count; i++) {
+        if (ini->entries[i].key[0] == '\0')
+            headings[count++] = &ini->entries[i];
     }
-    return spill_error_set(error, "%s:%u: section [%s] has no key '%s': expected %s", path,
-                           entry->line, entry->section, main_keys[section->kind],
-                           section->kind == SECTION_PORT ? "device = DEVICE" : "ports = A, B");
+    qsort(headings, count, sizeof(*headings), compare_headings);
+    for (size_t i = 1; status == 0 && i < count; i++) {
+        if (strcmp(headings[i]->section, headings[i - 1]->section) == 0)
+            status = spill_error_set(load->error, "%s:%u: section [%s] stands in line %u already",
+                                     load->path, headings[i]->line, headings[i]->section,
+                                     headings[i - 1]->line);
+    }
+    free(headings);
+    return status;
 }
 
 /* Two settings that say the same thing; wires without a name are told apart by their ends later. */
@@ -119,33 +212,37 @@ static bool same_thing(const struct spill_setting *left, const struct spill_sett
     return strcmp(left->subject, right->subject) == 0;
 }
 
-/* Appends what a key sets. */
-static int add_key(const char *path, const char *directory, const struct spill_ini_entry *entry,
-                   const struct section *section, struct spill_settings *settings,
-                   struct spill_error *error)
+/* Refuses what was said before: in the same section, or in [spillway] what [port NAME] says too. */
+static int check_once(const struct load *load)
 {
-    const struct spill_option *option = find_option(section, entry->key);
-    const struct spill_setting *added;
+    const struct spill_settings *settings = load->settings;
+    const struct spill_setting *added = &settings->list[settings->count - 1];
+    size_t first = load->section.kind == SECTION_SA ? load->section_settings : 0;
+
+    for (size_t i = first; i + 1 < settings->count; i++) {
+        if (same_thing(&settings->list[i], added))
+            return spill_error_set(load->error, "%s: given already: %s", added->where,
+                                   settings->list[i].where);
+    }
+    return 0;
+}
+
+/* Appends what a key sets. */
+static int take_key(struct load *load, const struct spill_ini_entry *entry)
+{
+    const struct spill_option *option = find_option(&load->section, entry->key);
     char *where;
     int status;
 
     if (option == NULL)
-        return refuse_key(path, entry, section, error);
-    if (asprintf(&where, "%s:%u: key '%s', value '%.100s'", path, entry->line, entry->key,
+        return refuse_key(load, entry);
+    if (asprintf(&where, "%s:%u: key '%s', value '%.100s'", load->path, entry->line, entry->key,
                  entry->value) < 0)
-        return spill_error_set(error, "%s: out of memory", path);
-    status =
-        spill_settings_add(settings, option, section->name, entry->value, where, directory, error);
+        return spill_error_set(load->error, "%s: out of memory", load->path);
+    status = spill_settings_add(load->settings, option, load->section.name, entry->value, where,
+                                load->directory, load->error);
     free(where);
-    if (status != 0)
-        return -1;
-    added = &settings->list[settings->count - 1];
-    for (size_t i = 0; i + 1 < settings->count; i++) {
-        if (same_thing(&settings->list[i], added))
-            return spill_error_set(error, "%s: given already: %s", added->where,
-                                   settings->list[i].where);
-    }
-    return 0;
+    return status == 0 ? check_once(load) : -1;
 }
 
 int spill_config_load(const char *path, struct spill_settings *settings, struct spill_error *error)
@@ -153,16 +250,18 @@ int spill_config_load(const char *path, struct spill_settings *settings, struct 
     const char *slash = strrchr(path, '/');
     char *directory =
         slash == NULL ? NULL : strndup(path, (size_t)(slash - path) + (slash == path));
-    struct section section = {SECTION_SPILLWAY, NULL};
+    struct load load = {.path = path, .directory = directory, .settings = settings, .error = error};
     struct spill_ini ini;
     int status;
 
     status = spill_ini_load(path, &ini, error);
+    if (status == 0)
+        status = check_headings(&load, &ini);
     for (size_t i = 0; status == 0 && i < ini.count; i++) {
         if (ini.entries[i].key[0] == '\0')
-            status = check_heading(path, &ini, i, &section, error);
+            status = take_heading(&load, &ini, i);
         else
-            status = add_key(path, directory, &ini.entries[i], &section, settings, error);
+            status = take_key(&load, &ini.entries[i]);
     }
     if (ini.entries != NULL)
         spill_ini_free(&ini);

@@ -8,7 +8,8 @@
 /**
  * @file
  * The configuration file as settings: `[spillway]` with options by their flags' names, `[port
- * NAME]` with `device` and the per-port options, `[wire NAME]` with `ports`.
+ * NAME]` with `device` and the per-port options, `[wire NAME]` with `ports`, `[sa NAME]` with keys
+ * of its own.
  */
 
 /**

@@ -23,9 +23,9 @@ static const char introduction[] =
 
 static const char ending[] =
     "TIME is 0 or a number with ns, us, ms, s, m or h; N may end with k (1024), M\n"
-    "or G. Each option but --config, --version and --help is also a key in the\n"
-    "section [spillway] of the file, those with NAME in [port NAME]. A switch is on\n"
-    "or off there, and --no-huge=off overrides the file.\n"
+    "or G. Each flag but --config, --version and --help is also a key in the section\n"
+    "[spillway] of the file, those with NAME in [port NAME]. A switch is on or off\n"
+    "there, and --no-huge=off overrides the file.\n"
     "\n"
     "Exit status: 0 drained and balanced, 1 failed at run time, 2 bad options,\n"
     "3 forced to end, or unbalanced.\n";
@@ -53,7 +53,8 @@ static size_t print_wrapped(const char *text, size_t column)
 
 static void print_option(const struct spill_option *option)
 {
-    int used = printf("  --%s", option->name);
+    const char *dashes = option->scope == SPILL_OPTION_PER_SA ? "" : "--";
+    int used = printf("  %s%s", dashes, option->name);
     char preset[64];
     size_t column;
 

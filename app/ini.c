@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LINES_MAX 10000
+#define LINES_MAX 100000
 
 /* The scan of one file; its lines array tells where rte_cfgfile's n-th item stood. */
 struct scan {

@@ -17,6 +17,10 @@
 #define PER_CLASS(field)                                                                           \
     .scope = SPILL_OPTION_PER_CLASS, FIELD_OF(struct spill_option_class_settings, field)
 
+#define PER_SA(which, field)                                                                       \
+    .scope = SPILL_OPTION_PER_SA, .key = SPILL_OPTION_SA_##which,                                  \
+    FIELD_OF(struct spill_option_sa, field)
+
 #define NUMBER(from, to) .kind = SPILL_OPTION_NUMBER, .least = (from), .most = (to)
 #define TIME(from, to)   .kind = SPILL_OPTION_TIME, .least = (from), .most = (to)
 #define WORDS(list)      .kind = SPILL_OPTION_WORD, .words = (list)
@@ -28,13 +32,16 @@
 #define HOUR        (SECOND * 3600)
 
 /* Each in the order of its enum. */
-static const char *const class_names[] = {"classify", NULL};
+static const char *const class_names[] = {"classify", "decrypt", "encrypt", NULL};
 static const char *const verdict_words[] = {"deny", "allow", NULL};
 static const char *const non_ip_words[] = {"pass", "drop", NULL};
 static const char *const idle_words[] = {"busy", "pause", "sleep", NULL};
 static const char *const dispatch_words[] = {"auto", "inline", "pool", NULL};
 static const char *const pool_full_words[] = {"drop", "inline", "allow", NULL};
 static const char *const stall_words[] = {"log", "exit", NULL};
+static const char *const direction_words[] = {"in", "out", NULL};
+static const char *const mode_words[] = {"tunnel", "transport", NULL};
+static const char *const df_words[] = {"copy", "set", "clear", NULL};
 static const char *const log_words[] = {"error", "warning", "notice", "info", "debug", NULL};
 
 _Static_assert(COUNT_OF(class_names) == SPILL_OPTION_CLASSES + 1, "each class has a name");
@@ -43,6 +50,7 @@ static const char *const group_titles[] = {
     [SPILL_OPTION_GROUP_GENERAL] = "General",
     [SPILL_OPTION_GROUP_PORTS] = "Ports and wires",
     [SPILL_OPTION_GROUP_FIREWALL] = "Firewall",
+    [SPILL_OPTION_GROUP_SA] = "IPsec: keys of [sa NAME] in the configuration file, no flags",
     [SPILL_OPTION_GROUP_ROLES] = "Roles (LIST is CPUs as in 1-2,5; none given: planned)",
     [SPILL_OPTION_GROUP_WORK] = "Expensive work, by CLASS",
     [SPILL_OPTION_GROUP_MEMORY] = "Memory",
@@ -114,6 +122,56 @@ static const struct spill_option table[] = {
      .help = "forget a flow that was silent for so long",
      PLAIN(flow_timeout_ns), TIME(MILLISECOND, 24 * HOUR), .preset = "60s"},
 
+    {.name = "direction", .argument = "in|out", .group = SPILL_OPTION_GROUP_SA,
+     .help = "which packets: those that come encrypted, or those to encrypt",
+     PER_SA(DIRECTION, direction), WORDS(direction_words)},
+    {.name = "spi", .argument = "N", .group = SPILL_OPTION_GROUP_SA,
+     .help = "security parameters index, 256 to 0xffffffff",
+     PER_SA(SPI, spi), .kind = SPILL_OPTION_SPI},
+    {.name = "mode", .argument = "tunnel|transport", .group = SPILL_OPTION_GROUP_SA,
+     .help = "whether packets get a header of their own around them",
+     PER_SA(MODE, mode), WORDS(mode_words)},
+    {.name = "source", .argument = "ADDRESS", .group = SPILL_OPTION_GROUP_SA,
+     .help = "of the encrypted packets; with tunnel it must be there",
+     PER_SA(SOURCE, source), .kind = SPILL_OPTION_ADDRESS},
+    {.name = "destination", .argument = "ADDRESS", .group = SPILL_OPTION_GROUP_SA,
+     .help = "the same; both or neither, of one family",
+     PER_SA(DESTINATION, destination), .kind = SPILL_OPTION_ADDRESS},
+    {.name = "algorithm", .argument = "NAME", .group = SPILL_OPTION_GROUP_SA,
+     .help = "such as aes-128-gcm; spillway keygen lists them",
+     PER_SA(ALGORITHM, algorithm), .kind = SPILL_OPTION_ALGORITHM},
+    {.name = "key-file", .argument = "FILE", .group = SPILL_OPTION_GROUP_SA,
+     .help = "with the key, as spillway keygen writes it",
+     PER_SA(KEY_FILE, key_file), .kind = SPILL_OPTION_FILE},
+    {.name = "esn", .argument = "yes|no", .group = SPILL_OPTION_GROUP_SA,
+     .help = "sequence numbers of 64 bits",
+     PER_SA(ESN, esn), .kind = SPILL_OPTION_YES_NO, .preset = "no"},
+    {.name = "replay-window", .argument = "N", .group = SPILL_OPTION_GROUP_SA,
+     .help = "packets that may come late: 32 to 16k, or 0: no protection against replay; "
+             "in only",
+     PER_SA(REPLAY_WINDOW, replay_window), NUMBER(0, 16 * KILO), .preset = "1024"},
+    {.name = "nat-traversal", .argument = "yes|no", .group = SPILL_OPTION_GROUP_SA,
+     .help = "put ESP into UDP, port 4500",
+     PER_SA(NAT_TRAVERSAL, nat_traversal), .kind = SPILL_OPTION_YES_NO, .preset = "no"},
+    {.name = "lifetime-packets-soft", .argument = "N", .group = SPILL_OPTION_GROUP_SA,
+     .help = "packets after which to warn; 0: never",
+     PER_SA(LIFETIME_PACKETS_SOFT, lifetime_packets_soft), NUMBER(0, UINT64_MAX), .preset = "0"},
+    {.name = "lifetime-packets-hard", .argument = "N", .group = SPILL_OPTION_GROUP_SA,
+     .help = "packets after which to stop; 0: never",
+     PER_SA(LIFETIME_PACKETS_HARD, lifetime_packets_hard), NUMBER(0, UINT64_MAX), .preset = "0"},
+    {.name = "lifetime-bytes-soft", .argument = "BYTES", .group = SPILL_OPTION_GROUP_SA,
+     .help = "bytes after which to warn; 0: never",
+     PER_SA(LIFETIME_BYTES_SOFT, lifetime_bytes_soft), NUMBER(0, UINT64_MAX), .preset = "0"},
+    {.name = "lifetime-bytes-hard", .argument = "BYTES", .group = SPILL_OPTION_GROUP_SA,
+     .help = "bytes after which to stop; 0: never",
+     PER_SA(LIFETIME_BYTES_HARD, lifetime_bytes_hard), NUMBER(0, UINT64_MAX), .preset = "0"},
+    {.name = "dscp", .argument = "copy|N", .group = SPILL_OPTION_GROUP_SA,
+     .help = "of the outer header, 0 to 63, or the inner one's; out and tunnel only",
+     PER_SA(DSCP, dscp), .kind = SPILL_OPTION_DSCP, .preset = "copy"},
+    {.name = "df", .argument = "copy|set|clear", .group = SPILL_OPTION_GROUP_SA,
+     .help = "don't fragment, in the outer IPv4 header; out and tunnel only",
+     PER_SA(DF, df), WORDS(df_words), .preset = "copy"},
+
     {.name = "fast", .argument = "LIST", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "receive, look up, decide, transmit",
      PLAIN(fast), .kind = SPILL_OPTION_CPUS},
@@ -145,12 +203,16 @@ static const struct spill_option table[] = {
     {.name = "on-pool-full", .argument = "CLASS=drop|inline|allow",
      .group = SPILL_OPTION_GROUP_WORK,
      .help = "what happens to packets the pool refuses: drop them, do the work inline over the "
-             "budget, or let them pass",
+             "budget, or (classify only) let them pass",
      PER_CLASS(on_pool_full), WORDS(pool_full_words), .preset = "drop"},
     {.name = "lanes", .argument = "N", .group = SPILL_OPTION_GROUP_WORK,
      .help = "lanes of each fast lcore and class, a power of two",
      PLAIN(lanes), .kind = SPILL_OPTION_POWER_OF_TWO, .least = 1, .most = SPILL_OPTION_LANES_MAX,
      .preset = "16"},
+    {.name = "crypto", .argument = "DEVICE", .group = SPILL_OPTION_GROUP_WORK,
+     .help = "crypto device instead of those that spillway makes itself, such as a PCI address "
+             "or crypto_openssl0",
+     PLAIN(crypto), .kind = SPILL_OPTION_DEVICE},
 
     {.name = "no-huge", .group = SPILL_OPTION_GROUP_MEMORY,
      .help = "run without hugepages",
@@ -262,7 +324,7 @@ static unsigned int edit_distance(const char *left, const char *right)
     return row[columns];
 }
 
-const char *spill_option_nearest(const char *name)
+const char *spill_option_nearest(const char *name, bool per_sa)
 {
     size_t length = strlen(name);
     const char *nearest = NULL;
@@ -273,8 +335,11 @@ const char *spill_option_nearest(const char *name)
     /* An option that begins so is meant; else at most a third of the letters may be wrong. */
     least = (unsigned int)length / 3 + 2;
     for (size_t i = 0; i < COUNT_OF(table); i++) {
-        unsigned int distance = edit_distance(name, table[i].name);
+        unsigned int distance;
 
+        if ((table[i].scope == SPILL_OPTION_PER_SA) != per_sa)
+            continue;
+        distance = edit_distance(name, table[i].name);
         if (strncmp(table[i].name, name, length) == 0)
             return table[i].name;
         if (distance < least) {

@@ -23,12 +23,14 @@ enum spill_option_scope {
     SPILL_OPTION_PER_CLASS, /* struct spill_option_class_settings; `CLASS=value` */
     SPILL_OPTION_PORT,      /* makes a port; `NAME=value`, or the key `device` of [port NAME] */
     SPILL_OPTION_WIRE,      /* makes a wire; `A:B`, or the key `ports` of [wire NAME] */
+    SPILL_OPTION_PER_SA,    /* struct spill_option_sa; a key of [sa NAME], no flag */
 };
 
 /** How the value is read. */
 enum spill_option_kind {
     SPILL_OPTION_SWITCH,       /* a flag without value, or `on`, `off`: bool */
     SPILL_OPTION_ON_OFF,       /* `on`, `off`: bool */
+    SPILL_OPTION_YES_NO,       /* `yes`, `no`: bool */
     SPILL_OPTION_NUMBER,       /* least to most: uint16_t, uint32_t or uint64_t */
     SPILL_OPTION_POWER_OF_TWO, /* the same, powers of two only */
     SPILL_OPTION_TIME,         /* nanoseconds, least to most: uint64_t */
@@ -39,6 +41,10 @@ enum spill_option_kind {
     SPILL_OPTION_OUTPUT,       /* the same, or `-` */
     SPILL_OPTION_DEVICE,       /* owned char * */
     SPILL_OPTION_ENDS,         /* two port names: the wire's port_names */
+    SPILL_OPTION_SPI,          /* decimal or 0x...: uint32_t */
+    SPILL_OPTION_ADDRESS,      /* of one host: struct spill_option_address */
+    SPILL_OPTION_ALGORITHM,    /* const struct spill_ipsec_algorithm * */
+    SPILL_OPTION_DSCP,         /* `copy` or 0 to 63: uint8_t */
     SPILL_OPTION_ACTION,       /* --help, --version: no field */
 };
 
@@ -46,6 +52,7 @@ enum spill_option_group {
     SPILL_OPTION_GROUP_GENERAL,
     SPILL_OPTION_GROUP_PORTS,
     SPILL_OPTION_GROUP_FIREWALL,
+    SPILL_OPTION_GROUP_SA,
     SPILL_OPTION_GROUP_ROLES,
     SPILL_OPTION_GROUP_WORK,
     SPILL_OPTION_GROUP_MEMORY,
@@ -63,6 +70,7 @@ struct spill_option {
     enum spill_option_scope scope;
     enum spill_option_kind kind;
     bool flag_only;  /* has no key in the file */
+    uint8_t key;     /* SPILL_OPTION_PER_SA: enum spill_option_sa_key */
     uint16_t offset; /* of the field in the scope's struct */
     uint16_t size;   /* of the field */
     uint64_t least;  /* numbers and times */
@@ -73,11 +81,14 @@ struct spill_option {
 /** @param count  written: the number of rows; rows of a group stand together */
 const struct spill_option *spill_option_table(size_t *count);
 
-/** @return the option of that name, or NULL */
+/** @return the option of that name, a flag or a key of [sa NAME]; or NULL */
 const struct spill_option *spill_option_find(const char *name);
 
-/** @return the name nearest to a mistyped one, or NULL when none is near */
-const char *spill_option_nearest(const char *name);
+/**
+ * @param per_sa  look among the keys of [sa NAME], instead of among the flags
+ * @return the name nearest to a mistyped one, or NULL when none is near
+ */
+const char *spill_option_nearest(const char *name, bool per_sa);
 
 /** @return the heading of a group in `--help` */
 const char *spill_option_group_title(enum spill_option_group group);

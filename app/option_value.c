@@ -2,6 +2,8 @@
 /* One option's value, from its text to its field: a reader for each kind in the table. */
 #include "option_value.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +21,12 @@ bool spill_option_is_name(const char *text)
     return length > 0 && length < SPILL_OPTION_NAME_SIZE && text[length] == '\0';
 }
 
-static int set_bool(bool *field, const char *value, struct spill_error *problem)
+static int set_bool(bool *field, const char *value, const char *on, const char *off,
+                    struct spill_error *problem)
 {
-    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-        return spill_error_set(problem, "expected on or off");
-    *field = value[1] == 'n';
+    if (strcmp(value, on) != 0 && strcmp(value, off) != 0)
+        return spill_error_set(problem, "expected %s or %s", on, off);
+    *field = strcmp(value, on) == 0;
     return 0;
 }
 
@@ -170,11 +173,15 @@ static int set_file(const struct spill_option *option, char **field, const char 
     return replace_string(field, path, problem);
 }
 
-static int set_device(char **field, const char *value, struct spill_error *problem)
+static int set_device(const struct spill_option *option, char **field, const char *value,
+                      struct spill_error *problem)
 {
     if (value[0] == '\0' || value[0] == ',' || strpbrk(value, " \t\r\n") != NULL)
-        return spill_error_set(problem, "expected a PCI address as 0000:41:00.0 or a vdev as "
-                                        "net_af_packet0,iface=veth0, without blanks");
+        return spill_error_set(problem,
+                               "expected a PCI address as 0000:41:00.0 or a vdev as %s, without "
+                               "blanks",
+                               option->scope == SPILL_OPTION_PORT ? "net_af_packet0,iface=veth0"
+                                                                  : "crypto_openssl0");
     return replace_string(field, strdup(value), problem);
 }
 
@@ -200,6 +207,77 @@ static int set_ends(char (*field)[SPILL_OPTION_NAME_SIZE], const char *value,
     return spill_error_set(problem, "expected the names of two different ports");
 }
 
+static int set_spi(uint32_t *field, const char *value, struct spill_error *problem)
+{
+    bool hex = value[0] == '0' && value[1] == 'x';
+    const char *digits = hex ? value + 2 : value;
+    char *end = NULL;
+    uint64_t number = 0;
+
+    /* strtoull() would take blanks and signs, and a second 0x. */
+    if (isxdigit((unsigned char)digits[0]) && digits[1] != 'x' && digits[1] != 'X')
+        number = strtoull(digits, &end, hex ? 16 : 10);
+    if (end == NULL || *end != '\0' || number < SPILL_OPTION_SPI_FIRST || number > UINT32_MAX)
+        return spill_error_set(problem,
+                               "expected an SPI from %d to 0xffffffff, decimal or 0x...: "
+                               "those below are reserved (RFC 4303)",
+                               SPILL_OPTION_SPI_FIRST);
+    *field = (uint32_t)number;
+    return 0;
+}
+
+/* Whether packets can come from and go to that address: neither unspecified nor a group. */
+static bool is_unicast(const struct spill_option_address *address)
+{
+    static const uint8_t zeros[sizeof(address->bytes)];
+    uint8_t first = address->bytes[0];
+
+    if (memcmp(address->bytes, zeros, sizeof(zeros)) == 0)
+        return false;
+    return address->family == 4 ? first < 0xe0 : first != 0xff;
+}
+
+static int set_address(struct spill_option_address *field, const char *value,
+                       struct spill_error *problem)
+{
+    struct spill_option_address address = {0};
+
+    if (inet_pton(AF_INET, value, address.bytes) == 1)
+        address.family = 4;
+    else if (inet_pton(AF_INET6, value, address.bytes) == 1)
+        address.family = 6;
+    if (address.family == 0 || !is_unicast(&address))
+        return spill_error_set(problem, "expected the address of a host, as 192.0.2.1 or "
+                                        "2001:db8::1");
+    *field = address;
+    return 0;
+}
+
+static int set_algorithm(const struct spill_ipsec_algorithm **field, const char *value,
+                         struct spill_error *problem)
+{
+    const struct spill_ipsec_algorithm *algorithm = spill_ipsec_algorithm_find(value);
+    char list[SPILL_IPSEC_ALGORITHM_LIST_SIZE];
+
+    if (algorithm == NULL)
+        return spill_error_set(problem, "expected one of: %s",
+                               spill_ipsec_algorithm_list(list, sizeof(list)));
+    *field = algorithm;
+    return 0;
+}
+
+static int set_dscp(uint8_t *field, const char *value, struct spill_error *problem)
+{
+    uint64_t number = SPILL_OPTION_DSCP_COPY;
+
+    if (strcmp(value, "copy") != 0 &&
+        (spill_units_parse_size(value, &number, problem) != 0 || number >= SPILL_OPTION_DSCP_COPY))
+        return spill_error_set(problem, "expected copy or a number from 0 to %d",
+                               SPILL_OPTION_DSCP_COPY - 1);
+    *field = (uint8_t)number;
+    return 0;
+}
+
 int spill_option_set(const struct spill_option *option, void *target, const char *value,
                      const char *directory, struct spill_error *problem)
 {
@@ -208,7 +286,9 @@ int spill_option_set(const struct spill_option *option, void *target, const char
     switch (option->kind) {
     case SPILL_OPTION_SWITCH:
     case SPILL_OPTION_ON_OFF:
-        return set_bool(field, value, problem);
+        return set_bool(field, value, "on", "off", problem);
+    case SPILL_OPTION_YES_NO:
+        return set_bool(field, value, "yes", "no", problem);
     case SPILL_OPTION_NUMBER:
     case SPILL_OPTION_POWER_OF_TWO:
         return set_number(option, field, value, problem);
@@ -224,9 +304,17 @@ int spill_option_set(const struct spill_option *option, void *target, const char
     case SPILL_OPTION_OUTPUT:
         return set_file(option, field, value, directory, problem);
     case SPILL_OPTION_DEVICE:
-        return set_device(field, value, problem);
+        return set_device(option, field, value, problem);
     case SPILL_OPTION_ENDS:
         return set_ends(field, value, problem);
+    case SPILL_OPTION_SPI:
+        return set_spi(field, value, problem);
+    case SPILL_OPTION_ADDRESS:
+        return set_address(field, value, problem);
+    case SPILL_OPTION_ALGORITHM:
+        return set_algorithm(field, value, problem);
+    case SPILL_OPTION_DSCP:
+        return set_dscp(field, value, problem);
     case SPILL_OPTION_ACTION:
         break;
     }

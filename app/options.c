@@ -44,6 +44,16 @@ struct spill_option_port *spill_options_find_port(struct spill_options *options,
     return NULL;
 }
 
+const struct spill_option_sa *spill_options_find_sa(const struct spill_options *options,
+                                                    const char *name)
+{
+    for (unsigned int i = 0; i < options->sa_count; i++) {
+        if (strcmp(options->sas[i].name, name) == 0)
+            return &options->sas[i];
+    }
+    return NULL;
+}
+
 static int replace_where(char **where, const char *text, struct spill_error *error)
 {
     char *copy = strdup(text);
@@ -126,6 +136,73 @@ static int make_wire(struct parse *parse, const struct spill_setting *setting)
     return replace_where(&wire->where, setting->where, parse->error);
 }
 
+static int set_class(struct parse *parse, const struct spill_setting *setting)
+{
+    int which = spill_option_find_class(setting->subject);
+    struct spill_option_class_settings *class = &parse->options->classes[which];
+
+    if (set_value(parse, setting, class) != 0)
+        return -1;
+    /* Passing is what the policy could have said; it can't say that for want of a cipher. */
+    if (which != SPILL_OPTION_CLASS_CLASSIFY && class->on_pool_full == SPILL_OPTION_POOL_FULL_ALLOW)
+        return spill_error_set(parse->error,
+                               "%s: expected drop or inline: only classify may let packets pass",
+                               setting->where);
+    return 0;
+}
+
+/* Room for one more; doubled, so that all of them are copied once only. */
+static int grow_sas(struct spill_options *options)
+{
+    size_t count = options->sa_count;
+    struct spill_option_sa *sas;
+
+    if ((count & (count - 1)) != 0)
+        return 0;
+    sas = reallocarray(options->sas, count == 0 ? 1 : 2 * count, sizeof(*sas));
+    if (sas == NULL)
+        return -1;
+    options->sas = sas;
+    return 0;
+}
+
+/* The security association of a setting: the last one, or a new one, as each stands in a section of
+ * its own. */
+static struct spill_option_sa *take_sa(struct parse *parse, const struct spill_setting *setting)
+{
+    struct spill_options *options = parse->options;
+    struct spill_option_sa *sa;
+
+    if (options->sa_count > 0) {
+        sa = &options->sas[options->sa_count - 1];
+        if (strcmp(sa->name, setting->subject) == 0)
+            return sa;
+    }
+    if (options->sa_count == SPILL_OPTION_SAS_MAX) {
+        spill_error_set(parse->error, "%s: expected at most %d sections [sa NAME]", setting->where,
+                        SPILL_OPTION_SAS_MAX);
+        return NULL;
+    }
+    if (grow_sas(options) != 0) {
+        spill_error_set(parse->error, "%s: out of memory", setting->where);
+        return NULL;
+    }
+    sa = &options->sas[options->sa_count++];
+    *sa = (struct spill_option_sa){0};
+    snprintf(sa->name, sizeof(sa->name), "%s", setting->subject);
+    set_presets(SPILL_OPTION_PER_SA, sa);
+    return sa;
+}
+
+static int set_sa(struct parse *parse, const struct spill_setting *setting)
+{
+    struct spill_option_sa *sa = take_sa(parse, setting);
+
+    if (sa == NULL || set_value(parse, setting, sa) != 0)
+        return -1;
+    return replace_where(&sa->where[setting->option->key], setting->where, parse->error);
+}
+
 static int apply(struct parse *parse, const struct spill_setting *setting)
 {
     struct spill_options *options = parse->options;
@@ -135,8 +212,7 @@ static int apply(struct parse *parse, const struct spill_setting *setting)
     case SPILL_OPTION_PLAIN:
         return set_value(parse, setting, options);
     case SPILL_OPTION_PER_CLASS:
-        return set_value(parse, setting,
-                         &options->classes[spill_option_find_class(setting->subject)]);
+        return set_class(parse, setting);
     case SPILL_OPTION_PER_PORT:
         port = spill_options_find_port(options, setting->subject);
         if (port == NULL)
@@ -148,6 +224,8 @@ static int apply(struct parse *parse, const struct spill_setting *setting)
         return make_port(parse, setting);
     case SPILL_OPTION_WIRE:
         return make_wire(parse, setting);
+    case SPILL_OPTION_PER_SA:
+        return set_sa(parse, setting);
     }
     return -1;
 }
@@ -185,7 +263,10 @@ static int refuse_argument(const struct spill_options *options, const char *argu
     const char *nearest;
 
     if (read_name(argument, name, sizeof(name))) {
-        nearest = spill_option_nearest(name);
+        if (spill_option_find(name) != NULL)
+            return spill_error_set(
+                error, "--%s: expected as a key of [sa NAME] in the configuration file", name);
+        nearest = spill_option_nearest(name, false);
         if (nearest != NULL)
             return spill_error_set(error, "--%s: unknown option: did you mean --%s?", name,
                                    nearest);
@@ -212,7 +293,7 @@ static int take_flag(const struct spill_options *options, char **argv, int *inde
 
     if (read_name(argument, name, sizeof(name)))
         option = spill_option_find(name);
-    if (option == NULL)
+    if (option == NULL || option->scope == SPILL_OPTION_PER_SA)
         return refuse_argument(options, argument, error);
     if (option->kind == SPILL_OPTION_SWITCH && equals == NULL) {
         value = "on";
@@ -322,6 +403,13 @@ void spill_options_free(struct spill_options *options)
     }
     for (unsigned int i = 0; i < options->wire_count; i++)
         free(options->wires[i].where);
+    for (unsigned int i = 0; i < options->sa_count; i++) {
+        for (unsigned int key = 0; key < SPILL_OPTION_SA_KEYS; key++)
+            free(options->sas[i].where[key]);
+        free(options->sas[i].key_file);
+    }
+    free(options->sas);
+    free(options->crypto);
     free(options->config);
     free(options->rules);
     free(options->report);

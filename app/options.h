@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ipsec/algorithm.h"
 #include "runtime/error.h"
 
 /**
@@ -24,10 +25,13 @@
 #define SPILL_OPTION_CPUS_MAX       128 /* entries of one CPU list */
 #define SPILL_OPTION_CPU_LAST       1023
 #define SPILL_OPTION_LANES_MAX      64
+#define SPILL_OPTION_SAS_MAX        4096
 
 /** Expensive work that options are given for; a new class is a line here and one in its table. */
 enum spill_option_class {
     SPILL_OPTION_CLASS_CLASSIFY,
+    SPILL_OPTION_CLASS_DECRYPT,
+    SPILL_OPTION_CLASS_ENCRYPT,
     SPILL_OPTION_CLASSES,
 };
 
@@ -62,6 +66,23 @@ enum spill_option_pool_full {
 enum spill_option_stall {
     SPILL_OPTION_STALL_LOG,
     SPILL_OPTION_STALL_EXIT,
+};
+
+enum spill_option_sa_direction {
+    SPILL_OPTION_SA_IN,
+    SPILL_OPTION_SA_OUT,
+};
+
+enum spill_option_sa_mode {
+    SPILL_OPTION_SA_TUNNEL,
+    SPILL_OPTION_SA_TRANSPORT,
+};
+
+/** What becomes of the outer IPv4 header's "don't fragment". */
+enum spill_option_sa_df {
+    SPILL_OPTION_SA_DF_COPY,
+    SPILL_OPTION_SA_DF_SET,
+    SPILL_OPTION_SA_DF_CLEAR,
 };
 
 enum spill_option_log {
@@ -100,11 +121,65 @@ struct spill_option_wire {
     uint16_t ports[2];                          /* the same as indices into spill_options.ports */
 };
 
+/** An address; without one, family is 0. */
+struct spill_option_address {
+    uint8_t family;    /* 4, 6 or 0 */
+    uint8_t bytes[16]; /* network order; IPv4 in the first four, the others 0 */
+};
+
+/** The keys of [sa NAME], in the order of their rows in the table of options. */
+enum spill_option_sa_key {
+    SPILL_OPTION_SA_DIRECTION,
+    SPILL_OPTION_SA_SPI,
+    SPILL_OPTION_SA_MODE,
+    SPILL_OPTION_SA_SOURCE,
+    SPILL_OPTION_SA_DESTINATION,
+    SPILL_OPTION_SA_ALGORITHM,
+    SPILL_OPTION_SA_KEY_FILE,
+    SPILL_OPTION_SA_ESN,
+    SPILL_OPTION_SA_REPLAY_WINDOW,
+    SPILL_OPTION_SA_NAT_TRAVERSAL,
+    SPILL_OPTION_SA_LIFETIME_PACKETS_SOFT,
+    SPILL_OPTION_SA_LIFETIME_PACKETS_HARD,
+    SPILL_OPTION_SA_LIFETIME_BYTES_SOFT,
+    SPILL_OPTION_SA_LIFETIME_BYTES_HARD,
+    SPILL_OPTION_SA_DSCP,
+    SPILL_OPTION_SA_DF,
+    SPILL_OPTION_SA_KEYS,
+};
+
+#define SPILL_OPTION_SPI_FIRST 256 /* those below are reserved: RFC 4303, 2.1 */
+#define SPILL_OPTION_DSCP_COPY 64  /* spill_option_sa.dscp: the inner packet's */
+
+/** One security association, `[sa NAME]`; the file only. */
+struct spill_option_sa {
+    char name[SPILL_OPTION_NAME_SIZE];
+    /* Owned; where each key was given, for messages: "file:3: key 'spi', value '256'". NULL: not
+     * given; direction, spi, mode, algorithm and key-file always are. */
+    char *where[SPILL_OPTION_SA_KEYS];
+    enum spill_option_sa_direction direction;
+    enum spill_option_sa_mode mode;
+    uint32_t spi;                            /* host order, 256 or more */
+    struct spill_option_address source;      /* both or none of the two, of one family; */
+    struct spill_option_address destination; /* in tunnel mode both */
+    const struct spill_ipsec_algorithm *algorithm;
+    char *key_file;         /* owned; path that can be opened as it is; not read yet */
+    bool esn;               /* extended sequence numbers */
+    bool nat_traversal;     /* ESP in UDP, port 4500 to 4500 */
+    uint16_t replay_window; /* packets; in: 0 (none) or 32 and more; out: without meaning */
+    uint8_t dscp;           /* of the outer header: 0 to 63, or SPILL_OPTION_DSCP_COPY */
+    enum spill_option_sa_df df;
+    uint64_t lifetime_packets_soft; /* 0: no limit, here and below */
+    uint64_t lifetime_packets_hard;
+    uint64_t lifetime_bytes_soft;
+    uint64_t lifetime_bytes_hard;
+};
+
 /** What is set for one class of expensive work. */
 struct spill_option_class_settings {
     enum spill_option_dispatch dispatch;
-    enum spill_option_pool_full on_pool_full;
-    uint32_t pool_capacity; /* jobs; 0: the plan's */
+    enum spill_option_pool_full on_pool_full; /* allow: classify only */
+    uint32_t pool_capacity;                   /* jobs; 0: the plan's */
 };
 
 struct spill_options {
@@ -119,6 +194,9 @@ struct spill_options {
     struct spill_option_port ports[SPILL_OPTION_PORTS_MAX];
     uint16_t wire_count;
     struct spill_option_wire wires[SPILL_OPTION_WIRES_MAX];
+
+    uint16_t sa_count;
+    struct spill_option_sa *sas; /* owned; in the order of the file */
 
     char *rules; /* owned; path that can be opened as it is; NULL: only the default verdict */
     enum spill_option_verdict default_verdict;
@@ -136,6 +214,8 @@ struct spill_options {
     uint64_t budget_ns; /* 0: nothing is done inline while there is a pool */
     uint16_t lanes;     /* of each fast lcore; power of two */
     struct spill_option_class_settings classes[SPILL_OPTION_CLASSES];
+
+    char *crypto; /* owned; device for encryption, as given; NULL: those made by the program */
 
     bool no_huge;
     uint32_t memory_mib; /* 0: the plan's sum */
@@ -168,6 +248,8 @@ enum spill_options_result {
  * `--version` print to standard output and win over everything else. A port or wire given by flag
  * replaces the device or ends of the file's entry of that name; the port's other settings stay
  * unless flags override them too. File names in a configuration file are relative to that file.
+ * Nothing is kept from one call to the next: the same arguments can be parsed again, into other
+ * options, while the first ones live.
  *
  * @param argc, argv  as main() has them; must stay as long as the options (EAL arguments)
  * @param options     written in any case; on SPILL_OPTIONS_GO_ON and on SPILL_OPTIONS_DONE and on
@@ -182,6 +264,10 @@ void spill_options_free(struct spill_options *options);
 
 /** @return the port of that name, or NULL */
 struct spill_option_port *spill_options_find_port(struct spill_options *options, const char *name);
+
+/** @return the security association of that name, or NULL */
+const struct spill_option_sa *spill_options_find_sa(const struct spill_options *options,
+                                                    const char *name);
 
 /** @return a class's name as the user writes it, "classify" */
 const char *spill_option_class_name(enum spill_option_class which);

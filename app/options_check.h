@@ -13,4 +13,13 @@
  */
 int spill_options_check(struct spill_options *options, struct spill_error *error);
 
+/**
+ * The part of it that is about security associations: keys that need or exclude each other, and
+ * inbound ones that a packet could not tell apart.
+ *
+ * @param error  on failure one line with file, line and value of the key that does not fit
+ * @return 0, or -1
+ */
+int spill_options_check_sas(const struct spill_options *options, struct spill_error *error);
+
 #endif

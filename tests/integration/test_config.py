@@ -124,6 +124,8 @@ class Config(TestCase):
                 ("idle = sleep", "idel = sleep", "bad.conf:10: key 'idel' is unknown"),
                 ("flow-timeout = 5s", "flow-timeout = 5 parsecs", "bad.conf:6: key 'flow-timeout'"),
                 ("ports = lan, wan", "ports = lan, dmz", "dmz"),
+                ("[wire lan-wan]", "[sa a]\ndirection = in\n[wire lan-wan]",
+                 "bad.conf:18: section [sa a] has no key 'spi'"),
                 ("[wire lan-wan]", "[wires]", "wires")):
             with self.subTest(wrong=wrong):
                 path = self.file("bad.conf", FILE.replace(line, wrong))

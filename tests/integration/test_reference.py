@@ -34,6 +34,18 @@ class Reference(TestCase):
             if default:
                 self.assertEqual(rows[option][2], f"`{default[1]}`", option)
 
+    def test_security_associations(self):
+        """Each key of [sa NAME] with the argument and the default that --help shows."""
+        text = run(SPILLWAY, "--help").stdout.split("\nIPsec: ")[1].split("\n\n")[0]
+        keys = re.findall(r"^  ([a-z-]+ \S+)(.*(?:\n {30,}.*)*)", text, re.M)
+        self.assertGreater(len(keys), 10)
+        section = self.section("Configuration file").split("\n### Security associations\n")[1]
+        rows = re.findall(r"^\| `((?:[^`])+)` \| ([^|]+) \|", section, re.M)
+        self.assertEqual([key.replace("\\|", "|") for key, _ in rows], [key for key, _ in keys])
+        for (key, default), (_, help_text) in zip(rows, keys):
+            shown = re.search(r"\[([^\[\]]+)\]\s*$", help_text)
+            self.assertIn(default, [f"`{shown[1]}`"] if shown else ["none", "must be there"], key)
+
     def test_drop_reasons(self):
         sources = "".join(path.read_text() for folder in ("lib", "app")
                           for path in sorted((ROOT / folder).rglob("*.c")))

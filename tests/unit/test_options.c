@@ -56,6 +56,7 @@ static const struct row rows[] = {
     {"pool-capacity", "classify=", "1", "64k", 1, 65536, {"0", "65k"}},
     {"on-pool-full", "classify=", "inline", "allow", 1, 2, {"wait"}},
     {"lanes", "", "1", "64", 1, 64, {"0", "3", "128"}},
+    {"crypto", "", NULL, NULL, 0, 0, {"a b", ",x"}},
     {"no-huge", "", "on", "off", 1, 0, {"maybe"}},
     {"memory", "", "16", "1M", 16, 1 << 20, {"15", "512MB"}},
     {"name", "", NULL, NULL, 0, 0, {"a/b", "a b", "0123456789012345678901234567890123"}},
@@ -112,7 +113,7 @@ static void test_each_option_has_row_and_help(void **state)
 
     (void)state;
     for (size_t i = 0; i < count; i++) {
-        bool found = table[i].flag_only;
+        bool found = table[i].flag_only || table[i].scope == SPILL_OPTION_PER_SA;
 
         for (size_t j = 0; j < COUNT_OF(rows); j++)
             found = found || strcmp(rows[j].name, table[i].name) == 0;
@@ -259,6 +260,7 @@ static void test_defaults(void **state)
     assert_true(options.stats_ns == 0 && options.memory_mib == 0);
     assert_false(options.check || options.json || options.no_huge || options.eal_given);
     assert_true(options.rules == NULL && options.report == NULL && options.config == NULL);
+    assert_true(options.crypto == NULL && options.sas == NULL && options.sa_count == 0);
     assert_int_equal(options.fast.count + options.pool.count + options.rx.count + options.tx.count +
                          options.control.count,
                      0);
@@ -489,6 +491,8 @@ static void test_wrong_files(void **state)
         {"[spillway]\n[spillway]\n", "2", "section [spillway] stands in line 1 already"},
         {"[port a]\ndevice=x\n[port  a]\n", "3", "section [port a] stands in line 1 already"},
         {"[port a]\nmtu = 68\n[port b]\ndevice=x\n", "1", "section [port a] has no key 'device'"},
+        {"[sa a b]\n", "1",
+         "section [sa a b] is unknown: expected [spillway], [port NAME], [wire "},
         {"[wire a]\n", "1", "section [wire a] has no key 'ports': expected ports = A, B"},
         {"[port a]\ndevice=x\nrules = y\n", "3", "key 'rules' is unknown in [port a]: expected d"},
         {"[wire a]\nports=x,y\nmtu = 68\n", "3", "key 'mtu' is unknown in [wire a]: expected po"},
@@ -704,7 +708,8 @@ static void test_help(void **state)
         fclose(output);
     }
     for (size_t i = 0; i < count; i++) {
-        snprintf(line, sizeof(line), "\n  --%s%s%s", table[i].name,
+        snprintf(line, sizeof(line), "\n  %s%s%s%s",
+                 table[i].scope == SPILL_OPTION_PER_SA ? "" : "--", table[i].name,
                  table[i].argument == NULL ? "" : " ",
                  table[i].argument == NULL ? "" : table[i].argument);
         if (strstr(all, line) == NULL)
@@ -712,7 +717,7 @@ static void test_help(void **state)
     }
     for (int i = 0; i < SPILL_OPTION_GROUPS; i++)
         assert_non_null(strstr(all, spill_option_group_title((enum spill_option_group)i)));
-    assert_non_null(strstr(all, "CLASS is one of: classify."));
+    assert_non_null(strstr(all, "CLASS is one of: classify, decrypt, encrypt."));
 }
 
 static void test_version(void **state)

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Security associations of the configuration file: each key good and bad, which keys go together,
+ * and the other options about IPsec. */
+#include <arpa/inet.h>
+
+#include "option_table.h"
+#include "options_parse.h"
+
+#define LINES_MAX 16
+
+/* The lines of two good sections; in tests others take their place, or are added. */
+static const char *const outbound[LINES_MAX] = {"direction = out",
+                                                "spi = 0x1001",
+                                                "mode = tunnel",
+                                                "source = 192.0.2.1",
+                                                "destination = 198.51.100.1",
+                                                "algorithm = aes-128-gcm",
+                                                "key-file = keys/a.key"};
+static const char *const inbound[LINES_MAX] = {"direction = in",
+                                               "spi = 0x1001",
+                                               "mode = tunnel",
+                                               "source = 192.0.2.1",
+                                               "destination = 198.51.100.1",
+                                               "algorithm = aes-128-gcm",
+                                               "key-file = keys/a.key"};
+
+/* One key with good values and what its field holds then, and bad ones. Not all fields are numbers:
+ * the others have a test of their own. */
+struct row {
+    const char *name;
+    const char *good[3];
+    uint64_t numbers[3];
+    const char *bad[9];
+};
+
+static const struct row out_rows[] = {
+    {"spi",
+     {"256", "4294967295", "0xaBcDef"},
+     {256, UINT32_MAX, 0xabcdef},
+     {"255", "0", "0x100000000", "0xff", "-1", "0x", "0x0x100", "1k", "256x"}},
+    {"algorithm", {NULL}, {0}, {"aes", "AES-128-GCM", "aes-128-gcm,null+sha1"}},
+    {"source",
+     {NULL},
+     {0},
+     {"192.0.2", "192.0.2.1/32", "::", "0.0.0.0", "224.0.0.1", "255.255.255.255", "ff02::1",
+      "host.example", "192.0.2.1, 192.0.2.2"}},
+    {"destination", {NULL}, {0}, {"198.51.100.256", "2001:db8::/64", "fe80::1%lan"}},
+    {"key-file", {NULL}, {0}, {NULL}},
+    {"esn", {"yes", "no"}, {1, 0}, {"on", "off", "true", "1"}},
+    {"nat-traversal", {"yes", "no"}, {1, 0}, {"on", "4500"}},
+    {"lifetime-packets-soft", {"0", "1k", "18446744073709551615"}, {0, 1024, UINT64_MAX}, {"-1"}},
+    {"lifetime-packets-hard", {"0", "4G"}, {0, UINT64_C(1) << 32}, {"1h", "many"}},
+    {"lifetime-bytes-soft", {"7"}, {7}, {"1T"}},
+    {"lifetime-bytes-hard", {"100G"}, {UINT64_C(100) << 30}, {"1e9"}},
+    {"dscp", {"copy", "0", "63"}, {SPILL_OPTION_DSCP_COPY, 0, 63}, {"64", "ef", "-1", "0x10"}},
+    {"df", {"copy", "set", "clear"}, {0, 1, 2}, {"no", "Set"}},
+    {"mode", {"tunnel", "transport"}, {0, 1}, {"Tunnel", "beet"}},
+    {"direction", {"out"}, {1}, {"both", "inbound"}},
+};
+
+static const struct row in_rows[] = {
+    {"direction", {"in"}, {0}, {"IN"}},
+    {"replay-window", {"0", "32", "16k"}, {0, 32, 16384}, {"1", "31", "16385", "17k", "off"}},
+};
+
+/* Appends a section: the lines of a base, those of the same key in the changes instead, and what is
+ * left of the changes. A change without a value takes the key away. */
+static size_t add_section(char *text, size_t size, const char *name, const char *const *base,
+                          const char *const *changes)
+{
+    size_t used = (size_t)snprintf(text, size, "[sa %s]\n", name);
+
+    for (size_t i = 0; i < LINES_MAX && base[i] != NULL; i++) {
+        size_t key = strcspn(base[i], "=") + 1;
+        bool changed = false;
+
+        for (size_t j = 0; j < LINES_MAX && changes[j] != NULL; j++)
+            changed = changed || strncmp(base[i], changes[j], key) == 0;
+        if (!changed)
+            used += (size_t)snprintf(text + used, size - used, "%s\n", base[i]);
+    }
+    for (size_t j = 0; j < LINES_MAX && changes[j] != NULL; j++) {
+        if (changes[j][strlen(changes[j]) - 1] != '=')
+            used += (size_t)snprintf(text + used, size - used, "%s\n", changes[j]);
+    }
+    assert_true(used < size);
+    return used;
+}
+
+/* Parses a file with one section. */
+static enum spill_options_result parse_sa(const char *const *base, const char *const *changes)
+{
+    char text[2048];
+
+    add_section(text, sizeof(text), "a", base, changes);
+    write_config("%s%s", base_file, text);
+    return parse_config();
+}
+
+static const struct spill_option_sa *only_sa(void)
+{
+    assert_int_equal(options.sa_count, 1);
+    assert_string_equal(options.sas[0].name, "a");
+    return &options.sas[0];
+}
+
+/* The line that a text begins, counted from 1. */
+static unsigned int line_of(const char *text, const char *part)
+{
+    const char *end = strstr(text, part);
+    unsigned int line = 1;
+
+    assert_non_null(end);
+    for (const char *at = text; at < end; at++)
+        line += *at == '\n';
+    return line;
+}
+
+static void check_row(const char *const *base, const struct row *row)
+{
+    const struct spill_option *option = spill_option_find(row->name);
+    char line[128], expected[512], text[2048];
+
+    assert_non_null(option);
+    for (size_t i = 0; i < COUNT_OF(row->good) && row->good[i] != NULL; i++) {
+        const char *const changes[] = {line, NULL};
+        uint64_t value = 0;
+
+        snprintf(line, sizeof(line), "%s = %s", row->name, row->good[i]);
+        assert_good(parse_sa(base, changes));
+        memcpy(&value, (const char *)only_sa() + option->offset, option->size);
+        assert_true(value == row->numbers[i]);
+        assert_non_null(strstr(only_sa()->where[option->key], row->good[i]));
+    }
+    for (size_t i = 0; i < COUNT_OF(row->bad) && row->bad[i] != NULL; i++) {
+        const char *const changes[] = {line, NULL};
+
+        snprintf(line, sizeof(line), "%s = %s", row->name, row->bad[i]);
+        add_section(text, sizeof(text), "a", base, changes);
+        snprintf(expected, sizeof(expected), "%s:%u: key '%s', value '%s': expected ", config_path,
+                 6 + line_of(text, line), row->name, row->bad[i]);
+        assert_error(parse_sa(base, changes), expected);
+    }
+}
+
+static void test_each_key(void **state)
+{
+    size_t count;
+    const struct spill_option *table = spill_option_table(&count);
+    unsigned int keys = 0;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(out_rows); i++)
+        check_row(outbound, &out_rows[i]);
+    for (size_t i = 0; i < COUNT_OF(in_rows); i++)
+        check_row(inbound, &in_rows[i]);
+    for (size_t i = 0; i < count; i++) {
+        bool found = false;
+
+        if (table[i].scope != SPILL_OPTION_PER_SA)
+            continue;
+        assert_int_equal(table[i].key, keys++);
+        for (size_t j = 0; j < COUNT_OF(out_rows); j++)
+            found = found || strcmp(out_rows[j].name, table[i].name) == 0;
+        for (size_t j = 0; j < COUNT_OF(in_rows); j++)
+            found = found || strcmp(in_rows[j].name, table[i].name) == 0;
+        if (!found)
+            fail_msg("key %s has no row here", table[i].name);
+        /* It is no flag, and no key of other sections. */
+        char text[64], expected[128];
+
+        snprintf(text, sizeof(text), "--%s=x", table[i].name);
+        snprintf(expected, sizeof(expected), "--%s: expected as a key of [sa NAME] in the",
+                 table[i].name);
+        assert_error(parse(text, NULL), expected);
+        write_config("[spillway]\n%s = x\n", table[i].name);
+        snprintf(expected, sizeof(expected), ":2: key '%s': expected in a section [sa NAME]",
+                 table[i].name);
+        assert_error(parse_config(), expected);
+        write_config("%s%s = x\n", base_file, table[i].name);
+        assert_error(parse_config(), "is unknown in [port lan]: expected device");
+    }
+    assert_int_equal(keys, SPILL_OPTION_SA_KEYS);
+}
+
+static void test_values_and_defaults(void **state)
+{
+    static const char *const none[] = {NULL};
+    static const char *const ipv6[] = {"source = 2001:db8::1", "destination = 2001:db8::2",
+                                       "algorithm = aes-256-cbc+sha512", "key-file = /abs/b.key",
+                                       NULL};
+    const uint8_t ipv4_source[16] = {192, 0, 2, 1}, ipv4_destination[16] = {198, 51, 100, 1};
+    uint8_t ipv6_source[16];
+    const struct spill_option_sa *sa;
+    char expected[256];
+
+    (void)state;
+    assert_good(parse_sa(outbound, none));
+    sa = only_sa();
+    assert_int_equal(sa->direction, SPILL_OPTION_SA_OUT);
+    assert_int_equal(sa->mode, SPILL_OPTION_SA_TUNNEL);
+    assert_int_equal(sa->spi, 0x1001);
+    assert_int_equal(sa->source.family, 4);
+    assert_int_equal(sa->destination.family, 4);
+    assert_memory_equal(sa->source.bytes, ipv4_source, sizeof(ipv4_source));
+    assert_memory_equal(sa->destination.bytes, ipv4_destination, sizeof(ipv4_destination));
+    assert_ptr_equal(sa->algorithm, spill_ipsec_algorithm_find("aes-128-gcm"));
+    snprintf(expected, sizeof(expected), "%s/keys/a.key", directory);
+    assert_string_equal(sa->key_file, expected);
+    assert_false(sa->esn || sa->nat_traversal);
+    assert_true(sa->lifetime_packets_soft == 0 && sa->lifetime_packets_hard == 0);
+    assert_true(sa->lifetime_bytes_soft == 0 && sa->lifetime_bytes_hard == 0);
+    assert_int_equal(sa->dscp, SPILL_OPTION_DSCP_COPY);
+    assert_int_equal(sa->df, SPILL_OPTION_SA_DF_COPY);
+    snprintf(expected, sizeof(expected), "%s:8: key 'direction', value 'out'", config_path);
+    assert_string_equal(sa->where[SPILL_OPTION_SA_DIRECTION], expected);
+    assert_null(sa->where[SPILL_OPTION_SA_ESN]);
+    assert_ptr_equal(spill_options_find_sa(&options, "a"), sa);
+    assert_null(spill_options_find_sa(&options, "b"));
+
+    assert_good(parse_sa(inbound, ipv6));
+    sa = only_sa();
+    assert_int_equal(sa->direction, SPILL_OPTION_SA_IN);
+    assert_int_equal(sa->replay_window, 1024);
+    assert_int_equal(sa->source.family, 6);
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", ipv6_source), 1);
+    assert_memory_equal(sa->source.bytes, ipv6_source, sizeof(ipv6_source));
+    assert_int_equal(sa->destination.bytes[15], 2);
+    assert_ptr_equal(sa->algorithm, spill_ipsec_algorithm_find("aes-256-cbc+sha512"));
+    assert_string_equal(sa->key_file, "/abs/b.key");
+    spill_options_free(&options);
+}
+
+/* What the changes make wrong, in which line's key and why; or NULL: they are right. */
+static void test_keys_that_go_together(void **state)
+{
+    static const struct {
+        const char *const *base;
+        const char *changes[LINES_MAX];
+        const char *key, *reason;
+    } cases[] = {
+        {outbound, {"source ="}, "mode = tunnel", "expected source and destination with it"},
+        {inbound, {"destination ="}, "mode = tunnel", "expected source and destination with it"},
+        {outbound,
+         {"mode = transport", "source ="},
+         "destination = 198.51.100.1",
+         "expected source with it"},
+        {inbound,
+         {"mode = transport", "destination ="},
+         "source = 192.0.2.1",
+         "expected destination with it"},
+        {inbound, {"mode = transport", "source =", "destination ="}, NULL, NULL},
+        {inbound, {"mode = transport"}, NULL, NULL},
+        {outbound, {"source = fd00::1"}, "destination = 198.51.100.1", "expected IPv4 or IPv6 as"},
+        {outbound,
+         {"mode = transport", "destination = fd00::1"},
+         "destination = fd00::1",
+         "expected IPv4 or IPv6 as source has it"},
+        {outbound, {"replay-window = 64"}, "replay-window = 64", "expected direction = in with it"},
+        {inbound, {"replay-window = 31"}, "replay-window = 31", "expected 0, or a number from 32"},
+        {inbound,
+         {"replay-window = 0", "esn = yes"},
+         "replay-window = 0",
+         "expected a number from 32 to 16k, as esn = yes needs one"},
+        {inbound, {"replay-window = 32", "esn = yes"}, NULL, NULL},
+        {inbound, {"replay-window = 0", "esn = no"}, NULL, NULL},
+        {outbound, {"esn = yes"}, NULL, NULL},
+        {inbound, {"dscp = 10"}, "dscp = 10", "expected direction = out and mode = tunnel with it"},
+        {outbound,
+         {"mode = transport", "dscp = copy"},
+         "dscp = copy",
+         "expected direction = out and mode = tunnel with it"},
+        {inbound, {"df = set"}, "df = set", "expected direction = out and mode = tunnel with it"},
+        {outbound,
+         {"mode = transport", "df = copy"},
+         "df = copy",
+         "expected direction = out and mode = tunnel with it"},
+        {outbound,
+         {"source = fd00::1", "destination = fd00::2", "df = copy"},
+         "df = copy",
+         "expected IPv4 as source and destination with it"},
+        {outbound, {"source = fd00::1", "destination = fd00::2", "dscp = 46"}, NULL, NULL},
+        {outbound,
+         {"lifetime-packets-hard = 1k", "lifetime-packets-soft = 1025"},
+         "lifetime-packets-soft = 1025",
+         "expected at most what lifetime-packets-hard is"},
+        {outbound,
+         {"lifetime-bytes-soft = 2", "lifetime-bytes-hard = 1"},
+         "lifetime-bytes-soft = 2",
+         "expected at most what lifetime-bytes-hard is"},
+        {outbound,
+         {"lifetime-packets-hard = 1k", "lifetime-packets-soft = 1k", "lifetime-bytes-soft = 2",
+          "lifetime-bytes-hard = 0"},
+         NULL,
+         NULL},
+    };
+    char text[2048], expected[256];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        if (cases[i].key == NULL) {
+            assert_good(parse_sa(cases[i].base, cases[i].changes));
+            continue;
+        }
+        add_section(text, sizeof(text), "a", cases[i].base, cases[i].changes);
+        snprintf(expected, sizeof(expected), "%s:%u: key '%.*s', value '%s': ", config_path,
+                 6 + line_of(text, cases[i].key), (int)strcspn(cases[i].key, " "), cases[i].key,
+                 strstr(cases[i].key, "= ") + 2);
+        assert_error(parse_sa(cases[i].base, cases[i].changes), expected);
+        if (strstr(error.text, cases[i].reason) == NULL)
+            fail_msg("'%s' has not '%s'", error.text, cases[i].reason);
+    }
+}
+
+static void test_sections(void **state)
+{
+    static const char *const required[][2] = {{"direction =", "direction = in or out"},
+                                              {"spi =", "spi = N"},
+                                              {"mode =", "mode = tunnel or transport"},
+                                              {"algorithm =", "algorithm = NAME, such as aes-128"},
+                                              {"key-file =", "key-file = FILE"}};
+    char expected[256];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(required); i++) {
+        const char *const changes[] = {required[i][0], NULL};
+
+        snprintf(expected, sizeof(expected), "%s:7: section [sa a] has no key '%.*s': expected %s",
+                 config_path, (int)strcspn(required[i][0], " "), required[i][0], required[i][1]);
+        assert_error(parse_sa(outbound, changes), expected);
+    }
+    write_config("[sa a]\n");
+    assert_error(parse_config(), ":1: section [sa a] has no key 'direction'");
+    write_config("[sa]\n");
+    assert_error(parse_config(), ":1: section [sa] is unknown");
+    write_config("[sa 01234567890123456]\n");
+    assert_error(parse_config(),
+                 "is unknown: expected [spillway], [port NAME], [wire NAME] or [sa");
+    assert_error(parse_sa(outbound, (const char *const[]){"spy = 1", NULL}),
+                 ":15: key 'spy' is unknown in [sa a]: did you mean 'spi'?");
+    assert_error(parse_sa(outbound, (const char *const[]){"replay = 1", NULL}),
+                 "key 'replay' is unknown in [sa a]: did you mean 'replay-window'?");
+    assert_error(parse_sa(outbound, (const char *const[]){"xyzzy = 1", NULL}),
+                 "expected one of: direction, spi, mode, source, destination, algorithm, key-file, "
+                 "esn, replay-window, nat-traversal, lifetime-packets-soft, lifetime-packets-hard, "
+                 "lifetime-bytes-soft, lifetime-bytes-hard, dscp, df");
+    assert_error(parse_sa(outbound, (const char *const[]){"rules = x", NULL}),
+                 "key 'rules' is unknown in [sa a]: ");
+    assert_error(parse_sa(outbound, (const char *const[]){"esn = no", "esn = yes", NULL}),
+                 ":16: key 'esn', value 'yes': given already: ");
+    assert_error(parse_sa(outbound, (const char *const[]){"algorithm = rot13", NULL}),
+                 "value 'rot13': expected one of: aes-128-gcm, aes-192-gcm, ");
+}
+
+/* Two sections, and whether the packets of both can be told apart. */
+static enum spill_options_result parse_two(const char *const *base, const char *const *first,
+                                           const char *const *second)
+{
+    char one[1024], two[1024];
+
+    add_section(one, sizeof(one), "a", base, first);
+    add_section(two, sizeof(two), "b", base, second);
+    write_config("%s%s%s", base_file, one, two);
+    return parse_config();
+}
+
+static void test_two_associations(void **state)
+{
+    static const char *const none[] = {NULL};
+    static const char *const other_spi[] = {"spi = 4098", NULL};
+    static const char *const same_spi[] = {"spi = 4097", "source = 192.0.2.9", NULL};
+    static const char *const other_end[] = {"destination = 198.51.100.2", NULL};
+    static const char *const any_end[] = {"mode = transport", "source =", "destination =", NULL};
+    static const char *const same_key[] = {"esn = no", NULL};
+    static const char *const outgoing[] = {"direction = out", NULL};
+    char expected[512];
+
+    (void)state;
+    assert_good(parse_two(inbound, none, other_spi));
+    assert_int_equal(options.sa_count, 2);
+    assert_string_equal(options.sas[0].name, "a");
+    assert_string_equal(options.sas[1].name, "b");
+    assert_int_equal(options.sas[1].spi, 4098);
+    assert_ptr_equal(spill_options_find_sa(&options, "b"), &options.sas[1]);
+    assert_good(parse_two(inbound, none, other_end));
+    assert_good(parse_two(inbound, none, outgoing));
+    assert_good(parse_two(outbound, none, none));
+
+    assert_error(parse_two(inbound, none, same_spi), "value '4097': [sa a] has it already");
+    snprintf(expected, sizeof(expected),
+             "%s:16: key 'spi', value '0x1001': [sa a] has it already for that destination or for "
+             "any (%s:9: key 'spi', value '0x1001'): expected another SPI",
+             config_path, config_path);
+    assert_error(parse_two(inbound, same_key, none), expected + strlen(config_path) + 3);
+    assert_error(parse_two(inbound, none, any_end), "[sa a] has it already");
+    assert_error(parse_two(inbound, any_end, none), "[sa a] has it already");
+    assert_error(parse_two(inbound, any_end, any_end), "[sa a] has it already");
+}
+
+/* As many as there may be, in a file of many lines; and one more. */
+static void test_many_associations(void **state)
+{
+    size_t size = (SPILL_OPTION_SAS_MAX + 1) * 256, used;
+    char *text = malloc(size);
+
+    (void)state;
+    assert_non_null(text);
+    for (unsigned int count = SPILL_OPTION_SAS_MAX; count <= SPILL_OPTION_SAS_MAX + 1; count++) {
+        used = (size_t)snprintf(text, size, "%s", base_file);
+        for (unsigned int i = 0; i < count; i++) {
+            char spi[32], name[16];
+            const char *const changes[] = {spi, "replay-window = 64", "esn = yes", NULL};
+
+            snprintf(spi, sizeof(spi), "spi = %u", 256 + i);
+            snprintf(name, sizeof(name), "s%u", i);
+            used += add_section(text + used, size - used, name, inbound, changes);
+        }
+        write_bytes(text, used);
+        if (count <= SPILL_OPTION_SAS_MAX) {
+            assert_good(parse_config());
+            assert_int_equal(options.sa_count, SPILL_OPTION_SAS_MAX);
+            for (unsigned int i = 0; i < count; i++)
+                assert_int_equal(options.sas[i].spi, 256 + i);
+        } else {
+            assert_error(parse_config(), "expected at most 4096 sections [sa NAME]");
+        }
+    }
+    free(text);
+}
+
+/* As a reload does: the same arguments once more, while the first options live. */
+static void test_parsed_again(void **state)
+{
+    static const char *const none[] = {NULL};
+    static const char *const changed[] = {"spi = 9999", NULL};
+    const char *argv[] = {"spillway", "-l", "0", "--", "--config", config_path, "--lanes=4", NULL};
+    int argc = (int)COUNT_OF(argv) - 1;
+    struct spill_options again;
+    char text[1024];
+
+    (void)state;
+    assert_good(parse_sa(outbound, none));
+    spill_options_free(&options);
+    assert_good(spill_options_parse(argc, (char **)(uintptr_t)argv, &options, &error));
+    add_section(text, sizeof(text), "a", outbound, changed);
+    write_config("%s%s", base_file, text);
+    assert_good(spill_options_parse(argc, (char **)(uintptr_t)argv, &again, &error));
+    assert_int_equal(options.sas[0].spi, 0x1001);
+    assert_int_equal(again.sas[0].spi, 9999);
+    assert_int_equal(again.lanes, 4);
+    assert_int_equal(again.eal_argc, 2);
+    assert_string_equal(again.config, options.config);
+    assert_ptr_not_equal(again.sas, options.sas);
+    spill_options_free(&options);
+    assert_string_equal(again.sas[0].name, "a");
+    write_config("[spilway]\n");
+    assert_error(spill_options_parse(argc, (char **)(uintptr_t)argv, &options, &error),
+                 ":1: section [spilway] is unknown");
+    assert_int_equal(again.sas[0].spi, 9999);
+    spill_options_free(&again);
+}
+
+static void test_classes_and_device(void **state)
+{
+    static const char *const ports[] = {"--port",        "lan=net_null0", "--port",
+                                        "wan=net_null1", "--wire",        "lan:wan"};
+
+    (void)state;
+    write_config("%s[spillway]\non-pool-full = encrypt=inline\ndispatch = decrypt=pool\n"
+                 "pool-capacity = encrypt=7\ncrypto = crypto_aesni_mb0,max_nb_sessions=8\n",
+                 base_file);
+    assert_good(parse("--config", config_path, "--dispatch", "encrypt=inline", "--on-pool-full",
+                      "classify=allow", NULL));
+    assert_int_equal(options.classes[SPILL_OPTION_CLASS_CLASSIFY].on_pool_full,
+                     SPILL_OPTION_POOL_FULL_ALLOW);
+    assert_int_equal(options.classes[SPILL_OPTION_CLASS_CLASSIFY].dispatch,
+                     SPILL_OPTION_DISPATCH_AUTO);
+    assert_int_equal(options.classes[SPILL_OPTION_CLASS_DECRYPT].dispatch,
+                     SPILL_OPTION_DISPATCH_POOL);
+    assert_int_equal(options.classes[SPILL_OPTION_CLASS_DECRYPT].on_pool_full,
+                     SPILL_OPTION_POOL_FULL_DROP);
+    assert_int_equal(options.classes[SPILL_OPTION_CLASS_ENCRYPT].dispatch,
+                     SPILL_OPTION_DISPATCH_INLINE);
+    assert_int_equal(options.classes[SPILL_OPTION_CLASS_ENCRYPT].on_pool_full,
+                     SPILL_OPTION_POOL_FULL_INLINE);
+    assert_int_equal(options.classes[SPILL_OPTION_CLASS_ENCRYPT].pool_capacity, 7);
+    assert_string_equal(options.crypto, "crypto_aesni_mb0,max_nb_sessions=8");
+    assert_string_equal(spill_option_class_name(SPILL_OPTION_CLASS_DECRYPT), "decrypt");
+    assert_string_equal(spill_option_class_name(SPILL_OPTION_CLASS_ENCRYPT), "encrypt");
+    assert_good(parse("--config", config_path, "--crypto", "0000:41:00.0", NULL));
+    assert_string_equal(options.crypto, "0000:41:00.0");
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *flag = i == 0 ? "encrypt=allow" : "decrypt=allow";
+        char expected[128];
+
+        snprintf(expected, sizeof(expected),
+                 "--on-pool-full '%s': expected drop or inline: only classify may", flag);
+        assert_error(parse(ports[0], ports[1], ports[2], ports[3], ports[4], ports[5],
+                           "--on-pool-full", flag, NULL),
+                     expected);
+        write_config("%s[spillway]\non-pool-full = %s\n", base_file, flag);
+        snprintf(expected, sizeof(expected), ":8: key 'on-pool-full', value '%s': expected drop",
+                 flag);
+        assert_error(parse_config(), expected);
+    }
+    assert_error(
+        parse("--crypto=a b", NULL),
+        "--crypto 'a b': expected a PCI address as 0000:41:00.0 or a vdev as crypto_openssl0");
+    assert_error(parse("--dispatch=encode=pool", NULL),
+                 "CLASS is one of: classify, decrypt, encrypt");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_key),
+        cmocka_unit_test(test_values_and_defaults),
+        cmocka_unit_test(test_keys_that_go_together),
+        cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_two_associations),
+        cmocka_unit_test(test_many_associations),
+        cmocka_unit_test(test_parsed_again),
+        cmocka_unit_test(test_classes_and_device),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
