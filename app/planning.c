@@ -5,14 +5,20 @@
 #include <rte_eal.h>
 #include <rte_lcore.h>
 
+#include "ipsec/esp.h"
 #include "log.h"
 #include "program.h"
 #include "runtime/json.h"
 
 /* Jobs of a class that each fast lcore may have out: 64 bursts are some 200 us of work for a worker
  * that takes 100 cycles a packet. */
-#define CLASSIFY_CAPACITY 64
-#define DESCRIPTORS       1024
+#define CLASS_CAPACITY 64
+#define DESCRIPTORS    1024
+#define LINK_HEADERS   22 /* Ethernet and two tags */
+/* What each lcore has for crypto: operations, a part of the sessions' pools; and for each SA: its session
+ * with key schedules, rte_ipsec's structures. */
+#define CRYPTO_BYTES (UINT64_C(2) << 20)
+#define SA_BYTES     UINT64_C(4096)
 
 static void copy_cpus(struct spill_cpu_list *list, const struct spill_option_cpus *from)
 {
@@ -32,8 +38,21 @@ static void plan_roles(struct spill_plan_input *input, const struct spill_option
     copy_cpus(&input->roles[SPILL_ROLE_POOL], &options->pool);
 }
 
-static void plan_port(struct spill_plan_port_input *port, const struct spill_option_port *option,
-                      const struct spill_device *device)
+/*
+ * Bytes that an mbuf of a port must have: with SAs a frame has to be in one piece, with room for ESP
+ * behind it, as crypto drivers take no chains.
+ */
+static uint32_t data_room(const struct spill_options *options, uint32_t device_room, uint32_t mtu)
+{
+    uint32_t whole = RTE_PKTMBUF_HEADROOM + mtu + LINK_HEADERS + SPILL_ESP_TAIL;
+
+    if (options->sa_count == 0)
+        return device_room;
+    return RTE_MIN(RTE_MAX(device_room, whole), (uint32_t)UINT16_MAX);
+}
+
+static void plan_port(const struct spill_options *options, struct spill_plan_port_input *port,
+                      const struct spill_option_port *option, const struct spill_device *device)
 {
     snprintf(port->name, sizeof(port->name), "%s", option->name);
     port->node = device->pci ? spill_topology_pci_node("/sys", device->name) : -1;
@@ -50,7 +69,7 @@ static void plan_port(struct spill_plan_port_input *port, const struct spill_opt
     port->rx_descriptors = option->rx_descriptors != 0 ? option->rx_descriptors : DESCRIPTORS;
     port->tx_descriptors = option->tx_descriptors != 0 ? option->tx_descriptors : DESCRIPTORS;
     port->mtu = device->mtu;
-    port->data_room = spill_device_data_room(device, 0, true);
+    port->data_room = data_room(options, spill_device_data_room(device, 0, true), port->mtu);
     port->extra_mbufs = option->mbufs;
     port->symmetric_rss = device->spread == SPILL_DEVICE_SPREAD_ASK;
 }
@@ -75,11 +94,24 @@ static int parse_devices(struct spill_program *program, struct spill_error *erro
     return 0;
 }
 
+/* Without SAs there is nothing to decrypt or encrypt. */
+static void plan_classes(struct spill_plan_input *input, const struct spill_options *options)
+{
+    uint32_t i;
+
+    input->class_count = options->sa_count > 0 ? SPILL_OPTION_CLASSES : 1;
+    for (i = 0; i < input->class_count; i++) {
+        const struct spill_option_class_settings *set = &options->classes[i];
+
+        snprintf(input->classes[i].name, sizeof(input->classes[i].name), "%s",
+                 spill_option_class_name((enum spill_option_class)i));
+        input->classes[i].capacity = set->pool_capacity != 0 ? set->pool_capacity : CLASS_CAPACITY;
+    }
+}
+
 static void plan_input(struct spill_program *program)
 {
     const struct spill_options *options = &program->options;
-    const struct spill_option_class_settings *classify =
-        &options->classes[SPILL_OPTION_CLASS_CLASSIFY];
     struct spill_plan_input *input = &program->plan_input;
     uint32_t i, j;
 
@@ -87,18 +119,14 @@ static void plan_input(struct spill_program *program)
     plan_roles(input, options);
     input->port_count = options->port_count;
     for (i = 0; i < options->port_count; i++)
-        plan_port(&input->ports[i], &options->ports[i], &program->devices[i]);
+        plan_port(options, &input->ports[i], &options->ports[i], &program->devices[i]);
     input->wire_count = options->wire_count;
     for (i = 0; i < options->wire_count; i++) {
         for (j = 0; j < 2; j++)
             snprintf(input->wires[i].ports[j], sizeof(input->wires[i].ports[j]), "%s",
                      options->wires[i].port_names[j]);
     }
-    input->class_count = 1;
-    snprintf(input->classes[0].name, sizeof(input->classes[0].name), "%s",
-             spill_option_class_name(SPILL_OPTION_CLASS_CLASSIFY));
-    input->classes[0].capacity =
-        classify->pool_capacity != 0 ? classify->pool_capacity : CLASSIFY_CAPACITY;
+    plan_classes(input, options);
     input->burst = SPILL_BURST;
     input->tx_backlog = SPILL_BACKLOG;
     input->flow_capacity = options->flow_capacity;
@@ -107,34 +135,35 @@ static void plan_input(struct spill_program *program)
         options->flow_capacity;
     input->private_size = SPILL_PACKET_PRIVATE_SIZE;
     input->lcore_bytes = sizeof(struct spill_fast) + sizeof(struct spill_spread) +
-                         sizeof(struct spill_submitter) + sizeof(struct spill_account) +
+                         sizeof(struct spill_submitter) +
+                         input->class_count * sizeof(struct spill_account) +
                          sizeof(struct spill_loop) +
                          options->port_count * sizeof(struct spill_output);
-    input->extra_bytes = spill_acl_memory(program->ruleset);
+    if (options->sa_count > 0)
+        input->lcore_bytes += CRYPTO_BYTES + 2 * options->sa_count * SA_BYTES;
+    /* Twice: a reload makes the next version beside the one in force. */
+    input->extra_bytes = 2 * spill_acl_memory(program->sources.ruleset);
     input->memory_mode = options->no_huge ? SPILL_MEMORY_NO_HUGE : SPILL_MEMORY_HUGEPAGES;
     input->memory_mib = options->memory_mib;
 }
 
-static int load_rules(struct spill_program *program, struct spill_error *error)
+/* Rules, SAs and keys: what is wrong with them is told before anything starts. */
+static int load_sources(struct spill_program *program, struct spill_error *error)
 {
-    static struct spill_ruleset none;
+    const struct spill_options *options = &program->options;
 
-    if (program->options.rules == NULL) {
-        program->ruleset = &none;
-        return 0;
-    }
-    program->ruleset = spill_rules_load(program->options.rules, error);
-    if (program->ruleset == NULL)
-        return -1;
-    if (program->ruleset->sa_count > 0)
-        return spill_error_set(error, "%s: protect %s: there is no SA of that name",
-                               program->options.rules, program->ruleset->sas[0]);
-    return 0;
+    if (options->sa_count > 0 && options->classes[SPILL_OPTION_CLASS_CLASSIFY].on_pool_full ==
+                                     SPILL_OPTION_POOL_FULL_ALLOW)
+        return spill_error_set(error,
+                               "--on-pool-full 'classify=allow': packets that an SA is to protect "
+                               "would pass in the clear: expected drop or inline beside [sa %s]",
+                               options->sas[0].name);
+    return spill_sources_load(options, &program->sources, error);
 }
 
 int spill_program_plan(struct spill_program *program, struct spill_error *error)
 {
-    if (parse_devices(program, error) != 0 || load_rules(program, error) != 0)
+    if (parse_devices(program, error) != 0 || load_sources(program, error) != 0)
         return -1;
     if (spill_topology_read(&program->topology, "/sys", error) != 0)
         return -1;
@@ -185,8 +214,10 @@ int spill_program_plan_again(struct spill_program *program, struct spill_error *
         if (program->devices[i].tx_queues_max == 0)
             input->ports[i].tx_queues_max = can->tx_queues_max;
         input->ports[i].symmetric_rss = can->rss_symmetric;
-        input->ports[i].data_room =
-            spill_port_data_room(&program->ports[i], program->options.ports[i].mtu);
+        input->ports[i].data_room = data_room(
+            &program->options,
+            spill_port_data_room(&program->ports[i], program->options.ports[i].mtu),
+            program->options.ports[i].mtu != 0 ? program->options.ports[i].mtu : can->mtu);
         if (program->ports[i].socket >= 0 && program->devices[i].pci)
             input->ports[i].node = program->ports[i].socket;
     }

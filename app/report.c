@@ -8,6 +8,7 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
+#include "pipeline/security.h"
 #include "program.h"
 #include "runtime/json.h"
 
@@ -189,8 +190,60 @@ static void write_class(struct spill_json *json, const struct spill_pipeline *pi
 
 static void write_pool(struct spill_json *json, const struct spill_pipeline *pipeline)
 {
+    uint32_t count = pipeline->config.crypto != NULL ? SPILL_CLASSES : 1, i;
+
     spill_json_object_begin(json, "pool");
-    write_class(json, pipeline, 0, spill_option_class_name(SPILL_OPTION_CLASS_CLASSIFY));
+    for (i = 0; i < count; i++)
+        write_class(json, pipeline, i, spill_option_class_name((enum spill_option_class)i));
+    spill_json_object_end(json);
+}
+
+/* Packets of an SA that left it: encrypted, or decrypted and within its policy's bounds. */
+static uint64_t passed(const struct spill_sa *sa)
+{
+    uint64_t packets = 0;
+    uint32_t i;
+
+    for (i = 0; i < RTE_MAX_LCORE; i++)
+        packets += sa->lcores[i] != NULL ? sa->lcores[i]->packets : 0;
+    return packets;
+}
+
+static const struct spill_crypto_session *any_session(const struct spill_sa *sa)
+{
+    uint32_t i;
+
+    for (i = 0; sa->lcores[i] == NULL; i++)
+        ;
+    return &sa->lcores[i]->crypto;
+}
+
+static void write_sa(struct spill_json *json, const struct spill_sa *sa)
+{
+    struct spill_sa_use use = spill_sa_use(sa);
+    bool out = sa->config.direction == SPILL_SA_OUT;
+
+    spill_json_object_begin(json, sa->config.name);
+    spill_json_string(json, "direction", out ? "out" : "in");
+    spill_json_unsigned(json, "spi", sa->config.spi);
+    spill_json_string(json, "algorithm", sa->config.algorithm->name);
+    spill_json_string(json, "driver", spill_crypto_driver(any_session(sa)));
+    spill_json_unsigned(json, "packets", passed(sa));
+    spill_json_unsigned(json, "bytes", use.bytes);
+    spill_json_unsigned(json, "sequence",
+                        out ? atomic_load(&sa->state->sequence) : sa->state->replay.top);
+    spill_json_string(json, "lifetime", use.hard ? "over" : use.soft ? "soft" : "within");
+    spill_json_object_end(json);
+}
+
+static void write_sas(struct spill_json *json, const struct spill_program *program)
+{
+    const struct spill_security *security = spill_snapshot_get(program->rules);
+    uint32_t i;
+
+    spill_json_object_begin(json, "sas");
+    for (i = 0; security->sas != NULL && i < security->sas->count; i++)
+        write_sa(json, security->sas->list[i]);
     spill_json_object_end(json);
 }
 
@@ -261,12 +314,14 @@ static void write_report(struct spill_json *json, const struct spill_program *pr
         program->started != 0 ? microseconds(program->stopping - program->started) / 1e6 : 0);
     write_packets(json, &sum);
     spill_json_unsigned(json, "leaked_mbufs", program->leaked);
+    spill_json_unsigned(json, "reloads", program->reloads);
     spill_json_double(json, "drain_ms", microseconds(program->stopped - program->stopping) / 1e3);
     if (pipeline != NULL) {
         write_ports(json, program);
         write_lcores(json, pipeline);
         write_channels(json, pipeline);
         write_pool(json, pipeline);
+        write_sas(json, program);
         write_latency(json, pipeline);
         write_flows(json, pipeline);
     }

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_bus_vdev.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
+#include <rte_memory.h>
 
 /* Software drivers, the fastest first: what each is asked to do, it may be unable to. */
 static const char *const drivers[] = {"crypto_aesni_gcm", "crypto_aesni_mb", "crypto_openssl"};
@@ -57,7 +57,7 @@ static int create_lcore(struct spill_crypto_lcore *lcore, const struct spill_cry
         for (j = 0; j < SPILL_JOB_PACKETS; j++) {
             struct rte_crypto_op *op = &lcore->ops[i].ops[j].op;
 
-            op->phys_addr = rte_malloc_virt2iova(op);
+            op->phys_addr = rte_mem_virt2iova(op);
             lcore->ops[i].pointers[j] = op;
         }
     }
@@ -181,7 +181,7 @@ static int make_device(struct spill_crypto *crypto, struct device *device, const
              device->node < 0 ? 0 : device->node);
     snprintf(arguments, sizeof(arguments), "max_nb_queue_pairs=%u,socket_id=%d",
              crypto->lcore_count, device->node < 0 ? 0 : device->node);
-    status = rte_vdev_init(device->name, arguments);
+    status = rte_eal_hotplug_add("vdev", device->name, arguments);
     if (status != 0)
         return device_error(device, "is not available", status, error);
     device->made = true;
@@ -197,7 +197,7 @@ static void close_device(struct device *device)
     for (i = 0; i < device->pool_count; i++)
         rte_mempool_free(device->pools[i]);
     if (device->made)
-        rte_vdev_uninit(device->name);
+        rte_eal_hotplug_remove("vdev", device->name);
     else
         rte_cryptodev_close(device->id);
 }

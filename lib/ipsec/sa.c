@@ -165,7 +165,8 @@ static struct rte_ipsec_sa_prm describe(struct spill_sa *sa, bool ipv6)
         .ipsec_xform = {
             .spi = config->spi,
             .options = {.esn = config->esn,
-                        .udp_encap = tunnel && config->nat_traversal,
+                        .udp_encap = tunnel && config->nat_traversal &&
+                                     config->direction == SPILL_SA_OUT,
                         .ecn = config->direction == SPILL_SA_OUT,
                         .copy_dscp = config->dscp == SPILL_SA_DSCP_COPY &&
                                      config->direction == SPILL_SA_OUT},
