@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_ICMP_ERROR_H
+#define SPILLWAY_ICMP_ERROR_H
+
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "packet/packet.h"
+
+/**
+ * @file
+ * ICMP errors that answer a packet.
+ *
+ * spillway in line has no address of its own: an error comes from the packet's destination, in both
+ * Ethernet and IP, and goes back to its source.
+ */
+
+/**
+ * Makes the error that tells a packet's source that the packet is too big: for IPv4 "fragmentation
+ * needed and DF set" with the next hop's MTU (RFC 792, RFC 1191), for IPv6 "packet too big"
+ * (RFC 4443). It carries the VLAN tags of the packet and as much of it as fits into 576 bytes of
+ * IPv4 (RFC 1812, 4.3.2.3) or 1280 of IPv6, and has DSCP CS6. The thread that holds the packet;
+ * takes no lock and no memory but the mbuf.
+ *
+ * The caller sees to it that an IPv4 packet has DF set, and that the rate of errors is bounded
+ * (RFC 1812, 4.3.2.8; RFC 4443, 2.4(f)).
+ *
+ * @param mbuf    the packet, as it was received; only read, in one segment or several
+ * @param packet  what parsing said of it; of kind IPv4 or IPv6
+ * @param mtu     bytes that an IP packet may have here
+ * @param pool    where the error's mbuf comes from; its mbufs hold 1302 bytes in one segment
+ * @return the error's frame, the caller's to send on the port that the packet came in by; NULL when
+ * no mbuf is free, and where none may be sent (RFC 1122, 3.2.2; RFC 4443, 2.4(e)): to an ICMP error
+ * or what may be one, to a later fragment, to a source that is no single host, and to a packet
+ * whose destination is none, be it in IP or in Ethernet, as that could not be an error's source
+ */
+struct rte_mbuf *spill_icmp_too_big(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                                    uint16_t mtu, struct rte_mempool *pool);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ICMP errors about packets that are too big: what they say, and where there must be none. */
+#include "ip_frames.h"
+
+#include "packet/icmp_error.h"
+
+#define ROUNDS 30000
+
+/* A frame of any kind that may be answered. */
+static void build_any(struct frame *frame)
+{
+    static const uint8_t protocols[] = {6, 17, 47, 50, 89};
+    const uint8_t protocol = protocols[below(sizeof(protocols))];
+    const unsigned tags = below(3), more = one_in(3) ? below(5) : 0;
+    const uint32_t payload = 20 + below(one_in(2) ? 2000 : 60);
+
+    if (one_in(2))
+        build4(frame, tags, more, protocol, payload);
+    else
+        build6(frame, tags, more, protocol, payload);
+    if (protocol == 17)
+        make_udp(frame);
+    if (protocol == 6)
+        frame->bytes[frame->payload + 12] = 0x50;
+    if (one_in(3))
+        put_noise(frame, below(50)); /* Ethernet padding, no part of the packet */
+}
+
+static void check_ethernet(const struct frame *frame, const struct frame *error)
+{
+    assert_memory_equal(error->bytes, frame->bytes + 6, 6);
+    assert_memory_equal(error->bytes + 6, frame->bytes, 6);
+    assert_memory_equal(error->bytes + 12, frame->bytes + 12, frame->ip - 12);
+}
+
+/* The IP header; returns where ICMP begins. */
+static const uint8_t *check_ip(const struct frame *frame, const struct frame *error, uint32_t *icmp)
+{
+    const uint8_t *was = frame->bytes + frame->ip, *is = error->bytes + frame->ip;
+    const uint32_t length = error->length - frame->ip;
+
+    if (was[0] >> 4 == 4) {
+        assert_int_equal(is[0], 0x45);
+        assert_int_equal(is[1] & 3, 0); /* not ECN capable */
+        assert_int_equal(read16(is + 2), length);
+        assert_int_equal(read16(is + 6), 0x4000);
+        assert_int_equal(is[8], 64);
+        assert_int_equal(is[9], 1);
+        assert_int_equal(naive_sum(is, 20, 0), 0xffff);
+        assert_memory_equal(is + 12, was + 16, 4);
+        assert_memory_equal(is + 16, was + 12, 4);
+        *icmp = length - 20;
+        return is + 20;
+    }
+    assert_int_equal(read16(is) & 0xf03f, 0x6000); /* version, not ECN capable, no label */
+    assert_int_equal(read16(is + 2), 0);
+    assert_int_equal(read16(is + 4), length - 40);
+    assert_int_equal(is[6], 58);
+    assert_int_equal(is[7], 64);
+    assert_memory_equal(is + 8, was + 24, 16);
+    assert_memory_equal(is + 24, was + 8, 16);
+    *icmp = length - 40;
+    return is + 40;
+}
+
+static void check_error(const struct frame *frame, const struct frame *error, uint16_t mtu)
+{
+    const bool v4 = frame->bytes[frame->ip] >> 4 == 4;
+    const uint32_t packet = frame->end - frame->ip, most = v4 ? 576 - 28 : 1280 - 48;
+    uint32_t length;
+    const uint8_t *icmp;
+
+    check_ethernet(frame, error);
+    icmp = check_ip(frame, error, &length);
+    assert_int_equal(icmp[0], v4 ? 3 : 2);
+    assert_int_equal(icmp[1], v4 ? 4 : 0);
+    assert_int_equal(read16(icmp + 4), 0);
+    assert_int_equal(read16(icmp + 6), mtu);
+    if (v4)
+        assert_int_equal(naive_sum(icmp, length, 0), 0xffff);
+    else
+        assert_int_equal(naive_sum(icmp, length, naive_sum(icmp - 32, 32, 58 + length)), 0xffff);
+    assert_int_equal(length - 8, RTE_MIN(packet, most));
+    assert_memory_equal(icmp + 8, frame->bytes + frame->ip, length - 8);
+}
+
+static void test_errors_answer_any_packet(void **state)
+{
+    static struct frame frame, error;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < ROUNDS; i++) {
+        const uint16_t mtu = (uint16_t)below(65536);
+        struct rte_mbuf *mbuf, *answer;
+        struct spill_packet packet;
+
+        build_any(&frame);
+        mbuf = lay(&frame, below(4));
+        mbuf->vlan_tci = (uint16_t)below(65536);
+        packet = parse(mbuf);
+        answer = spill_icmp_too_big(mbuf, &packet, mtu, frame_pool);
+        assert_non_null(answer);
+        assert_int_equal(answer->nb_segs, 1);
+        assert_int_equal(answer->ol_flags, 0);
+        unlay(answer, &error);
+        check_error(&frame, &error, mtu);
+        rte_pktmbuf_free(answer);
+        unlay(mbuf, &error); /* the packet is as it was */
+        assert_memory_equal(error.bytes, frame.bytes, frame.length);
+        rte_pktmbuf_free(mbuf);
+    }
+    assert_int_equal(rte_mempool_in_use_count(frame_pool), 0);
+}
+
+/* A tag that the device took off stays where it is. */
+static void test_stripped_tags_are_kept(void **state)
+{
+    static struct frame frame;
+    struct rte_mbuf *mbuf, *answer;
+    struct spill_packet packet;
+
+    (void)state;
+    build4(&frame, 0, 0, 47, 1000);
+    mbuf = lay(&frame, 0);
+    mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+    mbuf->vlan_tci = 7;
+    packet = parse(mbuf);
+    answer = spill_icmp_too_big(mbuf, &packet, 500, frame_pool);
+    assert_non_null(answer);
+    assert_true((answer->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0);
+    assert_int_equal(answer->vlan_tci, 7);
+    rte_pktmbuf_free(answer);
+    rte_pktmbuf_free(mbuf);
+}
+
+/* Whether a frame is answered, however it lies in its mbufs. */
+static bool is_answered(const struct frame *frame)
+{
+    bool first = false;
+    unsigned cuts;
+
+    for (cuts = 0; cuts < 4; cuts++) {
+        struct rte_mbuf *mbuf = lay(frame, cuts);
+        struct spill_packet packet = parse(mbuf);
+        struct rte_mbuf *answer = spill_icmp_too_big(mbuf, &packet, 1400, frame_pool);
+
+        if (cuts == 0)
+            first = answer != NULL;
+        assert_int_equal(answer != NULL, first);
+        rte_pktmbuf_free(answer);
+        rte_pktmbuf_free(mbuf);
+    }
+    return first;
+}
+
+static void test_none_to_icmp_errors(void **state)
+{
+    static const uint8_t errors4[] = {3, 4, 5, 11, 12};
+    static struct frame frame;
+    unsigned type;
+
+    (void)state;
+    for (type = 0; type < 256; type++) {
+        build4(&frame, 0, below(3), 1, 600);
+        frame.bytes[frame.payload] = (uint8_t)type;
+        assert_int_equal(is_answered(&frame), memchr(errors4, (int)type, sizeof(errors4)) == NULL);
+        build6(&frame, 1, below(3), 58, 600);
+        frame.bytes[frame.payload] = (uint8_t)type;
+        assert_int_equal(is_answered(&frame), type >= 128 && type != 137);
+    }
+    /* Of the other family's ICMP there are no errors. */
+    build4(&frame, 0, 0, 58, 600);
+    frame.bytes[frame.payload] = 3;
+    assert_true(is_answered(&frame));
+    /* One that ends before its type could be any. */
+    build4(&frame, 0, 0, 1, 0);
+    assert_false(is_answered(&frame));
+    build6(&frame, 0, 0, 58, 0);
+    assert_false(is_answered(&frame));
+}
+
+static void test_none_to_later_fragments(void **state)
+{
+    static struct frame frame;
+    uint8_t *fragment;
+
+    (void)state;
+    build4(&frame, 0, 0, 47, 600);
+    write16(frame.bytes + frame.ip + 6, 0x2000);
+    assert_true(is_answered(&frame));
+    write16(frame.bytes + frame.ip + 6, 0x2001);
+    assert_false(is_answered(&frame));
+    write16(frame.bytes + frame.ip + 6, 0x0100);
+    assert_false(is_answered(&frame));
+
+    build6(&frame, 0, 1, 47, 600);
+    fragment = frame.bytes + frame.ip + 40;
+    frame.bytes[frame.ip + 6] = 44;
+    write16(fragment + 2, 1);
+    assert_true(is_answered(&frame));
+    write16(fragment + 2, 9);
+    assert_false(is_answered(&frame));
+}
+
+static void test_none_without_a_single_host_at_each_end(void **state)
+{
+    static const struct {
+        const char *address;
+        bool answered;
+    } v4[] =
+        {
+            {"\x00\x00\x00\x00", false}, {"\x00\xff\xff\xff", false}, {"\x01\x00\x00\x00", true},
+            {"\x7e\xff\xff\xff", true},  {"\x7f\x00\x00\x01", false}, {"\x7f\xff\xff\xff", false},
+            {"\x80\x00\x00\x00", true},  {"\xdf\xff\xff\xff", true},  {"\xe0\x00\x00\x01", false},
+            {"\xf0\x00\x00\x01", false}, {"\xff\xff\xff\xff", false},
+        },
+      v6[] = {
+          {"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", false},
+          {"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", false},
+          {"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2", true},
+          {"\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", true},
+          {"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\1", true},
+          {"\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1", true},
+          {"\xff\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1", false},
+      };
+    static struct frame frame;
+    unsigned i, end;
+
+    (void)state;
+    for (end = 0; end < 2; end++) {
+        for (i = 0; i < RTE_DIM(v4); i++) {
+            build4(&frame, 0, 0, 47, 600);
+            memcpy(frame.bytes + frame.ip + 12 + 4 * end, v4[i].address, 4);
+            assert_int_equal(is_answered(&frame), v4[i].answered);
+        }
+        for (i = 0; i < RTE_DIM(v6); i++) {
+            build6(&frame, 0, 0, 47, 600);
+            memcpy(frame.bytes + frame.ip + 8 + 16 * end, v6[i].address, 16);
+            assert_int_equal(is_answered(&frame), v6[i].answered);
+        }
+        build6(&frame, 0, 0, 47, 600);
+        frame.bytes[6 * end] |= 1; /* a group of Ethernet */
+        assert_false(is_answered(&frame));
+    }
+}
+
+static void test_none_without_an_mbuf(void **state)
+{
+    static struct frame frame;
+    struct rte_mbuf *all[FRAME_MBUFS], *mbuf;
+    struct spill_packet packet;
+    unsigned count = 0;
+
+    (void)state;
+    build4(&frame, 0, 0, 47, 600);
+    mbuf = lay(&frame, 0);
+    packet = parse(mbuf);
+    while ((all[count] = rte_pktmbuf_alloc(frame_pool)) != NULL)
+        count++;
+    assert_null(spill_icmp_too_big(mbuf, &packet, 1400, frame_pool));
+    rte_pktmbuf_free_bulk(all, count);
+    rte_pktmbuf_free(mbuf);
+    assert_int_equal(rte_mempool_in_use_count(frame_pool), 0);
+}
+
+/* Mbufs that are too small for an error: none, and nothing lost. */
+static void test_none_into_a_small_mbuf(void **state)
+{
+    struct rte_mempool *small =
+        rte_pktmbuf_pool_create("small", 7, 0, 0, RTE_PKTMBUF_HEADROOM + 256, SOCKET_ID_ANY);
+    static struct frame frame;
+    struct spill_packet packet;
+    struct rte_mbuf *mbuf;
+
+    (void)state;
+    assert_non_null(small);
+    build6(&frame, 0, 0, 47, 600);
+    mbuf = lay(&frame, 0);
+    packet = parse(mbuf);
+    assert_null(spill_icmp_too_big(mbuf, &packet, 1400, small));
+    assert_int_equal(rte_mempool_in_use_count(small), 0);
+    rte_pktmbuf_free(mbuf);
+    rte_mempool_free(small);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_errors_answer_any_packet, seed_random),
+        cmocka_unit_test(test_stripped_tags_are_kept),
+        cmocka_unit_test(test_none_to_icmp_errors),
+        cmocka_unit_test(test_none_to_later_fragments),
+        cmocka_unit_test(test_none_without_a_single_host_at_each_end),
+        cmocka_unit_test(test_none_without_an_mbuf),
+        cmocka_unit_test(test_none_into_a_small_mbuf),
+    };
+
+    return cmocka_run_group_tests(tests, start_eal, stop_eal);
+}
