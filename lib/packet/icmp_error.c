@@ -28,7 +28,7 @@ struct icmp_error {
     uint8_t code;
     uint16_t checksum;
     rte_be32_t mtu; /* ICMPv4 has two bytes for it, behind two of zero: the same for a uint16_t */
-};
+} __attribute__((packed)); /* behind Ethernet, so not aligned */
 
 #define ICMP4_UNREACHABLE          3
 #define ICMP4_FRAGMENTATION_NEEDED 4

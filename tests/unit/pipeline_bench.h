@@ -166,6 +166,7 @@ static inline int bench_rules(struct bench *bench)
     int nodes[SPILL_NODES_MAX];
     struct spill_ruleset *ruleset;
     struct spill_policy *policy = NULL;
+    struct spill_security *security;
     FILE *file = fmemopen(text, sizeof(text) - 1, "r");
     unsigned i;
 
@@ -179,11 +180,16 @@ static inline int bench_rules(struct bench *bench)
     spill_rules_free(ruleset);
     if (policy == NULL)
         return -1;
+    security = spill_security_create(1, policy, NULL);
+    if (security == NULL) {
+        spill_policy_free(policy);
+        return spill_error_set(&bench->error, "no memory for the rules");
+    }
     bench->rules = spill_snapshot_create(SOCKET_ID_ANY, SPILL_LCORES_MAX);
     if (bench->rules != NULL &&
-        spill_snapshot_publish(bench->rules, policy, spill_policy_free) == 0)
+        spill_snapshot_publish(bench->rules, security, spill_security_free) == 0)
         return 0;
-    spill_policy_free(policy);
+    spill_security_free(security);
     return spill_error_set(&bench->error, "no memory for the rules");
 }
 
@@ -209,9 +215,9 @@ static inline int bench_open(struct bench *bench, const struct bench_options *op
         .idle = options->idle,
         .budget = options->budget,
         .lanes = options->lanes,
-        .classify_capacity = options->capacity,
-        .classify_dispatch = options->dispatch,
-        .classify_overflow = options->overflow,
+        .classes = {{.capacity = options->capacity,
+                     .dispatch = options->dispatch,
+                     .overflow = options->overflow}},
         .flow_capacity = 1024,
     };
 
