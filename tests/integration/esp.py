@@ -27,7 +27,7 @@ TTL = 64
 
 
 class Algorithm(namedtuple("Algorithm", "cipher key salt iv align digest icv")):
-    """`key`, `salt`, `iv`, `icv`: bytes. `align`: of the encrypted part. `digest`: None for AEAD."""
+    """`key`, `salt`, `iv`, `icv`: bytes. `align`: of what is encrypted. `digest`: None for AEAD."""
 
     @property
     def auth_key(self):

@@ -138,8 +138,8 @@ class Round(TestCase):
         options[0:1], options[20:20] = b"\x46", b"\x94\4\0\0"
         options = esp.with_lengths(bytes(options[:24]), 9, 17, len(options) - 24) + options[24:]
         routed = esp.split(self.frames(6, (4,))[0])[1]
-        routed = esp.with_lengths(routed[:40], 6, 0, 24 + len(routed) - 40) + b"\x2b\0\1\4\0\0\0\0" \
-            + b"\x3c\0\0\0\0\0\0\0" + b"\x11\0\1\4\0\0\0\0" + routed[40:]
+        routed = esp.with_lengths(routed[:40], 6, 0, 24 + len(routed) - 40) \
+            + b"\x2b\0\1\4\0\0\0\0" + b"\x3c\0\0\0\0\0\0\0" + b"\x11\0\1\4\0\0\0\0" + routed[40:]
         for packet, stays in (options, 24), (routed, 56):
             sa = esp.SA("aes-128-gcm", bytes(20), 256, "transport")
             link = b"\2" * 12 + tag
