@@ -4,15 +4,19 @@
 Each says by unittest.SkipTest what it needs and does not find. test_peers.py shows that they work
 without spillway.
 """
+import ipaddress
 import os
 import pathlib
 import re
+import signal
 import subprocess
+import time
 import unittest
 from collections import namedtuple
 
+import capture
 import esp
-from harness import run, until
+from harness import BUILD, CPUS, run, until
 
 OUTER = ("192.0.2.1", "192.0.2.2")  # of left, right
 INNER = ("10.1.0.1", "10.2.0.1")
@@ -205,3 +209,108 @@ class StrongSwan:
         self.charons[1].kill()
         run("ip", "-n", self.ends[1], "route", "replace", f"{INNER[0]}/32", "via", OUTER[0], "src",
             INNER[1])
+
+
+class IpsecSecgw:
+    """DPDK's example ipsec-secgw, from Debian's source of it, on captures.
+
+    It does both directions at once: protected is port 0, unprotected port 1. UDP encapsulation asks
+    for flow rules in the NIC, so there is none here; packets have to fit 1500 bytes.
+    """
+
+    FOLDER = BUILD / "dpdk"  # where tools/bench has l3fwd
+    SOURCE = FOLDER / "usr" / "share" / "dpdk" / "examples" / "ipsec-secgw"
+    PROGRAM = SOURCE / "build" / "ipsec-secgw-shared"
+    CIPHERS = {"gcm": "aead_algo aes-{}-gcm", "chacha": "aead_algo chacha20-poly1305",
+               "cbc": "cipher_algo aes-{}-cbc", "ctr": "cipher_algo aes-{}-ctr",
+               "null": "cipher_algo null"}
+
+    @classmethod
+    def build(cls):
+        """Fetches and builds it, outside of the tree's sources, if that was not done yet."""
+        if cls.PROGRAM.exists():
+            return
+        cls.FOLDER.mkdir(parents=True, exist_ok=True)
+        try:
+            version = run("dpkg-query", "-W", "-f", "${Version}", "libdpdk-dev").stdout
+            if not cls.SOURCE.exists():
+                run("apt-get", "download", "-q", f"dpdk-doc={version}", cwd=cls.FOLDER)
+                run("dpkg", "-x", next(cls.FOLDER.glob("dpdk-doc_*.deb")), cls.FOLDER)
+            # It insists on checksum offload, which captures haven't.
+            source = cls.SOURCE / "ipsec-secgw.c"
+            source.write_text(source.read_text().replace(
+                ".offloads = RTE_ETH_RX_OFFLOAD_CHECKSUM,", ".offloads = 0,"))
+            run("make", "-C", cls.SOURCE, "shared", timeout=300)
+        except (AssertionError, OSError, subprocess.TimeoutExpired) as why:
+            raise unittest.SkipTest(f"can't build DPDK's ipsec-secgw: {why}") from None
+
+    @classmethod
+    def sa(cls, direction, sa, inner):
+        """The lines of its configuration for an SA and all traffic of an inner network."""
+        def key(data):
+            return ":".join(f"{byte:02x}" for byte in data)
+        own = sa.algorithm
+        words = [cls.CIPHERS[own.cipher].format(own.key * 8)]
+        kind = words[0].split("_")[0]
+        if sa.cipher_key:
+            words.append(f"{kind}_key {key(sa.cipher_key + sa.salt)}")
+        if own.digest:
+            words.append(f"auth_algo {own.digest}-hmac auth_key {key(sa.auth_key)}")
+        if sa.mode == "tunnel":
+            words.append(f"mode ipv{sa.source.version}-tunnel src {full(sa.source)} "
+                         f"dst {full(sa.destination)}")
+        else:
+            words.append("mode transport")
+        family = ipaddress.ip_network(inner).version
+        network, bits = inner.split("/")
+        return (f"sp ipv{family} {direction} esp protect {sa.spi} pri 1 dst {full(network)}/{bits} "
+                "sport 0:65535 dport 0:65535\n" + f"sa {direction} {sa.spi} {' '.join(words)}\n")
+
+    @classmethod
+    def through(cls, folder, out, back, clear=(), sealed=()):
+        """Runs it. `out`, `back`: (SA, network inside) of either direction; `clear`, `sealed`: frames
+        to port 0 and 1. Returns the frames that it encrypted, and those that it decrypted."""
+        cls.build()
+        folder = pathlib.Path(folder)
+        files = {name: folder / f"secgw-{name}.pcap" for name in ("clear", "sealed", "in", "out")}
+        capture.write(files["clear"], clear)
+        capture.write(files["sealed"], sealed)
+        ends = [end for sa, _ in (out, back) for end in (sa.source, sa.destination) if end]
+        routes = {(out[1], 1), (back[1], 0)} | {
+            (f"{out[0].destination}/{out[0].destination.max_prefixlen}", 1)} if ends else set()
+        config = folder / "secgw.cfg"
+        config.write_text(
+            cls.sa("out", *out) + cls.sa("in", *back) + "".join(
+                f"rt ipv{ipaddress.ip_network(network).version} dst "
+                f"{full(network.split('/')[0])}/{network.split('/')[1]} port {port}\n"
+                for network, port in sorted(routes))
+            + "".join(f"neigh port {port} 02:00:00:00:00:02\n" for port in (0, 1)))
+        log_file = folder / "secgw.log"
+        with open(log_file, "w") as log:
+            process = subprocess.Popen(
+                [cls.PROGRAM, "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
+                 "--file-prefix", f"spwtest-secgw-{os.getpid()}", "-l", str(CPUS[0]),
+                 "--vdev", f"net_pcap0,rx_pcap={files['clear']},tx_pcap={files['out']}",
+                 "--vdev", f"net_pcap1,rx_pcap={files['sealed']},tx_pcap={files['in']}",
+                 "--vdev", "crypto_aesni_mb0", "--", "-p", "0x3", "-P", "-u", "0x2", "-l",
+                 *(("-e", "-w", "1024") if out[0].esn else ()),
+                 "--config", "(0,0,0),(1,0,0)", "-f", config],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            def running():
+                if process.poll() is not None:
+                    raise AssertionError(f"ipsec-secgw ended\n{log_file.read_text()}")
+                return "entering main loop" in log_file.read_text()
+            until(running, 20, "ipsec-secgw in its loop")
+            time.sleep(0.5)  # it tells nobody when it is done
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+        finally:
+            process.kill()
+            process.wait()
+        return capture.read(files["in"]), capture.read(files["out"])
+
+
+def full(address):
+    """An address as ipsec-secgw reads it: IPv6 without any group left out."""
+    return ipaddress.ip_address(str(address)).exploded

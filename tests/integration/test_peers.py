@@ -5,6 +5,8 @@ Where spillway would be, the reference (esp.py) takes its place.
 """
 import contextlib
 import ipaddress
+import itertools
+import random
 import select
 import socket
 import threading
@@ -14,6 +16,9 @@ import peers
 from harness import Net, TestCase, inside, main, need_program
 
 ALL = 3  # ETH_P_ALL
+ENDS = {4: ("192.0.2.1", "198.51.100.1"), 6: ("2001:db8:1::1", "2001:db8:2::1")}
+HOSTS = {4: ("10.1.0.1", "10.2.0.1"), 6: ("fd01::1", "fd02::1")}
+NETWORKS = {4: ("10.1.0.0/16", "10.2.0.0/16"), 6: ("fd01::/64", "fd02::/64")}
 
 
 class StandIn:
@@ -127,6 +132,30 @@ class StrongSwan(TestCase):
                 self.assertEqual(between.refused, [])
                 self.assertGreater(between.sequence, 50)
                 self.assertIn("INSTALLED", pair.charons[0].swanctl("--list-sas"))
+
+
+class IpsecSecgw(TestCase):
+    """DPDK's gateway and the reference understand each other."""
+
+    def test_both_ways(self):
+        chance = random.Random(1)
+        for name, (mode, inner, outer), esn in itertools.product(
+                ("aes-128-gcm", "chacha20-poly1305", "aes-256-cbc+sha512", "null+sha1"),
+                (("tunnel", 4, 4), ("tunnel", 6, 4), ("transport", 6, 6)), (False, True)):
+            ends = ENDS[outer] if mode == "tunnel" else HOSTS[inner]
+            there, back = (esp.SA(name, chance.randbytes(esp.ALGORITHMS[name].key_size), spi, mode,
+                                  *pair, esn) for spi, pair in ((0x1001, ends),
+                                                                (0x1002, ends[::-1])))
+            clear = [esp.udp_frame(*HOSTS[inner], bytes(size)) for size in (1, 2, 15, 16, 1300)]
+            plain = [esp.udp_frame(*HOSTS[inner][::-1], bytes(size)) for size in (3, 64, 1200)]
+            with self.subTest(there):
+                got, opened = peers.IpsecSecgw.through(
+                    self.folder, (there, NETWORKS[inner][1]), (back, NETWORKS[inner][0]), clear,
+                    [back.encrypt(frame, number) for number, frame in enumerate(plain, 1)])
+                # It forwards, so the Ethernet header is a new one.
+                self.assertEqual([there.decrypt(frame).frame[14:] for frame in got],
+                                 [frame[14:] for frame in clear])
+                self.assertEqual([frame[14:] for frame in opened], [frame[14:] for frame in plain])
 
 
 if __name__ == "__main__":
