@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whole programs that forward one capture, compared from outside in the same way.
+
+Packets are those that a port counted (DPDK's telemetry), time is CPU time of the thread that polls
+(the kernel's schedstat), both over the same interval; cycles a packet = CPU time * TSC rate / packets.
+Runs of the programs alternate, and the figure of each is the median of its runs. A run whose polling
+threads had less of their CPUs than --share is void and repeated.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+
+TELEMETRY = pathlib.Path(os.environ.get("RUNTIME_DIRECTORY", "/var/run")) / "dpdk"
+
+# What a program is measured by: port and counter of its.
+TRANSMITTED, RECEIVED = (1, "opackets"), (0, "ipackets")
+
+
+def tsc_ghz():
+    """Of the time-stamp counter. The kernel tells its rate as BogoMIPS: two a cycle."""
+    text = pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii")
+    return float(re.search(r"bogomips\s*:\s*([\d.]+)", text).group(1)) / 2000
+
+
+class Telemetry:
+    """A DPDK program's telemetry socket."""
+
+    def __init__(self, prefix, process, deadline):
+        path = TELEMETRY / prefix / "dpdk_telemetry.v2"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(5)
+        while True:
+            try:
+                self.socket.connect(str(path))
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        self.socket.recv(65536)
+
+    def ask(self, command):
+        self.socket.send(command.encode())
+        return json.loads(self.socket.recv(65536))[command.split(",", maxsplit=1)[0]]
+
+    def ports(self):
+        """Statistics of each port."""
+        return [self.ask(f"/ethdev/stats,{port}") for port in self.ask("/ethdev/list")]
+
+
+def cpu_times(pid):
+    """CPU time of each thread in ns, by its id and name."""
+    times = {}
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        name = (task / "comm").read_text(encoding="utf-8").strip()
+        times[task.name, name] = int((task / "schedstat").read_text(encoding="ascii").split()[0])
+    return times
+
+
+class Run:
+    """One run of a program.
+
+    cycles: of the thread that receives, for each packet by the contender's counter; received,
+    transmitted: Mpps; share: of their CPUs that the polling threads had, the least; report: the
+    program's own, where it writes one.
+    """
+
+    def __init__(self, contender, options):
+        prefix = f"bench-{os.getpid()}"
+        shutil.rmtree(TELEMETRY / prefix, ignore_errors=True)
+        with tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(contender.command(prefix), stdin=subprocess.PIPE, stdout=log,
+                                       stderr=subprocess.STDOUT)
+            try:
+                self._measure(process, prefix, options)
+                process.terminate()
+                process.wait(20)
+                self._conclude(contender)
+            except (OSError, ValueError, KeyError, ZeroDivisionError) as error:
+                log.seek(0)
+                text = log.read().decode(errors="replace")
+                raise SystemExit(f"{contender.name}: {error!r}\n{text[-2000:]}") from error
+            finally:
+                process.terminate()
+                process.wait(20)
+
+    def _measure(self, process, prefix, options):
+        telemetry = Telemetry(prefix, process, time.monotonic() + 30)
+        while len(telemetry.ports()) < 2 or telemetry.ports()[1]["opackets"] == 0:
+            if process.poll() is not None:
+                raise ValueError(f"ended with status {process.returncode}")
+            time.sleep(0.1)
+        time.sleep(options.warm_up)
+        first, times, began = telemetry.ports(), cpu_times(process.pid), time.monotonic()
+        time.sleep(options.seconds)
+        last, self.elapsed = telemetry.ports(), time.monotonic() - began
+        self._counted = {(port, counter): last[port][counter] - first[port][counter]
+                         for port, counter in (TRANSMITTED, RECEIVED)}
+        self._spent = {thread: ns - times.get(thread, 0)
+                       for thread, ns in cpu_times(process.pid).items()}
+
+    def _conclude(self, contender):
+        self.report, polling = None, [max(self._spent.values())]
+        if contender.report:
+            self.report = json.loads(pathlib.Path(contender.report).read_text(encoding="utf-8"))
+            # The one that receives first.
+            lcores = sorted(self.report["lcores"], key=lambda lcore: lcore["role"] != "fast")
+            polling = [ns for lcore in lcores for (_, name), ns in self._spent.items()
+                       if name.endswith(f"-worker-{lcore['lcore']}")]
+        self.share = min(polling) / self.elapsed / 1e9
+        self.received, self.transmitted = (self._counted[counter] / self.elapsed / 1e6
+                                           for counter in (RECEIVED, TRANSMITTED))
+        self.cycles = polling[0] * tsc_ghz() / self._counted[contender.counter]
+
+
+class Contender:
+    """A program with its arguments; {prefix} in them is replaced. report: the file that it writes."""
+
+    def __init__(self, name, arguments, counter=TRANSMITTED, report=None):
+        self.name, self.arguments, self.counter, self.report = name, arguments, counter, report
+        self.runs = []
+
+    def command(self, prefix):
+        return [str(argument).replace("{prefix}", prefix) for argument in self.arguments]
+
+    def median(self, figure=lambda run: run.cycles):
+        return statistics.median(figure(run) for run in self.runs)
+
+
+def measure(contenders, options):
+    """Runs them in turn until each has its runs."""
+    for _ in range(options.runs):
+        for contender in contenders:
+            attempts = []
+            for _ in range(options.attempts):
+                run = Run(contender, options)
+                attempts.append(run)
+                void = run.share < options.share
+                print(f"    {contender.name:24} {run.cycles:7.1f} cycles a packet "
+                      f"{run.transmitted:6.2f} Mpps, {run.share:4.0%} of its CPU"
+                      f"{'  void' if void else ''}", flush=True)
+                if not void:
+                    break
+            else:
+                print(f"    {contender.name}: {options.attempts} void runs, the machine is busy: "
+                      "that with most of its CPU counts")
+            contender.runs.append(max(attempts, key=lambda run: run.share))
+
+
+def memory(options):
+    return ["--no-huge", "-m", "1024"] if options.no_huge else ["--in-memory"]
+
+
+def vdevs(capture):
+    return ["--vdev", f"net_pcap0,rx_pcap={capture},infinite_rx=1", "--vdev", "net_null0,no-rx=1"]
+
+
+def spillway(options, name, capture, rules, *more, **how):
+    return Contender(name, [
+        options.spillway, "--name", "{prefix}",
+        "--port", f"in=net_pcap0,rx_pcap={capture},infinite_rx=1",
+        "--port", "out=net_null0,no-rx=1", "--wire", "in:out",
+        "--rules", rules, "--default", "allow", "--fast", options.cpu,
+        "--control", options.control_cpu, *more, *(["--no-huge"] if options.no_huge else []),
+    ], **how)
+
+
+def arguments(description, what):
+    """A parser with the options that all benches of this kind have. what: the benches."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("what", choices=what)
+    parser.add_argument("--spillway", required=True, help="the program")
+    parser.add_argument("--folder", required=True, help="for captures and configurations")
+    parser.add_argument("--cpu", type=int, default=os.cpu_count() - 1, help="polls [the last]")
+    parser.add_argument("--control-cpu", type=int, default=0, help="does the rest [0]")
+    parser.add_argument("--runs", type=int, default=5, help="of each program [5]")
+    parser.add_argument("--seconds", type=float, default=2, help="measured in each run [2]")
+    parser.add_argument("--warm-up", type=float, default=1, help="seconds before that [1]")
+    parser.add_argument("--share", type=float, default=0.95, help="of its CPU, or it is void [0.95]")
+    parser.add_argument("--attempts", type=int, default=5, help="until a run is not void [5]")
+    parser.add_argument("--no-huge", action="store_true", help="no hugepages")
+    return parser
