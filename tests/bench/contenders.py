@@ -21,6 +21,8 @@ import time
 
 TELEMETRY = pathlib.Path(os.environ.get("RUNTIME_DIRECTORY", "/var/run")) / "dpdk"
 
+START_SECONDS = 8  # at most, until the first packet is transmitted
+
 # What a program is measured by: port and counter of its.
 TRANSMITTED, RECEIVED = (1, "opackets"), (0, "ipackets")
 
@@ -94,10 +96,13 @@ class Run:
                 process.wait(20)
 
     def _measure(self, process, prefix, options):
-        telemetry = Telemetry(prefix, process, time.monotonic() + 30)
+        deadline = time.monotonic() + START_SECONDS
+        telemetry = Telemetry(prefix, process, deadline)
         while len(telemetry.ports()) < 2 or telemetry.ports()[1]["opackets"] == 0:
             if process.poll() is not None:
                 raise ValueError(f"ended with status {process.returncode}")
+            if time.monotonic() > deadline:
+                raise ValueError("transmits nothing")
             time.sleep(0.1)
         time.sleep(options.warm_up)
         first, times, began = telemetry.ports(), cpu_times(process.pid), time.monotonic()
