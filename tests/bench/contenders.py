@@ -21,7 +21,7 @@ import time
 
 TELEMETRY = pathlib.Path(os.environ.get("RUNTIME_DIRECTORY", "/var/run")) / "dpdk"
 
-START_SECONDS = 8  # at most, until the first packet is transmitted
+START_SECONDS = 30  # at most, until the first packet is transmitted
 
 # What a program is measured by: port and counter of its.
 TRANSMITTED, RECEIVED = (1, "opackets"), (0, "ipackets")
@@ -79,6 +79,8 @@ class Run:
     def __init__(self, contender, options):
         prefix = f"bench-{os.getpid()}"
         shutil.rmtree(TELEMETRY / prefix, ignore_errors=True)
+        if contender.report:
+            pathlib.Path(contender.report).unlink(missing_ok=True)
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(contender.command(prefix), stdin=subprocess.PIPE, stdout=log,
                                        stderr=subprocess.STDOUT)
@@ -150,7 +152,7 @@ def measure(contenders, options):
                 run = Run(contender, options)
                 attempts.append(run)
                 void = run.share < options.share
-                print(f"    {contender.name:24} {run.cycles:7.1f} cycles a packet "
+                print(f"    {contender.name:27} {run.cycles:7.1f} cycles a packet "
                       f"{run.transmitted:6.2f} Mpps, {run.share:4.0%} of its CPU"
                       f"{'  void' if void else ''}", flush=True)
                 if not void:
@@ -184,6 +186,7 @@ def arguments(description, what):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("what", choices=what)
     parser.add_argument("--spillway", required=True, help="the program")
+    parser.add_argument("--example", help="folder of DPDK's example to compare with, built")
     parser.add_argument("--folder", required=True, help="for captures and configurations")
     parser.add_argument("--cpu", type=int, default=os.cpu_count() - 1, help="polls [the last]")
     parser.add_argument("--control-cpu", type=int, default=0, help="does the rest [0]")

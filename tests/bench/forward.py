@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 def l3fwd(options, capture, rules):
     """On one lcore, for the capture source has one queue and l3fwd wants one for each lcore."""
-    folder = pathlib.Path(options.l3fwd)
+    folder = pathlib.Path(options.example)
     return Contender("l3fwd em", [
         folder / "build" / "l3fwd", *memory(options), "--file-prefix", "{prefix}", "--no-pci",
         "-l", options.cpu, *vdevs(capture), "--", "-E", "-p", "3", "--config",
@@ -52,7 +52,7 @@ def wire(options):
     """64 B, 1 024 established flows: against l3fwd and testpmd."""
     capture, rules = flows(options, 1024)
     contenders = [testpmd(options, capture), spillway(options, "spillway", capture, "/dev/null")]
-    if options.l3fwd:
+    if options.example:
         contenders.insert(1, l3fwd(options, capture, rules))
     else:
         print("  l3fwd is not available: no comparison with it")
@@ -86,7 +86,6 @@ def scale(options):
 
 def main():
     parser = arguments(__doc__.split("\n", maxsplit=1)[0], ["wire", "scale"])
-    parser.add_argument("--l3fwd", help="folder of l3fwd's source, built")
     options = parser.parse_args()
     {"wire": wire, "scale": scale}[options.what](options)
 

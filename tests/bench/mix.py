@@ -7,7 +7,7 @@ import random
 
 from flows import frame, port_of, write
 
-COUNT = 1040  # packets: a whole number of them are each share of it, and it is no multiple of a burst
+COUNT = 1040  # packets: of which each share is a whole number; no multiple of a burst
 PROTECT, BYPASS = (0x0A010000, 0x0A020000), (0xAC100000, 0xAC110000)
 
 
