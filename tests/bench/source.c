@@ -12,7 +12,7 @@
 
 #include "source.h"
 
-#define FRAME_BYTES 60 /* 64 with FCS */
+#define FRAME_BYTES 60 /* that are written of each: 64 with FCS */
 #define FRACTION    16 /* bits of times below a cycle */
 
 struct frame {
@@ -24,19 +24,23 @@ struct frame {
 
 _Static_assert(sizeof(struct frame) == FRAME_BYTES, "64 B on the wire");
 
-static struct frame frame;
+static struct frame frames[SOURCE_KINDS];
+static uint16_t frame_bytes[SOURCE_KINDS]; /* without FCS */
 
-static void make_frame(void)
+static void make_frame(enum source_kind kind, uint16_t bytes)
 {
+    struct frame frame = {.ip.time_to_live = 64};
+
     frame.ethernet.ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
     frame.ip.version_ihl = RTE_IPV4_VHL_DEF;
-    frame.ip.total_length = rte_cpu_to_be_16(FRAME_BYTES - RTE_ETHER_HDR_LEN);
-    frame.ip.time_to_live = 64;
+    frame.ip.total_length = rte_cpu_to_be_16((uint16_t)(bytes - RTE_ETHER_HDR_LEN));
     frame.ip.next_proto_id = IPPROTO_UDP;
     frame.ip.dst_addr = RTE_BE32(RTE_IPV4(192, 168, 1, 1));
     frame.udp.dst_port = RTE_BE16(53);
     frame.udp.dgram_len =
-        rte_cpu_to_be_16(FRAME_BYTES - RTE_ETHER_HDR_LEN - sizeof(struct rte_ipv4_hdr));
+        rte_cpu_to_be_16((uint16_t)(bytes - RTE_ETHER_HDR_LEN - sizeof(struct rte_ipv4_hdr)));
+    frames[kind] = frame;
+    frame_bytes[kind] = bytes;
 }
 
 /* SplitMix64: any state gives another 64 bits. */
@@ -49,25 +53,37 @@ static uint64_t draw(uint64_t *state)
     return z ^ (z >> 31);
 }
 
+static uint32_t next_flow(struct source *source, enum source_kind kind)
+{
+    return source->flows[kind] = (source->flows[kind] + 1) % SOURCE_ESTABLISHED;
+}
+
 static void fill(struct source *source, struct rte_mbuf *mbuf, enum source_kind kind)
 {
     struct frame *to = rte_pktmbuf_mtod(mbuf, struct frame *);
+    uint64_t random;
+    uint32_t flow;
 
-    memcpy(to, &frame, sizeof(*to));
-    if (kind == SOURCE_OLD) {
-        to->ip.src_addr = rte_cpu_to_be_32(RTE_IPV4(10, 0, 0, 0) + source->flow);
-        to->udp.src_port = RTE_BE16(1024);
-        source->flow = (source->flow + 1) % SOURCE_ESTABLISHED;
-    } else {
-        uint64_t random = draw(&source->flood);
-
+    memcpy(to, &frames[kind], sizeof(*to));
+    to->udp.src_port = RTE_BE16(1024);
+    switch (kind) {
+    case SOURCE_OLD:
+        to->ip.src_addr = rte_cpu_to_be_32(RTE_IPV4(10, 0, 0, 0) + next_flow(source, kind));
+        break;
+    case SOURCE_PROTECT:
+        flow = next_flow(source, kind);
+        to->ip.src_addr = rte_cpu_to_be_32(RTE_IPV4(10, 1, 0, 0) + flow);
+        to->ip.dst_addr = rte_cpu_to_be_32(RTE_IPV4(10, 2, 0, 0) + flow);
+        break;
+    default:
+        random = draw(&source->flood);
         /* Not in 0.0.0.0/2, so that none of them is an established flow. */
         to->ip.src_addr = rte_cpu_to_be_32((uint32_t)random | RTE_IPV4(192, 0, 0, 0));
         to->ip.dst_addr = (uint32_t)(random >> 24);
         to->udp.src_port = (uint16_t)(random >> 48);
     }
-    mbuf->data_len = FRAME_BYTES;
-    mbuf->pkt_len = FRAME_BYTES;
+    mbuf->data_len = frame_bytes[kind];
+    mbuf->pkt_len = frame_bytes[kind];
     mbuf->port = 0;
     mbuf->hash.usr = kind;
 }
@@ -86,12 +102,23 @@ static void take_rates(struct source *source, uint64_t now)
     }
 }
 
+/* The kind whose next packet is the first to arrive. */
+static enum source_kind next_kind(const struct source *source)
+{
+    enum source_kind first = 0;
+
+    for (unsigned kind = 1; kind < SOURCE_KINDS; kind++) {
+        if (source->next[kind] < source->next[first])
+            first = (enum source_kind)kind;
+    }
+    return first;
+}
+
 /* Queues what has arrived until now, in the order of arrival, and loses what finds it full. */
 static void arrive(struct source *source, uint64_t now)
 {
     while (source->queued < SOURCE_RING) {
-        enum source_kind kind =
-            source->next[SOURCE_NEW] < source->next[SOURCE_OLD] ? SOURCE_NEW : SOURCE_OLD;
+        enum source_kind kind = next_kind(source);
 
         if (source->next[kind] > now)
             return;
@@ -137,22 +164,25 @@ static uint16_t receive(void *queue, struct rte_mbuf **mbufs, uint16_t count)
 static uint16_t transmit(void *queue, struct rte_mbuf **mbufs, uint16_t count)
 {
     struct source *source = queue;
-    uint32_t new_flows = 0;
 
-    for (uint16_t i = 0; i < count; i++)
-        new_flows += mbufs[i]->hash.usr;
-    source->counters.transmitted[SOURCE_NEW] += new_flows;
-    source->counters.transmitted[SOURCE_OLD] += count - new_flows;
+    for (uint16_t i = 0; i < count; i++) {
+        if (mbufs[i]->hash.usr < SOURCE_KINDS) /* else the program made it itself */
+            source->counters.transmitted[mbufs[i]->hash.usr]++;
+    }
     rte_pktmbuf_free_bulk(mbufs, count);
     return count;
 }
 
-void source_attach(struct source *source, uint16_t from, uint16_t to, struct rte_mempool *pool)
+void source_attach(struct source *source, uint16_t from, uint16_t to, struct rte_mempool *pool,
+                   uint16_t bytes)
 {
-    make_frame();
+    make_frame(SOURCE_OLD, (uint16_t)(bytes - RTE_ETHER_CRC_LEN));
+    make_frame(SOURCE_PROTECT, (uint16_t)(bytes - RTE_ETHER_CRC_LEN));
+    make_frame(SOURCE_NEW, FRAME_BYTES);
     *source = (struct source){.pool = pool, .last = rte_rdtsc(), .flood = rte_rdtsc()};
     source->gap = rte_get_tsc_hz() / 1000000 * SOURCE_GAP_US;
-    source->next[SOURCE_OLD] = source->next[SOURCE_NEW] = UINT64_MAX;
+    for (unsigned kind = 0; kind < SOURCE_KINDS; kind++)
+        source->next[kind] = UINT64_MAX;
     rte_eth_fp_ops[from].rxq.data[0] = source;
     rte_eth_fp_ops[from].rx_pkt_burst = receive;
     rte_eth_fp_ops[to].txq.data[0] = source;

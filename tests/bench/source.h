@@ -13,22 +13,25 @@
  * A port whose traffic is made inside of the receive call of the lcore that polls it, so that a
  * bench needs no CPU for a generator.
  *
- * Two kinds of UDP packets of 64 B arrive by the clock, each at its own rate: of established flows,
- * which come again and again, and of a flood, each packet of which is another flow. They wait in a
- * queue of SOURCE_RING packets as they would in a NIC's descriptors; what arrives while it is full
- * is lost, of both kinds alike. The port they are sent to counts them by kind.
+ * Kinds of UDP packets arrive by the clock, each at its own rate: of established flows, which come
+ * again and again; of a flood, each packet of which is another flow; and of established flows from
+ * 10.1.0.0/16 to 10.2.0.0/16, for rules that protect these. They wait in a queue of SOURCE_RING
+ * packets as they would in a NIC's descriptors; what arrives while it is full is lost, of all kinds
+ * alike. The port they are sent to counts them by kind. A packet's headers are written, and of its
+ * payload no more than the mbuf had before.
  *
  * The clock is the lcore's own time: when it was not polled for SOURCE_GAP_US, another process had
  * its CPU, and that time does not count. So the figures bear some noise on the machine.
  */
 
 #define SOURCE_RING        1024
-#define SOURCE_ESTABLISHED 1024 /* flows */
+#define SOURCE_ESTABLISHED 1024 /* flows of a kind */
 #define SOURCE_GAP_US      100  /* no turn of a loop takes so long */
 
 enum source_kind {
-    SOURCE_OLD, /* of an established flow */
-    SOURCE_NEW, /* of the flood */
+    SOURCE_OLD,     /* of an established flow */
+    SOURCE_NEW,     /* of the flood */
+    SOURCE_PROTECT, /* of an established flow from 10.1.0.0/16 to 10.2.0.0/16 */
     SOURCE_KINDS,
 };
 
@@ -50,12 +53,12 @@ struct source {
     uint64_t period[SOURCE_KINDS]; /* of the current rates, 2^-16 cycles */
     uint64_t next[SOURCE_KINDS];   /* when the next packet of a kind arrives, 2^-16 cycles */
     uint64_t rates_seen[SOURCE_KINDS];
-    uint64_t last;   /* TSC of the last poll */
-    uint64_t gap;    /* SOURCE_GAP_US in cycles */
-    uint32_t first;  /* of the queue */
-    uint32_t queued; /* packets in it */
-    uint32_t flow;   /* the established flow whose turn is next */
-    uint64_t flood;  /* state of the generator of addresses */
+    uint64_t last;                /* TSC of the last poll */
+    uint64_t gap;                 /* SOURCE_GAP_US in cycles */
+    uint32_t first;               /* of the queue */
+    uint32_t queued;              /* packets in it */
+    uint32_t flows[SOURCE_KINDS]; /* the established flow of each kind whose turn is next */
+    uint64_t flood;               /* state of the generator of addresses */
     uint8_t queue[SOURCE_RING];
 };
 
@@ -63,8 +66,10 @@ struct source {
  * Takes over the receive call of one started port and the transmit call of another, queue 0 of
  * each. Before the lcores start.
  *
- * @param pool  mbufs for the packets
+ * @param pool   mbufs for the packets
+ * @param bytes  of established flows' packets, with FCS; those of the flood have 64
  */
-void source_attach(struct source *source, uint16_t from, uint16_t to, struct rte_mempool *pool);
+void source_attach(struct source *source, uint16_t from, uint16_t to, struct rte_mempool *pool,
+                   uint16_t bytes);
 
 #endif
