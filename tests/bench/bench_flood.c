@@ -87,7 +87,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_flood MPPS SECONDS FLOOD,FLOOD,... [spillway's options]\n");
         return 2;
     }
-    if (inside_start(argc - 3, argv + 3, &source, 64) != 0)
+    if (inside_start(argv[0], argc - 3, argv + 3, &source, 64) != 0)
         return 1;
     account = inside_account("classify");
     run(strtod(argv[1], NULL), strtod(argv[2], NULL), argv[3]);

@@ -78,7 +78,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_protect SECONDS BYTES [spillway's options]\n");
         return 2;
     }
-    if (inside_start(argc - 2, argv + 2, &source, (uint16_t)strtoul(argv[2], NULL, 10)) != 0)
+    if (inside_start(argv[0], argc - 2, argv + 2, &source, (uint16_t)strtoul(argv[2], NULL, 10)) !=
+        0)
         return 1;
     account = inside_account("encrypt");
     if (account == NULL) {

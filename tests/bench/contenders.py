@@ -171,12 +171,12 @@ def vdevs(capture):
     return ["--vdev", f"net_pcap0,rx_pcap={capture},infinite_rx=1", "--vdev", "net_null0,no-rx=1"]
 
 
-def spillway(options, name, capture, rules, *more, **how):
+def spillway(options, name, capture, *more, **how):
     return Contender(name, [
         options.spillway, "--name", "{prefix}",
         "--port", f"in=net_pcap0,rx_pcap={capture},infinite_rx=1",
         "--port", "out=net_null0,no-rx=1", "--wire", "in:out",
-        "--rules", rules, "--default", "allow", "--fast", options.cpu,
+        "--default", "allow", "--fast", options.cpu,
         "--control", options.control_cpu, *more, *(["--no-huge"] if options.no_huge else []),
     ], **how)
 

@@ -12,6 +12,7 @@ import sys
 
 from contenders import Contender, arguments, measure, memory, spillway, vdevs
 
+NO_RULES = ["--rules", "/dev/null"]
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -51,7 +52,7 @@ def compare(contenders, options):
 def wire(options):
     """64 B, 1 024 established flows: against l3fwd and testpmd."""
     capture, rules = flows(options, 1024)
-    contenders = [testpmd(options, capture), spillway(options, "spillway", capture, "/dev/null")]
+    contenders = [testpmd(options, capture), spillway(options, "spillway", capture, *NO_RULES)]
     if options.example:
         contenders.insert(1, l3fwd(options, capture, rules))
     else:
@@ -72,7 +73,7 @@ def scale(options):
         capture, _ = flows(options, count)
         sources.append(testpmd(options, capture, f"macswap, {count} packets", count))
         # Refused flows would be classified in their time, seconds of it: this learns them at once.
-        ours.append(spillway(options, f"spillway, {count} flows", capture, "/dev/null",
+        ours.append(spillway(options, f"spillway, {count} flows", capture, *NO_RULES,
                              "--on-pool-full", "classify=inline",
                              "--mbufs", f"in:{count + 16384}",
                              "--flow-capacity", max(65536, count * 2)))

@@ -3,11 +3,14 @@
 
 Both put mix.PROTECT into one tunnel and let the rest pass in the clear, without ESN, from a capture
 to a port that frees packets.
+
+gateways.py FOLDER ALGORITHM writes spillway's configuration and prints the flags that name it.
 """
 
 import collections
 import os
 import pathlib
+import sys
 
 from contenders import TRANSMITTED, Contender, memory, spillway, vdevs
 
@@ -55,20 +58,24 @@ def keys(algorithm):
     return [bytes(range(1, length + 1)) for length in ALGORITHMS[algorithm].keys]
 
 
-def ours(options, name, capture, algorithm, *more, counter=TRANSMITTED):
-    folder = pathlib.Path(options.folder)
-    configuration, key = folder / f"{algorithm}.conf", folder / f"{algorithm}.key"
-    rules = folder / "protect.rules"
+def configure(folder, algorithm):
+    """Writes spillway's configuration, key and rules. Returns the flags that name them."""
+    stem, rules = pathlib.Path(folder) / algorithm, pathlib.Path(folder) / "protect.rules"
+    configuration, key = (stem.with_name(stem.name + end) for end in (".conf", ".key"))
     key.unlink(missing_ok=True)
     with open(os.open(key, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
         file.write(b"".join(keys(algorithm)).hex() + "\n")
     configuration.write_text(SPILLWAY.format(
         spi=SPI, source=SOURCE, destination=DESTINATION, algorithm=algorithm, key=key.name))
     rules.write_text(RULES)
-    report = folder / "report.json"
     # Flows that are new at the start are all classified, else some of their packets are refused.
-    return spillway(options, name, capture, rules, "--config", configuration, "--report", report,
-                    "--on-pool-full", "classify=inline", *more, counter=counter, report=report)
+    return ["--config", configuration, "--rules", rules, "--on-pool-full", "classify=inline"]
+
+
+def ours(options, name, capture, algorithm, *more, counter=TRANSMITTED):
+    report = pathlib.Path(options.folder) / "report.json"
+    return spillway(options, name, capture, *configure(options.folder, algorithm), "--report", report,
+                    *more, counter=counter, report=report)
 
 
 def secgw(options, capture, algorithm, way, counter=TRANSMITTED):
@@ -90,3 +97,7 @@ def peers(options, capture, algorithm, counter=TRANSMITTED):
     """ipsec-secgw in each of its ways; none if it is not there."""
     ways = ALGORITHMS[algorithm].ways if options.example else []
     return [secgw(options, capture, algorithm, way, counter) for way in ways]
+
+
+if __name__ == "__main__":
+    print(*configure(*sys.argv[1:]))

@@ -26,11 +26,11 @@ static int start(struct source *source, uint16_t bytes, struct spill_error *erro
     return spill_program_launch(&program, error);
 }
 
-int inside_start(int argc, char **argv, struct source *source, uint16_t bytes)
+int inside_start(const char *bench, int argc, char **argv, struct source *source, uint16_t bytes)
 {
     struct spill_error error = {.text = ""};
 
-    name = argv[0];
+    name = bench;
     spill_token_init(&program.force, NULL);
     spill_token_init(&program.stop, &program.force);
     if (spill_options_parse(argc, argv, &program.options, &error) == SPILL_OPTIONS_GO_ON &&

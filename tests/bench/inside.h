@@ -31,11 +31,12 @@ struct inside_reading {
 /**
  * Starts the program.
  *
- * @param argv   the bench's name and spillway's options
+ * @param bench  its name
+ * @param argv   spillway's options, after one that is not looked at
  * @param bytes  of established flows' packets, with FCS
  * @return 0, -1 when it said why not
  */
-int inside_start(int argc, char **argv, struct source *source, uint16_t bytes);
+int inside_start(const char *bench, int argc, char **argv, struct source *source, uint16_t bytes);
 
 /** Ends it and writes its report. @return 0, 1 when its books do not balance */
 int inside_end(void);
