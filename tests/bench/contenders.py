@@ -96,6 +96,7 @@ class Run:
             finally:
                 process.terminate()
                 process.wait(20)
+                shutil.rmtree(TELEMETRY / prefix, ignore_errors=True)
 
     def _measure(self, process, prefix, options):
         deadline = time.monotonic() + START_SECONDS
