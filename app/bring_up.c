@@ -71,8 +71,7 @@ static int configure_port(struct spill_program *program, uint32_t index, struct 
     return spill_port_configure(&program->ports[index], &config, error);
 }
 
-static struct spill_pipeline_class class_config(const struct spill_program *program,
-                                                uint32_t index)
+static struct spill_pipeline_class class_config(const struct spill_program *program, uint32_t index)
 {
     const struct spill_option_class_settings *set = &program->options.classes[index];
 

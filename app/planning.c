@@ -15,8 +15,8 @@
 #define CLASS_CAPACITY 64
 #define DESCRIPTORS    1024
 #define LINK_HEADERS   22 /* Ethernet and two tags */
-/* What each lcore has for crypto: operations, a part of the sessions' pools; and for each SA: its session
- * with key schedules, rte_ipsec's structures. */
+/* What each lcore has for crypto: operations, a part of the sessions' pools; and for each SA: its
+ * session with key schedules, rte_ipsec's structures. */
 #define CRYPTO_BYTES (UINT64_C(2) << 20)
 #define SA_BYTES     UINT64_C(4096)
 
@@ -39,8 +39,8 @@ static void plan_roles(struct spill_plan_input *input, const struct spill_option
 }
 
 /*
- * Bytes that an mbuf of a port must have: with SAs a frame has to be in one piece, with room for ESP
- * behind it, as crypto drivers take no chains.
+ * Bytes that an mbuf of a port must have: with SAs a frame has to be in one piece, with room for
+ * ESP behind it, as crypto drivers take no chains.
  */
 static uint32_t data_room(const struct spill_options *options, uint32_t device_room, uint32_t mtu)
 {
@@ -134,11 +134,10 @@ static void plan_input(struct spill_program *program)
         (spill_flow_table_bytes(options->flow_capacity) + options->flow_capacity - 1) /
         options->flow_capacity;
     input->private_size = SPILL_PACKET_PRIVATE_SIZE;
-    input->lcore_bytes = sizeof(struct spill_fast) + sizeof(struct spill_spread) +
-                         sizeof(struct spill_submitter) +
-                         input->class_count * sizeof(struct spill_account) +
-                         sizeof(struct spill_loop) +
-                         options->port_count * sizeof(struct spill_output);
+    input->lcore_bytes =
+        sizeof(struct spill_fast) + sizeof(struct spill_spread) + sizeof(struct spill_submitter) +
+        input->class_count * sizeof(struct spill_account) + sizeof(struct spill_loop) +
+        options->port_count * sizeof(struct spill_output);
     if (options->sa_count > 0)
         input->lcore_bytes += CRYPTO_BYTES + 2 * options->sa_count * SA_BYTES;
     /* Twice: a reload makes the next version beside the one in force. */
@@ -152,8 +151,8 @@ static int load_sources(struct spill_program *program, struct spill_error *error
 {
     const struct spill_options *options = &program->options;
 
-    if (options->sa_count > 0 && options->classes[SPILL_OPTION_CLASS_CLASSIFY].on_pool_full ==
-                                     SPILL_OPTION_POOL_FULL_ALLOW)
+    if (options->sa_count > 0 &&
+        options->classes[SPILL_OPTION_CLASS_CLASSIFY].on_pool_full == SPILL_OPTION_POOL_FULL_ALLOW)
         return spill_error_set(error,
                                "--on-pool-full 'classify=allow': packets that an SA is to protect "
                                "would pass in the clear: expected drop or inline beside [sa %s]",

@@ -60,8 +60,8 @@ struct spill_program {
     struct spill_snapshot *rules; /* of struct spill_security */
     struct spill_crypto *crypto;  /* NULL, as the next: without IPsec */
     struct spill_sa_store *sas;
-    uint32_t versions; /* of the rules and SAs, made or tried */
-    uint32_t reloads;  /* that came into force */
+    uint32_t versions;  /* of the rules and SAs, made or tried */
+    uint32_t reloads;   /* that came into force */
     bool reload_wanted; /* a signal asked for it */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;

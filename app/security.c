@@ -31,9 +31,8 @@ static struct spill_policy *make_policy(struct spill_program *program,
                                         const struct spill_ruleset *ruleset,
                                         const struct spill_sa_set *sas, struct spill_error *error)
 {
-    enum spill_verdict fallback = options->default_verdict == SPILL_OPTION_ALLOW
-                                      ? SPILL_VERDICT_ALLOW
-                                      : SPILL_VERDICT_DENY;
+    enum spill_verdict fallback =
+        options->default_verdict == SPILL_OPTION_ALLOW ? SPILL_VERDICT_ALLOW : SPILL_VERDICT_DENY;
     uint16_t *ids = calloc(ruleset->sa_count + 1u, sizeof(*ids));
     struct spill_policy *policy;
     int nodes[SPILL_NODES_MAX];
@@ -161,12 +160,12 @@ static struct spill_security *read_again(struct spill_program *program, struct s
         spill_error_set(error, "no memory");
         return NULL;
     }
-    if (spill_options_parse(program->argc, program->argv, options, error) ==
-            SPILL_OPTIONS_GO_ON &&
+    if (spill_options_parse(program->argc, program->argv, options, error) == SPILL_OPTIONS_GO_ON &&
         spill_sources_load(options, &sources, error) == 0) {
         if (sources.sa_count > 0 && program->sas == NULL)
-            spill_error_set(error, "[sa %s]: the program was started without any SA: expected a "
-                                   "restart, which prepares for encryption",
+            spill_error_set(error,
+                            "[sa %s]: the program was started without any SA: expected a "
+                            "restart, which prepares for encryption",
                             sources.sas[0].name);
         else
             security = make_version(program, options, &sources, error);
@@ -208,8 +207,7 @@ static void publish(struct spill_program *program)
         return;
     }
     program->reloads++;
-    SPILL_LOG(NOTICE, "reloaded: version %u of the rules is in force",
-              (unsigned)security->number);
+    SPILL_LOG(NOTICE, "reloaded: version %u of the rules is in force", (unsigned)security->number);
 }
 
 /* Takes what a reload has made, once it has; with `wait`, until it has. */
@@ -227,13 +225,14 @@ static void tell_use(struct spill_sa *sa)
 {
     struct spill_sa_use use = spill_sa_use(sa);
 
+    if (use.soft && sa->told < 1) {
+        sa->told = 1;
+        SPILL_LOG(WARNING, "sa %s: its soft lifetime is over: replace it soon", sa->config.name);
+    }
     if (use.hard && sa->told < 2) {
         sa->told = 2;
         SPILL_LOG(ERR, "sa %s: its hard lifetime is over; nothing passes it any more",
                   sa->config.name);
-    } else if (use.soft && sa->told < 1) {
-        sa->told = 1;
-        SPILL_LOG(WARNING, "sa %s: its soft lifetime is over: replace it soon", sa->config.name);
     }
 }
 

@@ -15,10 +15,10 @@
 /* Software drivers, the fastest first: what each is asked to do, it may be unable to. */
 static const char *const drivers[] = {"crypto_aesni_gcm", "crypto_aesni_mb", "crypto_openssl"};
 
-#define DEVICES_MAX      16   /* drivers on nodes */
-#define POOLS_MAX        64   /* of sessions, for one device */
-#define POOL_SESSIONS    256  /* in each */
-#define QUEUE_LENGTH     2048 /* operations: the jobs of a slot on each, and drivers' least */
+#define DEVICES_MAX   16   /* drivers on nodes */
+#define POOLS_MAX     64   /* of sessions, for one device */
+#define POOL_SESSIONS 256  /* in each */
+#define QUEUE_LENGTH  2048 /* operations: the jobs of a slot on each, and drivers' least */
 
 /* A device in use, and the sessions on it. */
 struct device {
@@ -128,8 +128,7 @@ static int configure(struct spill_crypto *crypto, struct device *device, struct 
                           : SPILL_CRYPTO_QUEUE;
     else
         device->way = SPILL_CRYPTO_DEVICE;
-    config.nb_queue_pairs =
-        device->way == SPILL_CRYPTO_CALL ? 1 : (uint16_t)crypto->lcore_count;
+    config.nb_queue_pairs = device->way == SPILL_CRYPTO_CALL ? 1 : (uint16_t)crypto->lcore_count;
     if (info.max_nb_queue_pairs != 0 && config.nb_queue_pairs > info.max_nb_queue_pairs)
         return spill_error_set(error,
                                "crypto device %s: %u queue pairs; %u lcores work with it, each "
@@ -152,8 +151,8 @@ static int open_user_device(struct spill_crypto *crypto, struct device *device,
 {
     int id, status;
 
-    snprintf(device->name, sizeof(device->name), "%.*s",
-             (int)strcspn(crypto->user_device, ","), crypto->user_device);
+    snprintf(device->name, sizeof(device->name), "%.*s", (int)strcspn(crypto->user_device, ","),
+             crypto->user_device);
     id = rte_cryptodev_get_dev_id(device->name);
     if (id < 0) {
         status = rte_dev_probe(crypto->user_device);

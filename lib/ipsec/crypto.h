@@ -55,7 +55,8 @@ struct spill_crypto_ops {
     struct spill_crypto_op ops[SPILL_JOB_PACKETS];
 };
 
-/** What one lcore runs operations with. Its own, but for what is written before the lcores start. */
+/** What one lcore runs operations with. Its own, but for what is written before the lcores start.
+ */
 struct spill_crypto_lcore {
     unsigned id; /* EAL lcore id */
     int node;
@@ -102,7 +103,8 @@ bool spill_crypto_is_asynchronous(const struct spill_crypto *crypto);
 struct spill_crypto_lcore *spill_crypto_lcore(const struct spill_crypto *crypto, unsigned id);
 
 /**
- * Makes a session on the first device that can do the transform: those of the fastest drivers first.
+ * Makes a session on the first device that can do the transform: those of the fastest drivers
+ * first.
  *
  * @param xform    chain; its keys are not needed any more afterwards
  * @param lcore    that will use the session
@@ -137,8 +139,8 @@ void spill_crypto_run(const struct spill_crypto_session *session, struct rte_cry
                       uint32_t count);
 
 /**
- * Gives operations to a session's DEVICE. What it does not take has failed, and its mbufs are marked
- * so. The session's lcore.
+ * Gives operations to a session's DEVICE. What it does not take has failed, and its mbufs are
+ * marked so. The session's lcore.
  *
  * @param job  what the operations are of; spill_crypto_finish() tells it when all have come back
  * @param ops  a free one of the lcore's

@@ -14,8 +14,9 @@
 
 SPILL_DROP_REASON(spill_esp_malformed, "esp_malformed",
                   "an ESP packet of an SA is too short, or its length fits no block");
-SPILL_DROP_REASON(spill_esp_bad_icv, "esp_bad_icv",
-                  "an ESP packet's integrity check value is wrong: forged, damaged, or another key");
+SPILL_DROP_REASON(
+    spill_esp_bad_icv, "esp_bad_icv",
+    "an ESP packet's integrity check value is wrong: forged, damaged, or another key");
 SPILL_DROP_REASON(spill_esp_bad_padding, "esp_bad_padding",
                   "an authentic ESP packet's padding is not 1, 2, 3, …, or longer than the packet");
 SPILL_DROP_REASON(spill_esp_next_header, "esp_next_header",
@@ -86,8 +87,8 @@ static bool make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
 }
 
 /*
- * Has rte_ipsec prepare a job's packets. Its SA is made anew for that, with the number that the window
- * ended at when the job was opened: from there the high halves of numbers are found.
+ * Has rte_ipsec prepare a job's packets. Its SA is made anew for that, with the number that the
+ * window ended at when the job was opened: from there the high halves of numbers are found.
  */
 static uint32_t unwrap_all(struct spill_job *job, struct spill_sa_lcore *lcore,
                            struct rte_crypto_op **ops)
@@ -115,8 +116,8 @@ static uint32_t unwrap_all(struct spill_job *job, struct spill_sa_lcore *lcore,
 /* -------------------------------------------------------------------------- after the crypto */
 
 /*
- * Whether rte_ipsec may take the ESP off a packet: it is authentic, and carries something. Finds the
- * family of what is inside.
+ * Whether rte_ipsec may take the ESP off a packet: it is authentic, and carries something. Finds
+ * the family of what is inside.
  */
 static bool is_sound(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool *ipv6)
 {
@@ -145,7 +146,8 @@ static bool is_sound(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool *ipv
     return packet->kind != SPILL_PACKET_MALFORMED;
 }
 
-/* Takes ESP off packets of one family inside. Those it can't be taken off have failed afterwards. */
+/* Takes ESP off packets of one family inside. Those it can't be taken off have failed afterwards.
+ */
 static uint32_t take_off(struct spill_sa_lcore *lcore, bool ipv6, struct rte_mbuf **mbufs,
                          uint32_t count)
 {
@@ -155,8 +157,8 @@ static uint32_t take_off(struct spill_sa_lcore *lcore, bool ipv6, struct rte_mbu
         spill_esp_note_of(spill_packet_of(mbufs[i]))->length = rte_pktmbuf_pkt_len(mbufs[i]);
     good = rte_ipsec_pkt_process(&lcore->sessions[ipv6], mbufs, (uint16_t)count);
     for (i = good; i < count; i++) {
-        bool whole = spill_esp_note_of(spill_packet_of(mbufs[i]))->length ==
-                     rte_pktmbuf_pkt_len(mbufs[i]);
+        bool whole =
+            spill_esp_note_of(spill_packet_of(mbufs[i]))->length == rte_pktmbuf_pkt_len(mbufs[i]);
 
         /* It looks at the padding first; a number it knows already stood in this job twice. */
         spill_esp_fail(mbufs[i], whole ? &spill_esp_bad_padding : &spill_esp_replayed);

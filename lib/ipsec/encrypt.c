@@ -45,10 +45,9 @@ void spill_esp_take_numbers(struct spill_job *job, void *context)
 {
     const struct spill_sa *sa = spill_sa_of(job);
     const struct spill_sa_config *config = &sa->config;
-    uint64_t taken = atomic_fetch_add_explicit(&sa->state->sequence, job->count,
-                                               memory_order_relaxed);
-    uint64_t bytes =
-        atomic_fetch_add_explicit(&sa->state->bytes, job->bytes, memory_order_relaxed);
+    uint64_t taken =
+        atomic_fetch_add_explicit(&sa->state->sequence, job->count, memory_order_relaxed);
+    uint64_t bytes = atomic_fetch_add_explicit(&sa->state->bytes, job->bytes, memory_order_relaxed);
     uint64_t last = spill_sa_last_number(sa);
     uint32_t allowed;
 
@@ -101,8 +100,9 @@ static bool make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
 }
 
 /* Zero vectors: rte_ipsec encrypts the number as the first block, which makes an IV that can't be
- * foretold (NIST SP 800-38A, appendix C). In rte_ipsec's own synchronous way the vector is the number
- * again, so that each packet would have the same IV; that is why this goes through operations. */
+ * foretold (NIST SP 800-38A, appendix C). In rte_ipsec's own synchronous way the vector is the
+ * number again, so that each packet would have the same IV; that is why this goes through
+ * operations. */
 static void clear_vectors(const struct spill_sa *sa, struct rte_crypto_op **ops, uint32_t count)
 {
     uint32_t i;
@@ -115,8 +115,8 @@ static void clear_vectors(const struct spill_sa *sa, struct rte_crypto_op **ops,
 }
 
 /*
- * Has rte_ipsec write ESP around packets of one family, the first with a given number. Its SA is made
- * anew for that: it is this lcore's own, and knows only this run. Returns how many operations.
+ * Has rte_ipsec write ESP around packets of one family, the first with a given number. Its SA is
+ * made anew for that: it is this lcore's own, and knows only this run. Returns how many operations.
  */
 static uint32_t wrap(struct spill_sa_lcore *lcore, bool ipv6, uint64_t number,
                      struct rte_mbuf **mbufs, struct rte_crypto_op **ops, uint32_t count)
@@ -174,8 +174,7 @@ static uint8_t *insert_udp(struct rte_mbuf *mbuf, const struct spill_packet *pac
     *udp = (struct rte_udp_hdr){
         .src_port = RTE_BE16(NAT_PORT),
         .dst_port = RTE_BE16(NAT_PORT),
-        .dgram_len = rte_cpu_to_be_16(
-            (uint16_t)(rte_pktmbuf_pkt_len(mbuf) - packet->l4_offset)),
+        .dgram_len = rte_cpu_to_be_16((uint16_t)(rte_pktmbuf_pkt_len(mbuf) - packet->l4_offset)),
     };
     return start + packet->l3_offset;
 }
@@ -194,8 +193,8 @@ static void end_transport(const struct spill_sa *sa, struct rte_mbuf *mbuf)
         v6 = (struct rte_ipv6_hdr *)ip;
         if (sa->udp_size > 0) {
             *spill_esp_next_header_field(ip, l3_size) = IPPROTO_UDP;
-            v6->payload_len = rte_cpu_to_be_16(
-                (uint16_t)(rte_be_to_cpu_16(v6->payload_len) + sa->udp_size));
+            v6->payload_len =
+                rte_cpu_to_be_16((uint16_t)(rte_be_to_cpu_16(v6->payload_len) + sa->udp_size));
         }
         return;
     }

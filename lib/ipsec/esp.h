@@ -15,9 +15,10 @@
 
 /**
  * @file
- * ESP (RFC 4303): the work on a job of packets of one SA, on whichever lcore does it. rte_ipsec does
- * the protocol, a crypto device the crypto; what stands around them is here: the link header, the
- * outer header's checksum and "don't fragment", congestion marks, NAT traversal in transport mode.
+ * ESP (RFC 4303): the work on a job of packets of one SA, on whichever lcore does it. rte_ipsec
+ * does the protocol, a crypto device the crypto; what stands around them is here: the link header,
+ * the outer header's checksum and "don't fragment", congestion marks, NAT traversal in transport
+ * mode.
  *
  * The parts that are serial are the submitter's: sequence numbers are taken before the work
  * (spill_esp_take_numbers()), the replay window is looked at before and written after it.
@@ -50,8 +51,8 @@ extern struct spill_drop_reason spill_esp_replayed;
  * no key is needed during the work. Written by who works on it.
  */
 struct spill_esp_note {
-    uint32_t length;   /* of the packet before its trailer is taken off */
-    uint8_t link[22];  /* Ethernet with up to two tags */
+    uint32_t length;  /* of the packet before its trailer is taken off */
+    uint8_t link[22]; /* Ethernet with up to two tags */
     uint8_t link_size;
     uint8_t network;   /* of the key: the wire it came on */
     uint8_t outer_tos; /* in: of the outer header */

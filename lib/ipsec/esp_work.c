@@ -51,8 +51,8 @@ bool spill_esp_trim(struct rte_mbuf *mbuf, struct spill_packet *packet)
     }
     frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
     /* Frames shorter than Ethernet's least are padded, and the padding is no part of the packet. */
-    excess = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset -
-             ip_length(frame + packet->l3_offset, ipv6);
+    excess =
+        rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset - ip_length(frame + packet->l3_offset, ipv6);
     if (excess > 0)
         rte_pktmbuf_trim(mbuf, (uint16_t)excess);
     if (unlikely(rte_pktmbuf_tailroom(mbuf) < SPILL_ESP_TAIL ||

@@ -6,8 +6,8 @@
 
 /**
  * @file
- * Anti-replay window of an inbound SA (RFC 4303 3.4.3), as a ring of words (RFC 6479): to move it on
- * clears whole words and shifts nothing.
+ * Anti-replay window of an inbound SA (RFC 4303 3.4.3), as a ring of words (RFC 6479): to move it
+ * on clears whole words and shifts nothing.
  *
  * A packet is checked before its crypto, which spares the work on most replays, and again, by the
  * same owner and in order, when its ICV has proved right; only then is its number noted. One
@@ -15,7 +15,7 @@
  */
 
 #define SPILL_REPLAY_WINDOW_MAX 16384 /* packets */
-#define SPILL_REPLAY_WORDS      512   /* a power of two, with a word to spare for the window's edge */
+#define SPILL_REPLAY_WORDS      512 /* a power of two, with a word to spare for the window's edge */
 
 /* With extended sequence numbers the window tells which half a number is in: it has to be there. */
 #define SPILL_REPLAY_WINDOW_ESN 64

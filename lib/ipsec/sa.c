@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Security associations as the control thread makes them: headers, transforms, each lcore's part. */
+/* Security associations as the control thread makes them: headers, transforms, each lcore's part.
+ */
 #include "ipsec/sa.h"
 
 #include <netinet/in.h>
@@ -65,15 +66,16 @@ static struct rte_crypto_sym_xform aead_transform(const struct spill_sa *sa)
 
     return (struct rte_crypto_sym_xform){
         .type = RTE_CRYPTO_SYM_XFORM_AEAD,
-        .aead = {
-            .op = sa->config.direction == SPILL_SA_OUT ? RTE_CRYPTO_AEAD_OP_ENCRYPT
-                                                       : RTE_CRYPTO_AEAD_OP_DECRYPT,
-            .algo = algorithm->aead,
-            .key = {.data = sa->config.key, .length = algorithm->key_size},
-            .iv = {.offset = SPILL_CRYPTO_IV_OFFSET, .length = algorithm->op_iv_size},
-            .digest_length = algorithm->icv_size,
-            .aad_length = (uint16_t)spill_ipsec_algorithm_aad_size(algorithm, sa->config.esn),
-        },
+        .aead =
+            {
+                .op = sa->config.direction == SPILL_SA_OUT ? RTE_CRYPTO_AEAD_OP_ENCRYPT
+                                                           : RTE_CRYPTO_AEAD_OP_DECRYPT,
+                .algo = algorithm->aead,
+                .key = {.data = sa->config.key, .length = algorithm->key_size},
+                .iv = {.offset = SPILL_CRYPTO_IV_OFFSET, .length = algorithm->op_iv_size},
+                .digest_length = algorithm->icv_size,
+                .aad_length = (uint16_t)spill_ipsec_algorithm_aad_size(algorithm, sa->config.esn),
+            },
     };
 }
 
@@ -83,13 +85,14 @@ static struct rte_crypto_sym_xform cipher_transform(const struct spill_sa *sa)
 
     return (struct rte_crypto_sym_xform){
         .type = RTE_CRYPTO_SYM_XFORM_CIPHER,
-        .cipher = {
-            .op = sa->config.direction == SPILL_SA_OUT ? RTE_CRYPTO_CIPHER_OP_ENCRYPT
-                                                       : RTE_CRYPTO_CIPHER_OP_DECRYPT,
-            .algo = algorithm->cipher,
-            .key = {.data = sa->config.key, .length = algorithm->key_size},
-            .iv = {.offset = SPILL_CRYPTO_IV_OFFSET, .length = algorithm->op_iv_size},
-        },
+        .cipher =
+            {
+                .op = sa->config.direction == SPILL_SA_OUT ? RTE_CRYPTO_CIPHER_OP_ENCRYPT
+                                                           : RTE_CRYPTO_CIPHER_OP_DECRYPT,
+                .algo = algorithm->cipher,
+                .key = {.data = sa->config.key, .length = algorithm->key_size},
+                .iv = {.offset = SPILL_CRYPTO_IV_OFFSET, .length = algorithm->op_iv_size},
+            },
     };
 }
 
@@ -100,13 +103,14 @@ static struct rte_crypto_sym_xform auth_transform(const struct spill_sa *sa)
 
     return (struct rte_crypto_sym_xform){
         .type = RTE_CRYPTO_SYM_XFORM_AUTH,
-        .auth = {
-            .op = sa->config.direction == SPILL_SA_OUT ? RTE_CRYPTO_AUTH_OP_GENERATE
-                                                       : RTE_CRYPTO_AUTH_OP_VERIFY,
-            .algo = algorithm->auth,
-            .key = {.data = key, .length = algorithm->auth_key_size},
-            .digest_length = algorithm->icv_size,
-        },
+        .auth =
+            {
+                .op = sa->config.direction == SPILL_SA_OUT ? RTE_CRYPTO_AUTH_OP_GENERATE
+                                                           : RTE_CRYPTO_AUTH_OP_VERIFY,
+                .algo = algorithm->auth,
+                .key = {.data = key, .length = algorithm->auth_key_size},
+                .digest_length = algorithm->icv_size,
+            },
     };
 }
 
@@ -134,9 +138,9 @@ static void write_constants(struct spill_sa *sa)
         write_ipv6(sa);
     sa->udp_size = sa->config.nat_traversal ? sizeof(struct rte_udp_hdr) : 0;
     sa->high_size = sa->config.esn ? sizeof(uint32_t) : 0;
-    sa->least = (uint16_t)(sizeof(struct rte_esp_hdr) + algorithm->wire_iv_size +
-                           RTE_ALIGN_CEIL(TRAILER_SIZE, algorithm->alignment) +
-                           algorithm->icv_size);
+    sa->least =
+        (uint16_t)(sizeof(struct rte_esp_hdr) + algorithm->wire_iv_size +
+                   RTE_ALIGN_CEIL(TRAILER_SIZE, algorithm->alignment) + algorithm->icv_size);
     write_transforms(sa);
 }
 
@@ -162,25 +166,27 @@ static struct rte_ipsec_sa_prm describe(struct spill_sa *sa, bool ipv6)
     const struct spill_sa_config *config = &sa->config;
     bool tunnel = config->mode == SPILL_SA_TUNNEL;
     struct rte_ipsec_sa_prm parameters = {
-        .ipsec_xform = {
-            .spi = config->spi,
-            .options = {.esn = config->esn,
-                        .udp_encap = tunnel && config->nat_traversal &&
-                                     config->direction == SPILL_SA_OUT,
-                        .ecn = config->direction == SPILL_SA_OUT,
-                        .copy_dscp = config->dscp == SPILL_SA_DSCP_COPY &&
-                                     config->direction == SPILL_SA_OUT},
-            .direction = config->direction == SPILL_SA_OUT ? RTE_SECURITY_IPSEC_SA_DIR_EGRESS
-                                                           : RTE_SECURITY_IPSEC_SA_DIR_INGRESS,
-            .proto = RTE_SECURITY_IPSEC_SA_PROTO_ESP,
-            .mode = tunnel ? RTE_SECURITY_IPSEC_SA_MODE_TUNNEL
-                           : RTE_SECURITY_IPSEC_SA_MODE_TRANSPORT,
-            .tunnel = {.type = has_outer_ipv4(sa) ? RTE_SECURITY_IPSEC_TUNNEL_IPV4
-                                                  : RTE_SECURITY_IPSEC_TUNNEL_IPV6},
-            /* The window is ours; rte_ipsec uses one where it has to know a number's high half. */
-            .replay_win_sz = config->esn ? sa->state->replay.window : 0,
-            .udp = {.sport = NAT_PORT, .dport = NAT_PORT},
-        },
+        .ipsec_xform =
+            {
+                .spi = config->spi,
+                .options = {.esn = config->esn,
+                            .udp_encap = tunnel && config->nat_traversal &&
+                                         config->direction == SPILL_SA_OUT,
+                            .ecn = config->direction == SPILL_SA_OUT,
+                            .copy_dscp = config->dscp == SPILL_SA_DSCP_COPY &&
+                                         config->direction == SPILL_SA_OUT},
+                .direction = config->direction == SPILL_SA_OUT ? RTE_SECURITY_IPSEC_SA_DIR_EGRESS
+                                                               : RTE_SECURITY_IPSEC_SA_DIR_INGRESS,
+                .proto = RTE_SECURITY_IPSEC_SA_PROTO_ESP,
+                .mode = tunnel ? RTE_SECURITY_IPSEC_SA_MODE_TUNNEL
+                               : RTE_SECURITY_IPSEC_SA_MODE_TRANSPORT,
+                .tunnel = {.type = has_outer_ipv4(sa) ? RTE_SECURITY_IPSEC_TUNNEL_IPV4
+                                                      : RTE_SECURITY_IPSEC_TUNNEL_IPV6},
+                /* The window is ours; rte_ipsec uses one where it has to know a number's high half.
+                 */
+                .replay_win_sz = config->esn ? sa->state->replay.window : 0,
+                .udp = {.sport = NAT_PORT, .dport = NAT_PORT},
+            },
         .crypto_xform = sa->transforms,
     };
 
@@ -309,8 +315,8 @@ static void free_lcore(struct spill_sa_lcore *lcore)
         return;
     spill_crypto_session_free(&lcore->crypto);
     /* The salt is part of the key. */
-    explicit_bzero(lcore, sizeof(*lcore) + 2 * (size_t)RTE_ALIGN_CEIL(lcore->sa_size,
-                                                                     RTE_CACHE_LINE_SIZE));
+    explicit_bzero(lcore, sizeof(*lcore) +
+                              2 * (size_t)RTE_ALIGN_CEIL(lcore->sa_size, RTE_CACHE_LINE_SIZE));
     rte_free(lcore);
 }
 

@@ -61,8 +61,8 @@ struct spill_sa_config {
     const struct spill_ipsec_algorithm *algorithm;
     uint8_t key[SPILL_IPSEC_KEY_MAX]; /* as key files have it; to be wiped */
     bool esn;
-    bool nat_traversal;      /* in UDP, port 4500 to 4500 (RFC 3948) */
-    uint32_t replay_window;  /* packets; inbound */
+    bool nat_traversal;                  /* in UDP, port 4500 to 4500 (RFC 3948) */
+    uint32_t replay_window;              /* packets; inbound */
     uint64_t packets_soft, packets_hard; /* lifetimes; 0: none */
     uint64_t bytes_soft, bytes_hard;     /* of the packets inside */
     int dscp;                            /* SPILL_SA_DSCP_COPY, or 0 to 63 */
@@ -102,14 +102,14 @@ struct spill_sa_lcore {
 
 struct spill_sa {
     struct spill_sa_config config;
-    uint16_t id;     /* 1 to 65535, unique among SAs that live */
-    uint32_t users;  /* versions with this SA; control thread */
-    uint8_t told;    /* of its lifetime's end: 1 the soft, 2 the hard one; control thread */
+    uint16_t id;    /* 1 to 65535, unique among SAs that live */
+    uint32_t users; /* versions with this SA; control thread */
+    uint8_t told;   /* of its lifetime's end: 1 the soft, 2 the hard one; control thread */
     uint8_t header[sizeof(struct rte_ipv6_hdr)]; /* outer, in tunnel mode */
     uint8_t header_size;
-    uint8_t udp_size; /* 8 with NAT traversal, else 0 */
+    uint8_t udp_size;  /* 8 with NAT traversal, else 0 */
     uint8_t high_size; /* bytes of the number's high half behind the trailer, for the ICV alone */
-    uint16_t least;   /* bytes from the ESP header on that a packet must have */
+    uint16_t least;    /* bytes from the ESP header on that a packet must have */
     struct rte_crypto_sym_xform transforms[2];
     struct spill_sa_state *state;
     struct spill_sa_lcore *lcores[RTE_MAX_LCORE]; /* by EAL lcore id; NULL: doesn't work with it */

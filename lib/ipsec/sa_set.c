@@ -15,8 +15,8 @@ struct spill_sa_store {
     struct spill_crypto_user *lcores;
     uint32_t lcore_count;
     int memory_nodes[SPILL_NODES_MAX];
-    uint32_t versions;               /* made so far: their tables need names */
-    uint32_t last_id;                /* given; the search for a free one goes on behind it */
+    uint32_t versions; /* made so far: their tables need names */
+    uint32_t last_id;  /* given; the search for a free one goes on behind it */
     struct spill_sa *by_id[ID_MAX + 1];
 };
 
@@ -111,15 +111,14 @@ static struct spill_sa *get_sa(struct spill_sa_store *store, const struct spill_
     if (sa != NULL)
         return sa;
     id = free_id(store);
-    sa = spill_sa_create(config, id, predecessor, store->crypto, store->lcores,
-                         store->lcore_count, error);
+    sa = spill_sa_create(config, id, predecessor, store->crypto, store->lcores, store->lcore_count,
+                         error);
     store->by_id[id] = sa;
     return sa;
 }
 
 static int add_sas(struct spill_sa_store *store, struct spill_sa_set *set,
-                   const struct spill_sa_config *configs, uint32_t count,
-                   struct spill_error *error)
+                   const struct spill_sa_config *configs, uint32_t count, struct spill_error *error)
 {
     uint32_t i;
 

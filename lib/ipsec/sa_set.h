@@ -15,8 +15,8 @@
 
 /**
  * @file
- * The SAs in force: one version of them, immutable, published together with the rules that name them;
- * and the store of all SAs that live, from which versions are made.
+ * The SAs in force: one version of them, immutable, published together with the rules that name
+ * them; and the store of all SAs that live, from which versions are made.
  *
  * An SA that two versions have in common is one SA: its numbers and window go on. One that no
  * version has any more stays until the last of its jobs is home, so packets in lanes are finished
@@ -49,7 +49,8 @@ struct spill_sa_store_config {
     struct spill_crypto *crypto;            /* stays the caller's */
     const struct spill_crypto_user *lcores; /* that work with every SA; copied */
     uint32_t lcore_count;
-    int memory_nodes[SPILL_NODES_MAX]; /* of each node, where its lcores' memory is; -1: none there */
+    int memory_nodes[SPILL_NODES_MAX]; /* of each node, where its lcores' memory is; -1: none there
+                                        */
 };
 
 struct spill_sa_store;
@@ -74,7 +75,8 @@ struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
 /** Frees a version that no lcore reads any more. Its SAs go by spill_sa_store_reclaim(). */
 void spill_sa_set_free(struct spill_sa_set *set);
 
-/** Frees SAs that no version has, once their last job is home. At every tick. @return how many stay */
+/** Frees SAs that no version has, once their last job is home. At every tick. @return how many stay
+ */
 uint32_t spill_sa_store_reclaim(struct spill_sa_store *store);
 
 /** The SA of an id, or NULL: this version has none. Any lcore. */

@@ -77,7 +77,8 @@ struct spill_packet {
     union {
         struct spill_key4 v4;
         struct spill_key6 v6;
-        uint8_t notes[sizeof(struct spill_key6)]; /* of who works on it and needs no key meanwhile */
+        uint8_t
+            notes[sizeof(struct spill_key6)]; /* of who works on it and needs no key meanwhile */
     } key;
     union {
         struct spill_flow *flow; /* the packet's entry in its owner's flow table, or NULL */

@@ -61,8 +61,8 @@ static enum spill_verdict verdict_of(const struct spill_packet *packet)
 }
 
 /*
- * Notes what was found for a packet in its flow; what the first of them found is the flow's, and goes
- * for those behind it. A verdict that was found by rules which have been replaced since is the
+ * Notes what was found for a packet in its flow; what the first of them found is the flow's, and
+ * goes for those behind it. A verdict that was found by rules which have been replaced since is the
  * packet's alone.
  */
 static void settle(struct spill_fast *fast, const struct spill_job *job,
@@ -86,8 +86,8 @@ static void settle(struct spill_fast *fast, const struct spill_job *job,
 
 /*
  * Packets of an inline job stay in their burst, which goes on with them; those from a lane go on
- * here. Each keeps the verdict that it had in its turn: a packet after it may open the connection the
- * other way.
+ * here. Each keeps the verdict that it had in its turn: a packet after it may open the connection
+ * the other way.
  */
 static void retire(struct spill_job *job, void *owner)
 {

@@ -2,6 +2,8 @@
 /* ESP packets for SAs of ours: recognized, into lanes or inline, and what was inside goes on. */
 #include "pipeline/decryption.h"
 
+#include <netinet/in.h>
+
 #include <rte_esp.h>
 #include <rte_udp.h>
 
@@ -17,8 +19,6 @@ static SPILL_DROP_REASON(esp_too_old, "esp_too_old",
                          "an ESP packet's sequence number is below its SA's replay window");
 static SPILL_DROP_REASON(esp_other_lcore, "esp_other_lcore",
                          "an ESP packet reached another lcore than its SA's earlier ones");
-static SPILL_DROP_REASON(nat_keepalive, "nat_keepalive",
-                         "a packet that only keeps a NAT's mapping alive (RFC 3948 2.3)");
 
 /* What is known of the ESP packets of a burst. */
 struct arrivals {
@@ -85,8 +85,8 @@ static const struct spill_drop_reason *note(struct spill_fast *fast, const struc
     if (!own(fast, state))
         return &esp_other_lcore;
     packets = atomic_load_explicit(&state->packets, memory_order_relaxed) + 1;
-    bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed) +
-            rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset;
+    bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed) + rte_pktmbuf_pkt_len(mbuf) -
+            packet->l3_offset;
     if (has_expired(sa, packets, bytes))
         return &spill_esp_expired;
     switch (spill_replay_note(&state->replay, number)) {
@@ -240,36 +240,38 @@ static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uin
 
 /* --------------------------------------------------------------------------- what is ours */
 
-/* Reads SPI and sequence number; false: it is no ESP after all, but IKE in the same UDP port. */
+/* A fragment behind the first, which has no header to read. */
+static bool is_later_fragment(const struct spill_packet *packet)
+{
+    uint8_t protocol =
+        packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.protocol : packet->key.v6.protocol;
+
+    return packet->fragment != 0 && packet->esp == SPILL_ESP_NONE && protocol == IPPROTO_ESP;
+}
+
+/*
+ * Reads SPI and sequence number, both 0 where there are none. False: it is no ESP; in UDP it may be
+ * IKE, or a byte that keeps a NAT's mapping alive (RFC 3948 2.2, 2.3).
+ */
 static bool read_header(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
                         rte_be32_t *spi, uint32_t *sequence)
 {
     uint32_t offset = packet->l4_offset;
-    struct rte_esp_hdr copy;
     const struct rte_esp_hdr *header;
+    struct rte_esp_hdr copy;
 
-    if (packet->esp == SPILL_ESP_UDP)
-        offset += sizeof(struct rte_udp_hdr);
     *spi = 0;
     *sequence = 0;
+    if (packet->esp == SPILL_ESP_NONE)
+        return is_later_fragment(packet);
+    if (packet->esp == SPILL_ESP_UDP)
+        offset += sizeof(struct rte_udp_hdr);
     header = rte_pktmbuf_read(mbuf, offset, sizeof(copy), &copy);
     if (header == NULL)
         return false;
     *spi = header->spi;
     *sequence = rte_be_to_cpu_32(header->seq);
     return packet->esp == SPILL_ESP_PLAIN || header->spi != 0;
-}
-
-/* Whether a packet in UDP is a single byte that keeps a NAT's mapping alive. */
-static bool keeps_alive(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
-{
-    const struct rte_udp_hdr *udp;
-    struct rte_udp_hdr copy;
-
-    if (packet->esp != SPILL_ESP_UDP)
-        return false;
-    udp = rte_pktmbuf_read(mbuf, packet->l4_offset, sizeof(copy), &copy);
-    return udp != NULL && udp->dgram_len == RTE_BE16(sizeof(*udp) + 1);
 }
 
 /* Which packets are for an address of ours: it is noted among the SAs under SPI 0. */
@@ -299,8 +301,7 @@ static uint64_t settle_strangers(struct spill_fast *fast, struct arrivals *arriv
             arrivals->sas[i] = NULL;
             if (!ours[i])
                 continue;
-            drop(fast, keeps_alive(arrivals->mbufs[i], arrivals->packets[i]) ? &nat_keepalive
-                                                                             : &esp_no_sa,
+            drop(fast, arrivals->packets[i]->fragment != 0 ? &spill_drop_esp_fragment : &esp_no_sa,
                  arrivals->mbufs[i]);
         }
         taken |= UINT64_C(1) << arrivals->places[i];
@@ -318,10 +319,8 @@ uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rt
     for (i = 0; i < count; i++) {
         uint32_t n = arrivals.count;
 
-        if (packets[i].kind > SPILL_PACKET_IPV6 || packets[i].esp == SPILL_ESP_NONE)
-            continue;
-        if (!read_header(mbufs[i], &packets[i], &arrivals.spis[n], &arrivals.sequences[n]) &&
-            !keeps_alive(mbufs[i], &packets[i]))
+        if (packets[i].kind > SPILL_PACKET_IPV6 ||
+            !read_header(mbufs[i], &packets[i], &arrivals.spis[n], &arrivals.sequences[n]))
             continue;
         packets[i].input = (uint8_t)port;
         arrivals.places[n] = (uint8_t)i;

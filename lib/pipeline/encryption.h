@@ -16,7 +16,8 @@
  *
  * A job is of one SA, and the SA chooses the lane. So the packets of an SA leave in order, and its
  * sequence numbers, which are taken when a job is complete, too; any number of workers work on one
- * SA at a time. A packet whose lane is busy follows into it, also where there is time to do it here.
+ * SA at a time. A packet whose lane is busy follows into it, also where there is time to do it
+ * here.
  */
 
 /* Index of the class among the pool's classes. */

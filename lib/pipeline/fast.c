@@ -49,8 +49,9 @@ static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_
 
 /*
  * A burst in which not every packet is of an allowed flow. What is to be sent, by a verdict found
- * inline or without one, stays in its place among the others, so the burst keeps its order; the rest
- * is dropped, or waits in a lane. Returns how many are to be sent, moved to the front together.
+ * inline or without one, stays in its place among the others, so the burst keeps its order; the
+ * rest is dropped, or waits in a lane. Returns how many are to be sent, moved to the front
+ * together.
  */
 static uint32_t decide_burst(struct spill_fast *fast, struct rte_mbuf **mbufs,
                              struct spill_packet **packets, uint32_t count, uint64_t stamp)
@@ -84,12 +85,13 @@ static uint32_t look_up(struct spill_fast *fast, struct spill_packet *packets, u
     return passing;
 }
 
+/* Whether any packet may be ESP, or a fragment of it. */
 static bool has_esp(const struct spill_packet *packets, uint32_t count)
 {
     uint32_t found = 0, i;
 
     for (i = 0; i < count; i++)
-        found |= packets[i].esp;
+        found |= packets[i].esp | packets[i].fragment;
     return found != 0;
 }
 
@@ -240,6 +242,7 @@ static uint32_t receive_poll(void *context, uint64_t now)
     /* At a few Mpps hardly a poll is empty, but a loop that is ahead of its packets finds few. */
     fast->has_time = handled <= SPILL_BURST / 4;
     spill_submitter_flush(fast->submitter);
+    spill_submitter_help(fast->submitter);
     if (handled == 0 || ++fast->turns % EXPIRE_EVERY == 0)
         spill_flow_table_expire(fast->flows, now, EXPIRE_PLACES);
     return handled;

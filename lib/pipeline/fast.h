@@ -10,13 +10,13 @@
 #include "classify/flow_table.h"
 #include "packet/packet.h"
 #include "pipeline/output.h"
+#include "pipeline/security.h"
 #include "pipeline/transmit.h"
 #include "runtime/channel.h"
 #include "runtime/ledger.h"
 #include "runtime/loop.h"
-#include "runtime/submitter.h"
-#include "pipeline/security.h"
 #include "runtime/snapshot.h"
+#include "runtime/submitter.h"
 #include "runtime/token.h"
 
 /**
@@ -81,12 +81,12 @@ struct spill_fast {
     const struct spill_security *security; /* the version that this turn goes by */
     uint64_t version;                      /* number of the one that the flows' verdicts are of */
     bool inbound;                          /* it has inbound SAs */
-    uint32_t lane;      /* that this burst's new flows go to, when they go to the pool */
-    uint32_t turns;     /* iterations, for what is done now and then */
-    bool receive_ended; /* nothing more will be received */
-    bool has_time;      /* the receive stage found a short burst when it last ran, or none */
-    uint64_t last_turn; /* TSC when it last began */
-    uint64_t next_error; /* TSC from which on an ICMP error may be sent */
+    uint32_t lane;       /* that this burst's new flows go to, when they go to the pool */
+    uint32_t turns;      /* iterations, for what is done now and then */
+    bool receive_ended;  /* nothing more will be received */
+    bool has_time;       /* the receive stage found a short burst when it last ran, or none */
+    uint64_t last_turn;  /* TSC when it last began */
+    uint64_t next_error; /* TSC when the next ICMP error is due; a few may be sent before it */
     int64_t
         admission; /* cycles that new flows may still cost, below 0 = owed; see classification.h */
     struct spill_ledger ledger;

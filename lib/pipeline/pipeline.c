@@ -94,12 +94,10 @@ static uint32_t make_classes(const struct spill_pipeline *pipeline, struct spill
         config->rules, set[SPILL_CLASS_CLASSIFY].capacity, set[SPILL_CLASS_CLASSIFY].dispatch);
     if (config->crypto == NULL)
         return 1;
-    classes[SPILL_CLASS_DECRYPT] =
-        spill_decryption_class(config->crypto, set[SPILL_CLASS_DECRYPT].capacity,
-                               set[SPILL_CLASS_DECRYPT].dispatch);
-    classes[SPILL_CLASS_ENCRYPT] =
-        spill_encryption_class(config->crypto, set[SPILL_CLASS_ENCRYPT].capacity,
-                               set[SPILL_CLASS_ENCRYPT].dispatch);
+    classes[SPILL_CLASS_DECRYPT] = spill_decryption_class(
+        config->crypto, set[SPILL_CLASS_DECRYPT].capacity, set[SPILL_CLASS_DECRYPT].dispatch);
+    classes[SPILL_CLASS_ENCRYPT] = spill_encryption_class(
+        config->crypto, set[SPILL_CLASS_ENCRYPT].capacity, set[SPILL_CLASS_ENCRYPT].dispatch);
     return SPILL_CLASSES;
 }
 
@@ -390,10 +388,10 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
                        error) != 0)
         return -1;
     for (port = 0; port < plan->port_count; port++)
-        fast->paths[pipeline->config.ports[port].id] = (struct spill_path){
-            .output = by_port[plan->ports[port].peer],
-            .mtu = pipeline->config.ports[plan->ports[port].peer].mtu,
-            .network = network_of(plan, port)};
+        fast->paths[pipeline->config.ports[port].id] =
+            (struct spill_path){.output = by_port[plan->ports[port].peer],
+                                .mtu = pipeline->config.ports[plan->ports[port].peer].mtu,
+                                .network = network_of(plan, port)};
     if (channel >= 0)
         fast->inputs[fast->input_count++] = (struct spill_input){
             .channel = pipeline->channels[channel], .can_wait = all_can_wait(pipeline)};

@@ -8,8 +8,9 @@
 
 static SPILL_DROP_REASON(esp_required, "esp_required",
                          "the packet came in the clear, and its rule wants it through an SA");
-static SPILL_DROP_REASON(esp_policy, "esp_policy",
-                         "the packet came through an SA, and its rule is not `protect` with that SA");
+static SPILL_DROP_REASON(
+    esp_policy, "esp_policy",
+    "the packet came through an SA, and its rule is not `protect` with that SA");
 
 enum spill_verdict spill_protection_verdict(const struct spill_fast *fast,
                                             struct spill_packet *packet)

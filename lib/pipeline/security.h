@@ -18,7 +18,8 @@ struct spill_security {
     struct spill_sa_set *sas;    /* owned; NULL: the program works without IPsec */
 };
 
-/** Makes a version of its parts, which become its own. NULL when memory is short: then they don't. */
+/** Makes a version of its parts, which become its own. NULL when memory is short: then they don't.
+ */
 struct spill_security *spill_security_create(uint64_t number, struct spill_policy *policy,
                                              struct spill_sa_set *sas);
 

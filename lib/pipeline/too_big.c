@@ -10,6 +10,9 @@
 static SPILL_DROP_REASON(esp_too_big, "esp_too_big",
                          "protected, the packet would be larger than the MTU; its sender is told");
 
+/* Errors that may be sent ahead of their time, one behind the other. */
+#define ERRORS_AT_ONCE 32
+
 static bool may_be_split(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     const struct rte_ipv4_hdr *header;
@@ -54,10 +57,10 @@ void spill_too_big_drop(struct spill_fast *fast, struct rte_mbuf *mbuf,
     uint16_t mtu = (uint16_t)RTE_MIN(room, (uint32_t)UINT16_MAX);
     struct rte_mbuf *reply = NULL;
 
-    if (stamp >= fast->next_error)
+    if (fast->next_error <= stamp + ERRORS_AT_ONCE * fast->error_interval)
         reply = spill_icmp_too_big(mbuf, packet, mtu, mbuf->pool);
     if (reply != NULL) {
-        fast->next_error = stamp + fast->error_interval;
+        fast->next_error = RTE_MAX(fast->next_error, stamp) + fast->error_interval;
         answer(fast, reply, packet->input, stamp);
     }
     spill_ledger_drop(&fast->ledger, &esp_too_big, &mbuf, 1);

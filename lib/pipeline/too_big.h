@@ -10,13 +10,13 @@
 /**
  * @file
  * Packets that would be larger than the MTU once they are protected (RFC 4301 8): in tunnel mode an
- * IPv4 packet that may be fragmented is, before it is protected, so that the far gateway has nothing
- * to reassemble. The sender of any other is told the MTU that is left (RFC 1191, RFC 8201), and the
- * packet is dropped as `esp_too_big`.
+ * IPv4 packet that may be fragmented is, before it is protected, so that the far gateway has
+ * nothing to reassemble. The sender of any other is told the MTU that is left (RFC 1191, RFC 8201),
+ * and the packet is dropped as `esp_too_big`.
  */
 
-/* Fragments of one packet: of the largest packet at the least MTU that a port takes, more than these;
- * such a packet is dropped. */
+/* Fragments of one packet: of the largest packet at the least MTU that a port takes, more than
+ * these; such a packet is dropped. */
 #define SPILL_FRAGMENTS_MAX 16
 
 /**
@@ -33,8 +33,8 @@ uint32_t spill_too_big_split(struct spill_fast *fast, struct rte_mbuf *mbuf,
                              struct rte_mbuf *fragments[SPILL_FRAGMENTS_MAX]);
 
 /**
- * Drops a packet, and tells its sender why: at most a thousand times a second, as such errors are to
- * be limited (RFC 1812 4.3.2.8, RFC 4443 2.4 f). The lcore.
+ * Drops a packet, and tells its sender why: at most a thousand times a second, as such errors are
+ * to be limited (RFC 1812 4.3.2.8, RFC 4443 2.4 f). The lcore.
  *
  * @param mbuf   given away
  * @param room   bytes of IP that would have fitted

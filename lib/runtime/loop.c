@@ -69,10 +69,10 @@ static uint64_t idle(struct spill_loop *loop, uint64_t now)
 
 /*
  * One turn of each stage. Returns what they handled; *now is the time at the end of the last that
- * handled any. A stage with nothing to do is not worth a look at the clock, which costs as much as
- * the stage: its few cycles count as the next one's.
+ * handled any, *most what the busiest handled. A stage with nothing to do is not worth a look at
+ * the clock, which costs as much as the stage: its few cycles count as the next one's.
  */
-static uint32_t run_stages(struct spill_loop *loop, uint64_t *now)
+static uint32_t run_stages(struct spill_loop *loop, uint64_t *now, uint32_t *most)
 {
     uint32_t handled = 0, i;
 
@@ -88,6 +88,7 @@ static uint32_t run_stages(struct spill_loop *loop, uint64_t *now)
         *now = rte_rdtsc();
         cycles = *now - began;
         handled += packets;
+        *most = RTE_MAX(*most, packets);
         stage->packets += packets;
         stage->cycles += cycles;
         if (cycles > stage->longest)
@@ -99,23 +100,24 @@ static uint32_t run_stages(struct spill_loop *loop, uint64_t *now)
     return handled;
 }
 
-static void account(struct spill_loop *loop, uint32_t handled, uint64_t cycles)
+static void account(struct spill_loop *loop, uint32_t handled, uint32_t most, uint64_t cycles)
 {
     struct spill_loop_counters *counters = &loop->counters;
+    struct spill_budget *budget = loop->budget;
 
     counters->polls++;
+    if (budget != NULL && most <= SPILL_SPARE_PACKETS)
+        spill_budget_earn(budget, cycles - RTE_MIN(cycles, budget->spent));
     if (handled == 0) {
         counters->empty_polls++;
-        if (loop->budget != NULL)
-            spill_budget_earn(loop->budget, cycles);
     } else {
         counters->packets += handled;
         counters->busy_cycles += cycles;
         if (cycles > counters->longest)
             counters->longest = cycles;
-        if (loop->budget != NULL)
-            counters->over_budget += spill_budget_end_iteration(loop->budget);
     }
+    if (budget != NULL)
+        counters->over_budget += spill_budget_end_iteration(budget);
 }
 
 /*
@@ -142,9 +144,9 @@ int spill_loop_run(void *argument)
         spill_snapshot_reader_online(loop->reader);
     for (;;) {
         uint64_t began = now;
-        uint32_t handled = run_stages(loop, &now);
+        uint32_t most = 0, handled = run_stages(loop, &now, &most);
 
-        account(loop, handled, now - began);
+        account(loop, handled, most, now - began);
         spill_heartbeat_beat(&loop->heartbeat);
         if (loop->reader != NULL)
             spill_snapshot_quiescent(loop->reader);

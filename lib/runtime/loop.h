@@ -19,15 +19,19 @@
  *
  * Law 2: the loop itself makes no system call, but where the user asked for it (`sleep`) or where
  * lcores share a CPU (`yield`), and then only when no stage found anything to do.
- * Law 3: the cycles of every stage are measured on every turn; an empty turn earns them for the
- * budget, and a turn with more inline work than the budget's size is counted.
- * Law 7: `stop` tells the loop that the end has begun: its stages stop taking in new packets by
- * themselves (they hear the same token) and the loop goes on until each has nothing left and
- * nothing to expect. `force`, an ancestor of `stop`, ends the loop at once; what the stages hold is
- * then the control thread's to count.
+ * Law 3: the cycles of every stage are measured on every turn; a turn that found few packets or
+ * none earns them for the budget, but for those that inline work took; and a turn with more inline
+ * work than the budget's size is counted. Law 7: `stop` tells the loop that the end has begun: its
+ * stages stop taking in new packets by themselves (they hear the same token) and the loop goes on
+ * until each has nothing left and nothing to expect. `force`, an ancestor of `stop`, ends the loop
+ * at once; what the stages hold is then the control thread's to count.
  */
 
 #define SPILL_STAGES_MAX 8
+
+/* Packets: a turn in which no stage handled more is spare time. At a few million packets a second
+ * hardly a turn finds none, but a loop that is ahead of its packets finds few. */
+#define SPILL_SPARE_PACKETS 8
 
 /** What a loop does when no stage found anything to do. */
 enum spill_idle {

@@ -70,8 +70,8 @@ struct spill_class {
      */
     bool (*work)(struct spill_job *job, void *context);
     /**
-     * What must be serial, such as sequence numbers: called by the submitter for each job when it is
-     * complete, in the order of each lane, before its work. May lower `work`: packets beyond it
+     * What must be serial, such as sequence numbers: called by the submitter for each job when it
+     * is complete, in the order of each lane, before its work. May lower `work`: packets beyond it
      * are not worked on. NULL: nothing.
      */
     void (*begin)(struct spill_job *job, void *context);
@@ -93,8 +93,8 @@ struct spill_job {
     uint16_t work;  /* of those: with work to do; none: the job only keeps its place in the lane */
     uint32_t bytes; /* in all packets together */
     uint64_t stamp; /* TSC when the first packet was received */
-    uint64_t submitted; /* TSC */
-    uint64_t serial;    /* the class's own, from begin() or from who fills the job */
+    uint64_t submitted;            /* TSC */
+    uint64_t serial;               /* the class's own, from begin() or from who fills the job */
     struct spill_subject *subject; /* NULL: the class has none */
     /* The submitter alone: */
     struct spill_job *next; /* in its lane, or among the free */
@@ -167,7 +167,8 @@ void spill_pool_free(struct spill_pool *pool);
  */
 uint32_t spill_worker_poll(struct spill_worker *worker);
 
-/** Whether no job waits or is under way, and none will come: all submitters have left. The worker's lcore. */
+/** Whether no job waits or is under way, and none will come: all submitters have left. The worker's
+ * lcore. */
 bool spill_worker_ended(const struct spill_worker *worker);
 
 /** Does a job's work, with its times taken; returns as work() does. A worker, or a submitter. */

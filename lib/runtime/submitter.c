@@ -222,6 +222,7 @@ static void account_for(struct spill_account *account, const struct spill_job *j
     uint64_t cycles = job->finished - job->started;
 
     account->service_cycles += cycles;
+    account->job_cycles += (cycles >> 4) - (account->job_cycles >> 4);
     spill_histogram_record(&account->service, cycles, 1);
     spill_cost_learn(job->subject != NULL ? &job->subject->cost : &account->cost, job->count,
                      job->bytes, cycles);
@@ -301,6 +302,36 @@ void spill_inline_run(struct spill_submitter *submitter, uint32_t class_index)
     job->count = 0;
     job->work = 0;
     job->bytes = 0;
+}
+
+/* Whether a class's jobs may be done here, and one probably fits into the budget. */
+static bool may_help(const struct spill_submitter *submitter, const struct spill_account *account)
+{
+    return account->class->dispatch == SPILL_DISPATCH_AUTO && !account->class->defers &&
+           account->job_cycles != 0 && account->job_cycles <= submitter->budget.available;
+}
+
+uint32_t spill_submitter_help(struct spill_submitter *submitter)
+{
+    struct spill_job *job;
+    uint32_t i, count;
+
+    if (submitter->pool->worker_count == 0)
+        return 0;
+    for (i = 0; i < submitter->class_count; i++) {
+        struct spill_account *account = &submitter->accounts[i];
+
+        if (!may_help(submitter, account) ||
+            rte_ring_dequeue(submitter->pool->rings[i], (void **)&job) != 0)
+            continue;
+        count = job->count;
+        spill_job_run(job, account->class);
+        spill_budget_spend(&submitter->budget, job->finished - job->started);
+        account->helped_packets += job->work;
+        atomic_store_explicit(&job->done, true, memory_order_release);
+        return count;
+    }
+    return 0;
 }
 
 uint32_t spill_submitter_abandon(struct spill_submitter *submitter, spill_retire take,

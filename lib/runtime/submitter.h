@@ -61,12 +61,14 @@ struct spill_account {
     struct spill_job **closed; /* full jobs that the next flush hands over */
     struct spill_job *inline_job;
     struct spill_cost cost; /* of jobs without a subject */
+    uint64_t job_cycles;    /* what a job took lately, on average */
     struct spill_lane lanes[SPILL_LANES_MAX];
     /* Counters: */
     uint64_t inline_packets;
-    uint64_t pool_packets; /* that workers worked on */
-    uint64_t jobs;         /* handed to the pool */
-    uint64_t refused;      /* packets without a credit */
+    uint64_t pool_packets;   /* that workers worked on */
+    uint64_t helped_packets; /* of those: that this lcore worked on in a worker's place */
+    uint64_t jobs;           /* handed to the pool */
+    uint64_t refused;        /* packets without a credit */
     uint64_t service_cycles;
     uint32_t high_water;            /* most credits held */
     struct spill_histogram wait;    /* cycles from submission to a worker's start */
@@ -156,6 +158,22 @@ static inline struct spill_job *spill_lane_job(const struct spill_submitter *sub
 }
 
 /**
+ * Whether a job that holds half of what it may, or all, takes no more: when twice as much would
+ * take longer than the budget's size, half is enough, so that a job can be done in one go of spare
+ * time. Without a budget nothing is ever done so.
+ */
+static inline bool spill_job_is_full(const struct spill_submitter *submitter,
+                                     const struct spill_account *account,
+                                     const struct spill_job *job)
+{
+    const struct spill_cost *cost = job->subject != NULL ? &job->subject->cost : &account->cost;
+
+    if (job->count == SPILL_JOB_PACKETS || submitter->budget.size == 0)
+        return job->count == SPILL_JOB_PACKETS;
+    return spill_cost_estimate(cost, SPILL_JOB_PACKETS, 2 * job->bytes) > submitter->budget.size;
+}
+
+/**
  * Puts a packet at the end of a lane, after spill_lane_reserve() for it returned true.
  *
  * A packet that needs no work, and only must not overtake those before it, keeps its place without
@@ -180,7 +198,7 @@ static inline void spill_lane_add(struct spill_submitter *submitter, uint32_t cl
     job->mbufs[job->count++] = mbuf;
     job->work += work;
     job->bytes += bytes;
-    if (job->count == SPILL_JOB_PACKETS) {
+    if (job->count % (SPILL_JOB_PACKETS / 2) == 0 && spill_job_is_full(submitter, account, job)) {
         lane->open = NULL;
         account->closed[account->closed_count++] = job;
     }
@@ -233,6 +251,15 @@ static inline void spill_inline_add(struct spill_submitter *submitter, uint32_t 
     job->mbufs[job->count++] = mbuf;
     job->bytes += bytes;
 }
+
+/**
+ * Does the work of a waiting job of the pool in a worker's place, when the budget has time for what
+ * a job of its class takes on average, and pays for it. The job is any submitter's, and retired by
+ * that one in its order. So spare time is used also while lanes are full. Once an iteration.
+ *
+ * @return packets in the job; 0 when none was done
+ */
+uint32_t spill_submitter_help(struct spill_submitter *submitter);
 
 /** Whether no job is out: nothing in a lane. */
 static inline bool spill_submitter_idle(const struct spill_submitter *submitter)

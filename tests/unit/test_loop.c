@@ -208,7 +208,7 @@ static void counters_tell_what_was_done(void **state)
     unmake(set);
 }
 
-static void empty_polls_earn_and_what_goes_over_the_budget_is_counted(void **state)
+static void spare_turns_earn_and_what_goes_over_the_budget_is_counted(void **state)
 {
     struct spill_budget budget = {.size = 1000000000};
     struct stage_set *set = make(1);
@@ -218,11 +218,33 @@ static void empty_polls_earn_and_what_goes_over_the_budget_is_counted(void **sta
     /* Busy turns alone earn nothing. */
     set->loop.budget = &budget;
     for (i = 0; i < 20; i++)
-        set->actors[0].script[i] = 1;
+        set->actors[0].script[i] = SPILL_SPARE_PACKETS + 1;
     set->actors[0].stop_after = 20;
     spill_loop_run(&set->loop);
     assert_int_equal(budget.available, 0);
     unmake(set);
+
+    /* Those with few packets do, but not what inline work took of them. */
+    set = make(1);
+    set->loop.budget = &budget;
+    for (i = 0; i < 20; i++)
+        set->actors[0].script[i] = SPILL_SPARE_PACKETS;
+    set->actors[0].spin = 1000;
+    set->actors[0].stop_after = 20;
+    spill_loop_run(&set->loop);
+    assert_true(budget.available >= 20 * 1000);
+    assert_true(budget.available <= set->loop.counters.busy_cycles);
+    unmake(set);
+    set = make(1);
+    budget = (struct spill_budget){.size = 1000000000};
+    set->loop.budget = &budget;
+    set->actors[0].script[0] = 1;
+    set->actors[0].spend = 1000000000;
+    set->actors[0].stop_after = 1;
+    spill_loop_run(&set->loop);
+    assert_int_equal(budget.available, 0);
+    unmake(set);
+    budget = (struct spill_budget){.size = 1000000000};
 
     /* Empty ones do, whatever the idle policy, up to the size. */
     for (i = 0; i < 6; i++) {
@@ -249,7 +271,6 @@ static void empty_polls_earn_and_what_goes_over_the_budget_is_counted(void **sta
     set->actors[0].stop_after = 3;
     spill_loop_run(&set->loop);
     assert_int_equal(set->loop.counters.over_budget, 3);
-    assert_int_equal(budget.available, 0);
     unmake(set);
     set = make(1);
     budget = (struct spill_budget){.size = 1000};
@@ -446,7 +467,7 @@ int main(void)
         cmocka_unit_test(force_ends_at_once),
         cmocka_unit_test(tokens_cancelled_before_the_start_are_heard),
         cmocka_unit_test(counters_tell_what_was_done),
-        cmocka_unit_test(empty_polls_earn_and_what_goes_over_the_budget_is_counted),
+        cmocka_unit_test(spare_turns_earn_and_what_goes_over_the_budget_is_counted),
         cmocka_unit_test(all_idle_policies_come_to_the_end),
         cmocka_unit_test(sleep_is_longer_the_longer_nothing_comes),
         cmocka_unit_test(a_watchdog_sees_the_stage_that_hangs),
