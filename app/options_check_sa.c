@@ -7,6 +7,7 @@
 #include "options_check.h"
 
 #define REPLAY_WINDOW_LEAST 32 /* RFC 4303, 3.4.3: the smallest that must be supported */
+#define REPLAY_WINDOW_ESN   64 /* rte_ipsec tells high halves of numbers by no smaller one */
 
 /* Says that a key, which was given, does not fit. */
 static int refuse(const struct spill_option_sa *sa, enum spill_option_sa_key key,
@@ -51,9 +52,9 @@ static int check_replay(const struct spill_option_sa *sa, struct spill_error *er
     if (sa->replay_window != 0 && sa->replay_window < REPLAY_WINDOW_LEAST)
         return refuse(sa, SPILL_OPTION_SA_REPLAY_WINDOW, "expected 0, or a number from 32 to 16k",
                       error);
-    if (sa->esn && sa->replay_window == 0)
+    if (sa->esn && sa->replay_window < REPLAY_WINDOW_ESN)
         return refuse(sa, SPILL_OPTION_SA_REPLAY_WINDOW,
-                      "expected a number from 32 to 16k, as esn = yes needs one", error);
+                      "expected a number from 64 to 16k, as esn = yes needs one", error);
     return 0;
 }
 
