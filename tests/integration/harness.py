@@ -99,7 +99,7 @@ class Spillway:
             command += [*eal, "--"]
         elif not huge:
             command += ["--no-huge"]
-        self.name = f"spw{os.getpid()}-{next(_number)}"
+        self.name = f"spw-{os.getpid()}-{next(_number)}"  # at most 16 characters
         if not eal:
             command += ["--name", self.name]
         command += ["--report", self.report_file, *options]
