@@ -254,8 +254,8 @@ class SA:
             esp = self.seal(packet, IPIP if packet[0] >> 4 == 4 else IPV6_IN, sequence, **how)
             if outer_class is None:
                 outer_class = traffic_class(packet)
-            if dont_fragment is None:
-                dont_fragment = packet[0] >> 4 == 4 and bool(packet[6] & 0x40)
+            if dont_fragment is None:  # IPv6 is as if it were set
+                dont_fragment = packet[0] >> 4 == 6 or bool(packet[6] & 0x40)
             return join(link, self.outer(esp, outer_class, dont_fragment, sequence, ttl))
         size, name = headers(packet)
         esp = self._in_udp(self.seal(packet[size:], packet[name], sequence, **how))

@@ -125,6 +125,18 @@ class IpsecCase(TestCase):
         self.assertEqual(report.packets["received"], len(frames))
         return Run(report, capture.read(files["out"]), capture.read(files["back"]))
 
+    def assert_drops(self, report, cases):
+        """`cases`: for each packet that must be dropped the name of the reason, or a set of some."""
+        exact, possible = collections.Counter(), collections.Counter()
+        for reasons in cases:
+            (exact if isinstance(reasons, str) else possible).update(
+                [reasons] if isinstance(reasons, str) else reasons)
+        for reason in report.drops.keys() | exact.keys():
+            count = report.drops.get(reason, 0)
+            self.assertIn(count, range(exact[reason], exact[reason] + possible[reason] + 1),
+                          (reason, report.drops, exact, possible))
+        self.assertEqual(report.packets["dropped"], len(cases))
+
     def same(self, got, expected, what=""):
         """As assertEqual on lists of frames, with a message that can be read."""
         for number, (one, other) in enumerate(zip(got, expected)):
@@ -244,10 +256,10 @@ class Outbound(IpsecCase):
         other = esp.udp_frame(destination, source, b"no reply is implied")
         done = self.through(frames + [other], [one], rules)
         self.assertEqual(done.report.drops, {"denied": 2})
-        clear = [frame for frame in done.out if frame[23] == esp.UDP]
-        self.same(clear, frames[1:2])
-        self.same([one.sa.decrypt(frame).frame for frame in done.out if frame not in clear],
-                  frames[2:])
+        sealed = [frame for frame in done.out if frame not in frames]
+        self.same([frame for frame in done.out if frame in frames], frames[1:2])
+        self.same(oracle.by_flow([one.sa.decrypt(frame).frame for frame in sealed]),
+                  oracle.by_flow(frames[2:]))
 
     def test_link_header(self):
         """Tags stay; what pads a short frame is not part of the packet."""
@@ -265,8 +277,10 @@ class Outbound(IpsecCase):
         """DSCP and DF as configured, ECN as RFC 6040, no fragment, a checksum that holds."""
         for inner, outer, dscp, df in itertools.product((4, 6), (4, 6), ("copy", 46), (
                 "copy", "set", "clear")):
-            bits = {"df": df} if outer == 4 else {}  # IPv6 has no such bit
-            one = self.association("out", inner=inner, outer=outer, dscp=dscp, **bits)
+            if outer == 6 and df != "copy":
+                continue  # IPv6 has no such bit
+            keys = {"dscp": dscp} | ({"df": df} if outer == 4 else {})
+            one = self.association("out", inner=inner, outer=outer, **keys)
             frames = []
             for traffic in range(0, 256, 7):
                 frame = bytearray(one.frame(b"x", traffic=traffic))
@@ -283,7 +297,7 @@ class Outbound(IpsecCase):
                     wanted = dscp << 2 | wanted & 3
                 self.assertEqual(esp.traffic_class(clear.outer), wanted)
                 if outer == 4:
-                    copied = inner == 6 or bool(sent[14 + 6] & 0x40)
+                    copied = inner == 6 or bool(sent[14 + 6] & 0x40)  # IPv6 is as if it were set
                     self.assertEqual(clear.outer[6] & 0xE0, 0x40 * {"copy": copied, "set": True,
                                                                     "clear": False}[df])
                     self.assertEqual(struct.unpack_from("!H", clear.outer, 6)[0] & 0x3FFF, 0)
@@ -320,7 +334,7 @@ class Outbound(IpsecCase):
             self.same([one.sa.decrypt(frame).frame for frame in done.out], frames[:1])
             self.assertEqual(done.report.drops, {"esp_too_big": 2})
             self.assertEqual(done.report.packets["originated"], len(done.back))
-            self.assertEqual(len(done.back), 2)
+            self.assertIn(len(done.back), (1, 2))  # they may come at a limited rate
             for told, sent in zip(done.back, frames[1:]):
                 self.told(told, sent, largest)
 
@@ -363,18 +377,18 @@ class Outbound(IpsecCase):
 
     def test_lifetimes(self):
         """The soft limit is told, the hard one ends the SA."""
-        for soft, hard in ("lifetime_packets_soft", "lifetime_packets_hard"), (
-                "lifetime_bytes_soft", "lifetime_bytes_hard"):
-            unit = 1 if "packets" in soft else 128
-            one = self.association("out", **{soft: 5 * unit, hard: 10 * unit})
+        for unit, size in ("packets", 1), ("bytes", 128):
+            one = self.association("out", **{f"lifetime_{unit}_soft": 5 * size})
             frames = [one.frame(bytes(100), number) for number in range(30)]
             done = self.encrypted_until(frames, one)
+            self.assertEqual((len(done.out), done.report.drops), (30, {}))
             self.assertRegex(done.report.stderr, rf"(?i){one.name}\b.*soft")
-            if "packets" in soft:
-                self.assertEqual((len(done.out), done.report.drops), (10, {"esp_expired": 20}))
-            else:
-                self.assertEqual(done.report.drops, {"esp_expired": 30 - len(done.out)})
-                self.assertIn(len(done.out), range(5, 15))
+            one = self.association("out", **{f"lifetime_{unit}_hard": 10 * size})
+            done = self.encrypted_until(frames := [one.frame(bytes(100), number)
+                                                   for number in range(30)], one)
+            self.assertEqual(done.report.drops, {"esp_expired": len(frames) - len(done.out)})
+            self.assertIn(len(done.out), (10,) if unit == "packets" else range(5, 11))
+            self.assertRegex(done.report.stderr, rf"(?i){one.name}\b.*hard")
 
     def encrypted_until(self, frames, one):
         done = self.through(frames, [one])
@@ -414,8 +428,8 @@ class Inbound(IpsecCase):
     def test_known_answers(self):
         """The packets of the standards, byte for byte."""
         for vector in esp_vectors.GCM + esp_vectors.CHACHA + esp_vectors.CBC:
-            if vector.high or vector.esp[:4] < b"\0\0\1\0":
-                continue  # an SA starts with 0, and such SPIs are reserved
+            if vector.high or struct.unpack_from("!I", vector.esp)[0] < 256:
+                continue  # an SA starts with 0; SPIs below 256 are reserved
             with self.subTest(vector.name):
                 plain, sealed = vector.plain, vector.esp
                 mode = {4: "tunnel"}.get(plain[-1], "transport")
@@ -464,27 +478,35 @@ class Inbound(IpsecCase):
         self.same(self.through(frames, [one]).out, expected)
 
     def test_others(self):
-        """Not ESP of ours: other ends, IKE and keepalives on port 4500 are subject to the rules."""
+        """Not ESP of ours: between other ends, and IKE, are subject to the rules. A keepalive to an
+        end of ours has done its work (RFC 3948, 2.3)."""
         one = self.association("in", nat=True)
         plain = self.association("in")
         away = esp.SA("aes-128-gcm", bytes(20), plain.sa.spi, "tunnel", *reversed(ENDS[4]))
-        frames = [away.encrypt(one.frame(b"transit"), 1)]
-        for data in (b"\0\0\0\0" + bytes(28), b"\xff"):
-            frames.append(esp.udp_frame(*ENDS[4], data, ports=(4500, 4500)))
-        frames.append(esp.udp_frame(*ENDS[4], bytes(28), ports=(500, 500)))
+        frames = [away.encrypt(one.frame(b"transit"), 1),
+                  esp.udp_frame(*ENDS[4], b"\0\0\0\0" + bytes(28), ports=(4500, 4500)),
+                  esp.udp_frame(*ENDS[4], bytes(28), ports=(500, 500)),
+                  esp.udp_frame(*reversed(ENDS[4]), b"\xff", ports=(4500, 4500))]
+        alive = esp.udp_frame(*ENDS[4], b"\xff", ports=(4500, 4500))
         for action in "allow", "deny":
             rules = one.rule() + plain.rule() + f"{action} any from any to any\n"
-            done = self.through(frames, [one, plain], rules)
-            self.same(done.out, frames if action == "allow" else [])
+            done = self.through(frames + [alive], [one, plain], rules)
+            self.same(oracle.by_flow(done.out),
+                      oracle.by_flow(frames) if action == "allow" else [])
+            self.assertEqual(done.report.drops, {"nat_keepalive": 1} | (
+                {"denied": len(frames)} if action == "deny" else {}))
 
     def test_lifetime(self):
-        one = self.association("in", lifetime_packets_soft=5, lifetime_packets_hard=10)
-        frames = [one.frame(bytes(9), number) for number in range(30)]
-        done = self.through([one.sa.encrypt(frame, number) for number, frame in
-                             enumerate(frames, 1)], [one])
-        self.same(done.out, frames[:10])
-        self.assertEqual(done.report.drops, {"esp_expired": 20})
-        self.assertRegex(done.report.stderr, rf"(?i){one.name}\b.*soft")
+        """As for what is encrypted."""
+        for limit, passes in ("soft", 30), ("hard", 10):
+            one = self.association("in", **{f"lifetime_packets_{limit}": 10})
+            frames = [one.frame(bytes(9), number) for number in range(30)]
+            done = self.through([one.sa.encrypt(frame, number)
+                                 for number, frame in enumerate(frames, 1)], [one])
+            self.same(done.out, frames[:passes])
+            self.assertEqual(sum(done.report.drops.values()),
+                             done.report.drops.get("esp_expired", 0))
+            self.assertRegex(done.report.stderr, rf"(?i){one.name}\b.*{limit}")
 
 
 class Window:
@@ -503,15 +525,19 @@ class Window:
         return whole if whole >= near else whole + (1 << 32)
 
     def take(self, sequence):
-        """None: taken, else the reason to drop it. With ESN what is too old is taken for a packet
-        that is yet to come, which its ICV denies."""
-        whole = self.whole(sequence & HIGHEST)
-        if whole <= 0 or whole <= self.top - self.size:
-            return "esp_too_old"
-        if whole in self.seen:
-            return "esp_replayed"
-        if whole != sequence:
-            return "esp_bad_icv"
+        """The reasons to drop it that a receiver may find, none: taken.
+
+        One that looks at the window for several packets before it decrypts them may still find a
+        double of what the packets between have pushed out. With ESN a receiver that does not takes
+        what is too old for a packet that is yet to come, which its ICV denies.
+        """
+        if sequence <= 0 or sequence <= self.top - self.size:
+            return ({"esp_too_old"} | ({"esp_replayed"} if sequence in self.seen else set())
+                    | ({"esp_bad_icv"} if self.esn else set()))
+        if sequence in self.seen:
+            return {"esp_replayed"}
+        if self.whole(sequence & HIGHEST) != sequence:
+            raise ValueError(f"{sequence}: no receiver can know its upper half")
         self.seen.add(sequence)
         self.top = max(self.top, sequence)
         return None
@@ -524,27 +550,23 @@ class Replay(IpsecCase):
         """Sends these sequence numbers. The oracle says what must come out."""
         one = self.association("in", "aes-128-gcm", esn=esn, replay_window=window)
         oracle_window = Window(window, esn)
-        frames, expected, reasons = [], [], collections.Counter()
+        frames, expected, reasons = [], [], []
         for number, sequence in enumerate(sequences):
             frame = one.frame(struct.pack("!QI", sequence, number))
             frames.append(one.sa.encrypt(frame, sequence))
             reason = oracle_window.take(sequence)
             if reason:
-                reasons[reason] += 1
+                reasons.append(reason)
             else:
                 expected.append(frame)
         done = self.through(frames, [one], shape=shape)
         self.same(done.out, expected, (window, esn))
-        # Packets are looked at before the crypto, when those before them in the burst haven't been
-        # noted yet: which of the reasons it is depends on that, whether there is one does not.
-        self.assertLessEqual(set(done.report.drops), {"esp_replayed", "esp_too_old"}
-                             | ({"esp_bad_icv"} if esn else set()))
-        self.assertEqual(sum(done.report.drops.values()), sum(reasons.values()))
+        self.assert_drops(done.report, reasons)
 
     def test_edges(self):
         for window, esn in itertools.product((32, 64, 128, 1000, 1024, 16384), (False, True)):
             if esn and window < 64:
-                continue
+                continue  # with ESN it is 64 at least
             with self.subTest(window=window, esn=esn):
                 top = 3 * window
                 self.replayed([top, top, top - 1, top - window + 1, top - window + 1, top - window,
@@ -564,9 +586,9 @@ class Replay(IpsecCase):
                 self.replayed(sequences, window, esn)
 
     def test_roll_over(self):
-        """The lower half goes through 2^32: with ESN it goes on. (Each half a burst and more: what is
-        in one burst is told by the window before it, and no sender leaps 2^31 within one.)"""
-        start = list(range(0x7FFFFF80, 0x7FFFFFC0)) + list(range(0xFFFFFF00, 0xFFFFFF40))
+        """The lower half goes through 2^32: with ESN it goes on."""
+        # Leaps, each with time to be noticed: a receiver may take what it got at once together.
+        start = [leap + step for leap in (0x7FFFFF00, 0xFFFF0000) for step in range(200)]
         around = list(range((1 << 32) - 40, (1 << 32) + 40))
         self.chance.shuffle(around)
         self.replayed(start + around + around[:10] + [(1 << 32) + 2000, (1 << 32) + 20], 128, True)
@@ -596,9 +618,11 @@ class Replay(IpsecCase):
 
 
 # What a hostile packet may be dropped as, where the order of checks is not prescribed.
-SHORT = frozenset(("esp_malformed", "esp_no_sa", "malformed_transport", "denied", "esp_required"))
+SHORT = frozenset(("esp_malformed", "esp_no_sa", "malformed_transport", "denied", "esp_required",
+                   "nat_keepalive"))
 BROKEN = frozenset(("esp_malformed", "esp_bad_icv"))
 OLD = frozenset(("esp_replayed", "esp_too_old"))
+LATER = frozenset(("esp_fragment", "denied"))  # a later fragment has no SPI
 
 
 class Hostile(IpsecCase):
@@ -608,23 +632,14 @@ class Hostile(IpsecCase):
         """`cases`: (frame, reason or set of reasons). Good packets of the first SA between them."""
         one = associations[0]
         frames, good = [], []
-        exact, possible = collections.Counter(), collections.Counter()
-        for number, (frame, reasons) in enumerate(cases):
+        for number, (frame, _) in enumerate(cases):
             if number % 50 == 0:
                 good.append(one.frame(b"good", number))
                 frames.append(one.sa.encrypt(good[-1], 1 + len(good)))
             frames.append(frame)
-            if isinstance(reasons, str):
-                exact[reasons] += 1
-            else:
-                possible.update(reasons)
         done = self.through(frames, associations, rules)
         self.same(done.out, good)
-        for reason in done.report.drops.keys() | exact.keys():
-            count = done.report.drops.get(reason, 0)
-            self.assertIn(count, range(exact[reason], exact[reason] + possible[reason] + 1),
-                          (reason, done.report.drops, exact, possible))
-        self.assertEqual(done.report.packets["dropped"], len(cases))
+        self.assert_drops(done.report, [reasons for _, reasons in cases])
 
     def some(self):
         """SAs of several kinds to be attacked."""
@@ -787,12 +802,12 @@ class Hostile(IpsecCase):
             packet = esp.split(one.sealed(one.packet(bytes(64)), 100_000))[1]
             packet = packet[:6] + struct.pack("!H", field) + packet[8:]
             packet = esp.with_lengths(packet[:20], 9, esp.ESP, len(packet) - 20) + packet[20:]
-            cases.append((esp.join(LINK, packet), "esp_fragment"))
+            cases.append((esp.join(LINK, packet), LATER if field & 0x1FFF else "esp_fragment"))
         for field in 0x0001, 0x0008, 0x0009:
             packet = esp.split(six.sealed(six.packet(bytes(64)), 100_000))[1]
             packet = esp.with_lengths(packet[:40], 6, esp.FRAGMENT, len(packet) - 32) \
                 + struct.pack("!BBHI", esp.ESP, 0, field, 7) + packet[40:]
-            cases.append((esp.join(LINK, packet), "esp_fragment"))
+            cases.append((esp.join(LINK, packet), LATER if field & 0xFFF8 else "esp_fragment"))
         self.dropped([one, six], cases)
 
 
