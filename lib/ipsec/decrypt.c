@@ -10,6 +10,7 @@
 #include <rte_udp.h>
 
 #include "ipsec/ecn.h"
+#include "ipsec/esp_frame.h"
 #include "packet/parse.h"
 
 SPILL_DROP_REASON(spill_esp_malformed, "esp_malformed",

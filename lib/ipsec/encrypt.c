@@ -9,6 +9,8 @@
 #include <rte_lcore.h>
 #include <rte_udp.h>
 
+#include "ipsec/esp_frame.h"
+
 SPILL_DROP_REASON(spill_esp_crypto_failed, "esp_crypto_failed",
                   "the crypto device reported an error while it encrypted the packet");
 SPILL_DROP_REASON(spill_esp_expired, "esp_expired", "a hard lifetime of the packet's SA is over");
@@ -115,8 +117,8 @@ static void clear_vectors(const struct spill_sa *sa, struct rte_crypto_op **ops,
 }
 
 /*
- * Has rte_ipsec write ESP around packets of one family, the first with a given number. Its SA is
- * made anew for that: it is this lcore's own, and knows only this run. Returns how many operations.
+ * Has rte_ipsec write ESP around packets of one family, the first with a given number. Its SA, this
+ * lcore's own, is made anew when it would go on with another number. Returns how many operations.
  */
 static uint32_t wrap(struct spill_sa_lcore *lcore, bool ipv6, uint64_t number,
                      struct rte_mbuf **mbufs, struct rte_crypto_op **ops, uint32_t count)
@@ -124,8 +126,11 @@ static uint32_t wrap(struct spill_sa_lcore *lcore, bool ipv6, uint64_t number,
     struct rte_ipsec_session *session = &lcore->sessions[ipv6];
     uint32_t good, i;
 
-    lcore->parameters[ipv6].ipsec_xform.esn.value = number;
-    rte_ipsec_sa_init(session->sa, &lcore->parameters[ipv6], (uint32_t)lcore->sa_size);
+    if (number != lcore->next[ipv6]) {
+        lcore->parameters[ipv6].ipsec_xform.esn.value = number;
+        rte_ipsec_sa_init(session->sa, &lcore->parameters[ipv6], (uint32_t)lcore->sa_size);
+    }
+    lcore->next[ipv6] = number + count;
     good = rte_ipsec_pkt_crypto_prepare(session, mbufs, ops, (uint16_t)count);
     for (i = good; i < count; i++)
         spill_esp_fail(mbufs[i], &spill_esp_no_room);
@@ -208,6 +213,16 @@ static void end_transport(const struct spill_sa *sa, struct rte_mbuf *mbuf)
     v4->hdr_checksum = rte_ipv4_cksum(v4);
 }
 
+/* The outer header's checksum: what differs from packet to packet is added to the rest's sum. */
+static rte_be16_t outer_checksum(const struct spill_sa *sa, const struct rte_ipv4_hdr *outer)
+{
+    uint32_t sum = sa->header_sum + rte_cpu_to_be_16(outer->type_of_service) +
+                   outer->total_length + outer->packet_id + outer->fragment_offset;
+
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    return (rte_be16_t)~(sum + (sum >> 16));
+}
+
 static void end_tunnel(const struct spill_sa *sa, struct rte_mbuf *mbuf)
 {
     const struct spill_esp_note *note = spill_esp_note_of(spill_packet_of(mbuf));
@@ -217,7 +232,7 @@ static void end_tunnel(const struct spill_sa *sa, struct rte_mbuf *mbuf)
     if (!ipv6) {
         if (sa->config.df == SPILL_SA_DF_SET || (sa->config.df == SPILL_SA_DF_COPY && note->df))
             outer->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
-        outer->hdr_checksum = rte_ipv4_cksum(outer);
+        outer->hdr_checksum = outer_checksum(sa, outer);
     }
     spill_esp_put_link(mbuf, note, ipv6);
 }
@@ -232,7 +247,7 @@ void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
         count += spill_packet_of(job->mbufs[i])->kind != SPILL_PACKET_MALFORMED;
     }
     /* Takes out the number's high half, which the ICV covers and which is not sent. */
-    if (count > 0)
+    if (lcore->sa->high_size > 0 && count > 0)
         rte_ipsec_pkt_process(&lcore->sessions[0], mbufs, (uint16_t)count);
     for (i = 0; i < count; i++) {
         if (unlikely((mbufs[i]->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0)) {

@@ -46,13 +46,16 @@ extern struct spill_drop_reason spill_esp_replayed;
 /* And before it: outer header, UDP, ESP header, initialization vector. */
 #define SPILL_ESP_HEAD 80
 
+/* Link headers are copied with as much in front of them, which is quicker than by their size. */
+#define SPILL_ESP_LINK 24
+
 /**
  * What a packet's link header and outer IP header were, while they are off. In the packet's notes:
  * no key is needed during the work. Written by who works on it.
  */
 struct spill_esp_note {
-    uint32_t length;  /* of the packet before its trailer is taken off */
-    uint8_t link[22]; /* Ethernet with up to two tags */
+    uint32_t length;              /* of the packet before its trailer is taken off */
+    uint8_t link[SPILL_ESP_LINK]; /* Ethernet with up to two tags, at its end */
     uint8_t link_size;
     uint8_t network;   /* of the key: the wire it came on */
     uint8_t outer_tos; /* in: of the outer header */
@@ -106,22 +109,6 @@ static inline void spill_esp_fail(struct rte_mbuf *mbuf, const struct spill_drop
 
 /** Fetches what the work will touch of a job's packets. */
 void spill_esp_prefetch(const struct spill_job *job);
-
-/**
- * Makes a packet one segment that ends where its IP packet ends, and notes its link header.
- *
- * @return false when it has failed
- */
-bool spill_esp_trim(struct rte_mbuf *mbuf, struct spill_packet *packet);
-
-/** Puts the noted link header in front of an IP packet of a family. */
-void spill_esp_put_link(struct rte_mbuf *mbuf, const struct spill_esp_note *note, bool ipv6);
-
-/**
- * The field of an IPv6 header, or of the last extension header behind it, that names the header at
- * `l3_size`. Parsing has walked over the headers: they are there.
- */
-uint8_t *spill_esp_next_header_field(uint8_t *ip, uint32_t l3_size);
 
 /** Ends a job whose operations are done: what follows the crypto. */
 void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore);

@@ -43,6 +43,8 @@ static void write_ipv4(struct spill_sa *sa)
     memcpy(&header.dst_addr, sa->config.destination.bytes, sizeof(header.dst_addr));
     memcpy(sa->header, &header, sizeof(header));
     sa->header_size = sizeof(header);
+    header.type_of_service = 0;
+    sa->header_sum = rte_raw_cksum(&header, sizeof(header));
 }
 
 static void write_ipv6(struct spill_sa *sa)

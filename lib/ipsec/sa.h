@@ -97,6 +97,7 @@ struct spill_sa_lcore {
     struct spill_crypto_session crypto;
     struct rte_ipsec_session sessions[2]; /* by family inside: IPv4, IPv6 */
     struct rte_ipsec_sa_prm parameters[2];
+    uint64_t next[2]; /* outbound: number that each would give out next; 0: not made yet */
     int sa_size; /* bytes of each rte_ipsec_sa */
 } __rte_cache_aligned;
 
@@ -107,6 +108,7 @@ struct spill_sa {
     uint8_t told;   /* of its lifetime's end: 1 the soft, 2 the hard one; control thread */
     uint8_t header[sizeof(struct rte_ipv6_hdr)]; /* outer, in tunnel mode */
     uint8_t header_size;
+    uint32_t header_sum; /* of an IPv4 header's words that all packets have in common */
     uint8_t udp_size;  /* 8 with NAT traversal, else 0 */
     uint8_t high_size; /* bytes of the number's high half behind the trailer, for the ICV alone */
     uint16_t least;    /* bytes from the ESP header on that a packet must have */

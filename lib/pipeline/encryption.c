@@ -14,6 +14,8 @@ SPILL_DROP_REASON(spill_drop_esp_fragment, "esp_fragment",
 struct group {
     struct spill_sa_lcore *sa;
     uint32_t lane;
+    uint32_t mtu, l3_size; /* of the packet that `room` is for */
+    uint32_t room;
     uint64_t stamp;
     uint32_t refused_count;
     struct rte_mbuf *refused[SPILL_BURST];
@@ -129,12 +131,26 @@ static void submit_too_big(struct spill_fast *fast, struct group *group, struct 
     drop_refused(fast, group);
 }
 
+/* How large a packet may be: mostly as the one before it. */
+static uint32_t room_for(const struct spill_fast *fast, struct group *group,
+                         const struct spill_packet *packet)
+{
+    uint32_t mtu = fast->paths[packet->input].mtu;
+    uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
+
+    if (unlikely(mtu != group->mtu || l3_size != group->l3_size)) {
+        group->room = spill_sa_room(group->sa->sa, mtu, l3_size);
+        group->mtu = mtu;
+        group->l3_size = l3_size;
+    }
+    return group->room;
+}
+
 static void submit(struct spill_fast *fast, struct group *group, struct rte_mbuf *mbuf,
                    const struct spill_packet *packet)
 {
     const struct spill_sa *sa = group->sa->sa;
-    uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
-    uint32_t room = spill_sa_room(sa, fast->paths[packet->input].mtu, l3_size);
+    uint32_t room = room_for(fast, group, packet);
 
     if (unlikely(packet->fragment != 0 && sa->config.mode == SPILL_SA_TRANSPORT))
         spill_ledger_drop(&fast->ledger, &spill_drop_esp_fragment, &mbuf, 1);

@@ -12,22 +12,6 @@ static SPILL_DROP_REASON(
     esp_policy, "esp_policy",
     "the packet came through an SA, and its rule is not `protect` with that SA");
 
-enum spill_verdict spill_protection_verdict(const struct spill_fast *fast,
-                                            struct spill_packet *packet)
-{
-    const struct spill_flow *flow = packet->flow;
-    enum spill_verdict verdict;
-
-    if (flow == NULL || flow->pending > 0)
-        return SPILL_VERDICT_UNKNOWN;
-    verdict = packet->through == 0 ? spill_flow_verdict(flow, packet->direction)
-                                   : spill_flow_own_verdict(flow, packet->direction);
-    packet->verdict = (uint8_t)verdict;
-    if (verdict == SPILL_VERDICT_PROTECT)
-        packet->sa = spill_flow_table_sa(fast->flows, flow, packet->direction);
-    return verdict;
-}
-
 /* Why a packet that is neither sent nor encrypted is dropped. */
 static const struct spill_drop_reason *reason_of(const struct spill_packet *packet)
 {
@@ -36,15 +20,16 @@ static const struct spill_drop_reason *reason_of(const struct spill_packet *pack
     return packet->verdict == SPILL_VERDICT_PROTECT ? &esp_required : &spill_drop_denied;
 }
 
-/* The outbound SA that is to protect a packet, or NULL. */
+/* The outbound SA that is to protect a clear packet, or NULL; mostly that of the one before it. */
 static struct spill_sa *outbound_sa(const struct spill_fast *fast,
-                                    const struct spill_packet *packet)
+                                    const struct spill_packet *packet, struct spill_sa *last)
 {
-    struct spill_sa *sa;
+    struct spill_sa *sa = last;
 
     if (packet->verdict != SPILL_VERDICT_PROTECT || packet->through != 0)
         return NULL;
-    sa = spill_sa_set_get(fast->security->sas, packet->sa);
+    if (last == NULL || last->id != packet->sa)
+        sa = spill_sa_set_get(fast->security->sas, packet->sa);
     return sa != NULL && sa->config.direction == SPILL_SA_OUT ? sa : NULL;
 }
 
@@ -58,11 +43,13 @@ static bool may_be_sent(const struct spill_packet *packet)
 uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                 struct spill_packet **packets, uint32_t count, uint64_t stamp)
 {
-    struct spill_encryption encryption = {.count = 0, .stamp = stamp};
+    struct spill_encryption encryption;
     struct rte_mbuf *denied[SPILL_BURST];
     uint32_t denied_count = 0, kept = 0, i;
-    struct spill_sa *sa;
+    struct spill_sa *sa, *last = NULL;
 
+    encryption.count = 0;
+    encryption.stamp = stamp;
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = packets[i];
 
@@ -71,8 +58,9 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
         if (may_be_sent(packet)) {
             mbufs[kept] = mbufs[i];
             packets[kept++] = packet;
-        } else if ((sa = outbound_sa(fast, packet)) != NULL) {
+        } else if ((sa = outbound_sa(fast, packet, last)) != NULL) {
             spill_encryption_add(&encryption, mbufs[i], packet, sa);
+            last = sa;
         } else if (reason_of(packet) == &spill_drop_denied) {
             denied[denied_count++] = mbufs[i];
         } else {

@@ -22,8 +22,21 @@
  *
  * @return UNKNOWN when the rules must be asked, or packets of the flow wait before it
  */
-enum spill_verdict spill_protection_verdict(const struct spill_fast *fast,
-                                            struct spill_packet *packet);
+static inline enum spill_verdict spill_protection_verdict(const struct spill_fast *fast,
+                                                          struct spill_packet *packet)
+{
+    const struct spill_flow *flow = packet->flow;
+    enum spill_verdict verdict;
+
+    if (flow == NULL || flow->pending > 0)
+        return SPILL_VERDICT_UNKNOWN;
+    verdict = packet->through == 0 ? spill_flow_verdict(flow, packet->direction)
+                                   : spill_flow_own_verdict(flow, packet->direction);
+    packet->verdict = (uint8_t)verdict;
+    if (verdict == SPILL_VERDICT_PROTECT)
+        packet->sa = spill_flow_table_sa(fast->flows, flow, packet->direction);
+    return verdict;
+}
 
 /**
  * Does what the verdicts say. The lcore.

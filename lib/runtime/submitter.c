@@ -6,6 +6,9 @@
 
 #include "submitter.h"
 
+/* Jobs of a lane for each worker, and as many once more, that keep the pool busy for a turn. */
+#define ENOUGH_JOBS 3
+
 /* For how long after a refusal a class counts as waiting, in TSC cycles: about a millisecond. */
 #define PATIENCE (UINT64_C(1) << 21)
 
@@ -160,19 +163,23 @@ bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, ui
         lane->tail->next = job;
     lane->tail = job;
     lane->open = job;
+    lane->jobs++;
     account->busy |= UINT64_C(1) << lane_index;
     return true;
 }
 
-/* Closes the jobs that still take packets. An open job is its lane's tail: busy lanes have them. */
-static void close_open_jobs(struct spill_account *account)
+/*
+ * Closes the jobs that still take packets, but for those that have enough before them in their lane
+ * to keep all workers busy. An open job is its lane's tail: busy lanes have them.
+ */
+static void close_open_jobs(struct spill_account *account, uint32_t enough)
 {
     uint64_t lanes;
 
     for (lanes = account->busy; lanes != 0; lanes &= lanes - 1) {
         struct spill_lane *lane = &account->lanes[__builtin_ctzll(lanes)];
 
-        if (lane->open != NULL)
+        if (lane->open != NULL && lane->jobs <= enough)
             close_job(account, lane);
     }
 }
@@ -183,7 +190,7 @@ static void flush_class(struct spill_submitter *submitter, uint32_t index)
     uint32_t count = 0, sent, i;
     uint64_t now;
 
-    close_open_jobs(account);
+    close_open_jobs(account, ENOUGH_JOBS * (submitter->pool->worker_count + 1));
     if (account->closed_count == 0)
         return;
     now = rte_rdtsc();
@@ -254,6 +261,7 @@ static uint32_t retire_lane(struct spill_submitter *submitter, struct spill_acco
 
     while ((job = lane->head) != NULL && atomic_load_explicit(&job->done, memory_order_acquire)) {
         lane->head = job->next;
+        lane->jobs--;
         packets += job->count;
         if (job->work > 0)
             account_for_pool(account, job);
@@ -355,6 +363,7 @@ uint32_t spill_submitter_abandon(struct spill_submitter *submitter, spill_retire
                 give_back(submitter, job);
             }
             lane->open = NULL;
+            lane->jobs = 0;
         }
         account->busy = 0;
         submitter->held -= account->held;

@@ -34,7 +34,7 @@
  *     spill_submitter_retire()                        what is done, in order
  *     for each packet: spill_inline_fits() ? spill_inline_add() : spill_lane_reserve() + _add()
  *     spill_inline_run()                              after each burst
- *     spill_submitter_flush()                         at the end: nothing waits for company
+ *     spill_submitter_flush()                         at the end: nothing waits idly for company
  */
 
 #define SPILL_LANES_MAX 64 /* a word of bits tells which are busy */
@@ -43,6 +43,7 @@ struct spill_lane {
     struct spill_job *head; /* the oldest job; NULL = empty */
     struct spill_job *tail;
     struct spill_job *open; /* the tail while it takes more packets, else NULL */
+    uint32_t jobs;          /* how many, the open one included */
 };
 
 /** What the owner does with a job that is done: applies results, sends or drops every packet. */
@@ -117,7 +118,11 @@ void spill_submitter_on_retire(struct spill_submitter *submitter, uint32_t class
  */
 uint32_t spill_submitter_retire(struct spill_submitter *submitter, uint64_t now);
 
-/** Hands what the lanes hold to the pool, one ring operation a class. Can't fail. */
+/**
+ * Hands what the lanes hold to the pool, one ring operation a class. Can't fail. A job that is not full
+ * stays open while its lane has so many before it that no worker could wait for it: it goes on
+ * collecting packets, which makes better use of the pool just when that is behind.
+ */
 void spill_submitter_flush(struct spill_submitter *submitter);
 
 /**

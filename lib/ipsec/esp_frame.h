@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_ESP_FRAME_H
+#define SPILLWAY_ESP_FRAME_H
+
+#include <string.h>
+
+#include <rte_ether.h>
+#include <rte_ip.h>
+
+#include "ipsec/esp.h"
+
+/**
+ * @file
+ * Frames before and after the work of ESP: what comes off first, and what goes on again. For
+ * encrypt.c and decrypt.c alone. Whoever works on the packet.
+ */
+
+/** Bytes that an IP header, which parsing has checked, says its packet has. */
+static inline uint32_t spill_esp_ip_length(const uint8_t *ip, bool ipv6)
+{
+    if (ipv6)
+        return rte_be_to_cpu_16(((const struct rte_ipv6_hdr *)ip)->payload_len) +
+               (uint32_t)sizeof(struct rte_ipv6_hdr);
+    return rte_be_to_cpu_16(((const struct rte_ipv4_hdr *)ip)->total_length);
+}
+
+/**
+ * Makes a packet one segment that ends where its IP packet ends, and notes its link header.
+ *
+ * @return false when it has failed
+ */
+static inline bool spill_esp_trim(struct rte_mbuf *mbuf, struct spill_packet *packet)
+{
+    bool ipv6 = packet->kind == SPILL_PACKET_IPV6;
+    uint8_t network = ipv6 ? packet->key.v6.network : packet->key.v4.network;
+    struct spill_esp_note *note = spill_esp_note_of(packet);
+    const uint8_t *frame;
+    uint32_t excess;
+
+    if (unlikely(rte_pktmbuf_linearize(mbuf) != 0)) {
+        spill_esp_fail(mbuf, &spill_esp_no_room);
+        return false;
+    }
+    frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+    /* Frames shorter than Ethernet's least are padded, and the padding is no part of the packet. */
+    excess = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset -
+             spill_esp_ip_length(frame + packet->l3_offset, ipv6);
+    if (excess > 0)
+        rte_pktmbuf_trim(mbuf, (uint16_t)excess);
+    if (unlikely(rte_pktmbuf_tailroom(mbuf) < SPILL_ESP_TAIL ||
+                 rte_pktmbuf_headroom(mbuf) < SPILL_ESP_HEAD)) {
+        spill_esp_fail(mbuf, &spill_esp_no_room);
+        return false;
+    }
+    note->network = network & (uint8_t)~SPILL_FLOW_FRAGMENT;
+    note->link_size = (uint8_t)packet->l3_offset;
+    memcpy(note->link, frame + packet->l3_offset - sizeof(note->link), sizeof(note->link));
+    return true;
+}
+
+/** Puts the noted link header in front of an IP packet of a family. */
+static inline void spill_esp_put_link(struct rte_mbuf *mbuf, const struct spill_esp_note *note,
+                                      bool ipv6)
+{
+    rte_be16_t type = ipv6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+    char *ip = rte_pktmbuf_mtod(mbuf, char *);
+
+    memcpy(ip - sizeof(note->link), note->link, sizeof(note->link));
+    memcpy(ip - sizeof(type), &type, sizeof(type));
+    rte_pktmbuf_prepend(mbuf, note->link_size);
+}
+
+/**
+ * The field of an IPv6 header, or of the last extension header behind it, that names the header at
+ * `l3_size`. Parsing has walked over the headers: they are there.
+ */
+static inline uint8_t *spill_esp_next_header_field(uint8_t *ip, uint32_t l3_size)
+{
+    uint8_t *field = &((struct rte_ipv6_hdr *)ip)->proto;
+    size_t offset = sizeof(struct rte_ipv6_hdr), size = 0;
+
+    while (offset < l3_size && rte_ipv6_get_next_ext(ip + offset, *field, &size) >= 0) {
+        field = ip + offset;
+        offset += size;
+    }
+    return field;
+}
+
+#endif
