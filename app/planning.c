@@ -146,6 +146,45 @@ static void plan_input(struct spill_program *program)
     input->memory_mib = options->memory_mib;
 }
 
+/* A device's work is under way while its worker goes on: no fast lcore can do it in one go. */
+static int check_device(const struct spill_options *options, struct spill_error *error)
+{
+    uint32_t i;
+
+    if (options->crypto == NULL)
+        return 0;
+    for (i = SPILL_OPTION_CLASS_DECRYPT; i <= SPILL_OPTION_CLASS_ENCRYPT; i++) {
+        const struct spill_option_class_settings *set = &options->classes[i];
+        const char *name = spill_option_class_name((enum spill_option_class)i);
+
+        if (set->dispatch == SPILL_OPTION_DISPATCH_INLINE ||
+            set->on_pool_full == SPILL_OPTION_POOL_FULL_INLINE)
+            return spill_error_set(error,
+                                   "--crypto '%s': a device's work can't be done inline: expected "
+                                   "--dispatch %s=auto or pool, and --on-pool-full %s=drop",
+                                   options->crypto, name, name);
+    }
+    return 0;
+}
+
+/* The plan, and what only it can tell of the options. */
+static int compute_plan(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_options *options = &program->options;
+    uint32_t i;
+
+    if (spill_plan_compute(&program->plan_input, &program->plan, error) != 0)
+        return -1;
+    for (i = 1; i < program->plan.lcore_count && options->crypto != NULL; i++) {
+        if (program->plan.lcores[i].role == SPILL_ROLE_FAST && program->plan.lcores[i].pool < 0)
+            return spill_error_set(error,
+                                   "--crypto '%s': lcore %s has no pool, whose lcores work with a "
+                                   "device: expected --pool LIST",
+                                   options->crypto, program->plan.lcores[i].name);
+    }
+    return 0;
+}
+
 /* Rules, SAs and keys: what is wrong with them is told before anything starts. */
 static int load_sources(struct spill_program *program, struct spill_error *error)
 {
@@ -157,6 +196,8 @@ static int load_sources(struct spill_program *program, struct spill_error *error
                                "--on-pool-full 'classify=allow': packets that an SA is to protect "
                                "would pass in the clear: expected drop or inline beside [sa %s]",
                                options->sas[0].name);
+    if (check_device(options, error) != 0)
+        return -1;
     return spill_sources_load(options, &program->sources, error);
 }
 
@@ -170,7 +211,7 @@ int spill_program_plan(struct spill_program *program, struct spill_error *error)
     /* With EAL arguments of the user's the lcores are known only once the EAL runs. */
     if (program->options.eal_given)
         return 0;
-    return spill_plan_compute(&program->plan_input, &program->plan, error);
+    return compute_plan(program, error);
 }
 
 /* The CPU of an lcore, of several the first. (rte_lcore_to_cpu_id() is the number of a core within
@@ -224,7 +265,7 @@ int spill_program_plan_again(struct spill_program *program, struct spill_error *
         given_lcores(input);
     else
         spill_plan_keep_lcores(input, &program->plan);
-    return spill_plan_compute(input, &program->plan, error);
+    return compute_plan(program, error);
 }
 
 int spill_program_print_plan(const struct spill_program *program)

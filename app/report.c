@@ -146,7 +146,8 @@ static void write_channels(struct spill_json *json, const struct spill_pipeline 
 
 /* The accounts of one class over all fast lcores. */
 struct class_sum {
-    uint64_t capacity, inline_packets, pool_packets, jobs, refused, high_water, cycles;
+    uint64_t capacity, inline_packets, pool_packets, helped_packets, jobs, refused, high_water;
+    uint64_t cycles;
     struct spill_histogram wait, service;
 };
 
@@ -155,6 +156,7 @@ static void add_account(struct class_sum *sum, const struct spill_account *accou
     sum->capacity += account->share;
     sum->inline_packets += account->inline_packets;
     sum->pool_packets += account->pool_packets;
+    sum->helped_packets += account->helped_packets;
     sum->jobs += account->jobs;
     sum->refused += account->refused;
     sum->high_water += account->high_water;
@@ -178,6 +180,7 @@ static void write_class(struct spill_json *json, const struct spill_pipeline *pi
     spill_json_unsigned(json, "capacity", sum.capacity);
     spill_json_unsigned(json, "inline_packets", sum.inline_packets);
     spill_json_unsigned(json, "pool_packets", sum.pool_packets);
+    spill_json_unsigned(json, "helped_packets", sum.helped_packets);
     spill_json_unsigned(json, "jobs", sum.jobs);
     spill_json_unsigned(json, "refused", sum.refused);
     spill_json_unsigned(json, "high_water", sum.high_water);

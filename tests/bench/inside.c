@@ -102,8 +102,8 @@ struct inside_reading inside_read(const struct source *source, const struct spil
         .source = source->counters,
         .packets = lcore->fast->ledger.received,
         .turns = lcore->loop->counters.polls,
-        .inlined = account->inline_packets,
-        .pooled = account->pool_packets,
+        .inlined = account->inline_packets + account->helped_packets,
+        .pooled = account->pool_packets - account->helped_packets,
         .refused = account->refused,
     };
 }
