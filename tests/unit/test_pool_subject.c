@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Classes of the pool whose jobs have subjects and a serial part; spare time. */
+#include "subject_bench.h"
+
+static void a_job_is_of_one_subject(void **state)
+{
+    struct spill_class class = class_of(SPILL_DISPATCH_POOL);
+    uint32_t i;
+
+    (void)state;
+    open_pool(&class, 1, 0, NULL);
+    /* Of one lane: 3 of one, 2 of another, 1 of the first again. A lane beside it has its own. */
+    put(0, &subjects[0], 3);
+    put(0, &subjects[1], 2);
+    put(0, &subjects[0], 1);
+    put(1, &subjects[0], 4);
+    assert_int_equal(submitter->held, 4);
+    assert_int_equal(subjects[0].subject.jobs, 3);
+    assert_int_equal(subjects[1].subject.jobs, 1);
+    assert_false(spill_subject_idle(&subjects[0].subject));
+    assert_int_equal(subjects[0].taken, 0); /* numbers are taken when a job is complete */
+    spill_submitter_flush(submitter);
+    assert_int_equal(subjects[0].taken, 8);
+    assert_int_equal(subjects[0].begun, 3);
+    assert_int_equal(subjects[1].taken, 2);
+    assert_int_equal(rte_ring_count(pool->rings[1]), 4);
+    for (i = 0; i < 4; i++)
+        assert_true(spill_worker_poll(&pool->workers[0]) > 0);
+    assert_false(spill_subject_idle(&subjects[1].subject)); /* until it is retired */
+    assert_int_equal(spill_submitter_retire(submitter, 1), 10);
+    assert_int_equal(order[0]->serial, 1);
+    assert_true(order[1]->subject == &subjects[1].subject);
+    /* The first two jobs of the subject came back in the order of their lane. */
+    assert_int_equal(order[2]->serial, 4);
+    close_pool();
+}
+
+static void forced_ends_leave_no_job_with_a_subject(void **state)
+{
+    struct spill_class class = class_of(SPILL_DISPATCH_POOL);
+
+    (void)state;
+    open_pool(&class, 1, 0, NULL);
+    put(0, &subjects[0], 40);
+    put(0, &subjects[1], 2);
+    spill_submitter_flush(submitter);
+    put(0, &subjects[1], 5);
+    put(3, &subjects[2], 5);
+    assert_int_equal(subjects[1].subject.jobs, 2);
+    assert_int_equal(spill_submitter_abandon(submitter, retire, NULL), 52);
+    close_pool();
+}
+
+static void each_subject_has_a_cost_of_its_own(void **state)
+{
+    struct spill_class class = class_of(SPILL_DISPATCH_AUTO);
+    uint64_t cheap, dear;
+    uint32_t i;
+
+    (void)state;
+    open_pool(&class, 1, BUDGET, NULL);
+    for (i = 0; i < 64; i++) {
+        work_cycles = 2000;
+        put(0, &subjects[0], 8);
+        spill_submitter_flush(submitter);
+        work_all();
+        work_cycles = 80000;
+        put(0, &subjects[1], 8);
+        spill_submitter_flush(submitter);
+        work_all();
+    }
+    cheap = spill_cost_estimate(&subjects[0].subject.cost, 8, 8 * 64);
+    dear = spill_cost_estimate(&subjects[1].subject.cost, 8, 8 * 64);
+    assert_true(cheap >= 1000 && dear > 5 * cheap);
+    assert_int_equal(submitter->accounts[1].cost.jobs, 0);
+    /* What fits into the budget depends on it. */
+    submitter->budget.available = (cheap + dear) / 2;
+    for (i = 0; i < 7; i++)
+        spill_inline_add(submitter, 1, &subjects[0].subject, NULL, 64, 1);
+    assert_true(spill_inline_fits(submitter, 1, &subjects[0].subject, 64));
+    assert_false(spill_inline_fits(submitter, 1, &subjects[1].subject, 64));
+    spill_inline_run(submitter, 1);
+    assert_int_equal(disorder, 0);
+    assert_int_equal(subjects[0].retired, subjects[0].taken);
+    close_pool();
+}
+
+/* What begin() takes away from the work is not worked on; all of it: no worker is asked. */
+static void begin_may_lower_the_work(void **state)
+{
+    struct spill_class class = class_of(SPILL_DISPATCH_AUTO);
+    uint64_t before;
+
+    (void)state;
+    open_pool(&class, 1, BUDGET, NULL);
+    work_at_most = 5;
+    put(0, &subjects[0], 12);
+    spill_submitter_flush(submitter);
+    work_all();
+    assert_int_equal(worked, 5);
+    assert_int_equal(retired, 12);
+    assert_int_equal(submitter->accounts[1].pool_packets, 5);
+    work_at_most = 0;
+    put(0, &subjects[0], 12);
+    put(1, &subjects[1], 3);
+    spill_submitter_flush(submitter);
+    assert_true(rte_ring_empty(pool->rings[1]));
+    assert_int_equal(spill_submitter_retire(submitter, 1), 15);
+    assert_int_equal(submitter->accounts[1].jobs, 1);
+    assert_int_equal(disorder, 0);
+    /* The same inline. */
+    before = worked;
+    work_at_most = 5;
+    spill_inline_add(submitter, 1, &subjects[0].subject, NULL, 64, 1);
+    spill_inline_add(submitter, 1, &subjects[0].subject, NULL, 64, 1);
+    spill_inline_run(submitter, 1);
+    assert_int_equal(worked - before, 2);
+    assert_int_equal(subjects[0].taken, 26);
+    assert_int_equal(submitter->accounts[1].inline_job->serial, 25);
+    close_pool();
+}
+
+static void a_job_takes_half_when_all_would_exceed_the_budget(void **state)
+{
+    struct spill_class class = class_of(SPILL_DISPATCH_POOL);
+
+    (void)state;
+    open_pool(&class, 1, BUDGET, NULL);
+    subjects[0].subject.cost.per_packet = (float)BUDGET / SPILL_JOB_PACKETS * 1.1F;
+    subjects[1].subject.cost.per_packet = (float)BUDGET / SPILL_JOB_PACKETS * 0.9F;
+    put(0, &subjects[0], 15);
+    assert_int_equal(submitter->accounts[1].closed_count, 0);
+    put(0, &subjects[0], 1);
+    assert_int_equal(submitter->accounts[1].closed_count, 1);
+    put(0, &subjects[0], 16);
+    assert_int_equal(submitter->accounts[1].closed_count, 2);
+    put(1, &subjects[1], 31);
+    assert_int_equal(submitter->accounts[1].closed_count, 2);
+    put(1, &subjects[1], 1);
+    assert_int_equal(submitter->accounts[1].closed_count, 3);
+    assert_int_equal(submitter->held, 3);
+    /* Bytes count as well. */
+    subjects[1].subject.cost.per_byte = (float)BUDGET / (SPILL_JOB_PACKETS * 64);
+    put(1, &subjects[1], 16);
+    assert_int_equal(submitter->accounts[1].closed_count, 4);
+    spill_submitter_flush(submitter);
+    work_all();
+    close_pool();
+
+    /* Without a budget nothing is done in one go. */
+    open_pool(&class, 1, 0, NULL);
+    subjects[0].subject.cost.per_packet = 1e9F;
+    put(0, &subjects[0], 31);
+    assert_int_equal(submitter->accounts[1].closed_count, 0);
+    put(0, &subjects[0], 1);
+    assert_int_equal(submitter->accounts[1].closed_count, 1);
+    spill_submitter_flush(submitter);
+    work_all();
+    close_pool();
+}
+
+/* ----------------------------------------------------------------------------- spare time */
+
+static void waiting_jobs_are_done_in_spare_time(void **state)
+{
+    struct spill_class class = class_of(SPILL_DISPATCH_AUTO);
+    struct spill_account *account;
+    uint32_t i;
+
+    (void)state;
+    open_pool(&class, 1, BUDGET, NULL);
+    account = &submitter->accounts[1];
+    put(0, &subjects[0], 8);
+    put(0, &subjects[1], 8);
+    put(0, &subjects[0], 8);
+    spill_submitter_flush(submitter);
+    submitter->budget.available = BUDGET;
+    assert_int_equal(spill_submitter_help(submitter), 0); /* what a job costs is not known yet */
+    account->job_cycles = 50000;
+    submitter->budget.available = 49999;
+    assert_int_equal(spill_submitter_help(submitter), 0);
+    assert_int_equal(worked, 0);
+    submitter->budget.available = 50000;
+    work_cycles = 5000;
+    assert_int_equal(spill_submitter_help(submitter), 8);
+    assert_int_equal(worked, 8);
+    assert_int_equal(account->helped_packets, 8);
+    assert_true(submitter->budget.available <= 45000); /* paid, by what it took */
+    assert_true(submitter->budget.spent >= 5000);
+    assert_int_equal(retired, 0); /* its lane retires it, in its turn */
+    assert_int_equal(spill_submitter_retire(submitter, rte_rdtsc()), 8);
+    assert_int_equal(rte_ring_count(pool->rings[1]), 2);
+    /* The rest by a worker and here: in order. */
+    submitter->budget.available = BUDGET;
+    assert_int_equal(spill_worker_poll(&pool->workers[0]), 8);
+    assert_int_equal(spill_submitter_help(submitter), 8);
+    assert_int_equal(spill_submitter_help(submitter), 0); /* nothing waits */
+    assert_int_equal(spill_submitter_retire(submitter, rte_rdtsc()), 16);
+    assert_true(order[1]->subject == &subjects[1].subject);
+    assert_int_equal(disorder, 0);
+    close_pool();
+
+    /* Not what goes to the pool alone, nor without one. */
+    for (i = 0; i < 3; i++) {
+        class = class_of(i == 0 ? SPILL_DISPATCH_POOL : SPILL_DISPATCH_AUTO);
+        class.defers = i == 1;
+        open_pool(&class, i < 2 ? 1 : 0, BUDGET, &(struct spill_pool_device){.depth = 1});
+        submitter->accounts[1].job_cycles = 1;
+        submitter->budget.available = BUDGET;
+        put(0, &subjects[0], 8);
+        spill_submitter_flush(submitter);
+        assert_int_equal(spill_submitter_help(submitter), 0);
+        assert_int_equal(worked, 0);
+        assert_int_equal(spill_submitter_abandon(submitter, retire, NULL), 8);
+        close_pool();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_job_is_of_one_subject),
+        cmocka_unit_test(forced_ends_leave_no_job_with_a_subject),
+        cmocka_unit_test(each_subject_has_a_cost_of_its_own),
+        cmocka_unit_test(begin_may_lower_the_work),
+        cmocka_unit_test(a_job_takes_half_when_all_would_exceed_the_budget),
+        cmocka_unit_test(waiting_jobs_are_done_in_spare_time),
+    };
+    int failed;
+
+    test_eal_start(1, 64, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rte_eal_cleanup();
+    return failed;
+}
