@@ -85,6 +85,7 @@ static inline bool ipsec_case_get(uint32_t n, struct ipsec_case *kind)
     const struct spill_ipsec_algorithm *table = spill_ipsec_algorithm_table(&count);
     static const uint8_t outers[] = {4, 6, 0};
 
+    memset(kind, 0, sizeof(*kind));
     if (n >= count * RTE_DIM(outers) * 4)
         return false;
     kind->esn = n % 2 != 0;

@@ -73,7 +73,7 @@ static void check_outside(const struct ipsec_case *kind, struct rte_mbuf *mbuf, 
 
     assert_int_equal(packet->esp, kind->nat_traversal ? SPILL_ESP_UDP : SPILL_ESP_PLAIN);
     assert_int_equal(ipsec_sequence_of(mbuf), (uint32_t)number);
-    assert_int_equal(rte_be_to_cpu_32(*(const rte_be32_t *)ipsec_esp_of(mbuf)), 4096);
+    assert_int_equal(rte_be_to_cpu_32(((const struct rte_esp_hdr *)ipsec_esp_of(mbuf))->spi), 4096);
     if (packet->kind == SPILL_PACKET_IPV4) {
         assert_int_equal(rte_be_to_cpu_16(v4->total_length), length);
         assert_int_equal(rte_raw_cksum(v4, sizeof(*v4)), 0xffff);
