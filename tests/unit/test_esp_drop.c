@@ -429,6 +429,39 @@ static void buffers_without_room_are_refused(void **state)
     ipsec_free_pair(pair);
 }
 
+/* A number is its packet's, also when others of the job fail. */
+static void a_failure_shifts_no_number(void **state)
+{
+    struct spill_job job;
+    uint32_t i;
+
+    (void)state;
+    open_pair("aes-128-gcm", 4, false);
+    ipsec_job(&job, pair[0]);
+    for (i = 0; i < 10; i++) {
+        struct rte_mbuf *mbuf = ipsec_packet(&frame, i == 7, 100, 0, false);
+
+        if (i % 4 == 2)
+            mbuf->buf_len = (uint16_t)(mbuf->data_off + mbuf->data_len);
+        ipsec_add(&job, mbuf);
+    }
+    ipsec_encrypt(&job);
+    for (i = 0; i < 10; i++) {
+        struct rte_mbuf *mbuf = job.mbufs[i];
+
+        assert_string_equal(ipsec_failure(mbuf), i % 4 == 2 ? "esp_no_room" : "");
+        if (i % 4 == 2) {
+            rte_pktmbuf_free(mbuf);
+            continue;
+        }
+        mbuf = ipsec_carry(mbuf);
+        spill_parse_burst(&mbuf, 1, 0, spill_packet_of(mbuf));
+        assert_int_equal(ipsec_sequence_of(mbuf), 1 + i);
+        expect(mbuf, "", true);
+    }
+    ipsec_free_pair(pair);
+}
+
 static void errors_of_the_driver_are_told(void **state)
 {
     struct spill_job job;
@@ -466,6 +499,7 @@ int main(void)
         TEST(random_bytes_never_come_out),
         TEST(a_packet_counts_once_in_a_job),
         TEST(buffers_without_room_are_refused),
+        TEST(a_failure_shifts_no_number),
         TEST(errors_of_the_driver_are_told),
     };
     int failed;
