@@ -93,6 +93,22 @@ static struct spill_sa *find_same(const struct spill_sa_store *store,
     return NULL;
 }
 
+/* The lane of an SA that lives and is to be replaced by one of its name, else one by the new id. */
+static uint16_t lane_of(const struct spill_sa_store *store, const struct spill_sa_config *config,
+                        uint16_t id)
+{
+    uint32_t other;
+
+    for (other = 1; other <= ID_MAX; other++) {
+        const struct spill_sa *sa = store->by_id[other];
+
+        if (sa != NULL && sa->config.direction == config->direction &&
+            strcmp(sa->config.name, config->name) == 0)
+            return sa->lane;
+    }
+    return id;
+}
+
 static uint16_t free_id(struct spill_sa_store *store)
 {
     do {
@@ -113,8 +129,34 @@ static struct spill_sa *get_sa(struct spill_sa_store *store, const struct spill_
     id = free_id(store);
     sa = spill_sa_create(config, id, predecessor, store->crypto, store->lcores, store->lcore_count,
                          error);
+    if (sa != NULL)
+        sa->lane = lane_of(store, config, id);
     store->by_id[id] = sa;
     return sa;
+}
+
+/* Names the SAs of a version by their ids, and by those of SAs that they replace. */
+static int add_ids(const struct spill_sa_store *store, struct spill_sa_set *set)
+{
+    uint32_t id;
+
+    for (id = 1; id <= ID_MAX; id++) {
+        if (store->by_id[id] != NULL)
+            set->id_limit = id + 1;
+    }
+    set->by_id = calloc(set->id_limit + 1, sizeof(*set->by_id));
+    if (set->by_id == NULL)
+        return -1;
+    for (id = 1; id < set->id_limit; id++) {
+        struct spill_sa *sa = store->by_id[id], *successor;
+
+        if (sa == NULL)
+            continue;
+        successor = spill_sa_set_find(set, sa->config.name);
+        if (successor != NULL && successor->config.direction == sa->config.direction)
+            set->by_id[id] = successor;
+    }
+    return 0;
 }
 
 static int add_sas(struct spill_sa_store *store, struct spill_sa_set *set,
@@ -130,15 +172,8 @@ static int add_sas(struct spill_sa_store *store, struct spill_sa_set *set,
         sa->users++;
         set->list[set->count++] = sa;
         set->has_inbound |= sa->config.direction == SPILL_SA_IN;
-        if (sa->id >= set->id_limit)
-            set->id_limit = sa->id + 1u;
     }
-    set->by_id = calloc(set->id_limit + 1, sizeof(*set->by_id));
-    if (set->by_id == NULL)
-        return spill_error_set(error, "no memory for SAs");
-    for (i = 0; i < set->count; i++)
-        set->by_id[set->list[i]->id] = set->list[i];
-    return 0;
+    return add_ids(store, set) == 0 ? 0 : spill_error_set(error, "no memory for SAs");
 }
 
 /* ----------------------------------------------------------------------- lookup of inbound SAs */

@@ -20,7 +20,9 @@
  *
  * An SA that two versions have in common is one SA: its numbers and window go on. One that no
  * version has any more stays until the last of its jobs is home, so packets in lanes are finished
- * with the SA that they began with. rte_ipsec_sad finds inbound SAs, on each node that reads it.
+ * with the SA that they began with. One of the same name takes its place: what an older version
+ * decided goes on with that one, in the same lane. rte_ipsec_sad finds inbound SAs, on each node
+ * that reads it.
  *
  * Everything is the control thread's, but the lookups, which any lcore may do.
  */
@@ -36,9 +38,9 @@ struct spill_sad {
 /** One version. */
 struct spill_sa_set {
     uint32_t count;
-    struct spill_sa **list; /* in the order of the configuration */
-    struct spill_sa **by_id;
-    uint32_t id_limit; /* ids below it may be looked at in by_id */
+    struct spill_sa **list;  /* in the order of the configuration */
+    struct spill_sa **by_id; /* also under the ids of those that they have replaced */
+    uint32_t id_limit;       /* ids below it may be looked at in by_id */
     bool has_inbound;
     struct spill_sad sads[SPILL_NODES_MAX];           /* by memory node */
     const struct spill_sad *by_node[SPILL_NODES_MAX]; /* by node of the reading lcore */
@@ -79,7 +81,10 @@ void spill_sa_set_free(struct spill_sa_set *set);
  */
 uint32_t spill_sa_store_reclaim(struct spill_sa_store *store);
 
-/** The SA of an id, or NULL: this version has none. Any lcore. */
+/**
+ * The SA of an id, which may be of an older version: then the one that has taken its place. NULL:
+ * this version has none. Any lcore.
+ */
 static inline struct spill_sa *spill_sa_set_get(const struct spill_sa_set *set, uint16_t id)
 {
     return id < set->id_limit ? set->by_id[id] : NULL;

@@ -60,6 +60,12 @@ static enum spill_verdict verdict_of(const struct spill_packet *packet)
                                 : spill_flow_own_verdict(packet->flow, packet->direction);
 }
 
+/* The version of the rules that a job's verdicts are by. */
+static uint64_t version_of(const struct spill_job *job)
+{
+    return job->work > 0 ? job->result : job->serial;
+}
+
 /*
  * Notes what was found for a packet in its flow; what the first of them found is the flow's, and
  * goes for those behind it. A verdict that was found by rules which have been replaced since is the
@@ -68,11 +74,10 @@ static enum spill_verdict verdict_of(const struct spill_packet *packet)
 static void settle(struct spill_fast *fast, const struct spill_job *job,
                    struct spill_packet *packet)
 {
-    uint64_t version = job->work > 0 ? job->result : job->serial;
     struct spill_flow *flow = packet->flow;
 
     spill_flow_release(flow);
-    if (unlikely(version != fast->version))
+    if (unlikely(version_of(job) != fast->version))
         return;
     if (verdict_of(packet) == SPILL_VERDICT_UNKNOWN) {
         spill_flow_set_verdict(flow, packet->direction, (enum spill_verdict)packet->verdict);
@@ -96,6 +101,10 @@ static void retire(struct spill_job *job, void *owner)
     uint8_t inputs[SPILL_JOB_PACKETS];
     uint32_t count, i;
 
+    /* Published in this turn, and seen by who did the work: its SAs are none of the version before.
+     */
+    if (unlikely(version_of(job) > fast->version))
+        spill_fast_take_version(fast, rte_rdtsc());
     for (i = 0; i < job->count; i++) {
         packets[i] = spill_packet_of(job->mbufs[i]);
         settle(fast, job, packets[i]);

@@ -186,7 +186,7 @@ static bool place(struct spill_fast *fast, struct spill_sa_lcore *sa, struct rte
                   const struct spill_packet *packet, uint64_t stamp)
 {
     struct spill_submitter *submitter = fast->submitter;
-    uint32_t lane = sa->sa->id & (submitter->lane_count - 1);
+    uint32_t lane = sa->sa->lane & (submitter->lane_count - 1);
     uint32_t bytes = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset;
     bool busy = spill_lane_busy(submitter, SPILL_CLASS_DECRYPT, lane);
 

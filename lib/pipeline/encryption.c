@@ -167,7 +167,7 @@ static void submit_group(struct spill_fast *fast, struct spill_encryption *encry
     struct spill_sa *sa = encryption->sas[first];
     struct group group = {
         .sa = sa->lcores[fast->lcore_id],
-        .lane = sa->id & (fast->submitter->lane_count - 1),
+        .lane = sa->lane & (fast->submitter->lane_count - 1),
         .stamp = encryption->stamp,
     };
     uint32_t i;

@@ -188,8 +188,7 @@ static uint32_t receive_channel(struct spill_fast *fast, const struct spill_inpu
 
 /* ------------------------------------------------------------------------------- the stages */
 
-/* Goes by the newest version from here on. Its rules are asked again about every flow. */
-static void take_version(struct spill_fast *fast, uint64_t now)
+void spill_fast_take_version(struct spill_fast *fast, uint64_t now)
 {
     const struct spill_security *security = spill_snapshot_get(fast->rules);
 
@@ -206,7 +205,7 @@ static uint32_t retire_poll(void *context, uint64_t now)
 {
     struct spill_fast *fast = context;
 
-    take_version(fast, now);
+    spill_fast_take_version(fast, now);
     return spill_submitter_retire(fast->submitter, now);
 }
 

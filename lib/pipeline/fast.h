@@ -97,6 +97,14 @@ struct spill_fast {
 void spill_fast_add_stages(struct spill_fast *fast, struct spill_loop *loop);
 
 /**
+ * Goes by the newest version of the security policy from here on. Its rules are asked again about
+ * every flow. The lcore, at the beginning of a turn, or when it hears of a newer one within.
+ *
+ * @param now  TSC
+ */
+void spill_fast_take_version(struct spill_fast *fast, uint64_t now);
+
+/**
  * Sends packets of one burst or job to where each one's path leads. The lcore.
  *
  * @param mbufs   given away

@@ -33,11 +33,19 @@ static struct spill_sa *outbound_sa(const struct spill_fast *fast,
     return sa != NULL && sa->config.direction == SPILL_SA_OUT ? sa : NULL;
 }
 
-static bool may_be_sent(const struct spill_packet *packet)
+/* The SA that a packet came through may be of an older version than its verdict, or the other way
+ * round: it is the one that has taken its place. */
+static bool may_be_sent(const struct spill_fast *fast, const struct spill_packet *packet)
 {
+    const struct spill_sa_set *sas = fast->security->sas;
+
     if (packet->through == 0)
         return packet->verdict == SPILL_VERDICT_ALLOW;
-    return packet->verdict == SPILL_VERDICT_PROTECT && packet->sa == packet->through;
+    if (packet->verdict != SPILL_VERDICT_PROTECT)
+        return false;
+    return packet->sa == packet->through ||
+           (spill_sa_set_get(sas, packet->sa) != NULL &&
+            spill_sa_set_get(sas, packet->sa) == spill_sa_set_get(sas, packet->through));
 }
 
 uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs,
@@ -55,7 +63,7 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
 
         if (packet->verdict == SPILL_VERDICT_UNKNOWN)
             continue;
-        if (may_be_sent(packet)) {
+        if (may_be_sent(fast, packet)) {
             mbufs[kept] = mbufs[i];
             packets[kept++] = packet;
         } else if ((sa = outbound_sa(fast, packet, last)) != NULL) {
