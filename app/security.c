@@ -244,12 +244,14 @@ void spill_program_watch_security(struct spill_program *program)
     finish_reload(program, false);
     if (program->reload_wanted && !reload.running)
         begin_reload(program);
-    spill_snapshot_reclaim(program->rules);
+    /* A reload has the store of SAs for its own, to which versions that are freed give theirs. */
+    if (!reload.running) {
+        spill_snapshot_reclaim(program->rules);
+        if (program->sas != NULL)
+            spill_sa_store_reclaim(program->sas);
+    }
     if (program->sas == NULL)
         return;
-    /* A reload has the store for its own. */
-    if (!reload.running)
-        spill_sa_store_reclaim(program->sas);
     security = spill_snapshot_get(program->rules);
     for (i = 0; i < security->sas->count; i++)
         tell_use(security->sas->list[i]);

@@ -59,6 +59,30 @@ static int load_sas(const struct spill_options *options, struct spill_sources *s
     return 0;
 }
 
+/*
+ * No two SAs may have one key. Their sequence numbers, of which vectors are made, would be the
+ * same: with GCM, CTR and ChaCha20 that gives the plaintext away (RFC 4106 2, RFC 8221 4).
+ */
+static int check_keys(const struct spill_options *options, const struct spill_sources *sources,
+                      struct spill_error *error)
+{
+    uint32_t i, j;
+
+    for (i = 0; i < sources->sa_count; i++) {
+        for (j = 0; j < i; j++) {
+            if (sources->sas[i].algorithm != sources->sas[j].algorithm ||
+                memcmp(sources->sas[i].key, sources->sas[j].key, SPILL_IPSEC_KEY_MAX) != 0)
+                continue;
+            return spill_error_set(error,
+                                   "%s: [sa %s] has the same key: expected one of its own, as "
+                                   "`spillway keygen` makes it",
+                                   options->sas[i].where[SPILL_OPTION_SA_KEY_FILE],
+                                   sources->sas[j].name);
+        }
+    }
+    return 0;
+}
+
 /* The line of the first rule that names an SA. */
 static uint32_t line_of(const struct spill_ruleset *ruleset, uint32_t index)
 {
@@ -105,7 +129,8 @@ int spill_sources_load(const struct spill_options *options, struct spill_sources
             spill_error_set(error, "no memory for the rules");
         return -1;
     }
-    if (load_sas(options, sources, error) == 0 && check_names(options, sources, error) == 0)
+    if (load_sas(options, sources, error) == 0 && check_keys(options, sources, error) == 0 &&
+        check_names(options, sources, error) == 0)
         return 0;
     spill_sources_free(sources);
     return -1;

@@ -216,11 +216,11 @@ static void end_transport(const struct spill_sa *sa, struct rte_mbuf *mbuf)
 /* The outer header's checksum: what differs from packet to packet is added to the rest's sum. */
 static rte_be16_t outer_checksum(const struct spill_sa *sa, const struct rte_ipv4_hdr *outer)
 {
-    uint32_t sum = sa->header_sum + rte_cpu_to_be_16(outer->type_of_service) +
-                   outer->total_length + outer->packet_id + outer->fragment_offset;
+    uint32_t sum = sa->header_sum + rte_cpu_to_be_16(outer->type_of_service) + outer->total_length +
+                   outer->packet_id + outer->fragment_offset;
 
     sum = (sum & UINT16_MAX) + (sum >> 16);
-    return (rte_be16_t)~(sum + (sum >> 16));
+    return (rte_be16_t) ~(sum + (sum >> 16));
 }
 
 static void end_tunnel(const struct spill_sa *sa, struct rte_mbuf *mbuf)

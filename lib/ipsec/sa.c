@@ -259,9 +259,25 @@ static int create_lcore(struct spill_sa *sa, struct spill_crypto *crypto,
 
 bool spill_sa_same_key(const struct spill_sa_config *one, const struct spill_sa_config *other)
 {
-    return one->direction == other->direction && one->spi == other->spi &&
-           one->algorithm == other->algorithm && one->esn == other->esn &&
-           memcmp(one->key, other->key, sizeof(one->key)) == 0;
+    if (one->direction != other->direction || one->algorithm != other->algorithm ||
+        memcmp(one->key, other->key, sizeof(one->key)) != 0)
+        return false;
+    /* A nonce is made of the key's salt and the number: whatever else differs, none may come again.
+     */
+    return one->direction == SPILL_SA_OUT || (one->spi == other->spi && one->esn == other->esn);
+}
+
+void spill_sa_resume(struct spill_sa *sa, uint64_t sequence)
+{
+    struct spill_replay *replay = &sa->state->replay;
+
+    if (sa->config.direction == SPILL_SA_OUT) {
+        sa->state->sequence = sequence;
+        return;
+    }
+    replay->top = sequence;
+    memset(replay->seen, 0xff, sizeof(replay->seen));
+    *spill_replay_word(replay, sequence) = UINT64_MAX >> (63 - sequence % 64);
 }
 
 static int create_state(struct spill_sa *sa, const struct spill_sa *predecessor, int node)

@@ -98,7 +98,7 @@ struct spill_sa_lcore {
     struct rte_ipsec_session sessions[2]; /* by family inside: IPv4, IPv6 */
     struct rte_ipsec_sa_prm parameters[2];
     uint64_t next[2]; /* outbound: number that each would give out next; 0: not made yet */
-    int sa_size; /* bytes of each rte_ipsec_sa */
+    int sa_size;      /* bytes of each rte_ipsec_sa */
 } __rte_cache_aligned;
 
 struct spill_sa {
@@ -110,9 +110,9 @@ struct spill_sa {
     uint8_t header[sizeof(struct rte_ipv6_hdr)]; /* outer, in tunnel mode */
     uint8_t header_size;
     uint32_t header_sum; /* of an IPv4 header's words that all packets have in common */
-    uint8_t udp_size;  /* 8 with NAT traversal, else 0 */
-    uint8_t high_size; /* bytes of the number's high half behind the trailer, for the ICV alone */
-    uint16_t least;    /* bytes from the ESP header on that a packet must have */
+    uint8_t udp_size;    /* 8 with NAT traversal, else 0 */
+    uint8_t high_size;   /* bytes of the number's high half behind the trailer, for the ICV alone */
+    uint16_t least;      /* bytes from the ESP header on that a packet must have */
     struct rte_crypto_sym_xform transforms[2];
     struct spill_sa_state *state;
     struct spill_sa_lcore *lcores[RTE_MAX_LCORE]; /* by EAL lcore id; NULL: doesn't work with it */
@@ -132,13 +132,21 @@ struct spill_sa *spill_sa_create(const struct spill_sa_config *config, uint16_t 
                                  const struct spill_crypto_user *lcores, uint32_t lcore_count,
                                  struct spill_error *error);
 
+/**
+ * Has a new SA go on where one with the same key, which is gone, had ended: what that has sent or
+ * received is not sent or taken again. Control thread.
+ *
+ * @param sequence  its last number, not 0
+ */
+void spill_sa_resume(struct spill_sa *sa, uint64_t sequence);
+
 /** Frees an SA that no lcore uses any more, its keys wiped. Control thread. May be NULL. */
 void spill_sa_free(struct spill_sa *sa);
 
 /** Whether no lcore has a job of an SA out; then it stays so once no version has the SA. */
 bool spill_sa_idle(const struct spill_sa *sa);
 
-/** Whether two SAs use one key in one direction, so that they must share their state. */
+/** Whether two SAs must share their state: one key, and inbound one SPI and kind of numbers. */
 bool spill_sa_same_key(const struct spill_sa_config *one, const struct spill_sa_config *other);
 
 /**

@@ -10,6 +10,15 @@
 
 #define ID_MAX UINT16_MAX
 
+/* Keys of SAs that are gone, and the number that each had come to: the last so many. One that comes
+ * back must not begin at 1 again. */
+#define SPENT_KEYS 4096
+
+struct spent {
+    struct spill_sa_config config;
+    uint64_t sequence;
+};
+
 struct spill_sa_store {
     struct spill_crypto *crypto;
     struct spill_crypto_user *lcores;
@@ -18,6 +27,9 @@ struct spill_sa_store {
     uint32_t versions; /* made so far: their tables need names */
     uint32_t last_id;  /* given; the search for a free one goes on behind it */
     struct spill_sa *by_id[ID_MAX + 1];
+    uint32_t unused;     /* SAs that no version has */
+    uint32_t next_spent; /* place of the next; once all are taken, the oldest goes */
+    struct spent spent[SPENT_KEYS];
 };
 
 struct spill_sa_store *spill_sa_store_create(const struct spill_sa_store_config *config,
@@ -48,27 +60,51 @@ void spill_sa_store_free(struct spill_sa_store *store)
         return;
     for (id = 1; id <= ID_MAX; id++)
         spill_sa_free(store->by_id[id]);
+    explicit_bzero(store->spent, sizeof(store->spent));
     free(store->lcores);
     free(store);
 }
 
+static void remember(struct spill_sa_store *store, const struct spill_sa *sa)
+{
+    const struct spill_sa_state *state = sa->state;
+
+    store->spent[store->next_spent] = (struct spent){
+        .config = sa->config,
+        .sequence = sa->config.direction == SPILL_SA_OUT ? state->sequence : state->replay.top,
+    };
+    store->next_spent = (store->next_spent + 1) % SPENT_KEYS;
+}
+
+/* The number that an SA with the same key came to before it went; 0: there was none. */
+static uint64_t recall(const struct spill_sa_store *store, const struct spill_sa_config *config)
+{
+    uint64_t sequence = 0;
+    uint32_t i;
+
+    for (i = 0; i < SPENT_KEYS && store->spent[i].config.algorithm != NULL; i++) {
+        if (spill_sa_same_key(&store->spent[i].config, config))
+            sequence = RTE_MAX(sequence, store->spent[i].sequence);
+    }
+    return sequence;
+}
+
 uint32_t spill_sa_store_reclaim(struct spill_sa_store *store)
 {
-    uint32_t held = 0, id;
+    uint32_t id;
 
-    for (id = 1; id <= ID_MAX; id++) {
+    for (id = 1; id <= ID_MAX && store->unused > 0; id++) {
         struct spill_sa *sa = store->by_id[id];
 
-        if (sa == NULL || sa->users > 0)
+        if (sa == NULL || sa->users > 0 || !spill_sa_idle(sa))
             continue;
-        if (!spill_sa_idle(sa)) {
-            held++;
-            continue;
-        }
+        if (sa->state->users == 1)
+            remember(store, sa);
         spill_sa_free(sa);
         store->by_id[id] = NULL;
+        store->unused--;
     }
-    return held;
+    return store->unused;
 }
 
 /* --------------------------------------------------------------------------- SAs of a version */
@@ -122,6 +158,7 @@ static struct spill_sa *get_sa(struct spill_sa_store *store, const struct spill_
 {
     const struct spill_sa *predecessor;
     struct spill_sa *sa = find_same(store, config, &predecessor);
+    uint64_t sequence;
     uint16_t id;
 
     if (sa != NULL)
@@ -129,9 +166,14 @@ static struct spill_sa *get_sa(struct spill_sa_store *store, const struct spill_
     id = free_id(store);
     sa = spill_sa_create(config, id, predecessor, store->crypto, store->lcores, store->lcore_count,
                          error);
-    if (sa != NULL)
-        sa->lane = lane_of(store, config, id);
+    if (sa == NULL)
+        return NULL;
+    sequence = predecessor == NULL ? recall(store, config) : 0;
+    if (sequence != 0)
+        spill_sa_resume(sa, sequence);
+    sa->lane = lane_of(store, config, id);
     store->by_id[id] = sa;
+    store->unused++;
     return sa;
 }
 
@@ -169,7 +211,7 @@ static int add_sas(struct spill_sa_store *store, struct spill_sa_set *set,
 
         if (sa == NULL)
             return -1;
-        sa->users++;
+        store->unused -= sa->users++ == 0;
         set->list[set->count++] = sa;
         set->has_inbound |= sa->config.direction == SPILL_SA_IN;
     }
@@ -269,6 +311,8 @@ struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
 
     store->versions++;
     if (set != NULL)
+        set->store = store;
+    if (set != NULL)
         set->list = calloc(count + 1, sizeof(*set->list));
     if (set == NULL || set->list == NULL)
         status = spill_error_set(error, "no memory for SAs");
@@ -299,7 +343,7 @@ void spill_sa_set_free(struct spill_sa_set *set)
         rte_ipsec_sad_destroy(set->sads[i].ipv6);
     }
     for (i = 0; i < set->count; i++)
-        set->list[i]->users--;
+        set->store->unused += --set->list[i]->users == 0;
     free(set->list);
     free(set->by_id);
     free(set);

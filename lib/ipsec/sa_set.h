@@ -20,9 +20,9 @@
  *
  * An SA that two versions have in common is one SA: its numbers and window go on. One that no
  * version has any more stays until the last of its jobs is home, so packets in lanes are finished
- * with the SA that they began with. One of the same name takes its place: what an older version
- * decided goes on with that one, in the same lane. rte_ipsec_sad finds inbound SAs, on each node
- * that reads it.
+ * with the SA that they began with; its key is remembered then, for if it comes back its numbers
+ * must not begin again. One of the same name takes its place: what an older version decided goes on
+ * with that one, in the same lane. rte_ipsec_sad finds inbound SAs, on each node that reads it.
  *
  * Everything is the control thread's, but the lookups, which any lcore may do.
  */
@@ -35,8 +35,11 @@ struct spill_sad {
     struct rte_ipsec_sad *ipv6;
 };
 
+struct spill_sa_store;
+
 /** One version. */
 struct spill_sa_set {
+    struct spill_sa_store *store; /* that its SAs live in; control thread */
     uint32_t count;
     struct spill_sa **list;  /* in the order of the configuration */
     struct spill_sa **by_id; /* also under the ids of those that they have replaced */
@@ -54,8 +57,6 @@ struct spill_sa_store_config {
     int memory_nodes[SPILL_NODES_MAX]; /* of each node, where its lcores' memory is; -1: none there
                                         */
 };
-
-struct spill_sa_store;
 
 /** @return NULL with an error when memory is short */
 struct spill_sa_store *spill_sa_store_create(const struct spill_sa_store_config *config,

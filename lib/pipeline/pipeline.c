@@ -441,6 +441,16 @@ static void create_worker(struct spill_pipeline *pipeline, uint32_t index, uint3
     spill_loop_add(lcore->loop, &stage);
 }
 
+/* Crypto drivers take memory for each thread at its first call: no packet is to wait for that. */
+static void warm_up(void *rules)
+{
+    const struct spill_security *security = spill_snapshot_get(rules);
+    uint32_t i;
+
+    for (i = 0; security->sas != NULL && i < security->sas->count; i++)
+        spill_crypto_warm_up(&security->sas->list[i]->lcores[rte_lcore_id()]->crypto);
+}
+
 static int create_loop(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
                        struct spill_error *error)
 {
@@ -456,6 +466,8 @@ static int create_loop(struct spill_pipeline *pipeline, struct spill_pipeline_lc
         return spill_error_set(error, "lcore %s: too many readers of the rules", lcore->plan->name);
     lcore->reads = true;
     lcore->loop->reader = &lcore->reader;
+    lcore->loop->start = warm_up;
+    lcore->loop->start_context = pipeline->config.rules;
     return 0;
 }
 

@@ -142,6 +142,8 @@ int spill_loop_run(void *argument)
 
     if (loop->reader != NULL)
         spill_snapshot_reader_online(loop->reader);
+    if (loop->start != NULL)
+        loop->start(loop->start_context);
     for (;;) {
         uint64_t began = now;
         uint32_t most = 0, handled = run_stages(loop, &now, &most);

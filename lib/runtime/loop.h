@@ -72,6 +72,10 @@ struct spill_loop {
     struct spill_snapshot_reader *reader; /* NULL: reads no snapshot */
     enum spill_idle idle;
     bool yield; /* another polling lcore has the same CPU */
+    /** What the lcore does before its first turn, such as having libraries take memory for it;
+     * online as a reader. NULL: nothing. */
+    void (*start)(void *context);
+    void *start_context;
     uint32_t stage_count;
     struct spill_stage stages[SPILL_STAGES_MAX];
     struct spill_heartbeat heartbeat;

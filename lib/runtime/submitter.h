@@ -119,8 +119,8 @@ void spill_submitter_on_retire(struct spill_submitter *submitter, uint32_t class
 uint32_t spill_submitter_retire(struct spill_submitter *submitter, uint64_t now);
 
 /**
- * Hands what the lanes hold to the pool, one ring operation a class. Can't fail. A job that is not full
- * stays open while its lane has so many before it that no worker could wait for it: it goes on
+ * Hands what the lanes hold to the pool, one ring operation a class. Can't fail. A job that is not
+ * full stays open while its lane has so many before it that no worker could wait for it: it goes on
  * collecting packets, which makes better use of the pool just when that is behind.
  */
 void spill_submitter_flush(struct spill_submitter *submitter);

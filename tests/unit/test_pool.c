@@ -326,7 +326,8 @@ static void thaw(struct rte_ring *ring)
         ring->rts_cons.tail.val.pos = ring->rts_cons.head.val.pos;
 }
 
-/* Lets a worker do all that there is. An open job may be handed over only once those before it are home. */
+/* Lets a worker do all that there is. An open job may be handed over only once those before it are
+ * home. */
 static void drain(struct bench *bench, struct spill_worker *worker)
 {
     uint32_t turns;
