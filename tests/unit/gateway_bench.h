@@ -31,6 +31,7 @@ struct gateway_options {
     const char *algorithm;
     bool esn;
     bool source_waits; /* then nothing may be lost */
+    bool by_hand;      /* the test polls the lcores' stages, in its own thread */
 };
 
 static struct {
@@ -238,7 +239,7 @@ static inline void gateway_open(const struct gateway_options *options)
     if (bench_plan(&bench) != 0 ||
         (bench.pipeline = spill_pipeline_create(&config, &bench.error), bench.pipeline == NULL))
         gateway_fail();
-    if (spill_pipeline_launch(bench.pipeline, &bench.error) != 0)
+    if (!options->by_hand && spill_pipeline_launch(bench.pipeline, &bench.error) != 0)
         gateway_fail();
 }
 
@@ -256,6 +257,29 @@ static inline void gateway_close(void)
     assert_int_equal(spill_sa_store_reclaim(gateway.store), 0);
     spill_sa_store_free(gateway.store);
     gateway.store = NULL;
+}
+
+/** After a test that failed: the next one finds everything as it was. */
+static inline int gateway_clear(void **state)
+{
+    struct rte_mbuf *mbuf;
+    unsigned port;
+
+    (void)state;
+    if (gateway.store == NULL)
+        return 0;
+    spill_token_cancel(&bench.force, "test");
+    while (bench.pipeline != NULL && spill_pipeline_running(bench.pipeline, NULL))
+        sched_yield();
+    if (bench.pipeline != NULL)
+        spill_pipeline_abandon(bench.pipeline, NULL);
+    bench_take_back();
+    for (port = 0; port < 2; port++) {
+        while (rte_ring_dequeue(bench_out[port], (void **)&mbuf) == 0)
+            rte_pktmbuf_free(mbuf);
+    }
+    gateway_close();
+    return 0;
 }
 
 /** Starts the EAL, the ports and the crypto for all lcores. */
