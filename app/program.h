@@ -11,6 +11,7 @@
 #include "ipsec/sa_set.h"
 #include "options.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/security.h"
 #include "port/mbuf_pool.h"
 #include "port/port.h"
 #include "runtime/error.h"
@@ -126,8 +127,24 @@ void spill_program_close_security(struct spill_program *program);
  */
 void spill_program_watch_security(struct spill_program *program);
 
+/**
+ * The version in force, which stays until spill_program_release_security(); NULL before the first
+ * and after the last. Any thread but the lcores (takes a lock, at which the control thread may
+ * wait).
+ */
+const struct spill_security *spill_program_hold_security(struct spill_program *program);
+void spill_program_release_security(struct spill_program *program);
+
+/** How an SA stands to its lifetime: "within", "soft" or "over". */
+const char *spill_program_lifetime(const struct spill_sa_use *use);
+
 /** Waits for a reload that is under way. Before the end frees what it works with. */
 void spill_program_end_reload(struct spill_program *program);
+
+/* ------------------------------------------------------------------------ telemetry.c */
+
+/** Adds spillway's commands to DPDK's telemetry socket. @return 0, -1 with an error */
+int spill_program_start_telemetry(struct spill_program *program, struct spill_error *error);
 
 /* -------------------------------------------------------------------------- signals.c */
 

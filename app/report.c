@@ -235,7 +235,7 @@ static void write_sa(struct spill_json *json, const struct spill_sa *sa)
     spill_json_unsigned(json, "bytes", use.bytes);
     spill_json_unsigned(json, "sequence",
                         out ? atomic_load(&sa->state->sequence) : sa->state->replay.top);
-    spill_json_string(json, "lifetime", use.hard ? "over" : use.soft ? "soft" : "within");
+    spill_json_string(json, "lifetime", spill_program_lifetime(&use));
     spill_json_object_end(json);
 }
 

@@ -10,6 +10,26 @@
 #include "pipeline/security.h"
 #include "program.h"
 
+/* Telemetry's thread looks at the version in force: meanwhile none is replaced or freed. */
+static pthread_mutex_t holding = PTHREAD_MUTEX_INITIALIZER;
+
+const struct spill_security *spill_program_hold_security(struct spill_program *program)
+{
+    pthread_mutex_lock(&holding);
+    return program->rules != NULL ? spill_snapshot_get(program->rules) : NULL;
+}
+
+void spill_program_release_security(struct spill_program *program)
+{
+    (void)program;
+    pthread_mutex_unlock(&holding);
+}
+
+const char *spill_program_lifetime(const struct spill_sa_use *use)
+{
+    return use->hard ? "over" : use->soft ? "soft" : "within";
+}
+
 /* ------------------------------------------------------------------------------ one version */
 
 /* For each node, where the memory of its lcores that read the policy is; -1: there are none. */
@@ -113,6 +133,21 @@ static int open_crypto(struct spill_program *program, struct spill_error *error)
     return program->sas != NULL ? 0 : -1;
 }
 
+/* Makes the snapshot, with a version. */
+static int put_in_force(struct spill_program *program, struct spill_security *security)
+{
+    struct spill_snapshot *rules = spill_snapshot_create(SOCKET_ID_ANY, program->plan.lcore_count);
+
+    if (rules == NULL || spill_snapshot_publish(rules, security, spill_security_free) != 0) {
+        spill_snapshot_destroy(rules);
+        return -1;
+    }
+    pthread_mutex_lock(&holding);
+    program->rules = rules;
+    pthread_mutex_unlock(&holding);
+    return 0;
+}
+
 int spill_program_open_security(struct spill_program *program, struct spill_error *error)
 {
     struct spill_security *security;
@@ -123,9 +158,7 @@ int spill_program_open_security(struct spill_program *program, struct spill_erro
     spill_sources_free(&program->sources);
     if (security == NULL)
         return -1;
-    program->rules = spill_snapshot_create(SOCKET_ID_ANY, program->plan.lcore_count);
-    if (program->rules != NULL &&
-        spill_snapshot_publish(program->rules, security, spill_security_free) == 0)
+    if (put_in_force(program, security) == 0)
         return 0;
     spill_security_free(security);
     return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");
@@ -133,7 +166,10 @@ int spill_program_open_security(struct spill_program *program, struct spill_erro
 
 void spill_program_close_security(struct spill_program *program)
 {
+    pthread_mutex_lock(&holding);
     spill_snapshot_destroy(program->rules);
+    program->rules = NULL;
+    pthread_mutex_unlock(&holding);
     spill_sa_store_free(program->sas);
     spill_crypto_free(program->crypto);
     spill_sources_free(&program->sources);
@@ -196,12 +232,16 @@ static void begin_reload(struct spill_program *program)
 static void publish(struct spill_program *program)
 {
     struct spill_security *security = reload.made;
+    int status;
 
     if (security == NULL) {
         SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload.error.text);
         return;
     }
-    if (spill_snapshot_publish(program->rules, security, spill_security_free) != 0) {
+    pthread_mutex_lock(&holding);
+    status = spill_snapshot_publish(program->rules, security, spill_security_free);
+    pthread_mutex_unlock(&holding);
+    if (status != 0) {
         spill_security_free(security);
         SPILL_LOG(ERR, "reload: an lcore still holds the version before the last: try again");
         return;
@@ -246,9 +286,11 @@ void spill_program_watch_security(struct spill_program *program)
         begin_reload(program);
     /* A reload has the store of SAs for its own, to which versions that are freed give theirs. */
     if (!reload.running) {
+        pthread_mutex_lock(&holding);
         spill_snapshot_reclaim(program->rules);
         if (program->sas != NULL)
             spill_sa_store_reclaim(program->sas);
+        pthread_mutex_unlock(&holding);
     }
     if (program->sas == NULL)
         return;

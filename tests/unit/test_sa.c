@@ -201,7 +201,7 @@ static void removed_sas_stay_until_their_jobs_are_home(void **state)
     sa->lcores[1]->subject.jobs = 0;
     assert_int_equal(spill_sa_store_reclaim(store), 0);
     first = make_set(2);
-    assert_int_not_equal(first->list[0]->id, id); /* that one is gone, and its id rests, */
+    assert_int_not_equal(first->list[0]->id, id);          /* that one is gone, and its id rests, */
     assert_int_equal(first->list[0]->state->sequence, 99); /* but not the numbers of its key */
     spill_sa_set_free(second);
     spill_sa_set_free(first);
