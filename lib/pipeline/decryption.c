@@ -63,12 +63,13 @@ static bool own(const struct spill_fast *fast, struct spill_sa_state *state)
     return atomic_compare_exchange_strong(&state->owner, &nobody, (int)fast->lcore_id);
 }
 
+/* Whether what came so far has used up a hard lifetime: while it lasts, a packet may begin. */
 static bool has_expired(const struct spill_sa *sa, uint64_t packets, uint64_t bytes)
 {
     const struct spill_sa_config *config = &sa->config;
 
-    return (config->packets_hard != 0 && packets > config->packets_hard) ||
-           (config->bytes_hard != 0 && bytes > config->bytes_hard);
+    return (config->packets_hard != 0 && packets >= config->packets_hard) ||
+           (config->bytes_hard != 0 && bytes >= config->bytes_hard);
 }
 
 /* Notes an authentic packet in its SA, in order. NULL, or why it goes no further. */
@@ -84,9 +85,8 @@ static const struct spill_drop_reason *note(struct spill_fast *fast, const struc
         number = spill_replay_extend(job->serial, state->replay.window, packet->sequence);
     if (!own(fast, state))
         return &esp_other_lcore;
-    packets = atomic_load_explicit(&state->packets, memory_order_relaxed) + 1;
-    bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed) + rte_pktmbuf_pkt_len(mbuf) -
-            packet->l3_offset;
+    packets = atomic_load_explicit(&state->packets, memory_order_relaxed);
+    bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed);
     if (has_expired(sa, packets, bytes))
         return &spill_esp_expired;
     switch (spill_replay_note(&state->replay, number)) {
@@ -97,8 +97,9 @@ static const struct spill_drop_reason *note(struct spill_fast *fast, const struc
     case SPILL_REPLAY_FRESH:
         break;
     }
-    atomic_store_explicit(&state->packets, packets, memory_order_relaxed);
-    atomic_store_explicit(&state->bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&state->packets, packets + 1, memory_order_relaxed);
+    atomic_store_explicit(&state->bytes, bytes + rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset,
+                          memory_order_relaxed);
     return NULL;
 }
 
