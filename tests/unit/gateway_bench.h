@@ -30,13 +30,15 @@ struct gateway_options {
     uint64_t budget;
     const char *algorithm;
     bool esn;
+    bool device;       /* the crypto is on the user's device, asynchronous */
     bool source_waits; /* then nothing may be lost */
     bool by_hand;      /* the test polls the lcores' stages, in its own thread */
 };
 
 static struct {
     struct gateway_options options;
-    struct spill_crypto *crypto;
+    struct spill_crypto *crypto; /* of the test's end */
+    struct spill_crypto *device; /* the gateway's, when it is another */
     struct spill_sa_store *store;
     struct spill_sa_config configs[2]; /* "out" and "in", as they are now */
     uint32_t generation;               /* of the keys */
@@ -214,6 +216,13 @@ static inline void gateway_open(const struct gateway_options *options)
     memset(&bench, 0, sizeof(bench));
     memset(&gateway, 0, sizeof(gateway));
     gateway.crypto = crypto;
+    if (options->device) {
+        crypto =
+            spill_crypto_create(gateway_users, GATEWAY_LCORES, "crypto_aesni_mb1", &bench.error);
+        if (crypto == NULL)
+            gateway_fail();
+        gateway.device = crypto;
+    }
     gateway.options = *options;
     bench.options = (struct bench_options){
         .shape = options->shape, .capacity = options->capacity, .channel_capacity = 256};
@@ -256,7 +265,9 @@ static inline void gateway_close(void)
     }
     assert_int_equal(spill_sa_store_reclaim(gateway.store), 0);
     spill_sa_store_free(gateway.store);
+    spill_crypto_free(gateway.device);
     gateway.store = NULL;
+    gateway.device = NULL;
 }
 
 /** After a test that failed: the next one finds everything as it was. */

@@ -64,6 +64,31 @@ static void decrypted_flows_keep_their_order(void **state)
     order_is_kept(GATEWAY_DECRYPTS);
 }
 
+/* On a device jobs come back when they come; nothing is left in its queues at the end. */
+static void a_device_gives_all_back_in_order(void **state)
+{
+    struct spill_ledger ledger;
+    uint32_t shape, direction;
+
+    (void)state;
+    gateway_delay = 8000;
+    for (shape = 0; shape < 4; shape++) {
+        for (direction = GATEWAY_ENCRYPTS; direction <= GATEWAY_DECRYPTS; direction++) {
+            struct gateway_options options = options_for(shape, SPILL_DISPATCH_AUTO);
+
+            options.device = true;
+            options.esn = direction == GATEWAY_DECRYPTS;
+            gateway_open(&options);
+            gateway_run((enum gateway_direction)direction, TEST_ROUNDS(30000));
+            gateway_finish(&ledger);
+            gateway_assert_drops(&ledger, gateway.doubled > 0 ? "esp_replayed" : NULL);
+            assert_int_equal(spill_ledger_dropped(&ledger), gateway.doubled);
+            assert_int_equal(gateway.came[direction], gateway.fed[direction]);
+            gateway_close();
+        }
+    }
+}
+
 /* Far more to encrypt than the workers can do: what needs no work passes as if there was none. */
 static void bypass_loses_nothing_while_the_pool_is_full(void **state)
 {
@@ -96,6 +121,37 @@ static void bypass_loses_nothing_while_the_pool_is_full(void **state)
         }
         gateway_close();
     }
+}
+
+/* An SA with this lifetime lets so many packets in, each of 40 bytes inside. */
+static void let_in(uint64_t packets_hard, uint64_t bytes_hard, uint64_t expected)
+{
+    struct gateway_options options = options_for(1, SPILL_DISPATCH_AUTO);
+    struct spill_ledger ledger;
+
+    gateway_open(&options);
+    gateway.configs[1].packets_hard = packets_hard;
+    gateway.configs[1].bytes_hard = bytes_hard;
+    gateway_publish("");
+    gateway_quiet();
+    gateway_run(GATEWAY_DECRYPTS, 2000);
+    gateway_finish(&ledger);
+    assert_int_equal(gateway.came[1], expected);
+    assert_int_equal(bench_drops(&ledger, "esp_expired") + bench_drops(&ledger, "esp_replayed"),
+                     spill_ledger_dropped(&ledger));
+    gateway_close();
+}
+
+/* As outbound: while a lifetime lasts, a packet may begin. So the two ends of an SA with the same
+ * one stop at the same packet. */
+static void inbound_lifetimes_end_where_they_should(void **state)
+{
+    (void)state;
+    gateway_delay = 8000;
+    let_in(100, 0, 100);
+    let_in(0, 4000, 100);
+    let_in(0, 4001, 101);
+    let_in(50, 4000, 50);
 }
 
 /* ------------------------------------------------------------------------------ new versions */
@@ -242,7 +298,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(encrypted_flows_keep_their_order, gateway_clear),
         cmocka_unit_test_teardown(decrypted_flows_keep_their_order, gateway_clear),
+        cmocka_unit_test_teardown(a_device_gives_all_back_in_order, gateway_clear),
         cmocka_unit_test_teardown(bypass_loses_nothing_while_the_pool_is_full, gateway_clear),
+        cmocka_unit_test_teardown(inbound_lifetimes_end_where_they_should, gateway_clear),
         cmocka_unit_test_teardown(flows_are_asked_again_by_a_new_version, gateway_clear),
         cmocka_unit_test_teardown(a_version_may_come_within_a_turn, gateway_clear),
         cmocka_unit_test_teardown(new_versions_lose_nothing_outbound, gateway_clear),
