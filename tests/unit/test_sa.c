@@ -154,6 +154,14 @@ static void versions_share_what_is_unchanged(void **state)
     assert_int_equal(second->list[1]->config.packets_hard, 1000);
     assert_ptr_not_equal(second->list[2]->state, first->list[2]->state);
     assert_null(spill_sa_set_find(second, "in-1003"));
+    /* What a replaced one decided goes on with that in its place, in its lane. */
+    assert_ptr_equal(spill_sa_set_get(second, changed), second->list[1]);
+    assert_ptr_equal(spill_sa_set_get(second, second->list[1]->id), second->list[1]);
+    assert_ptr_equal(spill_sa_set_get(second, first->list[2]->id), second->list[2]);
+    assert_null(spill_sa_set_get(second, first->list[3]->id)); /* nothing is in its place */
+    assert_null(spill_sa_set_get(first, second->list[1]->id));
+    assert_int_equal(second->list[1]->lane, first->list[1]->lane);
+    assert_int_equal(second->list[2]->lane, first->list[2]->lane);
 
     /* The old version is still whole; it goes, and what only it had. */
     assert_int_equal(spill_sa_store_reclaim(store), 0);
