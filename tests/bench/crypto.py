@@ -109,8 +109,8 @@ def tell_jobs(esps):
 
 def tell_calls(perfs, esps):
     """rte_ipsec's operations cross cache lines: ESP header and IV stand before what is encrypted."""
-    print(f"  dpdk-test-crypto-perf / our call, the least of each (limit {CALL_LIMIT}), with operations as it "
-          "lays them\n  out, from the start of a cache line; and as rte_ipsec does")
+    print(f"  dpdk-test-crypto-perf / our call, the least of each (limit {CALL_LIMIT}), with operations as "
+          "it lays them\n  out, from the start of a cache line; and as rte_ipsec does")
     for lines in zip(*esps):
         first = lines[0]
         runs = perfs.get((first.algorithm, first.driver), [{}])
