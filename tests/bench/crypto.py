@@ -92,19 +92,23 @@ def tell_perf(perfs):
 
 
 def tell_jobs(esps):
-    """Ratios of each run are medians of its rounds; here their medians over the runs."""
+    """Ratios of each run are medians of its rounds; here their medians over the runs, and the range of what
+    moved lines cost: where two virtual CPUs are further from each other for a while, that is a run's whole
+    life, and the median says nothing of it."""
     print("  spillway: cycles a packet of the call, the job in cache, and the job whose packets another "
           "lcore\n  has just written; by bytes of the frame with FCS, and of crypto")
     print(f"    {'':20} {'':18} {'frame':>5} {'crypto':>6} {'call':>8} {'job':>8} {'moved':>8} "
           f"{'job/call':>9} {'moved/call':>10}")
     for lines in zip(*esps):
         first = lines[0]
-        call, job, moved, whole, ratio = (statistics.median(map(figure, lines)) for figure in (
+        call, job, moved, whole = (statistics.median(map(figure, lines)) for figure in (
             lambda line: line.call, lambda line: line.job, lambda line: line.moved,
-            lambda line: line.job / line.call, lambda line: line.moved / line.call))
-        limit = f"  (limit {MOVED_LIMIT})" if (first.algorithm, first.size) == LIMITED else ""
+            lambda line: line.job / line.call))
+        ratios = sorted(line.moved / line.call for line in lines)
+        limit = f", limit {MOVED_LIMIT}" if (first.algorithm, first.size) == LIMITED else ""
         print(f"    {first.algorithm:20} {first.driver:18} {first.size:5} {first.crypto:6} {call:8.1f} "
-              f"{job:8.1f} {moved:8.1f} {whole:9.2f} {ratio:10.2f}{limit}")
+              f"{job:8.1f} {moved:8.1f} {whole:9.2f} {statistics.median(ratios):10.2f} "
+              f" ({ratios[0]:.2f} to {ratios[-1]:.2f}{limit})")
 
 
 def tell_calls(perfs, esps):
