@@ -257,6 +257,28 @@ static int create_lcore(struct spill_sa *sa, struct spill_crypto *crypto,
 
 /* ------------------------------------------------------------------------------ the whole SA */
 
+static bool same_address(const struct spill_sa_address *one, const struct spill_sa_address *other)
+{
+    return one->family == other->family &&
+           memcmp(one->bytes, other->bytes, sizeof(one->bytes)) == 0;
+}
+
+static bool same_lifetime(const struct spill_sa_config *one, const struct spill_sa_config *other)
+{
+    return one->packets_soft == other->packets_soft && one->packets_hard == other->packets_hard &&
+           one->bytes_soft == other->bytes_soft && one->bytes_hard == other->bytes_hard;
+}
+
+bool spill_sa_same(const struct spill_sa_config *one, const struct spill_sa_config *other)
+{
+    return spill_sa_same_key(one, other) && strcmp(one->name, other->name) == 0 &&
+           one->mode == other->mode && one->spi == other->spi && one->esn == other->esn &&
+           one->nat_traversal == other->nat_traversal &&
+           one->replay_window == other->replay_window && one->dscp == other->dscp &&
+           one->df == other->df && same_address(&one->source, &other->source) &&
+           same_address(&one->destination, &other->destination) && same_lifetime(one, other);
+}
+
 bool spill_sa_same_key(const struct spill_sa_config *one, const struct spill_sa_config *other)
 {
     if (one->direction != other->direction || one->algorithm != other->algorithm ||

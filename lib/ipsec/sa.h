@@ -50,7 +50,7 @@ struct spill_sa_address {
 
 #define SPILL_SA_DSCP_COPY (-1)
 
-/** What the user wants an SA to be. Compared as a whole: all zeroes before it is filled. */
+/** What the user wants an SA to be. */
 struct spill_sa_config {
     char name[SPILL_SA_NAME_SIZE];
     enum spill_sa_direction direction;
@@ -145,6 +145,9 @@ void spill_sa_free(struct spill_sa *sa);
 
 /** Whether no lcore has a job of an SA out; then it stays so once no version has the SA. */
 bool spill_sa_idle(const struct spill_sa *sa);
+
+/** Whether two SAs are the same in all of their settings. */
+bool spill_sa_same(const struct spill_sa_config *one, const struct spill_sa_config *other);
 
 /** Whether two SAs must share their state: one key, and inbound one SPI and kind of numbers. */
 bool spill_sa_same_key(const struct spill_sa_config *one, const struct spill_sa_config *other);

@@ -122,7 +122,7 @@ static struct spill_sa *find_same(const struct spill_sa_store *store,
 
         if (sa == NULL || !spill_sa_same_key(&sa->config, config))
             continue;
-        if (memcmp(&sa->config, config, sizeof(*config)) == 0)
+        if (spill_sa_same(&sa->config, config))
             return sa;
         *same_key = sa;
     }

@@ -291,7 +291,7 @@ static void find_ours(const struct spill_fast *fast, struct arrivals *arrivals, 
 static uint64_t settle_strangers(struct spill_fast *fast, struct arrivals *arrivals)
 {
     uint64_t taken = 0;
-    bool ours[SPILL_BURST], asked = false;
+    bool ours[SPILL_BURST] = {false}, asked = false;
     uint32_t i;
 
     for (i = 0; i < arrivals->count; i++) {
