@@ -13,8 +13,8 @@ static void copy_address(struct spill_sa_address *to, const struct spill_option_
     memcpy(to->bytes, from->bytes, sizeof(to->bytes));
 }
 
-/* Everything of an SA but its key. What has no meaning for it stays zero: SAs are compared whole.
- */
+/* Everything of an SA but its key. What has no meaning for it stays zero, and so makes no
+ * difference. */
 static void describe(struct spill_sa_config *sa, const struct spill_option_sa *option)
 {
     bool out = option->direction == SPILL_OPTION_SA_OUT;

@@ -302,31 +302,37 @@ static int add_tables(struct spill_sa_store *store, struct spill_sa_set *set, in
     return 0;
 }
 
+/* The tables of a version, on each node whose lcores look SAs up. */
+static int add_all_tables(struct spill_sa_store *store, struct spill_sa_set *set,
+                          struct spill_error *error)
+{
+    int node, memory;
+
+    for (node = 0; node < SPILL_NODES_MAX; node++) {
+        memory = store->memory_nodes[node];
+        if (memory < 0)
+            continue;
+        if (set->sads[memory].ipv4 == NULL && add_tables(store, set, memory, error) != 0)
+            return -1;
+        set->by_node[node] = &set->sads[memory];
+    }
+    return 0;
+}
+
 struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
                                          const struct spill_sa_config *configs, uint32_t count,
                                          struct spill_error *error)
 {
     struct spill_sa_set *set = calloc(1, sizeof(*set));
-    int status = 0, node, memory;
 
     store->versions++;
-    if (set != NULL)
-        set->store = store;
-    if (set != NULL)
-        set->list = calloc(count + 1, sizeof(*set->list));
-    if (set == NULL || set->list == NULL)
-        status = spill_error_set(error, "no memory for SAs");
-    if (status == 0)
-        status = add_sas(store, set, configs, count, error);
-    for (node = 0; node < SPILL_NODES_MAX && status == 0; node++) {
-        memory = store->memory_nodes[node];
-        if (memory < 0)
-            continue;
-        if (set->sads[memory].ipv4 == NULL)
-            status = add_tables(store, set, memory, error);
-        set->by_node[node] = &set->sads[memory];
+    if (set == NULL || (set->list = calloc(count + 1, sizeof(*set->list))) == NULL) {
+        spill_error_set(error, "no memory for SAs");
+        free(set);
+        return NULL;
     }
-    if (status == 0)
+    set->store = store;
+    if (add_sas(store, set, configs, count, error) == 0 && add_all_tables(store, set, error) == 0)
         return set;
     spill_sa_set_free(set);
     return NULL;
