@@ -8,32 +8,37 @@
 SPILL_DROP_REASON(spill_esp_no_room, "esp_no_room",
                   "the packet's buffer, or its headers' length field, has no room for ESP");
 
-/* Fetches lines to write to them, where the CPU can: what another lcore has written comes for good
- * at once. In functions of their own, as the instruction is beyond the least CPU that DPDK is built
- * for. */
-#ifdef RTE_ARCH_X86_64
-#define FETCHES __attribute__((target("prfchw")))
-#else
-#define FETCHES
-#endif
-
-FETCHES static void fetch_mbuf(struct rte_mbuf *mbuf)
+/*
+ * Fetches a line to write to it: what another lcore has written comes for good at once. The
+ * compiler knows the instruction for later CPUs than the least that DPDK is built for alone;
+ * earlier ones take it for none.
+ */
+static inline void fetch(const void *line)
 {
-    __builtin_prefetch(mbuf, 1);
-    __builtin_prefetch((const uint8_t *)mbuf + RTE_CACHE_LINE_SIZE, 1);
-    __builtin_prefetch(spill_packet_of(mbuf), 1);
+#ifdef RTE_ARCH_X86_64
+    asm volatile("prefetchw %0" : : "m"(*(const char *)line));
+#else
+    __builtin_prefetch(line, 1);
+#endif
 }
 
-FETCHES static void fetch_frame(const struct rte_mbuf *mbuf)
+static inline void fetch_mbuf(struct rte_mbuf *mbuf)
+{
+    fetch(mbuf);
+    fetch((const uint8_t *)mbuf + RTE_CACHE_LINE_SIZE);
+    fetch(spill_packet_of(mbuf));
+}
+
+static inline void fetch_frame(const struct rte_mbuf *mbuf)
 {
     const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
     const uint8_t *end = frame + rte_pktmbuf_data_len(mbuf);
 
     /* Headers are written in front of the frame, padding and ICV behind its end. */
-    __builtin_prefetch(frame - RTE_CACHE_LINE_SIZE, 1);
-    __builtin_prefetch(frame, 1);
-    __builtin_prefetch(end, 1);
-    __builtin_prefetch(end + RTE_CACHE_LINE_SIZE, 1);
+    fetch(frame - RTE_CACHE_LINE_SIZE);
+    fetch(frame);
+    fetch(end);
+    fetch(end + RTE_CACHE_LINE_SIZE);
 }
 
 void spill_esp_prefetch(const struct spill_job *job)
