@@ -10,6 +10,7 @@
 #include "ipsec/esp.h"
 #include "ipsec/sa_set.h"
 #include "pipeline/drops.h"
+#include "pipeline/place.h"
 
 static SPILL_DROP_REASON(pool_full_decrypt, "pool_full_decrypt",
                          "the packet was to be decrypted, and the class had no credit left");
@@ -171,51 +172,15 @@ static const struct spill_drop_reason *examine(const struct spill_fast *fast,
     }
 }
 
-static void add_inline(struct spill_fast *fast, struct spill_sa_lcore *sa, struct rte_mbuf *mbuf,
-                       uint32_t bytes, uint64_t stamp)
-{
-    struct spill_job *job = spill_inline_job(fast->submitter, SPILL_CLASS_DECRYPT);
-
-    /* From here the high halves of the job's numbers are told; see spill_esp_decrypt(). */
-    if (job->count == 0)
-        job->serial = sa->sa->state->replay.top;
-    spill_inline_add(fast->submitter, SPILL_CLASS_DECRYPT, &sa->subject, mbuf, bytes, stamp);
-}
-
-/* Puts a packet into the inline job or into its SA's lane; false: there is no place. */
-static bool place(struct spill_fast *fast, struct spill_sa_lcore *sa, struct rte_mbuf *mbuf,
-                  const struct spill_packet *packet, uint64_t stamp)
-{
-    struct spill_submitter *submitter = fast->submitter;
-    uint32_t lane = sa->sa->lane & (submitter->lane_count - 1);
-    uint32_t bytes = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset;
-    bool busy = spill_lane_busy(submitter, SPILL_CLASS_DECRYPT, lane);
-
-    if (!busy && spill_inline_fits(submitter, SPILL_CLASS_DECRYPT, &sa->subject, bytes)) {
-        *spill_packet_of(mbuf) = *packet;
-        add_inline(fast, sa, mbuf, bytes, stamp);
-        return true;
-    }
-    if (spill_lane_reserve(submitter, SPILL_CLASS_DECRYPT, lane, &sa->subject)) {
-        struct spill_job *job = spill_lane_job(submitter, SPILL_CLASS_DECRYPT, lane);
-
-        *spill_packet_of(mbuf) = *packet;
-        if (job->count == 0)
-            job->serial = sa->sa->state->replay.top;
-        spill_lane_add(submitter, SPILL_CLASS_DECRYPT, lane, mbuf, true, bytes, stamp);
-        return true;
-    }
-    if (busy || fast->overflows[SPILL_CLASS_DECRYPT] != SPILL_OVERFLOW_INLINE)
-        return false;
-    *spill_packet_of(mbuf) = *packet;
-    add_inline(fast, sa, mbuf, bytes, stamp);
-    return true;
-}
-
-/* Submits all packets of the SA of the one at `first`, and takes them off the list. */
+/*
+ * Submits all packets of the SA of the one at `first`, and takes them off the list. A job notes
+ * where its window ends when it is opened: from there the high halves of its numbers are told.
+ */
 static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uint32_t first)
 {
     struct spill_sa *sa = arrivals->sas[first];
+    struct spill_subject *subject = &sa->lcores[fast->lcore_id]->subject;
+    uint32_t lane = sa->lane & (fast->submitter->lane_count - 1);
     struct rte_mbuf *refused[SPILL_BURST];
     uint32_t refused_count = 0, i;
 
@@ -230,8 +195,8 @@ static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uin
         packet->sequence = arrivals->sequences[i];
         if (reason != NULL)
             drop(fast, reason, arrivals->mbufs[i]);
-        else if (!place(fast, sa->lcores[fast->lcore_id], arrivals->mbufs[i], packet,
-                        arrivals->stamp))
+        else if (!spill_place(fast, SPILL_CLASS_DECRYPT, lane, subject, arrivals->mbufs[i], packet,
+                              sa->state->replay.top, arrivals->stamp))
             refused[refused_count++] = arrivals->mbufs[i];
     }
     spill_inline_run(fast->submitter, SPILL_CLASS_DECRYPT);

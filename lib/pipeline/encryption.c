@@ -3,6 +3,7 @@
 #include "pipeline/encryption.h"
 
 #include "ipsec/esp.h"
+#include "pipeline/place.h"
 #include "pipeline/too_big.h"
 
 static SPILL_DROP_REASON(pool_full_encrypt, "pool_full_encrypt",
@@ -65,37 +66,11 @@ void spill_encryption_attach(struct spill_fast *fast)
     spill_submitter_on_retire(fast->submitter, SPILL_CLASS_ENCRYPT, retire, fast);
 }
 
-/* Puts a packet into the inline job or into its SA's lane; false: there is no place. */
-static bool place(struct spill_fast *fast, const struct group *group, struct rte_mbuf *mbuf,
-                  const struct spill_packet *packet)
-{
-    struct spill_submitter *submitter = fast->submitter;
-    struct spill_subject *subject = &group->sa->subject;
-    uint32_t bytes = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset;
-    bool busy = spill_lane_busy(submitter, SPILL_CLASS_ENCRYPT, group->lane);
-
-    if (!busy && spill_inline_fits(submitter, SPILL_CLASS_ENCRYPT, subject, bytes)) {
-        *spill_packet_of(mbuf) = *packet;
-        spill_inline_add(submitter, SPILL_CLASS_ENCRYPT, subject, mbuf, bytes, group->stamp);
-        return true;
-    }
-    if (spill_lane_reserve(submitter, SPILL_CLASS_ENCRYPT, group->lane, subject)) {
-        *spill_packet_of(mbuf) = *packet;
-        spill_lane_add(submitter, SPILL_CLASS_ENCRYPT, group->lane, mbuf, true, bytes,
-                       group->stamp);
-        return true;
-    }
-    if (busy || fast->overflows[SPILL_CLASS_ENCRYPT] != SPILL_OVERFLOW_INLINE)
-        return false;
-    *spill_packet_of(mbuf) = *packet;
-    spill_inline_add(submitter, SPILL_CLASS_ENCRYPT, subject, mbuf, bytes, group->stamp);
-    return true;
-}
-
 static void place_or_refuse(struct spill_fast *fast, struct group *group, struct rte_mbuf *mbuf,
                             const struct spill_packet *packet)
 {
-    if (unlikely(!place(fast, group, mbuf, packet)))
+    if (unlikely(!spill_place(fast, SPILL_CLASS_ENCRYPT, group->lane, &group->sa->subject, mbuf,
+                              packet, 0, group->stamp)))
         group->refused[group->refused_count++] = mbuf;
 }
 
