@@ -154,6 +154,25 @@ static void inbound_lifetimes_end_where_they_should(void **state)
     let_in(50, 4000, 50);
 }
 
+/* An SA's window has one owner: what reaches another fast lcore goes no further. */
+static void an_sa_has_one_owner_inbound(void **state)
+{
+    struct gateway_options options = options_for(0, SPILL_DISPATCH_AUTO);
+    const struct spill_security *security;
+    struct spill_ledger ledger;
+
+    (void)state;
+    gateway_open(&options);
+    security = spill_snapshot_get(bench.rules);
+    atomic_store(&spill_sa_set_find(security->sas, "in")->state->owner, RTE_MAX_LCORE - 1);
+    gateway_run(GATEWAY_DECRYPTS, 500);
+    gateway_finish(&ledger);
+    gateway_assert_drops(&ledger, "esp_other_lcore");
+    assert_int_equal(bench_drops(&ledger, "esp_other_lcore"), bench.fed);
+    assert_int_equal(gateway.came[1], 0);
+    gateway_close();
+}
+
 /* ------------------------------------------------------------------------------ new versions */
 
 /* What a version changes, in turn; each leaves all flows with the way that they had. */
@@ -301,6 +320,7 @@ int main(void)
         cmocka_unit_test_teardown(a_device_gives_all_back_in_order, gateway_clear),
         cmocka_unit_test_teardown(bypass_loses_nothing_while_the_pool_is_full, gateway_clear),
         cmocka_unit_test_teardown(inbound_lifetimes_end_where_they_should, gateway_clear),
+        cmocka_unit_test_teardown(an_sa_has_one_owner_inbound, gateway_clear),
         cmocka_unit_test_teardown(flows_are_asked_again_by_a_new_version, gateway_clear),
         cmocka_unit_test_teardown(a_version_may_come_within_a_turn, gateway_clear),
         cmocka_unit_test_teardown(new_versions_lose_nothing_outbound, gateway_clear),
