@@ -24,7 +24,7 @@
  * its CPU, and that time does not count. So the figures bear some noise on the machine.
  */
 
-#define SOURCE_RING        1024
+#define SOURCE_RING        2048
 #define SOURCE_ESTABLISHED 1024 /* flows of a kind */
 #define SOURCE_GAP_US      100  /* no turn of a loop takes so long */
 
