@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Medians, and a thread's share of its CPU. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "bench.h"
+
+unsigned bench_rounds(int argc, char **argv)
+{
+    char *end;
+    unsigned long rounds;
+
+    if (argc < 2)
+        return BENCH_ROUNDS;
+    rounds = strtoul(argv[1], &end, 10);
+    if (argc == 2 && *end == '\0' && rounds >= 1 && rounds <= BENCH_ROUNDS)
+        return (unsigned)rounds;
+    fprintf(stderr, "%s: rounds are 1 to %d, not '%s'\n", argv[0], BENCH_ROUNDS, argv[1]);
+    exit(2);
+}
 
 void bench_add(struct bench_series *series, double value)
 {

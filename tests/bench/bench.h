@@ -11,13 +11,21 @@
  * its CPU is far from the median, and does not move it.
  */
 
-#define BENCH_ROUNDS 401
+#define BENCH_ROUNDS 401 /* of each thing that is compared, at most */
 
 /** The figures of one of the things that are compared. */
 struct bench_series {
     double values[BENCH_ROUNDS];
     unsigned count;
 };
+
+/**
+ * How many rounds are wanted: the one argument after the EAL's, 1 to BENCH_ROUNDS; without it as
+ * many as can be. Ends the program with status 2 when it is none of these.
+ *
+ * @param argc, argv  what rte_eal_init() left
+ */
+unsigned bench_rounds(int argc, char **argv);
 
 /** Adds a round's figure. There must be room. */
 void bench_add(struct bench_series *series, double value);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A channel against the bare rte_ring below it, MP/SC: cycles a packet for sending and receiving,
- * on one lcore and from one to another. Arguments: the EAL's, with two lcores.
+ * on one lcore and from one to another. A line of JSON each. Arguments: the EAL's, with two lcores,
+ * and how many rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,7 @@ enum subject {
     SUBJECTS,
 };
 
-static const char *const names[SUBJECTS] = {"rte_ring", "channel"};
-
+static unsigned rounds;
 static struct rte_ring *ring;
 static struct spill_channel *channel;
 static struct spill_sender *sender;
@@ -138,15 +138,14 @@ static void compare(uint32_t burst, unsigned other)
     double share;
     unsigned i;
 
-    for (i = 0; i < BENCH_ROUNDS * SUBJECTS; i++)
+    for (i = 0; i < rounds * SUBJECTS; i++)
         bench_add(&series[i % SUBJECTS], round_of(i % SUBJECTS, burst, other));
     share = bench_share_since(&times);
     for (i = 0; i < SUBJECTS; i++)
         medians[i] = bench_median(&series[i]);
-    printf("  %-9s burst %2u: %s %6.2f, %s %6.2f cycles a packet: %.2f (%.0f%% of its CPU)\n",
-           other == RTE_MAX_LCORE ? "one core," : "two cores,", burst, names[CHANNEL],
-           medians[CHANNEL], names[RING], medians[RING], medians[CHANNEL] / medians[RING],
-           share * 100);
+    printf("{\"cores\": %d, \"burst\": %u, \"channel\": %.3f, \"ring\": %.3f, \"share\": %.3f}\n",
+           other == RTE_MAX_LCORE ? 1 : 2, burst, medians[CHANNEL], medians[RING], share);
+    fflush(stdout);
 }
 
 int main(int argc, char **argv)
@@ -154,10 +153,13 @@ int main(int argc, char **argv)
     static const uint32_t bursts[] = {32, 8, 1};
     struct spill_error error;
     unsigned other;
+    int used;
     size_t i;
 
-    if (rte_eal_init(argc, argv) < 0)
+    used = rte_eal_init(argc, argv);
+    if (used < 0)
         return 1;
+    rounds = bench_rounds(argc - used, argv + used);
     ring = rte_ring_create("bench", CAPACITY, SOCKET_ID_ANY,
                            spill_ring_flags(SPILL_RING_EXCLUSIVE, true));
     channel =

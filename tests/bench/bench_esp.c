@@ -9,8 +9,9 @@
  * - moved: the work on a job whose packets another lcore has just written and handed over by a
  *          ring, as a worker of the pool finds it; numbers are taken by that other lcore.
  *
- * They take turns. Packets are made anew between jobs, outside of the measured time.
- * Arguments: the EAL's, with two lcores, of which the main one is measured.
+ * They take turns. Packets are made anew between jobs, outside of the measured time. A line of JSON
+ * for each algorithm and size. Arguments: the EAL's, with two lcores, of which the main one is
+ * measured, and how many rounds.
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ static const struct {
     {"chacha20-poly1305", {64, 512, 528, 1400, 1416}},
 };
 
+static unsigned rounds;
 static struct rte_mempool *mempool;
 static struct spill_crypto *crypto;
 static struct spill_sa *sa;
@@ -263,18 +265,19 @@ static int measure(uint32_t size)
     write_frame(size);
     prepare_call(EVEN);
     prepare_call(CALL);
-    while (series[0].count < BENCH_ROUNDS) {
+    while (series[0].count < rounds) {
         for (i = 0; i < SUBJECTS; i++)
             bench_add(&series[i], run_round(i));
     }
     share = bench_share_since(&times);
     for (i = 0; i < SUBJECTS; i++)
         medians[i] = bench_median(&series[i]);
-    printf("%-19s %-17s %5u %6u %8.1f %8.1f %8.1f %5.2f %8.1f %5.2f %4.0f%%\n",
+    printf("{\"algorithm\": \"%s\", \"driver\": \"%s\", \"frame\": %u, \"crypto\": %u, "
+           "\"even\": %.2f, \"call\": %.2f, \"job\": %.2f, \"moved\": %.2f, \"share\": %.3f}\n",
            sa->config.algorithm->name, spill_crypto_driver(&sa->lcores[rte_lcore_id()]->crypto),
-           size, bytes_of_crypto(), medians[EVEN], medians[CALL], medians[JOB],
-           medians[JOB] / medians[CALL], medians[MOVED], medians[MOVED] / medians[CALL],
-           share * 100);
+           size, bytes_of_crypto(), medians[EVEN], medians[CALL], medians[JOB], medians[MOVED],
+           share);
+    fflush(stdout);
     return all_encrypted() ? 0 : -1;
 }
 
@@ -341,8 +344,6 @@ static int measure_all(struct spill_error *error)
 {
     size_t i, j;
 
-    printf("%-19s %-17s %5s %6s %8s %8s %8s %5s %8s %5s %5s\n", "algorithm", "driver", "bytes",
-           "crypto", "even", "call", "job", "ratio", "moved", "ratio", "CPU");
     for (i = 0; i < RTE_DIM(algorithms); i++) {
         if (create_sa(algorithms[i].name, error) != 0)
             return -1;
@@ -359,10 +360,12 @@ static int measure_all(struct spill_error *error)
 int main(int argc, char **argv)
 {
     struct spill_error error;
-    int status;
+    int used, status;
 
-    if (rte_eal_init(argc, argv) < 0)
+    used = rte_eal_init(argc, argv);
+    if (used < 0)
         return 1;
+    rounds = bench_rounds(argc - used, argv + used);
     other = rte_get_next_lcore(-1, 1, 0);
     if (other == RTE_MAX_LCORE) {
         fprintf(stderr, "bench_esp: needs two lcores\n");

@@ -4,7 +4,8 @@
  *
  * bench_flood MPPS SECONDS FLOOD,FLOOD,... [spillway's options]: established flows come at MPPS all
  * the time, the flood at each of the rates in turn. Before each of them the established flows have
- * the program for themselves, which is what they are compared with.
+ * the program for themselves, which is what they are compared with. A line of JSON for each rate;
+ * Mpps.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,11 +62,11 @@ static void compare(double flood_mpps, double seconds)
     struct result alone = measure_valid(0, seconds);
     struct result flooded = measure_valid((uint64_t)(flood_mpps * 1e6), seconds);
 
-    printf("%7.1f %9.2f %8.2f %8.3f %9.2f %8.2f %8.2f %8.2f %8.1f %5.0f%%%s\n", flood_mpps,
-           alone.old_mpps, flooded.old_mpps, flooded.old_mpps / alone.old_mpps, flooded.missed,
-           flooded.inlined, flooded.pooled, flooded.refused, flooded.packets / flooded.turns,
-           RTE_MIN(alone.share, flooded.share) * 100,
-           alone.share < INSIDE_SHARE || flooded.share < INSIDE_SHARE ? "  void" : "");
+    printf("{\"flood\": %.1f, \"alone\": %.3f, \"kept\": %.3f, \"missed\": %.3f, \"inline\": %.3f, "
+           "\"pool\": %.3f, \"refused\": %.3f, \"burst\": %.2f, \"share\": %.3f}\n",
+           flood_mpps, alone.old_mpps, flooded.old_mpps, flooded.missed, flooded.inlined,
+           flooded.pooled, flooded.refused, flooded.packets / flooded.turns,
+           RTE_MIN(alone.share, flooded.share));
     fflush(stdout);
 }
 
@@ -74,8 +75,6 @@ static void run(double mpps, double seconds, char *floods)
     char *rest = NULL;
 
     atomic_store_explicit(&source.rates[SOURCE_OLD], (uint64_t)(mpps * 1e6), memory_order_relaxed);
-    printf("%7s %9s %8s %8s %9s %8s %8s %8s %8s %6s\n", "flood", "est.alone", "est.", "ratio",
-           "rx_missed", "inline", "pool", "refused", "burst", "CPU");
     for (char *flood = strtok_r(floods, ",", &rest); flood != NULL;
          flood = strtok_r(NULL, ",", &rest))
         compare(strtod(flood, NULL), seconds);

@@ -3,7 +3,7 @@
  * What handing work to the pool costs the lcore that does it: cycles a packet at burst 32, above
  * those of allocating and freeing the mbufs. Two cases: the worker keeps up, its work being one
  * line of each packet; and the pool is overloaded, so that most packets are refused and dropped.
- * Arguments: the EAL's, with two lcores.
+ * A line of JSON each. Arguments: the EAL's, with two lcores, and how many rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,7 @@
 #define MBUFS    16383
 #define CACHE    512
 
+static unsigned rounds;
 static struct rte_mempool *mempool;
 static struct spill_pool *pool;
 static struct spill_submitter *submitter;
@@ -198,7 +199,7 @@ static void keeping_up(void)
     unsigned i;
 
     job_cycles = 0;
-    while (series[0].count < BENCH_ROUNDS && void_rounds < VOID_MAX) {
+    while (series[0].count < rounds && void_rounds < VOID_MAX) {
         double figures[SUBJECTS];
         uint32_t refused = 0;
 
@@ -213,12 +214,10 @@ static void keeping_up(void)
     share = bench_share_since(&times);
     for (i = 0; i < SUBJECTS; i++)
         medians[i] = bench_median(&series[i]);
-    printf("  one line a packet, above mbufs (%.1f): pool %.1f, bare ring %.1f cycles a packet: "
-           "%.2f, and %.1f more (%u of %u rounds void, %.0f%% of its CPU)\n",
-           medians[MBUFS_ONLY], medians[POOL] - medians[MBUFS_ONLY],
-           medians[BARE] - medians[MBUFS_ONLY],
-           (medians[POOL] - medians[MBUFS_ONLY]) / (medians[BARE] - medians[MBUFS_ONLY]),
-           medians[POOL] - medians[BARE], void_rounds, void_rounds + series[0].count, share * 100);
+    printf("{\"case\": \"kept up\", \"mbufs\": %.2f, \"pool\": %.2f, \"bare\": %.2f, "
+           "\"void_rounds\": %u, \"share\": %.3f}\n",
+           medians[MBUFS_ONLY], medians[POOL], medians[BARE], void_rounds, share);
+    fflush(stdout);
 }
 
 static void overloaded(void)
@@ -229,7 +228,7 @@ static void overloaded(void)
     double share, without, with;
 
     job_cycles = SLOW;
-    while (mbufs.count < BENCH_ROUNDS) {
+    while (mbufs.count < rounds) {
         bench_add(&mbufs, run_round(MBUFS_ONLY, 0, &refused));
         bench_add(&pooled, run_round(POOL, 0, &refused));
     }
@@ -237,10 +236,9 @@ static void overloaded(void)
     wait_for_worker();
     without = bench_median(&mbufs);
     with = bench_median(&pooled);
-    printf("  overloaded, above mbufs (%.1f): %.1f cycles a packet (%.1f%% refused, %.0f%% of its "
-           "CPU)\n",
-           without, with - without, 100.0 * refused / ((double)BENCH_ROUNDS * BURSTS * BURST),
-           share * 100);
+    printf("{\"case\": \"overloaded\", \"mbufs\": %.2f, \"pool\": %.2f, \"refused\": %.4f, "
+           "\"share\": %.3f}\n",
+           without, with, (double)refused / ((double)rounds * BURSTS * BURST), share);
 }
 
 static int create(struct spill_error *error)
@@ -275,9 +273,12 @@ int main(int argc, char **argv)
 {
     struct spill_error error;
     unsigned other;
+    int used;
 
-    if (rte_eal_init(argc, argv) < 0)
+    used = rte_eal_init(argc, argv);
+    if (used < 0)
         return 1;
+    rounds = bench_rounds(argc - used, argv + used);
     other = rte_get_next_lcore(-1, 1, 0);
     if (other == RTE_MAX_LCORE) {
         fprintf(stderr, "bench_pool: needs two lcores\n");

@@ -5,7 +5,7 @@
  *
  * bench_protect SECONDS BYTES [spillway's options]: first as many packets in the clear come as the
  * fast lcore can take, of BYTES each with FCS. Then they come at half of that rate, and every other
- * one is to be encrypted (from 10.1.0.0/16 to 10.2.0.0/16 in the rules).
+ * one is to be encrypted (from 10.1.0.0/16 to 10.2.0.0/16 in the rules). A line of JSON; Mpps.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,12 +64,10 @@ static void run(double seconds)
     uint64_t rate = (uint64_t)(capacity * 1e6 / 4);
     struct result half = measure_valid(rate, rate, seconds);
 
-    printf("%9s %10s %9s %9s %10s %8s %8s %8s %6s\n", "capacity", "clear in", "out", "rx_missed",
-           "encrypted", "inline", "pool", "refused", "CPU");
-    printf("%9.2f %10.2f %9.2f %9.3f %10.2f %8.2f %8.2f %8.2f %5.0f%%%s\n", capacity,
-           (double)rate / 1e6, half.clear, half.clear_missed + half.protect_missed,
-           half.inlined + half.pooled, half.inlined, half.pooled, half.refused, half.share * 100,
-           half.share < INSIDE_SHARE ? "  void" : "");
+    printf("{\"capacity\": %.3f, \"clear_in\": %.3f, \"clear_out\": %.3f, \"missed\": %.3f, "
+           "\"inline\": %.3f, \"pool\": %.3f, \"refused\": %.3f, \"share\": %.3f}\n",
+           capacity, (double)rate / 1e6, half.clear, half.clear_missed + half.protect_missed,
+           half.inlined, half.pooled, half.refused, half.share);
 }
 
 int main(int argc, char **argv)
