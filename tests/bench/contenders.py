@@ -7,17 +7,17 @@ Runs of the programs alternate, and the figure of each is the median of its runs
 threads had less of their CPUs than --share is void and repeated.
 """
 
-import argparse
 import json
 import os
 import pathlib
-import re
 import shutil
 import socket
-import statistics
 import subprocess
 import tempfile
 import time
+from statistics import median as middle
+
+from machine import tsc_ghz
 
 TELEMETRY = pathlib.Path(os.environ.get("RUNTIME_DIRECTORY", "/var/run")) / "dpdk"
 
@@ -25,12 +25,6 @@ START_SECONDS = 30  # at most, until the first packet is transmitted
 
 # What a program is measured by: port and counter of its.
 TRANSMITTED, RECEIVED = (1, "opackets"), (0, "ipackets")
-
-
-def tsc_ghz():
-    """Of the time-stamp counter. The kernel tells its rate as BogoMIPS: two a cycle."""
-    text = pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii")
-    return float(re.search(r"bogomips\s*:\s*([\d.]+)", text).group(1)) / 2000
 
 
 class Telemetry:
@@ -68,6 +62,16 @@ def cpu_times(pid):
     return times
 
 
+def check_books(report, status):
+    """What must hold at the end of each of our runs: law 5."""
+    packets = report["packets"]
+    if (status != 0 or packets["in_flight"] != 0 or report["leaked_mbufs"] != 0
+            or packets["received"] + packets["originated"] != packets["transmitted"]
+            + packets["delivered_to_host"] + packets["dropped"]):
+        raise ValueError(f"the books do not balance, status {status}: {packets}, "
+                         f"leaked {report['leaked_mbufs']}, {report['outcome']}")
+
+
 class Run:
     """One run of a program.
 
@@ -87,8 +91,10 @@ class Run:
             try:
                 self._measure(process, prefix, options)
                 process.terminate()
-                process.wait(20)
+                status = process.wait(20)
                 self._conclude(contender)
+                if self.report:
+                    check_books(self.report, status)
             except (OSError, ValueError, KeyError, ZeroDivisionError) as error:
                 log.seek(0)
                 text = log.read().decode(errors="replace")
@@ -109,12 +115,17 @@ class Run:
             time.sleep(0.1)
         time.sleep(options.warm_up)
         first, times, began = telemetry.ports(), cpu_times(process.pid), time.monotonic()
-        time.sleep(options.seconds)
+        self.pause(process, options)
         last, self.elapsed = telemetry.ports(), time.monotonic() - began
         self._counted = {(port, counter): last[port][counter] - first[port][counter]
                          for port, counter in (TRANSMITTED, RECEIVED)}
         self._spent = {thread: ns - times.get(thread, 0)
                        for thread, ns in cpu_times(process.pid).items()}
+
+    def pause(self, process, options):
+        """The time that is measured. process: the program, for those who watch it meanwhile."""
+        del process
+        time.sleep(options.seconds)
 
     def _conclude(self, contender):
         self.report, polling = None, [max(self._spent.values())]
@@ -135,33 +146,38 @@ class Contender:
 
     def __init__(self, name, arguments, counter=TRANSMITTED, report=None):
         self.name, self.arguments, self.counter, self.report = name, arguments, counter, report
-        self.runs = []
+        self.runs, self.void = [], 0
 
     def command(self, prefix):
         return [str(argument).replace("{prefix}", prefix) for argument in self.arguments]
 
-    def median(self, figure=lambda run: run.cycles):
-        return statistics.median(figure(run) for run in self.runs)
+    def values(self, figure=lambda run: run.cycles):
+        return [figure(run) for run in self.runs]
+
+    def median(self):
+        """Cycles a packet."""
+        return middle(self.values())
 
 
-def measure(contenders, options):
-    """Runs them in turn until each has its runs."""
+def attempt(contender, options):
+    """A run in which the polling threads had their CPUs; if there is none, the one with most of them."""
+    attempts = []
+    for _ in range(options.attempts):
+        attempts.append(Run(contender, options))
+        if attempts[-1].share >= options.share:
+            return attempts[-1]
+        contender.void += 1
+    return max(attempts, key=lambda run: run.share)
+
+
+def measure(bench, contenders, options):
+    """Runs them in turn until each has its runs. Cycles a packet become figures of the bench."""
     for _ in range(options.runs):
         for contender in contenders:
-            attempts = []
-            for _ in range(options.attempts):
-                run = Run(contender, options)
-                attempts.append(run)
-                void = run.share < options.share
-                print(f"    {contender.name:27} {run.cycles:7.1f} cycles a packet "
-                      f"{run.transmitted:6.2f} Mpps, {run.share:4.0%} of its CPU"
-                      f"{'  void' if void else ''}", flush=True)
-                if not void:
-                    break
-            else:
-                print(f"    {contender.name}: {options.attempts} void runs, the machine is busy: "
-                      "that with most of its CPU counts")
-            contender.runs.append(max(attempts, key=lambda run: run.share))
+            contender.runs.append(attempt(contender, options))
+    for contender in contenders:
+        bench.command(contender.command("NAME"))
+        bench.figure(contender.name, "cycles a packet", contender.values(), contender.void)
 
 
 def memory(options):
@@ -172,29 +188,12 @@ def vdevs(capture):
     return ["--vdev", f"net_pcap0,rx_pcap={capture},infinite_rx=1", "--vdev", "net_null0,no-rx=1"]
 
 
-def spillway(options, name, capture, *more, **how):
+def spillway(options, name, capture, *more, counter=TRANSMITTED, program=None):
+    report = options.folder / "report.json"
     return Contender(name, [
-        options.spillway, "--name", "{prefix}",
+        program or options.spillway, "--name", "{prefix}",
         "--port", f"in=net_pcap0,rx_pcap={capture},infinite_rx=1",
         "--port", "out=net_null0,no-rx=1", "--wire", "in:out",
-        "--default", "allow", "--fast", options.cpu,
-        "--control", options.control_cpu, *more, *(["--no-huge"] if options.no_huge else []),
-    ], **how)
-
-
-def arguments(description, what):
-    """A parser with the options that all benches of this kind have. what: the benches."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("what", choices=what)
-    parser.add_argument("--spillway", required=True, help="the program")
-    parser.add_argument("--example", help="folder of DPDK's example to compare with, built")
-    parser.add_argument("--folder", required=True, help="for captures and configurations")
-    parser.add_argument("--cpu", type=int, default=os.cpu_count() - 1, help="polls [the last]")
-    parser.add_argument("--control-cpu", type=int, default=0, help="does the rest [0]")
-    parser.add_argument("--runs", type=int, default=5, help="of each program [5]")
-    parser.add_argument("--seconds", type=float, default=2, help="measured in each run [2]")
-    parser.add_argument("--warm-up", type=float, default=1, help="seconds before that [1]")
-    parser.add_argument("--share", type=float, default=0.95, help="of its CPU, or it is void [0.95]")
-    parser.add_argument("--attempts", type=int, default=5, help="until a run is not void [5]")
-    parser.add_argument("--no-huge", action="store_true", help="no hugepages")
-    return parser
+        "--default", "allow", "--fast", options.cpu, "--control", options.control_cpu,
+        "--report", report, *more, *(["--no-huge"] if options.no_huge else []),
+    ], counter, report)

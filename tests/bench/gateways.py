@@ -3,14 +3,11 @@
 
 Both put mix.PROTECT into one tunnel and let the rest pass in the clear, without ESN, from a capture
 to a port that frees packets.
-
-gateways.py FOLDER ALGORITHM writes spillway's configuration and prints the flags that name it.
 """
 
 import collections
 import os
 import pathlib
-import sys
 
 from contenders import TRANSMITTED, Contender, memory, spillway, vdevs
 
@@ -72,10 +69,8 @@ def configure(folder, algorithm):
     return ["--config", configuration, "--rules", rules, "--on-pool-full", "classify=inline"]
 
 
-def ours(options, name, capture, algorithm, *more, counter=TRANSMITTED):
-    report = pathlib.Path(options.folder) / "report.json"
-    return spillway(options, name, capture, *configure(options.folder, algorithm), "--report", report,
-                    *more, counter=counter, report=report)
+def ours(options, name, capture, algorithm, *more, **how):
+    return spillway(options, name, capture, *configure(options.folder, algorithm), *more, **how)
 
 
 def secgw(options, capture, algorithm, way, counter=TRANSMITTED):
@@ -86,7 +81,7 @@ def secgw(options, capture, algorithm, way, counter=TRANSMITTED):
         spi=SPI, source=SOURCE, destination=DESTINATION, type=f" type {action}" if action else "",
         keys=ALGORITHMS[algorithm].secgw.format(*(key.hex(":") for key in keys(algorithm)))))
     return Contender(f"ipsec-secgw, {name}", [
-        pathlib.Path(options.example) / "build" / "ipsec-secgw", *memory(options),
+        options.examples["ipsec-secgw"] / "build" / "ipsec-secgw", *memory(options),
         "--file-prefix", "{prefix}", "--no-pci", "-l", options.cpu,
         "--vdev", f"{ALGORITHMS[algorithm].device}0", *vdevs(capture), "--",
         "-p", "3", "-P", "--config", f"(0,0,{options.cpu})", "-f", configuration, *flags,
@@ -95,9 +90,7 @@ def secgw(options, capture, algorithm, way, counter=TRANSMITTED):
 
 def peers(options, capture, algorithm, counter=TRANSMITTED):
     """ipsec-secgw in each of its ways; none if it is not there."""
-    ways = ALGORITHMS[algorithm].ways if options.example else []
+    if "ipsec-secgw" not in options.compare or not options.examples["ipsec-secgw"]:
+        return []
+    ways = ALGORITHMS[algorithm].ways
     return [secgw(options, capture, algorithm, way, counter) for way in ways]
-
-
-if __name__ == "__main__":
-    print(*configure(*sys.argv[1:]))

@@ -2,7 +2,6 @@
 """Captures of packets to protect (10.1.0.0/16 to 10.2.0.0/16) and packets that pass by in the clear
 (172.16.0.0/16 to 172.17.0.0/16), each of a flow of its own, evenly mixed: never in blocks."""
 
-import os
 import random
 
 from flows import frame, port_of, write
@@ -20,8 +19,8 @@ def passing(packets, share):
 def capture(folder, share, protect, bypass):
     """A capture with a share (per cent) of packets to protect of one size and the rest of another, in
     bytes with FCS. The same arguments always give the same file."""
-    path = f"{folder}/mix-{share}-{protect}-{bypass}.pcap"
-    if not os.path.exists(path):
+    path = folder / f"mix-{share}-{protect}-{bypass}.pcap"
+    if not path.exists():
         order = list(range(COUNT))
         random.Random(share).shuffle(order)
         frames = []

@@ -11,7 +11,6 @@ same arguments always give the same rules.
 import argparse
 import ipaddress
 import random
-import sys
 
 # Weights of: wildcard, site, network, host.
 ADDRESSES = {
@@ -79,6 +78,33 @@ def draw_ports(generator, weights):
     return ((0, 65535), None, (1024, 65535), (0, 1023))[kind]
 
 
+def generate(count, action="deny", profile="acl", family="4", seed=1):
+    """Yields so many different rules. deny leaves the action word out."""
+    generator = random.Random(f"{seed} {profile} {family} {count}")
+    bits = 32 if family == "4" else 128
+    address_type = ipaddress.IPv4Address if bits == 32 else ipaddress.IPv6Address
+    networks = Networks(generator, bits, count)
+    written = set()
+    while len(written) < count:
+        ends = [networks.draw(weights) for weights in ADDRESSES[profile]]
+        protocols = (6, 17, 1 if bits == 32 else 58, 0)
+        protocol = generator.choices(protocols, PROTOCOLS[profile])[0]
+        ports = [(0, 65535), (0, 65535)]
+        if protocol in (6, 17):
+            ports = [draw_ports(generator, weights) for weights in PORTS[profile]]
+        if ends[0][1] == 0 and ends[1][1] == 0 and ports[1] == (0, 65535):
+            continue  # would hide most of what follows
+        text = "@" + "\t".join(
+            [f"{address_type(address)}/{length}" for address, length in ends]
+            + [f"{first} : {last}" for first, last in ports]
+            + [f"0x{protocol:02x}/0x{0xff if protocol else 0:02x}", "0x0000/0x0000"])
+        if text in written:
+            continue
+        written.add(text)
+        word = generator.choice(("allow", "deny")) if action == "mixed" else action
+        yield text if action == "deny" else f"{text}\t{word}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("count", type=int, help="how many rules")
@@ -89,34 +115,9 @@ def main():
     parser.add_argument("--action", choices=("deny", "allow", "mixed"), default="deny",
                         help="what the rules do; deny, the default, leaves the action word out")
     options = parser.parse_args()
-
-    generator = random.Random(f"{options.seed} {options.profile} {options.family} {options.count}")
-    bits = 32 if options.family == "4" else 128
-    address_type = ipaddress.IPv4Address if bits == 32 else ipaddress.IPv6Address
-    networks = Networks(generator, bits, options.count)
-    written = set()
-    while len(written) < options.count:
-        ends = [networks.draw(weights) for weights in ADDRESSES[options.profile]]
-        protocols = (6, 17, 1 if bits == 32 else 58, 0)
-        protocol = generator.choices(protocols, PROTOCOLS[options.profile])[0]
-        ports = [(0, 65535), (0, 65535)]
-        if protocol in (6, 17):
-            ports = [draw_ports(generator, weights) for weights in PORTS[options.profile]]
-        if ends[0][1] == 0 and ends[1][1] == 0 and ports[1] == (0, 65535):
-            continue  # would hide most of what follows
-        text = "@" + "\t".join(
-            [f"{address_type(address)}/{length}" for address, length in ends]
-            + [f"{first} : {last}" for first, last in ports]
-            + [f"0x{protocol:02x}/0x{0xff if protocol else 0:02x}", "0x0000/0x0000"])
-        if text in written:
-            continue
-        written.add(text)
-        action = options.action
-        if action == "mixed":
-            action = generator.choice(("allow", "deny"))
-        print(text if options.action == "deny" else f"{text}\t{action}")
-    return 0
+    for rule in generate(options.count, options.action, options.profile, options.family, options.seed):
+        print(rule)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measures spillway and its peers. Figures are ratios of one run: what is compared takes turns, and medians count.
+
+Without a bench's name all of them run. Writes results.json, index.html and plots to build/bench.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import sys
+import time
+
+import against
+import building
+import crypto
+import fastpath
+import inside
+import ipsec
+import isolation
+import machine
+import page
+import parts
+import scaling
+from figures import Bench
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES, PAGES_MANY = 600, 1800  # of 2 MiB; many flows lie in a capture that is all in memory
+
+# name: title, what it tells, what it runs.
+BENCHES = {
+    "fastpath": ("the cheap packets", "Established flows from a capture to a port that frees packets, on one lcore: the "
+                 "single-process floor. The source copies each packet.",
+                 [fastpath.established, fastpath.sizes, fastpath.many, parts.stacks]),
+    "channel": ("a channel against the rte_ring below it", "A burst is sent and received again on one lcore, or "
+                "from one to another.", [inside.channel]),
+    "pool": ("what handing work to the pool costs the lcore that does it",
+             "Jobs of 32 packets of which the worker writes a line each.", [inside.pool]),
+    "isolation": ("whom expensive packets cost", "More to encrypt than the pool can do, and a flood of new flows, beside "
+                  "packets that have nothing to do with either.", [isolation.esp, inside.flood]),
+    "ipsec": ("what ESP costs", "The crypto call, a worker's job, and a gateway on one lcore.",
+              [crypto.call_and_job, ipsec.inline, inside.spare]),
+    "scaling": ("more workers", "Everything is to be encrypted, by 1, 2 and 4 workers.", [scaling.workers]),
+}
+PEERS = ["testpmd", "l3fwd", "ipsec-secgw"]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"some of: {' '.join(BENCHES)} [all]")
+    parser.add_argument("--compare", default=",".join(PEERS), metavar="PEER,...",
+                        help=f"peers to measure beside it [{','.join(PEERS)}]")
+    parser.add_argument("--against", metavar="COMMIT", help="only this tree against another commit of it")
+    parser.add_argument("--smoke", action="store_true", help="only whether everything runs and books balance")
+    parser.add_argument("--runs", type=int, default=3, help="of each program [3]")
+    parser.add_argument("--seconds", type=float, default=1, help="measured in each run [1]")
+    parser.add_argument("--warm-up", type=float, default=0.5, help="seconds before that [0.5]")
+    parser.add_argument("--share", type=float, default=0.95, help="of its CPU, or a run is void [0.95]")
+    parser.add_argument("--attempts", type=int, default=5, help="until a run is not void [5]")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build-bench", help="folder [build-bench]")
+    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "build" / "bench", help="folder [build/bench]")
+    options = parser.parse_args()
+    unknown = [name for name in options.benches if name not in BENCHES]
+    if unknown:
+        parser.error(f"'{unknown[0]}' is no bench: {' '.join(BENCHES)}")
+    options.compare = [name for name in options.compare.split(",") if name]
+    unknown = [name for name in options.compare if name not in PEERS]
+    if unknown:
+        parser.error(f"--compare: '{unknown[0]}' is no peer: {' '.join(PEERS)}")
+    return prepare(options)
+
+
+def prepare(options):
+    """What follows from the options and the machine."""
+    options.root = ROOT
+    options.benches = options.benches or list(BENCHES)
+    options.folder = options.build / "captures"
+    options.spillway = options.build / "app" / "spillway"
+    cpus = sorted(os.sched_getaffinity(0))
+    options.cpu, options.control_cpu = cpus[-1], cpus[0]
+    if options.smoke:
+        options.runs, options.seconds, options.warm_up, options.attempts = 1, 0.2, 0.1, 1
+    return options
+
+
+def run_benches(options):
+    """Entries of results.json."""
+    records = []
+    for name in options.benches:
+        title, about, measures = BENCHES[name]
+        bench = Bench(name, title, about)
+        for measure in measures:
+            measure(bench, options)
+        records.append(bench.record)
+    return records
+
+
+def write(options, results):
+    options.results.mkdir(parents=True, exist_ok=True)
+    (options.results / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    page.write(results, options.results)
+    print(f"report: {options.results / 'index.html'}")
+
+
+def main():
+    options, began = arguments(), time.monotonic()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    building.ours(options)
+    options.examples = {name: building.example(options, name) if name in options.compare else None
+                        for name in building.EXAMPLES}
+    many = "fastpath" in options.benches and not options.smoke and not options.against
+    with machine.hugepages(PAGES_MANY if many else PAGES) as there:
+        options.no_huge = not there
+        if options.no_huge:
+            print("hugepages: none to be had: without them, which costs TLB misses, and without the million flows")
+        results = {"version": 1, "machine": machine.describe(options)}
+        if options.against:
+            record, results["against"] = against.compare(options, options.against)
+            results["benches"] = [record]
+        else:
+            results["benches"] = run_benches(options)
+    results["seconds"] = round(time.monotonic() - began, 1)
+    write(options, results)
+
+
+if __name__ == "__main__":
+    main()

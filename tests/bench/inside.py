@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Benches within one process, written in C: each says its figures as lines of JSON."""
+
+import json
+import subprocess
+
+import rules
+from figures import pairs
+from gateways import configure
+
+SMOKE_ROUNDS = 3
+
+
+def lines(bench, command, **how):
+    """Runs a program and returns what it said."""
+    command = [str(word) for word in command]
+    bench.command(command)
+    done = subprocess.run(command, text=True, check=False, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode != 0 or not found:
+        raise SystemExit(f"{command[0]}: status {done.returncode}\n{done.stdout}{done.stderr[-2000:]}")
+    return found
+
+
+def eal(options):
+    """For a bench without the program around it; the main lcore measures."""
+    memory = ["--no-huge", "-m", "256"] if options.no_huge else ["--in-memory"]
+    return [*memory, "--file-prefix", "bench", "--no-pci", "--no-telemetry", "--log-level", "error",
+            "--main-lcore", options.cpu, "-l", f"{options.control_cpu},{options.cpu}",
+            *(["--", SMOKE_ROUNDS] if options.smoke else [])]
+
+
+def repeated(bench, options, name):
+    """The lines of several runs of a bench, side by side."""
+    program = options.build / "tests/bench" / f"bench_{name}"
+    return list(zip(*(lines(bench, [program, *eal(options)]) for _ in range(options.runs))))
+
+
+def void(runs, options):
+    return sum(run["share"] < options.share for run in runs)
+
+
+def channel(bench, options):
+    for runs in repeated(bench, options, "channel"):
+        cores, burst = runs[0]["cores"], runs[0]["burst"]
+        name = f"{'one core' if cores == 1 else 'two cores'}, burst {burst}"
+        values = {key: [run[key] for run in runs] for key in ("channel", "ring")}
+        bench.figure(f"channel, {name}", "cycles a packet", values["channel"], void(runs, options))
+        bench.figure(f"rte_ring, {name}", "cycles a packet", values["ring"], void(runs, options))
+        bench.ratio(f"channel / rte_ring, {name}", pairs(values["channel"], values["ring"]),
+                    1.15 if burst == 32 else None)
+
+
+def pool(bench, options):
+    kept_up, overloaded = repeated(bench, options, "pool")
+
+    def above_mbufs(runs, key):
+        return [run[key] - run["mbufs"] for run in runs]
+    bench.figure("pool, above mbufs", "cycles a packet", above_mbufs(kept_up, "pool"),
+                 void(kept_up, options))
+    bench.figure("bare ring of bursts, above mbufs", "cycles a packet", above_mbufs(kept_up, "bare"),
+                 void(kept_up, options))
+    bench.ratio("pool / bare ring", pairs(above_mbufs(kept_up, "pool"), above_mbufs(kept_up, "bare")))
+    bench.figure("pool overloaded, above mbufs", "cycles a packet", above_mbufs(overloaded, "pool"),
+                 void(overloaded, options))
+    bench.figure("refused then", "% of packets", [100 * run["refused"] for run in overloaded])
+
+
+def program(options, name, *arguments):
+    """A bench around the program: one fast lcore, one worker, a source made by the clock."""
+    return [options.build / "tests/bench" / f"bench_{name}", *arguments,
+            "--name", "bench", "--port", "in=net_null0,no-rx=1", "--port", "out=net_null1,no-rx=1",
+            "--wire", "in:out", "--fast", options.cpu, "--pool", options.control_cpu,
+            "--control", options.control_cpu, *(["--no-huge"] if options.no_huge else [])]
+
+
+def flood(bench, options):
+    """Established flows that are kept beside a flood of new ones, by rules and by dispatch."""
+    rates = "4" if options.smoke else "1,4,8,16,24"
+    sizes = [1000] if options.smoke else [10000, 100000]
+    for count in sizes:
+        series = []
+        for dispatch in ("auto", "inline", "pool"):
+            found = lines(bench, [*program(options, "flood", 5, options.seconds, rates),
+                                  "--rules", rule_file(options, count),
+                                  "--dispatch", f"classify={dispatch}"])
+            points = []
+            for run in found:
+                kept = run["kept"] / run["alone"]
+                points.append([run["flood"], kept, kept, kept])
+                bench.ratio(f"kept beside {run['flood']:g} Mpps of new flows, {count} rules, {dispatch}",
+                            [kept], 0.95 if dispatch == "auto" and run["flood"] <= 16 else None, "high")
+            series.append({"name": f"dispatch {dispatch}", "points": points})
+        bench.plot("lines", f"flood-{count}.svg",
+                   f"established flows that are kept beside new ones, {count} rules",
+                   x="flood of new flows, Mpps", y="share of 5 Mpps that passes", series=series)
+
+
+def rule_file(options, count):
+    """So many rules, after one that allows the established flows."""
+    path = options.folder / f"{count}.rules-mixed"
+    if not path.exists():
+        with open(path, "w", encoding="ascii") as file:
+            print("allow udp from 10.0.0.0/8 to 192.168.1.1/32 port 53", file=file)
+            for rule in rules.generate(count, action="mixed"):
+                print(rule, file=file)
+    return path
+
+
+def spare(bench, options):
+    """Packets encrypted at half of the fast lcore's capacity, every other one to encrypt."""
+    gateway = configure(options.folder, "aes-128-cbc+sha256")
+    reached = {}
+    for name, *flags in (("worker alone", "--dispatch", "encrypt=pool"),
+                         ("and the fast lcore", "--dispatch", "encrypt=auto"),
+                         ("and the fast lcore, --budget 20us", "--dispatch", "encrypt=auto",
+                          "--budget", "20us")):
+        runs = [lines(bench, [*program(options, "protect", options.seconds, 1400),
+                              "--default", "allow", *gateway, *flags])[0] for _ in range(options.runs)]
+        reached[name] = [run["inline"] + run["pool"] for run in runs]
+        bench.figure(f"encrypted: {name}", "Mpps", reached[name], void(runs, options))
+        bench.figure(f"packets in the clear: {name}", "% that pass",
+                     [100 * run["clear_out"] / run["clear_in"] for run in runs])
+    alone, _, helped = reached.values()
+    bench.ratio("encrypted with help / by the worker alone (20 us)", pairs(helped, alone), 1.0, "high")
