@@ -7,6 +7,7 @@ Runs of the programs alternate, and the figure of each is the median of its runs
 threads had less of their CPUs than --share is void and repeated.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -72,6 +73,18 @@ def check_books(report, status):
                          f"leaked {report['leaked_mbufs']}, {report['outcome']}")
 
 
+def under_load(contender, process, prefix, deadline):
+    """Its counters, once it has transmitted something."""
+    counters = contender.counters(prefix, process, deadline)
+    while len(counters.ports()) < 2 or counters.ports()[1]["opackets"] == 0:
+        if process.poll() is not None:
+            raise ValueError(f"ended with status {process.returncode}")
+        if time.monotonic() > deadline:
+            raise ValueError("transmits nothing")
+        time.sleep(0.1)
+    return counters
+
+
 class Run:
     """One run of a program.
 
@@ -86,37 +99,26 @@ class Run:
         if contender.report:
             pathlib.Path(contender.report).unlink(missing_ok=True)
         with tempfile.TemporaryFile() as log:
-            process = subprocess.Popen(contender.command(prefix), stdin=subprocess.PIPE, stdout=log,
-                                       stderr=subprocess.STDOUT)
             try:
-                self._measure(process, prefix, options)
-                process.terminate()
-                status = process.wait(20)
+                with contender.running(prefix, log) as process:
+                    self._measure(contender, process, prefix, options)
                 self._conclude(contender)
                 if self.report:
-                    check_books(self.report, status)
+                    check_books(self.report, process.returncode)
             except (OSError, ValueError, KeyError, ZeroDivisionError) as error:
                 log.seek(0)
                 text = log.read().decode(errors="replace")
                 raise SystemExit(f"{contender.name}: {error!r}\n{text[-2000:]}") from error
             finally:
-                process.terminate()
-                process.wait(20)
                 shutil.rmtree(TELEMETRY / prefix, ignore_errors=True)
 
-    def _measure(self, process, prefix, options):
+    def _measure(self, contender, process, prefix, options):
         deadline = time.monotonic() + START_SECONDS
-        telemetry = Telemetry(prefix, process, deadline)
-        while len(telemetry.ports()) < 2 or telemetry.ports()[1]["opackets"] == 0:
-            if process.poll() is not None:
-                raise ValueError(f"ended with status {process.returncode}")
-            if time.monotonic() > deadline:
-                raise ValueError("transmits nothing")
-            time.sleep(0.1)
+        counters = under_load(contender, process, prefix, deadline)
         time.sleep(options.warm_up)
-        first, times, began = telemetry.ports(), cpu_times(process.pid), time.monotonic()
+        first, times, began = counters.ports(), cpu_times(process.pid), time.monotonic()
         self.pause(process, options)
-        last, self.elapsed = telemetry.ports(), time.monotonic() - began
+        last, self.elapsed = counters.ports(), time.monotonic() - began
         self._counted = {(port, counter): last[port][counter] - first[port][counter]
                          for port, counter in (TRANSMITTED, RECEIVED)}
         self._spent = {thread: ns - times.get(thread, 0)
@@ -142,7 +144,10 @@ class Run:
 
 
 class Contender:
-    """A program with its arguments; {prefix} in them is replaced. report: the file that it writes."""
+    """A program with its arguments; {prefix} in them is replaced. report: the file that it writes.
+    environment: variables that its process has besides ours."""
+
+    environment = {}
 
     def __init__(self, name, arguments, counter=TRANSMITTED, report=None):
         self.name, self.arguments, self.counter, self.report = name, arguments, counter, report
@@ -150,6 +155,21 @@ class Contender:
 
     def command(self, prefix):
         return [str(argument).replace("{prefix}", prefix) for argument in self.arguments]
+
+    @contextlib.contextmanager
+    def running(self, prefix, log):
+        """Its process, and with it all that it needs besides: a kind of contender may have more."""
+        process = subprocess.Popen(self.command(prefix), stdin=subprocess.PIPE, stdout=log,
+                                   stderr=subprocess.STDOUT, env={**os.environ, **self.environment})
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(20)
+
+    def counters(self, prefix, process, deadline):
+        """What has ports(): the statistics of each, that which receives first."""
+        return Telemetry(prefix, process, deadline)
 
     def values(self, figure=lambda run: run.cycles):
         return [figure(run) for run in self.runs]
