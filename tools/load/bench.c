@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* EAL, ports, pools and traffic, up and down. */
+#include "bench.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_dev.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+
+#define MBUFS         8191
+#define ARGUMENTS_MAX 32
+/* What the EAL and drivers take beside pools and tables. */
+#define EAL_BYTES (UINT64_C(64) << 20)
+
+/* Arguments in the making; each is a string of its own, which the EAL keeps pointers to. */
+struct arguments {
+    int count;
+    char *values[ARGUMENTS_MAX];
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct arguments *arguments,
+                                                      const char *format, ...)
+{
+    char *text = NULL;
+    va_list values;
+
+    va_start(values, format);
+    if (vasprintf(&text, format, values) >= 0 && arguments->count < ARGUMENTS_MAX - 1)
+        arguments->values[arguments->count++] = text;
+    va_end(values);
+}
+
+static uint16_t send_room(const struct spill_load_options *options)
+{
+    const unsigned frame = RTE_MAX(spill_load_options_frame(options), (uint16_t)SPILL_LOAD_HEAD);
+
+    return (uint16_t)(RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(frame, 64u));
+}
+
+/* MiB for --no-huge, where the EAL takes no more later. */
+static unsigned memory_mib(const struct spill_load_options *options,
+                           const struct spill_device *devices)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t bytes = EAL_BYTES + spill_port_pool_bytes(MBUFS, 0, send_room(options), page);
+
+    for (unsigned i = 0; i < options->port_count; i++)
+        bytes +=
+            spill_port_pool_bytes(MBUFS, 0, spill_device_data_room(&devices[i], 0, true), page);
+    for (unsigned i = 0; i < options->class_count; i++)
+        bytes += spill_load_class_bytes(&options->classes[i]);
+    return (unsigned)(bytes >> 20) + 1;
+}
+
+static int own_arguments(const struct spill_load_options *options,
+                         const struct spill_device *devices, struct arguments *arguments,
+                         struct spill_error *error)
+{
+    char **list;
+    int count;
+
+    add(arguments, "--lcores=0@%d,1@%d", options->control, options->cpu);
+    add(arguments, "--main-lcore=0");
+    add(arguments, "--file-prefix=%s", options->name);
+    add(arguments, "--log-level=*:error");
+    add(arguments, "--no-telemetry");
+    if (options->no_huge) {
+        add(arguments, "--no-huge");
+        add(arguments, "-m");
+        add(arguments, "%u", memory_mib(options, devices));
+    }
+    count = spill_device_eal_arguments(devices, options->port_count, &list);
+    if (count < 0)
+        return spill_error_set(error, "no memory for the EAL's arguments");
+    for (int i = 0; i < count; i++)
+        add(arguments, "%s", list[i]);
+    spill_device_eal_arguments_free(list);
+    return 0;
+}
+
+static int start_eal(struct spill_load_bench *bench, const char *argv0,
+                     const struct spill_device *devices, struct spill_error *error)
+{
+    const struct spill_load_options *options = bench->options;
+    struct arguments arguments = {.count = 0};
+
+    add(&arguments, "%s", argv0);
+    for (int i = 0; options->eal_given && i < options->eal_argc; i++)
+        add(&arguments, "%s", options->eal_argv[i]);
+    if (!options->eal_given && own_arguments(options, devices, &arguments, error) != 0)
+        return -1;
+    if (rte_eal_init(arguments.count, arguments.values) < 0)
+        return spill_error_set(error,
+                               "the EAL does not start%s%s; a device's peer may be missing, and "
+                               "another instance needs another --name",
+                               rte_errno != 0 ? ": " : "",
+                               rte_errno != 0 ? rte_strerror(rte_errno) : "");
+    bench->eal = true;
+    bench->lcore = rte_get_next_lcore(-1, 1, 0);
+    if (bench->lcore == RTE_MAX_LCORE)
+        return spill_error_set(error, "the EAL has one lcore: expected two, such as --lcores=0,1");
+    return 0;
+}
+
+/* The user's EAL arguments may leave a device out. */
+static void plug_in(const struct spill_device *device)
+{
+    char *text = NULL;
+    uint16_t id;
+
+    if (rte_eth_dev_get_port_by_name(device->name, &id) == 0)
+        return;
+    if (asprintf(&text, "%s%s%s", device->name, device->arguments[0] != '\0' ? "," : "",
+                 device->arguments) < 0 ||
+        rte_dev_probe(text) != 0)
+        fprintf(stderr, "spillway-load: %s can't be plugged in\n", device->name);
+    free(text);
+}
+
+static int start_port(struct spill_load_bench *bench, unsigned index,
+                      const struct spill_device *device, struct spill_error *error)
+{
+    const uint16_t mtu = spill_load_options_mtu(bench->options);
+    struct spill_port *port = &bench->ports[index];
+    struct spill_port_config config = {
+        .rx_queues = 1, .tx_queues = 1, .mtu = mtu, .promiscuous = true};
+    char name[32];
+
+    if (bench->options->eal_given)
+        plug_in(device);
+    if (spill_port_find(bench->options->ports[index].name, device, port, error) != 0)
+        return -1;
+    bench->port_count++;
+    snprintf(name, sizeof(name), "receive-%u", index);
+    config.pool = bench->receive_pools[index] = spill_port_pool_create(
+        name, MBUFS, 0, spill_port_data_room(port, mtu), port->socket, error);
+    if (config.pool == NULL || spill_port_configure(port, &config, error) != 0 ||
+        spill_port_start(port, error) != 0)
+        return -1;
+    for (unsigned i = 0; i < port->note_count; i++)
+        fprintf(stderr, "spillway-load: %s\n", port->notes[i]);
+    return 0;
+}
+
+int spill_load_bench_start(struct spill_load_bench *bench, const char *argv0,
+                           struct spill_error *error)
+{
+    const struct spill_load_options *options = bench->options;
+    struct spill_device devices[SPILL_LOAD_PORTS_MAX];
+    int socket;
+
+    for (unsigned i = 0; i < options->port_count; i++) {
+        devices[i] = options->ports[i].device;
+        if (spill_device_complete(&devices[i], 1, 1, spill_load_options_mtu(options), error) != 0)
+            return -1;
+    }
+    if (start_eal(bench, argv0, devices, error) != 0)
+        return -1;
+    socket = (int)rte_lcore_to_socket_id(bench->lcore);
+    bench->traffic =
+        spill_load_traffic_create(options->classes, options->class_count, socket, error);
+    if (bench->traffic == NULL)
+        return -1;
+    bench->send_pool = spill_port_pool_create("send", MBUFS, 0, send_room(options), socket, error);
+    if (bench->send_pool == NULL)
+        return -1;
+    spill_load_traffic_clear(bench->send_pool);
+    for (unsigned i = 0; i < options->port_count; i++) {
+        if (start_port(bench, i, &devices[i], error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+const struct spill_port *spill_load_bench_down(const struct spill_load_bench *bench)
+{
+    for (unsigned i = 0; i < bench->port_count; i++) {
+        if (!spill_port_link_up(&bench->ports[i]))
+            return &bench->ports[i];
+    }
+    return NULL;
+}
+
+void spill_load_bench_settle(struct spill_load_bench *bench)
+{
+    unsigned configured = 0;
+
+    while (configured < bench->port_count && bench->ports[configured].pool != NULL)
+        configured++;
+    spill_port_flush_tx(bench->ports, configured, rte_rdtsc() + rte_get_tsc_hz() / 10);
+    for (unsigned i = 0; i < bench->port_count; i++)
+        spill_port_stats(&bench->ports[i], &bench->stats[i]);
+    for (unsigned i = 0; i < bench->port_count; i++)
+        spill_port_close(&bench->ports[i]);
+    bench->leaked = spill_port_leaked(bench->ports, configured);
+    if (bench->send_pool != NULL)
+        bench->leaked += rte_mempool_in_use_count(bench->send_pool);
+}
+
+void spill_load_bench_free(struct spill_load_bench *bench)
+{
+    for (unsigned i = 0; i < bench->port_count; i++)
+        rte_mempool_free(bench->receive_pools[i]);
+    rte_mempool_free(bench->send_pool);
+    spill_load_traffic_free(bench->traffic);
+    if (bench->eal)
+        rte_eal_cleanup();
+}
