@@ -250,7 +250,7 @@ int spill_load_class_parse(const char *text, struct spill_load_class *class,
     if (copy == NULL)
         return spill_error_set(error, "no memory");
     status = 0;
-    rest = copy[0] == ':' && copy[1] != '\0' ? copy + 1 : NULL;
+    rest = copy[0] == ':' ? copy + 1 : NULL;
     while (status == 0 && (pair = strsep(&rest, ",")) != NULL)
         status = set_pair(&draft, pair, error);
     if (status == 0)

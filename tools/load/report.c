@@ -171,7 +171,7 @@ static void write_cdf(struct spill_json *json, const struct spill_histogram *lat
     spill_json_array_begin(json, "cdf");
     for (int i = 0; i < 99 && spill_histogram_count(latency) > 0; i++)
         write_point(json, latency, i / 100.0);
-    for (double rest = 0.01; rest > 5e-6 && spill_histogram_count(latency) > 0; rest /= 10) {
+    for (double rest = 0.01; rest > 5e-5 && spill_histogram_count(latency) > 0; rest /= 10) {
         for (int i = 10; i > 1; i--)
             write_point(json, latency, 1 - rest * i / 10);
     }

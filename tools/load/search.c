@@ -18,6 +18,16 @@ bool spill_load_passes(const struct spill_load_outcome *outcome, double loss)
            (double)(offered - outcome->received) <= (double)offered * loss;
 }
 
+static struct spill_load_outcome try_rate(double rate, spill_load_try attempt, void *argument)
+{
+    struct spill_load_outcome outcome = attempt(rate, argument);
+
+    for (int tries = 1; tries < SPILL_LOAD_TRIES && !outcome.stopped && !was_offered(&outcome);
+         tries++)
+        outcome = attempt(rate, argument);
+    return outcome;
+}
+
 struct spill_load_found spill_load_search(double highest, double loss, spill_load_try attempt,
                                           void *argument)
 {
@@ -25,7 +35,7 @@ struct spill_load_found spill_load_search(double highest, double loss, spill_loa
     double low = 0, high = highest, rate = highest;
 
     while (rate >= highest * SPILL_LOAD_LEAST) {
-        struct spill_load_outcome outcome = attempt(rate, argument);
+        struct spill_load_outcome outcome = try_rate(rate, attempt, argument);
 
         if (outcome.stopped) {
             found.complete = false;

@@ -12,11 +12,13 @@
  *
  * A packet that the port refused counts as lost: on a virtual link it is the device that did not
  * take it, on a wire there is no room for it. A trial in which the generator itself came too late
- * for more than the resolution proves nothing, and fails.
+ * for more than the resolution proves nothing: it is repeated, and fails when that does not help.
  */
 
 /** The search ends when what passed and what failed are so near each other. */
 #define SPILL_LOAD_RESOLUTION 0.01
+/** Trials at a rate until the generator keeps up. */
+#define SPILL_LOAD_TRIES 3
 /** Nothing below this share of the highest rate is looked for. */
 #define SPILL_LOAD_LEAST 0.001
 
