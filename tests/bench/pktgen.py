@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What Pktgen-DPDK measured, as a bench: its JSON lines become figures and pictures for the report.
+
+A line is one result: the same test again, with the same size, load and share, is another run of it.
+"""
+
+import statistics
+
+# Column of a line, its unit, and the figure's name.
+RECEIVED = "received_mpps", "Mpps", "received"
+RATE = "received_mpps", "Mpps", "throughput"
+LOSS = "loss", "share", "lost"
+
+
+def _size(line):
+    return f"{line['size']} B" if line["size"] != "imix" else "IMIX"
+
+
+def _setting(line):
+    """What runs of one test have in common, the size last; the load to three digits, for it is measured."""
+    load = f"{line['offered_mpps']:.3g}" if line["test"] == "latency" else None
+    return line.get("share"), load, line["size"]
+
+
+def _order(setting):
+    share, load, size = setting
+    return share or 0, (size == "imix", size if size != "imix" else 0), float(load or 0)
+
+
+def _groups(lines, test):
+    """Lines of a test by their setting."""
+    groups = {}
+    for line in lines:
+        if line["test"] == test:
+            groups.setdefault(_setting(line), []).append(line)
+    return [groups[setting] for setting in sorted(groups, key=_order)]
+
+
+def _spread(values):
+    return {"values": values, "median": statistics.median(values), "low": min(values), "high": max(values)}
+
+
+def _figure(group, column, unit, what):
+    line = group[0]
+    name = f"{line['test']}, {_size(line)}"
+    if line.get("share") is not None:
+        name += f", {line['share']:g} % to protect"
+    return {"name": f"{name}: {what}", "unit": unit, "void": 0, **_spread([each[column] for each in group])}
+
+
+def _latency_figure(group):
+    values = [line["latency_us"]["avg"] for line in group]
+    load = statistics.median(line["offered_mpps"] for line in group)
+    return {"name": f"latency, {_size(group[0])} at {load:.3g} Mpps: average", "unit": "µs", "void": 0,
+            **_spread(values)}
+
+
+def _curve(name, groups, x, column):
+    points = []
+    for group in groups:
+        spread = _spread([line[column] for line in group])
+        points.append([group[0][x], spread["median"], spread["low"], spread["high"]])
+    return {"name": name, "points": points}
+
+
+def _over_sizes(groups, test, title):
+    """Offered and received, over those sizes that are numbers; a mix has no place among them."""
+    groups = [group for group in groups if group[0]["size"] != "imix"]
+    if len(groups) < 2:
+        return []
+    return [{"kind": "lines", "file": f"pktgen-{test}.svg", "title": title, "x": "frame, B", "y": "Mpps",
+             "series": [_curve("received back", groups, "size", "received_mpps"),
+                        _curve("offered", groups, "size", "offered_mpps")]}]
+
+
+def _latency_plot(groups):
+    """For each size the average over the load, from the least to the greatest latency."""
+    curves = {}
+    for group in groups:
+        told = [line["latency_us"] for line in group]
+        curves.setdefault(_size(group[0]), []).append([
+            statistics.median(line["offered_mpps"] for line in group),
+            statistics.median(each["avg"] for each in told),
+            min(each["min"] for each in told), max(each["max"] for each in told)])
+    return [{"kind": "lines", "file": "pktgen-latency.svg", "x": "offered, Mpps", "y": "µs", "log_y": True,
+             "title": "Latency under load: average, from least to greatest",
+             "series": [{"name": name, "points": points} for name, points in curves.items()]}]
+
+
+def _mixed_plots(groups):
+    """A curve for each size over the share of packets to protect."""
+    curves = {}
+    for group in groups:
+        curves.setdefault(_size(group[0]), []).append(group)
+    return [{"kind": "lines", "file": "pktgen-mixed.svg", "x": "share to protect, %", "y": "Mpps",
+             "title": "What came back of a mix of packets in the clear and packets to protect",
+             "series": [_curve(f"{size}, {what}", each, "share", column) for size, each in curves.items()
+                        for what, column in (("received back", "received_mpps"), ("offered", "offered_mpps"))]}]
+
+
+def pktgen_bench(lines):
+    """lines: the objects. Returns the bench."""
+    for number, line in enumerate(lines, 1):
+        if line.get("tool") != "pktgen" or line.get("test") not in ("sizes", "rfc2544", "latency", "mixed"):
+            raise ValueError(f"line {number}: tool '{line.get('tool')}', test '{line.get('test')}': "
+                             "expected pktgen and one of: sizes, rfc2544, latency, mixed")
+    sizes, rfc2544, latency, mixed = (_groups(lines, test) for test in ("sizes", "rfc2544", "latency", "mixed"))
+    latency = [group for group in latency if all(line.get("latency_us") for line in group)]
+    figures = [_figure(group, *column) for group in sizes + mixed for column in (RECEIVED, LOSS)]
+    figures += [_figure(group, *column) for group in rfc2544 for column in (RATE, LOSS)]
+    figures += [_latency_figure(group) for group in latency]
+    plots = _over_sizes(sizes, "sizes", "Offered and received back, by frame size")
+    plots += _over_sizes(rfc2544, "rfc2544", "RFC 2544: throughput, by frame size")
+    plots += _latency_plot(latency) if latency else []
+    plots += _mixed_plots(mixed) if mixed else []
+    versions = sorted({str(line["version"]) for line in lines if "version" in line})
+    return {
+        "name": "pktgen", "title": "Seen from Pktgen-DPDK",
+        "about": "What a traffic generator on the other side of the ports sent, and got back.",
+        "notes": [f"Pktgen {', '.join(versions)}."] if versions else [],
+        "figures": figures, "plots": plots,
+    }
