@@ -20,6 +20,7 @@ import fastpath
 import inside
 import ipsec
 import isolation
+import latency
 import machine
 import page
 import parts
@@ -33,13 +34,13 @@ PAGES, PAGES_MANY = 600, 1800  # of 2 MiB; many flows lie in a capture that is a
 BENCHES = {
     "fastpath": ("the cheap packets", "Established flows from a capture to a port that frees packets, on one lcore: the "
                  "single-process floor. The source copies each packet.",
-                 [fastpath.established, fastpath.sizes, fastpath.many, parts.stacks]),
+                 [fastpath.established, fastpath.sizes, fastpath.many, latency.throughput, parts.stacks]),
     "channel": ("a channel against the rte_ring below it", "A burst is sent and received again on one lcore, or "
                 "from one to another.", [inside.channel]),
     "pool": ("what handing work to the pool costs the lcore that does it",
              "Jobs of 32 packets of which the worker writes a line each.", [inside.pool]),
     "isolation": ("whom expensive packets cost", "More to encrypt than the pool can do, and a flood of new flows, beside "
-                  "packets that have nothing to do with either.", [isolation.esp, inside.flood]),
+                  "packets that have nothing to do with either.", [isolation.esp, latency.beside, inside.flood]),
     "ipsec": ("what ESP costs", "The crypto call, a worker's job, and a gateway on one lcore.",
               [crypto.call_and_job, ipsec.inline, inside.spare]),
     "scaling": ("more workers", "Everything is to be encrypted, by 1, 2 and 4 workers.", [scaling.workers]),

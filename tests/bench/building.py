@@ -23,7 +23,8 @@ def tree(root, build, targets):
 
 
 def ours(options):
-    tree(options.root, options.build, ["app/spillway", *(f"tests/bench/bench_{name}" for name in PROGRAMS)])
+    tree(options.root, options.build, ["app/spillway", "tools/load/spillway-load",
+                                       *(f"tests/bench/bench_{name}" for name in PROGRAMS)])
 
 
 def other(options, revision):

@@ -73,6 +73,16 @@ def check_books(report, status):
                          f"leaked {report['leaked_mbufs']}, {report['outcome']}")
 
 
+def started(contender, process, prefix):
+    """Waits until both ports are."""
+    deadline = time.monotonic() + START_SECONDS
+    telemetry = Telemetry(prefix, process, deadline)
+    while not all(telemetry.ask(f"/ethdev/info,{port}")["dev_started"] for port in telemetry.ask("/ethdev/list")):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ValueError(f"{contender.name} starts no ports: status {process.poll()}")
+        time.sleep(0.05)
+
+
 def under_load(contender, process, prefix, deadline):
     """Its counters, once it has transmitted something."""
     counters = contender.counters(prefix, process, deadline)
@@ -204,16 +214,24 @@ def memory(options):
     return ["--no-huge", "-m", "1024"] if options.no_huge else ["--in-memory"]
 
 
-def vdevs(capture):
-    return ["--vdev", f"net_pcap0,rx_pcap={capture},infinite_rx=1", "--vdev", "net_null0,no-rx=1"]
+def ends(source):
+    """Two devices: those given, or a capture without end and a port that frees packets."""
+    if isinstance(source, tuple):
+        return source
+    return f"net_pcap0,rx_pcap={source},infinite_rx=1", "net_null0,no-rx=1"
 
 
-def spillway(options, name, capture, *more, counter=TRANSMITTED, program=None):
+def vdevs(source):
+    return [word for device in ends(source) for word in ("--vdev", device)]
+
+
+def spillway(options, name, source, *more, counter=TRANSMITTED, program=None):
+    """source: see ends()."""
     report = options.folder / "report.json"
+    first, second = ends(source)
     return Contender(name, [
         program or options.spillway, "--name", "{prefix}",
-        "--port", f"in=net_pcap0,rx_pcap={capture},infinite_rx=1",
-        "--port", "out=net_null0,no-rx=1", "--wire", "in:out",
+        "--port", f"in={first}", "--port", f"out={second}", "--wire", "in:out",
         "--default", "allow", "--fast", options.cpu, "--control", options.control_cpu,
         "--report", report, *more, *(["--no-huge"] if options.no_huge else []),
     ], counter, report)

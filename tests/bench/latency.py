@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Throughput and latency of whole programs between two memif ports of spillway-load's, which has a CPU of its own:
+RFC 2544's throughput and what packets wait below it, and packets in the clear beside packets to encrypt.
+
+Loss is allowed to one packet in a thousand: on a virtual machine the host takes a CPU away for longer than a
+ring of packets lasts, and with none allowed the search would find that out, not a program's throughput.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+from statistics import median
+
+import fastpath
+import gateways
+from contenders import TELEMETRY, spillway, started
+
+LOSS = 0.1      # per cent
+AT = [10, 50, 90]  # per cent of the throughput
+SHARES, BYTES, MPPS = [0, 10, 50, 90], 1400, 1
+ALGORITHM = "aes-128-cbc+sha256"
+CLEAR, PROTECT = ("from=172.16.0.0/16,to=172.17.0.0/16", "from=10.1.0.0/16,to=10.2.0.0/16")
+PERCENTILES = ["p50", "p99", "p99.9"]
+
+
+def memif(folder, role):
+    """Two devices, one at each side of what is measured."""
+    return tuple(f"net_memif{i},role={role},id={i},socket={folder}/memif,socket-abstract=no" for i in (0, 1))
+
+
+def load(bench, options, folder, *flags):
+    """Runs spillway-load against a program that is there. Returns its report."""
+    first, second = memif(folder, "client")
+    report = pathlib.Path(folder) / "load.json"
+    command = [options.build / "tools/load/spillway-load", "--name", f"load-{os.getpid()}",
+               "--port", f"out={first}", "--port", f"in={second}", "--cpu", options.control_cpu,
+               "--control", options.control_cpu, "--report", report,
+               *(["--no-huge"] if options.no_huge else []), *flags]
+    bench.command(command)
+    done = subprocess.run([str(word) for word in command], check=False, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        raise ValueError(f"spillway-load: status {done.returncode}\n{done.stdout[-2000:]}")
+    return json.loads(report.read_text(encoding="utf-8"))
+
+
+def tried(bench, options, make, *flags):
+    """A run of a program between the ports of the load's. make: of its two devices, the contender."""
+    prefix = f"bench-{os.getpid()}"
+    with tempfile.TemporaryDirectory(prefix="spillway-bench-") as folder, tempfile.TemporaryFile() as log:
+        contender = make(memif(folder, "server"))
+        try:
+            with contender.running(prefix, log) as process:
+                started(contender, process, prefix)
+                report = load(bench, options, folder, *flags)
+            if contender.report and process.returncode != 0:
+                raise ValueError(f"status {process.returncode}")
+        except (OSError, ValueError) as error:
+            log.seek(0)
+            raise SystemExit(f"{contender.name}: {error}\n{log.read().decode(errors='replace')[-2000:]}") from error
+        finally:
+            shutil.rmtree(TELEMETRY / prefix, ignore_errors=True)
+    return report
+
+
+def trials(report, purpose):
+    return [trial for trial in report["trials"] if trial["purpose"] == purpose]
+
+
+def throughput(bench, options):
+    """RFC 2544, sections 26.1 and 26.2: 64 B, 1 024 flows."""
+    systems = {"spillway": lambda ends: spillway(options, "spillway", ends, *fastpath.NO_RULES)}
+    if "testpmd" in options.compare:
+        systems["testpmd macswap"] = lambda ends: fastpath.testpmd(options, ends)
+    flags = ["--rfc2544", "--loss", LOSS, "--trial", "100ms" if options.smoke else "500ms", "--warm-up",
+             "100ms", "--latency-at", ",".join(map(str, AT)), "--class", "all:share=100,size=64,flows=1024"]
+    curves = []
+    for name, make in systems.items():
+        reports = [tried(bench, options, make, *flags) for _ in range(options.runs)]
+        bench.figure(f"{name}: throughput over memif, 64 B", "Mpps",
+                     [report["throughput"]["mpps"] for report in reports])
+        for i, at in enumerate(AT):
+            waits = [trials(report, "latency")[i]["classes"][0] for report in reports]
+            for percentile in PERCENTILES:
+                bench.figure(f"{name}: at {at} % of it, {percentile}", "us",
+                             [wait["latency_us"][percentile] for wait in waits])
+            bench.figure(f"{name}: at {at} % of it, reordered", "packets", [wait["reordered"] for wait in waits])
+            if at == 50:
+                curves.append({"name": name, "points": waits[0]["latency_us"]["cdf"]})
+    bench.plot("cdf", "latency.svg", "there and back over memif, at half of its throughput", x="latency, µs",
+               series=curves)
+
+
+def gateways_of(options):
+    """Where the load has one of two CPUs, there is none for a worker."""
+    systems, cpus = {}, sorted(os.sched_getaffinity(0))
+    for dispatch in ("auto", "inline", "pool"):
+        pool = [] if dispatch == "inline" else ["--pool", cpus[1]]
+        if not pool or len(cpus) > 2:
+            systems[f"spillway, {dispatch}"] = lambda ends, dispatch=dispatch, pool=pool: gateways.ours(
+                options, "spillway", ends, ALGORITHM, *pool, "--dispatch", f"encrypt={dispatch}")
+    for peer in gateways.peers(options, ("", ""), ALGORITHM)[:1]:
+        systems[peer.name] = lambda ends: gateways.peers(options, ends, ALGORITHM)[0]
+    return systems
+
+
+def beside(bench, options):
+    """Packets in the clear beside packets to encrypt, at a rate that one lcore can't do at the end."""
+    shares = SHARES[1:2] if options.smoke else SHARES
+    systems = gateways_of(options)
+    if "spillway, auto" not in systems:
+        bench.note("latency from outside with a pool is not told: load, fast lcore and worker need three CPUs")
+    lines = {name: {share: mixed(bench, options, make, share) for share in shares}
+             for name, make in systems.items()}
+    for name, line in lines.items():
+        for share, runs in line.items():
+            bench.figure(f"{name}: {share} % to encrypt, in the clear", "% that come back",
+                         [100 * run["received"] / run["sent"] for run in runs])
+            for percentile in PERCENTILES:
+                bench.figure(f"{name}: {share} % to encrypt, in the clear, {percentile}", "us",
+                             [run["latency_us"][percentile] for run in runs])
+    x = f"% of {MPPS} Mpps to encrypt with {ALGORITHM.upper()}"
+    bench.plot("lines", "beside-latency.svg", f"latency in the clear over memif, p99, {BYTES} B", x=x, y="µs",
+               log_y=True, series=series(lines, lambda run: run["latency_us"]["p99"]))
+    bench.plot("lines", "beside-bypass.svg", f"packets in the clear that come back, {BYTES} B", x=x, y="%",
+               series=series(lines, lambda run: 100 * run["received"] / run["sent"]))
+    worst = max(shares)
+    bench.plot("cdf", "beside.svg", f"latency in the clear over memif beside {worst} % to encrypt",
+               x="latency, µs",
+               series=[{"name": name, "points": line[worst][0]["latency_us"]["cdf"]} for name, line in lines.items()])
+
+
+def mixed(bench, options, make, share):
+    """The class in the clear of each run."""
+    classes = ["--class", f"clear:share={100 - share},size={BYTES},flows=512,{CLEAR}"]
+    if share > 0:
+        classes += ["--class", f"protect:share={share},size={BYTES},flows=512,{PROTECT}"]
+    reports = [tried(bench, options, make, "--rate", MPPS, "--duration", f"{options.seconds}s", "--warm-up",
+                     f"{options.warm_up}s", *classes) for _ in range(options.runs)]
+    return [next(one for one in report["trials"][-1]["classes"] if one["name"] == "clear") for report in reports]
+
+
+def series(lines, figure):
+    found = []
+    for name, line in lines.items():
+        points = []
+        for share, runs in line.items():
+            values = [figure(run) for run in runs]
+            points.append([share, median(values), min(values), max(values)])
+        found.append({"name": name, "points": points})
+    return found
