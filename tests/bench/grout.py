@@ -60,9 +60,13 @@ class Grout(Contender):
         """The folder as grout sees it."""
         return "/mnt" if self.chroot else self.folder
 
+    def entered(self, words):
+        """A command where grout is."""
+        return [*([HERE / "enter", self.chroot, self.folder] if self.chroot else []), *words]
+
     def command(self, prefix):
-        enter = [str(HERE / "enter"), str(self.chroot), self.folder] if self.chroot else []
-        return enter + [word.replace("{seen}", self.seen()) for word in super().command(prefix)]
+        words = map(str, self.entered(super().command(prefix)))
+        return [word.replace("{seen}", self.seen()) for word in words]
 
     @contextlib.contextmanager
     def running(self, prefix, log):
@@ -80,10 +84,9 @@ class Grout(Contender):
                 yield process
 
     def client(self, commands, *flags):
-        """What grcli answers. In the chroot it needs no mounts but a socket, which it has by path."""
-        enter = [str(HERE / "enter"), str(self.chroot), self.folder] if self.chroot else []
-        done = subprocess.run([*enter, "grcli", "--err-exit", "--no-pager", *flags, "--socket",
-                               f"{self.seen()}/grout.sock"], input=commands, text=True, check=False,
+        """What grcli answers."""
+        command = ["grcli", "--err-exit", "--no-pager", *flags, "--socket", f"{self.seen()}/grout.sock"]
+        done = subprocess.run(self.entered(command), input=commands, text=True, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode != 0:
             raise ValueError(f"grcli: {done.stdout.strip()}")
