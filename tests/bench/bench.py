@@ -16,7 +16,9 @@ import time
 import against
 import building
 import crypto
+import drain
 import fastpath
+import grout
 import inside
 import ipsec
 import isolation
@@ -24,6 +26,7 @@ import latency
 import machine
 import page
 import parts
+import peers
 import scaling
 from figures import Bench
 
@@ -34,7 +37,7 @@ PAGES, PAGES_MANY = 600, 1800  # of 2 MiB; many flows lie in a capture that is a
 BENCHES = {
     "fastpath": ("the cheap packets", "Established flows from a capture to a port that frees packets, on one lcore: the "
                  "single-process floor. The source copies each packet.",
-                 [fastpath.established, fastpath.sizes, fastpath.many, latency.throughput, parts.stacks]),
+                 [fastpath.established, fastpath.peers_and_rules, fastpath.sizes, fastpath.many, latency.throughput, parts.stacks]),
     "channel": ("a channel against the rte_ring below it", "A burst is sent and received again on one lcore, or "
                 "from one to another.", [inside.channel]),
     "pool": ("what handing work to the pool costs the lcore that does it",
@@ -43,16 +46,20 @@ BENCHES = {
                   "packets that have nothing to do with either.", [isolation.esp, latency.beside, inside.flood]),
     "ipsec": ("what ESP costs", "The crypto call, a worker's job, and a gateway on one lcore.",
               [crypto.call_and_job, ipsec.inline, inside.spare]),
+    "drain": ("how programs end", "SIGTERM under full load: the time, packets not accounted for, mbufs not given "
+              "back.", [drain.drain]),
     "scaling": ("more workers", "Everything is to be encrypted, by 1, 2 and 4 workers.", [scaling.workers]),
 }
-PEERS = ["testpmd", "l3fwd", "ipsec-secgw"]
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"some of: {' '.join(BENCHES)} [all]")
-    parser.add_argument("--compare", default=",".join(PEERS), metavar="PEER,...",
-                        help=f"peers to measure beside it [{','.join(PEERS)}]")
+    parser.add_argument("--compare", default=",".join(peers.USUAL), metavar="PEER,...",
+                        help=f"peers to measure beside it, of {' '.join(peers.PEERS)}: those that are here or can be "
+                        f"had [{','.join(peers.USUAL)}]")
+    parser.add_argument("--chroot", nargs="?", type=pathlib.Path, const=ROOT / "build-bench" / "chroot", metavar="DIR",
+                        help="a Debian sid, made there if it isn't, for peers that this Debian hasn't [build-bench/chroot]")
     parser.add_argument("--against", metavar="COMMIT", help="only this tree against another commit of it")
     parser.add_argument("--smoke", action="store_true", help="only whether everything runs and books balance")
     parser.add_argument("--runs", type=int, default=3, help="of each program [3]")
@@ -67,9 +74,9 @@ def arguments():
     if unknown:
         parser.error(f"'{unknown[0]}' is no bench: {' '.join(BENCHES)}")
     options.compare = [name for name in options.compare.split(",") if name]
-    unknown = [name for name in options.compare if name not in PEERS]
+    unknown = [name for name in options.compare if name not in peers.PEERS]
     if unknown:
-        parser.error(f"--compare: '{unknown[0]}' is no peer: {' '.join(PEERS)}")
+        parser.error(f"--compare: '{unknown[0]}' is no peer: {' '.join(peers.PEERS)}")
     return prepare(options)
 
 
@@ -84,6 +91,22 @@ def prepare(options):
     if options.smoke:
         options.runs, options.seconds, options.warm_up, options.attempts = 1, 0.2, 0.1, 1
     return options
+
+
+def find_peers(options):
+    """Installs and builds what can be had; leaves out, with a line, what can't."""
+    for name in options.compare:
+        if peers.PEERS[name].packages:
+            building.packages(options, peers.PEERS[name].packages)
+    options.examples = {name: building.example(options, name) if name in options.compare else None
+                        for name in building.EXAMPLES}
+    if options.chroot and "grout" in options.compare:
+        building.chroot(options, grout.SUITE, grout.PACKAGES)
+    for name in list(options.compare):
+        reason = peers.missing(options, name)
+        if reason:
+            print(f"{name}: left out: {reason}")
+            options.compare.remove(name)
 
 
 def run_benches(options):
@@ -109,8 +132,7 @@ def main():
     options, began = arguments(), time.monotonic()
     options.folder.mkdir(parents=True, exist_ok=True)
     building.ours(options)
-    options.examples = {name: building.example(options, name) if name in options.compare else None
-                        for name in building.EXAMPLES}
+    find_peers(options)
     many = "fastpath" in options.benches and not options.smoke and not options.against
     with machine.hugepages(PAGES_MANY if many else PAGES) as there:
         options.no_huge = not there

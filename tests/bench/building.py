@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Release builds of this tree, of another commit of it, and of DPDK's examples."""
 
+import contextlib
 import pathlib
 import subprocess
 
@@ -22,9 +23,15 @@ def tree(root, build, targets):
     run("ninja", "-C", build, "--quiet", *targets)
 
 
+def packages(options, names):
+    """Debian's; what can't be installed is missed by who needs it."""
+    with contextlib.suppress(subprocess.CalledProcessError):
+        run(options.root / "tools/setup", *names)
+
+
 def ours(options):
     tree(options.root, options.build, ["app/spillway", "tools/load/spillway-load",
-                                       *(f"tests/bench/bench_{name}" for name in PROGRAMS)])
+                                       "tests/bench/libcount_mbufs.so", *(f"tests/bench/bench_{name}" for name in PROGRAMS)])
 
 
 def other(options, revision):
@@ -69,3 +76,9 @@ def example(options, name):
         print(f"{name}: can't be built ({error}; see {log}): left out", flush=True)
         return None
     return pathlib.Path(source)
+
+
+def chroot(options, suite, packages):
+    """Another Debian with some packages, made if it isn't there."""
+    if not options.chroot.exists():
+        run(options.root / "tests/bench/chroot", suite, options.chroot, *packages)

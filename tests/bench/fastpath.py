@@ -6,6 +6,8 @@ How they are measured is told in contenders.py.
 
 import contenders
 import flows
+import l3fwd
+import peers
 from contenders import Contender, memory, spillway, vdevs
 from figures import pairs
 
@@ -15,7 +17,7 @@ FLOWS = 1024
 SIZES = [64, 512, 1400]
 
 
-def l3fwd(options, capture, rules):
+def exact_match(options, capture, rules):
     """On one lcore, for the capture source has one queue and l3fwd wants one for each lcore."""
     folder = options.examples["l3fwd"]
     return Contender("l3fwd em", [
@@ -41,13 +43,27 @@ def established(bench, options):
     others = []
     if "testpmd" in options.compare:
         others.append(testpmd(options, capture))
-    if "l3fwd" in options.compare and options.examples["l3fwd"]:
-        others.append(l3fwd(options, capture, rules))
+    if "l3fwd" in options.compare:
+        others.append(exact_match(options, capture, rules))
     ours = spillway(options, "spillway, 64 B", capture, *NO_RULES)
     contenders.measure(bench, [*others, ours], options)
     for other in others:
         bench.ratio(f"{ours.name} / {other.name}", pairs(ours.values(), other.values()),
                     1.0 if other.name == "l3fwd em" else None)
+
+
+def peers_and_rules(bench, options):
+    """Other programs on the same capture, and spillway with as many rules as l3fwd's ACL. l3fwd classifies each
+    packet, spillway each flow once; OVS caches flows; grout and l3fwd's lpm and fib look up routes."""
+    capture = flows.capture(options.folder, FLOWS)
+    others = [one for name in options.compare if name not in ("testpmd", "ipsec-secgw")
+              for one in peers.PEERS[name].contenders(options) if one.name != "l3fwd em"]
+    counts = l3fwd.RULE_COUNTS[:1] if options.smoke else l3fwd.RULE_COUNTS
+    ours = [l3fwd.ours(options, capture, count) for count in counts]
+    contenders.measure(bench, [*others, *ours], options)
+    bench.plot("bars", "peers.svg", "64 B, 1 024 flows, capture to null: what each does differs", y="cycles a packet",
+               bars=[{"name": one.name, "values": [one.median(), min(one.values()), max(one.values())]}
+                     for one in [*ours, *others]])
 
 
 def sizes(bench, options):

@@ -90,7 +90,7 @@ def secgw(options, capture, algorithm, way, counter=TRANSMITTED):
 
 def peers(options, capture, algorithm, counter=TRANSMITTED):
     """ipsec-secgw in each of its ways; none if it is not there."""
-    if "ipsec-secgw" not in options.compare or not options.examples["ipsec-secgw"]:
+    if "ipsec-secgw" not in options.compare:
         return []
     ways = ALGORITHMS[algorithm].ways
     return [secgw(options, capture, algorithm, way, counter) for way in ways]

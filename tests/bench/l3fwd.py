@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """DPDK's l3fwd in each of its modes, and spillway with as many rules as l3fwd's ACL has.
 
-em has a rule for each flow (forward.py); lpm and fib have two routes that hold all addresses; acl has the
+em has a rule for each flow (fastpath.py); lpm and fib have two routes that hold all addresses; acl has the
 rules of rules.py. These deny, so the first rule lets the capture's flows pass: both programs have the same
 rules in the same order, and the earliest match wins in both.
 """
 
-import pathlib
-import subprocess
-import sys
-
+import rules
 from contenders import Contender, memory, spillway, vdevs
 from flows import DESTINATION_PORT
 
-HERE = pathlib.Path(__file__).resolve().parent
 RULE_COUNTS = [10, 1000, 10000]
 ROUTES = {"4": "R0.0.0.0/1 1\nR128.0.0.0/1 1\n", "6": "R2001:db8::/32 1\n"}
 OURS = f"allow udp from 10.0.0.0/8 to 192.168.1.1/32 port {DESTINATION_PORT}\n"
@@ -22,24 +18,23 @@ THEIRS_6 = "R{0} {0} 0 : 65535 0 : 65535 0x11/0xff 1\n".format("2001:db8:0:0:0:0
 
 
 def write(options, name, text):
-    path = pathlib.Path(options.folder) / name
+    path = options.folder / name
     path.write_text(text, encoding="ascii")
     return path
 
 
 def denials(count):
     """So many rules, one of them for the flows of the capture, in the form that both programs read."""
-    return subprocess.run([sys.executable, HERE / "rules.py", str(count - 1)], check=True, text=True,
-                          stdout=subprocess.PIPE).stdout
+    return "".join(f"{rule}\n" for rule in rules.generate(count - 1))
 
 
-def l3fwd(options, capture, mode, rules, name=None):
-    """rules: files for IPv4 and IPv6. On one lcore: the capture source has one queue."""
+def l3fwd(options, capture, mode, files, name=None):
+    """files: rules for IPv4 and IPv6. On one lcore: the capture source has one queue."""
     return Contender(name or f"l3fwd {mode}", [
-        pathlib.Path(options.example) / "build" / "l3fwd", *memory(options), "--file-prefix",
+        options.examples["l3fwd"] / "build" / "l3fwd", *memory(options), "--file-prefix",
         "{prefix}", "--no-pci", "-l", options.cpu, *vdevs(capture), "--", "--lookup", mode, "-p", "3",
         "--config", f"(0,0,{options.cpu}),(1,0,{options.cpu})", "--parse-ptype",
-        "--rule_ipv4", rules[0], "--rule_ipv6", rules[1]])
+        "--rule_ipv4", files[0], "--rule_ipv6", files[1]])
 
 
 def routed(options, capture, mode):
@@ -49,9 +44,9 @@ def routed(options, capture, mode):
 
 
 def acl(options, capture, count):
-    rules = [write(options, f"l3fwd-{count}.acl", THEIRS + denials(count)),
+    files = [write(options, f"l3fwd-{count}.acl", THEIRS + denials(count)),
              write(options, "l3fwd-6.acl", THEIRS_6)]
-    return l3fwd(options, capture, "acl", rules, f"l3fwd acl, {count} rules")
+    return l3fwd(options, capture, "acl", files, f"l3fwd acl, {count} rules")
 
 
 def modes(options, capture):
@@ -61,7 +56,7 @@ def modes(options, capture):
 
 def ours(options, capture, count):
     """spillway with the rules of acl()."""
-    rules = write(options, f"spillway-{count}.rules", OURS + denials(count))
-    return spillway(options, f"spillway, {count} rules", capture, "--rules", rules,
+    file = write(options, f"spillway-{count}.rules", OURS + denials(count))
+    return spillway(options, f"spillway, {count} rules", capture, "--rules", file,
                     # All flows are new at the start: classified at once, none of their packets is refused.
                     "--on-pool-full", "classify=inline")

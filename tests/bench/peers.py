@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The programs that spillway is compared with, by name: what each needs, and its contenders.
+"""The programs that spillway is compared with, by name: what each needs, and its contenders."""
 
-options, besides those of contenders.arguments(): examples, the folder of DPDK's examples, built; chroot, the
-folder that tests/bench/chroot made, or None.
-"""
-
-import argparse
 import collections
 import pathlib
 import shutil
 
-import forward
+import fastpath
+import flows
 import gateways
 import grout
 import l3fwd
@@ -19,68 +15,58 @@ import ovs
 
 ALGORITHM, BYTES = "aes-128-cbc+sha256", 1400
 
-# packages: Debian's; suite: of another Debian, where they are in a chroot. contenders: from options.
-# counted: it is linked with this machine's DPDK, so that count_mbufs can be preloaded, and ends as
-# that expects.
-Peer = collections.namedtuple("Peer", "packages suite contenders counted")
+# packages: Debian's, which tools/bench installs when the peer is asked for. contenders: from options; how they
+# end is looked at for the first `ends` of them. counted: they are linked with this machine's DPDK, so that
+# count_mbufs can be preloaded, and end as that expects.
+Peer = collections.namedtuple("Peer", "packages contenders ends counted")
 
 
-def example(options, name):
-    """The options, with this example of DPDK's."""
-    return argparse.Namespace(**{**vars(options), "example": pathlib.Path(options.examples) / name})
-
-
-def flows(options):
-    return forward.flows(options, 1024)
+def forwarded(options):
+    return flows.capture(options.folder, fastpath.FLOWS)
 
 
 def with_testpmd(options):
-    testpmd = forward.testpmd(options, flows(options)[0])
+    testpmd = fastpath.testpmd(options, forwarded(options))
     testpmd.arguments.append("--no-flush-rx")  # what it receives before it starts it would drop
     return [testpmd]
 
 
 def with_l3fwd(options):
-    capture, rules = flows(options)
-    options = example(options, "l3fwd")
-    return [forward.l3fwd(options, capture, rules), *l3fwd.modes(options, capture)]
-
-
-def protected(options):
-    """A capture all of which is to be encrypted."""
-    return mix.capture(options.folder, 100, BYTES, BYTES)
+    return [fastpath.exact_match(options, *flows.files(options.folder, fastpath.FLOWS)),
+            *l3fwd.modes(options, forwarded(options))]
 
 
 def with_secgw(options):
-    return gateways.peers(example(options, "ipsec-secgw"), protected(options), ALGORITHM)
+    capture = mix.capture(options.folder, 100, BYTES, BYTES)
+    return gateways.peers(options, capture, ALGORITHM)
 
 
 def with_ovs(options):
-    return ovs.contenders(options, flows(options)[0])
+    return ovs.contenders(options, forwarded(options))
 
 
 def with_grout(options):
-    return grout.contenders(options, flows(options)[0])
+    return grout.contenders(options, forwarded(options))
 
 
 PEERS = {
-    "testpmd": Peer(["dpdk-dev"], None, with_testpmd, True),
-    "l3fwd": Peer(["libdpdk-dev"], None, with_l3fwd, True),
-    "ipsec-secgw": Peer(["libdpdk-dev"], None, with_secgw, True),
-    "ovs": Peer(["openvswitch-switch-dpdk"], None, with_ovs, False),
-    "grout": Peer(grout.PACKAGES, grout.SUITE, with_grout, False),
+    "testpmd": Peer(["dpdk-dev"], with_testpmd, 1, True),
+    "l3fwd": Peer([], with_l3fwd, 1, True),
+    "ipsec-secgw": Peer([], with_secgw, 2, True),
+    "ovs": Peer(["openvswitch-switch-dpdk"], with_ovs, 1, False),
+    "grout": Peer(["mmdebstrap"], with_grout, 1, False),
 }
+USUAL = ["testpmd", "l3fwd", "ipsec-secgw"]
 
 
 def missing(options, name):
     """Why a peer can't run here; None if it can."""
-    if name in ("l3fwd", "ipsec-secgw"):
-        program = pathlib.Path(options.examples) / name / "build" / name
-        return None if program.exists() else f"{program} is not built"
+    if name in options.examples:
+        return None if options.examples[name] else "its source can't be had or built"
     if name == "ovs":
         return None if pathlib.Path(ovs.DAEMON).exists() else "needs openvswitch-switch-dpdk"
     if name == "grout" and options.chroot:
-        there = (pathlib.Path(options.chroot) / "usr/bin/grout").exists()
-        return None if there else f"not in {options.chroot}: tests/bench/chroot makes it"
+        return None
     program = {"testpmd": "dpdk-testpmd"}.get(name, name)
-    return None if shutil.which(program) else f"no {program} in PATH"
+    return None if shutil.which(program) else f"no {program} in PATH" + (
+        ": --chroot makes a place for it" if name == "grout" else "")

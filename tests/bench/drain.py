@@ -13,13 +13,16 @@ import os
 import pathlib
 import select
 import signal
-import statistics
 import tempfile
 import time
 
-from contenders import START_SECONDS, under_load
+import fastpath
+import flows
+import gateways
+import mix
+from contenders import START_SECONDS, middle, spillway, under_load
+from peers import ALGORITHM, BYTES, PEERS
 
-END_RUNS = 5
 END_SECONDS = 20
 
 # report: the program's own, where it writes one.
@@ -75,24 +78,36 @@ def end(contender, options, count_mbufs):
             contender.environment = {}
 
 
-def ends(contenders, options, count_mbufs=None, runs=END_RUNS):
-    """Ends of each contender by its name; they take turns. count_mbufs: for all of these."""
-    told = {contender.name: [] for contender in contenders}
-    for _ in range(runs):
-        for contender in contenders:
-            told[contender.name].append(end(contender, options, count_mbufs))
-    return told
+def everyone(options):
+    """Contenders, and whether count_mbufs can be preloaded."""
+    ours = [spillway(options, "spillway", flows.capture(options.folder, fastpath.FLOWS), *fastpath.NO_RULES),
+            gateways.ours(options, "spillway, ESP on the pool", mix.capture(options.folder, 100, BYTES, BYTES),
+                          ALGORITHM, "--pool", options.control_cpu)]
+    theirs = [(contender, PEERS[name].counted) for name in options.compare
+              for contender in PEERS[name].contenders(options)[:PEERS[name].ends]]
+    return [*((contender, False) for contender in ours), *theirs]
 
 
-def tell(told):
-    """A line for each program: the median of its times and their range, and what all runs had."""
-    def each(values):
-        return ",".join(sorted({"?" if value is None else str(value) for value in values}))
-
-    print(f"    {'':27} {'ms':>7} {'':>16} {'status':>7} {'unaccounted':>12} {'mbufs left':>11}")
-    for name, runs in told.items():
-        times = sorted(run.ms for run in runs)
-        spread = f"{times[0]:.0f} to {times[-1]:.0f}"
-        print(f"    {name:27} {statistics.median(times):7.1f} {spread:>16} "
-              f"{each(run.status for run in runs):>7} {each(run.unaccounted for run in runs):>12} "
-              f"{each(run.mbufs_left for run in runs):>11}", flush=True)
+def drain(bench, options):
+    """Ends of each, in turns."""
+    library = options.build / "tests/bench/libcount_mbufs.so"
+    told = {}
+    for _ in range(options.runs):
+        for contender, counted in everyone(options):
+            bench.command(contender.command("NAME"))
+            told.setdefault(contender.name, []).append(end(contender, options, library if counted else None))
+    bars = []
+    for name, ends in told.items():
+        times = [one.ms for one in ends]
+        bench.figure(f"{name}: gone after", "ms", times)
+        for key, what in (("unaccounted", "unaccounted packets"), ("mbufs_left", "mbufs left in use")):
+            values = [getattr(one, key) for one in ends]
+            if None in values:
+                bench.note(f"{name}: {what}: it does not tell")
+            else:
+                bench.figure(f"{name}: {what}", "at the end", values)
+        if any(one.status != 0 for one in ends):
+            bench.note(f"{name}: status {', '.join(sorted({str(one.status) for one in ends}))}")
+        bars.append({"name": name, "values": [middle(times), min(times), max(times)]})
+    bench.plot("bars", "drain.svg", "from SIGTERM under full load until the process is gone", y="ms", log_y=True,
+               bars=bars)
