@@ -93,6 +93,7 @@ static void test_refused(void **unused)
 
     (void)unused;
     assert_true(found.rate > 3e6 * 0.985 && found.rate <= 3e6);
+    assert_true(found.failed >= 3e6 && found.failed < 3e6 * 1.02);
     assert_false(found.generator_limited);
 }
 
