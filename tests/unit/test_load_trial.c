@@ -225,6 +225,7 @@ static void test_refused(void **unused)
         rte_pktmbuf_free(mbuf);
     }
     assert_int_equal(next, SLOTS - 1);
+    assert_int_equal(line.traffic->streams[0].flows[0].sent, next);
     assert_int_equal(rte_mempool_in_use_count(pool), 0);
     spill_load_traffic_free(line.traffic);
     free(trial);

@@ -16,8 +16,8 @@
  *
  * Addresses and ports follow from the flow's number: ports tell 2^26 flows of each class apart,
  * addresses spread over the prefixes. The flows of a class take turns, in an order that jumps about
- * its table. A class of new flows counts on through all trials; 65 536 slots, which its numbers go
- * round, watch over duplicates.
+ * its table. A class of new flows counts on through all trials; its numbers go round 65 536
+ * slots, so that copies are known for what they are and nothing but a delay as long is reordered.
  *
  * Behind headers and probe a frame is zero, which the checksum of IPv6's UDP relies on. So the
  * mbufs come from a pool that nothing but this writes to, and that spill_load_traffic_clear() has

@@ -101,8 +101,8 @@ static void count_probe(struct run *run, struct spill_load_flow *flow,
     case SPILL_LOAD_DUPLICATE:
         count->duplicates++;
         return;
-    case SPILL_LOAD_REORDERED: /* two packets of different flows have no order */
-        count->reordered += run->line->traffic->streams[class].class.flows != 0;
+    case SPILL_LOAD_REORDERED:
+        count->reordered++;
         break;
     case SPILL_LOAD_IN_ORDER:
         break;
