@@ -54,7 +54,7 @@ static unsigned memory_mib(const struct spill_load_options *options,
 
     for (unsigned i = 0; i < options->port_count; i++)
         bytes +=
-            spill_port_pool_bytes(MBUFS, 0, spill_device_data_room(&devices[i], 0, true), page);
+            spill_port_pool_bytes(MBUFS, 0, spill_device_data_room(&devices[i], 0, false), page);
     for (unsigned i = 0; i < options->class_count; i++)
         bytes += spill_load_class_bytes(&options->classes[i]);
     return (unsigned)(bytes >> 20) + 1;

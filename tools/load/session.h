@@ -17,7 +17,7 @@
  * reported. The second ends the program at once.
  */
 
-#define SPILL_LOAD_TRIALS_MAX 64
+#define SPILL_LOAD_TRIALS_MAX 96
 
 struct spill_load_session {
     struct spill_load_bench *bench;
