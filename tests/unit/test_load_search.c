@@ -54,7 +54,8 @@ static void test_capacity(void **unused)
 
     (void)unused;
     for (int round = 0; round < 500; round++) {
-        struct rig rig = plain(HIGHEST * 0.01 + test_random_below(&state, HIGHEST * 0.98));
+        struct rig rig =
+            plain(HIGHEST * 0.01 + test_random_below(&state, (uint32_t)(HIGHEST * 0.98)));
         struct spill_load_found found = spill_load_search(HIGHEST, 0, forward, &rig);
 
         assert_true(found.complete && !found.generator_limited);

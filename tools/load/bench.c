@@ -16,15 +16,18 @@
 #include <rte_lcore.h>
 
 #define MBUFS         8191
-#define ARGUMENTS_MAX 32
+#define ARGUMENTS_MAX 128
 /* What the EAL and drivers take beside pools and tables. */
 #define EAL_BYTES (UINT64_C(64) << 20)
 
-/* Arguments in the making; each is a string of its own, which the EAL keeps pointers to. */
+/* Arguments in the making; each is a string of its own. */
 struct arguments {
     int count;
     char *values[ARGUMENTS_MAX];
 };
+
+/* The EAL's, which keeps pointers to the strings but moves them about in the array it is given. */
+static struct arguments kept;
 
 __attribute__((format(printf, 2, 3))) static void add(struct arguments *arguments,
                                                       const char *format, ...)
@@ -90,13 +93,14 @@ static int start_eal(struct spill_load_bench *bench, const char *argv0,
                      const struct spill_device *devices, struct spill_error *error)
 {
     const struct spill_load_options *options = bench->options;
-    struct arguments arguments = {.count = 0};
+    struct arguments arguments;
 
-    add(&arguments, "%s", argv0);
+    add(&kept, "%s", argv0);
     for (int i = 0; options->eal_given && i < options->eal_argc; i++)
-        add(&arguments, "%s", options->eal_argv[i]);
-    if (!options->eal_given && own_arguments(options, devices, &arguments, error) != 0)
+        add(&kept, "%s", options->eal_argv[i]);
+    if (!options->eal_given && own_arguments(options, devices, &kept, error) != 0)
         return -1;
+    arguments = kept;
     if (rte_eal_init(arguments.count, arguments.values) < 0)
         return spill_error_set(error,
                                "the EAL does not start%s%s; a device's peer may be missing, and "
@@ -213,4 +217,6 @@ void spill_load_bench_free(struct spill_load_bench *bench)
     spill_load_traffic_free(bench->traffic);
     if (bench->eal)
         rte_eal_cleanup();
+    while (kept.count > 0)
+        free(kept.values[--kept.count]);
 }
