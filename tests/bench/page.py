@@ -18,15 +18,16 @@ NOTICEABLE = 0.03  # a change whose whole range is beyond that
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59626d; --paper: #fff; --line: #d4d9df;
   --box: #f4f6f8; --link: #0a62b0; --good: #0b7a4b; --bad: #b83a00; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e7eb; --soft: #9ba5b0; --paper: #111; --line: #343a42;
-  --box: #1b1e22; --link: #69b4f5; --good: #4cc38a; --bad: #ff8b5c; } }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e7eb; --soft: #9ba5b0; --paper: #111;
+  --line: #343a42; --box: #1b1e22; --link: #69b4f5; --good: #4cc38a; --bad: #ff8b5c; } }
 body { margin: 0 auto; padding: 1.2rem; max-width: 76rem; background: var(--paper); color: var(--ink);
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
 h1, h2, h3 { line-height: 1.25; }
 h2 { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1.5rem; }
 p, ul { max-width: 46rem; }
 a { color: var(--link); }
-.box { background: var(--box); border: 1px solid var(--line); border-radius: 6px; padding: .2rem 1.2rem 1rem; }
+.box { background: var(--box); border: 1px solid var(--line); border-radius: 6px;
+  padding: .2rem 1.2rem 1rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); gap: 1.2rem; }
 .pair > *, .pictures > * { min-width: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 0; }
@@ -37,7 +38,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .9rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 th { font-weight: 500; color: var(--soft); }
-td:first-child { white-space: normal; min-width: 9rem; overflow-wrap: anywhere; }
+td:first-child:not(.n) { white-space: normal; min-width: 9rem; overflow-wrap: anywhere; }
 .n { text-align: right; }
 .met { color: var(--good); }
 .missed, .changed { color: var(--bad); font-weight: 600; }
@@ -89,15 +90,20 @@ def met(ratio):
 
 
 def verdict(ratio):
-    return {None: "", True: '<span class="met">✓</span>', False: '<span class="missed">missed</span>'}[met(ratio)]
+    return {None: "", True: '<span class="met">✓</span>',
+            False: '<span class="missed">missed</span>'}[met(ratio)]
 
 
 def anchor(bench):
     return "-".join(plots.tidy(bench["name"]).split())
 
 
+def title(bench):
+    return text(bench.get("title") or bench["name"])
+
+
 def link(bench):
-    return f'<a href="#{text(urllib.parse.quote(anchor(bench)))}">{text(bench.get("title") or bench["name"])}</a>'
+    return f'<a href="#{text(urllib.parse.quote(anchor(bench)))}">{title(bench)}</a>'
 
 
 def ratios(bench):
@@ -120,12 +126,12 @@ def figures(bench):
 def pictures(bench, folder):
     shown = []
     for plot in bench.get("plots", ()) if plots.available() else ():
-        title = text(plot["title"])
+        name = text(plot["title"])
         if plots.draw(plot, folder):
             file = text(urllib.parse.quote(plot["file"]))
-            shown.append(f'<figure><a href="{file}"><img src="{file}" alt="{title}"></a></figure>')
+            shown.append(f'<figure><a href="{file}"><img src="{file}" alt="{name}"></a></figure>')
         else:
-            shown.append(f"<p>{title}: nothing to draw.</p>")
+            shown.append(f"<p>{name}: nothing to draw.</p>")
     return '<div class="pictures">' + "\n".join(shown) + "</div>" if shown else ""
 
 
@@ -140,7 +146,7 @@ def section(bench, folder):
     about = f"<p>{text(bench['about'])}</p>" if bench.get("about") else ""
     notes = "".join(f"<li>{text(note)}</li>" for note in bench.get("notes", ()))
     return "\n".join([
-        f'<section id="{text(anchor(bench))}">', f"<h2>{text(bench.get('title') or bench['name'])}</h2>", about,
+        f'<section id="{text(anchor(bench))}">', f"<h2>{title(bench)}</h2>", about,
         ratios(bench), figures(bench), f"<ul>{notes}</ul>" if notes else "", pictures(bench, folder),
         commands(bench), "</section>",
     ])
@@ -153,8 +159,9 @@ def machine_box(results):
     return '<div class="box"><h3>The machine</h3>' + described([
         ("CPU", machine.get("cpu")), ("CPUs", machine.get("cpus")),
         ("TSC", None if ghz is None else f"{ghz:g} GHz"), ("memory", machine.get("memory")),
-        ("kernel", machine.get("kernel")), ("DPDK", machine.get("dpdk")), ("compiler", machine.get("compiler")),
-        ("commit", machine.get("commit")), ("begun", machine.get("date")), ("took", took)]) + "</div>"
+        ("kernel", machine.get("kernel")), ("DPDK", machine.get("dpdk")),
+        ("compiler", machine.get("compiler")), ("commit", machine.get("commit")),
+        ("begun", machine.get("date")), ("took", took)]) + "</div>"
 
 
 def trust_box(results):
@@ -166,7 +173,8 @@ def trust_box(results):
     held, over = machine.get("interruptions") or {}, ""
     lost = held.get("lost")
     if held.get("over_us"):
-        over = (f"<p>Times a second that a polling loop was interrupted, over {held.get('seconds', '?')} s:</p>"
+        over = ("<p>Times a second that a polling loop was interrupted, "
+                f"over {text(held.get('seconds', '?'))} s:</p>"
                 + table([f"#> {us} µs" for us in held["over_us"]],
                         [[plots.short(count) for count in held["over_us"].values()]]))
     return '<div class="box"><h3>How far to trust this</h3>' + described([
@@ -181,9 +189,12 @@ def trust_box(results):
 def summary(results):
     """How many limits were met, and which were not."""
     benches = results.get("benches", ())
-    judged = [(bench, ratio) for bench in benches for ratio in bench.get("ratios", ()) if met(ratio) is not None]
+    judged = [(bench, ratio) for bench in benches for ratio in bench.get("ratios", ())
+              if met(ratio) is not None]
     missed = [(bench, ratio) for bench, ratio in judged if not met(ratio)]
-    lines = [f"<p><strong>{len(judged) - len(missed)} of {len(judged)} limits met.</strong></p>"] if judged else []
+    lines = []
+    if judged:
+        lines.append(f"<p><strong>{len(judged) - len(missed)} of {len(judged)} limits met.</strong></p>")
     if missed:
         lines.append("<ul>" + "".join(
             f'<li><span class="missed">missed</span>: {text(ratio["name"])}, '

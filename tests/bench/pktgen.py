@@ -6,10 +6,13 @@ A line is one result: the same test again, with the same size, load and share, i
 
 import statistics
 
+TESTS = "sizes", "rfc2544", "latency", "mixed"
+
 # Column of a line, its unit, and the figure's name.
 RECEIVED = "received_mpps", "Mpps", "received"
 RATE = "received_mpps", "Mpps", "throughput"
 LOSS = "loss", "share", "lost"
+CURVES = ("received back", "received_mpps"), ("offered", "offered_mpps")
 
 
 def _size(line):
@@ -69,8 +72,7 @@ def _over_sizes(groups, test, title):
     if len(groups) < 2:
         return []
     return [{"kind": "lines", "file": f"pktgen-{test}.svg", "title": title, "x": "frame, B", "y": "Mpps",
-             "series": [_curve("received back", groups, "size", "received_mpps"),
-                        _curve("offered", groups, "size", "offered_mpps")]}]
+             "series": [_curve(what, groups, "size", column) for what, column in CURVES]}]
 
 
 def _latency_plot(groups):
@@ -95,16 +97,16 @@ def _mixed_plots(groups):
     return [{"kind": "lines", "file": "pktgen-mixed.svg", "x": "share to protect, %", "y": "Mpps",
              "title": "What came back of a mix of packets in the clear and packets to protect",
              "series": [_curve(f"{size}, {what}", each, "share", column) for size, each in curves.items()
-                        for what, column in (("received back", "received_mpps"), ("offered", "offered_mpps"))]}]
+                        for what, column in CURVES]}]
 
 
 def pktgen_bench(lines):
     """lines: the objects. Returns the bench."""
     for number, line in enumerate(lines, 1):
-        if line.get("tool") != "pktgen" or line.get("test") not in ("sizes", "rfc2544", "latency", "mixed"):
+        if line.get("tool") != "pktgen" or line.get("test") not in TESTS:
             raise ValueError(f"line {number}: tool '{line.get('tool')}', test '{line.get('test')}': "
-                             "expected pktgen and one of: sizes, rfc2544, latency, mixed")
-    sizes, rfc2544, latency, mixed = (_groups(lines, test) for test in ("sizes", "rfc2544", "latency", "mixed"))
+                             f"expected pktgen and one of: {', '.join(TESTS)}")
+    sizes, rfc2544, latency, mixed = (_groups(lines, test) for test in TESTS)
     latency = [group for group in latency if all(line.get("latency_us") for line in group)]
     figures = [_figure(group, *column) for group in sizes + mixed for column in (RECEIVED, LOSS)]
     figures += [_figure(group, *column) for group in rfc2544 for column in (RATE, LOSS)]

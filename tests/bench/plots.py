@@ -26,6 +26,7 @@ WHISKERS = "vectors heads nofilled size screen 0.006,90 linewidth 1.5"
 WIDTH = 640
 BAR = 34            # height of one that lies
 LABEL = 30          # characters of a bar's name in a line
+LEGEND = 50         # of a name in the legend
 LEAST_SHARE = 1e-9  # of a distribution's end: smaller is the rounding of its sums
 
 
@@ -47,7 +48,9 @@ def number(value):
 
 def short(value):
     """The same for a picture: short."""
-    return number(value) if abs(value) >= 1000 or not math.isfinite(value) else f"{value:.3g}"
+    if abs(value) >= 1e6:
+        return f"{value / 1e6:.3g}\u202fM"
+    return number(value) if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def tidy(value):
@@ -67,9 +70,14 @@ def _text(value, width=70):
     return '."\\n".'.join("'" + line.replace("'", "\u2019") + "'" for line in lines)
 
 
+def _line(value, width):
+    """The same in one line, with an ellipsis for what has no room."""
+    plain = " ".join(tidy(value).split())
+    return _text(plain if len(plain) <= width else plain[:width - 1] + "…", width)
+
+
 def _tics(pairs):
-    """Labels at positions. gnuplot takes them for formats."""
-    return "(" + ", ".join(f"{_text(label, LABEL)} {at!r}".replace("%", "%%") for label, at in pairs) + ")"
+    return "(" + ", ".join(f"{_text(label)} {at!r}" for label, at in pairs) + ")"
 
 
 def _block(name, rows):
@@ -91,30 +99,37 @@ def _logarithmic(values):
     return low, high, [(short(mark), mark) for mark in steps if low <= mark <= high]
 
 
+def _width(left):
+    """Characters of a line in the middle between left axis and right edge."""
+    return int((WIDTH - left) / 8)
+
+
 def _frame(plot, height, names, left=70):
     """What all have: size, colours, title, a legend below that has as many columns as there is room for.
     left: what the vertical axis takes."""
-    columns = max(1, int((WIDTH - left) / (max(map(len, names), default=0) * 7.5 + 60)))
-    height += 28 * bool(names) + 21 * math.ceil(len(names) / columns) + 22 * max(1, len(textwrap.wrap(plot["title"], 70)))
+    columns = max(1, int((WIDTH - left) / (min(LEGEND, max(map(len, names), default=0)) * 7.5 + 60)))
+    title = textwrap.wrap(tidy(plot["title"]), _width(left))
+    height += 28 * bool(names) + 21 * math.ceil(len(names) / columns) + 20 * max(1, len(title))
     return [
         "set encoding utf8",
         f"set terminal svg size {WIDTH},{height:.0f} dynamic noenhanced font 'sans-serif,14'",
         f"set border 3 linecolor rgb '{GREY}'",
         f"set grid linecolor rgb '{GREY}' linewidth 0.4 dashtype 3",
         f"set tics nomirror textcolor rgb '{GREY}'",
-        f"set key bmargin center horizontal reverse Left samplen 2 height 1 maxcols {columns} textcolor rgb '{GREY}'",
-        f"set title {_text(plot['title'])} textcolor rgb '{GREY}' font ',15'",
+        "set key bmargin center horizontal reverse Left samplen 2 height 1 "
+        f"maxcols {columns} textcolor rgb '{GREY}'",
+        f"set title {_text(plot['title'], _width(left))} textcolor rgb '{GREY}' font ',15'",
     ]
 
 
 def _axis(axis, label, low, high, tics=None, log=False):
-    lines = [f"set {axis}label {_text(label, 70 if axis == 'x' else 40)} textcolor rgb '{GREY}'",
-             f"set {axis}range [{low!r}:{high!r}]"]
+    script = [f"set {axis}label {_line(label, 45)} textcolor rgb '{GREY}'",
+              f"set {axis}range [{low!r}:{high!r}]"]
     if log:
-        lines.append(f"set logscale {axis}")
+        script.append(f"set logscale {axis}")
     if tics:
-        lines.append(f"set {axis}tics {_tics(tics)}")
-    return lines
+        script.append(f"set {axis}tics {_tics(tics)}")
+    return script
 
 
 def _styles(series):
@@ -127,7 +142,7 @@ def _styles(series):
 
 def _legend(names, how):
     """Keys in their order, whatever the order in which the curves are drawn."""
-    return [f"keyentry with {how(at)} title {_text(name, 60)}" for at, name in enumerate(names)]
+    return [f"keyentry with {how(at)} title {_line(name, LEGEND)}" for at, name in enumerate(names)]
 
 
 def _at_least(low, column):
@@ -209,16 +224,21 @@ def cdf(plot):
     ]
 
 
-def _lying(plot, names, reach, tics=None, low=0, log=False):
+def _lying(plot, names, most, tics=None, low=0, log=False):
     """The frame of bars that lie, for their names may be long: the first one on top."""
     count = len(plot["bars"])
-    bars = [(bar["name"], count - at) for at, bar in enumerate(plot["bars"])]
-    room = reach * (reach / low) ** 0.15 if log else reach * 1.12
-    widest = max(len(name) for name, _ in bars)
+    room = most * (most / low) ** 0.15 if log else most * 1.12
+    wrapped = [textwrap.wrap(tidy(bar["name"]), LABEL) or [" "] for bar in plot["bars"]]
+    left = 16 + 8 * max(len(line) for label in wrapped for line in label)
+    rise = max(BAR, 21 * max(map(len, wrapped)))
     return [
-        *_frame(plot, 100 + BAR * count * (1 if widest <= LABEL else 1.4), names, 40 + 8 * min(LABEL, widest)),
+        *_frame(plot, 110 + rise * count, names, left),
         *_axis("x", plot["y"], low, room, tics, log),
-        f"set yrange [0.4:{count + 0.6}]", "set ytics scale 0 " + _tics(bars),
+        f"set lmargin at screen {left / WIDTH:.3f}", f"set yrange [0.4:{count + 0.6}]", "unset ytics",
+        # Not as tics: gnuplot takes those for formats, and cuts them.
+        *(f"set label {_text(bar['name'], LABEL)} at graph 0, first {count - at} right "
+          f"offset -1,{(len(label) - 1) / 2} textcolor rgb '{GREY}'"
+          for at, (bar, label) in enumerate(zip(plot["bars"], wrapped))),
         f"unset grid\nset grid xtics linecolor rgb '{GREY}' linewidth 0.4 dashtype 3",
     ]
 
@@ -262,25 +282,25 @@ def bars(plot):
         return None
     ours, peers = [], []
     for at, bar in enumerate(kept):
-        value, least, most = [*bar["values"], *bar["values"][:1] * 2][:3]
+        value, from_, to = [*bar["values"], *bar["values"][:1] * 2][:3]
         ranks = ours if "spillway" in bar["name"].lower() else peers
-        ranks.append([value, len(kept) - at, least, most, short(value)])
+        ranks.append([value, len(kept) - at, from_, to, short(value)])
     rows, low, tics = ours + peers, 0, None
-    reach = max(row[3] for row in rows) or 1
+    most = max(row[3] for row in rows) or 1
     if log:
-        low, reach, tics = _logarithmic([value for row in rows for value in row[:1] + row[2:4] if value > 0])
+        low, most, tics = _logarithmic([value for row in rows for value in row[:1] + row[2:4] if value > 0])
         low = 10.0 ** math.floor(math.log10(low / 3))  # so that the shortest bar is one
-        _, reach, tics = _logarithmic([low, reach])
+        _, most, tics = _logarithmic([low, most])
     least, drawn = _at_least(low, "$3"), []
     for name, ranks, colour in ("$ours", ours, COLOURS[0]), ("$peers", peers, COLOURS[6]):
         if ranks:
-            drawn += [f"{name} using 1:2:({low!r}):1:($2-0.34):($2+0.34) with boxxyerror linecolor rgb '{colour}' "
-                      f"fillstyle transparent solid 0.5 border rgb '{colour}'",
+            drawn += [f"{name} using 1:2:({low!r}):1:($2-0.34):($2+0.34) with boxxyerror "
+                      f"linecolor rgb '{colour}' fillstyle transparent solid 0.5 border rgb '{colour}'",
                       f"{name} using ($4 > $3 ? {least} : NaN):2:($4-{least}):(0) with {WHISKERS} "
                       f"linecolor rgb '{colour}'",
                       f"{name} using 4:2:5 with labels left offset 0.9,0 textcolor rgb '{GREY}'"]
     return [
-        *_lying({**plot, "bars": kept}, [], reach, tics, low, log),
+        *_lying({**plot, "bars": kept}, [], most, tics, low, log),
         _block("ours", ours), _block("peers", peers), "unset key", "plot " + ", ".join(drawn),
     ]
 
