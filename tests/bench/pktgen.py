@@ -12,6 +12,7 @@ TESTS = "sizes", "rfc2544", "latency", "mixed"
 RECEIVED = "received_mpps", "Mpps", "received"
 RATE = "received_mpps", "Mpps", "throughput"
 LOSS = "loss", "share", "lost"
+LATENCIES = ("avg", "average"), ("p99", "p99")
 CURVES = ("received back", "received_mpps"), ("offered", "offered_mpps")
 
 
@@ -20,8 +21,9 @@ def _size(line):
 
 
 def _setting(line):
-    """What runs of one test have in common, the size last; the load to three digits, for it is measured."""
-    load = f"{line['offered_mpps']:.3g}" if line["test"] == "latency" else None
+    """What runs of one test have in common, the size last. The load: as it was asked for, in per cent, or
+    else as it was, to three digits."""
+    load = line.get("load", f"{line['offered_mpps']:.3g}") if line["test"] == "latency" else None
     return line.get("share"), load, line["size"]
 
 
@@ -48,14 +50,18 @@ def _figure(group, column, unit, what):
     name = f"{line['test']}, {_size(line)}"
     if line.get("share") is not None:
         name += f", {line['share']:g} % to protect"
+    if "clear" in line:
+        name += ", in the clear"
     return {"name": f"{name}: {what}", "unit": unit, "void": 0, **_spread([each[column] for each in group])}
 
 
-def _latency_figure(group):
-    values = [line["latency_us"]["avg"] for line in group]
-    load = statistics.median(line["offered_mpps"] for line in group)
-    return {"name": f"latency, {_size(group[0])} at {load:.3g} Mpps: average", "unit": "µs", "void": 0,
-            **_spread(values)}
+def _latency_figures(group):
+    line, load = group[0], statistics.median(line["offered_mpps"] for line in group)
+    name = f"{line['test']}, {_size(line)}"
+    name += f", {line['share']:g} % to protect" if line.get("share") is not None else f" at {load:.3g} Mpps"
+    return [{"name": f"{name}: {what} latency", "unit": "µs", "void": 0,
+             **_spread([line["latency_us"][column] for line in group])}
+            for column, what in LATENCIES if all(column in line["latency_us"] for line in group)]
 
 
 def _curve(name, groups, x, column):
@@ -89,13 +95,18 @@ def _latency_plot(groups):
              "series": [{"name": name, "points": points} for name, points in curves.items()]}]
 
 
+def _clear(group):
+    """Of mixed packets those in the clear, where Pktgen told them apart."""
+    return [{**line, **line.get("clear", {})} for line in group]
+
+
 def _mixed_plots(groups):
-    """A curve for each size over the share of packets to protect."""
+    """Curves for each size over the share of packets to protect."""
     curves = {}
     for group in groups:
-        curves.setdefault(_size(group[0]), []).append(group)
+        curves.setdefault(_size(group[0]), []).append(_clear(group))
     return [{"kind": "lines", "file": "pktgen-mixed.svg", "x": "share to protect, %", "y": "Mpps",
-             "title": "What came back of a mix of packets in the clear and packets to protect",
+             "title": "What came back of packets in the clear, mixed with packets to protect",
              "series": [_curve(f"{size}, {what}", each, "share", column) for size, each in curves.items()
                         for what, column in CURVES]}]
 
@@ -107,10 +118,12 @@ def pktgen_bench(lines):
             raise ValueError(f"line {number}: tool '{line.get('tool')}', test '{line.get('test')}': "
                              f"expected pktgen and one of: {', '.join(TESTS)}")
     sizes, rfc2544, latency, mixed = (_groups(lines, test) for test in TESTS)
-    latency = [group for group in latency if all(line.get("latency_us") for line in group)]
-    figures = [_figure(group, *column) for group in sizes + mixed for column in (RECEIVED, LOSS)]
+    latency, timed = ([group for group in groups if all(line.get("latency_us") for line in group)]
+                      for groups in (latency, mixed))
+    figures = [_figure(group, *column) for group in sizes for column in (RECEIVED, LOSS)]
     figures += [_figure(group, *column) for group in rfc2544 for column in (RATE, LOSS)]
-    figures += [_latency_figure(group) for group in latency]
+    figures += [_figure(_clear(group), *column) for group in mixed for column in (RECEIVED, LOSS)]
+    figures += [figure for group in latency + timed for figure in _latency_figures(group)]
     plots = _over_sizes(sizes, "sizes", "Offered and received back, by frame size")
     plots += _over_sizes(rfc2544, "rfc2544", "RFC 2544: throughput, by frame size")
     plots += _latency_plot(latency) if latency else []

@@ -179,13 +179,16 @@ class Page(harness.TestCase):
                  for size in (1518, "imix", 64) for received in (1.0, 1.5, 1.9)]
         lines += [line("latency", 64, load, load, latency_us={"min": 1, "avg": 3 * load, "max": 90})
                   for load in (0.1, 0.5, 0.9)]
-        lines += [line("mixed", "imix", 1.0, 1 - share / 100, share=share) for share in (0, 10, 50)]
+        lines += [line("mixed", "imix", 1.0, 1 - share / 100, share=share,
+                       clear={"received_mpps": 0.5 - share / 200, "offered_mpps": 0.5, "loss": share / 100},
+                       latency_us={"min": 1, "avg": 4, "p99": 8, "max": 9}) for share in (0, 10, 50)]
         bench = pktgen.pktgen_bench(lines)
         figures = {figure["name"]: figure for figure in bench["figures"]}
         self.assertEqual(figures["sizes, IMIX: received"]["values"], [1.0, 1.5, 1.9])
         self.assertEqual(figures["rfc2544, 64 B: throughput"]["median"], 1.5)
-        self.assertEqual(figures["latency, 64 B at 0.5 Mpps: average"]["median"], 1.5)
-        self.assertEqual(figures["mixed, IMIX, 50 % to protect: received"]["low"], 0.5)
+        self.assertEqual(figures["latency, 64 B at 0.5 Mpps: average latency"]["median"], 1.5)
+        self.assertEqual(figures["mixed, IMIX, 50 % to protect, in the clear: received"]["low"], 0.25)
+        self.assertEqual(figures["mixed, IMIX, 50 % to protect: p99 latency"]["median"], 8)
         _, parsed = self.written({"version": 1, "benches": [bench]})
         self.assertEqual(len([tag for tag, _ in parsed.elements if tag == "img"]), 4)
         self.picture("pktgen-latency.svg")
