@@ -4,6 +4,7 @@
 local common = {}
 
 local LINK_SECONDS = 20
+local SETTLE_MS = 2000 -- as RFC 2544 has it; longer than a second, see tick()
 local SIZE_CLASSES = {{64, "_64"}, {127, "_65_127"}, {255, "_128_255"}, {511, "_256_511"},
                       {1023, "_512_1023"}, {1518, "_1024_1518"}, {math.huge, "jumbo"}}
 
@@ -32,28 +33,8 @@ local function now()
     return tonumber(nanoseconds) / 1e9
 end
 
-local function counters()
-    return {sent = pktgen.portStats("0", "port")[0].opackets,
-            received = pktgen.portStats("1", "port")[1].ipackets}
-end
-
--- Pktgen takes its counters from the ports once a second. Waits for the next time, so that the time and
--- what was counted until then belong together.
-local function tick()
-    local before = counters().sent
-    for _ = 1, 2000 do
-        pktgen.delay(1)
-        if counters().sent ~= before then
-            local time = now()
-            pktgen.delay(2) -- port 1 comes after port 0
-            return time, counters()
-        end
-    end
-    error("port 0 sends nothing: does the device at its other end take packets?")
-end
-
--- Received packets that are in a size class below that of `size`, and all. They count FCS, as all sizes do.
-local function received_below(size)
+-- Received packets in the size classes below that of `size`, and in all. They count FCS, as all sizes do.
+local function by_size(size)
     local counts, below, all = pktgen.portSizes("1")[1], 0, 0
     for _, class in ipairs(SIZE_CLASSES) do
         if class[1] < size then
@@ -62,6 +43,34 @@ local function received_below(size)
         all = all + counts[class[2]]
     end
     return below, all
+end
+
+local function sent()
+    return pktgen.portStats("0", "port")[0].opackets
+end
+
+-- Since clr(). below: a size; the packets received are also counted by it.
+local function counters(below)
+    local count = {sent = sent(), received = pktgen.portStats("1", "port")[1].ipackets}
+    if below then
+        count.below, count.by_size = by_size(below)
+    end
+    return count
+end
+
+-- Pktgen takes its counters from the ports once a second. Waits for the next time, so that the time and
+-- what was counted until then belong together.
+local function tick(below)
+    local before = sent()
+    for _ = 1, 2000 do
+        pktgen.delay(1)
+        if sent() ~= before then
+            local time = now()
+            pktgen.delay(2) -- port 1 comes after port 0
+            return time, counters(below)
+        end
+    end
+    error("port 0 sends nothing: does the device at its other end take packets?")
 end
 
 -- Rates are per cent of the speed that the driver claims. 0: as fast as Pktgen can.
@@ -74,29 +83,27 @@ local function set_rate(mpps)
 end
 
 -- Sends so many Mpps, for a second more at most than the settings.seconds that are measured, and waits for
--- what is on its way. Returns what measurement() takes. sent, received: in `seconds`; all_sent, all_received:
--- of the whole trial. below: received packets are counted by this size, too.
+-- what is on its way. Returns what measurement() takes: the counters of `seconds`, and those of the whole
+-- trial, which begin with all_.
 function common.trial(mpps, below)
     set_rate(mpps)
     pktgen.clr()
     pktgen.start("0")
-    local began, first = tick()
+    local began, first = tick(below)
     pktgen.delay(settings.seconds * 1000 - 500)
-    local ended, last = tick()
+    local ended, last = tick(below)
     pktgen.stop("0")
-    pktgen.delay(1500)
-    local all = counters()
-    local fields = {seconds = ended - began, sent = last.sent - first.sent,
-                    received = last.received - first.received, all_sent = all.sent,
-                    all_received = all.received}
-    if below then
-        fields.received_below, fields.received_by_size = received_below(below)
+    pktgen.delay(SETTLE_MS)
+    local fields = {seconds = ended - began}
+    for name, count in pairs(counters(below)) do
+        fields[name], fields["all_" .. name] = last[name] - first[name], count
     end
     return fields
 end
 
 -- The same with the latency of probes, which Pktgen sends in the clear beside the load, one every so many
--- microseconds. samples: the file, beside the results, with the latency of each in ns.
+-- microseconds. probes: those that came back. samples: the file, beside the results, with the latency of
+-- each in ns.
 function common.latency_trial(mpps, every_us, below)
     samples_files = samples_files + 1
     local samples = "samples-" .. samples_files
@@ -107,7 +114,8 @@ function common.latency_trial(mpps, every_us, below)
     local fields = common.trial(mpps, below)
     pktgen.latsampler("1", "off")
     pktgen.latency("0,1", "off")
-    fields.samples = samples
+    local probes = pktgen.pktStats("1")[1].latency
+    fields.samples, fields.probes = samples, probes.num_pkts + probes.num_skipped
     return fields
 end
 

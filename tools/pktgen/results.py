@@ -52,11 +52,17 @@ def rates(seconds, sent, received, all_sent, all_received):
 
 
 def in_the_clear(fields):
-    """The same of packets in the clear, where others are mixed in."""
-    sent = 1 - fields["share"] / 100
-    received = fields["received_below"] / max(1, fields["received_by_size"])
-    return rates(fields["seconds"], fields["sent"] * sent, fields["received"] * received,
-                 fields["all_sent"] * sent, fields["all_received"] * received)
+    """The same of the packets in the clear that are mixed with others, without the probes. Pktgen 24.07
+    counts each size several times over, so that its counts are good for shares only."""
+    sent = (1 - fields["probes"] / max(1, fields["all_sent"])) * (1 - fields["share"] / 100)
+    probes = fields["probes"] / max(1, fields["all_received"])
+
+    def received(which):
+        share = fields[which + "below"] / max(1, fields[which + "by_size"])
+        return fields[which + "received"] * max(0, share - probes)
+
+    return rates(fields["seconds"], fields["sent"] * sent, received(""),
+                 fields["all_sent"] * sent, received("all_"))
 
 
 def measurement(test, version, fields, folder):
@@ -65,7 +71,7 @@ def measurement(test, version, fields, folder):
                if name in fields}
     record |= rates(*(fields[name] for name in ("seconds", "sent", "received", "all_sent",
                                                 "all_received")))
-    if "received_below" in fields:
+    if "below" in fields:
         record["clear"] = in_the_clear(fields)
     if "samples" in fields:
         record["latency_us"] = latency(folder / fields["samples"])
@@ -76,7 +82,7 @@ def records(test, folder):
     """Yields the measurements; raises Incomplete after the last one if the script ended before its time."""
     path = pathlib.Path(folder, "results")
     if not path.exists():
-        raise Incomplete("Pktgen did not come to the script")
+        raise Incomplete("Pktgen did not come to the script: it needs two ports, and memory")
     version = None
     for line in path.read_text(encoding="utf-8").splitlines():
         word, *rest = line.split()
