@@ -45,7 +45,7 @@ def latency(path):
 
 def rates(seconds, sent, received, all_sent, all_received):
     """Rates are those of the measured time; what was lost is known of the whole trial only."""
-    lost = max(0, round(all_sent - all_received))
+    lost = max(0, int(all_sent - all_received))
     return {"offered_mpps": round(sent / seconds / 1e6, 6),
             "received_mpps": round(received / seconds / 1e6, 6),
             "lost": lost, "loss": round(lost / all_sent, 9) if all_sent else 0}
