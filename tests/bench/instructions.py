@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Instructions that the fast lcore executes for each packet, on the main paths: spillway under valgrind's
+callgrind.
+
+They are the same on a busy machine as on a quiet one, so that two commits can be compared anywhere. A
+path may grow by 2 % from one commit to the next (GROWTH), in all and in spillway's own part; more needs
+its reason in the commit message. --before FILE compares with the figures of an earlier commit, and ends
+with status 1 where one has grown by more.
+
+Each path runs twice, for N and for 2 N packets: what one run has more than the other is that of
+established flows alone; start and end cancel. Only the fast lcore's thread counts. Functions without a
+name (the static ones of DPDK's libraries) count under their library; `own` is the part within spillway's
+own file, inlined functions of DPDK's headers included. What is under libIPSec_MB is not what a CPU with
+AVX-512 executes: valgrind knows AVX2 at most, and the library goes by that.
+
+Instructions are not time: a cache miss costs nothing here. tools/bench measures time.
+"""
+
+import argparse
+import collections
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import flows
+import gateways
+import mix
+
+ALGORITHM = "aes-128-gcm"
+GROWTH = 0.02
+TOP = 12  # functions that are told
+FLOWS = 1024
+FILE_HEADER = 24  # bytes of a capture before its first packet
+
+FAST_LCORE = "spill_submitter_retire"  # is called on fast lcores alone
+INLINE = ["--dispatch", "encrypt=inline", "--dispatch", "decrypt=inline"]
+
+
+def wire_capture(folder):
+    """64 B packets of 1 024 flows."""
+    path = folder / f"{FLOWS}.pcap"
+    flows.write(path, [flows.frame(0x0A000000 + i, flows.port_of(i)) for i in range(FLOWS)])
+    return path
+
+
+def clear_capture(folder, size):
+    """Packets that are all to be encrypted."""
+    return pathlib.Path(mix.capture(folder, 100, size, size))
+
+
+def launch(options, source, target, *flags, under=()):
+    """Runs spillway to its end, from one capture to a device. Returns its report."""
+    report = pathlib.Path(options.folder) / "report.json"
+    command = [*under, options.spillway, "--name", f"count-{os.getpid()}", "--no-huge",
+               "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out={target}",
+               "--wire", "in:out", "--default", "allow", "--fast", options.cpu,
+               "--control", options.control_cpu, "--on-pool-full", "classify=inline",
+               "--report", report, *flags]
+    run = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise SystemExit(f"{options.spillway} ended with status {run.returncode}:\n{run.stderr[-2000:]}")
+    return json.loads(report.read_text(encoding="utf-8"))
+
+
+def encrypted_capture(options, folder, size):
+    """What spillway makes of the clear packets."""
+    path = folder / f"esp-{size}.pcap"
+    launch(options, clear_capture(folder, size), f"net_pcap1,tx_pcap={path}", "--exit-on-idle", "200ms",
+           *gateways.configure(folder, ALGORITHM), *INLINE)
+    return path
+
+
+def inbound(folder):
+    """The flags for the tunnel's other end. The capture comes again and again, so nothing is a replay."""
+    flags = gateways.configure(folder, ALGORITHM)
+    configuration = flags[flags.index("--config") + 1]
+    text = configuration.read_text(encoding="ascii")
+    configuration.write_text(text.replace("direction = out", "direction = in\nreplay-window = 0"),
+                             encoding="ascii")
+    return flags
+
+
+def outbound(folder):
+    return gateways.configure(folder, ALGORITHM)
+
+
+# capture, flags: functions that make them. waits: the source must wait for the pool, so that nothing is
+# refused; only a capture with an end does, and is read packet by packet.
+Path = collections.namedtuple("Path", "capture flags waits")
+PATHS = {
+    "wire, 64 B": Path(
+        lambda options, folder: wire_capture(folder), lambda folder: ["--rules", "/dev/null"], False),
+    "encrypt inline, 64 B": Path(
+        lambda options, folder: clear_capture(folder, 64), lambda folder: [*outbound(folder), *INLINE],
+        False),
+    "encrypt inline, 1400 B": Path(
+        lambda options, folder: clear_capture(folder, 1400), lambda folder: [*outbound(folder), *INLINE],
+        False),
+    "decrypt inline, 64 B": Path(
+        lambda options, folder: encrypted_capture(options, folder, 64),
+        lambda folder: [*inbound(folder), *INLINE], False),
+    # A loop that waits for the pool sleeps: its empty turns would count.
+    "encrypt pool, 64 B": Path(
+        lambda options, folder: clear_capture(folder, 64),
+        lambda folder: [*outbound(folder), "--dispatch", "encrypt=pool", "--idle", "sleep"], True),
+}
+
+
+def costs(profile):
+    """Instructions by (object, function) of one thread's profile, in callgrind's format."""
+    names, spent, called = {}, collections.Counter(), False
+    place = {"ob": "", "fn": ""}
+    for line in profile.read_text(encoding="utf-8", errors="replace").splitlines():
+        if match := re.fullmatch(r"(ob|fn)=\((\d+)\)(?: (.*))?", line):
+            kind, number, name = match.groups()
+            place[kind] = names.setdefault((kind, number), name)
+        elif match := re.fullmatch(r"(cob|cfn)=\((\d+)\) (.*)", line):
+            names[match[1][1:], match[2]] = match[3]
+        elif line.startswith("calls="):
+            called = True  # the next line is what the callee spent
+        elif re.match(r"[+*\d-]", line):
+            if not called:
+                spent[place["ob"], place["fn"]] += sum(int(word) for word in line.split()[1:2])
+            called = False
+    return spent
+
+
+def profile_of_fast_lcore(folder):
+    for profile in folder.glob("callgrind-*"):
+        spent = costs(profile)
+        if any(function == FAST_LCORE for _, function in spent):
+            return spent
+    raise SystemExit(f"{folder}: no thread called {FAST_LCORE}: is it a build without its symbols?")
+
+
+def source_of(capture, packets, waits):
+    """The source for at least so many packets of a capture, and the flags that end it."""
+    if not waits:
+        return f"{capture},infinite_rx=1", ["--packets", packets]
+    content, path = capture.read_bytes(), capture.with_suffix(".repeated.pcap")
+    header, frames = content[:FILE_HEADER], content[FILE_HEADER:]
+    path.write_bytes(header + frames * -(-packets // mix.COUNT))
+    return path, ["--exit-on-idle", "1s"]
+
+
+def run(options, capture, path, packets):
+    """One run for at least so many packets. Returns how many they were, and the instructions."""
+    folder = pathlib.Path(options.folder)
+    for old in folder.glob("callgrind*"):
+        old.unlink()
+    under = ["valgrind", "--quiet", "--tool=callgrind", "--separate-threads=yes",
+             # Or the control thread would not get its turn to end the run.
+             "--fair-sched=yes", f"--callgrind-out-file={folder}/callgrind"]
+    pool = ["--pool", options.control_cpu] if path.waits else []
+    source, end = source_of(capture, packets, path.waits)
+    report = launch(options, source, "net_null0,no-rx=1", *path.flags(folder), *pool, *end, under=under)
+    if report["packets"]["dropped"] != 0:
+        raise SystemExit(f"packets were dropped: {report['drops']}")
+    return report["packets"]["received"], profile_of_fast_lcore(folder)
+
+
+def name_of(place):
+    library, function = place
+    if function.startswith("0x"):
+        return pathlib.Path(library).name.split(".so")[0]
+    return function
+
+
+def measure_path(options, path):
+    capture = path.capture(options, pathlib.Path(options.folder))
+    few, first = run(options, capture, path, options.packets)
+    many, second = run(options, capture, path, 2 * options.packets)
+    spent = collections.Counter()
+    own = 0
+    for place in second:
+        more = (second[place] - first[place]) / (many - few)
+        spent[name_of(place)] += more
+        own += more if place[0] == os.path.realpath(options.spillway) else 0
+    return {
+        "instructions_per_packet": round(sum(spent.values()), 1),
+        "own": round(own, 1),
+        "by_function": {function: round(count, 1) for function, count in spent.most_common(TOP)},
+    }
+
+
+def measure(options):
+    """{path: {"instructions_per_packet": x, "own": y, "by_function": {function: z}}}. options: spillway,
+    folder, packets (N), cpu, control_cpu."""
+    if not shutil.which("valgrind"):
+        raise SystemExit("valgrind: not found: tools/setup valgrind")
+    os.makedirs(options.folder, exist_ok=True)
+    return {name: measure_path(options, path) for name, path in PATHS.items()}
+
+
+def grown(before, after):
+    """What has grown by more than is allowed, a line for each."""
+    for name, path in after.items():
+        for figure in ("instructions_per_packet", "own"):
+            count, old = path[figure], before.get(name, path)[figure]
+            if count > old * (1 + GROWTH):
+                yield f"{name}: {figure} {old} -> {count}, {count / old - 1:+.1%}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--spillway", required=True, help="the program: a release build with -Ddebug=true")
+    parser.add_argument("--folder", required=True, help="for captures and profiles")
+    parser.add_argument("--packets", type=int, default=100000, help="N [100000]")
+    parser.add_argument("--cpu", type=int, default=os.cpu_count() - 1, help="the fast lcore's [the last]")
+    parser.add_argument("--control-cpu", type=int, default=0, help="does the rest [0]")
+    parser.add_argument("--before", type=pathlib.Path, help="figures of an earlier commit")
+    options = parser.parse_args()
+    before = json.loads(options.before.read_text(encoding="utf-8")) if options.before else {}
+    after = measure(options)
+    print(json.dumps(after, indent=2))
+    too_much = list(grown(before, after))
+    for line in too_much:
+        print(line, file=sys.stderr)
+    sys.exit(1 if too_much else 0)
+
+
+if __name__ == "__main__":
+    main()
