@@ -2,9 +2,13 @@
 """This tree against another commit of it: the same captures, in turns, so that what the machine does meanwhile
 meets both alike."""
 
+import argparse
+import shutil
+
 import building
 import contenders
 import flows
+import instructions
 import mix
 from contenders import RECEIVED, spillway
 from fastpath import NO_RULES
@@ -55,4 +59,22 @@ def compare(options, revision):
         rows.append({"name": after.name, "unit": "cycles a packet", "before": before.median(),
                      "after": after.median(), "ratio": extent["median"], "low": extent["low"],
                      "high": extent["high"]})
+    rows += count(bench, options, name)
     return bench.record, {"commit": name, "rows": rows}
+
+
+def count(bench, options, name):
+    """Instructions of both programs: the same whatever else the machine does."""
+    if not shutil.which("valgrind"):
+        bench.note("no valgrind: instructions are not counted")
+        return []
+    after = instructions.measure(options)
+    before = instructions.measure(argparse.Namespace(**{**vars(options), "spillway": options.other}))
+    rows = []
+    for path, figures in after.items():
+        for key, what in (("instructions_per_packet", ""), ("own", ", spillway's own")):
+            was, now = before[path][key], figures[key]
+            bench.ratio(f"instructions, {path}{what}: now / {name}", [now / was], 1 + instructions.GROWTH)
+            rows.append({"name": f"{path}{what}", "unit": "instructions a packet", "before": was, "after": now,
+                         "ratio": now / was, "low": now / was, "high": now / was})
+    return rows

@@ -20,6 +20,7 @@ import drain
 import fastpath
 import grout
 import inside
+import instructions
 import ipsec
 import isolation
 import latency
@@ -27,6 +28,7 @@ import machine
 import page
 import parts
 import peers
+import pktgen
 import scaling
 from figures import Bench
 
@@ -46,6 +48,8 @@ BENCHES = {
                   "packets that have nothing to do with either.", [isolation.esp, latency.beside, inside.flood]),
     "ipsec": ("what ESP costs", "The crypto call, a worker's job, and a gateway on one lcore.",
               [crypto.call_and_job, ipsec.inline, inside.spare]),
+    "instructions": ("instructions of the main paths", "Counted by valgrind, and so the same on a busy machine; without "
+                     "AVX-512, which valgrind has not.", [instructions.count]),
     "drain": ("how programs end", "SIGTERM under full load: the time, packets not accounted for, mbufs not given "
               "back.", [drain.drain]),
     "scaling": ("more workers", "Everything is to be encrypted, by 1, 2 and 4 workers.", [scaling.workers]),
@@ -60,6 +64,7 @@ def arguments():
                         f"had [{','.join(peers.USUAL)}]")
     parser.add_argument("--chroot", nargs="?", type=pathlib.Path, const=ROOT / "build-bench" / "chroot", metavar="DIR",
                         help="a Debian sid, made there if it isn't, for peers that this Debian hasn't [build-bench/chroot]")
+    parser.add_argument("--pktgen", type=pathlib.Path, metavar="FILE", help="only draw what tools/pktgen/run printed")
     parser.add_argument("--against", metavar="COMMIT", help="only this tree against another commit of it")
     parser.add_argument("--smoke", action="store_true", help="only whether everything runs and books balance")
     parser.add_argument("--runs", type=int, default=3, help="of each program [3]")
@@ -121,6 +126,22 @@ def run_benches(options):
     return records
 
 
+def read_lines(path):
+    """Lines of JSON, each an object."""
+    records = []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                raise ValueError("not an object")
+            records.append(record)
+    except (OSError, ValueError) as error:
+        where = f"{path}:{len(records) + 1}" if isinstance(error, ValueError) else path
+        raise SystemExit(f"tools/bench: --pktgen {where}: {error}; lines as tools/pktgen/run prints them are "
+                         "wanted") from error
+    return records
+
+
 def write(options, results):
     options.results.mkdir(parents=True, exist_ok=True)
     (options.results / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
@@ -139,7 +160,9 @@ def main():
         if options.no_huge:
             print("hugepages: none to be had: without them, which costs TLB misses, and without the million flows")
         results = {"version": 1, "machine": machine.describe(options)}
-        if options.against:
+        if options.pktgen:
+            results["benches"] = [pktgen.pktgen_bench(read_lines(options.pktgen))]
+        elif options.against:
             record, results["against"] = against.compare(options, options.against)
             results["benches"] = [record]
         else:

@@ -1,12 +1,10 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Instructions that the fast lcore executes for each packet, on the main paths: spillway under valgrind's
 callgrind.
 
-They are the same on a busy machine as on a quiet one, so that two commits can be compared anywhere. A
-path may grow by 2 % from one commit to the next (GROWTH), in all and in spillway's own part; more needs
-its reason in the commit message. --before FILE compares with the figures of an earlier commit, and ends
-with status 1 where one has grown by more.
+They are the same on a busy machine as on a quiet one, so that two commits can be compared anywhere. A path may
+grow by 2 % (GROWTH) from one commit to the next, in all and in spillway's own part; more needs its reason in
+the commit message.
 
 Each path runs twice, for N and for 2 N packets: what one run has more than the other is that of
 established flows alone; start and end cancel. Only the fast lcore's thread counts. Functions without a
@@ -17,7 +15,6 @@ AVX-512 executes: valgrind knows AVX2 at most, and the library goes by that.
 Instructions are not time: a cache miss costs nothing here. tools/bench measures time.
 """
 
-import argparse
 import collections
 import json
 import os
@@ -25,32 +22,25 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 
+import fastpath
 import flows
 import gateways
 import mix
 
 ALGORITHM = "aes-128-gcm"
 GROWTH = 0.02
-TOP = 12  # functions that are told
-FLOWS = 1024
+PACKETS = 100000  # N; a tick of the control thread, which ends the run, is some ten thousand
+TOP, TOLD = 12, 6  # functions that are kept, and told
 FILE_HEADER = 24  # bytes of a capture before its first packet
 
 FAST_LCORE = "spill_submitter_retire"  # is called on fast lcores alone
 INLINE = ["--dispatch", "encrypt=inline", "--dispatch", "decrypt=inline"]
 
 
-def wire_capture(folder):
-    """64 B packets of 1 024 flows."""
-    path = folder / f"{FLOWS}.pcap"
-    flows.write(path, [flows.frame(0x0A000000 + i, flows.port_of(i)) for i in range(FLOWS)])
-    return path
-
-
 def clear_capture(folder, size):
     """Packets that are all to be encrypted."""
-    return pathlib.Path(mix.capture(folder, 100, size, size))
+    return mix.capture(folder, 100, size, size)
 
 
 def launch(options, source, target, *flags, under=()):
@@ -94,7 +84,7 @@ def outbound(folder):
 Path = collections.namedtuple("Path", "capture flags waits")
 PATHS = {
     "wire, 64 B": Path(
-        lambda options, folder: wire_capture(folder), lambda folder: ["--rules", "/dev/null"], False),
+        lambda options, folder: flows.capture(folder, fastpath.FLOWS), lambda folder: ["--rules", "/dev/null"], False),
     "encrypt inline, 64 B": Path(
         lambda options, folder: clear_capture(folder, 64), lambda folder: [*outbound(folder), *INLINE],
         False),
@@ -148,9 +138,8 @@ def source_of(capture, packets, waits):
     return path, ["--exit-on-idle", "1s"]
 
 
-def run(options, capture, path, packets):
+def run(options, folder, capture, path, packets):
     """One run for at least so many packets. Returns how many they were, and the instructions."""
-    folder = pathlib.Path(options.folder)
     for old in folder.glob("callgrind*"):
         old.unlink()
     under = ["valgrind", "--quiet", "--tool=callgrind", "--separate-threads=yes",
@@ -171,10 +160,10 @@ def name_of(place):
     return function
 
 
-def measure_path(options, path):
-    capture = path.capture(options, pathlib.Path(options.folder))
-    few, first = run(options, capture, path, options.packets)
-    many, second = run(options, capture, path, 2 * options.packets)
+def measure_path(options, folder, path):
+    capture = path.capture(options, folder)
+    few, first = run(options, folder, capture, path, PACKETS)
+    many, second = run(options, folder, capture, path, 2 * PACKETS)
     spent = collections.Counter()
     own = 0
     for place in second:
@@ -189,40 +178,19 @@ def measure_path(options, path):
 
 
 def measure(options):
-    """{path: {"instructions_per_packet": x, "own": y, "by_function": {function: z}}}. options: spillway,
-    folder, packets (N), cpu, control_cpu."""
+    """{path: {"instructions_per_packet": x, "own": y, "by_function": {function: z}}} of options.spillway."""
+    folder = options.folder / "instructions"
+    folder.mkdir(exist_ok=True)
+    return {name: measure_path(options, folder, path) for name, path in PATHS.items()}
+
+
+def count(bench, options):
+    """All of a path, what of it is spillway's own, and the functions that take most."""
     if not shutil.which("valgrind"):
-        raise SystemExit("valgrind: not found: tools/setup valgrind")
-    os.makedirs(options.folder, exist_ok=True)
-    return {name: measure_path(options, path) for name, path in PATHS.items()}
-
-
-def grown(before, after):
-    """What has grown by more than is allowed, a line for each."""
-    for name, path in after.items():
-        for figure in ("instructions_per_packet", "own"):
-            count, old = path[figure], before.get(name, path)[figure]
-            if count > old * (1 + GROWTH):
-                yield f"{name}: {figure} {old} -> {count}, {count / old - 1:+.1%}"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--spillway", required=True, help="the program: a release build with -Ddebug=true")
-    parser.add_argument("--folder", required=True, help="for captures and profiles")
-    parser.add_argument("--packets", type=int, default=100000, help="N [100000]")
-    parser.add_argument("--cpu", type=int, default=os.cpu_count() - 1, help="the fast lcore's [the last]")
-    parser.add_argument("--control-cpu", type=int, default=0, help="does the rest [0]")
-    parser.add_argument("--before", type=pathlib.Path, help="figures of an earlier commit")
-    options = parser.parse_args()
-    before = json.loads(options.before.read_text(encoding="utf-8")) if options.before else {}
-    after = measure(options)
-    print(json.dumps(after, indent=2))
-    too_much = list(grown(before, after))
-    for line in too_much:
-        print(line, file=sys.stderr)
-    sys.exit(1 if too_much else 0)
-
-
-if __name__ == "__main__":
-    main()
+        bench.note("no valgrind: instructions are not counted")
+        return
+    for name, path in measure(options).items():
+        bench.figure(name, "instructions a packet", [path["instructions_per_packet"]])
+        bench.figure(f"{name}: spillway's own", "instructions a packet", [path["own"]])
+        most = list(path["by_function"].items())[:TOLD]
+        bench.note(f"{name}: " + ", ".join(f"{function} {spent:.0f}" for function, spent in most))
