@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Measures spillway and its peers. Figures are ratios of one run: what is compared takes turns, and medians count.
+"""Measures spillway and its peers: what is compared takes turns, and ratios of one run count.
 
 Without a bench's name all of them run. Writes results.json, index.html and plots to build/bench.
 """
@@ -37,51 +37,68 @@ PAGES, PAGES_MANY = 600, 1800  # of 2 MiB; many flows lie in a capture that is a
 
 # name: title, what it tells, what it runs.
 BENCHES = {
-    "fastpath": ("the cheap packets", "Established flows from a capture to a port that frees packets, on one lcore: the "
-                 "single-process floor. The source copies each packet.",
-                 [fastpath.established, fastpath.peers_and_rules, fastpath.sizes, fastpath.many, latency.throughput, parts.stacks]),
-    "channel": ("a channel against the rte_ring below it", "A burst is sent and received again on one lcore, or "
-                "from one to another.", [inside.channel]),
-    "pool": ("what handing work to the pool costs the lcore that does it",
-             "Jobs of 32 packets of which the worker writes a line each.", [inside.pool]),
-    "isolation": ("whom expensive packets cost", "More to encrypt than the pool can do, and a flood of new flows, beside "
-                  "packets that have nothing to do with either.", [isolation.esp, latency.beside, inside.flood]),
-    "ipsec": ("what ESP costs", "The crypto call, a worker's job, and a gateway on one lcore.",
-              [crypto.call_and_job, ipsec.inline, inside.spare]),
-    "instructions": ("instructions of the main paths", "Counted by valgrind, and so the same on a busy machine; without "
-                     "AVX-512, which valgrind has not.", [instructions.count]),
-    "drain": ("how programs end", "SIGTERM under full load: the time, packets not accounted for, mbufs not given "
-              "back.", [drain.drain]),
-    "scaling": ("more workers", "Everything is to be encrypted, by 1, 2 and 4 workers.", [scaling.workers]),
+    "fastpath": (
+        "the cheap packets",
+        "Established flows from a capture to a port that frees packets, on one lcore: the single-process floor. "
+        "The source copies each packet. Then over memif, by spillway-load.",
+        [fastpath.established, fastpath.peers_and_rules, fastpath.sizes, fastpath.many, latency.throughput,
+         parts.stacks]),
+    "channel": (
+        "a channel against the rte_ring below it",
+        "A burst is sent and received again on one lcore, or from one to another.",
+        [inside.channel]),
+    "pool": (
+        "what handing work to the pool costs the lcore that does it",
+        "Jobs of 32 packets of which the worker writes a line each.",
+        [inside.pool]),
+    "isolation": (
+        "whom expensive packets cost",
+        "More to encrypt than the pool can do, and a flood of new flows, beside packets that have nothing to do "
+        "with either.",
+        [isolation.esp, latency.beside, inside.flood]),
+    "ipsec": (
+        "what ESP costs",
+        "The crypto call, a worker's job, and a gateway on one lcore.",
+        [crypto.call_and_job, ipsec.inline, inside.spare]),
+    "instructions": (
+        "instructions of the main paths",
+        "Counted by valgrind, and so the same on a busy machine; without AVX-512, which valgrind has not.",
+        [instructions.count]),
+    "drain": (
+        "how programs end",
+        "SIGTERM under full load: the time, packets not accounted for, mbufs not given back.",
+        [drain.drain]),
+    "scaling": (
+        "more workers",
+        "Everything is to be encrypted, by 1, 2 and 4 workers.",
+        [scaling.workers]),
 }
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"some of: {' '.join(BENCHES)} [all]")
-    parser.add_argument("--compare", default=",".join(peers.USUAL), metavar="PEER,...",
-                        help=f"peers to measure beside it, of {' '.join(peers.PEERS)}: those that are here or can be "
-                        f"had [{','.join(peers.USUAL)}]")
-    parser.add_argument("--chroot", nargs="?", type=pathlib.Path, const=ROOT / "build-bench" / "chroot", metavar="DIR",
-                        help="a Debian sid, made there if it isn't, for peers that this Debian hasn't [build-bench/chroot]")
-    parser.add_argument("--pktgen", type=pathlib.Path, metavar="FILE", help="only draw what tools/pktgen/run printed")
-    parser.add_argument("--against", metavar="COMMIT", help="only this tree against another commit of it")
-    parser.add_argument("--smoke", action="store_true", help="only whether everything runs and books balance")
-    parser.add_argument("--runs", type=int, default=3, help="of each program [3]")
-    parser.add_argument("--seconds", type=float, default=1, help="measured in each run [1]")
-    parser.add_argument("--warm-up", type=float, default=0.5, help="seconds before that [0.5]")
-    parser.add_argument("--share", type=float, default=0.95, help="of its CPU, or a run is void [0.95]")
-    parser.add_argument("--attempts", type=int, default=5, help="until a run is not void [5]")
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build-bench", help="folder [build-bench]")
-    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "build" / "bench", help="folder [build/bench]")
+    add, usual = parser.add_argument, ",".join(peers.USUAL)
+    add("benches", nargs="*", metavar="BENCH", help=f"some of: {' '.join(BENCHES)} [all]")
+    add("--compare", default=usual, metavar="PEER,...",
+        help=f"with these, as far as they can be had, of {' '.join(peers.PEERS)} [{usual}]")
+    add("--chroot", nargs="?", type=pathlib.Path, const=ROOT / "build-bench/chroot", metavar="DIR",
+        help="a Debian sid for peers that this Debian hasn't, made if it isn't there [build-bench/chroot]")
+    add("--against", metavar="COMMIT", help="only this tree against another commit of it")
+    add("--pktgen", type=pathlib.Path, metavar="FILE", help="only draw what tools/pktgen/run printed")
+    add("--smoke", action="store_true", help="only whether everything runs and the books balance")
+    add("--runs", type=int, default=3, help="of each program [3]")
+    add("--seconds", type=float, default=1, help="measured in each run [1]")
+    add("--warm-up", type=float, default=0.5, help="seconds before that [0.5]")
+    add("--share", type=float, default=0.95, help="of its CPU, or a run is void [0.95]")
+    add("--attempts", type=int, default=5, help="until a run is not void [5]")
+    add("--build", type=pathlib.Path, default=ROOT / "build-bench", help="folder [build-bench]")
+    add("--results", type=pathlib.Path, default=ROOT / "build/bench", help="folder [build/bench]")
     options = parser.parse_args()
-    unknown = [name for name in options.benches if name not in BENCHES]
-    if unknown:
-        parser.error(f"'{unknown[0]}' is no bench: {' '.join(BENCHES)}")
     options.compare = [name for name in options.compare.split(",") if name]
-    unknown = [name for name in options.compare if name not in peers.PEERS]
-    if unknown:
-        parser.error(f"--compare: '{unknown[0]}' is no peer: {' '.join(peers.PEERS)}")
+    for names, known, what in ((options.benches, BENCHES, "bench"), (options.compare, [*peers.PEERS, *peers.ABSENT], "peer")):
+        for name in names:
+            if name not in known:
+                parser.error(f"'{name}' is no {what}: there are {' '.join(known)}")
     return prepare(options)
 
 
@@ -100,9 +117,10 @@ def prepare(options):
 
 def find_peers(options):
     """Installs and builds what can be had; leaves out, with a line, what can't."""
-    for name in options.compare:
-        if peers.PEERS[name].packages:
-            building.packages(options, peers.PEERS[name].packages)
+    packages = [package for name in options.compare if name in peers.PEERS
+                for package in peers.PEERS[name].packages]
+    if packages:
+        building.packages(options, packages)
     options.examples = {name: building.example(options, name) if name in options.compare else None
                         for name in building.EXAMPLES}
     if options.chroot and "grout" in options.compare:

@@ -36,16 +36,18 @@ def ours(options):
 
 def other(options, revision):
     """Another commit's program and the commit's short name. Its sources and build stay in the build folder."""
-    done = subprocess.run(["git", "-C", options.root, "rev-parse", "--verify", "--short", f"{revision}^{{commit}}"],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "-C", options.root, "rev-parse", "--verify", "--short", f"{revision}^{{commit}}"],
+        capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"tools/bench: --against {revision}: no commit of this tree")
     name = done.stdout.strip()
     sources = options.build / "against" / name
     if not sources.exists():
         sources.mkdir(parents=True)
-        archive = subprocess.run(["git", "-C", options.root, "archive", name], capture_output=True, check=True)
-        subprocess.run(["tar", "-x", "-C", sources], input=archive.stdout, check=True)
+        archive = subprocess.run(["git", "-C", options.root, "archive", name], capture_output=True,
+                                 check=True).stdout
+        subprocess.run(["tar", "-x", "-C", sources], input=archive, check=True)
     tree(sources, sources / "build", ["app/spillway"])
     return name, sources / "build" / "app" / "spillway"
 

@@ -57,10 +57,14 @@ PEERS = {
     "grout": Peer(["mmdebstrap"], with_grout, 1, False),
 }
 USUAL = ["testpmd", "l3fwd", "ipsec-secgw"]
+# Asked for in vain: VPP is in no Debian, so that a contender could not be run and seen to do the same work.
+ABSENT = {"vpp": "VPP is in no Debian, and no contender of it has been written"}
 
 
 def missing(options, name):
     """Why a peer can't run here; None if it can."""
+    if name in ABSENT:
+        return ABSENT[name]
     if name in options.examples:
         return None if options.examples[name] else "its source can't be had or built"
     if name == "ovs":
