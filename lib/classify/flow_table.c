@@ -287,13 +287,13 @@ static __rte_noinline void renew_found(const struct spill_flow_table *table,
             renew_flow(table, flow_at(family, (uint32_t)positions[i]));
 }
 
-/* Looks up packets of one family, whose keys begin where the packets do. */
-static inline void lookup_family(struct spill_flow_table *table, const struct family *family,
-                                 struct spill_packet **packets, hash_sig_t *hashes, uint32_t count,
-                                 uint32_t seen)
+/* Looks up packets of one family, whose keys begin where the packets do. Returns how many pass. */
+static inline uint32_t lookup_family(struct spill_flow_table *table, const struct family *family,
+                                     struct spill_packet **packets, hash_sig_t *hashes,
+                                     uint32_t count, uint32_t seen)
 {
     int32_t positions[SPILL_BURST];
-    uint32_t hits = 0;
+    uint32_t hits = 0, passing = 0;
 
     rte_hash_lookup_with_hash_bulk(family->keys, (const void **)packets, hashes, count, positions);
     if (unlikely(table->renewing != 0))
@@ -305,15 +305,17 @@ static inline void lookup_family(struct spill_flow_table *table, const struct fa
             flow = flow_at(family, (uint32_t)positions[i]);
             flow->seen = seen;
             hits++;
+            passing += spill_flow_passes(flow);
         }
         packets[i]->flow = flow;
     }
     table->counters.hits += hits;
     table->counters.misses += count - hits;
+    return passing;
 }
 
-void spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet **packets,
-                             uint32_t count, uint64_t now)
+uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
+                                 uint32_t count, uint64_t now)
 {
     struct spill_packet *v4[SPILL_BURST];
     struct spill_packet *v6[SPILL_BURST];
@@ -321,23 +323,25 @@ void spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet
     hash_sig_t hash_v6[SPILL_BURST];
     uint32_t count_v4 = 0;
     uint32_t count_v6 = 0;
+    uint32_t passing = 0;
     uint32_t seen = time_units(table, now) | SEEN_AGAIN;
 
     for (uint32_t i = 0; i < count; i++) {
-        struct spill_packet *packet = packets[i];
+        struct spill_packet *packet = &packets[i];
 
-        if (packet->kind == SPILL_PACKET_IPV4) {
+        if (likely(packet->kind == SPILL_PACKET_IPV4)) {
             hash_v4[count_v4] = spill_flow_hash4(&table->hash, (const uint64_t *)&packet->key);
             v4[count_v4++] = packet;
-        } else {
+        } else if (packet->kind == SPILL_PACKET_IPV6) {
             hash_v6[count_v6] = spill_flow_hash6(&table->hash, (const uint64_t *)&packet->key);
             v6[count_v6++] = packet;
         }
     }
     if (count_v4 != 0)
-        lookup_family(table, &table->v4, v4, hash_v4, count_v4, seen);
+        passing += lookup_family(table, &table->v4, v4, hash_v4, count_v4, seen);
     if (count_v6 != 0)
-        lookup_family(table, &table->v6, v6, hash_v6, count_v6, seen);
+        passing += lookup_family(table, &table->v6, v6, hash_v6, count_v6, seen);
+    return passing;
 }
 
 static inline hash_sig_t hash_of(const struct spill_flow_table *table, const struct family *family,

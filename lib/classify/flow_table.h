@@ -190,16 +190,17 @@ void spill_flow_table_free(struct spill_flow_table *table);
 
 /**
  * Finds the flows of a burst: sets `flow` of each packet to its entry, or to NULL, and marks what
- * was found as seen now. Counts hits and misses. Owner.
+ * was found as seen now. Packets without a key are passed over. Counts hits and misses. Owner.
  *
  * The families of a burst are looked up apart: a mixture costs some ten cycles a packet more.
  *
- * @param packets  of kind SPILL_PACKET_IPV4 or SPILL_PACKET_IPV6, in any mixture
+ * @param packets  of any kinds, in any mixture
  * @param count    0 to SPILL_BURST
  * @param now      TSC; may be somewhat less than at the call before
+ * @return of how many packets the flow spill_flow_passes()
  */
-void spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet **packets,
-                             uint32_t count, uint64_t now);
+uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
+                                 uint32_t count, uint64_t now);
 
 /**
  * Finds a packet's flow or adds it, with both verdicts unknown and nothing pending; marks it as

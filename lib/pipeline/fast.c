@@ -68,23 +68,6 @@ static uint32_t decide_burst(struct spill_fast *fast, struct rte_mbuf **mbufs,
     return spill_protection_apply(fast, mbufs, packets, count, stamp);
 }
 
-/* Looks up the flows of a burst. Returns how many packets pass at once. */
-static uint32_t look_up(struct spill_fast *fast, struct spill_packet *packets, uint32_t count,
-                        uint64_t stamp)
-{
-    struct spill_packet *keyed[SPILL_BURST];
-    uint32_t keyed_count = 0, passing = 0, i;
-
-    for (i = 0; i < count; i++) {
-        keyed[keyed_count] = &packets[i];
-        keyed_count += packets[i].kind <= SPILL_PACKET_IPV6;
-    }
-    spill_flow_table_lookup(fast->flows, keyed, keyed_count, stamp);
-    for (i = 0; i < keyed_count; i++)
-        passing += keyed[i]->flow != NULL && spill_flow_passes(keyed[i]->flow);
-    return passing;
-}
-
 /* Whether any packet may be ESP, or a fragment of it. */
 static bool has_esp(const struct spill_packet *packets, uint32_t count)
 {
@@ -104,7 +87,7 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
 
     if (unlikely(fast->inbound) && has_esp(packets, count))
         count = spill_decryption_take(fast, port, mbufs, packets, count, stamp);
-    if (unlikely(look_up(fast, packets, count, stamp) < count)) {
+    if (unlikely(spill_flow_table_lookup(fast->flows, packets, count, stamp) < count)) {
         for (i = 0; i < count; i++) {
             packets[i].input = (uint8_t)port;
             pointers[i] = &packets[i];
@@ -122,7 +105,7 @@ void spill_fast_go_on(struct spill_fast *fast, struct rte_mbuf **mbufs,
     uint8_t inputs[SPILL_BURST];
     uint32_t i;
 
-    look_up(fast, packets, count, stamp);
+    spill_flow_table_lookup(fast->flows, packets, count, stamp);
     for (i = 0; i < count; i++)
         pointers[i] = &packets[i];
     count = decide_burst(fast, mbufs, pointers, count, stamp);

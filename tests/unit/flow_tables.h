@@ -100,9 +100,8 @@ static inline struct spill_flow *find(struct spill_flow_table *table, uint8_t ki
                                       uint64_t now)
 {
     struct spill_packet packet = packet_of(kind, i);
-    struct spill_packet *list = &packet;
 
-    spill_flow_table_lookup(table, &list, 1, now);
+    spill_flow_table_lookup(table, &packet, 1, now);
     return packet.flow;
 }
 

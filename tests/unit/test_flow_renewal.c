@@ -151,7 +151,6 @@ static void model_sweep(struct model *model)
 static void model_lookup(struct model *model)
 {
     struct spill_packet packets[SPILL_BURST];
-    struct spill_packet *list[SPILL_BURST];
     struct model_flow *expected[SPILL_BURST];
     uint32_t count = random_below(SPILL_BURST + 1), base = random_below(CONNECTIONS);
 
@@ -160,9 +159,8 @@ static void model_lookup(struct model *model)
 
         packets[i] = packet_of(kind, (base + i) % CONNECTIONS);
         expected[i] = &model->flows[kind][(base + i) % CONNECTIONS];
-        list[i] = &packets[i];
     }
-    spill_flow_table_lookup(model->table, list, count, model->now);
+    spill_flow_table_lookup(model->table, packets, count, model->now);
     for (uint32_t i = 0; i < count; i++) {
         if (expected[i]->flow == NULL)
             assert_null(packets[i].flow);
