@@ -63,6 +63,19 @@ static uint8_t traffic_class(const uint8_t *ip, bool ipv6)
     return ((const struct rte_ipv4_hdr *)ip)->type_of_service;
 }
 
+/* Notes what the packet inside will want to know of what is around it. */
+static void note_outside(const struct rte_mbuf *mbuf, struct spill_packet *packet)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
+    bool ipv6 = packet->kind == SPILL_PACKET_IPV6;
+    uint8_t network = ipv6 ? packet->key.v6.network : packet->key.v4.network;
+    struct spill_esp_note *note = spill_esp_note_of(packet);
+
+    note->network = network & (uint8_t)~SPILL_FLOW_FRAGMENT;
+    note->outer_tos = traffic_class(ip, ipv6);
+    memcpy(note->link, ip - sizeof(note->link), sizeof(note->link));
+}
+
 /* Makes a packet what rte_ipsec expects: lengths in the mbuf, nothing behind the ICV. */
 static bool make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
 {
@@ -71,9 +84,7 @@ static bool make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
 
     if (!spill_esp_trim(mbuf, packet))
         return false;
-    spill_esp_note_of(packet)->outer_tos =
-        traffic_class(rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->l3_offset),
-                      packet->kind == SPILL_PACKET_IPV6);
+    note_outside(mbuf, packet);
     if (sa->udp_size > 0 && sa->config.mode == SPILL_SA_TRANSPORT)
         strip_udp(mbuf, packet);
     else
@@ -193,7 +204,8 @@ static void finish(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool ipv6)
     struct spill_packet inside;
 
     if (sa->config.mode == SPILL_SA_TUNNEL) {
-        spill_esp_put_link(mbuf, &note, ipv6);
+        spill_esp_write_link(rte_pktmbuf_mtod(mbuf, uint8_t *), note.link, ipv6);
+        rte_pktmbuf_prepend(mbuf, packet->l3_offset);
     } else if (!ipv6) {
         struct rte_ipv4_hdr *header =
             rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv4_hdr *, packet->l3_offset);

@@ -77,28 +77,26 @@ static bool dont_fragment(const uint8_t *ip, bool ipv6)
     return ipv6 || (header->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0;
 }
 
-/* Makes a packet what rte_ipsec expects: in tunnel mode the IP packet alone. */
-static bool make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
+/* Makes a packet what rte_ipsec expects: in tunnel mode the IP packet alone. Or it has failed. */
+static void make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
 {
     struct spill_packet *packet = spill_packet_of(mbuf);
-    struct spill_esp_note *note = spill_esp_note_of(packet);
     uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
 
     if (!spill_esp_trim(mbuf, packet))
-        return false;
+        return;
     if (sa->config.mode == SPILL_SA_TUNNEL) {
-        const uint8_t *ip = (const uint8_t *)rte_pktmbuf_adj(mbuf, packet->l3_offset);
+        uint8_t *ip = (uint8_t *)rte_pktmbuf_adj(mbuf, packet->l3_offset);
 
-        note->df = dont_fragment(ip, packet->kind == SPILL_PACKET_IPV6);
+        spill_esp_note_of(packet)->df = dont_fragment(ip, packet->kind == SPILL_PACKET_IPV6);
+        /* Where it will stand in the end: its own place is overwritten. */
+        spill_esp_write_link(ip - sa->ahead, ip - SPILL_ESP_LINK, sa->config.source.family == 6);
         mbuf->tx_offload = 0;
-        return true;
-    }
-    if (unlikely(l3_size > L3_SIZE_MAX)) {
+    } else if (likely(l3_size <= L3_SIZE_MAX)) {
+        mbuf->tx_offload = rte_mbuf_tx_offload(packet->l3_offset, l3_size, 0, 0, 0, 0, 0);
+    } else {
         spill_esp_fail(mbuf, &spill_esp_no_room);
-        return false;
     }
-    mbuf->tx_offload = rte_mbuf_tx_offload(packet->l3_offset, l3_size, 0, 0, 0, 0, 0);
-    return true;
 }
 
 /* Zero vectors: rte_ipsec encrypts the number as the first block, which makes an IV that can't be
@@ -137,32 +135,34 @@ static uint32_t wrap(struct spill_sa_lcore *lcore, bool ipv6, uint64_t number,
     return good;
 }
 
-/* All packets of a job that can be worked on, in runs of one family with numbers that follow each
- * other. Returns how many operations there are. */
+/* How many packets of a job, from `first` on, are of one kind. */
+static uint32_t count_alike(const struct spill_job *job, uint32_t first)
+{
+    uint8_t kind = spill_packet_of(job->mbufs[first])->kind;
+    uint32_t i = first + 1;
+
+    while (i < job->work && spill_packet_of(job->mbufs[i])->kind == kind)
+        i++;
+    return i - first;
+}
+
+/* All packets of a job that can be worked on, in runs of one family; those that can't interrupt
+ * the numbers. Returns how many operations there are. */
 static uint32_t wrap_all(struct spill_job *job, struct spill_sa_lcore *lcore,
                          struct rte_crypto_op **ops)
 {
-    struct rte_mbuf *run[SPILL_JOB_PACKETS];
-    uint32_t ready = 0, first = 0, count = 0, i;
-    bool ipv6 = false;
+    uint32_t ready = 0, first, count, i;
 
-    for (i = 0; i < job->work; i++) {
-        struct rte_mbuf *mbuf = job->mbufs[i];
-        bool other = spill_packet_of(mbuf)->kind == SPILL_PACKET_IPV6;
+    for (i = 0; i < job->work; i++)
+        make_ready(lcore->sa, job->mbufs[i]);
+    for (first = 0; first < job->work; first += count) {
+        uint8_t kind = spill_packet_of(job->mbufs[first])->kind;
 
-        if (count > 0 && (other != ipv6 || i != first + count)) {
-            ready += wrap(lcore, ipv6, job->serial + first, run, ops + ready, count);
-            count = 0;
-        }
-        if (!make_ready(lcore->sa, mbuf))
-            continue;
-        if (count == 0)
-            first = i;
-        ipv6 = other;
-        run[count++] = mbuf;
+        count = count_alike(job, first);
+        if (likely(kind != SPILL_PACKET_MALFORMED))
+            ready += wrap(lcore, kind == SPILL_PACKET_IPV6, job->serial + first, job->mbufs + first,
+                          ops + ready, count);
     }
-    if (count > 0)
-        ready += wrap(lcore, ipv6, job->serial + first, run, ops + ready, count);
     clear_vectors(lcore->sa, ops, ready);
     return ready;
 }
@@ -225,19 +225,20 @@ static rte_be16_t outer_checksum(const struct spill_sa *sa, const struct rte_ipv
 
 static void end_tunnel(const struct spill_sa *sa, struct rte_mbuf *mbuf)
 {
-    const struct spill_esp_note *note = spill_esp_note_of(spill_packet_of(mbuf));
+    struct spill_packet *packet = spill_packet_of(mbuf);
+    const struct spill_esp_note *note = spill_esp_note_of(packet);
     struct rte_ipv4_hdr *outer = rte_pktmbuf_mtod(mbuf, struct rte_ipv4_hdr *);
-    bool ipv6 = sa->config.source.family == 6;
 
-    if (!ipv6) {
+    if (sa->config.source.family == 4) {
         if (sa->config.df == SPILL_SA_DF_SET || (sa->config.df == SPILL_SA_DF_COPY && note->df))
             outer->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
         outer->hdr_checksum = outer_checksum(sa, outer);
     }
-    spill_esp_put_link(mbuf, note, ipv6);
+    rte_pktmbuf_prepend(mbuf, packet->l3_offset);
 }
 
-void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
+/* Takes out the numbers' high halves, which the ICV covers and which are not sent. */
+static void remove_high_halves(struct spill_job *job, struct spill_sa_lcore *lcore)
 {
     struct rte_mbuf *mbufs[SPILL_JOB_PACKETS];
     uint32_t count = 0, i;
@@ -246,17 +247,29 @@ void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
         mbufs[count] = job->mbufs[i];
         count += spill_packet_of(job->mbufs[i])->kind != SPILL_PACKET_MALFORMED;
     }
-    /* Takes out the number's high half, which the ICV covers and which is not sent. */
-    if (lcore->sa->high_size > 0 && count > 0)
+    if (count > 0)
         rte_ipsec_pkt_process(&lcore->sessions[0], mbufs, (uint16_t)count);
-    for (i = 0; i < count; i++) {
-        if (unlikely((mbufs[i]->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0)) {
-            mbufs[i]->ol_flags &= ~(RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED | RTE_MBUF_F_RX_SEC_OFFLOAD);
-            spill_esp_fail(mbufs[i], &spill_esp_crypto_failed);
-        } else if (lcore->sa->config.mode == SPILL_SA_TUNNEL) {
-            end_tunnel(lcore->sa, mbufs[i]);
+}
+
+void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
+{
+    const struct spill_sa *sa = lcore->sa;
+    uint32_t i;
+
+    if (sa->high_size > 0)
+        remove_high_halves(job, lcore);
+    for (i = 0; i < job->work; i++) {
+        struct rte_mbuf *mbuf = job->mbufs[i];
+
+        if (unlikely(spill_packet_of(mbuf)->kind == SPILL_PACKET_MALFORMED))
+            continue;
+        if (unlikely((mbuf->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0)) {
+            mbuf->ol_flags &= ~(RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED | RTE_MBUF_F_RX_SEC_OFFLOAD);
+            spill_esp_fail(mbuf, &spill_esp_crypto_failed);
+        } else if (sa->config.mode == SPILL_SA_TUNNEL) {
+            end_tunnel(sa, mbuf);
         } else {
-            end_transport(lcore->sa, mbufs[i]);
+            end_transport(sa, mbuf);
         }
     }
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 
 #include "ipsec/crypto.h"
@@ -43,23 +44,26 @@ extern struct spill_drop_reason spill_esp_replayed;
 /* Bytes that the work needs behind a packet: padding, trailer, ICV, and what the ICV covers that is
  * not sent. */
 #define SPILL_ESP_TAIL 80
-/* And before it: outer header, UDP, ESP header, initialization vector. */
-#define SPILL_ESP_HEAD 80
 
 /* Link headers are copied with as much in front of them, which is quicker than by their size. */
 #define SPILL_ESP_LINK 24
 
+/* Bytes that it needs before the frame, whose own link header is the least: outer header, UDP, ESP
+ * header, initialization vector, and in front of them the copy of the link header. */
+#define SPILL_ESP_HEAD (40 + 8 + 8 + 16 + SPILL_ESP_LINK - RTE_ETHER_HDR_LEN)
+
 /**
- * What a packet's link header and outer IP header were, while they are off. In the packet's notes:
- * no key is needed during the work. Written by who works on it.
+ * What is known of a packet's other form. In the packet's notes: no key is needed during the work.
+ * Written by who works on it.
  */
 struct spill_esp_note {
+    /* In: */
     uint32_t length;              /* of the packet before its trailer is taken off */
     uint8_t link[SPILL_ESP_LINK]; /* Ethernet with up to two tags, at its end */
-    uint8_t link_size;
-    uint8_t network;   /* of the key: the wire it came on */
-    uint8_t outer_tos; /* in: of the outer header */
-    bool df;           /* out: of the packet inside */
+    uint8_t network;              /* of the key: the wire it came on */
+    uint8_t outer_tos;            /* of the outer header */
+    /* Out: */
+    bool df; /* of the packet inside */
 };
 
 _Static_assert(sizeof(struct spill_esp_note) <= sizeof(struct spill_key6), "fits the notes");

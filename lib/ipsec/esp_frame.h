@@ -25,26 +25,23 @@ static inline uint32_t spill_esp_ip_length(const uint8_t *ip, bool ipv6)
 }
 
 /**
- * Makes a packet one segment that ends where its IP packet ends, and notes its link header.
+ * Makes a packet one segment that ends where its IP packet ends, with room for ESP.
  *
  * @return false when it has failed
  */
 static inline bool spill_esp_trim(struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
-    bool ipv6 = packet->kind == SPILL_PACKET_IPV6;
-    uint8_t network = ipv6 ? packet->key.v6.network : packet->key.v4.network;
-    struct spill_esp_note *note = spill_esp_note_of(packet);
-    const uint8_t *frame;
+    const uint8_t *ip;
     uint32_t excess;
 
     if (unlikely(rte_pktmbuf_linearize(mbuf) != 0)) {
         spill_esp_fail(mbuf, &spill_esp_no_room);
         return false;
     }
-    frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+    ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
     /* Frames shorter than Ethernet's least are padded, and the padding is no part of the packet. */
     excess = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset -
-             spill_esp_ip_length(frame + packet->l3_offset, ipv6);
+             spill_esp_ip_length(ip, packet->kind == SPILL_PACKET_IPV6);
     if (excess > 0)
         rte_pktmbuf_trim(mbuf, (uint16_t)excess);
     if (unlikely(rte_pktmbuf_tailroom(mbuf) < SPILL_ESP_TAIL ||
@@ -52,22 +49,20 @@ static inline bool spill_esp_trim(struct rte_mbuf *mbuf, struct spill_packet *pa
         spill_esp_fail(mbuf, &spill_esp_no_room);
         return false;
     }
-    note->network = network & (uint8_t)~SPILL_FLOW_FRAGMENT;
-    note->link_size = (uint8_t)packet->l3_offset;
-    memcpy(note->link, frame + packet->l3_offset - sizeof(note->link), sizeof(note->link));
     return true;
 }
 
-/** Puts the noted link header in front of an IP packet of a family. */
-static inline void spill_esp_put_link(struct rte_mbuf *mbuf, const struct spill_esp_note *note,
-                                      bool ipv6)
+/**
+ * Writes a link header in front of an IP packet of a family.
+ *
+ * @param link  SPILL_ESP_LINK bytes, the link header at their end
+ */
+static inline void spill_esp_write_link(uint8_t *ip, const uint8_t *link, bool ipv6)
 {
     rte_be16_t type = ipv6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
-    char *ip = rte_pktmbuf_mtod(mbuf, char *);
 
-    memcpy(ip - sizeof(note->link), note->link, sizeof(note->link));
+    memcpy(ip - SPILL_ESP_LINK, link, SPILL_ESP_LINK);
     memcpy(ip - sizeof(type), &type, sizeof(type));
-    rte_pktmbuf_prepend(mbuf, note->link_size);
 }
 
 /**

@@ -139,6 +139,8 @@ static void write_constants(struct spill_sa *sa)
     else if (sa->config.mode == SPILL_SA_TUNNEL)
         write_ipv6(sa);
     sa->udp_size = sa->config.nat_traversal ? sizeof(struct rte_udp_hdr) : 0;
+    sa->ahead = (uint8_t)(sa->header_size + sa->udp_size + sizeof(struct rte_esp_hdr) +
+                          algorithm->wire_iv_size);
     sa->high_size = sa->config.esn ? sizeof(uint32_t) : 0;
     sa->least =
         (uint16_t)(sizeof(struct rte_esp_hdr) + algorithm->wire_iv_size +
@@ -149,10 +151,9 @@ static void write_constants(struct spill_sa *sa)
 uint32_t spill_sa_room(const struct spill_sa *sa, uint32_t mtu, uint32_t l3_size)
 {
     const struct spill_ipsec_algorithm *algorithm = sa->config.algorithm;
-    uint32_t before = sa->udp_size + (uint32_t)sizeof(struct rte_esp_hdr) + algorithm->wire_iv_size;
     uint32_t kept = sa->config.mode == SPILL_SA_TUNNEL ? 0 : l3_size;
+    uint32_t before = sa->ahead + kept;
 
-    before += sa->config.mode == SPILL_SA_TUNNEL ? sa->header_size : l3_size;
     if (mtu < before + algorithm->icv_size + algorithm->alignment)
         return 0;
     return kept +

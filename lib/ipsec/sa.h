@@ -110,9 +110,10 @@ struct spill_sa {
     uint8_t header[sizeof(struct rte_ipv6_hdr)]; /* outer, in tunnel mode */
     uint8_t header_size;
     uint32_t header_sum; /* of an IPv4 header's words that all packets have in common */
-    uint8_t udp_size;    /* 8 with NAT traversal, else 0 */
-    uint8_t high_size;   /* bytes of the number's high half behind the trailer, for the ICV alone */
-    uint16_t least;      /* bytes from the ESP header on that a packet must have */
+    uint8_t ahead;    /* bytes put in front: outer header, UDP, ESP header, initialization vector */
+    uint8_t udp_size; /* 8 with NAT traversal, else 0 */
+    uint8_t high_size; /* bytes of the number's high half behind the trailer, for the ICV alone */
+    uint16_t least;    /* bytes from the ESP header on that a packet must have */
     struct rte_crypto_sym_xform transforms[2];
     struct spill_sa_state *state;
     struct spill_sa_lcore *lcores[RTE_MAX_LCORE]; /* by EAL lcore id; NULL: doesn't work with it */
