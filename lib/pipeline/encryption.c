@@ -66,8 +66,9 @@ void spill_encryption_attach(struct spill_fast *fast)
     spill_submitter_on_retire(fast->submitter, SPILL_CLASS_ENCRYPT, retire, fast);
 }
 
-static void place_or_refuse(struct spill_fast *fast, struct group *group, struct rte_mbuf *mbuf,
-                            const struct spill_packet *packet)
+static __rte_always_inline void place_or_refuse(struct spill_fast *fast, struct group *group,
+                                                struct rte_mbuf *mbuf,
+                                                const struct spill_packet *packet)
 {
     if (unlikely(!spill_place(fast, SPILL_CLASS_ENCRYPT, group->lane, &group->sa->subject, mbuf,
                               packet, 0, group->stamp)))
@@ -82,9 +83,11 @@ static void drop_refused(struct spill_fast *fast, struct group *group)
     group->refused_count = 0;
 }
 
-/* A packet that protection would make too big: in tunnel mode its fragments go the same way. */
-static void submit_too_big(struct spill_fast *fast, struct group *group, struct rte_mbuf *mbuf,
-                           const struct spill_packet *packet, uint32_t room)
+/* A packet that protection would make too big: in tunnel mode its fragments go the same way. Not
+ * inlined: hardly ever called. */
+static __rte_noinline void submit_too_big(struct spill_fast *fast, struct group *group,
+                                          struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                                          uint32_t room)
 {
     struct rte_mbuf *fragments[SPILL_FRAGMENTS_MAX];
     struct spill_packet fragment = *packet;
