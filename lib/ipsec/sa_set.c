@@ -366,34 +366,50 @@ struct spill_sa *spill_sa_set_find(const struct spill_sa_set *set, const char *n
     return NULL;
 }
 
-/* Looks up the packets of one family; `which` are their indexes. */
+/* Writes the key that a packet is looked up by. Returns its size. */
+static size_t write_key(union rte_ipsec_sad_key *key, const struct spill_packet *packet,
+                        rte_be32_t spi)
+{
+    unsigned source = packet->direction;
+
+    if (packet->kind == SPILL_PACKET_IPV4) {
+        key->v4.spi = spi;
+        key->v4.dip = packet->key.v4.address[!source];
+        key->v4.sip = packet->key.v4.address[source];
+        return sizeof(key->v4);
+    }
+    key->v6.spi = spi;
+    memcpy(key->v6.dip, packet->key.v6.address[!source], sizeof(key->v6.dip));
+    memcpy(key->v6.sip, packet->key.v6.address[source], sizeof(key->v6.sip));
+    return sizeof(key->v6);
+}
+
+/*
+ * Looks up the packets of one family; `which` are their indexes. Neighbours are mostly of one SA:
+ * what has the key of the one before it is not looked up again.
+ */
 static void lookup_family(const struct rte_ipsec_sad *sad, struct spill_packet **packets,
                           const rte_be32_t *spis, struct spill_sa **sas, const uint8_t *which,
                           uint32_t count)
 {
     union rte_ipsec_sad_key keys[SPILL_BURST];
     const union rte_ipsec_sad_key *pointers[SPILL_BURST];
+    uint8_t places[SPILL_BURST]; /* each packet's key */
     void *found[SPILL_BURST];
-    uint32_t i;
+    uint32_t distinct = 0, i;
 
     for (i = 0; i < count; i++) {
-        const struct spill_packet *packet = packets[which[i]];
-        unsigned source = packet->direction;
+        union rte_ipsec_sad_key *key = &keys[distinct];
+        size_t size = write_key(key, packets[which[i]], spis[which[i]]);
 
-        pointers[i] = &keys[i];
-        if (packet->kind == SPILL_PACKET_IPV4) {
-            keys[i].v4.spi = spis[which[i]];
-            keys[i].v4.dip = packet->key.v4.address[!source];
-            keys[i].v4.sip = packet->key.v4.address[source];
-        } else {
-            keys[i].v6.spi = spis[which[i]];
-            memcpy(keys[i].v6.dip, packet->key.v6.address[!source], sizeof(keys[i].v6.dip));
-            memcpy(keys[i].v6.sip, packet->key.v6.address[source], sizeof(keys[i].v6.sip));
-        }
+        pointers[distinct] = key;
+        if (distinct == 0 || memcmp(key, key - 1, size) != 0)
+            distinct++;
+        places[i] = (uint8_t)(distinct - 1);
     }
-    rte_ipsec_sad_lookup(sad, pointers, found, count);
+    rte_ipsec_sad_lookup(sad, pointers, found, distinct);
     for (i = 0; i < count; i++)
-        sas[which[i]] = found[i];
+        sas[which[i]] = found[places[i]];
 }
 
 void spill_sa_set_lookup(const struct spill_sa_set *set, struct spill_packet **packets,
