@@ -27,8 +27,14 @@ PERCENTILES = ["p50", "p99", "p99.9"]
 
 
 def memif(folder, role):
-    """Two devices, one at each side of what is measured."""
-    return tuple(f"net_memif{i},role={role},id={i},socket={folder}/memif,socket-abstract=no" for i in (0, 1))
+    """Two devices, one at each side of what is measured. Rings of 8 192 packets: with the usual 1 024 an
+    interruption of 0.3 ms would be a loss at 4 Mpps."""
+    return tuple(f"net_memif{i},role={role},id={i},rsize=13,socket={folder}/memif,socket-abstract=no"
+                 for i in (0, 1))
+
+
+def milliseconds(seconds):
+    return f"{round(seconds * 1000)}ms"
 
 
 def load(bench, options, folder, *flags):
@@ -138,8 +144,8 @@ def mixed(bench, options, make, share):
     classes = ["--class", f"clear:share={100 - share},size={BYTES},flows=512,{CLEAR}"]
     if share > 0:
         classes += ["--class", f"protect:share={share},size={BYTES},flows=512,{PROTECT}"]
-    reports = [tried(bench, options, make, "--rate", MPPS, "--duration", f"{options.seconds}s", "--warm-up",
-                     f"{options.warm_up}s", *classes) for _ in range(options.runs)]
+    reports = [tried(bench, options, make, "--rate", MPPS, "--duration", milliseconds(options.seconds),
+                     "--warm-up", milliseconds(options.warm_up), *classes) for _ in range(options.runs)]
     return [next(one for one in report["trials"][-1]["classes"] if one["name"] == "clear") for report in reports]
 
 
