@@ -73,8 +73,10 @@ def ours(options, name, capture, algorithm, *more, **how):
     return spillway(options, name, capture, *configure(options.folder, algorithm), *more, **how)
 
 
-def secgw(options, capture, algorithm, way, counter=TRANSMITTED):
-    """One lcore does everything; the port that frees packets need not be polled."""
+def secgw(options, source, algorithm, way, counter=TRANSMITTED):
+    """One lcore does everything; a port that frees packets need not be polled, but a memif must have a queue
+    of each kind."""
+    queues = "(0,0,{0}),(1,0,{0})" if isinstance(source, tuple) else "(0,0,{0})"
     name, action, flags = way
     configuration = pathlib.Path(options.folder) / f"{algorithm}-{action or 'queue'}.cfg"
     configuration.write_text(SECGW.format(
@@ -83,14 +85,14 @@ def secgw(options, capture, algorithm, way, counter=TRANSMITTED):
     return Contender(f"ipsec-secgw, {name}", [
         options.examples["ipsec-secgw"] / "build" / "ipsec-secgw", *memory(options),
         "--file-prefix", "{prefix}", "--no-pci", "-l", options.cpu,
-        "--vdev", f"{ALGORITHMS[algorithm].device}0", *vdevs(capture), "--",
-        "-p", "3", "-P", "--config", f"(0,0,{options.cpu})", "-f", configuration, *flags,
+        "--vdev", f"{ALGORITHMS[algorithm].device}0", *vdevs(source), "--",
+        "-p", "3", "-P", "--config", queues.format(options.cpu), "-f", configuration, *flags,
     ], counter)
 
 
-def peers(options, capture, algorithm, counter=TRANSMITTED):
+def peers(options, source, algorithm, counter=TRANSMITTED):
     """ipsec-secgw in each of its ways; none if it is not there."""
     if "ipsec-secgw" not in options.compare:
         return []
     ways = ALGORITHMS[algorithm].ways
-    return [secgw(options, capture, algorithm, way, counter) for way in ways]
+    return [secgw(options, source, algorithm, way, counter) for way in ways]
