@@ -55,7 +55,7 @@ BENCHES = {
         "whom expensive packets cost",
         "More to encrypt than the pool can do, and a flood of new flows, beside packets that have nothing to do "
         "with either.",
-        [isolation.esp, latency.beside, inside.flood]),
+        [isolation.esp, latency.beside, latency.beside_flood, inside.flood]),
     "ipsec": (
         "what ESP costs",
         "The crypto call, a worker's job, and a gateway on one lcore.",

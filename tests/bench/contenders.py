@@ -207,7 +207,9 @@ def measure(bench, contenders, options):
             contender.runs.append(attempt(contender, options))
     for contender in contenders:
         bench.command(contender.command("NAME"))
-        bench.figure(contender.name, "cycles a packet", contender.values(), contender.void)
+        bench.figure(contender.name, "cycles a packet", contender.values(), contender.void,
+                     cpu_shares=contender.values(lambda run: run.share),
+                     seconds=contender.values(lambda run: run.elapsed))
 
 
 def memory(options):

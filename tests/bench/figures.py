@@ -16,9 +16,10 @@ class Bench:
                        "figures": [], "ratios": [], "plots": []}
         print(f"{name}: {title}", flush=True)
 
-    def figure(self, name, unit, values, void=0):
-        """Values of the runs, of which so many did not have their CPUs. Returns their median."""
-        figure = {"name": name, "unit": unit, "void": void, **spread(values)}
+    def figure(self, name, unit, values, void=0, **more):
+        """Values of the runs, of which so many did not have their CPUs; and what else is to be kept of them.
+        Returns their median."""
+        figure = {"name": name, "unit": unit, "void": void, **spread(values), **more}
         self.record["figures"].append(figure)
         print(f"  {name}: {figure['median']:.4g} {unit}{extent(figure)}"
               f"{f', {void} void' if void else ''}", flush=True)

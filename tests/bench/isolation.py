@@ -81,7 +81,7 @@ def draw(bench, systems):
         return [{"name": name, "points": [
             [share, *(pick(one.values(figure(share))) for pick in (contenders.middle, min, max))]
             for share, one in line.items()]} for name, line in systems.items()]
-    x = f"% of packets to encrypt with {ALGORITHM.upper()}"
+    x = f"% to encrypt, {ALGORITHM.upper()}"
     bench.plot("lines", "isolation-cycles.svg", "the receiving core's cycles for each packet", x=x,
                y="cycles a packet", series=lines(lambda share: lambda run: run.cycles))
     # Nothing waits in the source, which has no end: what is in the clear follows from what was received.

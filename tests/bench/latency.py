@@ -16,11 +16,12 @@ from statistics import median
 
 import fastpath
 import gateways
+import rules
 from contenders import TELEMETRY, spillway, started
 
 LOSS = 0.1      # per cent
 AT = [10, 50, 90]  # per cent of the throughput
-SHARES, BYTES, MPPS = [0, 10, 50, 90], 1400, 1
+SHARES, BYTES, MPPS, FLOOD_MPPS = [0, 10, 50, 90], 1400, 1, 2
 ALGORITHM = "aes-128-cbc+sha256"
 CLEAR, PROTECT = ("from=172.16.0.0/16,to=172.17.0.0/16", "from=10.1.0.0/16,to=10.2.0.0/16")
 PERCENTILES = ["p50", "p99", "p99.9"]
@@ -115,38 +116,80 @@ def gateways_of(options):
 
 def beside(bench, options):
     """Packets in the clear beside packets to encrypt, at a rate that one lcore can't do at the end."""
-    shares = SHARES[1:2] if options.smoke else SHARES
-    systems = gateways_of(options)
-    if "spillway, auto" not in systems:
+    if len(os.sched_getaffinity(0)) < 3:
         bench.note("latency from outside with a pool is not told: load, fast lcore and worker need three CPUs")
-    lines = {name: {share: mixed(bench, options, make, share) for share in shares}
-             for name, make in systems.items()}
-    for name, line in lines.items():
-        for share, runs in line.items():
-            bench.figure(f"{name}: {share} % to encrypt, in the clear", "% that come back",
-                         [100 * run["received"] / run["sent"] for run in runs])
-            for percentile in PERCENTILES:
-                bench.figure(f"{name}: {share} % to encrypt, in the clear, {percentile}", "us",
-                             [run["latency_us"][percentile] for run in runs])
-    x = f"% of {MPPS} Mpps to encrypt with {ALGORITHM.upper()}"
-    bench.plot("lines", "beside-latency.svg", f"latency in the clear over memif, p99, {BYTES} B", x=x, y="µs",
-               log_y=True, series=series(lines, lambda run: run["latency_us"]["p99"]))
-    bench.plot("lines", "beside-bypass.svg", f"packets in the clear that come back, {BYTES} B", x=x, y="%",
-               series=series(lines, lambda run: 100 * run["received"] / run["sent"]))
-    worst = max(shares)
-    bench.plot("cdf", "beside.svg", f"latency in the clear over memif beside {worst} % to encrypt",
-               x="latency, µs",
-               series=[{"name": name, "points": line[worst][0]["latency_us"]["cdf"]} for name, line in lines.items()])
+
+    def classes(share):
+        return [f"clear:share={100 - share},size={BYTES},flows=512,{CLEAR}",
+                f"protect:share={share},size={BYTES},flows=512,{PROTECT}"]
+    told = Beside("beside", f"{{}} % of {MPPS} Mpps to encrypt, {ALGORITHM.upper()}", MPPS, classes)
+    told.measure(bench, options, gateways_of(options))
 
 
-def mixed(bench, options, make, share):
-    """The class in the clear of each run."""
-    classes = ["--class", f"clear:share={100 - share},size={BYTES},flows=512,{CLEAR}"]
-    if share > 0:
-        classes += ["--class", f"protect:share={share},size={BYTES},flows=512,{PROTECT}"]
-    reports = [tried(bench, options, make, "--rate", MPPS, "--duration", milliseconds(options.seconds),
-                     "--warm-up", milliseconds(options.warm_up), *classes) for _ in range(options.runs)]
-    return [next(one for one in report["trials"][-1]["classes"] if one["name"] == "clear") for report in reports]
+def beside_flood(bench, options):
+    """Established flows beside a flood of new ones, by the number of rules."""
+    def classes(share):
+        return [f"clear:share={100 - share},size=64,flows=1024,{CLEAR}",
+                f"flood:share={share},size=64,new=yes,{PROTECT}"]
+    for count in [1000] if options.smoke else [10000, 100000]:
+        told = Beside(f"beside-flood-{count}", f"{{}} % of {FLOOD_MPPS} Mpps new flows, {count} rules", FLOOD_MPPS,
+                      classes)
+        told.measure(bench, options, firewalls_of(options, count))
+
+
+def firewalls_of(options, count):
+    """spillway with so many rules and one that allows the established flows."""
+    file, cpus = options.folder / f"{count}.rules-beside", sorted(os.sched_getaffinity(0))
+    if not file.exists():
+        lines = ["allow udp from 172.16.0.0/16 to 172.17.0.0/16", *rules.generate(count, action="mixed")]
+        file.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return {f"spillway, {dispatch}": lambda ends, dispatch=dispatch: spillway(
+        options, "spillway", ends, "--rules", file, "--dispatch", f"classify={dispatch}",
+        *([] if dispatch == "inline" else ["--pool", cpus[1]]))
+        for dispatch in ("auto", "inline", "pool") if dispatch == "inline" or len(cpus) > 2}
+
+
+class Beside:
+    """What becomes of the class `clear` beside a share of the other one. what: the share's meaning, with {} for
+    the share; mpps: of both."""
+
+    def __init__(self, name, what, mpps, classes):
+        self.name, self.what, self.mpps, self.classes = name, what, mpps, classes
+
+    def measure(self, bench, options, systems):
+        shares = SHARES[1:2] if options.smoke else SHARES
+        lines = {name: {share: self.runs(bench, options, make, share) for share in shares}
+                 for name, make in systems.items()}
+        for name, line in lines.items():
+            for share, runs in line.items():
+                self.tell(bench, f"{name}: {self.what.format(share)}: in the clear", runs)
+        self.draw(bench, lines, max(shares))
+
+    def runs(self, bench, options, make, share):
+        """The class in the clear of each run. A share of 0 is no class."""
+        classes = [one for one in self.classes(share) if ":share=0," not in one]
+        flags = [word for one in classes for word in ("--class", one)]
+        reports = [tried(bench, options, make, "--rate", self.mpps, "--duration",
+                         milliseconds(options.seconds), "--warm-up", milliseconds(options.warm_up), *flags)
+                   for _ in range(options.runs)]
+        return [next(one for one in report["trials"][-1]["classes"] if one["name"] == "clear")
+                for report in reports]
+
+    @staticmethod
+    def tell(bench, name, runs):
+        bench.figure(f"{name}, throughput", "% that come back", [100 * run["received"] / run["sent"] for run in runs])
+        for percentile in PERCENTILES:
+            bench.figure(f"{name}, {percentile}", "us", [run["latency_us"][percentile] for run in runs])
+
+    def draw(self, bench, lines, worst):
+        x = self.what.format("").strip()
+        bench.plot("lines", f"{self.name}-latency.svg", "latency in the clear over memif, p99", x=x, y="µs", log_y=True,
+                   series=series(lines, lambda run: run["latency_us"]["p99"]))
+        bench.plot("lines", f"{self.name}-bypass.svg", "packets in the clear that come back", x=x, y="%",
+                   series=series(lines, lambda run: 100 * run["received"] / run["sent"]))
+        bench.plot("cdf", f"{self.name}.svg", f"latency in the clear over memif, {self.what.format(worst)}",
+                   x="latency, µs", series=[{"name": name, "points": line[worst][0]["latency_us"]["cdf"]}
+                                            for name, line in lines.items()])
 
 
 def series(lines, figure):

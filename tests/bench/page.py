@@ -147,7 +147,7 @@ def section(bench, folder):
     notes = "".join(f"<li>{text(note)}</li>" for note in bench.get("notes", ()))
     return "\n".join([
         f'<section id="{text(anchor(bench))}">', f"<h2>{title(bench)}</h2>", about,
-        ratios(bench), figures(bench), f"<ul>{notes}</ul>" if notes else "", pictures(bench, folder),
+        pictures(bench, folder), ratios(bench), figures(bench), f"<ul>{notes}</ul>" if notes else "",
         commands(bench), "</section>",
     ])
 
