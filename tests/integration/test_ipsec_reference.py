@@ -641,9 +641,9 @@ class Hostile(IpsecCase):
 
     def some(self):
         """SAs of several kinds to be attacked."""
-        for algorithm, mode, outer, nat in itertools.product(
+        for algorithm, mode, (outer, nat) in itertools.product(
                 ("aes-128-gcm", "aes-128-cbc+sha256", "null+sha512", "aes-256-ctr+sha256"),
-                ("tunnel", "transport"), (4, 6), (False, True)):
+                ("tunnel", "transport"), ((4, True), (6, False))):
             yield self.association("in", algorithm, mode, outer, outer, nat=nat)
 
     def unknown(self, one):
