@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include <rte_common.h>
+
 /**
  * @file
  * Anti-replay window of an inbound SA (RFC 4303 3.4.3), as a ring of words (RFC 6479): to move it
@@ -23,6 +25,7 @@
 struct spill_replay {
     uint64_t top;    /* highest number that was authentic; 0: none yet */
     uint32_t window; /* packets up to and with the highest; 0: nothing is refused */
+    uint32_t reach;  /* the same, within which an extended number's high half is told */
     uint64_t seen[SPILL_REPLAY_WORDS]; /* a bit for each number, modulo all of them */
 };
 
@@ -31,6 +34,25 @@ enum spill_replay_verdict {
     SPILL_REPLAY_SEEN, /* within the window, and was there before */
     SPILL_REPLAY_OLD,  /* below the window, or 0, which no sender uses */
 };
+
+/**
+ * The window that rte_ipsec gets for extended numbers, which is what their high halves are told by.
+ *
+ * It has a ring of 2^n words (RFC 6479), as many as the window takes, and clears a word when the
+ * highest number enters it. In a window as large as the ring, the lowest numbers are in the word of
+ * the highest, and would be taken for numbers yet to come. So it gets one that leaves a word.
+ *
+ * @param window  at least SPILL_REPLAY_WINDOW_ESN
+ * @return at least that
+ */
+static inline uint32_t spill_replay_reach(uint32_t window)
+{
+    uint32_t reach = window;
+
+    while (64 * rte_align32pow2((reach + 63) / 64) < reach + 64)
+        reach += 64;
+    return reach;
+}
 
 /**
  * The whole of an extended sequence number from its low half (RFC 4303 A2.2): of those with that

@@ -187,7 +187,7 @@ static struct rte_ipsec_sa_prm describe(struct spill_sa *sa, bool ipv6)
                                                       : RTE_SECURITY_IPSEC_TUNNEL_IPV6},
                 /* The window is ours; rte_ipsec uses one where it has to know a number's high half.
                  */
-                .replay_win_sz = config->esn ? sa->state->replay.window : 0,
+                .replay_win_sz = config->esn ? sa->state->replay.reach : 0,
                 .udp = {.sport = NAT_PORT, .dport = NAT_PORT},
             },
         .crypto_xform = sa->transforms,
@@ -320,6 +320,7 @@ static int create_state(struct spill_sa *sa, const struct spill_sa *predecessor,
     sa->state->users = 1;
     sa->state->owner = -1;
     sa->state->replay.window = window;
+    sa->state->replay.reach = spill_replay_reach(window);
     return 0;
 }
 

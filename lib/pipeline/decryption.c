@@ -83,7 +83,7 @@ static const struct spill_drop_reason *note(struct spill_fast *fast, const struc
     uint64_t number = packet->sequence, packets, bytes;
 
     if (sa->config.esn)
-        number = spill_replay_extend(job->serial, state->replay.window, packet->sequence);
+        number = spill_replay_extend(job->serial, state->replay.reach, packet->sequence);
     if (!own(fast, state))
         return &esp_other_lcore;
     packets = atomic_load_explicit(&state->packets, memory_order_relaxed);
@@ -160,7 +160,7 @@ static const struct spill_drop_reason *examine(const struct spill_fast *fast,
     if (owner != (int)fast->lcore_id)
         return &esp_other_lcore;
     if (sa->config.esn)
-        number = spill_replay_extend(replay->top, replay->window, (uint32_t)number);
+        number = spill_replay_extend(replay->top, replay->reach, (uint32_t)number);
     switch (spill_replay_check(replay, number)) {
     case SPILL_REPLAY_SEEN:
         return &spill_esp_replayed;

@@ -584,6 +584,13 @@ class Replay(IpsecCase):
                     sequences.append(max(1, top - back))
                 self.replayed(sequences, window, esn)
 
+    def test_one_window_apart(self):
+        """Numbers that a ring as large as the window takes for one, the higher yet to come."""
+        for window in (64, 128, 192, 1000, 1024, 16384):
+            with self.subTest(window=window):
+                top = 5 * window // 64 * 64 + 10
+                self.replayed([top - 1, top - window, top], window, True)
+
     def test_roll_over(self):
         """The lower half goes through 2^32: with ESN it goes on."""
         # Leaps, each with time to be noticed: a receiver may take what it got at once together.

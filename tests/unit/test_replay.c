@@ -264,12 +264,29 @@ static void traffic_across_the_end_of_the_low_half(void **state)
     }
 }
 
+/* A ring of 2^n words that holds what is reached has a word to spare. */
+static void reach_leaves_a_word(void **state)
+{
+    uint32_t window;
+
+    (void)state;
+    for (window = SPILL_REPLAY_WINDOW_ESN; window <= SPILL_REPLAY_WINDOW_MAX; window++) {
+        uint32_t reach = spill_replay_reach(window), words = 1;
+
+        while (words * 64 < reach)
+            words *= 2;
+        assert_in_range(reach, window, window + 128);
+        assert_true(words * 64 - reach >= 64);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edges_of_every_window),
         cmocka_unit_test(steps_of_every_length),
         cmocka_unit_test(any_traffic),
+        cmocka_unit_test(reach_leaves_a_word),
         cmocka_unit_test(high_halves_are_found),
         cmocka_unit_test(traffic_across_the_end_of_the_low_half),
     };
