@@ -54,6 +54,13 @@ class Telemetry:
         return [self.ask(f"/ethdev/stats,{port}") for port in self.ask("/ethdev/list")]
 
 
+def clean(prefix):
+    """Takes away what a program of this name left: the EAL keeps its folder, and some its hugepages."""
+    shutil.rmtree(TELEMETRY / prefix, ignore_errors=True)
+    for page in pathlib.Path("/dev/hugepages").glob(f"{prefix}map_*"):
+        page.unlink()
+
+
 def cpu_times(pid):
     """CPU time of each thread in ns, by its id and name."""
     times = {}
@@ -105,7 +112,7 @@ class Run:
 
     def __init__(self, contender, options):
         prefix = f"bench-{os.getpid()}"
-        shutil.rmtree(TELEMETRY / prefix, ignore_errors=True)
+        clean(prefix)
         if contender.report:
             pathlib.Path(contender.report).unlink(missing_ok=True)
         with tempfile.TemporaryFile() as log:
@@ -120,7 +127,7 @@ class Run:
                 text = log.read().decode(errors="replace")
                 raise SystemExit(f"{contender.name}: {error!r}\n{text[-2000:]}") from error
             finally:
-                shutil.rmtree(TELEMETRY / prefix, ignore_errors=True)
+                clean(prefix)
 
     def _measure(self, contender, process, prefix, options):
         deadline = time.monotonic() + START_SECONDS

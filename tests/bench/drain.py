@@ -20,7 +20,7 @@ import fastpath
 import flows
 import gateways
 import mix
-from contenders import START_SECONDS, middle, spillway, under_load
+from contenders import START_SECONDS, clean, middle, spillway, under_load
 from peers import ALGORITHM, BYTES, PEERS
 
 END_SECONDS = 20
@@ -76,6 +76,7 @@ def end(contender, options, count_mbufs):
             raise SystemExit(f"{contender.name}: {error!r}\n{text[-2000:]}") from error
         finally:
             contender.environment = {}
+            clean(prefix)
 
 
 def everyone(options):

@@ -9,7 +9,6 @@ ring of packets lasts, and with none allowed the search would find that out, not
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import tempfile
 from statistics import median
@@ -17,7 +16,7 @@ from statistics import median
 import fastpath
 import gateways
 import rules
-from contenders import TELEMETRY, spillway, started
+from contenders import clean, spillway, started
 
 LOSS = 0.1      # per cent
 AT = [10, 50, 90]  # per cent of the throughput
@@ -69,7 +68,7 @@ def tried(bench, options, make, *flags):
             log.seek(0)
             raise SystemExit(f"{contender.name}: {error}\n{log.read().decode(errors='replace')[-2000:]}") from error
         finally:
-            shutil.rmtree(TELEMETRY / prefix, ignore_errors=True)
+            clean(prefix)
     return report
 
 
