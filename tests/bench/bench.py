@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import pathlib
-import shutil
 import sys
 import time
 
@@ -95,7 +94,8 @@ def arguments():
     add("--results", type=pathlib.Path, default=ROOT / "build/bench", help="folder [build/bench]")
     options = parser.parse_args()
     options.compare = [name for name in options.compare.split(",") if name]
-    for names, known, what in ((options.benches, BENCHES, "bench"), (options.compare, [*peers.PEERS, *peers.ABSENT], "peer")):
+    for names, known, what in ((options.benches, BENCHES, "bench"),
+                               (options.compare, [*peers.PEERS, *peers.ABSENT], "peer")):
         for name in names:
             if name not in known:
                 parser.error(f"'{name}' is no {what}: there are {' '.join(known)}")
@@ -144,20 +144,18 @@ def run_benches(options):
     return records
 
 
-def read_lines(path):
-    """Lines of JSON, each an object."""
-    records = []
+def of_pktgen(path):
+    """Results of what tools/pktgen/run printed, perhaps on another machine."""
+    lines = []
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
-            if not isinstance(record, dict):
-                raise ValueError("not an object")
-            records.append(record)
-    except (OSError, ValueError) as error:
-        where = f"{path}:{len(records) + 1}" if isinstance(error, ValueError) else path
-        raise SystemExit(f"tools/bench: --pktgen {where}: {error}; lines as tools/pktgen/run prints them are "
-                         "wanted") from error
-    return records
+        for text in path.read_text(encoding="utf-8").splitlines():
+            lines.append(json.loads(text))
+            pktgen.pktgen_bench(lines[-1:])  # whether a line is one shows in what is made of it
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        print(f"tools/bench: --pktgen '{path}', line {len(lines) or 1}: {error}: lines as tools/pktgen/run prints "
+              "them are wanted", file=sys.stderr)
+        sys.exit(2)
+    return {"version": 1, "machine": {}, "benches": [pktgen.pktgen_bench(lines)]}
 
 
 def write(options, results):
@@ -169,6 +167,9 @@ def write(options, results):
 
 def main():
     options, began = arguments(), time.monotonic()
+    if options.pktgen:
+        write(options, of_pktgen(options.pktgen))
+        return
     options.folder.mkdir(parents=True, exist_ok=True)
     building.ours(options)
     find_peers(options)
@@ -178,9 +179,7 @@ def main():
         if options.no_huge:
             print("hugepages: none to be had: without them, which costs TLB misses, and without the million flows")
         results = {"version": 1, "machine": machine.describe(options)}
-        if options.pktgen:
-            results["benches"] = [pktgen.pktgen_bench(read_lines(options.pktgen))]
-        elif options.against:
+        if options.against:
             record, results["against"] = against.compare(options, options.against)
             results["benches"] = [record]
         else:

@@ -2,8 +2,8 @@
 """Release builds of this tree, of another commit of it, and of DPDK's examples."""
 
 import contextlib
-import pathlib
 import subprocess
+import sys
 
 PROGRAMS = ["channel", "pool", "flood", "protect", "esp", "machine"]
 EXAMPLES = ["l3fwd", "ipsec-secgw"]
@@ -31,7 +31,8 @@ def packages(options, names):
 
 def ours(options):
     tree(options.root, options.build, ["app/spillway", "tools/load/spillway-load",
-                                       "tests/bench/libcount_mbufs.so", *(f"tests/bench/bench_{name}" for name in PROGRAMS)])
+                                       "tests/bench/libcount_mbufs.so",
+                                       *(f"tests/bench/bench_{name}" for name in PROGRAMS)])
 
 
 def other(options, revision):
@@ -40,7 +41,8 @@ def other(options, revision):
         ["git", "-C", options.root, "rev-parse", "--verify", "--short", f"{revision}^{{commit}}"],
         capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise SystemExit(f"tools/bench: --against {revision}: no commit of this tree")
+        print(f"tools/bench: --against '{revision}': no commit of this tree", file=sys.stderr)
+        sys.exit(2)
     name = done.stdout.strip()
     sources = options.build / "against" / name
     if not sources.exists():
@@ -77,7 +79,7 @@ def example(options, name):
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"{name}: can't be built ({error}; see {log}): left out", flush=True)
         return None
-    return pathlib.Path(source)
+    return source
 
 
 def chroot(options, suite, packages):

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from statistics import median as middle
+from statistics import median
 
 from machine import tsc_ghz
 
@@ -70,14 +70,16 @@ def cpu_times(pid):
     return times
 
 
-def check_books(report, status):
-    """What must hold at the end of each of our runs: law 5."""
+def read_report(path, status):
+    """The report of a run of ours, of which law 5 must hold."""
+    report = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     packets = report["packets"]
     if (status != 0 or packets["in_flight"] != 0 or report["leaked_mbufs"] != 0
             or packets["received"] + packets["originated"] != packets["transmitted"]
             + packets["delivered_to_host"] + packets["dropped"]):
         raise ValueError(f"the books do not balance, status {status}: {packets}, "
                          f"leaked {report['leaked_mbufs']}, {report['outcome']}")
+    return report
 
 
 def started(contender, process, prefix):
@@ -119,9 +121,7 @@ class Run:
             try:
                 with contender.running(prefix, log) as process:
                     self._measure(contender, process, prefix, options)
-                self._conclude(contender)
-                if self.report:
-                    check_books(self.report, process.returncode)
+                self._conclude(contender, process.returncode)
             except (OSError, ValueError, KeyError, ZeroDivisionError) as error:
                 log.seek(0)
                 text = log.read().decode(errors="replace")
@@ -146,10 +146,10 @@ class Run:
         del process
         time.sleep(options.seconds)
 
-    def _conclude(self, contender):
+    def _conclude(self, contender, status):
         self.report, polling = None, [max(self._spent.values())]
         if contender.report:
-            self.report = json.loads(pathlib.Path(contender.report).read_text(encoding="utf-8"))
+            self.report = read_report(contender.report, status)
             # The one that receives first.
             lcores = sorted(self.report["lcores"], key=lambda lcore: lcore["role"] != "fast")
             polling = [ns for lcore in lcores for (_, name), ns in self._spent.items()
@@ -193,7 +193,7 @@ class Contender:
 
     def median(self):
         """Cycles a packet."""
-        return middle(self.values())
+        return median(self.values())
 
 
 def attempt(contender, options):

@@ -8,7 +8,6 @@ two; for programs that don't say, count_mbufs is preloaded; None where neither c
 
 import collections
 import contextlib
-import json
 import os
 import pathlib
 import select
@@ -20,13 +19,13 @@ import fastpath
 import flows
 import gateways
 import mix
-from contenders import START_SECONDS, clean, middle, spillway, under_load
+from contenders import START_SECONDS, clean, read_report, spillway, under_load
+from figures import extent_of
 from peers import ALGORITHM, BYTES, PEERS
 
 END_SECONDS = 20
 
-# report: the program's own, where it writes one.
-End = collections.namedtuple("End", "ms status unaccounted mbufs_left report", defaults=[None])
+End = collections.namedtuple("End", "ms status unaccounted mbufs_left")
 
 
 def counts(path):
@@ -66,9 +65,8 @@ def end(contender, options, count_mbufs):
                 ms = terminate(process)
                 status = process.wait()
             if contender.report:
-                report = json.loads(pathlib.Path(contender.report).read_text(encoding="utf-8"))
-                return End(ms, status, report["packets"]["in_flight"], report["leaked_mbufs"],
-                           report)
+                read_report(contender.report, status)  # or it fails
+                return End(ms, status, 0, 0)
             return End(ms, status, *counts(told))
         except (OSError, ValueError, KeyError) as error:
             log.seek(0)
@@ -93,8 +91,9 @@ def drain(bench, options):
     """Ends of each, in turns."""
     library = options.build / "tests/bench/libcount_mbufs.so"
     told = {}
+    contenders = everyone(options)
     for _ in range(options.runs):
-        for contender, counted in everyone(options):
+        for contender, counted in contenders:
             bench.command(contender.command("NAME"))
             told.setdefault(contender.name, []).append(end(contender, options, library if counted else None))
     bars = []
@@ -109,6 +108,6 @@ def drain(bench, options):
                 bench.figure(f"{name}: {what}", "at the end", values)
         if any(one.status != 0 for one in ends):
             bench.note(f"{name}: status {', '.join(sorted({str(one.status) for one in ends}))}")
-        bars.append({"name": name, "values": [middle(times), min(times), max(times)]})
+        bars.append({"name": name, "values": extent_of(times)})
     bench.plot("bars", "drain.svg", "from SIGTERM under full load until the process is gone", y="ms", log_y=True,
                bars=bars)

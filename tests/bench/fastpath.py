@@ -9,7 +9,7 @@ import flows
 import l3fwd
 import peers
 from contenders import Contender, memory, spillway, vdevs
-from figures import pairs
+from figures import extent_of, pairs
 
 NO_RULES = ["--rules", "/dev/null"]
 FLOWS = 1024
@@ -62,7 +62,7 @@ def peers_and_rules(bench, options):
     ours = [l3fwd.ours(options, capture, count) for count in counts]
     contenders.measure(bench, [*others, *ours], options)
     bench.plot("bars", "peers.svg", "64 B, 1 024 flows, capture to null: what each does differs", y="cycles a packet",
-               bars=[{"name": one.name, "values": [one.median(), min(one.values()), max(one.values())]}
+               bars=[{"name": one.name, "values": extent_of(one.values())}
                      for one in [*ours, *others]])
 
 
@@ -99,6 +99,6 @@ def many(bench, options):
                     pairs(source.values(), sources[0].values()))
     bench.plot("lines", "flows.svg", "what more flows cost", x="flows", y="cycles a packet", log_x=True,
                series=[{"name": name, "points": [
-                   [count, one.median(), min(one.values()), max(one.values())]
+                   [count, *extent_of(one.values())]
                    for count, one in zip(counts, group)]}
                    for name, group in (("spillway", ours), ("the source alone (testpmd)", sources))])

@@ -8,6 +8,11 @@ def spread(values):
     return {"values": values, "median": statistics.median(values), "low": min(values), "high": max(values)}
 
 
+def extent_of(values):
+    """What a plot wants of several values: the middle, the lowest, the highest."""
+    return [statistics.median(values), min(values), max(values)]
+
+
 class Bench:
     """One of tools/bench's subjects. `record` is its entry in results.json."""
 

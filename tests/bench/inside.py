@@ -9,6 +9,7 @@ from figures import pairs
 from gateways import configure
 
 SMOKE_ROUNDS = 3
+ALLOW = "allow udp from 10.0.0.0/8 to 192.168.1.1/32 port 53"  # the source's established flows
 
 
 def lines(bench, command, **how):
@@ -83,7 +84,7 @@ def flood(bench, options):
         series = []
         for dispatch in ("auto", "inline", "pool"):
             found = lines(bench, [*program(options, "flood", 5, options.seconds, rates),
-                                  "--rules", rule_file(options, count),
+                                  "--rules", rules.write(options.folder / f"{count}.flood", ALLOW, count),
                                   "--dispatch", f"classify={dispatch}"])
             points = []
             for run in found:
@@ -95,17 +96,6 @@ def flood(bench, options):
         bench.plot("lines", f"flood-{count}.svg",
                    f"established flows that are kept beside new ones, {count} rules",
                    x="flood of new flows, Mpps", y="share of 5 Mpps that passes", series=series)
-
-
-def rule_file(options, count):
-    """So many rules, after one that allows the established flows."""
-    path = options.folder / f"{count}.rules-mixed"
-    if not path.exists():
-        with open(path, "w", encoding="ascii") as file:
-            print("allow udp from 10.0.0.0/8 to 192.168.1.1/32 port 53", file=file)
-            for rule in rules.generate(count, action="mixed"):
-                print(rule, file=file)
-    return path
 
 
 def spare(bench, options):

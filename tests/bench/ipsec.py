@@ -4,7 +4,7 @@
 import contenders
 import mix
 from contenders import Contender
-from figures import pairs
+from figures import extent_of, pairs
 from gateways import ours, peers
 
 SIZES = [64, 512, 1400]
@@ -32,4 +32,4 @@ def inline(bench, options, algorithm="aes-128-gcm"):
 
 
 def add(points, position, contender):
-    points.append([position, contender.median(), min(contender.values()), max(contender.values())])
+    points.append([position, *extent_of(contender.values())])

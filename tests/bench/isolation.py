@@ -5,7 +5,7 @@ not notice. spillway with each dispatch, against DPDK's ipsec-secgw on the same 
 import contenders
 import mix
 from contenders import RECEIVED, Contender
-from figures import pairs
+from figures import extent_of, pairs
 from gateways import ours, peers
 
 SHARES = [0, 10, 50, 90]  # per cent to protect
@@ -77,10 +77,9 @@ def missing(report, share):
 
 
 def draw(bench, systems):
-    def lines(figure):
-        return [{"name": name, "points": [
-            [share, *(pick(one.values(figure(share))) for pick in (contenders.middle, min, max))]
-            for share, one in line.items()]} for name, line in systems.items()]
+    def lines(figure, some=systems):
+        return [{"name": name, "points": [[share, *extent_of(one.values(figure(share)))]
+                                          for share, one in line.items()]} for name, line in some.items()]
     x = f"% to encrypt, {ALGORITHM.upper()}"
     bench.plot("lines", "isolation-cycles.svg", "the receiving core's cycles for each packet", x=x,
                y="cycles a packet", series=lines(lambda share: lambda run: run.cycles))
@@ -89,7 +88,5 @@ def draw(bench, systems):
                series=lines(lambda share: lambda run: run.received * (100 - share) / 100))
     ours_only = {name: line for name, line in systems.items() if name.startswith("spillway")}
     bench.plot("lines", "isolation-latency.svg", "latency in the clear within spillway, p99", x=x, y="µs",
-               log_y=True, series=[{"name": name, "points": [
-                   [share, *(pick(one.values(lambda run: run.report["latency_us"]["fast"]["p99"]))
-                             for pick in (contenders.middle, min, max))] for share, one in line.items()]}
-                   for name, line in ours_only.items()])
+               log_y=True, series=lines(lambda share: lambda run: run.report["latency_us"]["fast"]["p99"],
+                                        ours_only))

@@ -11,12 +11,12 @@ import os
 import pathlib
 import subprocess
 import tempfile
-from statistics import median
 
 import fastpath
 import gateways
 import rules
-from contenders import clean, spillway, started
+from contenders import clean, read_report, spillway, started
+from figures import extent_of
 
 LOSS = 0.1      # per cent
 AT = [10, 50, 90]  # per cent of the throughput
@@ -62,9 +62,9 @@ def tried(bench, options, make, *flags):
             with contender.running(prefix, log) as process:
                 started(contender, process, prefix)
                 report = load(bench, options, folder, *flags)
-            if contender.report and process.returncode != 0:
-                raise ValueError(f"status {process.returncode}")
-        except (OSError, ValueError) as error:
+            if contender.report:
+                read_report(contender.report, process.returncode)
+        except (OSError, ValueError, KeyError) as error:
             log.seek(0)
             raise SystemExit(f"{contender.name}: {error}\n{log.read().decode(errors='replace')[-2000:]}") from error
         finally:
@@ -138,10 +138,8 @@ def beside_flood(bench, options):
 
 def firewalls_of(options, count):
     """spillway with so many rules and one that allows the established flows."""
-    file, cpus = options.folder / f"{count}.rules-beside", sorted(os.sched_getaffinity(0))
-    if not file.exists():
-        lines = ["allow udp from 172.16.0.0/16 to 172.17.0.0/16", *rules.generate(count, action="mixed")]
-        file.write_text("\n".join(lines) + "\n", encoding="ascii")
+    file = rules.write(options.folder / f"{count}.beside", "allow udp from 172.16.0.0/16 to 172.17.0.0/16", count)
+    cpus = sorted(os.sched_getaffinity(0))
     return {f"spillway, {dispatch}": lambda ends, dispatch=dispatch: spillway(
         options, "spillway", ends, "--rules", file, "--dispatch", f"classify={dispatch}",
         *([] if dispatch == "inline" else ["--pool", cpus[1]]))
@@ -182,7 +180,8 @@ class Beside:
 
     def draw(self, bench, lines, worst):
         x = self.what.format("").strip()
-        bench.plot("lines", f"{self.name}-latency.svg", "latency in the clear over memif, p99", x=x, y="µs", log_y=True,
+        bench.plot("lines", f"{self.name}-latency.svg", "latency in the clear over memif, p99", x=x, y="µs",
+                   log_y=True,
                    series=series(lines, lambda run: run["latency_us"]["p99"]))
         bench.plot("lines", f"{self.name}-bypass.svg", "packets in the clear that come back", x=x, y="%",
                    series=series(lines, lambda run: 100 * run["received"] / run["sent"]))
@@ -192,11 +191,6 @@ class Beside:
 
 
 def series(lines, figure):
-    found = []
-    for name, line in lines.items():
-        points = []
-        for share, runs in line.items():
-            values = [figure(run) for run in runs]
-            points.append([share, median(values), min(values), max(values)])
-        found.append({"name": name, "points": points})
-    return found
+    """Of a plot: what a figure of the runs is at each share."""
+    return [{"name": name, "points": [[share, *extent_of([figure(run) for run in runs])]
+                                      for share, runs in line.items()]} for name, line in lines.items()]

@@ -105,6 +105,13 @@ def generate(count, action="deny", profile="acl", family="4", seed=1):
         yield text if action == "deny" else f"{text}\t{word}"
 
 
+def write(path, first, count):
+    """A file of one rule and then so many that allow or deny; made once, as it is always the same."""
+    if not path.exists():
+        path.write_text("\n".join([first, *generate(count, action="mixed")]) + "\n", encoding="ascii")
+    return path
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("count", type=int, help="how many rules")

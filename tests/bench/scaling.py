@@ -11,7 +11,7 @@ import os
 import contenders
 import mix
 from contenders import RECEIVED
-from figures import pairs
+from figures import extent_of, pairs
 from gateways import ours
 
 BYTES, WORKERS = 1400, [1, 2, 4]
@@ -50,5 +50,5 @@ def workers(bench, options):
         bench.note(f"not told: {' and '.join(absent)} workers, for with the fast lcore they need a CPU each, and "
                    f"there are {len(cpus) + 1}")
     bench.plot("bars", "scaling.svg", f"encrypted with {ALGORITHM.upper()}, {BYTES} B", y="Mpps", bars=[
-        {"name": name, "values": [contenders.middle(values), min(values), max(values)]}
+        {"name": name, "values": extent_of(values)}
         for name, values in rates.items()])
