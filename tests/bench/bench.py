@@ -146,13 +146,13 @@ def run_benches(options):
 
 def of_pktgen(path):
     """Results of what tools/pktgen/run printed, perhaps on another machine."""
-    lines = []
+    lines, number = [], 0
     try:
-        for text in path.read_text(encoding="utf-8").splitlines():
+        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             lines.append(json.loads(text))
             pktgen.pktgen_bench(lines[-1:])  # whether a line is one shows in what is made of it
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        print(f"tools/bench: --pktgen '{path}', line {len(lines) or 1}: {error}: lines as tools/pktgen/run prints "
+        print(f"tools/bench: --pktgen '{path}', line {number}: {error}: lines as tools/pktgen/run prints "
               "them are wanted", file=sys.stderr)
         sys.exit(2)
     return {"version": 1, "machine": {}, "benches": [pktgen.pktgen_bench(lines)]}
