@@ -429,6 +429,36 @@ static void buffers_without_room_are_refused(void **state)
     ipsec_free_pair(pair);
 }
 
+/* The most that is put in front of a packet begins where its buffer does. */
+static void nothing_is_written_before_the_buffer(void **state)
+{
+    enum { GUARD = 64 };
+    struct ipsec_case kind = ipsec_case_of("aes-128-cbc+sha256", 6, true);
+    struct rte_mbuf *mbuf = ipsec_packet(&frame, false, 100, 0, false);
+    uint8_t *begin = mbuf->buf_addr, intact[GUARD];
+    struct spill_job job;
+
+    (void)state;
+    kind.nat_traversal = true;
+    be_honest();
+    ipsec_need_pair(&kind, pair);
+    memset(begin, 0xa5, GUARD);
+    memset(intact, 0xa5, GUARD);
+    mbuf->buf_addr = begin + GUARD;
+    mbuf->buf_len -= GUARD;
+    mbuf->data_off = SPILL_ESP_HEAD;
+    memcpy(rte_pktmbuf_mtod(mbuf, void *), frame.bytes, frame.length);
+    ipsec_job(&job, pair[0]);
+    ipsec_add(&job, mbuf);
+    ipsec_encrypt(&job);
+    assert_string_equal(ipsec_failure(mbuf), "");
+    assert_memory_equal(begin, intact, GUARD);
+    mbuf->buf_addr = begin;
+    mbuf->buf_len += GUARD;
+    ipsec_free(&job);
+    ipsec_free_pair(pair);
+}
+
 /* A number is its packet's, also when others of the job fail. */
 static void a_failure_shifts_no_number(void **state)
 {
@@ -499,6 +529,7 @@ int main(void)
         TEST(random_bytes_never_come_out),
         TEST(a_packet_counts_once_in_a_job),
         TEST(buffers_without_room_are_refused),
+        TEST(nothing_is_written_before_the_buffer),
         TEST(a_failure_shifts_no_number),
         TEST(errors_of_the_driver_are_told),
     };
