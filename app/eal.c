@@ -7,50 +7,33 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include "arguments.h"
 #include "log.h"
 #include "program.h"
 
-#define ARGUMENTS_MAX (16 + 2 * SPILL_PORTS_MAX)
+_Static_assert(SPILL_ARGUMENTS_MAX >= 16 + 2 * SPILL_PORTS_MAX, "the plan's fit");
 
-/* Arguments in the making; each is a string of its own, as getopt may write into the array. */
-struct arguments {
-    int count;
-    char *values[ARGUMENTS_MAX];
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct arguments *arguments,
-                                                      const char *format, ...)
-{
-    char *text = NULL;
-    va_list values;
-
-    va_start(values, format);
-    if (vasprintf(&text, format, values) >= 0 && arguments->count < ARGUMENTS_MAX - 1)
-        arguments->values[arguments->count++] = text;
-    va_end(values);
-}
-
-static int from_plan(struct arguments *arguments, const struct spill_program *program,
+static int from_plan(struct spill_arguments *arguments, const struct spill_program *program,
                      struct spill_error *error)
 {
     const struct spill_options *options = &program->options;
     char **devices;
     int count, i;
 
-    add(arguments, "--lcores=%s", program->plan.eal_lcores);
-    add(arguments, "--main-lcore=%u", program->plan.lcores[0].id);
-    add(arguments, "--file-prefix=%s", options->name);
-    add(arguments, "%s", spill_log_eal_argument(options->log_level));
+    spill_arguments_add(arguments, "--lcores=%s", program->plan.eal_lcores);
+    spill_arguments_add(arguments, "--main-lcore=%u", program->plan.lcores[0].id);
+    spill_arguments_add(arguments, "--file-prefix=%s", options->name);
+    spill_arguments_add(arguments, "%s", spill_log_eal_argument(options->log_level));
     if (options->no_huge) {
-        add(arguments, "--no-huge");
-        add(arguments, "-m");
-        add(arguments, "%lu", (unsigned long)program->plan.memory_mib);
+        spill_arguments_add(arguments, "--no-huge");
+        spill_arguments_add(arguments, "-m");
+        spill_arguments_add(arguments, "%lu", (unsigned long)program->plan.memory_mib);
     }
     count = spill_device_eal_arguments(program->devices, options->port_count, &devices);
     if (count < 0)
         return spill_error_set(error, "no memory for the EAL's arguments");
     for (i = 0; i < count; i++)
-        add(arguments, "%s", devices[i]);
+        spill_arguments_add(arguments, "%s", devices[i]);
     spill_device_eal_arguments_free(devices);
     return 0;
 }
@@ -59,12 +42,12 @@ int spill_program_start_eal(struct spill_program *program, const char *argv0,
                             struct spill_error *error)
 {
     const struct spill_options *options = &program->options;
-    struct arguments arguments = {.count = 0};
+    struct spill_arguments arguments = {.count = 0};
     int i;
 
-    add(&arguments, "%s", argv0);
+    spill_arguments_add(&arguments, "%s", argv0);
     for (i = 0; options->eal_given && i < options->eal_argc; i++)
-        add(&arguments, "%s", options->eal_argv[i]);
+        spill_arguments_add(&arguments, "%s", options->eal_argv[i]);
     if (!options->eal_given && from_plan(&arguments, program, error) != 0)
         return -1;
     for (i = 1; i < arguments.count; i++)

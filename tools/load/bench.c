@@ -2,7 +2,6 @@
 /* EAL, ports, pools and traffic, up and down. */
 #include "bench.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,31 +14,14 @@
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 
-#define MBUFS         8191
-#define ARGUMENTS_MAX 128
+#include "arguments.h"
+
+#define MBUFS 8191
 /* What the EAL and drivers take beside pools and tables. */
 #define EAL_BYTES (UINT64_C(64) << 20)
 
-/* Arguments in the making; each is a string of its own. */
-struct arguments {
-    int count;
-    char *values[ARGUMENTS_MAX];
-};
-
 /* The EAL's, which keeps pointers to the strings but moves them about in the array it is given. */
-static struct arguments kept;
-
-__attribute__((format(printf, 2, 3))) static void add(struct arguments *arguments,
-                                                      const char *format, ...)
-{
-    char *text = NULL;
-    va_list values;
-
-    va_start(values, format);
-    if (vasprintf(&text, format, values) >= 0 && arguments->count < ARGUMENTS_MAX - 1)
-        arguments->values[arguments->count++] = text;
-    va_end(values);
-}
+static struct spill_arguments kept;
 
 static uint16_t send_room(const struct spill_load_options *options)
 {
@@ -64,27 +46,27 @@ static unsigned memory_mib(const struct spill_load_options *options,
 }
 
 static int own_arguments(const struct spill_load_options *options,
-                         const struct spill_device *devices, struct arguments *arguments,
+                         const struct spill_device *devices, struct spill_arguments *arguments,
                          struct spill_error *error)
 {
     char **list;
     int count;
 
-    add(arguments, "--lcores=0@%d,1@%d", options->control, options->cpu);
-    add(arguments, "--main-lcore=0");
-    add(arguments, "--file-prefix=%s", options->name);
-    add(arguments, "--log-level=*:error");
-    add(arguments, "--no-telemetry");
+    spill_arguments_add(arguments, "--lcores=0@%d,1@%d", options->control, options->cpu);
+    spill_arguments_add(arguments, "--main-lcore=0");
+    spill_arguments_add(arguments, "--file-prefix=%s", options->name);
+    spill_arguments_add(arguments, "--log-level=*:error");
+    spill_arguments_add(arguments, "--no-telemetry");
     if (options->no_huge) {
-        add(arguments, "--no-huge");
-        add(arguments, "-m");
-        add(arguments, "%u", memory_mib(options, devices));
+        spill_arguments_add(arguments, "--no-huge");
+        spill_arguments_add(arguments, "-m");
+        spill_arguments_add(arguments, "%u", memory_mib(options, devices));
     }
     count = spill_device_eal_arguments(devices, options->port_count, &list);
     if (count < 0)
         return spill_error_set(error, "no memory for the EAL's arguments");
     for (int i = 0; i < count; i++)
-        add(arguments, "%s", list[i]);
+        spill_arguments_add(arguments, "%s", list[i]);
     spill_device_eal_arguments_free(list);
     return 0;
 }
@@ -93,11 +75,11 @@ static int start_eal(struct spill_load_bench *bench, const char *argv0,
                      const struct spill_device *devices, struct spill_error *error)
 {
     const struct spill_load_options *options = bench->options;
-    struct arguments arguments;
+    struct spill_arguments arguments;
 
-    add(&kept, "%s", argv0);
+    spill_arguments_add(&kept, "%s", argv0);
     for (int i = 0; options->eal_given && i < options->eal_argc; i++)
-        add(&kept, "%s", options->eal_argv[i]);
+        spill_arguments_add(&kept, "%s", options->eal_argv[i]);
     if (!options->eal_given && own_arguments(options, devices, &kept, error) != 0)
         return -1;
     arguments = kept;
