@@ -70,32 +70,53 @@ void spill_esp_take_numbers(struct spill_job *job, void *context)
 
 /* ------------------------------------------------------------------------- before the crypto */
 
-static bool dont_fragment(const uint8_t *ip, bool ipv6)
+/* "Don't fragment" of a packet, as an IPv4 header has it. */
+static inline rte_be16_t dont_fragment(const uint8_t *ip, bool ipv6)
 {
-    const struct rte_ipv4_hdr *header = (const struct rte_ipv4_hdr *)ip;
+    const rte_be16_t flag = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
 
-    return ipv6 || (header->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0;
+    return ipv6 ? flag : ((const struct rte_ipv4_hdr *)ip)->fragment_offset & flag;
 }
 
-/* Makes a packet what rte_ipsec expects: in tunnel mode the IP packet alone. Or it has failed. */
-static void make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
+/*
+ * Makes packets what rte_ipsec expects, in tunnel mode: the IP packet alone. Their link headers go
+ * to where they will stand in the end; their own places are overwritten.
+ */
+static void make_tunnel_ready(const struct spill_sa *sa, struct rte_mbuf **mbufs, uint32_t count)
 {
-    struct spill_packet *packet = spill_packet_of(mbuf);
-    uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
+    const bool outer_ipv6 = sa->config.source.family == 6;
+    const uint32_t ahead = sa->ahead;
+    uint32_t i;
 
-    if (!spill_esp_trim(mbuf, packet))
-        return;
-    if (sa->config.mode == SPILL_SA_TUNNEL) {
-        uint8_t *ip = (uint8_t *)rte_pktmbuf_adj(mbuf, packet->l3_offset);
+    for (i = 0; i < count; i++) {
+        struct rte_mbuf *mbuf = mbufs[i];
+        struct spill_packet *packet = spill_packet_of(mbuf);
+        uint8_t *ip;
 
+        if (unlikely(!spill_esp_trim(mbuf, packet)))
+            continue;
+        ip = (uint8_t *)rte_pktmbuf_adj(mbuf, packet->l3_offset);
         spill_esp_note_of(packet)->df = dont_fragment(ip, packet->kind == SPILL_PACKET_IPV6);
-        /* Where it will stand in the end: its own place is overwritten. */
-        spill_esp_write_link(ip - sa->ahead, ip - SPILL_ESP_LINK, sa->config.source.family == 6);
+        spill_esp_write_link(ip - ahead, ip - SPILL_ESP_LINK, outer_ipv6);
         mbuf->tx_offload = 0;
-    } else if (likely(l3_size <= L3_SIZE_MAX)) {
-        mbuf->tx_offload = rte_mbuf_tx_offload(packet->l3_offset, l3_size, 0, 0, 0, 0, 0);
-    } else {
-        spill_esp_fail(mbuf, &spill_esp_no_room);
+    }
+}
+
+/* The same in transport mode: it goes by the headers' lengths. */
+static void make_transport_ready(struct rte_mbuf **mbufs, uint32_t count)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        struct spill_packet *packet = spill_packet_of(mbufs[i]);
+        uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
+
+        if (!spill_esp_trim(mbufs[i], packet))
+            continue;
+        if (likely(l3_size <= L3_SIZE_MAX))
+            mbufs[i]->tx_offload = rte_mbuf_tx_offload(packet->l3_offset, l3_size, 0, 0, 0, 0, 0);
+        else
+            spill_esp_fail(mbufs[i], &spill_esp_no_room);
     }
 }
 
@@ -151,10 +172,12 @@ static uint32_t count_alike(const struct spill_job *job, uint32_t first)
 static uint32_t wrap_all(struct spill_job *job, struct spill_sa_lcore *lcore,
                          struct rte_crypto_op **ops)
 {
-    uint32_t ready = 0, first, count, i;
+    uint32_t ready = 0, first, count;
 
-    for (i = 0; i < job->work; i++)
-        make_ready(lcore->sa, job->mbufs[i]);
+    if (lcore->sa->config.mode == SPILL_SA_TUNNEL)
+        make_tunnel_ready(lcore->sa, job->mbufs, job->work);
+    else
+        make_transport_ready(job->mbufs, job->work);
     for (first = 0; first < job->work; first += count) {
         uint8_t kind = spill_packet_of(job->mbufs[first])->kind;
 
@@ -213,65 +236,74 @@ static void end_transport(const struct spill_sa *sa, struct rte_mbuf *mbuf)
     v4->hdr_checksum = rte_ipv4_cksum(v4);
 }
 
-/* The outer header's checksum: what differs from packet to packet is added to the rest's sum. */
-static rte_be16_t outer_checksum(const struct spill_sa *sa, const struct rte_ipv4_hdr *outer)
+/*
+ * Completes an outer IPv4 header: rte_ipsec leaves out "don't fragment" and the checksum. What
+ * differs from packet to packet is added to the sum of the rest.
+ */
+static inline void complete_outer(struct rte_ipv4_hdr *outer, rte_be16_t df, uint32_t header_sum)
 {
-    uint32_t sum = sa->header_sum + rte_cpu_to_be_16(outer->type_of_service) + outer->total_length +
-                   outer->packet_id + outer->fragment_offset;
+    uint32_t sum = header_sum + rte_cpu_to_be_16(outer->type_of_service) + outer->total_length +
+                   outer->packet_id + df;
 
     sum = (sum & UINT16_MAX) + (sum >> 16);
-    return (rte_be16_t) ~(sum + (sum >> 16));
+    outer->fragment_offset = df;
+    outer->hdr_checksum = (rte_be16_t) ~(sum + (sum >> 16));
 }
 
-static void end_tunnel(const struct spill_sa *sa, struct rte_mbuf *mbuf)
+static void end_tunnel(const struct spill_sa *sa, struct rte_mbuf **mbufs, uint32_t count)
 {
-    struct spill_packet *packet = spill_packet_of(mbuf);
-    const struct spill_esp_note *note = spill_esp_note_of(packet);
-    struct rte_ipv4_hdr *outer = rte_pktmbuf_mtod(mbuf, struct rte_ipv4_hdr *);
+    const rte_be16_t flag = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
+    const rte_be16_t set = sa->config.df == SPILL_SA_DF_SET ? flag : 0;
+    const rte_be16_t copied = sa->config.df == SPILL_SA_DF_COPY ? flag : 0;
+    const uint32_t header_sum = sa->header_sum;
+    const bool outer_ipv4 = sa->config.source.family == 4;
+    uint32_t i;
 
-    if (sa->config.source.family == 4) {
-        if (sa->config.df == SPILL_SA_DF_SET || (sa->config.df == SPILL_SA_DF_COPY && note->df))
-            outer->fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
-        outer->hdr_checksum = outer_checksum(sa, outer);
+    for (i = 0; i < count; i++) {
+        struct spill_packet *packet = spill_packet_of(mbufs[i]);
+
+        if (outer_ipv4)
+            complete_outer(rte_pktmbuf_mtod(mbufs[i], struct rte_ipv4_hdr *),
+                           set | (copied & spill_esp_note_of(packet)->df), header_sum);
+        rte_pktmbuf_prepend(mbufs[i], packet->l3_offset);
     }
-    rte_pktmbuf_prepend(mbuf, packet->l3_offset);
 }
 
-/* Takes out the numbers' high halves, which the ICV covers and which are not sent. */
-static void remove_high_halves(struct spill_job *job, struct spill_sa_lcore *lcore)
+/* The packets of a job that have been encrypted; those that could not be have failed. */
+static uint32_t find_encrypted(struct spill_job *job, struct rte_mbuf **encrypted)
 {
-    struct rte_mbuf *mbufs[SPILL_JOB_PACKETS];
     uint32_t count = 0, i;
 
     for (i = 0; i < job->work; i++) {
-        mbufs[count] = job->mbufs[i];
-        count += spill_packet_of(job->mbufs[i])->kind != SPILL_PACKET_MALFORMED;
+        struct rte_mbuf *mbuf = job->mbufs[i];
+
+        if (unlikely((mbuf->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0)) {
+            mbuf->ol_flags &= ~(RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED | RTE_MBUF_F_RX_SEC_OFFLOAD);
+            spill_esp_fail(mbuf, &spill_esp_crypto_failed);
+        }
+        encrypted[count] = mbuf;
+        count += spill_packet_of(mbuf)->kind != SPILL_PACKET_MALFORMED;
     }
-    if (count > 0)
-        rte_ipsec_pkt_process(&lcore->sessions[0], mbufs, (uint16_t)count);
+    return count;
 }
 
 void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
 {
     const struct spill_sa *sa = lcore->sa;
-    uint32_t i;
+    struct rte_mbuf *encrypted[SPILL_JOB_PACKETS];
+    uint32_t count = find_encrypted(job, encrypted), i;
 
+    if (count == 0)
+        return;
+    /* Takes out the numbers' high halves, which the ICV covers and which are not sent. */
     if (sa->high_size > 0)
-        remove_high_halves(job, lcore);
-    for (i = 0; i < job->work; i++) {
-        struct rte_mbuf *mbuf = job->mbufs[i];
-
-        if (unlikely(spill_packet_of(mbuf)->kind == SPILL_PACKET_MALFORMED))
-            continue;
-        if (unlikely((mbuf->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0)) {
-            mbuf->ol_flags &= ~(RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED | RTE_MBUF_F_RX_SEC_OFFLOAD);
-            spill_esp_fail(mbuf, &spill_esp_crypto_failed);
-        } else if (sa->config.mode == SPILL_SA_TUNNEL) {
-            end_tunnel(sa, mbuf);
-        } else {
-            end_transport(sa, mbuf);
-        }
+        rte_ipsec_pkt_process(&lcore->sessions[0], encrypted, (uint16_t)count);
+    if (sa->config.mode == SPILL_SA_TUNNEL) {
+        end_tunnel(sa, encrypted, count);
+        return;
     }
+    for (i = 0; i < count; i++)
+        end_transport(sa, encrypted[i]);
 }
 
 bool spill_esp_encrypt(struct spill_job *job, void *crypto)

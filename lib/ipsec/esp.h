@@ -63,7 +63,7 @@ struct spill_esp_note {
     uint8_t network;              /* of the key: the wire it came on */
     uint8_t outer_tos;            /* of the outer header */
     /* Out: */
-    bool df; /* of the packet inside */
+    rte_be16_t df; /* "don't fragment" of the packet inside, as an IPv4 header has it */
 };
 
 _Static_assert(sizeof(struct spill_esp_note) <= sizeof(struct spill_key6), "fits the notes");
