@@ -306,6 +306,8 @@ static inline uint32_t lookup_family(struct spill_flow_table *table, const struc
             flow->seen = seen;
             hits++;
             passing += spill_flow_passes(flow);
+            if (unlikely(spill_flow_is_protected(flow)))
+                packets[i]->sa = family->sas[positions[i]][packets[i]->direction];
         }
         packets[i]->flow = flow;
     }

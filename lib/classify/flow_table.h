@@ -108,6 +108,12 @@ static inline bool spill_flow_passes(const struct spill_flow *flow)
     return bits - 1 < 3 * SPILL_FLOW_ALLOWED && flow->pending == 0;
 }
 
+/** Whether any direction is protected: then there is an SA noted for it. */
+static inline bool spill_flow_is_protected(const struct spill_flow *flow)
+{
+    return (flow->verdicts & 3 * SPILL_FLOW_PROTECTED) != 0;
+}
+
 /**
  * Notes what was decided for the packets of one direction. Of several verdicts noted for one
  * direction PROTECT counts before ALLOW, and that before DENY.
@@ -191,6 +197,9 @@ void spill_flow_table_free(struct spill_flow_table *table);
 /**
  * Finds the flows of a burst: sets `flow` of each packet to its entry, or to NULL, and marks what
  * was found as seen now. Packets without a key are passed over. Counts hits and misses. Owner.
+ *
+ * Where a direction of the flow is protected, sets `sa` to what spill_flow_table_sa() tells for the
+ * packet's.
  *
  * The families of a burst are looked up apart: a mixture costs some ten cycles a packet more.
  *

@@ -150,7 +150,7 @@ static int add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pack
                      : 0;
     *spill_packet_of(mbuf) = *packet;
     if (lane == SPILL_LANE_INLINE) {
-        spill_inline_add(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, mbuf, 0, stamp);
+        spill_inline_add(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, &mbuf, 1, 0, stamp);
         return lane;
     }
     spill_lane_job(fast->submitter, SPILL_CLASS_CLASSIFY, lane)->serial = fast->version;
@@ -183,7 +183,7 @@ static int refuse(struct spill_fast *fast, const struct spill_drop_reason *reaso
 /* Takes what a packet without a verdict needs: SPILL_LANE_INLINE, a lane with room, or NO_PLACE. */
 static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
-    if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, 0))
+    if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, 1, 0))
         return SPILL_LANE_INLINE;
     if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane, NULL))
         return (int)fast->lane;

@@ -11,15 +11,13 @@ static SPILL_DROP_REASON(pool_full_encrypt, "pool_full_encrypt",
 SPILL_DROP_REASON(spill_drop_esp_fragment, "esp_fragment",
                   "a fragment that was to be protected in transport mode, or ESP in fragments");
 
-/* One SA's packets of a burst. */
+/* What packets of one SA have in common, within a burst. */
 struct group {
     struct spill_sa_lcore *sa;
     uint32_t lane;
     uint32_t mtu, l3_size; /* of the packet that `room` is for */
     uint32_t room;
     uint64_t stamp;
-    uint32_t refused_count;
-    struct rte_mbuf *refused[SPILL_BURST];
 };
 
 struct spill_class spill_encryption_class(struct spill_crypto *crypto, uint32_t capacity,
@@ -66,47 +64,64 @@ void spill_encryption_attach(struct spill_fast *fast)
     spill_submitter_on_retire(fast->submitter, SPILL_CLASS_ENCRYPT, retire, fast);
 }
 
-static __rte_always_inline void place_or_refuse(struct spill_fast *fast, struct group *group,
-                                                struct rte_mbuf *mbuf,
-                                                const struct spill_packet *packet)
+/* Places each packet, and drops at once those for which it is full. */
+static void place_each(struct spill_fast *fast, const struct group *group, struct rte_mbuf **mbufs,
+                       struct spill_packet **packets, uint32_t count)
 {
-    if (unlikely(!spill_place(fast, SPILL_CLASS_ENCRYPT, group->lane, &group->sa->subject, mbuf,
-                              packet, 0, group->stamp)))
-        group->refused[group->refused_count++] = mbuf;
+    struct rte_mbuf *refused[SPILL_BURST];
+    uint32_t refused_count = 0, i;
+
+    for (i = 0; i < count; i++) {
+        if (unlikely(!spill_place(fast, SPILL_CLASS_ENCRYPT, group->lane, &group->sa->subject,
+                                  mbufs[i], packets[i], 0, group->stamp)))
+            refused[refused_count++] = mbufs[i];
+    }
+    if (refused_count > 0)
+        spill_ledger_drop(&fast->ledger, &pool_full_encrypt, refused, refused_count);
 }
 
-/* Full: the refused go at once. */
-static void drop_refused(struct spill_fast *fast, struct group *group)
+/* Packets that have room. */
+static void place(struct spill_fast *fast, const struct group *group, struct rte_mbuf **mbufs,
+                  struct spill_packet **packets, uint32_t count, uint32_t bytes)
 {
-    if (group->refused_count > 0)
-        spill_ledger_drop(&fast->ledger, &pool_full_encrypt, group->refused, group->refused_count);
-    group->refused_count = 0;
+    if (count == 0)
+        return;
+    if (!spill_place_all(fast, SPILL_CLASS_ENCRYPT, group->lane, &group->sa->subject, mbufs,
+                         packets, count, bytes, 0, group->stamp))
+        place_each(fast, group, mbufs, packets, count);
+    spill_inline_run(fast->submitter, SPILL_CLASS_ENCRYPT);
 }
 
-/* A packet that protection would make too big: in tunnel mode its fragments go the same way. Not
- * inlined: hardly ever called. */
-static __rte_noinline void submit_too_big(struct spill_fast *fast, struct group *group,
-                                          struct rte_mbuf *mbuf, const struct spill_packet *packet,
-                                          uint32_t room)
+/* A packet that protection would make too big: in tunnel mode its fragments go the same way. */
+static void submit_too_big(struct spill_fast *fast, const struct group *group,
+                           struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     struct rte_mbuf *fragments[SPILL_FRAGMENTS_MAX];
-    struct spill_packet fragment = *packet;
-    uint32_t count = 0, i;
+    struct spill_packet fragment = *packet, *packets[SPILL_FRAGMENTS_MAX];
+    uint32_t count = 0, bytes = 0, i;
 
     if (group->sa->sa->config.mode == SPILL_SA_TUNNEL)
-        count = spill_too_big_split(fast, mbuf, packet, room, fragments);
+        count = spill_too_big_split(fast, mbuf, packet, group->room, fragments);
     if (count == 0) {
-        spill_too_big_drop(fast, mbuf, packet, room, group->stamp);
+        spill_too_big_drop(fast, mbuf, packet, group->room, group->stamp);
         return;
     }
-    /* What stands before it must not be overtaken, nor the inline job be filled over its end. */
-    spill_inline_run(fast->submitter, SPILL_CLASS_ENCRYPT);
-    drop_refused(fast, group);
     fragment.fragment = 1;
-    for (i = 0; i < count; i++)
-        place_or_refuse(fast, group, fragments[i], &fragment);
-    spill_inline_run(fast->submitter, SPILL_CLASS_ENCRYPT);
-    drop_refused(fast, group);
+    for (i = 0; i < count; i++) {
+        packets[i] = &fragment;
+        bytes += rte_pktmbuf_pkt_len(fragments[i]) - fragment.l3_offset;
+    }
+    place(fast, group, fragments, packets, count, bytes);
+}
+
+/* Not inlined: hardly ever called. */
+static __rte_noinline void submit_unfit(struct spill_fast *fast, const struct group *group,
+                                        struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    if (packet->fragment != 0 && group->sa->sa->config.mode == SPILL_SA_TRANSPORT)
+        spill_ledger_drop(&fast->ledger, &spill_drop_esp_fragment, &mbuf, 1);
+    else
+        submit_too_big(fast, group, mbuf, packet);
 }
 
 /* How large a packet may be: mostly as the one before it. */
@@ -124,48 +139,77 @@ static uint32_t room_for(const struct spill_fast *fast, struct group *group,
     return group->room;
 }
 
-static void submit(struct spill_fast *fast, struct group *group, struct rte_mbuf *mbuf,
-                   const struct spill_packet *packet)
+/* Whether a packet can be protected as it is. */
+static inline bool fits(const struct spill_fast *fast, struct group *group,
+                        const struct spill_packet *packet, uint32_t length)
 {
-    const struct spill_sa *sa = group->sa->sa;
-    uint32_t room = room_for(fast, group, packet);
-
-    if (unlikely(packet->fragment != 0 && sa->config.mode == SPILL_SA_TRANSPORT))
-        spill_ledger_drop(&fast->ledger, &spill_drop_esp_fragment, &mbuf, 1);
-    else if (unlikely(rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset > room))
-        submit_too_big(fast, group, mbuf, packet, room);
-    else
-        place_or_refuse(fast, group, mbuf, packet);
+    return length <= room_for(fast, group, packet) &&
+           likely(packet->fragment == 0 || group->sa->sa->config.mode == SPILL_SA_TUNNEL);
 }
 
-/* Submits all packets of the SA of the first one from `first` on, and takes them off the list. */
-static void submit_group(struct spill_fast *fast, struct spill_encryption *encryption,
-                         uint32_t first)
+void spill_encryption_submit(struct spill_fast *fast, struct spill_sa *sa, struct rte_mbuf **mbufs,
+                             struct spill_packet **packets, uint32_t count, uint64_t stamp)
 {
-    struct spill_sa *sa = encryption->sas[first];
     struct group group = {
         .sa = sa->lcores[fast->lcore_id],
         .lane = sa->lane & (fast->submitter->lane_count - 1),
-        .stamp = encryption->stamp,
+        .stamp = stamp,
     };
-    uint32_t i;
+    uint32_t first = 0, bytes = 0, i;
 
-    for (i = first; i < encryption->count; i++) {
-        if (encryption->sas[i] != sa)
+    for (i = 0; i < count; i++) {
+        uint32_t length = rte_pktmbuf_pkt_len(mbufs[i]) - packets[i]->l3_offset;
+
+        if (likely(fits(fast, &group, packets[i], length))) {
+            bytes += length;
             continue;
-        encryption->sas[i] = NULL;
-        submit(fast, &group, encryption->mbufs[i], encryption->packets[i]);
+        }
+        /* What stands before it must not be overtaken. */
+        place(fast, &group, mbufs + first, packets + first, i - first, bytes);
+        submit_unfit(fast, &group, mbufs[i], packets[i]);
+        first = i + 1;
+        bytes = 0;
     }
-    spill_inline_run(fast->submitter, SPILL_CLASS_ENCRYPT);
-    drop_refused(fast, &group);
+    place(fast, &group, mbufs + first, packets + first, i - first, bytes);
 }
 
-void spill_encryption_submit(struct spill_fast *fast, struct spill_encryption *encryption)
+/* Moves the packets of the first one's SA to `group`, in order, and the others to the front. */
+static void take_group(struct spill_encryption *encryption, struct spill_encryption *group)
 {
-    uint32_t i;
+    uint32_t kept = 0, i;
 
+    group->count = 0;
+    group->stamp = encryption->stamp;
     for (i = 0; i < encryption->count; i++) {
-        if (encryption->sas[i] != NULL)
-            submit_group(fast, encryption, i);
+        struct spill_sa *sa = encryption->sas[i];
+
+        if (group->count == 0 || sa == group->sas[0]) {
+            spill_encryption_add(group, encryption->mbufs[i], encryption->packets[i], sa);
+            continue;
+        }
+        encryption->mbufs[kept] = encryption->mbufs[i];
+        encryption->packets[kept] = encryption->packets[i];
+        encryption->sas[kept++] = sa;
+    }
+    encryption->count = kept;
+}
+
+static void submit_group(struct spill_fast *fast, struct spill_encryption *group)
+{
+    spill_encryption_submit(fast, group->sas[0], group->mbufs, group->packets, group->count,
+                            group->stamp);
+}
+
+void spill_encryption_submit_list(struct spill_fast *fast, struct spill_encryption *encryption)
+{
+    struct spill_encryption group;
+
+    if (!encryption->mixed) {
+        submit_group(fast, encryption);
+        return;
+    }
+    while (encryption->count > 0) {
+        take_group(encryption, &group);
+        submit_group(fast, &group);
     }
 }

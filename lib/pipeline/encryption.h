@@ -2,6 +2,7 @@
 #ifndef SPILLWAY_ENCRYPTION_H
 #define SPILLWAY_ENCRYPTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ipsec/crypto.h"
@@ -26,6 +27,7 @@
 /** Packets of a burst that are to be encrypted, in order. */
 struct spill_encryption {
     uint32_t count;
+    bool mixed;     /* they are of several SAs */
     uint64_t stamp; /* TSC when they were received */
     struct rte_mbuf *mbufs[SPILL_BURST];
     struct spill_packet *packets[SPILL_BURST];
@@ -38,6 +40,7 @@ static inline void spill_encryption_add(struct spill_encryption *encryption, str
     encryption->mbufs[encryption->count] = mbuf;
     encryption->packets[encryption->count] = packet;
     encryption->sas[encryption->count++] = sa;
+    encryption->mixed |= sa != encryption->sas[0];
 }
 
 /** Makes the class. Control thread. */
@@ -47,7 +50,19 @@ struct spill_class spill_encryption_class(struct spill_crypto *crypto, uint32_t 
 /** Connects a fast lcore to its submitter. Control thread, before the lcores start. */
 void spill_encryption_attach(struct spill_fast *fast);
 
-/** Encrypts packets here, has the pool do it, or drops them. All are given away. The lcore. */
-void spill_encryption_submit(struct spill_fast *fast, struct spill_encryption *encryption);
+/**
+ * Encrypts packets here, has the pool do it, or drops them. The lcore.
+ *
+ * @param sa       of all of them
+ * @param mbufs    given away
+ * @param packets  of each, with `input`
+ * @param count    1 to SPILL_BURST
+ * @param stamp    TSC when they were received
+ */
+void spill_encryption_submit(struct spill_fast *fast, struct spill_sa *sa, struct rte_mbuf **mbufs,
+                             struct spill_packet **packets, uint32_t count, uint64_t stamp);
+
+/** The same for packets of any SAs; those of each keep their order. The list is used up. */
+void spill_encryption_submit_list(struct spill_fast *fast, struct spill_encryption *encryption);
 
 #endif

@@ -37,7 +37,7 @@ void spill_fast_send(struct spill_fast *fast, struct rte_mbuf **mbufs, const uin
 static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
     if (packet->kind <= SPILL_PACKET_IPV6)
-        return spill_protection_verdict(fast, packet) == SPILL_VERDICT_UNKNOWN;
+        return spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN;
     if (packet->kind == SPILL_PACKET_MALFORMED)
         spill_ledger_drop(&fast->ledger, spill_drop_reason_get(packet->drop), &mbuf, 1);
     else if (fast->non_ip_pass)
@@ -92,6 +92,8 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
             packets[i].input = (uint8_t)port;
             pointers[i] = &packets[i];
         }
+        if (spill_protection_take_all(fast, mbufs, pointers, count, stamp))
+            return;
         count = decide_burst(fast, mbufs, pointers, count, stamp);
     }
     spill_output_send(fast->paths[port].output, mbufs, count, stamp, SPILL_WAY_FAST);

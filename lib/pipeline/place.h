@@ -10,7 +10,7 @@
 
 /**
  * @file
- * Where the crypto of a packet is done: for encryption.c and decryption.c. The lcore.
+ * Where the crypto of packets is done: for encryption.c and decryption.c. The lcore.
  *
  * Inline when the class may and there is time; else in the lane of its SA, with a credit; else, by
  * the overflow policy, inline over the budget, or not at all. But where the lane is busy it goes
@@ -25,13 +25,42 @@ static inline struct spill_job *spill_place_choose(struct spill_fast *fast, uint
     struct spill_submitter *submitter = fast->submitter;
     bool busy = spill_lane_busy(submitter, class_index, lane);
 
-    if (!busy && spill_inline_fits(submitter, class_index, subject, bytes))
+    if (!busy && spill_inline_fits(submitter, class_index, subject, 1, bytes))
         return spill_inline_job(submitter, class_index);
     if (spill_lane_reserve(submitter, class_index, lane, subject))
         return spill_lane_job(submitter, class_index, lane);
     return !busy && fast->overflows[class_index] == SPILL_OVERFLOW_INLINE
                ? spill_inline_job(submitter, class_index)
                : NULL;
+}
+
+/**
+ * Puts all packets of a burst and a subject into the inline job, their metadata with them, when
+ * there is time for all of them and none waits before them: it is asked once, not for each. Nothing
+ * else is in that job.
+ *
+ * @param mbufs   given away when there is time
+ * @param bytes   of all IP packets together
+ * @param serial  what the class notes in the job
+ * @param stamp   TSC when they were received
+ * @return false when spill_place() is to find a place for each
+ */
+static inline bool spill_place_all(struct spill_fast *fast, uint32_t class_index, uint32_t lane,
+                                   struct spill_subject *subject, struct rte_mbuf *const *mbufs,
+                                   struct spill_packet *const *packets, uint32_t count,
+                                   uint32_t bytes, uint64_t serial, uint64_t stamp)
+{
+    struct spill_submitter *submitter = fast->submitter;
+    uint32_t i;
+
+    if (spill_lane_busy(submitter, class_index, lane) ||
+        !spill_inline_fits(submitter, class_index, subject, count, bytes))
+        return false;
+    for (i = 0; i < count; i++)
+        *spill_packet_of(mbufs[i]) = *packets[i];
+    spill_inline_job(submitter, class_index)->serial = serial;
+    spill_inline_add(submitter, class_index, subject, mbufs, count, bytes, stamp);
+    return true;
 }
 
 /**
@@ -55,7 +84,7 @@ static inline bool spill_place(struct spill_fast *fast, uint32_t class_index, ui
     if (job->count == 0)
         job->serial = serial;
     if (job == spill_inline_job(fast->submitter, class_index))
-        spill_inline_add(fast->submitter, class_index, subject, mbuf, bytes, stamp);
+        spill_inline_add(fast->submitter, class_index, subject, &mbuf, 1, bytes, stamp);
     else
         spill_lane_add(fast->submitter, class_index, lane, mbuf, true, bytes, stamp);
     return true;

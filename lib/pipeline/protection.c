@@ -24,12 +24,13 @@ static const struct spill_drop_reason *reason_of(const struct spill_packet *pack
 static struct spill_sa *outbound_sa(const struct spill_fast *fast,
                                     const struct spill_packet *packet, struct spill_sa *last)
 {
-    struct spill_sa *sa = last;
+    struct spill_sa *sa;
 
     if (packet->verdict != SPILL_VERDICT_PROTECT || packet->through != 0)
         return NULL;
-    if (last == NULL || last->id != packet->sa)
-        sa = spill_sa_set_get(fast->security->sas, packet->sa);
+    if (likely(last != NULL && last->id == packet->sa))
+        return last;
+    sa = spill_sa_set_get(fast->security->sas, packet->sa);
     return sa != NULL && sa->config.direction == SPILL_SA_OUT ? sa : NULL;
 }
 
@@ -48,6 +49,33 @@ static bool may_be_sent(const struct spill_fast *fast, const struct spill_packet
             spill_sa_set_get(sas, packet->sa) == spill_sa_set_get(sas, packet->through));
 }
 
+/* Whether nothing but protection can become of a packet that came in the clear. */
+static inline bool is_only_protected(const struct spill_packet *packet)
+{
+    const struct spill_flow *flow = packet->flow;
+
+    return flow != NULL && flow->pending == 0 && packet->through == 0 &&
+           spill_flow_own_verdict(flow, packet->direction) == SPILL_VERDICT_PROTECT;
+}
+
+bool spill_protection_take_all(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                               struct spill_packet **packets, uint32_t count, uint64_t stamp)
+{
+    uint16_t id = packets[0]->sa;
+    struct spill_sa *sa;
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        if (!is_only_protected(packets[i]) || packets[i]->sa != id)
+            return false;
+    }
+    sa = spill_sa_set_get(fast->security->sas, id);
+    if (sa == NULL || sa->config.direction != SPILL_SA_OUT)
+        return false;
+    spill_encryption_submit(fast, sa, mbufs, packets, count, stamp);
+    return true;
+}
+
 uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                 struct spill_packet **packets, uint32_t count, uint64_t stamp)
 {
@@ -57,18 +85,19 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
     struct spill_sa *sa, *last = NULL;
 
     encryption.count = 0;
+    encryption.mixed = false;
     encryption.stamp = stamp;
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = packets[i];
 
         if (packet->verdict == SPILL_VERDICT_UNKNOWN)
             continue;
-        if (may_be_sent(fast, packet)) {
-            mbufs[kept] = mbufs[i];
-            packets[kept++] = packet;
-        } else if ((sa = outbound_sa(fast, packet, last)) != NULL) {
+        if ((sa = outbound_sa(fast, packet, last)) != NULL) {
             spill_encryption_add(&encryption, mbufs[i], packet, sa);
             last = sa;
+        } else if (may_be_sent(fast, packet)) {
+            mbufs[kept] = mbufs[i];
+            packets[kept++] = packet;
         } else if (reason_of(packet) == &spill_drop_denied) {
             denied[denied_count++] = mbufs[i];
         } else {
@@ -78,6 +107,6 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
     if (denied_count > 0)
         spill_ledger_drop(&fast->ledger, &spill_drop_denied, denied, denied_count);
     if (encryption.count > 0)
-        spill_encryption_submit(fast, &encryption);
+        spill_encryption_submit_list(fast, &encryption);
     return kept;
 }

@@ -2,6 +2,7 @@
 #ifndef SPILLWAY_PROTECTION_H
 #define SPILLWAY_PROTECTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "packet/packet.h"
@@ -18,12 +19,12 @@
  */
 
 /**
- * Finds a packet's verdict in its flow, for the way that it came, and writes it to the packet.
+ * Finds a packet's verdict in its flow, for the way that it came, and writes it to the packet; the
+ * SA that belongs to it is there since the lookup.
  *
  * @return UNKNOWN when the rules must be asked, or packets of the flow wait before it
  */
-static inline enum spill_verdict spill_protection_verdict(const struct spill_fast *fast,
-                                                          struct spill_packet *packet)
+static inline enum spill_verdict spill_protection_verdict(struct spill_packet *packet)
 {
     const struct spill_flow *flow = packet->flow;
     enum spill_verdict verdict;
@@ -33,10 +34,22 @@ static inline enum spill_verdict spill_protection_verdict(const struct spill_fas
     verdict = packet->through == 0 ? spill_flow_verdict(flow, packet->direction)
                                    : spill_flow_own_verdict(flow, packet->direction);
     packet->verdict = (uint8_t)verdict;
-    if (verdict == SPILL_VERDICT_PROTECT)
-        packet->sa = spill_flow_table_sa(fast->flows, flow, packet->direction);
     return verdict;
 }
+
+/**
+ * Has a whole burst encrypted when that is all there is to it: its packets came in the clear, their
+ * flows are known, and one outbound SA protects them. That shows in one look at each packet. The
+ * lcore.
+ *
+ * @param mbufs    given away when it is so
+ * @param packets  of each, looked up, with `input`
+ * @param count    1 to SPILL_BURST
+ * @param stamp    TSC when they were received
+ * @return whether it is so; if not, nothing was done
+ */
+bool spill_protection_take_all(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                               struct spill_packet **packets, uint32_t count, uint64_t stamp);
 
 /**
  * Does what the verdicts say. The lcore.

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_branch_prediction.h>
 
@@ -32,7 +33,8 @@
  * All functions are the owning lcore's, but where another thread is named. A caller's iteration:
  *
  *     spill_submitter_retire()                        what is done, in order
- *     for each packet: spill_inline_fits() ? spill_inline_add() : spill_lane_reserve() + _add()
+ *     for each packet, or all of a burst: spill_inline_fits() ? spill_inline_add()
+ *                                                             : spill_lane_reserve() + _add()
  *     spill_inline_run()                              after each burst
  *     spill_submitter_flush()                         at the end: nothing waits idly for company
  */
@@ -210,12 +212,13 @@ static inline void spill_lane_add(struct spill_submitter *submitter, uint32_t cl
 }
 
 /**
- * Whether one more packet of a subject may be done inline now: by the class's dispatch, and the
- * budget. Only one class at a time has packets in its inline job, so the budget is asked for it
+ * Whether so many more packets of a subject may be done inline now: by the class's dispatch, and
+ * the budget. Only one class at a time has packets in its inline job, so the budget is asked for it
  * alone.
  */
 static inline bool spill_inline_fits(const struct spill_submitter *submitter, uint32_t class_index,
-                                     const struct spill_subject *subject, uint32_t bytes)
+                                     const struct spill_subject *subject, uint32_t packets,
+                                     uint32_t bytes)
 {
     const struct spill_account *account = &submitter->accounts[class_index];
     const struct spill_job *job = account->inline_job;
@@ -225,11 +228,11 @@ static inline bool spill_inline_fits(const struct spill_submitter *submitter, ui
         return true;
     if (account->class->dispatch == SPILL_DISPATCH_POOL || available == 0)
         return false;
-    return spill_cost_estimate(subject != NULL ? &subject->cost : &account->cost, job->count + 1u,
-                               job->bytes + bytes) <= available;
+    return spill_cost_estimate(subject != NULL ? &subject->cost : &account->cost,
+                               job->count + packets, job->bytes + bytes) <= available;
 }
 
-/** The job that spill_inline_add() puts the next packet into. */
+/** The job that spill_inline_add() puts the next packets into. */
 static inline struct spill_job *spill_inline_job(const struct spill_submitter *submitter,
                                                  uint32_t class_index)
 {
@@ -240,12 +243,14 @@ static inline struct spill_job *spill_inline_job(const struct spill_submitter *s
 void spill_inline_run(struct spill_submitter *submitter, uint32_t class_index);
 
 /**
- * Puts a packet into the class's inline job. At most SPILL_JOB_PACKETS between two
+ * Puts packets into the class's inline job. At most SPILL_JOB_PACKETS between two
  * spill_inline_run(), and all of one subject. Other parameters as for spill_lane_add().
+ *
+ * @param bytes  of all packets together
  */
 static inline void spill_inline_add(struct spill_submitter *submitter, uint32_t class_index,
-                                    struct spill_subject *subject, struct rte_mbuf *mbuf,
-                                    uint32_t bytes, uint64_t stamp)
+                                    struct spill_subject *subject, struct rte_mbuf *const *mbufs,
+                                    uint32_t count, uint32_t bytes, uint64_t stamp)
 {
     struct spill_job *job = submitter->accounts[class_index].inline_job;
 
@@ -253,7 +258,8 @@ static inline void spill_inline_add(struct spill_submitter *submitter, uint32_t 
         job->stamp = stamp;
         job->subject = subject;
     }
-    job->mbufs[job->count++] = mbuf;
+    memcpy(&job->mbufs[job->count], mbufs, count * sizeof(job->mbufs[0]));
+    job->count = (uint16_t)(job->count + count);
     job->bytes += bytes;
 }
 

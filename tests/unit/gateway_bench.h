@@ -16,6 +16,7 @@
 #define GATEWAY_LCORES 6
 #define GATEWAY_SPIS   64   /* of each direction, one behind the other as keys are replaced */
 #define GATEWAY_OUT    1000 /* the first */
+#define GATEWAY_OTHER  (GATEWAY_OUT + GATEWAY_SPIS / 2) /* of the other SA outbound */
 #define GATEWAY_IN     2000
 
 enum gateway_direction {
@@ -40,7 +41,7 @@ static struct {
     struct spill_crypto *crypto; /* of the test's end */
     struct spill_crypto *device; /* the gateway's, when it is another */
     struct spill_sa_store *store;
-    struct spill_sa_config configs[2]; /* "out" and "in", as they are now */
+    struct spill_sa_config configs[3]; /* "out", "in" and "other", as they are now */
     uint32_t generation;               /* of the keys */
     uint64_t versions;                 /* published */
     struct spill_sa *peers[2][GATEWAY_SPIS];
@@ -99,14 +100,15 @@ static inline void gateway_fail(void)
     fail_msg("%s", bench.error.text);
 }
 
-static inline void gateway_config(struct spill_sa_config *config, enum spill_sa_direction direction)
+static inline void gateway_config(struct spill_sa_config *config, const char *name,
+                                  enum spill_sa_direction direction, uint32_t spi)
 {
     uint32_t i;
 
     memset(config, 0, sizeof(*config));
-    strcpy(config->name, direction == SPILL_SA_OUT ? "out" : "in");
+    strcpy(config->name, name);
     config->direction = direction;
-    config->spi = (direction == SPILL_SA_OUT ? GATEWAY_OUT : GATEWAY_IN) + gateway.generation;
+    config->spi = spi + gateway.generation;
     config->algorithm = spill_ipsec_algorithm_find(gateway.options.algorithm);
     config->esn = gateway.options.esn;
     config->replay_window = direction == SPILL_SA_IN ? 1024 : 0;
@@ -125,7 +127,8 @@ static inline void gateway_add_peer(const struct spill_sa_config *config)
 {
     struct spill_sa_config other = *config;
     uint32_t out = config->direction == SPILL_SA_OUT;
-    struct spill_sa **peer = &gateway.peers[out][gateway.generation % GATEWAY_SPIS];
+    struct spill_sa **peer =
+        &gateway.peers[out][config->spi - (out != 0 ? GATEWAY_OUT : GATEWAY_IN)];
 
     other.direction = out != 0 ? SPILL_SA_IN : SPILL_SA_OUT;
     other.replay_window = 0;
@@ -138,12 +141,15 @@ static inline void gateway_add_peer(const struct spill_sa_config *config)
 /** New keys for both directions, from the next version on. */
 static inline void gateway_rekey(void)
 {
+    uint32_t i;
+
     gateway.generation++;
-    assert_true(gateway.generation < GATEWAY_SPIS);
-    gateway_config(&gateway.configs[0], SPILL_SA_OUT);
-    gateway_config(&gateway.configs[1], SPILL_SA_IN);
-    gateway_add_peer(&gateway.configs[0]);
-    gateway_add_peer(&gateway.configs[1]);
+    assert_true(gateway.generation < GATEWAY_SPIS / 2);
+    gateway_config(&gateway.configs[0], "out", SPILL_SA_OUT, GATEWAY_OUT);
+    gateway_config(&gateway.configs[1], "in", SPILL_SA_IN, GATEWAY_IN);
+    gateway_config(&gateway.configs[2], "other", SPILL_SA_OUT, GATEWAY_OTHER);
+    for (i = 0; i < RTE_DIM(gateway.configs); i++)
+        gateway_add_peer(&gateway.configs[i]);
 }
 
 static inline struct spill_policy *gateway_policy(const struct spill_sa_set *set, char *text)
@@ -178,7 +184,8 @@ static inline struct spill_policy *gateway_policy(const struct spill_sa_set *set
  */
 static inline void gateway_publish(const char *more)
 {
-    struct spill_sa_set *set = spill_sa_set_create(gateway.store, gateway.configs, 2, &bench.error);
+    struct spill_sa_set *set =
+        spill_sa_set_create(gateway.store, gateway.configs, RTE_DIM(gateway.configs), &bench.error);
     struct spill_security *security;
     char text[1024];
 
@@ -187,6 +194,8 @@ static inline void gateway_publish(const char *more)
     snprintf(text, sizeof(text),
              "%sprotect out udp from 10.0.0.0/8 to any port 1111\n"
              "protect in udp from any port 1111 to 10.0.0.0/8\n"
+             "protect other udp from 10.0.0.0/8 to any port 2222\n"
+             "protect in udp from any port 2222 to 10.0.0.0/8\n"
              "allow udp from 10.0.0.0/8 to any port 3333\n",
              more);
     gateway.versions++;

@@ -21,9 +21,11 @@ static inline bool gateway_is_clear(uint32_t flow)
     return flow % 4 == 3;
 }
 
+/* By the flows' services the rules tell what becomes of them: SA "out", "other", or none. */
 static inline void gateway_fill(struct rte_mbuf *mbuf, uint32_t flow, unsigned direction)
 {
-    rte_be16_t service = rte_cpu_to_be_16(gateway_is_clear(flow) ? 3333 : 1111);
+    static const uint16_t services[4] = {1111, 1111, 2222, 3333};
+    rte_be16_t service = rte_cpu_to_be_16(services[flow % 4]);
     struct bench_frame *frame;
 
     bench_fill(&bench, mbuf, flow, direction);
@@ -72,6 +74,9 @@ static inline void gateway_put(unsigned port, struct rte_mbuf **mbufs, uint32_t 
 static inline uint32_t gateway_feed(enum gateway_direction direction, uint32_t count)
 {
     struct rte_mbuf *mbufs[SPILL_BURST], *again;
+    /* Of all flows, or of those like one, or of one alone. */
+    uint32_t kind = test_random_below(&bench_seed, 4),
+             one = test_random_below(&bench_seed, BENCH_FLOWS);
     uint32_t i;
 
     count = RTE_MIN(count, gateway_room());
@@ -80,6 +85,10 @@ static inline uint32_t gateway_feed(enum gateway_direction direction, uint32_t c
     for (i = 0; i < count; i++) {
         uint32_t flow = test_random_below(&bench_seed, BENCH_FLOWS);
 
+        if (kind == 0)
+            flow = one;
+        else if (kind == 1)
+            flow = flow / 4 * 4 + one % 4;
         if (direction == GATEWAY_DECRYPTS && gateway_is_clear(flow))
             flow--;
         gateway_fill(mbufs[i], flow, direction);
@@ -98,14 +107,28 @@ static inline uint32_t gateway_feed(enum gateway_direction direction, uint32_t c
     return count;
 }
 
+/* How a packet came. */
+enum gateway_way {
+    GATEWAY_CLEAR,
+    GATEWAY_BY_OUT, /* or by "in" */
+    GATEWAY_BY_OTHER,
+};
+
+static inline enum gateway_way gateway_way_of(unsigned direction, uint32_t flow)
+{
+    if (gateway_is_clear(flow))
+        return gateway.protect_all ? GATEWAY_BY_OUT : GATEWAY_CLEAR;
+    return direction == 0 && flow % 4 == 2 ? GATEWAY_BY_OTHER : GATEWAY_BY_OUT;
+}
+
 /* A packet in the clear, or what was inside. */
-static inline void gateway_check(unsigned direction, struct rte_mbuf *mbuf, bool was_protected)
+static inline void gateway_check(unsigned direction, struct rte_mbuf *mbuf, enum gateway_way way)
 {
     const struct bench_frame *frame = rte_pktmbuf_mtod(mbuf, const struct bench_frame *);
     uint32_t flow, *expected;
 
     if (mbuf->pkt_len != sizeof(*frame) || frame->payload.magic != BENCH_MAGIC ||
-        (!gateway_is_clear(frame->payload.flow) || gateway.protect_all) != was_protected) {
+        gateway_way_of(direction, frame->payload.flow) != way) {
         gateway.bad++;
         return;
     }
@@ -144,7 +167,8 @@ static inline void gateway_decrypt(struct rte_mbuf *mbuf)
     if (packet->kind == SPILL_PACKET_MALFORMED)
         gateway.bad++;
     else
-        gateway_check(0, mbuf, true);
+        gateway_check(0, mbuf,
+                      which < GATEWAY_OTHER - GATEWAY_OUT ? GATEWAY_BY_OUT : GATEWAY_BY_OTHER);
 }
 
 /** Takes what the ports have transmitted, and checks it. @return packets */
@@ -163,7 +187,7 @@ static inline uint32_t gateway_drain(void)
             if (packet->esp != SPILL_ESP_NONE)
                 gateway_decrypt(mbufs[i]);
             else
-                gateway_check(!port, mbufs[i], port == 0);
+                gateway_check(!port, mbufs[i], port == 0 ? GATEWAY_BY_OUT : GATEWAY_CLEAR);
         }
         rte_pktmbuf_free_bulk(mbufs, count);
         bench.came[port] += count;

@@ -67,6 +67,23 @@ static void verdicts_in_any_combination(void **state)
 
 /* ---- SAs ---- */
 
+/* What a lookup writes of it to a packet of each direction: nothing while neither is protected. */
+static void look_up_sa(struct spill_flow_table *table, uint8_t kind, uint32_t i,
+                       const uint16_t expected[2])
+{
+    struct spill_packet packets[2];
+    uint32_t direction;
+
+    for (direction = 0; direction < 2; direction++) {
+        packets[direction] = packet_of(kind, i);
+        packets[direction].direction = (uint8_t)direction;
+        packets[direction].sa = 0;
+    }
+    spill_flow_table_lookup(table, packets, 2, 0);
+    assert_int_equal(packets[0].sa, expected[0]);
+    assert_int_equal(packets[1].sa, expected[1]);
+}
+
 static void each_direction_has_its_sa(void **state)
 {
     struct spill_flow_table *table = make_table(CAPACITY, 0);
@@ -90,6 +107,11 @@ static void each_direction_has_its_sa(void **state)
             flow = find(table, (uint8_t)kind, i, 0);
             assert_int_equal(spill_flow_table_sa(table, flow, 0), expected[kind][i][0]);
             assert_int_equal(spill_flow_table_sa(table, flow, 1), expected[kind][i][1]);
+            look_up_sa(table, (uint8_t)kind, i, (uint16_t[2]){0, 0});
+            spill_flow_set_verdict(flow, 1, SPILL_VERDICT_ALLOW);
+            look_up_sa(table, (uint8_t)kind, i, (uint16_t[2]){0, 0});
+            spill_flow_set_verdict(flow, random_below(2), SPILL_VERDICT_PROTECT);
+            look_up_sa(table, (uint8_t)kind, i, expected[kind][i]);
         }
     free_table(table);
 }

@@ -744,6 +744,7 @@ static void dispatch_decides_what_is_inline(void **state)
     struct spill_submitter *submitter;
     struct spill_account *account;
     uint32_t round;
+    struct rte_mbuf *none = NULL;
 
     (void)state;
     open_bench(&bench, 1, &capacity, 1, 1, SPILL_RING_EXCLUSIVE);
@@ -751,11 +752,11 @@ static void dispatch_decides_what_is_inline(void **state)
     account = &submitter->accounts[0];
     submitter->budget = (struct spill_budget){.size = 100000};
     bench.labours[0].cycles = 1000;
-    assert_false(spill_inline_fits(submitter, 0, NULL, 0)); /* pool */
+    assert_false(spill_inline_fits(submitter, 0, NULL, 1, 0)); /* pool */
     bench.pool->classes[0].dispatch = SPILL_DISPATCH_INLINE;
-    assert_true(spill_inline_fits(submitter, 0, NULL, 0));
+    assert_true(spill_inline_fits(submitter, 0, NULL, 1, 0));
     bench.pool->classes[0].dispatch = SPILL_DISPATCH_AUTO;
-    assert_false(spill_inline_fits(submitter, 0, NULL, 0)); /* nothing earned: all to the pool */
+    assert_false(spill_inline_fits(submitter, 0, NULL, 1, 0)); /* nothing earned: all to the pool */
 
     /* What the class costs is learned. */
     for (round = 0; round < 20; round++) {
@@ -765,10 +766,11 @@ static void dispatch_decides_what_is_inline(void **state)
     account->cost.per_packet = 1000; /* known: a preempted job would have told otherwise */
     account->cost.per_byte = 10;
     spill_budget_earn(&submitter->budget, 2640);
-    assert_true(spill_inline_fits(submitter, 0, NULL, 64));
-    spill_inline_add(submitter, 0, NULL, NULL, 64, 1);
-    assert_false(spill_inline_fits(submitter, 0, NULL, 64)); /* two would cost 3280 */
-    assert_true(spill_inline_fits(submitter, 0, NULL, 0));   /* 2640: all of it */
+    assert_true(spill_inline_fits(submitter, 0, NULL, 1, 64));
+    spill_inline_add(submitter, 0, NULL, &none, 1, 64, 1);
+    assert_false(spill_inline_fits(submitter, 0, NULL, 1, 64)); /* two would cost 3280 */
+    assert_false(spill_inline_fits(submitter, 0, NULL, 2, 0));  /* three 3640 */
+    assert_true(spill_inline_fits(submitter, 0, NULL, 1, 0));   /* 2640: all of it */
     spill_inline_run(submitter, 0);
     assert_int_equal(account->inline_packets, 1);
     assert_int_equal(submitter->budget.spent,
@@ -784,7 +786,7 @@ static void dispatch_decides_what_is_inline(void **state)
     assert_false(spill_budget_end_iteration(&submitter->budget) &&
                  bench.labours[0].longest <= 100000);
     bench.labours[0].cycles = 150000;
-    spill_inline_add(submitter, 0, NULL, NULL, 64, 1);
+    spill_inline_add(submitter, 0, NULL, &none, 1, 64, 1);
     spill_inline_run(submitter, 0);
     assert_int_equal(submitter->budget.available, 0);
     assert_true(spill_budget_end_iteration(&submitter->budget));
@@ -793,7 +795,8 @@ static void dispatch_decides_what_is_inline(void **state)
 
     open_bench(&bench, 1, &capacity, 0, 1, SPILL_RING_EXCLUSIVE);
     bench.submitter->budget.available = 0;
-    assert_true(spill_inline_fits(bench.submitter, 0, NULL, 1500)); /* no workers: all is inline */
+    assert_true(
+        spill_inline_fits(bench.submitter, 0, NULL, 1, 1500)); /* no workers: all is inline */
     close_bench(&bench);
 }
 
@@ -892,7 +895,7 @@ static uint32_t submit_burst(struct crowd *crowd, struct rte_mbuf **mbufs, uint3
                                   .number = crowd->next[flow]++,
                                   .work = here || test_random_below(&seed, 8) > 0};
         if (here)
-            spill_inline_add(submitter, 0, NULL, mbufs[i], 64, 1);
+            spill_inline_add(submitter, 0, NULL, &mbufs[i], 1, 64, 1);
         else
             spill_lane_add(submitter, 0, lane, mbufs[i], packet->work, 64, 1);
         *inlined += here;

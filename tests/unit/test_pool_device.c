@@ -201,7 +201,7 @@ static uint32_t submit_burst(struct rte_mbuf **mbufs, uint32_t count, bool defer
             break;
         *packet = (struct packet){.subject = which, .number = submitted[which]++};
         if (here)
-            spill_inline_add(submitter, 1, subject, mbufs[i], 64, 1);
+            spill_inline_add(submitter, 1, subject, &mbufs[i], 1, 64, 1);
         else
             spill_lane_add(submitter, 1, lane, mbufs[i], true, 64, 1);
     }
