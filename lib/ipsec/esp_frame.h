@@ -34,7 +34,7 @@ static inline bool spill_esp_trim(struct rte_mbuf *mbuf, struct spill_packet *pa
     const uint8_t *ip;
     uint32_t excess;
 
-    if (unlikely(rte_pktmbuf_linearize(mbuf) != 0)) {
+    if (unlikely(!rte_pktmbuf_is_contiguous(mbuf) && rte_pktmbuf_linearize(mbuf) != 0)) {
         spill_esp_fail(mbuf, &spill_esp_no_room);
         return false;
     }
@@ -42,7 +42,7 @@ static inline bool spill_esp_trim(struct rte_mbuf *mbuf, struct spill_packet *pa
     /* Frames shorter than Ethernet's least are padded, and the padding is no part of the packet. */
     excess = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset -
              spill_esp_ip_length(ip, packet->kind == SPILL_PACKET_IPV6);
-    if (excess > 0)
+    if (unlikely(excess > 0))
         rte_pktmbuf_trim(mbuf, (uint16_t)excess);
     if (unlikely(rte_pktmbuf_tailroom(mbuf) < SPILL_ESP_TAIL ||
                  rte_pktmbuf_headroom(mbuf) < SPILL_ESP_HEAD)) {

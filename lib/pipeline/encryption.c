@@ -15,7 +15,7 @@ SPILL_DROP_REASON(spill_drop_esp_fragment, "esp_fragment",
 struct group {
     struct spill_sa_lcore *sa;
     uint32_t lane;
-    uint32_t mtu, l3_size; /* of the packet that `room` is for */
+    uint32_t input, l3_size; /* of the packet that `room` is for */
     uint32_t room;
     uint64_t stamp;
 };
@@ -128,12 +128,11 @@ static __rte_noinline void submit_unfit(struct spill_fast *fast, const struct gr
 static uint32_t room_for(const struct spill_fast *fast, struct group *group,
                          const struct spill_packet *packet)
 {
-    uint32_t mtu = fast->paths[packet->input].mtu;
     uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
 
-    if (unlikely(mtu != group->mtu || l3_size != group->l3_size)) {
-        group->room = spill_sa_room(group->sa->sa, mtu, l3_size);
-        group->mtu = mtu;
+    if (unlikely(packet->input != group->input || l3_size != group->l3_size)) {
+        group->room = spill_sa_room(group->sa->sa, fast->paths[packet->input].mtu, l3_size);
+        group->input = packet->input;
         group->l3_size = l3_size;
     }
     return group->room;
