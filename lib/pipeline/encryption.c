@@ -64,20 +64,20 @@ void spill_encryption_attach(struct spill_fast *fast)
     spill_submitter_on_retire(fast->submitter, SPILL_CLASS_ENCRYPT, retire, fast);
 }
 
-/* Places each packet, and drops at once those for which it is full. */
+/* Places each packet, until one is refused: with it all that are behind it, in one go, as an
+ * overload must be cheap. */
 static void place_each(struct spill_fast *fast, const struct group *group, struct rte_mbuf **mbufs,
                        struct spill_packet **packets, uint32_t count)
 {
-    struct rte_mbuf *refused[SPILL_BURST];
-    uint32_t refused_count = 0, i;
+    uint32_t i = 0;
 
-    for (i = 0; i < count; i++) {
-        if (unlikely(!spill_place(fast, SPILL_CLASS_ENCRYPT, group->lane, &group->sa->subject,
-                                  mbufs[i], packets[i], 0, group->stamp)))
-            refused[refused_count++] = mbufs[i];
-    }
-    if (refused_count > 0)
-        spill_ledger_drop(&fast->ledger, &pool_full_encrypt, refused, refused_count);
+    while (i < count && spill_place(fast, SPILL_CLASS_ENCRYPT, group->lane, &group->sa->subject,
+                                    mbufs[i], packets[i], 0, group->stamp))
+        i++;
+    if (i == count)
+        return;
+    spill_lane_refuse(fast->submitter, SPILL_CLASS_ENCRYPT, count - i - 1);
+    spill_ledger_drop(&fast->ledger, &pool_full_encrypt, mbufs + i, count - i);
 }
 
 /* Packets that have room. */

@@ -157,6 +157,16 @@ static inline bool spill_lane_reserve(struct spill_submitter *submitter, uint32_
     return spill_lane_open(submitter, class_index, lane, subject);
 }
 
+/**
+ * Counts packets as refused without asking for each: those behind one that spill_lane_reserve() has
+ * just refused, of the same lane and subject. No credit comes back but by a retirement.
+ */
+static inline void spill_lane_refuse(struct spill_submitter *submitter, uint32_t class_index,
+                                     uint32_t packets)
+{
+    submitter->accounts[class_index].refused += packets;
+}
+
 /** The job that spill_lane_add() puts the next packet into, after spill_lane_reserve(). */
 static inline struct spill_job *spill_lane_job(const struct spill_submitter *submitter,
                                                uint32_t class_index, uint32_t lane)
