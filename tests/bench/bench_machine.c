@@ -23,7 +23,7 @@
 #define PASSES      500
 #define CALIBRATION 100 /* ms */
 
-static const unsigned limits[] = {1, 5, 20, 50, 100}; /* us */
+static const unsigned limits[] = {1, 2, 5, 10, 15, 20, 30, 50, 100}; /* us */
 
 static _Alignas(2 * RTE_CACHE_LINE_SIZE) _Atomic uint64_t ball;
 static _Alignas(2 * RTE_CACHE_LINE_SIZE) _Atomic bool ended;

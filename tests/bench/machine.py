@@ -37,12 +37,25 @@ def commit(root):
     return head + (" (changed)" if output("git", "-C", root, "status", "--porcelain") else "")
 
 
+def interruptions(options):
+    """What the machine does to a loop that does nothing: see bench_machine.c."""
+    return json.loads(output(options.build / "tests/bench/bench_machine", options.cpu,
+                             options.control_cpu, SECONDS if not options.smoke else 0.2))
+
+
+def floor_of_tail(measured, turns):
+    """Between which two times the p99.9 of a loop of so many turns a second lies that does nothing in them: a
+    thousandth of its turns is interrupted for longer. In us, as text."""
+    longer = [int(us) for us, count in measured["over_us"].items() if count > turns / 1000]
+    shorter = [int(us) for us, count in measured["over_us"].items() if count <= turns / 1000]
+    return f"{max(longer, default=0)} to {min(shorter, default='more than 100')} us"
+
+
 def describe(options):
-    """The entry of results.json. What the machine does to a loop is measured."""
+    """The entry of results.json."""
     text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = re.search(r"model name\s*:\s*(.*)", text)
-    measured = json.loads(output(options.build / "tests/bench/bench_machine", options.cpu,
-                                 options.control_cpu, SECONDS if not options.smoke else 0.2))
+    measured = interruptions(options)
     distance = measured.pop("core_to_core_cycles", None)
     return {
         "cpu": model.group(1) if model else platform.machine(),
