@@ -287,6 +287,16 @@ static __rte_noinline void renew_found(const struct spill_flow_table *table,
             renew_flow(table, flow_at(family, (uint32_t)positions[i]));
 }
 
+/* Writes the SAs of found flows to their packets. Apart from the lookup, which is the same whether
+ * there are any. */
+static __rte_noinline void note_sas(const struct family *family, struct spill_packet **packets,
+                                    const int32_t *positions, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (positions[i] >= 0 && spill_flow_is_protected(packets[i]->flow))
+            packets[i]->sa = family->sas[positions[i]][packets[i]->direction];
+}
+
 /* Looks up packets of one family, whose keys begin where the packets do. Returns how many pass. */
 static inline uint32_t lookup_family(struct spill_flow_table *table, const struct family *family,
                                      struct spill_packet **packets, hash_sig_t *hashes,
@@ -306,11 +316,11 @@ static inline uint32_t lookup_family(struct spill_flow_table *table, const struc
             flow->seen = seen;
             hits++;
             passing += spill_flow_passes(flow);
-            if (unlikely(spill_flow_is_protected(flow)))
-                packets[i]->sa = family->sas[positions[i]][packets[i]->direction];
         }
         packets[i]->flow = flow;
     }
+    if (unlikely(passing < hits))
+        note_sas(family, packets, positions, count);
     table->counters.hits += hits;
     table->counters.misses += count - hits;
     return passing;
