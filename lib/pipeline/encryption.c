@@ -87,7 +87,7 @@ static void place(struct spill_fast *fast, const struct group *group, struct rte
     if (count == 0)
         return;
     if (!spill_place_all(fast, SPILL_CLASS_ENCRYPT, group->lane, &group->sa->subject, mbufs,
-                         packets, count, bytes, 0, group->stamp))
+                         packets, count, bytes, group->stamp))
         place_each(fast, group, mbufs, packets, count);
     spill_inline_run(fast->submitter, SPILL_CLASS_ENCRYPT);
 }

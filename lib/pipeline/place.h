@@ -39,16 +39,15 @@ static inline struct spill_job *spill_place_choose(struct spill_fast *fast, uint
  * there is time for all of them and none waits before them: it is asked once, not for each. Nothing
  * else is in that job.
  *
- * @param mbufs   given away when there is time
- * @param bytes   of all IP packets together
- * @param serial  what the class notes in the job
- * @param stamp   TSC when they were received
+ * @param mbufs  given away when there is time
+ * @param bytes  of all IP packets together
+ * @param stamp  TSC when they were received
  * @return false when spill_place() is to find a place for each
  */
 static inline bool spill_place_all(struct spill_fast *fast, uint32_t class_index, uint32_t lane,
                                    struct spill_subject *subject, struct rte_mbuf *const *mbufs,
                                    struct spill_packet *const *packets, uint32_t count,
-                                   uint32_t bytes, uint64_t serial, uint64_t stamp)
+                                   uint32_t bytes, uint64_t stamp)
 {
     struct spill_submitter *submitter = fast->submitter;
     uint32_t i;
@@ -58,7 +57,6 @@ static inline bool spill_place_all(struct spill_fast *fast, uint32_t class_index
         return false;
     for (i = 0; i < count; i++)
         *spill_packet_of(mbufs[i]) = *packets[i];
-    spill_inline_job(submitter, class_index)->serial = serial;
     spill_inline_add(submitter, class_index, subject, mbufs, count, bytes, stamp);
     return true;
 }

@@ -114,6 +114,9 @@ static void bypass_loses_nothing_while_the_pool_is_full(void **state)
         gateway_finish(&ledger);
         gateway_assert_drops(&ledger, "pool_full_encrypt");
         assert_true(bench_drops(&ledger, "pool_full_encrypt") > 0);
+        assert_int_equal(
+            bench.pipeline->pools[0]->submitters[0]->accounts[SPILL_CLASS_ENCRYPT].refused,
+            bench_drops(&ledger, "pool_full_encrypt"));
         assert_int_equal(gateway.came_clear, gateway.fed_clear);
         for (i = 0; i < BENCH_FLOWS; i++) {
             if (gateway_is_clear(i))
