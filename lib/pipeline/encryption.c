@@ -177,8 +177,7 @@ static void take_group(struct spill_encryption *encryption, struct spill_encrypt
 {
     uint32_t kept = 0, i;
 
-    group->count = 0;
-    group->stamp = encryption->stamp;
+    spill_encryption_begin(group, encryption->stamp);
     for (i = 0; i < encryption->count; i++) {
         struct spill_sa *sa = encryption->sas[i];
 

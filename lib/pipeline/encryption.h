@@ -34,6 +34,14 @@ struct spill_encryption {
     struct spill_sa *sas[SPILL_BURST];
 };
 
+/** Begins a list: it is empty. */
+static inline void spill_encryption_begin(struct spill_encryption *encryption, uint64_t stamp)
+{
+    encryption->count = 0;
+    encryption->mixed = false;
+    encryption->stamp = stamp;
+}
+
 static inline void spill_encryption_add(struct spill_encryption *encryption, struct rte_mbuf *mbuf,
                                         struct spill_packet *packet, struct spill_sa *sa)
 {

@@ -84,9 +84,7 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
     uint32_t denied_count = 0, kept = 0, i;
     struct spill_sa *sa, *last = NULL;
 
-    encryption.count = 0;
-    encryption.mixed = false;
-    encryption.stamp = stamp;
+    spill_encryption_begin(&encryption, stamp);
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = packets[i];
 

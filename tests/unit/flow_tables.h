@@ -79,6 +79,7 @@ static inline struct spill_packet packet_of(uint8_t kind, uint32_t i)
 
     memset(&packet, (int)random_below(256), sizeof(packet));
     packet.kind = kind;
+    packet.direction = (uint8_t)random_below(2);
     if (kind == SPILL_PACKET_IPV4) {
         packet.key.v4 = (struct spill_key4){.address = {i, 1}, .port = {2, 3}, .protocol = 6};
     } else {
