@@ -12,7 +12,7 @@
 static const struct bench_shape shapes[] = {
     {"one worker", 1, 0, 0, 1},    {"two workers", 1, 0, 0, 2},
     {"three workers", 1, 0, 0, 3}, {"two fast lcores, two workers", 2, 0, 0, 2},
-    {"no worker", 1, 0, 0, 0},
+    {"no worker", 1, 0, 0, 0},     {"four workers", 1, 0, 0, 4},
 };
 
 static struct gateway_options options_for(uint32_t shape, uint32_t dispatch)
