@@ -54,7 +54,7 @@ static inline bool is_only_protected(const struct spill_packet *packet)
 {
     const struct spill_flow *flow = packet->flow;
 
-    return flow != NULL && flow->pending == 0 && packet->through == 0 &&
+    return flow != NULL && flow->pending == 0 &&
            spill_flow_own_verdict(flow, packet->direction) == SPILL_VERDICT_PROTECT;
 }
 

@@ -38,12 +38,11 @@ static inline enum spill_verdict spill_protection_verdict(struct spill_packet *p
 }
 
 /**
- * Has a whole burst encrypted when that is all there is to it: its packets came in the clear, their
- * flows are known, and one outbound SA protects them. That shows in one look at each packet. The
- * lcore.
+ * Has a whole burst encrypted when that is all there is to it: the flows of its packets are known,
+ * and one outbound SA protects them. That shows in one look at each packet. The lcore.
  *
  * @param mbufs    given away when it is so
- * @param packets  of each, looked up, with `input`
+ * @param packets  of each, which came in the clear; looked up, with `input`
  * @param count    1 to SPILL_BURST
  * @param stamp    TSC when they were received
  * @return whether it is so; if not, nothing was done

@@ -338,6 +338,27 @@ class Outbound(IpsecCase):
             for told, sent in zip(done.back, frames[1:]):
                 self.told(told, sent, largest)
 
+    def test_split(self):
+        """A packet that is too big for the tunnel and may be fragmented is, in its place among the others."""
+        for shape in INLINE, POOL:
+            one = self.association("out")
+            frames = [one.frame(self.chance.randbytes(size), number)
+                      for number, size in enumerate([64, 1450, 200, 64, 1472] * 20)]
+            done = self.through(frames, [one], mtu=1500, shape=shape)
+            sent = [esp.split(frame)[1] for frame in frames]
+            came, datagram = [], b""
+            for frame in done.out:
+                packet = esp.split(one.sa.decrypt(frame).frame)[1]
+                field = struct.unpack_from("!H", packet, 6)[0]
+                self.assertEqual(8 * (field & 0x1fff), len(datagram), "the fragments are in order")
+                datagram += packet[20:]
+                if not field & 0x2000:
+                    came.append(datagram)
+                    datagram = b""
+            self.same(came, [packet[20:] for packet in sent], shape)
+            self.assertEqual(len(done.out), len(frames) + done.report.packets["originated"])
+            self.assertEqual(done.report.packets["originated"], 40)
+
     def told(self, frame, sent, mtu):
         """An ICMP error about `sent`, to its sender, with this MTU."""
         self.assertEqual(frame[:12], sent[6:12] + sent[:6])
