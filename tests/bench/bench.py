@@ -13,6 +13,7 @@ import sys
 import time
 
 import against
+import beside
 import building
 import crypto
 import drain
@@ -54,7 +55,7 @@ BENCHES = {
         "whom expensive packets cost",
         "More to encrypt than the pool can do, and a flood of new flows, beside packets that have nothing to do "
         "with either.",
-        [isolation.esp, latency.beside, latency.beside_flood, inside.flood]),
+        [isolation.esp, latency.beside, latency.beside_flood, beside.esp, beside.flood]),
     "ipsec": (
         "what ESP costs",
         "The crypto call, a worker's job, and a gateway on one lcore.",

@@ -4,12 +4,11 @@
 import json
 import subprocess
 
-import rules
 from figures import pairs
 from gateways import configure
 
 SMOKE_ROUNDS = 3
-ALLOW = "allow udp from 10.0.0.0/8 to 192.168.1.1/32 port 53"  # the source's established flows
+ESP = "aes-128-cbc+sha256"
 
 
 def lines(bench, command, **how):
@@ -76,32 +75,10 @@ def program(options, name, *arguments):
             "--control", options.control_cpu, *(["--no-huge"] if options.no_huge else [])]
 
 
-def flood(bench, options):
-    """Established flows that are kept beside a flood of new ones, by rules and by dispatch."""
-    rates = "4" if options.smoke else "1,4,8,16,24"
-    sizes = [1000] if options.smoke else [10000, 100000]
-    for count in sizes:
-        series = []
-        for dispatch in ("auto", "inline", "pool"):
-            found = lines(bench, [*program(options, "flood", 5, options.seconds, rates),
-                                  "--rules", rules.write(options.folder / f"{count}.flood", ALLOW, count),
-                                  "--dispatch", f"classify={dispatch}"])
-            points = []
-            for run in found:
-                kept = run["kept"] / run["alone"]
-                points.append([run["flood"], kept, kept, kept])
-                bench.ratio(f"kept beside {run['flood']:g} Mpps of new flows, {count} rules, {dispatch}",
-                            [kept], 0.95 if dispatch == "auto" and run["flood"] <= 16 else None, "high")
-            series.append({"name": f"dispatch {dispatch}", "points": points})
-        bench.plot("lines", f"flood-{count}.svg",
-                   f"established flows that are kept beside new ones, {count} rules",
-                   x="flood of new flows, Mpps", y="share of 5 Mpps that passes", series=series)
-
-
 def spare(bench, options):
     """Packets encrypted at half of the fast lcore's capacity, every other one to encrypt: more than a worker can do.
     10us is the default; there are CPUs where a job of 1 400 B takes longer, so that it is the worker's."""
-    gateway = configure(options.folder, "aes-128-cbc+sha256")
+    gateway = configure(options.folder, ESP)
     for size, budget in ((512, "10us"), (1400, "20us")):
         reached = {"pool": [], "auto": []}
         for _ in range(options.runs):

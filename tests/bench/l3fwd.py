@@ -49,6 +49,17 @@ def acl(options, capture, count):
     return l3fwd(options, capture, "acl", files, f"l3fwd acl, {count} rules")
 
 
+def filtering(options, source, first, file):
+    """acl with the rules of a file that spillway reads; the first line there is no ClassBench filter, and `first` takes
+    its place. In the others, what follows the last tab is `allow` or `deny`."""
+    lines = [first]
+    for line in file.read_text(encoding="ascii").splitlines()[1:]:
+        rule, _, action = line.rsplit("\t", maxsplit=2)
+        lines.append(f"R{rule[1:]} 1" if action == "allow" else rule)
+    return l3fwd(options, source, "acl", [write(options, f"l3fwd-{file.stem}.acl", "\n".join([*lines, ""])),
+                                          write(options, "l3fwd-6.acl", THEIRS_6)])
+
+
 def modes(options, capture):
     return [*(routed(options, capture, mode) for mode in ("lpm", "fib")),
             *(acl(options, capture, count) for count in RULE_COUNTS)]

@@ -14,6 +14,7 @@ import tempfile
 
 import fastpath
 import gateways
+import l3fwd
 import rules
 from contenders import clean, read_report, spillway, started
 from figures import extent_of
@@ -23,6 +24,9 @@ AT = [10, 50, 90]  # per cent of the throughput
 SHARES, BYTES, MPPS, FLOOD_MPPS = [0, 10, 50, 90], 1400, 1, 2
 ALGORITHM = "aes-128-cbc+sha256"
 CLEAR, PROTECT = ("from=172.16.0.0/16,to=172.17.0.0/16", "from=10.1.0.0/16,to=10.2.0.0/16")
+# That the class `clear` passes, as each program has it.
+ESTABLISHED = {"spillway": "allow udp from 172.16.0.0/16 to 172.17.0.0/16",
+               "l3fwd": "R172.16.0.0/16 172.17.0.0/16 0 : 65535 0 : 65535 0x11/0xff 1"}
 PERCENTILES = ["p50", "p99", "p99.9"]
 
 
@@ -137,13 +141,17 @@ def beside_flood(bench, options):
 
 
 def firewalls_of(options, count):
-    """spillway with so many rules and one that allows the established flows."""
-    file = rules.write(options.folder / f"{count}.beside", "allow udp from 172.16.0.0/16 to 172.17.0.0/16", count)
+    """Programs with so many rules behind one that allows the established flows. l3fwd keeps no flows, and looks up
+    the rules for each packet."""
+    file = rules.write(options.folder / f"{count}.beside", ESTABLISHED["spillway"], count)
     cpus = sorted(os.sched_getaffinity(0))
-    return {f"spillway, {dispatch}": lambda ends, dispatch=dispatch: spillway(
+    systems = {f"spillway, {dispatch}": lambda ends, dispatch=dispatch: spillway(
         options, "spillway", ends, "--rules", file, "--dispatch", f"classify={dispatch}",
         *([] if dispatch == "inline" else ["--pool", cpus[1]]))
         for dispatch in ("auto", "inline", "pool") if dispatch == "inline" or len(cpus) > 2}
+    if "l3fwd" in options.compare:
+        systems["l3fwd acl"] = lambda ends: l3fwd.filtering(options, ends, ESTABLISHED["l3fwd"], file)
+    return systems
 
 
 class Beside:

@@ -119,10 +119,13 @@ static void arrive(struct source *source, uint64_t now)
 {
     while (source->queued < SOURCE_RING) {
         enum source_kind kind = next_kind(source);
+        uint32_t slot = (source->first + source->queued) % SOURCE_RING;
 
         if (source->next[kind] > now)
             return;
-        source->queue[(source->first + source->queued++) % SOURCE_RING] = (uint8_t)kind;
+        source->queue[slot] = (uint8_t)kind;
+        source->arrivals[slot] = (uint32_t)(source->next[kind] >> FRACTION);
+        source->queued++;
         source->next[kind] += source->period[kind];
         source->counters.arrived[kind]++;
     }
@@ -154,8 +157,12 @@ static uint16_t receive(void *queue, struct rte_mbuf **mbufs, uint16_t count)
     count = (uint16_t)RTE_MIN(count, source->queued);
     if (count == 0 || rte_pktmbuf_alloc_bulk(source->pool, mbufs, count) != 0)
         return 0;
-    for (uint16_t i = 0; i < count; i++)
-        fill(source, mbufs[i], source->queue[(source->first + i) % SOURCE_RING]);
+    for (uint16_t i = 0; i < count; i++) {
+        uint32_t slot = (source->first + i) % SOURCE_RING;
+
+        fill(source, mbufs[i], source->queue[slot]);
+        mbufs[i]->hash.fdir.hi = source->arrivals[slot]; /* beside hash.usr */
+    }
     source->first = (source->first + count) % SOURCE_RING;
     source->queued -= count;
     return count;
@@ -164,10 +171,15 @@ static uint16_t receive(void *queue, struct rte_mbuf **mbufs, uint16_t count)
 static uint16_t transmit(void *queue, struct rte_mbuf **mbufs, uint16_t count)
 {
     struct source *source = queue;
+    uint64_t now = source->counters.cycles + RTE_MIN(rte_rdtsc() - source->last, source->gap);
 
     for (uint16_t i = 0; i < count; i++) {
-        if (mbufs[i]->hash.usr < SOURCE_KINDS) /* else the program made it itself */
-            source->counters.transmitted[mbufs[i]->hash.usr]++;
+        uint32_t kind = mbufs[i]->hash.usr;
+
+        if (kind < SOURCE_KINDS) /* else the program made it itself */
+            source->counters.transmitted[kind]++;
+        if (kind == SOURCE_OLD)
+            spill_histogram_record(&source->latency, (uint32_t)now - mbufs[i]->hash.fdir.hi, 1);
     }
     rte_pktmbuf_free_bulk(mbufs, count);
     return count;
