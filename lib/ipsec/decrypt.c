@@ -196,15 +196,14 @@ static void pass_congestion_on(struct rte_mbuf *mbuf, struct spill_packet *packe
         spill_ecn_set_ipv4((struct rte_ipv4_hdr *)ip, (uint8_t)mark);
 }
 
-/* Makes a frame of what was inside, and parses it: its metadata is that of the packet inside. */
-static void finish(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool ipv6)
+/* Makes a frame of what was inside. */
+static void frame(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool ipv6)
 {
     struct spill_packet *packet = spill_packet_of(mbuf);
-    const struct spill_esp_note note = *spill_esp_note_of(packet);
-    struct spill_packet inside;
 
     if (sa->config.mode == SPILL_SA_TUNNEL) {
-        spill_esp_write_link(rte_pktmbuf_mtod(mbuf, uint8_t *), note.link, ipv6);
+        spill_esp_write_link(rte_pktmbuf_mtod(mbuf, uint8_t *), spill_esp_note_of(packet)->link,
+                             ipv6);
         rte_pktmbuf_prepend(mbuf, packet->l3_offset);
     } else if (!ipv6) {
         struct rte_ipv4_hdr *header =
@@ -213,13 +212,51 @@ static void finish(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool ipv6)
         header->hdr_checksum = 0;
         header->hdr_checksum = rte_ipv4_cksum(header);
     }
-    spill_parse_burst(&mbuf, 1, note.network, &inside);
-    inside.input = packet->input;
-    inside.sequence = packet->sequence;
-    inside.through = sa->id;
-    *packet = inside;
+}
+
+/* Parses frames, those together that came from one network. */
+static void parse(struct rte_mbuf **mbufs, uint32_t count, struct spill_packet *inside)
+{
+    uint32_t first, end;
+
+    for (first = 0; first < count; first = end) {
+        uint8_t network = spill_esp_note_of(spill_packet_of(mbufs[first]))->network;
+
+        for (end = first + 1; end < count; end++) {
+            if (spill_esp_note_of(spill_packet_of(mbufs[end]))->network != network)
+                break;
+        }
+        spill_parse_burst(mbufs + first, end - first, network, inside + first);
+    }
+}
+
+/* Makes a packet's metadata that of the packet inside. */
+static void become(const struct spill_sa *sa, struct rte_mbuf *mbuf,
+                   const struct spill_packet *inside)
+{
+    struct spill_packet *packet = spill_packet_of(mbuf);
+    uint8_t outer_tos = spill_esp_note_of(packet)->outer_tos, input = packet->input;
+    uint32_t sequence = packet->sequence;
+
+    *packet = *inside;
+    packet->input = input;
+    packet->sequence = sequence;
+    packet->through = sa->id;
     if (packet->kind <= SPILL_PACKET_IPV6 && sa->config.mode == SPILL_SA_TUNNEL)
-        pass_congestion_on(mbuf, packet, note.outer_tos);
+        pass_congestion_on(mbuf, packet, outer_tos);
+}
+
+/* From packets of one family that ESP was taken off to those inside. */
+static void finish(const struct spill_sa *sa, struct rte_mbuf **mbufs, uint32_t count, bool ipv6)
+{
+    struct spill_packet inside[SPILL_JOB_PACKETS];
+    uint32_t i;
+
+    for (i = 0; i < count; i++)
+        frame(sa, mbufs[i], ipv6);
+    parse(mbufs, count, inside);
+    for (i = 0; i < count; i++)
+        become(sa, mbufs[i], &inside[i]);
 }
 
 void spill_esp_end_decrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
@@ -233,10 +270,10 @@ void spill_esp_end_decrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
             families[ipv6][counts[ipv6]++] = job->mbufs[i];
     }
     for (family = 0; family < 2; family++) {
-        if (counts[family] > 0)
-            counts[family] = take_off(lcore, family, families[family], counts[family]);
-        for (i = 0; i < counts[family]; i++)
-            finish(lcore->sa, families[family][i], family);
+        if (counts[family] == 0)
+            continue;
+        counts[family] = take_off(lcore, family, families[family], counts[family]);
+        finish(lcore->sa, families[family], counts[family], family);
     }
 }
 

@@ -172,18 +172,15 @@ static const struct spill_drop_reason *examine(const struct spill_fast *fast,
     }
 }
 
-/*
- * Submits all packets of the SA of the one at `first`, and takes them off the list. A job notes
- * where its window ends when it is opened: from there the high halves of its numbers are told.
- */
-static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uint32_t first)
+/* Takes the packets of an SA off the list, from the one at `first`; those that may go to the crypto
+ * are gathered, in order. Returns how many these are, and the bytes of their IP packets. */
+static uint32_t take_group(struct spill_fast *fast, struct arrivals *arrivals, uint32_t first,
+                           struct rte_mbuf **mbufs, struct spill_packet **packets, uint32_t *bytes)
 {
-    struct spill_sa *sa = arrivals->sas[first];
-    struct spill_subject *subject = &sa->lcores[fast->lcore_id]->subject;
-    uint32_t lane = sa->lane & (fast->submitter->lane_count - 1);
-    struct rte_mbuf *refused[SPILL_BURST];
-    uint32_t refused_count = 0, i;
+    const struct spill_sa *sa = arrivals->sas[first];
+    uint32_t count = 0, i;
 
+    *bytes = 0;
     for (i = first; i < arrivals->count; i++) {
         const struct spill_drop_reason *reason;
         struct spill_packet *packet = arrivals->packets[i];
@@ -192,16 +189,37 @@ static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uin
             continue;
         reason = examine(fast, arrivals, i);
         arrivals->sas[i] = NULL;
-        packet->sequence = arrivals->sequences[i];
-        if (reason != NULL)
+        if (unlikely(reason != NULL)) {
             drop(fast, reason, arrivals->mbufs[i]);
-        else if (!spill_place(fast, SPILL_CLASS_DECRYPT, lane, subject, arrivals->mbufs[i], packet,
-                              sa->state->replay.top, arrivals->stamp))
-            refused[refused_count++] = arrivals->mbufs[i];
+            continue;
+        }
+        packet->sequence = arrivals->sequences[i];
+        *bytes += rte_pktmbuf_pkt_len(arrivals->mbufs[i]) - packet->l3_offset;
+        mbufs[count] = arrivals->mbufs[i];
+        packets[count++] = packet;
     }
-    spill_inline_run(fast->submitter, SPILL_CLASS_DECRYPT);
-    if (refused_count > 0)
-        spill_ledger_drop(&fast->ledger, &pool_full_decrypt, refused, refused_count);
+    return count;
+}
+
+/*
+ * Submits all packets of the SA of the one at `first`, and takes them off the list. A job notes
+ * where its window ends when it is opened: from there the high halves of its numbers are told.
+ */
+static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uint32_t first)
+{
+    struct spill_sa *sa = arrivals->sas[first];
+    struct spill_place place = {.class_index = SPILL_CLASS_DECRYPT,
+                                .lane = sa->lane & (fast->submitter->lane_count - 1),
+                                .subject = &sa->lcores[fast->lcore_id]->subject,
+                                .serial = sa->state->replay.top,
+                                .stamp = arrivals->stamp};
+    struct rte_mbuf *mbufs[SPILL_BURST];
+    struct spill_packet *packets[SPILL_BURST];
+    uint32_t bytes, count = take_group(fast, arrivals, first, mbufs, packets, &bytes);
+    uint32_t placed = spill_place_burst(fast, &place, mbufs, packets, count, bytes);
+
+    if (unlikely(placed < count))
+        spill_ledger_drop(&fast->ledger, &pool_full_decrypt, mbufs + placed, count - placed);
 }
 
 /* --------------------------------------------------------------------------- what is ours */

@@ -13,11 +13,10 @@ SPILL_DROP_REASON(spill_drop_esp_fragment, "esp_fragment",
 
 /* What packets of one SA have in common, within a burst. */
 struct group {
-    struct spill_sa_lcore *sa;
-    uint32_t lane;
+    const struct spill_sa *sa;
+    struct spill_place place;
     uint32_t input, l3_size; /* of the packet that `room` is for */
     uint32_t room;
-    uint64_t stamp;
 };
 
 struct spill_class spill_encryption_class(struct spill_crypto *crypto, uint32_t capacity,
@@ -64,32 +63,14 @@ void spill_encryption_attach(struct spill_fast *fast)
     spill_submitter_on_retire(fast->submitter, SPILL_CLASS_ENCRYPT, retire, fast);
 }
 
-/* Places each packet, until one is refused: with it all that are behind it, in one go, as an
- * overload must be cheap. */
-static void place_each(struct spill_fast *fast, const struct group *group, struct rte_mbuf **mbufs,
-                       struct spill_packet **packets, uint32_t count)
-{
-    uint32_t i = 0;
-
-    while (i < count && spill_place(fast, SPILL_CLASS_ENCRYPT, group->lane, &group->sa->subject,
-                                    mbufs[i], packets[i], 0, group->stamp))
-        i++;
-    if (i == count)
-        return;
-    spill_lane_refuse(fast->submitter, SPILL_CLASS_ENCRYPT, count - i - 1);
-    spill_ledger_drop(&fast->ledger, &pool_full_encrypt, mbufs + i, count - i);
-}
-
 /* Packets that have room. */
 static void place(struct spill_fast *fast, const struct group *group, struct rte_mbuf **mbufs,
                   struct spill_packet **packets, uint32_t count, uint32_t bytes)
 {
-    if (count == 0)
-        return;
-    if (!spill_place_all(fast, SPILL_CLASS_ENCRYPT, group->lane, &group->sa->subject, mbufs,
-                         packets, count, bytes, group->stamp))
-        place_each(fast, group, mbufs, packets, count);
-    spill_inline_run(fast->submitter, SPILL_CLASS_ENCRYPT);
+    uint32_t placed = spill_place_burst(fast, &group->place, mbufs, packets, count, bytes);
+
+    if (unlikely(placed < count))
+        spill_ledger_drop(&fast->ledger, &pool_full_encrypt, mbufs + placed, count - placed);
 }
 
 /* A packet that protection would make too big: in tunnel mode its fragments go the same way. */
@@ -100,10 +81,10 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
     struct spill_packet fragment = *packet, *packets[SPILL_FRAGMENTS_MAX];
     uint32_t count = 0, bytes = 0, i;
 
-    if (group->sa->sa->config.mode == SPILL_SA_TUNNEL)
+    if (group->sa->config.mode == SPILL_SA_TUNNEL)
         count = spill_too_big_split(fast, mbuf, packet, group->room, fragments);
     if (count == 0) {
-        spill_too_big_drop(fast, mbuf, packet, group->room, group->stamp);
+        spill_too_big_drop(fast, mbuf, packet, group->room, group->place.stamp);
         return;
     }
     fragment.fragment = 1;
@@ -118,7 +99,7 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
 static __rte_noinline void submit_unfit(struct spill_fast *fast, const struct group *group,
                                         struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
-    if (packet->fragment != 0 && group->sa->sa->config.mode == SPILL_SA_TRANSPORT)
+    if (packet->fragment != 0 && group->sa->config.mode == SPILL_SA_TRANSPORT)
         spill_ledger_drop(&fast->ledger, &spill_drop_esp_fragment, &mbuf, 1);
     else
         submit_too_big(fast, group, mbuf, packet);
@@ -131,7 +112,7 @@ static uint32_t room_for(const struct spill_fast *fast, struct group *group,
     uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
 
     if (unlikely(packet->input != group->input || l3_size != group->l3_size)) {
-        group->room = spill_sa_room(group->sa->sa, fast->paths[packet->input].mtu, l3_size);
+        group->room = spill_sa_room(group->sa, fast->paths[packet->input].mtu, l3_size);
         group->input = packet->input;
         group->l3_size = l3_size;
     }
@@ -143,16 +124,18 @@ static inline bool fits(const struct spill_fast *fast, struct group *group,
                         const struct spill_packet *packet, uint32_t length)
 {
     return length <= room_for(fast, group, packet) &&
-           likely(packet->fragment == 0 || group->sa->sa->config.mode == SPILL_SA_TUNNEL);
+           likely(packet->fragment == 0 || group->sa->config.mode == SPILL_SA_TUNNEL);
 }
 
 void spill_encryption_submit(struct spill_fast *fast, struct spill_sa *sa, struct rte_mbuf **mbufs,
                              struct spill_packet **packets, uint32_t count, uint64_t stamp)
 {
     struct group group = {
-        .sa = sa->lcores[fast->lcore_id],
-        .lane = sa->lane & (fast->submitter->lane_count - 1),
-        .stamp = stamp,
+        .sa = sa,
+        .place = {.class_index = SPILL_CLASS_ENCRYPT,
+                  .lane = sa->lane & (fast->submitter->lane_count - 1),
+                  .subject = &sa->lcores[fast->lcore_id]->subject,
+                  .stamp = stamp},
     };
     uint32_t first = 0, bytes = 0, i;
 

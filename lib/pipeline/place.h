@@ -10,82 +10,35 @@
 
 /**
  * @file
- * Where the crypto of packets is done: for encryption.c and decryption.c. The lcore.
- *
- * Inline when the class may and there is time; else in the lane of its SA, with a credit; else, by
- * the overflow policy, inline over the budget, or not at all. But where the lane is busy it goes
- * into the lane or nowhere: no other way keeps the order (law 4).
+ * Where the crypto of packets is done: for encryption.c and decryption.c.
  */
 
-/** The job that takes a packet, or NULL: there is no place. */
-static inline struct spill_job *spill_place_choose(struct spill_fast *fast, uint32_t class_index,
-                                                   uint32_t lane, struct spill_subject *subject,
-                                                   uint32_t bytes)
-{
-    struct spill_submitter *submitter = fast->submitter;
-    bool busy = spill_lane_busy(submitter, class_index, lane);
-
-    if (!busy && spill_inline_fits(submitter, class_index, subject, 1, bytes))
-        return spill_inline_job(submitter, class_index);
-    if (spill_lane_reserve(submitter, class_index, lane, subject))
-        return spill_lane_job(submitter, class_index, lane);
-    return !busy && fast->overflows[class_index] == SPILL_OVERFLOW_INLINE
-               ? spill_inline_job(submitter, class_index)
-               : NULL;
-}
+/** What packets of a burst have in common that are of one SA. */
+struct spill_place {
+    uint32_t class_index;
+    uint32_t lane;                 /* of the SA */
+    struct spill_subject *subject; /* the SA's, on this lcore */
+    uint64_t serial;               /* what the class notes in a job that one of them opens */
+    uint64_t stamp;                /* TSC when they were received */
+};
 
 /**
- * Puts all packets of a burst and a subject into the inline job, their metadata with them, when
- * there is time for all of them and none waits before them: it is asked once, not for each. Nothing
- * else is in that job.
+ * Puts packets where their crypto is done, their metadata with them, and does what is to be done
+ * inline. The lcore.
  *
- * @param mbufs  given away when there is time
- * @param bytes  of all IP packets together
- * @param stamp  TSC when they were received
- * @return false when spill_place() is to find a place for each
- */
-static inline bool spill_place_all(struct spill_fast *fast, uint32_t class_index, uint32_t lane,
-                                   struct spill_subject *subject, struct rte_mbuf *const *mbufs,
-                                   struct spill_packet *const *packets, uint32_t count,
-                                   uint32_t bytes, uint64_t stamp)
-{
-    struct spill_submitter *submitter = fast->submitter;
-    uint32_t i;
-
-    if (spill_lane_busy(submitter, class_index, lane) ||
-        !spill_inline_fits(submitter, class_index, subject, count, bytes))
-        return false;
-    for (i = 0; i < count; i++)
-        *spill_packet_of(mbufs[i]) = *packets[i];
-    spill_inline_add(submitter, class_index, subject, mbufs, count, bytes, stamp);
-    return true;
-}
-
-/**
- * Puts a packet where its crypto is done, its metadata with it.
+ * Inline when the class may and there is time; else in the lane of their SA, with a credit; else,
+ * by the overflow policy, inline over the budget, or not at all. But where the lane is busy they go
+ * into the lane or nowhere: no other way keeps the order (law 4). Nor is there a place for what is
+ * behind a packet that has none, so that an overload is cheap.
  *
- * @param mbuf    given away when there is a place
- * @param serial  what the class notes in a job that this is the first packet of
- * @param stamp   TSC when it was received
- * @return false when there is no place
+ * @param mbufs    at most SPILL_BURST; those that have a place are given away
+ * @param packets  metadata of each
+ * @param bytes    of all IP packets together
+ * @return how many have a place: the first ones. The others are the caller's, and counted as
+ *         refused
  */
-static inline bool spill_place(struct spill_fast *fast, uint32_t class_index, uint32_t lane,
-                               struct spill_subject *subject, struct rte_mbuf *mbuf,
-                               const struct spill_packet *packet, uint64_t serial, uint64_t stamp)
-{
-    uint32_t bytes = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset;
-    struct spill_job *job = spill_place_choose(fast, class_index, lane, subject, bytes);
-
-    if (unlikely(job == NULL))
-        return false;
-    *spill_packet_of(mbuf) = *packet;
-    if (job->count == 0)
-        job->serial = serial;
-    if (job == spill_inline_job(fast->submitter, class_index))
-        spill_inline_add(fast->submitter, class_index, subject, &mbuf, 1, bytes, stamp);
-    else
-        spill_lane_add(fast->submitter, class_index, lane, mbuf, true, bytes, stamp);
-    return true;
-}
+uint32_t spill_place_burst(struct spill_fast *fast, const struct spill_place *place,
+                           struct rte_mbuf **mbufs, struct spill_packet **packets, uint32_t count,
+                           uint32_t bytes);
 
 #endif

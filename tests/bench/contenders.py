@@ -22,7 +22,7 @@ from machine import tsc_ghz
 
 TELEMETRY = pathlib.Path(os.environ.get("RUNTIME_DIRECTORY", "/var/run")) / "dpdk"
 
-START_SECONDS = 30  # at most, until the first packet is transmitted
+START_SECONDS = 60  # at most, until the first packet is transmitted
 
 # What a program is measured by: port and counter of its.
 TRANSMITTED, RECEIVED = (1, "opackets"), (0, "ipackets")
