@@ -96,7 +96,7 @@ def arguments():
     options = parser.parse_args()
     options.compare = [name for name in options.compare.split(",") if name]
     for names, known, what in ((options.benches, BENCHES, "bench"),
-                               (options.compare, [*peers.PEERS, *peers.ABSENT], "peer")):
+                               (options.compare, peers.PEERS, "peer")):
         for name in names:
             if name not in known:
                 parser.error(f"'{name}' is no {what}: there are {' '.join(known)}")
@@ -118,7 +118,7 @@ def prepare(options):
 
 def find_peers(options):
     """Installs and builds what can be had; leaves out, with a line, what can't."""
-    packages = [package for name in options.compare if name in peers.PEERS
+    packages = [package for name in options.compare
                 for package in peers.PEERS[name].packages]
     if packages:
         building.packages(options, packages)

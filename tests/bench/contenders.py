@@ -162,9 +162,11 @@ class Run:
 
 class Contender:
     """A program with its arguments; {prefix} in them is replaced. report: the file that it writes.
-    environment: variables that its process has besides ours."""
+    environment: variables that its process has besides ours. settling: seconds after its start in which it may not
+    forward yet, though its ports have started."""
 
     environment = {}
+    settling = 0
 
     def __init__(self, name, arguments, counter=TRANSMITTED, report=None):
         self.name, self.arguments, self.counter, self.report = name, arguments, counter, report

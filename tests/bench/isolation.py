@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Whom expensive packets cost: a share of them is to be encrypted, far more than can be, and the rest must
-not notice. spillway with each dispatch, against DPDK's ipsec-secgw on the same captures."""
+not notice. spillway with each dispatch, against DPDK's ipsec-secgw and VPP on the same captures."""
 
 from statistics import median
 
 import contenders
 import machine
 import mix
+import vpp
 from contenders import RECEIVED, Contender
 from figures import extent_of, pairs
 from gateways import ours, peers
@@ -25,17 +26,21 @@ def esp(bench, options):
     systems = {f"spillway, {dispatch}": {
         share: gateway(options, share, dispatch) for share in shares} for dispatch in ("auto", "inline", "pool")}
     rivals = {share: peers(options, capture(options, share), ALGORITHM, RECEIVED) for share in shares}
+    routers = {share: vpp.gateways(options, capture(options, share), ALGORITHM, RECEIVED) for share in shares}
     everyone = []
     for share in shares:
-        for other in rivals[share]:
+        for other in rivals[share] + routers[share]:
             other.name += f", {share} %"
-        everyone += [*rivals[share], *(line[share] for line in systems.values())]
+        everyone += [*rivals[share], *routers[share], *(line[share] for line in systems.values())]
     contenders.measure(bench, everyone, options)
     growth(bench, "spillway, auto", systems["spillway, auto"], GROWTH)
     if rivals[0]:
         systems["ipsec-secgw"] = {share: min(others, key=Contender.median)
                                   for share, others in rivals.items()}
         growth(bench, "ipsec-secgw", systems["ipsec-secgw"])
+    if routers[0]:
+        systems["VPP"] = {share: one for share, (one,) in routers.items()}
+        growth(bench, "VPP", systems["VPP"])
     measured = machine.interruptions(options)
     for share, one in systems["spillway, auto"].items():
         account(bench, one, share)

@@ -16,6 +16,7 @@ import fastpath
 import gateways
 import l3fwd
 import rules
+import vpp
 from contenders import clean, read_report, spillway, started
 from figures import extent_of
 
@@ -57,15 +58,16 @@ def load(bench, options, folder, *flags):
     return json.loads(report.read_text(encoding="utf-8"))
 
 
-def tried(bench, options, make, *flags):
-    """A run of a program between the ports of the load's. make: of its two devices, the contender."""
+def tried(bench, options, make, warm_up, *flags):
+    """A run of a program between the ports of the load's. make: of its two devices, the contender. warm_up: in
+    seconds, of the load."""
     prefix = f"bench-{os.getpid()}"
     with tempfile.TemporaryDirectory(prefix="spillway-bench-") as folder, tempfile.TemporaryFile() as log:
         contender = make(memif(folder, "server"))
         try:
             with contender.running(prefix, log) as process:
                 started(contender, process, prefix)
-                report = load(bench, options, folder, *flags)
+                report = load(bench, options, folder, "--warm-up", milliseconds(warm_up + contender.settling), *flags)
             if contender.report:
                 read_report(contender.report, process.returncode)
         except (OSError, ValueError, KeyError) as error:
@@ -85,11 +87,11 @@ def throughput(bench, options):
     systems = {"spillway": lambda ends: spillway(options, "spillway", ends, *fastpath.NO_RULES)}
     if "testpmd" in options.compare:
         systems["testpmd macswap"] = lambda ends: fastpath.testpmd(options, ends)
-    flags = ["--rfc2544", "--loss", LOSS, "--trial", "100ms" if options.smoke else "500ms", "--warm-up",
-             "100ms", "--latency-at", ",".join(map(str, AT)), "--class", "all:share=100,size=64,flows=1024"]
+    flags = ["--rfc2544", "--loss", LOSS, "--trial", "100ms" if options.smoke else "500ms",
+             "--latency-at", ",".join(map(str, AT)), "--class", "all:share=100,size=64,flows=1024"]
     curves = []
     for name, make in systems.items():
-        reports = [tried(bench, options, make, *flags) for _ in range(options.runs)]
+        reports = [tried(bench, options, make, 0.1, *flags) for _ in range(options.runs)]
         bench.figure(f"{name}: throughput over memif, 64 B", "Mpps",
                      [report["throughput"]["mpps"] for report in reports])
         for i, at in enumerate(AT):
@@ -114,6 +116,8 @@ def gateways_of(options):
                 options, "spillway", ends, ALGORITHM, *pool, "--dispatch", f"encrypt={dispatch}")
     for peer in gateways.peers(options, ("", ""), ALGORITHM)[:1]:
         systems[peer.name] = lambda ends: gateways.peers(options, ends, ALGORITHM)[0]
+    if "vpp" in options.compare:
+        systems["VPP"] = lambda ends: vpp.gateways(options, ends, ALGORITHM)[0]
     return systems
 
 
@@ -174,8 +178,8 @@ class Beside:
         """The class in the clear of each run. A share of 0 is no class."""
         classes = [one for one in self.classes(share) if ":share=0," not in one]
         flags = [word for one in classes for word in ("--class", one)]
-        reports = [tried(bench, options, make, "--rate", self.mpps, "--duration",
-                         milliseconds(options.seconds), "--warm-up", milliseconds(options.warm_up), *flags)
+        reports = [tried(bench, options, make, options.warm_up, "--rate", self.mpps, "--duration",
+                         milliseconds(options.seconds), *flags)
                    for _ in range(options.runs)]
         return [next(one for one in report["trials"][-1]["classes"] if one["name"] == "clear")
                 for report in reports]
