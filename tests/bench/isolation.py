@@ -7,6 +7,7 @@ from statistics import median
 import contenders
 import machine
 import mix
+import parts
 import vpp
 from contenders import RECEIVED, Contender
 from figures import extent_of, pairs
@@ -34,6 +35,8 @@ def esp(bench, options):
         everyone += [*rivals[share], *routers[share], *(line[share] for line in systems.values())]
     contenders.measure(bench, everyone, options)
     growth(bench, "spillway, auto", systems["spillway, auto"], GROWTH)
+    parts.difference(bench, options, f"spillway, auto, {max(shares)} % / 0 %",
+                     *(systems["spillway, auto"][share] for share in (0, max(shares))))
     if rivals[0]:
         systems["ipsec-secgw"] = {share: min(others, key=Contender.median)
                                   for share, others in rivals.items()}

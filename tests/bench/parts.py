@@ -25,7 +25,7 @@ PARTS = [
     ("sink: packets released", r"net_null|mempool|librte_mbuf"),
     ("parse", r"parse"),
     ("flow lookup", r"librte_hash|flow_table|classif|policy"),
-    ("pool hand-over", r"submitter|worker|retire|pool"),
+    ("pool hand-over", r"submitter|worker|retire|pool|spill_place"),
     ("output and latency", r"output|transmit|histogram"),
     ("kernel (timer, host)", r"kernel"),
     ("loop, burst, books", r""),
@@ -63,10 +63,38 @@ class Sampled(Run):
             re.findall(r"^\s*[0-9a-f]+ (.*?) \(([^)]*)\)$", text, re.MULTILINE))
 
 
+def cycles_by_part(contender, options):
+    """Cycles a packet of its fast lcore."""
+    run = Sampled(contender, options)
+    total = sum(run.samples.values()) or 1
+    return {part: run.cycles * count / total for part, count in run.samples.items()}
+
+
+def told(bars):
+    """The parts that take time in any of them, in the order of PARTS."""
+    return [part for part, _ in PARTS if any(bar.get(part, 0) > 0 for bar in bars)]
+
+
+def can_sample(bench):
+    if shutil.which("perf"):
+        return True
+    bench.note("no perf (Debian: linux-perf): where the cycles go is not told")
+    return False
+
+
+def difference(bench, options, name, first, last):
+    """What one of spillway's runs costs more than another, by part."""
+    if not can_sample(bench):
+        return
+    bars = [cycles_by_part(contender, options) for contender in (first, last)]
+    more = {part: bars[1].get(part, 0) - bars[0].get(part, 0) for part in told(bars)}
+    bench.note(f"{name}: {sum(more.values()):.0f} cycles a packet more: " +
+               ", ".join(f"{part} {cycles:+.0f}" for part, cycles in more.items() if abs(cycles) >= 0.5))
+
+
 def stacks(bench, options):
     """A bar for each kind of traffic."""
-    if not shutil.which("perf"):
-        bench.note("no perf (Debian: linux-perf): where the cycles go is not told")
+    if not can_sample(bench):
         return
     wire = flows.capture(options.folder, FLOWS)
     kinds = {
@@ -75,12 +103,8 @@ def stacks(bench, options):
                                           algorithm, "--dispatch", "encrypt=inline")
            for size, algorithm in ((64, "aes-128-gcm"), (1400, "aes-128-gcm"), (1400, "aes-128-cbc+sha256"))},
     }
-    bars = {}
-    for name, contender in kinds.items():
-        run = Sampled(contender, options)
-        total = sum(run.samples.values()) or 1
-        bars[name] = {part: run.cycles * count / total for part, count in run.samples.items()}
-    parts = [part for part, _ in PARTS if any(bar.get(part, 0) > 0 for bar in bars.values())]
+    bars = {name: cycles_by_part(contender, options) for name, contender in kinds.items()}
+    parts = told(bars.values())
     for name, bar in bars.items():
         bench.note(f"{name}: " + ", ".join(f"{part} {bar[part]:.0f}" for part in parts if part in bar))
     bench.plot("stacked", "parts.svg", "where a fast lcore's cycles go", y="cycles a packet", parts=parts,
