@@ -90,7 +90,8 @@ static void check_outside(const struct ipsec_case *kind, struct rte_mbuf *mbuf, 
         assert_memory_equal(ip + 12, "\xc0\x00\x02\x01\xc6\x33\x64\x01", 8);
 }
 
-static void check_inside(struct rte_mbuf *mbuf, const struct ipsec_frame *frame, uint64_t number)
+static void check_inside(struct rte_mbuf *mbuf, const struct ipsec_frame *frame, uint64_t number,
+                         uint8_t network)
 {
     const struct spill_packet *packet = spill_packet_of(mbuf);
 
@@ -98,8 +99,9 @@ static void check_inside(struct rte_mbuf *mbuf, const struct ipsec_frame *frame,
         fail_msg("%s", ipsec_failure(mbuf));
     assert_int_equal(packet->through, 2);
     assert_int_equal(packet->sequence, (uint32_t)number);
-    assert_int_equal(
-        packet->kind == SPILL_PACKET_IPV6 ? packet->key.v6.network : packet->key.v4.network, 5);
+    assert_int_equal(packet->kind == SPILL_PACKET_IPV6 ? packet->key.v6.network
+                                                       : packet->key.v4.network,
+                     network);
     assert_int_equal(mbuf->pkt_len, frame->length);
     assert_memory_equal(rte_pktmbuf_mtod(mbuf, const void *), frame->bytes, frame->length);
 }
@@ -141,7 +143,7 @@ static uint64_t round_trip(const struct ipsec_case *kind, struct spill_sa *pair[
     run_all(others, spill_esp_decrypt);
     for (j = 0; j < JOBS; j++) {
         for (i = 0; i < others[j].count; i++)
-            check_inside(others[j].mbufs[i], &before[j][i], jobs[j].serial + i);
+            check_inside(others[j].mbufs[i], &before[j][i], jobs[j].serial + i, ipsec_network(i));
         ipsec_free(&others[j]);
     }
     return sum;
