@@ -7,8 +7,8 @@
  * before it, inline. What they have in common is passed in registers.
  */
 static uint32_t place_each(struct spill_submitter *submitter, const struct spill_place place,
-                           bool over_budget, struct rte_mbuf **mbufs,
-                           struct spill_packet **packets, uint32_t count)
+                           bool over_budget, struct rte_mbuf **mbufs, struct spill_packet **packets,
+                           uint32_t count)
 {
     const uint32_t class_index = place.class_index, lane = place.lane;
     struct spill_job *job;

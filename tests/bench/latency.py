@@ -22,7 +22,7 @@ from figures import extent_of
 
 LOSS = 0.1      # per cent
 AT = [10, 50, 90]  # per cent of the throughput
-SHARES, BYTES, MPPS, FLOOD_MPPS = [0, 10, 50, 90], 1400, 1, 2
+SHARES, BYTES, MPPS, FLOOD_MPPS, RULES = [0, 10, 50, 90], 1400, 1, 2, 10000
 ALGORITHM = "aes-128-cbc+sha256"
 CLEAR, PROTECT = ("from=172.16.0.0/16,to=172.17.0.0/16", "from=10.1.0.0/16,to=10.2.0.0/16")
 # That the class `clear` passes, as each program has it.
@@ -134,20 +134,18 @@ def beside(bench, options):
 
 
 def beside_flood(bench, options):
-    """Established flows beside a flood of new ones, by the number of rules."""
+    """Established flows beside a flood of new ones."""
     def classes(share):
         return [f"clear:share={100 - share},size=64,flows=1024,{CLEAR}",
                 f"flood:share={share},size=64,new=yes,{PROTECT}"]
-    for count in [1000] if options.smoke else [10000, 100000]:
-        told = Beside(f"beside-flood-{count}", f"{{}} % of {FLOOD_MPPS} Mpps new flows, {count} rules", FLOOD_MPPS,
-                      classes)
-        told.measure(bench, options, firewalls_of(options, count))
+    told = Beside("beside-flood", f"{{}} % of {FLOOD_MPPS} Mpps new flows, {RULES} rules", FLOOD_MPPS, classes)
+    told.measure(bench, options, firewalls_of(options))
 
 
-def firewalls_of(options, count):
-    """Programs with so many rules behind one that allows the established flows. l3fwd keeps no flows, and looks up
+def firewalls_of(options):
+    """Programs with RULES behind one that allows the established flows. l3fwd keeps no flows, and looks up
     the rules for each packet."""
-    file = rules.write(options.folder / f"{count}.beside", ESTABLISHED["spillway"], count)
+    file = rules.write(options.folder / f"{RULES}.beside", ESTABLISHED["spillway"], RULES)
     cpus = sorted(os.sched_getaffinity(0))
     systems = {f"spillway, {dispatch}": lambda ends, dispatch=dispatch: spillway(
         options, "spillway", ends, "--rules", file, "--dispatch", f"classify={dispatch}",

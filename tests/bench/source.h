@@ -20,7 +20,8 @@
  * 10.1.0.0/16 to 10.2.0.0/16, for rules that protect these. They wait in a queue of SOURCE_RING
  * packets as they would in a NIC's descriptors; what arrives while it is full is lost, of all kinds
  * alike. The port they are sent to counts them by kind, and how long those in the clear took since
- * they arrived. A packet's headers are written, and of its payload no more than the mbuf had before.
+ * they arrived. A packet's headers are written, and of its payload no more than the mbuf had
+ * before.
  *
  * The clock is the lcore's own time: when it was not polled for SOURCE_GAP_US, another process had
  * its CPU, and that time does not count. So the figures bear some noise on the machine.
@@ -55,12 +56,12 @@ struct source {
     uint64_t period[SOURCE_KINDS]; /* of the current rates, 2^-16 cycles */
     uint64_t next[SOURCE_KINDS];   /* when the next packet of a kind arrives, 2^-16 cycles */
     uint64_t rates_seen[SOURCE_KINDS];
-    uint64_t last;                /* TSC of the last poll */
-    uint64_t gap;                 /* SOURCE_GAP_US in cycles */
-    uint32_t first;               /* of the queue */
-    uint32_t queued;              /* packets in it */
-    uint32_t flows[SOURCE_KINDS]; /* the established flow of each kind whose turn is next */
-    uint64_t flood;               /* state of the generator of addresses */
+    uint64_t last;                  /* TSC of the last poll */
+    uint64_t gap;                   /* SOURCE_GAP_US in cycles */
+    uint32_t first;                 /* of the queue */
+    uint32_t queued;                /* packets in it */
+    uint32_t flows[SOURCE_KINDS];   /* the established flow of each kind whose turn is next */
+    uint64_t flood;                 /* state of the generator of addresses */
     uint8_t queue[SOURCE_RING];     /* kinds of the packets that wait */
     uint32_t arrivals[SOURCE_RING]; /* and when they arrived, cycles modulo 2^32 */
     /** Of SOURCE_OLD, cycles from arrival to transmission. Written by the polling lcore. */
