@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "grow.h"
+
 #define LINES_MAX 100000
 
 /* The scan of one file; its lines array tells where rte_cfgfile's n-th item stood. */
@@ -53,7 +55,7 @@ static void squeeze(char *text)
 
 static int note_item(struct scan *scan)
 {
-    unsigned int *lines = reallocarray(scan->lines, scan->count + 1, sizeof(*lines));
+    unsigned int *lines = spill_grow(scan->lines, scan->count, sizeof(*lines));
 
     if (lines == NULL)
         return spill_error_set(scan->error, "%s: out of memory", scan->path);

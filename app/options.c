@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "grow.h"
 #include "option_table.h"
 #include "option_value.h"
 #include "options_check.h"
@@ -151,27 +152,12 @@ static int set_class(struct parse *parse, const struct spill_setting *setting)
     return 0;
 }
 
-/* Room for one more; doubled, so that all of them are copied once only. */
-static int grow_sas(struct spill_options *options)
-{
-    size_t count = options->sa_count;
-    struct spill_option_sa *sas;
-
-    if ((count & (count - 1)) != 0)
-        return 0;
-    sas = reallocarray(options->sas, count == 0 ? 1 : 2 * count, sizeof(*sas));
-    if (sas == NULL)
-        return -1;
-    options->sas = sas;
-    return 0;
-}
-
 /* The security association of a setting: the last one, or a new one, as each stands in a section of
  * its own. */
 static struct spill_option_sa *take_sa(struct parse *parse, const struct spill_setting *setting)
 {
     struct spill_options *options = parse->options;
-    struct spill_option_sa *sa;
+    struct spill_option_sa *sa, *sas;
 
     if (options->sa_count > 0) {
         sa = &options->sas[options->sa_count - 1];
@@ -183,10 +169,12 @@ static struct spill_option_sa *take_sa(struct parse *parse, const struct spill_s
                         SPILL_OPTION_SAS_MAX);
         return NULL;
     }
-    if (grow_sas(options) != 0) {
+    sas = spill_grow(options->sas, options->sa_count, sizeof(*sas));
+    if (sas == NULL) {
         spill_error_set(parse->error, "%s: out of memory", setting->where);
         return NULL;
     }
+    options->sas = sas;
     sa = &options->sas[options->sa_count++];
     *sa = (struct spill_option_sa){0};
     snprintf(sa->name, sizeof(sa->name), "%s", setting->subject);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "option_value.h"
 
 /* What stands between an option's subject and its value, or 0 when it has no subject. */
@@ -67,7 +68,7 @@ int spill_settings_add(struct spill_settings *settings, const struct spill_optio
     setting.where = strdup(where);
     setting.directory = directory == NULL ? NULL : strdup(directory);
 
-    list = reallocarray(settings->list, settings->count + 1, sizeof(*list));
+    list = spill_grow(settings->list, settings->count, sizeof(*list));
     if (list == NULL || setting.value == NULL || setting.where == NULL) {
         free(setting.subject);
         free(setting.value);

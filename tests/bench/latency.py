@@ -9,6 +9,7 @@ ring of packets lasts, and with none allowed the search would find that out, not
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 
@@ -68,14 +69,22 @@ def tried(bench, options, make, warm_up, *flags):
             with contender.running(prefix, log) as process:
                 started(contender, process, prefix)
                 report = load(bench, options, folder, "--warm-up", milliseconds(warm_up + contender.settling), *flags)
-            if contender.report:
-                read_report(contender.report, process.returncode)
+            account(bench, contender, process.returncode)
         except (OSError, ValueError, KeyError) as error:
             log.seek(0)
             raise SystemExit(f"{contender.name}: {error}\n{log.read().decode(errors='replace')[-2000:]}") from error
         finally:
             clean(prefix)
     return report
+
+
+def account(bench, contender, status):
+    """The program's own books, if it writes any. The load left first, and DPDK's net_memif then unmaps the rings from
+    another thread, whoever is polling them: that may end the program, after all that is measured here."""
+    if status == -signal.SIGSEGV:
+        bench.note(f"{contender.name}: net_memif crashed when its peer left: a run without the program's books")
+    elif contender.report:
+        read_report(contender.report, status)
 
 
 def trials(report, purpose):
