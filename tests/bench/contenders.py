@@ -92,6 +92,15 @@ def started(contender, process, prefix):
         time.sleep(0.05)
 
 
+def await_socket(path, process):
+    """Waits until a program has made its socket."""
+    deadline = time.monotonic() + START_SECONDS
+    while not path.is_socket():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ValueError(f"no socket {path.name}: status {process.poll()}")
+        time.sleep(0.02)
+
+
 def under_load(contender, process, prefix, deadline):
     """Its counters, once it has transmitted something."""
     counters = contender.counters(prefix, process, deadline)

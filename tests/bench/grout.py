@@ -12,9 +12,8 @@ import shutil
 import struct
 import subprocess
 import tempfile
-import time
 
-from contenders import START_SECONDS, Contender
+from contenders import Contender, await_socket
 
 HERE = pathlib.Path(__file__).resolve().parent
 SUITE = "sid"
@@ -73,11 +72,7 @@ class Grout(Contender):
         with tempfile.TemporaryDirectory(prefix="spillway-grout-") as self.folder:
             shutil.copy(self.addressed, self.folder)
             with super().running(prefix, log) as process:
-                deadline = time.monotonic() + START_SECONDS
-                while not (pathlib.Path(self.folder) / "grout.sock").is_socket():
-                    if process.poll() is not None or time.monotonic() > deadline:
-                        raise ValueError(f"no socket: status {process.poll()}")
-                    time.sleep(0.05)
+                await_socket(pathlib.Path(self.folder) / "grout.sock", process)
                 self.client(CONFIGURATION.format(
                     control=self.options.control_cpu, cpu=self.options.cpu,
                     capture=f"{self.seen()}/{self.addressed.name}"))

@@ -10,9 +10,8 @@ import os
 import pathlib
 import subprocess
 import tempfile
-import time
 
-from contenders import START_SECONDS, Contender
+from contenders import Contender, await_socket
 
 DAEMON = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
@@ -26,14 +25,6 @@ def run(*command):
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
         raise ValueError(f"{' '.join(map(str, command))}: {done.stdout.strip()}")
-
-
-def await_socket(path, process):
-    deadline = time.monotonic() + START_SECONDS
-    while not path.is_socket():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise ValueError(f"no socket {path.name}: status {process.poll()}")
-        time.sleep(0.02)
 
 
 class OpenVSwitch(Contender):

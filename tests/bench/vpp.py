@@ -9,9 +9,8 @@ import contextlib
 import pathlib
 import subprocess
 import tempfile
-import time
 
-from contenders import START_SECONDS, TRANSMITTED, Contender, vdevs
+from contenders import TRANSMITTED, Contender, await_socket, vdevs
 from gateways import DESTINATION, SOURCE, SPI, keys
 
 STARTUP = """\
@@ -78,11 +77,7 @@ class Vpp(Contender):
             (folder / "startup.conf").write_text(self.startup(prefix), encoding="ascii")
             (folder / "commands").write_text(self.commands + UP, encoding="ascii")
             with super().running(prefix, log) as process:
-                deadline = time.monotonic() + START_SECONDS
-                while not (folder / "cli.sock").is_socket():
-                    if process.poll() is not None or time.monotonic() > deadline:
-                        raise ValueError(f"no socket: status {process.poll()}")
-                    time.sleep(0.05)
+                await_socket(folder / "cli.sock", process)
                 self.configure(folder)
                 yield process
 
