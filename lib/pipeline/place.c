@@ -4,7 +4,7 @@
 
 /*
  * Places packets one by one, until one finds no place: where there is time, and while none waits
- * before it, inline. What they have in common is passed in registers.
+ * before it, inline. What they have in common comes by value, so that it stays in registers.
  */
 static uint32_t place_each(struct spill_submitter *submitter, const struct spill_place place,
                            bool over_budget, struct rte_mbuf **mbufs, struct spill_packet **packets,

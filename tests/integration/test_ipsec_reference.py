@@ -745,7 +745,7 @@ class Hostile(IpsecCase):
                 packet = packet[esp.headers(packet)[0]:]
             sequence = itertools.count(100_000)
 
-            def sealed(plain, one=one, own=own, sequence=sequence):
+            def sealed(plain):
                 plain = bytes(-len(plain) % own.align) + plain
                 return self.outer(one, one.sa.seal_plain(plain, next(sequence),
                                                          bytes(range(own.iv))))

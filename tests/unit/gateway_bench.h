@@ -29,6 +29,7 @@ struct gateway_options {
     enum spill_dispatch dispatch[SPILL_CLASSES];
     uint32_t capacity;
     uint64_t budget;
+    enum spill_overflow overflow; /* of all classes */
     const char *algorithm;
     bool esn;
     bool device;       /* the crypto is on the user's device, asynchronous */
@@ -253,6 +254,7 @@ static inline void gateway_open(const struct gateway_options *options)
     config.crypto = crypto;
     for (i = 0; i < SPILL_CLASSES; i++)
         config.classes[i] = (struct spill_pipeline_class){.capacity = options->capacity,
+                                                          .overflow = options->overflow,
                                                           .dispatch = options->dispatch[i]};
     if (bench_plan(&bench) != 0 ||
         (bench.pipeline = spill_pipeline_create(&config, &bench.error), bench.pipeline == NULL))

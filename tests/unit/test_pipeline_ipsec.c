@@ -64,6 +64,31 @@ static void decrypted_flows_keep_their_order(void **state)
     order_is_kept(GATEWAY_DECRYPTS);
 }
 
+/* Without a credit a packet is worked on here, over the budget: but not past one in its lane. */
+static void overflow_inline_keeps_the_order(void **state)
+{
+    static const char *const full[] = {"pool_full_encrypt", "pool_full_decrypt"};
+    struct spill_ledger ledger;
+    uint32_t direction;
+
+    (void)state;
+    for (direction = GATEWAY_ENCRYPTS; direction <= GATEWAY_DECRYPTS; direction++) {
+        struct gateway_options options = options_for(0, SPILL_DISPATCH_POOL);
+
+        options.dispatch[SPILL_CLASS_CLASSIFY] = SPILL_DISPATCH_INLINE;
+        options.overflow = SPILL_OVERFLOW_INLINE;
+        options.source_waits = false;
+        options.capacity = 2;
+        gateway_delay = 200000;
+        gateway_open(&options);
+        gateway_run((enum gateway_direction)direction, TEST_ROUNDS(30000));
+        gateway_finish(&ledger);
+        assert_true(bench_drops(&ledger, full[direction]) > 0);
+        assert_int_equal(gateway.came_clear, gateway.fed_clear);
+        gateway_close();
+    }
+}
+
 /* On a device jobs come back when they come; nothing is left in its queues at the end. */
 static void a_device_gives_all_back_in_order(void **state)
 {
@@ -320,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(encrypted_flows_keep_their_order, gateway_clear),
         cmocka_unit_test_teardown(decrypted_flows_keep_their_order, gateway_clear),
+        cmocka_unit_test_teardown(overflow_inline_keeps_the_order, gateway_clear),
         cmocka_unit_test_teardown(a_device_gives_all_back_in_order, gateway_clear),
         cmocka_unit_test_teardown(bypass_loses_nothing_while_the_pool_is_full, gateway_clear),
         cmocka_unit_test_teardown(inbound_lifetimes_end_where_they_should, gateway_clear),
