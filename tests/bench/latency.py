@@ -103,6 +103,10 @@ def throughput(bench, options):
         reports = [tried(bench, options, make, 0.1, *flags) for _ in range(options.runs)]
         bench.figure(f"{name}: throughput over memif, 64 B", "Mpps",
                      [report["throughput"]["mpps"] for report in reports])
+        reports = [report for report in reports if report["throughput"]["mpps"] > 0]
+        if not reports:
+            bench.note(f"{name}: no rate had a loss of at most {LOSS} %: no latencies")
+            continue
         for i, at in enumerate(AT):
             waits = [trials(report, "latency")[i]["classes"][0] for report in reports]
             for percentile in PERCENTILES:
@@ -111,8 +115,9 @@ def throughput(bench, options):
             bench.figure(f"{name}: at {at} % of it, reordered", "packets", [wait["reordered"] for wait in waits])
             if at == 50:
                 curves.append({"name": name, "points": waits[0]["latency_us"]["cdf"]})
-    bench.plot("cdf", "latency.svg", "there and back over memif, at half of its throughput", x="latency, µs",
-               series=curves)
+    if curves:
+        bench.plot("cdf", "latency.svg", "there and back over memif, at half of its throughput", x="latency, µs",
+                   series=curves)
 
 
 def gateways_of(options):
