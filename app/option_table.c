@@ -171,6 +171,9 @@ static const struct spill_option table[] = {
     {.name = "df", .argument = "copy|set|clear", .group = SPILL_OPTION_GROUP_SA,
      .help = "don't fragment, in the outer IPv4 header; out and tunnel only",
      PER_SA(DF, df), WORDS(df_words), .preset = "copy"},
+    {.name = "stands-for", .argument = "NAME", .group = SPILL_OPTION_GROUP_SA,
+     .help = "rules that name that one mean this one, too: while keys change; in only",
+     PER_SA(STANDS_FOR, stands_for), .kind = SPILL_OPTION_NAME},
 
     {.name = "fast", .argument = "LIST", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "receive, look up, decide, transmit",

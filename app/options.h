@@ -145,6 +145,7 @@ enum spill_option_sa_key {
     SPILL_OPTION_SA_LIFETIME_BYTES_HARD,
     SPILL_OPTION_SA_DSCP,
     SPILL_OPTION_SA_DF,
+    SPILL_OPTION_SA_STANDS_FOR,
     SPILL_OPTION_SA_KEYS,
 };
 
@@ -169,7 +170,8 @@ struct spill_option_sa {
     uint16_t replay_window; /* packets; in: 0 (none) or 32 and more; out: without meaning */
     uint8_t dscp;           /* of the outer header: 0 to 63, or SPILL_OPTION_DSCP_COPY */
     enum spill_option_sa_df df;
-    uint64_t lifetime_packets_soft; /* 0: no limit, here and below */
+    char stands_for[SPILL_OPTION_NAME_SIZE]; /* in: the one that rules name for it; empty: itself */
+    uint64_t lifetime_packets_soft;          /* 0: no limit, here and below */
     uint64_t lifetime_packets_hard;
     uint64_t lifetime_bytes_soft;
     uint64_t lifetime_bytes_hard;

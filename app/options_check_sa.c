@@ -87,6 +87,27 @@ static int check_lifetimes(const struct spill_option_sa *sa, struct spill_error 
     return 0;
 }
 
+/* One association is what rules name, the others stand for it: no chains. */
+static int check_stands_for(const struct spill_options *options, const struct spill_option_sa *sa,
+                            struct spill_error *error)
+{
+    const struct spill_option_sa *named;
+
+    if (!given(sa, SPILL_OPTION_SA_STANDS_FOR))
+        return 0;
+    if (sa->direction == SPILL_OPTION_SA_OUT)
+        return refuse(
+            sa, SPILL_OPTION_SA_STANDS_FOR,
+            "expected direction = in with it: who sends takes the one that the rule names", error);
+    named = spill_options_find_sa(options, sa->stands_for);
+    if (named == NULL || named == sa || named->direction == SPILL_OPTION_SA_OUT ||
+        given(named, SPILL_OPTION_SA_STANDS_FOR))
+        return refuse(
+            sa, SPILL_OPTION_SA_STANDS_FOR,
+            "expected another section [sa NAME] with direction = in and without stands-for", error);
+    return 0;
+}
+
 /* By SPI, then in the order of the file. */
 static int compare(const void *left, const void *right)
 {
@@ -148,7 +169,8 @@ int spill_options_check_sas(const struct spill_options *options, struct spill_er
         const struct spill_option_sa *sa = &options->sas[i];
 
         if (check_addresses(sa, error) != 0 || check_replay(sa, error) != 0 ||
-            check_outer_header(sa, error) != 0 || check_lifetimes(sa, error) != 0)
+            check_outer_header(sa, error) != 0 || check_lifetimes(sa, error) != 0 ||
+            check_stands_for(options, sa, error) != 0)
             return -1;
     }
     return check_inbound(options, error);

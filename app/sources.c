@@ -20,6 +20,7 @@ static void describe(struct spill_sa_config *sa, const struct spill_option_sa *o
     bool out = option->direction == SPILL_OPTION_SA_OUT;
 
     memcpy(sa->name, option->name, sizeof(sa->name));
+    memcpy(sa->stands_for, option->stands_for, sizeof(sa->stands_for));
     sa->direction = out ? SPILL_SA_OUT : SPILL_SA_IN;
     sa->mode = option->mode == SPILL_OPTION_SA_TUNNEL ? SPILL_SA_TUNNEL : SPILL_SA_TRANSPORT;
     sa->spi = option->spi;
@@ -112,6 +113,12 @@ static int check_names(const struct spill_options *options, const struct spill_s
                                    "[sa %s] in the configuration file",
                                    options->rules, line_of(ruleset, i), ruleset->sas[i],
                                    ruleset->sas[i]);
+        if (sources->sas[j].stands_for[0] != '\0')
+            return spill_error_set(error,
+                                   "%s:%u: protect '%s': it stands for another SA: expected the "
+                                   "name of that one, %s",
+                                   options->rules, line_of(ruleset, i), ruleset->sas[i],
+                                   sources->sas[j].stands_for);
     }
     return 0;
 }

@@ -273,7 +273,8 @@ static bool same_lifetime(const struct spill_sa_config *one, const struct spill_
 bool spill_sa_same(const struct spill_sa_config *one, const struct spill_sa_config *other)
 {
     return spill_sa_same_key(one, other) && strcmp(one->name, other->name) == 0 &&
-           one->mode == other->mode && one->spi == other->spi && one->esn == other->esn &&
+           strcmp(one->stands_for, other->stands_for) == 0 && one->mode == other->mode &&
+           one->spi == other->spi && one->esn == other->esn &&
            one->nat_traversal == other->nat_traversal &&
            one->replay_window == other->replay_window && one->dscp == other->dscp &&
            one->df == other->df && same_address(&one->source, &other->source) &&

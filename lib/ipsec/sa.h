@@ -53,6 +53,7 @@ struct spill_sa_address {
 /** What the user wants an SA to be. */
 struct spill_sa_config {
     char name[SPILL_SA_NAME_SIZE];
+    char stands_for[SPILL_SA_NAME_SIZE]; /* inbound: the SA that rules name for it; empty: itself */
     enum spill_sa_direction direction;
     enum spill_sa_mode mode;
     uint32_t spi; /* host order, from 256 */

@@ -129,7 +129,13 @@ static struct spill_sa *find_same(const struct spill_sa_store *store,
     return NULL;
 }
 
-/* The lane of an SA that lives and is to be replaced by one of its name, else one by the new id. */
+/* The name by which rules know an SA. */
+static const char *name_in_rules(const struct spill_sa_config *config)
+{
+    return config->stands_for[0] != '\0' ? config->stands_for : config->name;
+}
+
+/* The lane of an SA that lives and that rules know by the same name, else one by the new id. */
 static uint16_t lane_of(const struct spill_sa_store *store, const struct spill_sa_config *config,
                         uint16_t id)
 {
@@ -139,7 +145,7 @@ static uint16_t lane_of(const struct spill_sa_store *store, const struct spill_s
         const struct spill_sa *sa = store->by_id[other];
 
         if (sa != NULL && sa->config.direction == config->direction &&
-            strcmp(sa->config.name, config->name) == 0)
+            strcmp(name_in_rules(&sa->config), name_in_rules(config)) == 0)
             return sa->lane;
     }
     return id;
@@ -187,7 +193,8 @@ static int add_ids(const struct spill_sa_store *store, struct spill_sa_set *set)
             set->id_limit = id + 1;
     }
     set->by_id = calloc(set->id_limit + 1, sizeof(*set->by_id));
-    if (set->by_id == NULL)
+    set->named = calloc(set->id_limit + 1, sizeof(*set->named));
+    if (set->by_id == NULL || set->named == NULL)
         return -1;
     for (id = 1; id < set->id_limit; id++) {
         struct spill_sa *sa = store->by_id[id], *successor;
@@ -195,8 +202,12 @@ static int add_ids(const struct spill_sa_store *store, struct spill_sa_set *set)
         if (sa == NULL)
             continue;
         successor = spill_sa_set_find(set, sa->config.name);
-        if (successor != NULL && successor->config.direction == sa->config.direction)
-            set->by_id[id] = successor;
+        if (successor == NULL || successor->config.direction != sa->config.direction)
+            continue;
+        set->by_id[id] = successor;
+        set->named[id] = successor->config.stands_for[0] == '\0'
+                             ? successor
+                             : spill_sa_set_find(set, successor->config.stands_for);
     }
     return 0;
 }
@@ -352,6 +363,7 @@ void spill_sa_set_free(struct spill_sa_set *set)
         set->store->unused += --set->list[i]->users == 0;
     free(set->list);
     free(set->by_id);
+    free(set->named);
     free(set);
 }
 

@@ -22,7 +22,10 @@
  * version has any more stays until the last of its jobs is home, so packets in lanes are finished
  * with the SA that they began with; its key is remembered then, for if it comes back its numbers
  * must not begin again. One of the same name takes its place: what an older version decided goes on
- * with that one, in the same lane. rte_ipsec_sad finds inbound SAs, on each node that reads it.
+ * with that one, in the same lane. While keys change, an inbound SA may stand for another one:
+ * rules that name that one mean both, and both are in one lane, so that a flow keeps its order when
+ * its sender goes over from one to the other (law 4). rte_ipsec_sad finds inbound SAs, on each node
+ * that reads it.
  *
  * Everything is the control thread's, but the lookups, which any lcore may do.
  */
@@ -43,7 +46,9 @@ struct spill_sa_set {
     uint32_t count;
     struct spill_sa **list;  /* in the order of the configuration */
     struct spill_sa **by_id; /* also under the ids of those that they have replaced */
-    uint32_t id_limit;       /* ids below it may be looked at in by_id */
+    struct spill_sa *
+        *named;        /* by id: the SA that rules name for it, itself or the one it stands for */
+    uint32_t id_limit; /* ids below it may be looked at in by_id and named */
     bool has_inbound;
     struct spill_sad sads[SPILL_NODES_MAX];           /* by memory node */
     const struct spill_sad *by_node[SPILL_NODES_MAX]; /* by node of the reading lcore */
@@ -89,6 +94,15 @@ uint32_t spill_sa_store_reclaim(struct spill_sa_store *store);
 static inline struct spill_sa *spill_sa_set_get(const struct spill_sa_set *set, uint16_t id)
 {
     return id < set->id_limit ? set->by_id[id] : NULL;
+}
+
+/** Whether two ids are those of SAs that rules know by one name, as spill_sa_set_get() finds them.
+ * Any lcore. */
+static inline bool spill_sa_set_same_name(const struct spill_sa_set *set, uint16_t one,
+                                          uint16_t other)
+{
+    return one < set->id_limit && other < set->id_limit && set->named[one] != NULL &&
+           set->named[one] == set->named[other];
 }
 
 /** The SA of a name, or NULL. */

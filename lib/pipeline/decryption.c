@@ -172,8 +172,9 @@ static const struct spill_drop_reason *examine(const struct spill_fast *fast,
     }
 }
 
-/* Takes the packets of an SA off the list, from the one at `first`; those that may go to the crypto
- * are gathered, in order. Returns how many these are, and the bytes of their IP packets. */
+/* Takes the packets of an SA off the list, from the one at `first` to where one of its lane comes
+ * that must not be overtaken; those that may go to the crypto are gathered, in order. Returns how
+ * many these are, and the bytes of their IP packets. */
 static uint32_t take_group(struct spill_fast *fast, struct arrivals *arrivals, uint32_t first,
                            struct rte_mbuf **mbufs, struct spill_packet **packets, uint32_t *bytes)
 {
@@ -185,8 +186,13 @@ static uint32_t take_group(struct spill_fast *fast, struct arrivals *arrivals, u
         const struct spill_drop_reason *reason;
         struct spill_packet *packet = arrivals->packets[i];
 
-        if (arrivals->sas[i] != sa)
+        if (arrivals->sas[i] == NULL)
             continue;
+        if (arrivals->sas[i] != sa) {
+            if (arrivals->sas[i]->lane == sa->lane)
+                break;
+            continue;
+        }
         reason = examine(fast, arrivals, i);
         arrivals->sas[i] = NULL;
         if (unlikely(reason != NULL)) {
@@ -202,7 +208,7 @@ static uint32_t take_group(struct spill_fast *fast, struct arrivals *arrivals, u
 }
 
 /*
- * Submits all packets of the SA of the one at `first`, and takes them off the list. A job notes
+ * Submits packets of the SA of the one at `first`, and takes them off the list. A job notes
  * where its window ends when it is opened: from there the high halves of its numbers are told.
  */
 static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uint32_t first)

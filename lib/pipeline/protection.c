@@ -35,18 +35,15 @@ static struct spill_sa *outbound_sa(const struct spill_fast *fast,
 }
 
 /* The SA that a packet came through may be of an older version than its verdict, or the other way
- * round: it is the one that has taken its place. */
+ * round: it is the one that has taken its place. Or it stands for the one that the rule names. */
 static bool may_be_sent(const struct spill_fast *fast, const struct spill_packet *packet)
 {
-    const struct spill_sa_set *sas = fast->security->sas;
-
     if (packet->through == 0)
         return packet->verdict == SPILL_VERDICT_ALLOW;
     if (packet->verdict != SPILL_VERDICT_PROTECT)
         return false;
     return packet->sa == packet->through ||
-           (spill_sa_set_get(sas, packet->sa) != NULL &&
-            spill_sa_set_get(sas, packet->sa) == spill_sa_set_get(sas, packet->through));
+           spill_sa_set_same_name(fast->security->sas, packet->sa, packet->through);
 }
 
 /* Whether nothing but protection can become of a packet that came in the clear. */

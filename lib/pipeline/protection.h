@@ -15,7 +15,8 @@
  *     clear packet   allow -> send   deny -> drop   protect by an outbound SA -> encryption.h
  *                                                   protect by an inbound SA -> drop: esp_required
  *     packet that came through an SA (decryption.h)
- *                    protect by that very SA -> send     anything else -> drop: esp_policy
+ *                    protect by that SA, or by the one it stands for -> send
+ *                    anything else -> drop: esp_policy
  */
 
 /**

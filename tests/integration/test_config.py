@@ -145,6 +145,21 @@ class Config(TestCase):
                 self.wrong(*FLAGS, "--rules", "bad.rules", "--check",
                            says=(f"bad.rules:{number + 1}",))
 
+    def test_rules_name_associations(self):
+        for name, byte in ("a", "00"), ("b", "11"):
+            self.file(f"{name}.key", byte * 20 + "\n").chmod(0o600)
+        sections = "".join(f"[sa {name}]\ndirection = in\nmode = transport\nspi = {spi}\nkey-file = "
+                           f"{name}.key\nalgorithm = aes-128-gcm\n{more}" for name, spi, more in
+                           (("a", 256, ""), ("b", 257, "stands-for = a\n")))
+        config = self.file("sa.conf", sections)
+        for name, says in (("c", "there is no such SA: expected a section [sa c]"),
+                           ("b", "it stands for another SA: expected the name of that one, a")):
+            self.rules.write_text(f"\nprotect {name} any from any to any\n")
+            self.wrong(*FLAGS, "--config", config, "--check",
+                       says=(f"office.rules:2: protect '{name}': {says}",))
+        self.rules.write_text("protect a any from any to any\n")
+        self.plan(*FLAGS, "--config", config)
+
     def test_classbench(self):
         self.rules.write_text("@10.0.0.0/8\t192.0.2.0/24\t0 : 65535\t1521 : 1521\t0x06/0xFF\t"
                               "0x0000/0x0000\n@0.0.0.0/0 0.0.0.0/0 0 : 65535 0 : 65535 0x00/0x00 "

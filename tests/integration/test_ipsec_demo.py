@@ -92,8 +92,9 @@ class IpsecDemo(TestCase):
         self.keys.mkdir()
         self.new_keys()
 
-    def new_keys(self):
+    def new_keys(self, suffix=""):
         for name in KEYS:
+            name += suffix
             (self.keys / f"{name}.key").unlink(missing_ok=True)
             run(SPILLWAY, "keygen", "aes-128-gcm", self.keys / f"{name}.key")
 
@@ -156,24 +157,67 @@ class IpsecDemo(TestCase):
         self.assertEqual(there["packets"], there["sequence"])
 
     def flood(self, count):
-        return subprocess.Popen(["ip", "netns", "exec", self.net.left, "ping", "-n", "-q", "-i",
+        made = subprocess.Popen(["ip", "netns", "exec", self.net.left, "ping", "-n", "-q", "-i",
                                  "0.002", "-c", str(count), "-W", "1", RIGHT],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(made.stdout.close)
+        self.addCleanup(made.kill)
+        return made
+
+    def received(self, flood):
+        return int(re.search(r"(\d+) received", flood.communicate(timeout=30)[0])[1])
+
+    def reload(self, gateways, version):
+        for program in gateways:
+            program.signal(signal.SIGHUP)
+        for program in gateways:
+            until(lambda: f"version {version} of the rules is in force" in program.log, 10,
+                  program.log)
+
+    def change(self, pattern, how):
+        """Has a section of each gateway's configuration replaced by what a function makes of it."""
+        for name in "left", "right":
+            path = self.folder / "config" / f"ipsec-{name}.conf"
+            path.write_text(re.sub(rf"\[sa {pattern}\][^[]*", lambda found: how(found[0]),
+                                   path.read_text()))
+
+    def test_next_keys(self):
+        """As docs/ipsec.md says: new keys, twice, while pings flow, and none is lost."""
+        gateways = self.gateways()
+        self.assertEqual(self.net.ping(self.net.left, RIGHT), 5)
+        flood = self.flood(2000)
+        self.new_keys("-2")
+        self.new_keys("-3")
+
+        def with_key(number):
+            return lambda section: re.sub(r"(-\d)?\.key", f"-{number}.key",
+                                          re.sub("0x.0", f"0x{number}0", section))
+
+        def added(section):
+            name = re.search("sa (.*)]", section)[1]
+            return section + with_key(2)(section).replace(
+                f"[sa {name}]", f"[sa {name}-next]\nstands-for = {name}")
+        for version, sections, how in ((2, "from-.*", added), (3, "to-.*", with_key(2)),
+                                       (4, "from-[a-z]*", with_key(3)), (5, "to-.*", with_key(3))):
+            self.change(sections, how)
+            self.reload(gateways, version)
+        self.assertIsNone(flood.poll())
+        self.assertEqual(self.received(flood), 2000)
+        for report in self.end(gateways):
+            self.assertLessEqual(set(report.drops), {"denied"})
+            self.assertEqual(report["reloads"], 4)
+            for name, sa in report["sas"].items():
+                self.assertGreater(sa["packets"], 5, name)
 
     def test_new_keys(self):
         """New keys at both ends while pings flow: lost is what met the other end's old key alone."""
         gateways = self.gateways()
         self.assertEqual(self.net.ping(self.net.left, RIGHT), 5)
         flood = self.flood(1000)
-        self.addCleanup(flood.stdout.close)
-        self.addCleanup(flood.kill)
         time.sleep(0.5)
         self.new_keys()
-        for program in gateways:
-            program.signal(signal.SIGHUP)
-        for program in gateways:
-            until(lambda: "version 2 of the rules is in force" in program.log, 10, program.log)
-        received = int(re.search(r"(\d+) received", flood.communicate(timeout=30)[0])[1])
+        self.reload(gateways, 2)
+        received = self.received(flood)
         self.assertEqual(self.net.ping(self.net.left, RIGHT), 5)
         reports = self.end(gateways)
         bad = sum(report.drops.get(reason, 0) for report in reports for reason in OTHER_KEY)

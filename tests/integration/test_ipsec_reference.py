@@ -517,6 +517,28 @@ class Inbound(IpsecCase):
             self.assertEqual(done.report.drops,
                              {"denied": len(frames)} if action == "deny" else {})
 
+    def test_new_key(self):
+        """Two SAs for what one rule names: a flow that goes over from one to the other, packets of
+        both in one burst, keeps its order. A third one's packets are not for that rule."""
+        old, other = self.association("in"), self.association("in")
+        new = self.association("in", "aes-128-cbc+sha256", stands_for=old.name)
+        frames = [old.frame(self.chance.randbytes(self.chance.choice((9, 1000))), number)
+                  for number in range(300)]
+        ways = [old] * 100 + self.chance.choices((old, new, other), k=100) + [new] * 100
+        numbers = {one: itertools.count(1) for one in (old, new, other)}
+        there = [way.sa.encrypt(frame, next(numbers[way])) for way, frame in zip(ways, frames)]
+        good = [frame for way, frame in zip(ways, frames) if way is not other]
+        for shape in INLINE, POOL:
+            done = self.through(there, [new, old, other], old.rule() + other.rule(), shape=shape)
+            refused = done.report.drops.get("pool_full_decrypt", 0)
+            self.assertLessEqual(set(done.report.drops), {"esp_policy", "pool_full_decrypt"})
+            self.assertGreater(done.report.drops["esp_policy"], 0)
+            kept = iter(good)
+            self.assertTrue(all(frame in kept for frame in done.out))
+            self.assertGreaterEqual(len(done.out) + refused, len(good))
+            if shape is INLINE:
+                self.same(done.out, good)
+
     def test_lifetime(self):
         """As for what is encrypted."""
         for limit, passes in ("soft", 30), ("hard", 10):

@@ -60,6 +60,7 @@ static const struct row out_rows[] = {
 
 static const struct row in_rows[] = {
     {"direction", {"in"}, {0}, {"IN"}},
+    {"stands-for", {NULL}, {0}, {"a", "b c", "", "01234567890123456"}},
     {"replay-window", {"0", "32", "16k"}, {0, 32, 16384}, {"1", "31", "16385", "17k", "off"}},
 };
 
@@ -343,7 +344,7 @@ static void test_sections(void **state)
     assert_error(parse_sa(outbound, (const char *const[]){"xyzzy = 1", NULL}),
                  "expected one of: direction, spi, mode, source, destination, algorithm, key-file, "
                  "esn, replay-window, nat-traversal, lifetime-packets-soft, lifetime-packets-hard, "
-                 "lifetime-bytes-soft, lifetime-bytes-hard, dscp, df");
+                 "lifetime-bytes-soft, lifetime-bytes-hard, dscp, df, stands-for");
     assert_error(parse_sa(outbound, (const char *const[]){"rules = x", NULL}),
                  "key 'rules' is unknown in [sa a]: ");
     assert_error(parse_sa(outbound, (const char *const[]){"esn = no", "esn = yes", NULL}),
@@ -395,6 +396,30 @@ static void test_two_associations(void **state)
     assert_error(parse_two(inbound, none, any_end), "[sa a] has it already");
     assert_error(parse_two(inbound, any_end, none), "[sa a] has it already");
     assert_error(parse_two(inbound, any_end, any_end), "[sa a] has it already");
+}
+
+static void test_standing_for_another(void **state)
+{
+    static const char *const none[] = {NULL};
+    static const char *const for_a[] = {"spi = 4098", "stands-for = a", NULL};
+    static const char *const for_b[] = {"spi = 4099", "stands-for = b", NULL};
+    static const char *const for_c[] = {"spi = 4098", "stands-for = c", NULL};
+    static const char *const no_name[] = {"spi = 4098", "stands-for = a,b", NULL};
+    static const char *const outgoing[] = {"direction = out", NULL};
+    static const char *const expected =
+        "expected another section [sa NAME] with direction = in and without stands-for";
+
+    (void)state;
+    assert_good(parse_two(inbound, none, for_a));
+    assert_string_equal(options.sas[0].stands_for, "");
+    assert_string_equal(options.sas[1].stands_for, "a");
+    assert_good(parse_two(inbound, for_b, none));            /* in any order */
+    assert_error(parse_two(inbound, none, for_b), expected); /* itself */
+    assert_error(parse_two(inbound, none, for_c), expected);
+    assert_error(parse_two(inbound, for_b, for_a), expected);
+    assert_error(parse_two(inbound, outgoing, for_a), expected);
+    assert_error(parse_two(outbound, none, for_a), "expected direction = in with it");
+    assert_error(parse_two(inbound, none, no_name), "key 'stands-for', value 'a,b': expected 1 to");
 }
 
 /* As many as there may be, in a file of many lines; and one more. */
@@ -519,6 +544,7 @@ int main(void)
         cmocka_unit_test(test_keys_that_go_together),
         cmocka_unit_test(test_sections),
         cmocka_unit_test(test_two_associations),
+        cmocka_unit_test(test_standing_for_another),
         cmocka_unit_test(test_many_associations),
         cmocka_unit_test(test_parsed_again),
         cmocka_unit_test(test_classes_and_device),

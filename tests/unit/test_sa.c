@@ -215,6 +215,49 @@ static void removed_sas_stay_until_their_jobs_are_home(void **state)
     spill_sa_set_free(first);
 }
 
+/* While keys change: two are known by one name, in one lane, whichever was there first. */
+static void one_stands_for_another(void **state)
+{
+    struct spill_sa_set *first, *second, *third;
+    const struct spill_sa *named, *stands, *other;
+
+    (void)state;
+    snprintf(configs[1].stands_for, sizeof(configs[1].stands_for), "%s", configs[3].name);
+    first = make_set(4);
+    stands = first->list[1];
+    named = first->list[3];
+    other = first->list[2];
+    assert_int_equal(stands->config.direction, SPILL_SA_IN);
+    assert_int_equal(named->config.direction, SPILL_SA_IN);
+    assert_true(spill_sa_set_same_name(first, named->id, stands->id));
+    assert_true(spill_sa_set_same_name(first, stands->id, named->id));
+    assert_true(spill_sa_set_same_name(first, stands->id, stands->id));
+    assert_false(spill_sa_set_same_name(first, other->id, stands->id));
+    assert_false(spill_sa_set_same_name(first, 0, 0));
+    assert_false(spill_sa_set_same_name(first, UINT16_MAX, UINT16_MAX));
+    assert_ptr_equal(spill_sa_set_get(first, stands->id), stands);
+    assert_int_equal(named->lane, stands->lane);
+    assert_int_not_equal(other->lane, stands->lane);
+
+    /* Each may get a new key; and what was decided in older versions stays right. */
+    configs[3].key[0] ^= 1;
+    second = make_set(4);
+    assert_int_equal(second->list[3]->lane, stands->lane);
+    assert_true(spill_sa_set_same_name(second, second->list[3]->id, stands->id));
+    assert_true(spill_sa_set_same_name(second, named->id, stands->id));
+
+    /* It stands for itself again: with the window it had. */
+    configs[1].stands_for[0] = '\0';
+    third = make_set(4);
+    assert_ptr_equal(third->list[1]->state, stands->state);
+    assert_false(spill_sa_set_same_name(third, third->list[3]->id, third->list[1]->id));
+    assert_false(spill_sa_set_same_name(third, named->id, stands->id));
+    spill_sa_set_free(first);
+    spill_sa_set_free(second);
+    spill_sa_set_free(third);
+    assert_int_equal(spill_sa_store_reclaim(store), 0);
+}
+
 static void versions_go_in_any_order(void **state)
 {
     struct spill_sa_set *sets[8];
@@ -446,6 +489,7 @@ int main(void)
         WITH_CRYPTO(room_is_what_encryption_leaves),
         WITH_STORE(versions_share_what_is_unchanged),
         WITH_STORE(removed_sas_stay_until_their_jobs_are_home),
+        WITH_STORE(one_stands_for_another),
         WITH_STORE(versions_go_in_any_order),
         WITH_STORE(inbound_sas_are_found),
         WITH_STORE(many_sas_find_their_place),
