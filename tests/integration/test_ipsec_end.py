@@ -3,8 +3,8 @@
 import time
 
 import capture
+from associations import IpsecCase
 from harness import CPUS, Spillway, main
-from test_ipsec_reference import IpsecCase
 
 A, B = CPUS[0], CPUS[-1]
 DRAIN = 2000  # ms, the default of --drain-timeout

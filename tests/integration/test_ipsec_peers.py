@@ -7,8 +7,8 @@ import random
 import capture
 import esp
 import peers
+from associations import need_ipsec
 from harness import CPUS, Net, Spillway, TestCase, main, need_program, spillway
-from test_ipsec_reference import need_ipsec
 from test_peers import ENDS, HOSTS, NETWORKS, StandIn
 
 

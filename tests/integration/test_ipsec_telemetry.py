@@ -6,8 +6,8 @@ import pathlib
 import socket
 
 import capture
+from associations import INLINE, IpsecCase
 from harness import Spillway, main, until
-from test_ipsec_reference import INLINE, IpsecCase
 
 RUN = pathlib.Path(os.environ.get("RUNTIME_DIRECTORY", "/var/run")) / "dpdk"
 
