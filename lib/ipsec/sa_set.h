@@ -46,9 +46,8 @@ struct spill_sa_set {
     uint32_t count;
     struct spill_sa **list;  /* in the order of the configuration */
     struct spill_sa **by_id; /* also under the ids of those that they have replaced */
-    struct spill_sa *
-        *named;        /* by id: the SA that rules name for it, itself or the one it stands for */
-    uint32_t id_limit; /* ids below it may be looked at in by_id and named */
+    struct spill_sa **named; /* by id likewise: the SA that rules name for it */
+    uint32_t id_limit;       /* ids below it may be looked at in by_id and named */
     bool has_inbound;
     struct spill_sad sads[SPILL_NODES_MAX];           /* by memory node */
     const struct spill_sad *by_node[SPILL_NODES_MAX]; /* by node of the reading lcore */
