@@ -74,9 +74,9 @@ static void tell_interruptions(double seconds)
     printf("}, \"lost\": %.5f", (double)lost / (seconds * 1e6 * rate));
 }
 
-static void *give_back(void *cpu)
+static void *give_back(void *unused)
 {
-    pin(*(const unsigned *)cpu);
+    RTE_SET_USED(unused);
     while (!atomic_load_explicit(&ended, memory_order_relaxed)) {
         uint64_t value = atomic_load_explicit(&ball, memory_order_acquire);
 
@@ -104,13 +104,16 @@ static double pass(void)
     return (double)(rte_rdtsc() - began) / (2 * PASSES);
 }
 
-static void tell_distance(unsigned other)
+static void tell_distance(unsigned cpu, unsigned other)
 {
     struct bench_series series = {.count = 0};
     pthread_t thread;
 
-    if (pthread_create(&thread, NULL, give_back, &other) != 0)
+    /* It begins on the other CPU: with real-time priority it would never get away from this one. */
+    pin(other);
+    if (pthread_create(&thread, NULL, give_back, NULL) != 0)
         return;
+    pin(cpu);
     while (series.count < BENCH_ROUNDS)
         bench_add(&series, pass());
     atomic_store_explicit(&ended, true, memory_order_relaxed);
@@ -131,7 +134,7 @@ int main(int argc, char **argv)
     pin(cpu);
     tell_interruptions(strtod(argv[3], NULL));
     if (cpu != other)
-        tell_distance(other);
+        tell_distance(cpu, other);
     printf("}\n");
     return 0;
 }
