@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "program.h"
+#include "runtime/clock.h"
 #include "runtime/placement.h"
 #include "runtime/stamp.h"
 
@@ -207,6 +208,6 @@ int spill_program_launch(struct spill_program *program, struct spill_error *erro
             spill_watchdog_watch(&program->watchdog, &program->pipeline->lcores[i].loop->heartbeat,
                                  program->plan.lcores[i].id);
     }
-    program->started = rte_rdtsc();
+    program->started = spill_clock();
     return spill_pipeline_launch(program->pipeline, error);
 }

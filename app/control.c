@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "program.h"
+#include "runtime/clock.h"
 
 #define TICK_MS       10
 #define DRAIN_TICK_MS 1
@@ -53,13 +54,13 @@ static int choose_tick(const struct spill_program *program)
 void spill_control_run(struct spill_program *program)
 {
     const struct spill_options *options = &program->options;
-    uint64_t now = rte_rdtsc();
+    uint64_t now = spill_clock();
     struct limits limits = {.last_news = now, .next_stats = now + spill_cycles(options->stats_ns)};
     int tick = choose_tick(program);
 
     while (!spill_token_cancelled(&program->stop)) {
         spill_signals_wait(program, tick);
-        now = rte_rdtsc();
+        now = spill_clock();
         if (options->duration_ns != 0 &&
             now >= program->started + spill_cycles(options->duration_ns))
             spill_token_cancel(&program->stop, "duration");
@@ -75,12 +76,12 @@ void spill_control_drain(struct spill_program *program)
     uint64_t give_up = UINT64_MAX, now;
     uint32_t hanging = 0;
 
-    program->stopping = rte_rdtsc();
+    program->stopping = spill_clock();
     spill_token_set_deadline(&program->force,
                              program->stopping + spill_cycles(program->options.drain_timeout_ns));
     while (spill_pipeline_running(program->pipeline, &hanging)) {
         spill_signals_wait(program, DRAIN_TICK_MS);
-        now = rte_rdtsc();
+        now = spill_clock();
         if (spill_token_check_deadlines(&program->force, now) > 0)
             SPILL_LOG(ERR, "not drained within --drain-timeout: ending at once");
         if (spill_token_cancelled(&program->force) && give_up == UINT64_MAX)
@@ -92,17 +93,17 @@ void spill_control_drain(struct spill_program *program)
             break;
         }
     }
-    program->stopped = rte_rdtsc();
+    program->stopped = spill_clock();
 }
 
 bool spill_control_join(struct spill_program *program, pthread_t thread)
 {
-    uint64_t deadline = rte_rdtsc() + spill_cycles(program->options.drain_timeout_ns) +
+    uint64_t deadline = spill_clock() + spill_cycles(program->options.drain_timeout_ns) +
                         FORCE_SECONDS * rte_get_tsc_hz();
 
     while (pthread_tryjoin_np(thread, NULL) != 0) {
         spill_signals_wait(program, DRAIN_TICK_MS);
-        if (rte_rdtsc() >= deadline || spill_signals_forced(program))
+        if (spill_clock() >= deadline || spill_signals_forced(program))
             return false;
     }
     return true;

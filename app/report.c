@@ -10,6 +10,7 @@
 
 #include "pipeline/security.h"
 #include "program.h"
+#include "runtime/clock.h"
 #include "runtime/json.h"
 
 static double microseconds(uint64_t cycles)
@@ -353,7 +354,7 @@ int spill_program_report(const struct spill_program *program, struct spill_error
 
 void spill_program_print_stats(const struct spill_program *program)
 {
-    double seconds = microseconds(rte_rdtsc() - program->started) / 1e6;
+    double seconds = microseconds(spill_clock() - program->started) / 1e6;
     struct spill_ledger sum;
 
     spill_pipeline_ledger(program->pipeline, &sum);

@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "program.h"
+#include "runtime/clock.h"
 
 /* Drivers get a tenth of a second to finish what was given to them. */
 #define FLUSH_SHARE 10
@@ -31,7 +32,7 @@ static void *close_ports(void *argument)
     uint32_t i;
 
     spill_port_flush_tx(program->ports, program->port_count,
-                        rte_rdtsc() + rte_get_tsc_hz() / FLUSH_SHARE);
+                        spill_clock() + rte_get_tsc_hz() / FLUSH_SHARE);
     for (i = 0; i < program->port_count; i++)
         spill_port_stats(&program->ports[i], &program->port_stats[i]);
     for (i = 0; i < program->port_count; i++)

@@ -2,14 +2,13 @@
 /* New flows: into a lane or inline, and their verdicts back into the flow table. */
 #include <string.h>
 
-#include <rte_cycles.h>
-
 #include "pipeline/classification.h"
 
 #include "classify/policy.h"
 #include "pipeline/drops.h"
 #include "pipeline/protection.h"
 #include "pipeline/security.h"
+#include "runtime/clock.h"
 
 SPILL_DROP_REASON(spill_drop_denied, "denied", "a rule, or the default, denies the packet's flow");
 static SPILL_DROP_REASON(pool_full_classify, "pool_full_classify",
@@ -104,7 +103,7 @@ static void retire(struct spill_job *job, void *owner)
     /* Published in this turn, and seen by who did the work: its SAs are none of the version before.
      */
     if (unlikely(version_of(job) > fast->version))
-        spill_fast_take_version(fast, rte_rdtsc());
+        spill_fast_take_version(fast, spill_clock());
     for (i = 0; i < job->count; i++) {
         packets[i] = spill_packet_of(job->mbufs[i]);
         settle(fast, job, packets[i]);
@@ -282,7 +281,7 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
 {
     /* What is refused is not charged: a flood of it would cost more than is ever earned. */
     bool charged = fast->admission > 0;
-    uint64_t began = charged ? rte_rdtsc() : 0;
+    uint64_t began = charged ? spill_clock() : 0;
     uint32_t i;
 
     if (!charged && fast->overflows[SPILL_CLASS_CLASSIFY] == SPILL_OVERFLOW_DROP) {
@@ -303,7 +302,7 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
         lanes[which[i]] = lane;
     }
     if (charged)
-        fast->admission -= (int64_t)(rte_rdtsc() - began);
+        fast->admission -= (int64_t)(spill_clock() - began);
 }
 
 void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbufs,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* An lcore's way to a port: a transmit queue of its own with a backlog, or the owner's channel. */
-#include <rte_cycles.h>
 
-#include "packet/packet.h"
 #include "pipeline/output.h"
+#include "packet/packet.h"
+#include "runtime/clock.h"
 #include "runtime/stamp.h"
 
 static SPILL_DROP_REASON(tx_full, "tx_full",
@@ -83,7 +83,7 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
         output->transmitted += sent;
         output->ledger->transmitted += sent;
         if (likely(sent > 0))
-            record(output, rte_rdtsc(), stamp, way, sent);
+            record(output, spill_clock(), stamp, way, sent);
     }
     if (unlikely(sent < count)) {
         output->retried += count - sent;
@@ -113,7 +113,7 @@ static bool transmit_front(struct spill_output *output)
     for (i = 0; i < count; i++)
         stamps[i] = spill_stamp_get(next[i]);
     sent = rte_eth_tx_burst(output->port, output->queue, next, (uint16_t)count);
-    now = rte_rdtsc();
+    now = spill_clock();
     for (i = 0; i < sent; i++)
         record(output, now, stamps[i], (stamps[i] & 1) != 0 ? SPILL_WAY_POOL : SPILL_WAY_FAST, 1);
     output->transmitted += sent;

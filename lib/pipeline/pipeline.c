@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Builds the pipeline: every lcore's stages, connected as the plan says. */
+#include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <rte_cycles.h>
 #include <rte_lcore.h>
@@ -12,6 +12,8 @@
 #include "pipeline/decryption.h"
 #include "pipeline/encryption.h"
 #include "pipeline/pipeline.h"
+#include "runtime/clock.h"
+#include "runtime/secret.h"
 
 /* Time that a fast lcore saves up for entering new flows, at most. */
 #define ADMISSION_US 100
@@ -30,14 +32,9 @@ static int no_memory(struct spill_error *error, const char *what, int node)
                            what, node);
 }
 
-/* Seeds of hashes that an attacker must not guess: rte_rand() can be predicted from its output. */
-static uint64_t secret(void)
+static int no_secret(struct spill_error *error)
 {
-    uint64_t value = 0;
-
-    while (getrandom(&value, sizeof(value), 0) != (ssize_t)sizeof(value))
-        ;
-    return value;
+    return spill_error_set(error, "no random numbers: %s", strerror(errno));
 }
 
 static enum spill_ring_mode ring_mode(bool preemptible)
@@ -320,9 +317,10 @@ static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_l
         .capacity = pipeline->config.flow_capacity,
         .timeout = pipeline->config.flow_timeout,
         .socket = lcore->plan->memory_node,
-        .seed = secret(),
     };
 
+    if (spill_secret(&config.seed, sizeof(config.seed)) != 0)
+        return no_secret(error);
     snprintf(name, sizeof(name), "flows-%s", lcore->plan->name);
     lcore->fast->flows = spill_flow_table_create(&config, error);
     return lcore->fast->flows != NULL ? 0 : -1;
@@ -381,7 +379,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
     fast->error_interval = rte_get_tsc_hz() / ERRORS_A_SECOND;
     fast->admission_most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);
     fast->admission = fast->admission_most;
-    fast->last_turn = rte_rdtsc();
+    fast->last_turn = spill_clock();
     if (create_flows(pipeline, lcore, error) != 0 ||
         create_submitter(pipeline, index, error) != 0 ||
         create_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency, by_port,
@@ -474,9 +472,11 @@ static int create_loop(struct spill_pipeline *pipeline, struct spill_pipeline_lc
 static int create_lcores(struct spill_pipeline *pipeline, struct spill_error *error)
 {
     const struct spill_plan *plan = pipeline->config.plan;
-    uint32_t workers[SPILL_NODES_MAX] = {0}, seed = (uint32_t)secret(), i;
+    uint32_t workers[SPILL_NODES_MAX] = {0}, seed, i;
     int status = 0;
 
+    if (spill_secret(&seed, sizeof(seed)) != 0)
+        return no_secret(error);
     for (i = 1; i < plan->lcore_count && status == 0; i++) {
         struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
 

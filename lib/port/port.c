@@ -6,12 +6,12 @@
 #include <string.h>
 #include <time.h>
 
-#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
 #include "port/port.h"
+#include "runtime/clock.h"
 
 /* Hash fields that follow a flow; each is used only if the device offers it. */
 #define RSS_FIELDS (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP)
@@ -217,7 +217,7 @@ unsigned spill_port_flush_tx(struct spill_port *ports, unsigned count, uint64_t 
     const struct timespec interval = {.tv_nsec = FLUSH_INTERVAL_NS};
     unsigned before = in_use(ports, count), quiet = 0;
 
-    while (before > 0 && quiet < FLUSH_QUIET && rte_rdtsc() < deadline) {
+    while (before > 0 && quiet < FLUSH_QUIET && spill_clock() < deadline) {
         unsigned now;
 
         for (unsigned i = 0; i < count; i++) {

@@ -7,6 +7,7 @@
 #include <rte_debug.h>
 #include <rte_pause.h>
 
+#include "clock.h"
 #include "loop.h"
 
 #define SLEEP_LONGEST_NS 500000
@@ -61,7 +62,7 @@ static uint64_t idle(struct spill_loop *loop, uint64_t now)
         rte_pause();
     else
         return now;
-    later = rte_rdtsc();
+    later = spill_clock();
     if (loop->budget != NULL)
         spill_budget_earn(loop->budget, later - now);
     return later;
@@ -85,7 +86,7 @@ static uint32_t run_stages(struct spill_loop *loop, uint64_t *now, uint32_t *mos
         packets = stage->poll(stage->context, began);
         if (packets == 0)
             continue;
-        *now = rte_rdtsc();
+        *now = spill_clock();
         cycles = *now - began;
         handled += packets;
         *most = RTE_MAX(*most, packets);
@@ -96,7 +97,7 @@ static uint32_t run_stages(struct spill_loop *loop, uint64_t *now, uint32_t *mos
     }
     spill_heartbeat_stage(&loop->heartbeat, NULL);
     if (handled == 0)
-        *now = rte_rdtsc();
+        *now = spill_clock();
     return handled;
 }
 
@@ -137,7 +138,7 @@ static bool all_ended(struct spill_loop *loop)
 int spill_loop_run(void *argument)
 {
     struct spill_loop *loop = argument;
-    uint64_t now = rte_rdtsc();
+    uint64_t now = spill_clock();
     int forced = 0;
 
     if (loop->reader != NULL)

@@ -2,10 +2,10 @@
 /* The pool's rings and its workers' turns. */
 #include <inttypes.h>
 
-#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
+#include "clock.h"
 #include "pool.h"
 #include "submitter.h"
 
@@ -145,9 +145,9 @@ bool spill_job_run(struct spill_job *job, const struct spill_class *class)
 {
     bool done;
 
-    job->started = rte_rdtsc();
+    job->started = spill_clock();
     done = class->work(job, class->context);
-    job->finished = rte_rdtsc();
+    job->finished = spill_clock();
     return done;
 }
 
@@ -163,7 +163,7 @@ static uint32_t collect(struct spill_worker *worker)
     const struct spill_pool_device *device = &worker->pool->device;
     struct spill_job *done[COLLECT_MOST];
     uint32_t count = device->collect(done, COLLECT_MOST, device->context), packets = 0, i;
-    uint64_t now = rte_rdtsc();
+    uint64_t now = spill_clock();
 
     for (i = 0; i < count; i++) {
         packets += done[i]->count;

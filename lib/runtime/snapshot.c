@@ -5,10 +5,10 @@
 #include <string.h>
 #include <time.h>
 
-#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
+#include "clock.h"
 #include "snapshot.h"
 
 /* Between two looks at the readers: an iteration of a busy loop is shorter. */
@@ -125,7 +125,7 @@ unsigned spill_snapshot_synchronize(struct spill_snapshot *snapshot, uint64_t de
 {
     const struct timespec pause = {.tv_nsec = SYNCHRONIZE_PAUSE_NS};
 
-    while (spill_snapshot_reclaim(snapshot) > 0 && rte_get_tsc_cycles() < deadline)
+    while (spill_snapshot_reclaim(snapshot) > 0 && spill_clock() < deadline)
         nanosleep(&pause, NULL);
     return snapshot->retired_count;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Lanes, credits and inline work: a fast lcore's side of the pool. */
-#include <rte_cycles.h>
 #include <rte_debug.h>
 #include <rte_malloc.h>
 
+#include "clock.h"
 #include "submitter.h"
 
 /* Jobs of a lane for each worker, and as many once more, that keep the pool busy for a turn. */
@@ -193,7 +193,7 @@ static void flush_class(struct spill_submitter *submitter, uint32_t index)
     close_open_jobs(account, ENOUGH_JOBS * (submitter->pool->worker_count + 1));
     if (account->closed_count == 0)
         return;
-    now = rte_rdtsc();
+    now = spill_clock();
     for (i = 0; i < account->closed_count; i++) {
         struct spill_job *job = account->closed[i];
 
