@@ -2,6 +2,7 @@
 /* The configuration file as settings: what its sections and keys mean. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,7 +246,8 @@ static int take_key(struct load *load, const struct spill_ini_entry *entry)
     return status == 0 ? check_once(load) : -1;
 }
 
-int spill_config_load(const char *path, struct spill_settings *settings, struct spill_error *error)
+int spill_config_read(FILE *file, const char *path, struct spill_settings *settings,
+                      struct spill_error *error)
 {
     const char *slash = strrchr(path, '/');
     char *directory =
@@ -254,7 +256,7 @@ int spill_config_load(const char *path, struct spill_settings *settings, struct 
     struct spill_ini ini;
     int status;
 
-    status = spill_ini_load(path, &ini, error);
+    status = spill_ini_read(file, path, &ini, error);
     if (status == 0)
         status = check_headings(&load, &ini);
     for (size_t i = 0; status == 0 && i < ini.count; i++) {
@@ -266,5 +268,17 @@ int spill_config_load(const char *path, struct spill_settings *settings, struct 
     if (ini.entries != NULL)
         spill_ini_free(&ini);
     free(directory);
+    return status;
+}
+
+int spill_config_load(const char *path, struct spill_settings *settings, struct spill_error *error)
+{
+    FILE *file = fopen(path, "re");
+    int status;
+
+    if (file == NULL)
+        return spill_error_set(error, "%s: cannot be opened: %s", path, strerror(errno));
+    status = spill_config_read(file, path, settings, error);
+    fclose(file);
     return status;
 }

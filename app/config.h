@@ -2,6 +2,8 @@
 #ifndef SPILLWAY_CONFIG_H
 #define SPILLWAY_CONFIG_H
 
+#include <stdio.h>
+
 #include "runtime/error.h"
 #include "settings.h"
 
@@ -19,5 +21,9 @@
  * @return 0, or -1; the settings are the caller's to free in both cases
  */
 int spill_config_load(const char *path, struct spill_settings *settings, struct spill_error *error);
+
+/** Reads a file that is open. @param path  what errors call it, and file names are relative to */
+int spill_config_read(FILE *file, const char *path, struct spill_settings *settings,
+                      struct spill_error *error);
 
 #endif

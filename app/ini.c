@@ -220,25 +220,19 @@ static FILE *open_copy(void)
     return copy;
 }
 
-int spill_ini_load(const char *path, struct spill_ini *ini, struct spill_error *error)
+int spill_ini_read(FILE *file, const char *name, struct spill_ini *ini, struct spill_error *error)
 {
-    struct scan scan = {.path = path, .error = error};
-    FILE *file = fopen(path, "re");
-    int status = -1;
+    struct scan scan = {.path = name, .error = error};
+    int status;
 
     *ini = (struct spill_ini){0};
-    if (file == NULL)
-        return spill_error_set(error, "%s: cannot be opened: %s", path, strerror(errno));
     scan.copy = open_copy();
-    if (scan.copy == NULL) {
-        spill_error_set(error, "%s: cannot be copied: %s", path, strerror(errno));
-    } else {
-        status = scan_file(&scan, file);
-        if (status == 0)
-            status = load_copy(&scan, ini);
-        fclose(scan.copy);
-    }
-    fclose(file);
+    if (scan.copy == NULL)
+        return spill_error_set(error, "%s: cannot be copied: %s", name, strerror(errno));
+    status = scan_file(&scan, file);
+    if (status == 0)
+        status = load_copy(&scan, ini);
+    fclose(scan.copy);
     free(scan.lines);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include <rte_cfgfile.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "runtime/error.h"
 
@@ -38,11 +39,12 @@ struct spill_ini {
 /**
  * Reads a file.
  *
+ * @param name   what errors call it
  * @param ini    written; on success the caller calls spill_ini_free()
  * @param error  on failure "file:line: …"
  * @return 0, or -1 with nothing to free
  */
-int spill_ini_load(const char *path, struct spill_ini *ini, struct spill_error *error);
+int spill_ini_read(FILE *file, const char *name, struct spill_ini *ini, struct spill_error *error);
 
 /** Frees the entries. */
 void spill_ini_free(struct spill_ini *ini);

@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "runtime/secret.h"
 
 /* Room for the longest key's digits and for what may follow them. */
 #define TEXT_SIZE (2 * SPILL_IPSEC_KEY_MAX + 64)
@@ -94,8 +95,9 @@ static int read_key(const char *path, const struct spill_ipsec_algorithm *algori
     return 0;
 }
 
-static int load(int descriptor, const char *path, const struct spill_ipsec_algorithm *algorithm,
-                uint8_t *key, struct spill_error *error)
+static int read_checked(int descriptor, const char *path,
+                        const struct spill_ipsec_algorithm *algorithm, uint8_t *key,
+                        struct spill_error *error)
 {
     char text[TEXT_SIZE];
     ssize_t length;
@@ -115,6 +117,17 @@ static int load(int descriptor, const char *path, const struct spill_ipsec_algor
     return status;
 }
 
+int spill_ipsec_key_read(int descriptor, const char *name,
+                         const struct spill_ipsec_algorithm *algorithm, uint8_t *key,
+                         struct spill_error *error)
+{
+    int status = read_checked(descriptor, name, algorithm, key, error);
+
+    if (status != 0)
+        explicit_bzero(key, SPILL_IPSEC_KEY_MAX);
+    return status;
+}
+
 int spill_ipsec_key_load(const char *path, const struct spill_ipsec_algorithm *algorithm,
                          uint8_t *key, struct spill_error *error)
 {
@@ -126,10 +139,8 @@ int spill_ipsec_key_load(const char *path, const struct spill_ipsec_algorithm *a
         explicit_bzero(key, SPILL_IPSEC_KEY_MAX);
         return spill_error_set(error, "%s: cannot be opened: %s", path, strerror(errno));
     }
-    status = load(descriptor, path, algorithm, key, error);
+    status = spill_ipsec_key_read(descriptor, path, algorithm, key, error);
     close(descriptor);
-    if (status != 0)
-        explicit_bzero(key, SPILL_IPSEC_KEY_MAX);
     return status;
 }
 
@@ -144,17 +155,6 @@ int spill_ipsec_key_create(const char *path, struct spill_error *error)
     if (descriptor < 0)
         return spill_error_set(error, "%s: cannot be created: %s", path, strerror(errno));
     return descriptor;
-}
-
-/* Short reads happen to requests of more than 256 bytes only. */
-static int fill_with_random(uint8_t *key, size_t length)
-{
-    ssize_t got;
-
-    do
-        got = getrandom(key, length, 0);
-    while (got < 0 && errno == EINTR);
-    return got == (ssize_t)length ? 0 : -1;
 }
 
 static int write_text(int descriptor, const char *text, size_t length)
@@ -179,7 +179,7 @@ int spill_ipsec_key_generate(const struct spill_ipsec_algorithm *algorithm, int 
     size_t length = spill_ipsec_algorithm_key_size(algorithm);
     uint8_t key[SPILL_IPSEC_KEY_MAX];
     char text[2 * SPILL_IPSEC_KEY_MAX + 1];
-    int status = fill_with_random(key, length);
+    int status = spill_secret(key, length);
 
     if (status != 0) {
         spill_error_set(error, "%s: no random numbers: %s", name, strerror(errno));

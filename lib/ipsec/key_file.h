@@ -33,6 +33,16 @@ int spill_ipsec_key_load(const char *path, const struct spill_ipsec_algorithm *a
                          uint8_t *key, struct spill_error *error);
 
 /**
+ * Reads a key from a file that is open, with the same checks.
+ *
+ * @param descriptor  open for reading, at its beginning; stays open
+ * @param name        what errors call it
+ */
+int spill_ipsec_key_read(int descriptor, const char *name,
+                         const struct spill_ipsec_algorithm *algorithm, uint8_t *key,
+                         struct spill_error *error);
+
+/**
  * Creates an empty key file that only its owner may use. What is there already stays as it is.
  *
  * @param error  on failure one line that begins with the path; may be NULL
