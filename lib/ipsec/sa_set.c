@@ -27,8 +27,10 @@ struct spill_sa_store {
     uint32_t versions; /* made so far: their tables need names */
     uint32_t last_id;  /* given; the search for a free one goes on behind it */
     struct spill_sa *by_id[ID_MAX + 1];
+    uint32_t id_limit;   /* ids below it may have been given; the others never were */
     uint32_t unused;     /* SAs that no version has */
     uint32_t next_spent; /* place of the next; once all are taken, the oldest goes */
+    uint32_t spent_count;
     struct spent spent[SPENT_KEYS];
 };
 
@@ -58,9 +60,9 @@ void spill_sa_store_free(struct spill_sa_store *store)
 
     if (store == NULL)
         return;
-    for (id = 1; id <= ID_MAX; id++)
+    for (id = 1; id < store->id_limit; id++)
         spill_sa_free(store->by_id[id]);
-    explicit_bzero(store->spent, sizeof(store->spent));
+    explicit_bzero(store->spent, store->spent_count * sizeof(*store->spent));
     free(store->lcores);
     free(store);
 }
@@ -74,6 +76,7 @@ static void remember(struct spill_sa_store *store, const struct spill_sa *sa)
         .sequence = sa->config.direction == SPILL_SA_OUT ? state->sequence : state->replay.top,
     };
     store->next_spent = (store->next_spent + 1) % SPENT_KEYS;
+    store->spent_count = RTE_MIN(store->spent_count + 1, (uint32_t)SPENT_KEYS);
 }
 
 /* The number that an SA with the same key came to before it went; 0: there was none. */
@@ -82,7 +85,7 @@ static uint64_t recall(const struct spill_sa_store *store, const struct spill_sa
     uint64_t sequence = 0;
     uint32_t i;
 
-    for (i = 0; i < SPENT_KEYS && store->spent[i].config.algorithm != NULL; i++) {
+    for (i = 0; i < store->spent_count; i++) {
         if (spill_sa_same_key(&store->spent[i].config, config))
             sequence = RTE_MAX(sequence, store->spent[i].sequence);
     }
@@ -93,7 +96,7 @@ uint32_t spill_sa_store_reclaim(struct spill_sa_store *store)
 {
     uint32_t id;
 
-    for (id = 1; id <= ID_MAX && store->unused > 0; id++) {
+    for (id = 1; id < store->id_limit && store->unused > 0; id++) {
         struct spill_sa *sa = store->by_id[id];
 
         if (sa == NULL || sa->users > 0 || !spill_sa_idle(sa))
@@ -117,7 +120,7 @@ static struct spill_sa *find_same(const struct spill_sa_store *store,
     uint32_t id;
 
     *same_key = NULL;
-    for (id = 1; id <= ID_MAX; id++) {
+    for (id = 1; id < store->id_limit; id++) {
         struct spill_sa *sa = store->by_id[id];
 
         if (sa == NULL || !spill_sa_same_key(&sa->config, config))
@@ -141,7 +144,7 @@ static uint16_t lane_of(const struct spill_sa_store *store, const struct spill_s
 {
     uint32_t other;
 
-    for (other = 1; other <= ID_MAX; other++) {
+    for (other = 1; other < store->id_limit; other++) {
         const struct spill_sa *sa = store->by_id[other];
 
         if (sa != NULL && sa->config.direction == config->direction &&
@@ -156,6 +159,7 @@ static uint16_t free_id(struct spill_sa_store *store)
     do {
         store->last_id = store->last_id == ID_MAX ? 1 : store->last_id + 1;
     } while (store->by_id[store->last_id] != NULL);
+    store->id_limit = RTE_MAX(store->id_limit, store->last_id + 1);
     return (uint16_t)store->last_id;
 }
 
@@ -188,7 +192,7 @@ static int add_ids(const struct spill_sa_store *store, struct spill_sa_set *set)
 {
     uint32_t id;
 
-    for (id = 1; id <= ID_MAX; id++) {
+    for (id = 1; id < store->id_limit; id++) {
         if (store->by_id[id] != NULL)
             set->id_limit = id + 1;
     }
