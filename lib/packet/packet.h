@@ -80,22 +80,26 @@ struct spill_packet {
         uint8_t
             notes[sizeof(struct spill_key6)]; /* of who works on it and needs no key meanwhile */
     } key;
+    /* By the parser: */
+    uint16_t inner_vlan;   /* id in the second tag, host order, 0 without; part of what a flow is */
+    uint8_t l3_offset;     /* bytes from the start of the frame to the IP header */
+    uint8_t kind : 2;      /* enum spill_packet_kind */
+    uint8_t direction : 1; /* 0: sent by the key's first end, 1: by its second */
+    uint8_t has_ports : 1; /* 1: key.port[] is read from the packet */
+    uint8_t fragment : 1;  /* 1: first or later fragment of a datagram */
+    uint8_t esp : 2;       /* enum spill_esp */
+    uint16_t length;    /* bytes of the IP packet, by its header; the frame may have more behind */
+    uint16_t l4_offset; /* to the transport header, or what stands in its place */
     union {
         struct spill_flow *flow; /* the packet's entry in its owner's flow table, or NULL */
         uint32_t sequence;       /* of an ESP packet in a lane: low half of its sequence number */
     };
-    uint8_t kind;       /* enum spill_packet_kind */
-    uint8_t direction;  /* 0: sent by the key's first end, 1: by its second */
-    uint8_t has_ports;  /* 1: key.port[] is read from the packet */
-    uint8_t verdict;    /* enum spill_verdict, written by classification */
-    uint8_t drop;       /* a malformed packet's drop reason */
-    uint8_t input;      /* id of the port it came from; written by the pipeline */
-    uint16_t l3_offset; /* bytes from the start of the frame to the IP header */
-    uint16_t l4_offset; /* to the transport header, or what stands in its place; by the parser */
-    uint16_t sa;        /* id of a PROTECT verdict's SA, else 0; written with the verdict */
-    uint16_t through;   /* id of the SA it was decrypted with, 0: it came in the clear */
-    uint8_t esp;        /* enum spill_esp; by the parser */
-    uint8_t fragment;   /* 1: first or later fragment of a datagram; by the parser */
+    uint8_t verdict;  /* enum spill_verdict, written by classification */
+    uint8_t drop;     /* a malformed packet's drop reason */
+    uint8_t input;    /* id of the port it came from; written by the pipeline */
+    uint8_t output;   /* id of the port it leaves by; likewise */
+    uint16_t sa;      /* id of a PROTECT verdict's SA, else 0; written with the verdict */
+    uint16_t through; /* id of the SA it was decrypted with, 0: it came in the clear */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct spill_packet) == 64, "one cache line");

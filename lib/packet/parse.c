@@ -98,6 +98,7 @@ static __rte_always_inline bool quick_ipv4(enum quick quick, const struct rte_mb
     fragment_protocol = spill_load_be32(ip + 6); /* fragment, time to live, protocol */
     total = version_total & UINT16_MAX;
     transport.protocol = (uint8_t)fragment_protocol;
+    transport.length = total;
     if (unlikely(version_total >> 24 != RTE_IPV4_VHL_DEF ||
                  (fragment_protocol >> 16 & (RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) !=
                      0 ||
@@ -127,6 +128,7 @@ static __rte_always_inline bool quick_ipv6(enum quick quick, const struct rte_mb
     length_protocol = spill_load_be32(ip + 4); /* payload length, next header, hop limit */
     length = length_protocol >> 16;
     transport.protocol = (uint8_t)(length_protocol >> 8);
+    transport.length = (uint32_t)sizeof(struct rte_ipv6_hdr) + length;
     if (unlikely(
             behind + length > rte_pktmbuf_pkt_len(mbuf) ||
             !quick_header(quick, transport.protocol, header, contiguous - behind, (int32_t)length)))
@@ -157,6 +159,7 @@ static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte
         link.type = spill_load16(type + RTE_VLAN_HLEN);
         link.l3_offset += RTE_VLAN_HLEN;
         if (spill_is_tag(link.type)) {
+            link.inner_vlan = spill_load_be16(type + RTE_VLAN_HLEN + 2) & RTE_VLAN_ID_MASK;
             link.type = spill_load16(type + 2 * RTE_VLAN_HLEN);
             link.l3_offset += RTE_VLAN_HLEN;
         }

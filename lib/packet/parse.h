@@ -56,8 +56,8 @@ extern struct spill_drop_reason spill_malformed_transport;
  * @param network  wire they came on, 0 to 127; goes into each key
  * @param packets  room for `count`. Of each are written the member of `key` that its kind names
  * (all of the larger one for kinds without key) and all other fields: `flow` NULL, `verdict`
- * unknown, `drop` 0 unless malformed, `input`, `sa` and `through` 0, `l4_offset` 0 for kinds
- * without key.
+ * unknown, `drop` 0 unless malformed, `input`, `output`, `sa` and `through` 0, `length` and
+ * `l4_offset` 0 for kinds without key.
  */
 void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
                        struct spill_packet *packets);

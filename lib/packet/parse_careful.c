@@ -41,6 +41,7 @@ SPILL_DROP_REASON(
 
 /* An IP packet's payload, as far as it is known. Offsets are from the start of the frame. */
 struct payload {
+    uint32_t start;  /* of the IP packet */
     uint32_t offset; /* of the next header to look at */
     uint32_t end;    /* of the IP packet; not past the frame's */
     uint8_t protocol;
@@ -74,14 +75,14 @@ static const struct spill_drop_reason *careful_link(const struct rte_mbuf *mbuf,
         tags++;
     }
     if ((mbuf->ol_flags & RTE_MBUF_F_RX_QINQ_STRIPPED) != 0) {
+        link->inner_vlan = link->vlan;
         link->vlan = mbuf->vlan_tci_outer & RTE_VLAN_ID_MASK;
         tags++;
     }
     for (; spill_is_tag(link->type) && tags < TAGS_MAX; tags++) {
         if (!read_frame(mbuf, link->l3_offset, RTE_VLAN_HLEN, header))
             return &spill_malformed_vlan;
-        if (tags == 0)
-            link->vlan = spill_load_be16(header) & RTE_VLAN_ID_MASK;
+        *(tags == 0 ? &link->vlan : &link->inner_vlan) = spill_load_be16(header) & RTE_VLAN_ID_MASK;
         link->type = spill_load16(header + offsetof(struct rte_vlan_hdr, eth_proto));
         link->l3_offset += RTE_VLAN_HLEN;
     }
@@ -170,6 +171,7 @@ static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *
         .fragment = payload->later_fragment ? SPILL_FLOW_FRAGMENT : 0,
         .fragmented = payload->later_fragment || payload->first_fragment,
         .offset = payload->offset,
+        .length = payload->end - payload->start,
     };
     if (fixed == 0)
         return NULL;
@@ -190,7 +192,7 @@ static const struct spill_drop_reason *careful_ipv4(const struct rte_mbuf *mbuf,
 {
     uint32_t there = rte_pktmbuf_pkt_len(mbuf) - link->l3_offset;
     const struct spill_drop_reason *reason;
-    struct payload payload = {0};
+    struct payload payload = {.start = link->l3_offset};
     uint8_t ip[sizeof(struct rte_ipv4_hdr)];
     struct spill_transport transport;
     uint32_t header, total, fragment;
@@ -263,7 +265,7 @@ static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
                                                     struct spill_packet *packet)
 {
     const struct spill_drop_reason *reason;
-    struct payload payload = {0};
+    struct payload payload = {.start = link->l3_offset};
     struct spill_transport transport;
     uint8_t ip[sizeof(struct rte_ipv6_hdr)];
     uint32_t length;
@@ -302,11 +304,11 @@ void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t network,
         reason = careful_ipv6(mbuf, &link, packet);
     } else {
         memset(&packet->key, 0, sizeof(packet->key));
-        spill_write_rest(packet, SPILL_PACKET_OTHER, 0, link.l3_offset, &none);
+        spill_write_rest(packet, SPILL_PACKET_OTHER, 0, &link, &none);
     }
     if (reason != NULL) {
         memset(&packet->key, 0, sizeof(packet->key));
-        spill_write_rest(packet, SPILL_PACKET_MALFORMED, 0, link.l3_offset, &none);
+        spill_write_rest(packet, SPILL_PACKET_MALFORMED, 0, &link, &none);
         packet->drop = reason->id;
     }
 }

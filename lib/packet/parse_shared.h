@@ -33,9 +33,10 @@
 
 /* What the layers below IP say about a packet. */
 struct spill_link {
-    uint16_t type;      /* EtherType behind the tags, network order */
-    uint16_t vlan;      /* id in the outermost tag, host order */
-    uint32_t l3_offset; /* of the header behind them, from the start of the frame */
+    uint16_t type;       /* EtherType behind the tags, network order */
+    uint16_t vlan;       /* id in the outermost tag, host order */
+    uint16_t inner_vlan; /* in the one behind it */
+    uint32_t l3_offset;  /* of the header behind them, from the start of the frame */
     uint8_t network;
 };
 
@@ -48,6 +49,7 @@ struct spill_transport {
     bool has_ports;
     bool fragmented; /* a first or a later fragment */
     uint32_t offset; /* of the transport header, from the start of the frame */
+    uint32_t length; /* of the IP packet */
 };
 
 static inline uint16_t spill_load16(const uint8_t *from)
@@ -112,17 +114,19 @@ _Static_assert(RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN, "words are put together in t
 /** Writes everything behind the key. */
 static __rte_always_inline void spill_write_rest(struct spill_packet *packet,
                                                  enum spill_packet_kind kind, unsigned direction,
-                                                 uint32_t l3_offset,
+                                                 const struct spill_link *link,
                                                  const struct spill_transport *transport)
 {
-    uint64_t rest = ((uint64_t)kind | (uint64_t)direction << 8 |
-                     (uint64_t)transport->has_ports << 16 | (uint64_t)l3_offset << 48);
-    uint64_t tail = ((uint64_t)transport->offset | (uint64_t)transport->esp << 48 |
-                     (uint64_t)transport->fragmented << 56);
+    uint32_t bits = (uint32_t)kind | direction << 2 | (uint32_t)transport->has_ports << 3 |
+                    (uint32_t)transport->fragmented << 4 | (uint32_t)transport->esp << 5;
+    uint64_t parsed = (uint64_t)link->inner_vlan | (uint64_t)link->l3_offset << 16 |
+                      (uint64_t)bits << 24 | (uint64_t)transport->length << 32 |
+                      (uint64_t)transport->offset << 48;
+    const uint64_t undecided = 0;
 
+    memcpy(&packet->inner_vlan, &parsed, sizeof(parsed));
     packet->flow = NULL;
-    memcpy(&packet->kind, &rest, sizeof(rest));
-    memcpy(&packet->l4_offset, &tail, sizeof(tail));
+    memcpy(&packet->verdict, &undecided, sizeof(undecided));
 }
 
 /** Enters what a header says that is whole and true: one with ports, or ESP's. */
@@ -182,7 +186,7 @@ static __rte_always_inline void spill_write_packet4(struct spill_packet *packet,
     rest = spill_key_rest(port, link, transport);
     memcpy(key->address, &address, sizeof(address));
     memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
-    spill_write_rest(packet, SPILL_PACKET_IPV4, direction, link->l3_offset, transport);
+    spill_write_rest(packet, SPILL_PACKET_IPV4, direction, link, transport);
 }
 
 /** Whether the source comes behind the destination. */
@@ -216,7 +220,7 @@ static __rte_always_inline void spill_write_packet6(struct spill_packet *packet,
     port = direction ? spill_swap_pair32(port) : port;
     rest = spill_key_rest(port, link, transport);
     memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
-    spill_write_rest(packet, SPILL_PACKET_IPV6, direction, link->l3_offset, transport);
+    spill_write_rest(packet, SPILL_PACKET_IPV6, direction, link, transport);
 }
 
 /**

@@ -78,8 +78,9 @@ static inline struct spill_packet packet_of(uint8_t kind, uint32_t i)
     struct spill_packet packet;
 
     memset(&packet, (int)random_below(256), sizeof(packet));
-    packet.kind = kind;
-    packet.direction = (uint8_t)random_below(2);
+    packet.kind = kind == SPILL_PACKET_IPV4 ? SPILL_PACKET_IPV4 : SPILL_PACKET_IPV6;
+    packet.direction = random_below(2) & 1;
+    packet.inner_vlan = 0;
     if (kind == SPILL_PACKET_IPV4) {
         packet.key.v4 = (struct spill_key4){.address = {i, 1}, .port = {2, 3}, .protocol = 6};
     } else {

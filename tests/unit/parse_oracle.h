@@ -17,7 +17,8 @@ struct expected {
     uint8_t source[16], destination[16];
     uint8_t ports[4]; /* source, destination */
     uint8_t protocol;
-    uint16_t vlan;
+    uint16_t vlan, inner_vlan;
+    uint32_t length; /* of the IP packet; 0 for what has no key */
     bool has_ports, later;
     uint8_t esp;      /* 0 none, 1 plain, 2 in UDP */
     uint8_t fragment; /* 1: first or later */
@@ -31,7 +32,8 @@ static uint32_t two_bytes(const struct frame *frame, uint32_t at)
 static void malformed(struct expected *expected, const struct spill_drop_reason *reason)
 {
     expected->kind = SPILL_PACKET_MALFORMED;
-    expected->l4 = expected->fragment = 0;
+    expected->l4 = expected->length = 0;
+    expected->fragment = 0;
     expected->drop = reason;
 }
 
@@ -121,6 +123,7 @@ static void oracle_ipv4(const struct frame *frame, struct expected *expected)
     memcpy(expected->source, frame->bytes + ip + 12, 4);
     memcpy(expected->destination, frame->bytes + ip + 16, 4);
     expected->protocol = frame->bytes[ip + 9];
+    expected->length = total;
     offset = two_bytes(frame, ip + 6) % 8192 * 8;
     more = frame->bytes[ip + 6] / 32 % 2 == 1;
     expected->later = offset > 0;
@@ -148,6 +151,7 @@ static void oracle_ipv6(const struct frame *frame, struct expected *expected)
         malformed(expected, &spill_malformed_ipv6);
         return;
     }
+    expected->length = end - ip;
     memcpy(expected->source, frame->bytes + ip + 8, 16);
     memcpy(expected->destination, frame->bytes + ip + 24, 16);
     for (type = frame->bytes[ip + 6];
@@ -193,6 +197,7 @@ static struct expected oracle(const struct frame *frame)
         ids[tags++] = frame->vlan_tci_outer % 4096;
     if (frame->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
         ids[tags++] = frame->vlan_tci % 4096;
+    expected.inner_vlan = tags > 1 ? ids[1] : 0;
     expected.l3 = 14;
     type = two_bytes(frame, 12);
     while ((type == 0x8100 || type == 0x88a8 || type == 0x9100) && tags < 2) {
@@ -201,6 +206,7 @@ static struct expected oracle(const struct frame *frame)
             return expected;
         }
         ids[tags++] = (uint16_t)(two_bytes(frame, expected.l3) % 4096);
+        expected.inner_vlan = tags > 1 ? ids[1] : 0;
         type = two_bytes(frame, expected.l3 + 2);
         expected.l3 += 4;
     }

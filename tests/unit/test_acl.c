@@ -103,7 +103,7 @@ static void write_packet(const struct packet *from, unsigned direction, struct s
     for (size_t i = 0; i < sizeof(*to); i++)
         ((uint8_t *)to)[i] = (uint8_t)draw(256);
     to->kind = from->v6 ? SPILL_PACKET_IPV6 : SPILL_PACKET_IPV4;
-    to->direction = (uint8_t)direction;
+    to->direction = direction & 1;
     to->has_ports = from->has_ports;
     for (unsigned end = 0; end < 2; end++) {
         const rte_be16_t port = from->has_ports ? htons(from->port[end]) : 0;

@@ -76,7 +76,7 @@ static void look_up_sa(struct spill_flow_table *table, uint8_t kind, uint32_t i,
 
     for (direction = 0; direction < 2; direction++) {
         packets[direction] = packet_of(kind, i);
-        packets[direction].direction = (uint8_t)direction;
+        packets[direction].direction = direction & 1;
         packets[direction].sa = 0;
     }
     spill_flow_table_lookup(table, packets, 2, 0);

@@ -168,7 +168,8 @@ static bool agrees(const struct expected *expected, const struct spill_packet *p
            packet->direction == direction && packet->l3_offset == expected->l3 &&
            packet->l4_offset == expected->l4 && packet->has_ports == expected->has_ports &&
            packet->esp == expected->esp && packet->fragment == expected->fragment &&
-           packet->sa == 0 && packet->through == 0 &&
+           packet->length == expected->length && packet->inner_vlan == expected->inner_vlan &&
+           packet->sa == 0 && packet->through == 0 && packet->output == 0 &&
            packet->drop == (expected->drop == NULL ? 0 : expected->drop->id) &&
            packet->flow == NULL && packet->verdict == SPILL_VERDICT_UNKNOWN && packet->input == 0;
 }

@@ -298,7 +298,7 @@ static void make_packet(struct spill_packet *packet, uint8_t family, const void 
 {
     memset(packet, 0, sizeof(*packet));
     packet->kind = family == 4 ? SPILL_PACKET_IPV4 : SPILL_PACKET_IPV6;
-    packet->direction = (uint8_t)direction;
+    packet->direction = direction & 1;
     if (family == 4) {
         memcpy(&packet->key.v4.address[direction], source, 4);
         memcpy(&packet->key.v4.address[!direction], destination, 4);
