@@ -45,7 +45,28 @@ static void reading_nodes(const struct spill_plan *plan, int nodes[SPILL_NODES_M
     }
 }
 
-/* The rules, with the ids of the SAs that they name. */
+/* The ids of the ports that rules name. Those of a reload may have been meant for others. */
+static int find_inputs(const struct spill_program *program, const struct spill_ruleset *ruleset,
+                       uint16_t *ids, struct spill_error *error)
+{
+    uint32_t i, j;
+
+    for (i = 0; i < ruleset->input_count; i++) {
+        for (j = 0; j < program->port_count; j++) {
+            if (strcmp(program->ports[j].name, ruleset->inputs[i]) == 0)
+                break;
+        }
+        if (j == program->port_count)
+            return spill_error_set(error,
+                                   "rules: in '%s': the program was started without that port: "
+                                   "expected a restart, which makes it",
+                                   ruleset->inputs[i]);
+        ids[i] = program->ports[j].id;
+    }
+    return 0;
+}
+
+/* The rules, with the ids of the SAs and ports that they name. */
 static struct spill_policy *make_policy(struct spill_program *program,
                                         const struct spill_options *options,
                                         const struct spill_ruleset *ruleset,
@@ -53,12 +74,15 @@ static struct spill_policy *make_policy(struct spill_program *program,
 {
     enum spill_verdict fallback =
         options->default_verdict == SPILL_OPTION_ALLOW ? SPILL_VERDICT_ALLOW : SPILL_VERDICT_DENY;
-    uint16_t *ids = calloc(ruleset->sa_count + 1u, sizeof(*ids));
+    uint16_t *ids, inputs[SPILL_INPUTS_NAMED_MAX];
     struct spill_policy *policy;
     int nodes[SPILL_NODES_MAX];
     char name[17];
     uint32_t i;
 
+    if (find_inputs(program, ruleset, inputs, error) != 0)
+        return NULL;
+    ids = calloc(ruleset->sa_count + 1u, sizeof(*ids));
     if (ids == NULL) {
         spill_error_set(error, "no memory for the rules");
         return NULL;
@@ -67,7 +91,7 @@ static struct spill_policy *make_policy(struct spill_program *program,
         ids[i] = spill_sa_set_find(sas, ruleset->sas[i])->id;
     reading_nodes(&program->plan, nodes);
     snprintf(name, sizeof(name), "rules%u", (unsigned)program->versions);
-    policy = spill_policy_create(name, ruleset, ids, fallback, nodes, error);
+    policy = spill_policy_create(name, ruleset, ids, inputs, fallback, nodes, error);
     free(ids);
     return policy;
 }

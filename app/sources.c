@@ -123,6 +123,37 @@ static int check_names(const struct spill_options *options, const struct spill_s
     return 0;
 }
 
+/* The line of the first rule that names a port. */
+static uint32_t line_of_input(const struct spill_ruleset *ruleset, uint32_t index)
+{
+    uint32_t i = 0;
+
+    while (i < ruleset->count && (ruleset->rules[i].inputs >> index & 1) == 0)
+        i++;
+    return i < ruleset->count ? ruleset->rules[i].line : 0;
+}
+
+static int check_inputs(const struct spill_options *options, const struct spill_sources *sources,
+                        struct spill_error *error)
+{
+    const struct spill_ruleset *ruleset = sources->ruleset;
+    uint32_t i, j;
+
+    for (i = 0; i < ruleset->input_count; i++) {
+        for (j = 0; j < options->port_count; j++) {
+            if (strcmp(options->ports[j].name, ruleset->inputs[i]) == 0)
+                break;
+        }
+        if (j == options->port_count)
+            return spill_error_set(error,
+                                   "%s:%u: in '%s': there is no such port: expected one that "
+                                   "--port or a section [port %s] makes",
+                                   options->rules, line_of_input(ruleset, i), ruleset->inputs[i],
+                                   ruleset->inputs[i]);
+    }
+    return 0;
+}
+
 int spill_sources_load(const struct spill_options *options, struct spill_sources *sources,
                        struct spill_error *error)
 {
@@ -137,7 +168,7 @@ int spill_sources_load(const struct spill_options *options, struct spill_sources
         return -1;
     }
     if (load_sas(options, sources, error) == 0 && check_keys(options, sources, error) == 0 &&
-        check_names(options, sources, error) == 0)
+        check_names(options, sources, error) == 0 && check_inputs(options, sources, error) == 0)
         return 0;
     spill_sources_free(sources);
     return -1;

@@ -24,6 +24,9 @@ struct spill_acl {
     /* NULL without rules: the default then. Of rules that name no ports, the context without ports
      * stands in both places of the family. */
     struct rte_acl_ctx *context[LOOKUPS];
+    /* For each port that a packet may have come in by, what a lookup reads: the bit of its name in
+     * the rules, or all bits where no rule names it. */
+    rte_be32_t inputs[UINT8_MAX + 1];
     uint8_t default_verdict;
 };
 
@@ -33,12 +36,14 @@ struct tuple4 {
     uint32_t protocol; /* in the first byte in memory */
     uint32_t address[2];
     uint16_t port[2];
+    uint32_t input;
 };
 
 struct tuple6 {
     uint32_t protocol;
     uint32_t address[2][4];
     uint16_t port[2];
+    uint32_t input;
 };
 
 union tuple {
@@ -46,9 +51,9 @@ union tuple {
     struct tuple6 v6;
 };
 
-/* The fields of a rule: protocol, addresses in words, ports. */
+/* The fields of a rule: protocol, addresses in words, ports, input. */
 #define ADDRESS_FIELDS(lookup) ((lookup) < LOOKUP_IPV6 ? 2u : 8u)
-#define MOST_FIELDS            (1 + 8 + 2)
+#define MOST_FIELDS            (1 + 8 + 2 + 1)
 
 /* In a larger context, looking for the fastest tries takes minutes and gigabytes of the heap. */
 #define MOST_RULES_FOR_SPEED 10000
@@ -99,7 +104,7 @@ static void define_field(struct rte_acl_config *config, uint8_t type, uint8_t si
     };
 }
 
-static struct rte_acl_config define_fields(enum lookup lookup)
+static struct rte_acl_config define_fields(const struct spill_ruleset *ruleset, enum lookup lookup)
 {
     struct rte_acl_config config = {.num_categories = 1};
     uint32_t offset = 0;
@@ -108,16 +113,18 @@ static struct rte_acl_config define_fields(enum lookup lookup)
     offset += sizeof(uint32_t);
     for (uint32_t i = 0; i < ADDRESS_FIELDS(lookup); i++, offset += sizeof(uint32_t))
         define_field(&config, RTE_ACL_FIELD_TYPE_MASK, sizeof(uint32_t), offset);
-    if (with_ports(lookup))
-        for (uint32_t i = 0; i < 2; i++, offset += sizeof(uint16_t))
+    for (uint32_t i = 0; i < 2; i++, offset += sizeof(uint16_t))
+        if (with_ports(lookup))
             define_field(&config, RTE_ACL_FIELD_TYPE_RANGE, sizeof(uint16_t), offset);
+    if (ruleset->input_count > 0)
+        define_field(&config, RTE_ACL_FIELD_TYPE_BITMASK, sizeof(uint32_t), offset);
     return config;
 }
 
 /* Bytes of a rule in a context. */
-static uint32_t rule_size(enum lookup lookup)
+static uint32_t rule_size(const struct spill_ruleset *ruleset, enum lookup lookup)
 {
-    return (uint32_t)RTE_ACL_RULE_SZ(define_fields(lookup).num_fields);
+    return (uint32_t)RTE_ACL_RULE_SZ(define_fields(ruleset, lookup).num_fields);
 }
 
 /*
@@ -136,9 +143,10 @@ static size_t tries_memory(enum lookup lookup, size_t count)
 }
 
 /* Builds a context of `count` rules. Returns 0 or a negative errno. */
-static int build(struct rte_acl_ctx *context, enum lookup lookup, uint32_t count)
+static int build(struct rte_acl_ctx *context, const struct spill_ruleset *ruleset,
+                 enum lookup lookup, uint32_t count)
 {
-    struct rte_acl_config config = define_fields(lookup);
+    struct rte_acl_config config = define_fields(ruleset, lookup);
     int result;
 
     /* With a limit, rte_acl takes the fewest tries that fit into it; with 0 it splits at once. */
@@ -178,10 +186,13 @@ static struct acl_rule translate(const struct spill_rule *rule, uint32_t index,
             if (rule->length[end] > before)
                 field->mask_range.u32 = RTE_MIN(rule->length[end] - before, 32u);
         }
-    for (unsigned end = 0; end < 2; end++, field++) {
+    for (unsigned end = 0; end < 2 && with_ports(lookup); end++, field++) {
         field->value.u16 = rule->first_port[end];
         field->mask_range.u16 = rule->last_port[end];
     }
+    /* A packet has one bit: it is among the rule's where none of the others is set. */
+    if (rule->inputs != 0)
+        field->mask_range.u32 = ~rule->inputs;
     return out;
 }
 
@@ -203,7 +214,7 @@ static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset 
             return result;
         count++;
     }
-    return build(context, lookup, count);
+    return build(context, ruleset, lookup, count);
 }
 
 /* Makes one context of an ACL. Returns 0 or a negative errno. */
@@ -215,7 +226,7 @@ static int add_context(struct spill_acl *acl, const char *name, const struct spi
     const struct rte_acl_param parameters = {
         .name = context_name,
         .socket_id = socket,
-        .rule_size = rule_size(lookup),
+        .rule_size = rule_size(ruleset, lookup),
         .max_rule_num = count_rules(ruleset, lookup),
     };
 
@@ -235,8 +246,9 @@ static int add_context(struct spill_acl *acl, const char *name, const struct spi
 }
 
 struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
-                                   const uint16_t *sa_ids, enum spill_verdict default_verdict,
-                                   int socket, struct spill_error *error)
+                                   const uint16_t *sa_ids, const uint16_t *port_ids,
+                                   enum spill_verdict default_verdict, int socket,
+                                   struct spill_error *error)
 {
     struct spill_acl *acl;
 
@@ -250,6 +262,9 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
         return NULL;
     }
     acl->default_verdict = (uint8_t)default_verdict;
+    memset(acl->inputs, UINT8_MAX, sizeof(acl->inputs));
+    for (uint16_t i = 0; i < ruleset->input_count; i++)
+        acl->inputs[port_ids[i]] = rte_cpu_to_be_32(UINT32_C(1) << i);
     for (enum lookup lookup = LOOKUP_IPV4; lookup < LOOKUPS; lookup++) {
         const int result = add_context(acl, name, ruleset, sa_ids, lookup, socket);
 
@@ -276,7 +291,8 @@ void spill_acl_free(struct spill_acl *acl)
 }
 
 /* Writes what a lookup reads of a packet, and returns the lookup that it needs. */
-static inline enum lookup read_packet(const struct spill_packet *packet, union tuple *tuple)
+static inline enum lookup read_packet(const struct spill_acl *acl,
+                                      const struct spill_packet *packet, union tuple *tuple)
 {
     const unsigned source = packet->direction;
     const unsigned destination = source ^ 1;
@@ -289,6 +305,7 @@ static inline enum lookup read_packet(const struct spill_packet *packet, union t
         tuple->v4.address[1] = key->address[destination];
         tuple->v4.port[0] = key->port[source];
         tuple->v4.port[1] = key->port[destination];
+        tuple->v4.input = acl->inputs[packet->input];
         return LOOKUP_IPV4 + packet->has_ports;
     }
     tuple->v6.protocol = rte_cpu_to_le_32(packet->key.v6.protocol);
@@ -296,6 +313,7 @@ static inline enum lookup read_packet(const struct spill_packet *packet, union t
     memcpy(tuple->v6.address[1], packet->key.v6.address[destination], 16);
     tuple->v6.port[0] = packet->key.v6.port[source];
     tuple->v6.port[1] = packet->key.v6.port[destination];
+    tuple->v6.input = acl->inputs[packet->input];
     return LOOKUP_IPV6 + packet->has_ports;
 }
 
@@ -308,7 +326,7 @@ void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packe
     uint32_t results[SPILL_BURST];
 
     for (uint32_t i = 0; i < count; i++) {
-        const enum lookup lookup = read_packet(packets[i], &tuples[i]);
+        const enum lookup lookup = read_packet(acl, packets[i], &tuples[i]);
         const uint32_t n = counts[lookup]++;
 
         input[lookup][n] = (const uint8_t *)&tuples[i];
@@ -339,7 +357,7 @@ size_t spill_acl_memory(const struct spill_ruleset *ruleset)
     for (enum lookup lookup = LOOKUP_IPV4; lookup < LOOKUPS; lookup++) {
         const size_t count = count_rules(ruleset, lookup);
 
-        size += count * rule_size(lookup) + tries_memory(lookup, count);
+        size += count * rule_size(ruleset, lookup) + tries_memory(lookup, count);
     }
     return size;
 }

@@ -15,7 +15,8 @@
  *
  * Built on rte_acl. Each family has a context of all its rules, for packets with ports, and one of
  * the rules that name no ports, for packets without (other protocols, later fragments). So a rule
- * that names ports can't match a packet that carries none.
+ * that names ports can't match a packet that carries none. The port that a packet came in by is a
+ * field where any rule names one.
  *
  * Once made, an ACL never changes: any number of threads may classify with it, without locks.
  */
@@ -32,6 +33,8 @@ struct spill_acl;
  * @param ruleset          not needed any more afterwards
  * @param sa_ids           for each of ruleset->sas the id of that SA, 1 to 65535; not needed any
  *                         more afterwards; may be NULL when there is none
+ * @param port_ids         for each of ruleset->inputs the id of that port; not needed any more
+ *                         afterwards; may be NULL when there is none
  * @param default_verdict  for packets that no rule matches; ALLOW or DENY
  * @param socket           NUMA node of the lcores that will classify, or SOCKET_ID_ANY
  * @param error            may be NULL
@@ -39,8 +42,9 @@ struct spill_acl;
  * or memory is short
  */
 struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
-                                   const uint16_t *sa_ids, enum spill_verdict default_verdict,
-                                   int socket, struct spill_error *error);
+                                   const uint16_t *sa_ids, const uint16_t *port_ids,
+                                   enum spill_verdict default_verdict, int socket,
+                                   struct spill_error *error);
 
 #define SPILL_ACL_NAME_MAX 20
 
@@ -51,8 +55,8 @@ void spill_acl_free(struct spill_acl *acl);
  * Gives each packet of a burst the verdict of the first rule that matches it, or the default.
  * Any thread, also concurrently; no system call, lock or allocation.
  *
- * @param packets  of the kinds IPv4 and IPv6, mixed as they come; `verdict` is written, and `sa`:
- *                 the id of the SA of a rule that protects, else 0
+ * @param packets  of the kinds IPv4 and IPv6, mixed as they come, with `input`; `verdict` is
+ *                 written, and `sa`: the id of the SA of a rule that protects, else 0
  * @param count    at most SPILL_BURST
  */
 void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count);

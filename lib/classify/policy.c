@@ -5,7 +5,8 @@
 #include "classify/policy.h"
 
 struct spill_policy *spill_policy_create(const char *name, const struct spill_ruleset *ruleset,
-                                         const uint16_t *sa_ids, enum spill_verdict default_verdict,
+                                         const uint16_t *sa_ids, const uint16_t *port_ids,
+                                         enum spill_verdict default_verdict,
                                          const int memory_nodes[SPILL_NODES_MAX],
                                          struct spill_error *error)
 {
@@ -23,8 +24,8 @@ struct spill_policy *spill_policy_create(const char *name, const struct spill_ru
             continue;
         if (policy->copies[memory] == NULL) {
             snprintf(copy_name, sizeof(copy_name), "%s.%d", name, memory);
-            policy->copies[memory] =
-                spill_acl_create(copy_name, ruleset, sa_ids, default_verdict, memory, error);
+            policy->copies[memory] = spill_acl_create(copy_name, ruleset, sa_ids, port_ids,
+                                                      default_verdict, memory, error);
         }
         if (policy->copies[memory] == NULL) {
             spill_policy_free(policy);

@@ -95,15 +95,6 @@ static int parse_end(const struct spill_rule_place *place, struct words *words,
     return spill_rule_ports(place, first, last, end, rule);
 }
 
-/* Whether a text can be the name of an SA. */
-static bool is_sa_name(const char *text)
-{
-    const size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                       "0123456789_-");
-
-    return length > 0 && length < SPILL_SA_NAME_SIZE && text[length] == '\0';
-}
-
 /* Where the index of a name stands, or is to stand: tens of thousands of SAs are found quickly. */
 static uint16_t *sa_slot(const struct spill_ruleset *ruleset, const char *name)
 {
@@ -145,7 +136,7 @@ static int parse_sa(const struct spill_rule_place *place, struct words *words,
 
     if (name == NULL)
         return spill_rule_error(place, "no name of an SA after 'protect'");
-    if (!is_sa_name(name))
+    if (!spill_rule_is_name(name))
         return spill_rule_error(place,
                                 "'%.80s': not the name of an SA; 1 to %d letters, digits, "
                                 "'_' or '-'",
@@ -164,7 +155,21 @@ static int parse_sa(const struct spill_rule_place *place, struct words *words,
     return 0;
 }
 
-/* ACTION PROTOCOL from … to … */
+/* [in PORT[,PORT...]] */
+static int parse_inputs(const struct spill_rule_place *place, struct words *words,
+                        struct spill_ruleset *ruleset, struct spill_rule *rule)
+{
+    char *names;
+
+    if (!take_if(words, "in"))
+        return 0;
+    names = take(words);
+    if (names == NULL)
+        return spill_rule_error(place, "no port after 'in'; names with commas, as in lan,wan");
+    return spill_rule_inputs(place, names, ruleset, rule);
+}
+
+/* ACTION PROTOCOL from … to … [in …] */
 static int parse_rule(const struct spill_rule_place *place, struct words *words,
                       struct spill_ruleset *ruleset, struct spill_rule *rule)
 {
@@ -179,7 +184,8 @@ static int parse_rule(const struct spill_rule_place *place, struct words *words,
         return spill_rule_error(place, "no protocol after the action; any, tcp, udp, …");
     if (spill_rule_protocol(place, protocol, rule) != 0 ||
         parse_end(place, words, SPILL_RULE_SOURCE, rule) != 0 ||
-        parse_end(place, words, SPILL_RULE_DESTINATION, rule) != 0)
+        parse_end(place, words, SPILL_RULE_DESTINATION, rule) != 0 ||
+        parse_inputs(place, words, ruleset, rule) != 0)
         return -1;
     return spill_rule_complete(place, protocol, rule);
 }

@@ -17,12 +17,14 @@
  * One rule a line; `#` starts a comment anywhere; empty lines and CR LF are fine:
  *
  *     ACTION PROTOCOL from ADDRESS[/LENGTH]|any [port P[-Q]] to ADDRESS[/LENGTH]|any [port P[-Q]]
+ *         [in PORT[,PORT...]]
  *
  * ACTION is allow, deny or `protect SA`, with the name of a security association (inspect is
  * reserved). PROTOCOL is any, a name or a number.
  * A rule with an IPv4 address is for IPv4 only, with an IPv6 address for IPv6 only, without any
  * address for both. Ports go with any and with the protocols that have ports; a rule that names
- * ports matches only packets that carry them, also where its protocol is any.
+ * ports matches only packets that carry them, also where its protocol is any. A rule with `in` is
+ * for packets that came in by one of these ports of the program, by their names.
  *
  * A line that starts with `@` is a ClassBench filter (IPv4 or IPv6), unchanged or with an action
  * word at its end, allow or deny; without one it denies:
@@ -37,7 +39,11 @@
 
 #define SPILL_RULES_MAX (1u << 20) /* rules in a file */
 
-#define SPILL_SA_NAME_SIZE 17 /* 16 letters, digits, '_' or '-', and a NUL */
+/* 16 letters, digits, '_' or '-', and a NUL */
+#define SPILL_SA_NAME_SIZE    17
+#define SPILL_INPUT_NAME_SIZE 17
+
+#define SPILL_INPUTS_NAMED_MAX 32 /* ports that the rules of a file name with `in` */
 
 /* The ends of a packet's way: index of the arrays in struct spill_rule. */
 enum spill_rule_end {
@@ -61,6 +67,8 @@ struct spill_rule {
                    [16]; /* network order, zero beyond the prefix; IPv4 in the first four bytes */
     uint16_t first_port[2]; /* host order, of each end; 0 to 65535 where none is named */
     uint16_t last_port[2];
+    uint32_t
+        inputs;    /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
     uint16_t sa;   /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
     uint32_t line; /* in the file, from 1 */
 };
@@ -72,6 +80,9 @@ struct spill_ruleset {
     uint32_t capacity;               /* elements allocated; only the reader looks at it */
     char (*sas)[SPILL_SA_NAME_SIZE]; /* names that rules protect with, in the order of first use */
     uint16_t sa_count;
+    uint16_t input_count;
+    /* names of ports that rules name with `in`, in the order of first use */
+    char inputs[SPILL_INPUTS_NAMED_MAX][SPILL_INPUT_NAME_SIZE];
     uint16_t *sa_slots; /* 1 + index of names, by hash; only the reader looks at it */
 };
 

@@ -135,7 +135,8 @@ def by_flow(frames):
 
 
 class Rule:
-    """One line of a rule file: ACTION PROTOCOL from ADDRESS [port P[-Q]] to ADDRESS [port P[-Q]]."""
+    """One line of a rule file: ACTION PROTOCOL from ADDRESS [port P[-Q]] to ADDRESS [port P[-Q]]
+    [in PORT[,PORT...]]."""
 
     def __init__(self, line):
         words = line.split("#")[0].split()
@@ -153,9 +154,15 @@ class Rule:
                 low, _, high = words.pop(0).partition("-")
                 ports = range(int(low), int(high or low) + 1)
             self.ends.append((network, ports))
+        self.inputs = None
+        if words and words[0] == "in":
+            words.pop(0)
+            self.inputs = words.pop(0).split(",")
         assert not words, line
 
-    def matches(self, packet):
+    def matches(self, packet, port=None):
+        if self.inputs is not None and port not in self.inputs:
+            return False
         if self.protocol not in (None, packet.protocol):
             return False
         families = {network.version for network, _ in self.ends if network}
@@ -183,13 +190,13 @@ class Firewall:
         self.flows = {}  # those allowed, and the number of the frame that made them so
         self.number = 0
 
-    def fate(self, frame):
-        """"passes", "denied" or "either"."""
+    def fate(self, frame, port="in"):
+        """"passes", "denied" or "either", of a frame that came in by a port."""
         packet = parse(frame)
         self.number += 1
         if packet.reason:
             return "denied"
-        if packet.source is None or next((rule.allow for rule in self.rules if rule.matches(packet)),
+        if packet.source is None or next((rule.allow for rule in self.rules if rule.matches(packet, port)),
                                          self.default_allow):
             self.flows.setdefault(packet.flow, self.number)
             return "passes"

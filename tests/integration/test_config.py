@@ -160,6 +160,14 @@ class Config(TestCase):
         self.rules.write_text("protect a any from any to any\n")
         self.plan(*FLAGS, "--config", config)
 
+    def test_rules_name_ports(self):
+        self.rules.write_text("deny any from any to any in lan\n\nallow any from any to any in lan,dmz\n")
+        self.wrong(*FLAGS, "--check",
+                   says=("office.rules:3: in 'dmz': there is no such port: expected one that --port or "
+                         "a section [port dmz] makes",))
+        self.rules.write_text("allow any from any to any in lan,wan\n")
+        self.plan(*FLAGS)
+
     def test_classbench(self):
         self.rules.write_text("@10.0.0.0/8\t192.0.2.0/24\t0 : 65535\t1521 : 1521\t0x06/0xFF\t"
                               "0x0000/0x0000\n@0.0.0.0/0 0.0.0.0/0 0 : 65535 0 : 65535 0x00/0x00 "

@@ -3,6 +3,7 @@
 import collections
 import os
 import random
+import struct
 
 import capture
 import oracle
@@ -96,6 +97,63 @@ class Headers(Firewall):
     def test_malformed(self):
         frames = capture.read(CAPTURES / "malformed.pcap")
         self.through(frames, "allow any from any to any\n")
+
+
+class Inputs(Firewall):
+    """Rules for what came in by a port: both ends of the wire send."""
+    RULES = """
+deny  any from 10.0.0.0/8 to any in out
+allow udp from 10.0.0.0/8 to any
+allow udp from any to any port 5000 in out,in
+allow tcp from any to any in out
+"""
+
+    def datagram(self, source, target, port=7, protocol=17):
+        transport = struct.pack("!HHHH", 4000, port, 8, 0) if protocol == 17 else \
+            struct.pack("!HHIIBBHHH", 4000, port, 0, 0, 0x50, 2, 0, 0, 0)
+        return bytes(12) + struct.pack("!HBBHHHBBH", 0x0800, 0x45, 0, 20 + len(transport), 0, 0, 64,
+                                       protocol, 0) + source + target + transport
+
+    def test_inputs(self):
+        inside, outside = bytes((10, 0, 0)), bytes((192, 0, 2))
+        sent = {"in": [], "out": []}
+        for number in range(1, 200):
+            one = bytes((number,))
+            far, other = outside + one, outside + bytes((255 - number,))
+            sent["in"] += [self.datagram(inside + one, far), self.datagram(far, other, 5000),
+                           self.datagram(far, other, 80, 6)]
+            # Forged, with addresses of flows that the other end has opened or might open.
+            sent["out"] += [self.datagram(inside + one, other), self.datagram(other, far, 5001),
+                            self.datagram(inside + one, other, 5000),
+                            self.datagram(other, far, 81, 6)]
+        files = {name: (capture.write(self.folder / f"{name}.pcap", frames),
+                        self.folder / f"from-{name}.pcap") for name, frames in sent.items()}
+        report = self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={files['in'][0]},tx_pcap={files['out'][1]}",
+            "--port", f"out=net_pcap1,rx_pcap={files['out'][0]},tx_pcap={files['in'][1]}",
+            "--wire", "in:out", "--rules", self.file("rules", self.RULES), "--exit-on-idle", "300ms",
+            "--fast", CPUS[0]))
+        for port, frames in sent.items():
+            firewall = oracle.Firewall(self.RULES)
+            passes = [frame for frame in frames if firewall.fate(frame, port) == "passes"]
+            self.assertIn(len(passes) / len(frames), (0.25, 2 / 3))
+            self.assertEqual(capture.read(files[port][1]), passes, port)
+        self.assertEqual(set(report.drops), {"denied"})
+
+    def test_workers_and_spreading(self):
+        """The same where other lcores receive, and others classify: the input goes along."""
+        frames = [self.datagram(bytes((10, 0, 0, number)), bytes((192, 0, 2, number)))
+                  for number in range(200)]
+        source = capture.write(self.folder / "in.pcap", frames)
+        for port, passes in ("in", 200), ("out", 0):
+            out = self.folder / f"{port}.out.pcap"
+            self.check(spillway(
+                "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
+                "--wire", "in:out", "--rules",
+                self.file("rules", f"allow udp from any to any in {port}\n"), "--exit-on-idle", "300ms",
+                "--rx", CPUS[0], "--fast", f"{CPUS[0]},{CPUS[-1]}", "--pool", CPUS[-1], "--dispatch",
+                "classify=pool", "--on-pool-full", "classify=inline"))
+            self.assertEqual(len(capture.read(out)), passes)
 
 
 class Random(Firewall):

@@ -171,7 +171,7 @@ static inline struct spill_policy *gateway_policy(const struct spill_sa_set *set
     for (i = 0; i < ruleset->sa_count; i++)
         ids[i] = spill_sa_set_find(set, ruleset->sas[i])->id;
     snprintf(name, sizeof(name), "v%lu", (unsigned long)gateway.versions);
-    policy = spill_policy_create(name, ruleset, ids, SPILL_VERDICT_DENY, nodes, &bench.error);
+    policy = spill_policy_create(name, ruleset, ids, NULL, SPILL_VERDICT_DENY, nodes, &bench.error);
     spill_rules_free(ruleset);
     if (policy == NULL)
         gateway_fail();

@@ -176,7 +176,7 @@ static inline int bench_rules(struct bench *bench)
     fclose(file);
     if (ruleset != NULL)
         policy =
-            spill_policy_create("test", ruleset, NULL, SPILL_VERDICT_DENY, nodes, &bench->error);
+            spill_policy_create("test", ruleset, NULL, NULL, SPILL_VERDICT_DENY, nodes, &bench->error);
     spill_rules_free(ruleset);
     if (policy == NULL)
         return -1;

@@ -26,6 +26,10 @@
 /* Ids of the SAs that random rules protect with. */
 static const uint16_t SA_IDS[] = {1, UINT16_MAX, 255, 256, 0x0203};
 
+/* Ids of the ports that random rules name with `in`; packets come in by others, too. */
+static const uint16_t PORT_IDS[] = {3, 0, 31, 7};
+static const uint8_t INPUTS[] = {3, 0, 31, 7, 1, 2, 255};
+
 /* Random numbers: xorshift, so that a printed seed repeats a run. */
 static uint64_t random_state;
 
@@ -53,6 +57,7 @@ struct packet {
     uint8_t protocol;
     uint8_t address[2][16]; /* source, destination */
     uint16_t port[2];       /* host order */
+    uint8_t input;
 };
 
 static bool prefix_matches(const uint8_t *address, const uint8_t *prefix, unsigned length)
@@ -63,6 +68,15 @@ static bool prefix_matches(const uint8_t *address, const uint8_t *prefix, unsign
     return true;
 }
 
+static bool came_in(const struct spill_rule *rule, const struct packet *packet)
+{
+    bool among = rule->inputs == 0;
+
+    for (unsigned i = 0; i < RTE_DIM(PORT_IDS); i++)
+        among |= (rule->inputs >> i & 1) != 0 && packet->input == PORT_IDS[i];
+    return among;
+}
+
 static bool matches(const struct spill_rule *rule, const struct packet *packet)
 {
     if ((rule->families & (packet->v6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4)) == 0)
@@ -70,6 +84,8 @@ static bool matches(const struct spill_rule *rule, const struct packet *packet)
     if (!rule->any_protocol && rule->protocol != packet->protocol)
         return false;
     if (rule->names_ports && !packet->has_ports)
+        return false;
+    if (!came_in(rule, packet))
         return false;
     for (unsigned end = 0; end < 2; end++) {
         if (!prefix_matches(packet->address[end], rule->address[end], rule->length[end]))
@@ -105,6 +121,7 @@ static void write_packet(const struct packet *from, unsigned direction, struct s
     to->kind = from->v6 ? SPILL_PACKET_IPV6 : SPILL_PACKET_IPV4;
     to->direction = direction & 1;
     to->has_ports = from->has_ports;
+    to->input = from->input;
     for (unsigned end = 0; end < 2; end++) {
         const rte_be16_t port = from->has_ports ? htons(from->port[end]) : 0;
 
@@ -176,6 +193,8 @@ static struct spill_rule random_rule(uint32_t line)
         rule.action = SPILL_VERDICT_PROTECT;
         rule.sa = (uint16_t)(1 + draw(RTE_DIM(SA_IDS)));
     }
+    if (draw(3) == 0)
+        rule.inputs = 1 + draw((1u << RTE_DIM(PORT_IDS)) - 1);
     rule.names_ports = draw(3) != 0;
     rule.any_protocol = draw(4) == 0;
     if (!rule.any_protocol)
@@ -201,8 +220,12 @@ static struct spill_ruleset *random_rules(uint32_t count)
     ruleset->rules = calloc(count + 1, sizeof(*ruleset->rules));
     assert_non_null(ruleset->rules);
     ruleset->count = count;
-    for (uint32_t i = 0; i < count; i++)
+    ruleset->input_count = draw(2) ? RTE_DIM(PORT_IDS) : 0;
+    for (uint32_t i = 0; i < count; i++) {
         ruleset->rules[i] = random_rule(i + 1);
+        if (ruleset->input_count == 0)
+            ruleset->rules[i].inputs = 0;
+    }
     return ruleset;
 }
 
@@ -257,6 +280,7 @@ static struct packet packet_near(const struct spill_ruleset *ruleset)
                      packet.address[end]);
         packet.port[end] = port_near(rule->first_port[end], rule->last_port[end]);
     }
+    packet.input = INPUTS[draw(RTE_DIM(INPUTS))];
     return packet;
 }
 
@@ -264,7 +288,7 @@ static struct spill_acl *make_acl(const struct spill_ruleset *ruleset, enum spil
 {
     struct spill_error error = {""};
     struct spill_acl *acl =
-        spill_acl_create("test", ruleset, SA_IDS, verdict, SOCKET_ID_ANY, &error);
+        spill_acl_create("test", ruleset, SA_IDS, PORT_IDS, verdict, SOCKET_ID_ANY, &error);
 
     if (acl == NULL)
         fail_msg("%s", error.text);
@@ -339,7 +363,8 @@ static struct spill_ruleset *read_text(const char *text)
     return ruleset;
 }
 
-static uint16_t last_sa; /* that verdict_of() got */
+static uint16_t last_sa;   /* that verdict_of() got */
+static uint8_t next_input; /* that verdict_of()'s packet comes in by */
 
 /* Verdict for one packet, from text; port -1: a packet without ports. */
 static uint8_t verdict_of(const struct spill_acl *acl, uint8_t protocol, const char *source,
@@ -349,6 +374,7 @@ static uint8_t verdict_of(const struct spill_acl *acl, uint8_t protocol, const c
         .v6 = strchr(source, ':') != NULL,
         .has_ports = source_port >= 0,
         .protocol = protocol,
+        .input = next_input,
         .port = {(uint16_t)source_port, (uint16_t)destination_port},
     };
     uint8_t verdicts[2];
@@ -402,6 +428,43 @@ static void the_rules_of_a_file(void **state)
     assert_int_equal(verdict_of(acl, 132, "1.1.1.1", -1, "2.2.2.2", -1), DENY);
     assert_int_equal(verdict_of(acl, 6, "198.51.100.9", 1, "203.0.113.9", 81), ALLOW);
     assert_int_equal(verdict_of(acl, 6, "198.51.100.9", 1, "203.0.113.9", 82), DENY);
+    spill_acl_free(acl);
+    spill_rules_free(ruleset);
+}
+
+/* `in` says by which port; with and without ports, in both families, and before the default. */
+static void rules_for_what_came_in_by_a_port(void **state)
+{
+    struct spill_ruleset *ruleset = read_text("allow tcp from 10.0.0.0/8 to any port 443 in lan\n"
+                                              "deny any from 10.0.0.0/8 to any in wan,dmz\n"
+                                              "allow any from any to any in wan,lan\n"
+                                              "protect one udp from ::/0 to any in dmz\n");
+    struct spill_acl *acl = make_acl(ruleset, DENY);
+    static const struct {
+        const char *source, *destination;
+        int port;
+        uint8_t protocol, input, verdict;
+    } cases[] = {
+        {"10.0.0.1", "192.0.2.1", 443, 6, 3, ALLOW},
+        {"10.0.0.1", "192.0.2.1", 443, 6, 0, DENY},
+        {"10.0.0.1", "192.0.2.1", 443, 6, 31, DENY},
+        {"10.0.0.1", "192.0.2.1", 443, 6, 7, DENY},
+        {"192.0.2.1", "10.0.0.1", 443, 6, 0, ALLOW},
+        {"192.0.2.1", "10.0.0.1", 443, 6, 31, DENY},
+        {"192.0.2.1", "10.0.0.1", -1, 47, 3, ALLOW},
+        {"10.0.0.1", "192.0.2.1", -1, 47, 0, DENY},
+        {"2001:db8::1", "2001:db8::2", 5, 17, 0, ALLOW},
+        {"2001:db8::1", "2001:db8::2", 5, 17, 31, SPILL_VERDICT_PROTECT},
+        {"2001:db8::1", "2001:db8::2", 5, 17, 7, DENY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < RTE_DIM(cases); i++) {
+        next_input = cases[i].input;
+        assert_int_equal(verdict_of(acl, cases[i].protocol, cases[i].source, cases[i].port,
+                                    cases[i].destination, cases[i].port),
+                         cases[i].verdict);
+    }
     spill_acl_free(acl);
     spill_rules_free(ruleset);
 }
@@ -546,11 +609,11 @@ static void what_cannot_be_made_is_refused(void **state)
     struct spill_error error;
 
     (void)state;
-    assert_null(spill_acl_create("test", ruleset, NULL, DENY, SOCKET_ID_ANY, &error));
+    assert_null(spill_acl_create("test", ruleset, NULL, NULL, DENY, SOCKET_ID_ANY, &error));
     assert_string_equal(error.text,
                         "ACL test of 2 rules, 0 MiB of EAL memory planned: File exists");
     assert_null(
-        spill_acl_create("a name of 21 letters.", ruleset, NULL, DENY, SOCKET_ID_ANY, NULL));
+        spill_acl_create("a name of 21 letters.", ruleset, NULL, NULL, DENY, SOCKET_ID_ANY, NULL));
     assert_int_equal(eal_memory_in_use(), before);
     spill_acl_free(acl);
     spill_acl_free(NULL);
@@ -576,7 +639,7 @@ static void fails_cleanly_wherever_memory_ends(void **state)
         struct spill_error error = {""};
         const size_t before = eal_memory_in_use();
 
-        acl = spill_acl_create("test", ruleset, SA_IDS, DENY, SOCKET_ID_ANY, &error);
+        acl = spill_acl_create("test", ruleset, SA_IDS, PORT_IDS, DENY, SOCKET_ID_ANY, &error);
         if (acl != NULL)
             break;
         failures++;
@@ -614,6 +677,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_first_match),
         cmocka_unit_test(the_rules_of_a_file),
+        cmocka_unit_test(rules_for_what_came_in_by_a_port),
         cmocka_unit_test(protection_has_its_place_in_the_order),
         cmocka_unit_test(what_no_rule_speaks_of_gets_the_default),
         cmocka_unit_test(many_rules_within_the_memory_planned),

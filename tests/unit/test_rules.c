@@ -220,6 +220,15 @@ static const char *const WRONG[][2] = {
     {"allow tcp from any to", "no address after 'to'; any, or one such as 192.0.2.0/24"},
     {"allow tcp from any to any to", "'to': nothing is expected behind the rule"},
     {"allow tcp from any to any prt 80", "'prt': nothing is expected behind the rule"},
+    {"allow tcp from any to any in", "no port after 'in'; names with commas, as in lan,wan"},
+    {"allow tcp from any to any in lan, wan",
+     "'': not the name of a port; names with commas, as in lan,wan"},
+    {"allow tcp from any to any in a.b",
+     "'a.b': not the name of a port; names with commas, as in lan,wan"},
+    {"allow tcp from any to any in lan in wan", "'in': nothing is expected behind the rule"},
+    {"allow tcp from any in lan to any", "'in': 'to' is expected here"},
+    {"@10.0.0.0/8 10.0.0.0/8 1 : 2 3 : 4 0x06/0xff deny in lan",
+     "'in': nothing is expected behind the rule"},
     {"allow tcp from 10.0.0 to any", "'10.0.0': not an address; any, or IPv4 or IPv6 such as "
                                      "192.0.2.0/24, 2001:db8::/32"},
     {"allow tcp from 10.0.0.256 to any", "'10.0.0.256': not an address; any, or IPv4 or IPv6 such "
@@ -396,6 +405,44 @@ static void rules_protect_with_named_sas(void **state)
     spill_rules_free(ruleset);
 }
 
+static void rules_name_the_ports_that_packets_came_in_by(void **state)
+{
+    struct spill_ruleset *ruleset = read_text("allow tcp from any to any port 22 in lan\n"
+                                              "deny any from any to any\n"
+                                              "protect one any from any to any in wan,lan,wan\n"
+                                              "allow any from any to any in Sixteen_letters1,-\n");
+    static const uint32_t INPUTS[] = {1, 0, 3, 12};
+
+    (void)state;
+    assert_int_equal(ruleset->input_count, 4);
+    assert_string_equal(ruleset->inputs[0], "lan");
+    assert_string_equal(ruleset->inputs[1], "wan");
+    assert_string_equal(ruleset->inputs[2], "Sixteen_letters1");
+    assert_string_equal(ruleset->inputs[3], "-");
+    for (unsigned i = 0; i < ruleset->count; i++)
+        assert_int_equal(ruleset->rules[i].inputs, INPUTS[i]);
+    spill_rules_free(ruleset);
+}
+
+/* As many ports as a program can have, and no more. */
+static void inputs_without_end(void **state)
+{
+    char text[8192] = "";
+    struct spill_error error;
+    struct spill_ruleset *ruleset;
+
+    (void)state;
+    for (unsigned i = 0; i < SPILL_INPUTS_NAMED_MAX; i++)
+        snprintf(text + strlen(text), 64, "allow any from any to any in p%u,p0\n", i);
+    ruleset = read_text(text);
+    assert_int_equal(ruleset->input_count, SPILL_INPUTS_NAMED_MAX);
+    assert_int_equal(ruleset->rules[31].inputs, 0x80000001);
+    spill_rules_free(ruleset);
+    strcat(text, "allow any from any to any in p0,more\n");
+    assert_null(read_bytes(text, strlen(text), &error));
+    assert_string_equal(error.text, "test.rules:33: port more: more than 32 of them");
+}
+
 /* As many SAs as there are ids, and no more. */
 static void sas_without_end(void **state)
 {
@@ -507,6 +554,8 @@ int main(void)
         cmocka_unit_test(bytes_that_are_no_text),
         cmocka_unit_test(lines_keep_order_and_number),
         cmocka_unit_test(rules_protect_with_named_sas),
+        cmocka_unit_test(rules_name_the_ports_that_packets_came_in_by),
+        cmocka_unit_test(inputs_without_end),
         cmocka_unit_test(sas_without_end),
         cmocka_unit_test(files),
         cmocka_unit_test(a_hundred_thousand_rules),
