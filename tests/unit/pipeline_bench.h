@@ -175,8 +175,8 @@ static inline int bench_rules(struct bench *bench)
     ruleset = spill_rules_read(file, "test", &bench->error);
     fclose(file);
     if (ruleset != NULL)
-        policy =
-            spill_policy_create("test", ruleset, NULL, NULL, SPILL_VERDICT_DENY, nodes, &bench->error);
+        policy = spill_policy_create("test", ruleset, NULL, NULL, SPILL_VERDICT_DENY, nodes,
+                                     &bench->error);
     spill_rules_free(ruleset);
     if (policy == NULL)
         return -1;
