@@ -3,16 +3,10 @@
 #include <errno.h>
 
 #include <rte_telemetry.h>
-#include <rte_version.h>
 
 #include "pipeline/security.h"
 #include "program.h"
-
-#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
-#define ADD_NUMBER rte_tel_data_add_dict_u64
-#else
-#define ADD_NUMBER rte_tel_data_add_dict_uint
-#endif
+#include "runtime/dpdk_versions.h"
 
 /* DPDK's commands carry no argument of the program's. */
 static struct spill_program *told_program;
@@ -43,9 +37,9 @@ static int tell_sa(const struct spill_sa *sa, struct rte_tel_data *data)
     rte_tel_data_add_dict_string(data, "direction",
                                  sa->config.direction == SPILL_SA_OUT ? "out" : "in");
     rte_tel_data_add_dict_string(data, "lifetime", spill_program_lifetime(&use));
-    ADD_NUMBER(data, "spi", sa->config.spi);
-    ADD_NUMBER(data, "packets", use.packets);
-    ADD_NUMBER(data, "bytes", use.bytes);
+    spill_dpdk_add_number(data, "spi", sa->config.spi);
+    spill_dpdk_add_number(data, "packets", use.packets);
+    spill_dpdk_add_number(data, "bytes", use.bytes);
     return 0;
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include <rte_common.h>
+#include "runtime/dpdk_versions.h"
 
 /**
  * @file

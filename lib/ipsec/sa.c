@@ -13,6 +13,8 @@
 #include <rte_malloc.h>
 #include <rte_udp.h>
 
+#include "runtime/dpdk_versions.h"
+
 #define HOP_LIMIT    64 /* of outer headers */
 #define NAT_PORT     4500
 #define TRAILER_SIZE 2 /* pad length, next header */
@@ -56,8 +58,8 @@ static void write_ipv6(struct spill_sa *sa)
         .hop_limits = HOP_LIMIT,
     };
 
-    memcpy(header.src_addr, sa->config.source.bytes, sizeof(header.src_addr));
-    memcpy(header.dst_addr, sa->config.destination.bytes, sizeof(header.dst_addr));
+    memcpy(spill_dpdk_ipv6(header.src_addr), sa->config.source.bytes, sizeof(header.src_addr));
+    memcpy(spill_dpdk_ipv6(header.dst_addr), sa->config.destination.bytes, sizeof(header.dst_addr));
     memcpy(sa->header, &header, sizeof(header));
     sa->header_size = sizeof(header);
 }

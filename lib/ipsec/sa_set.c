@@ -8,6 +8,8 @@
 
 #include <rte_errno.h>
 
+#include "runtime/dpdk_versions.h"
+
 #define ID_MAX UINT16_MAX
 
 /* Keys of SAs that are gone, and the number that each had come to: the last so many. One that comes
@@ -242,8 +244,8 @@ static union rte_ipsec_sad_key key_of(rte_be32_t spi, const struct spill_sa_addr
 
     if (destination->family == 6) {
         key.v6.spi = spi;
-        memcpy(key.v6.dip, destination->bytes, sizeof(key.v6.dip));
-        memcpy(key.v6.sip, source->bytes, sizeof(key.v6.sip));
+        memcpy(spill_dpdk_ipv6(key.v6.dip), destination->bytes, sizeof(key.v6.dip));
+        memcpy(spill_dpdk_ipv6(key.v6.sip), source->bytes, sizeof(key.v6.sip));
     } else {
         key.v4.spi = spi;
         memcpy(&key.v4.dip, destination->bytes, sizeof(key.v4.dip));
@@ -395,8 +397,8 @@ static size_t write_key(union rte_ipsec_sad_key *key, const struct spill_packet 
         return sizeof(key->v4);
     }
     key->v6.spi = spi;
-    memcpy(key->v6.dip, packet->key.v6.address[!source], sizeof(key->v6.dip));
-    memcpy(key->v6.sip, packet->key.v6.address[source], sizeof(key->v6.sip));
+    memcpy(spill_dpdk_ipv6(key->v6.dip), packet->key.v6.address[!source], sizeof(key->v6.dip));
+    memcpy(spill_dpdk_ipv6(key->v6.sip), packet->key.v6.address[source], sizeof(key->v6.sip));
     return sizeof(key->v6);
 }
 

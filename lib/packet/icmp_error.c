@@ -10,6 +10,8 @@
 #include <rte_ether.h>
 #include <rte_ip.h>
 
+#include "runtime/dpdk_versions.h"
+
 /* Ethernet and two tags: what stands before IP in a frame that has a key. */
 #define LINK_MAX (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
@@ -166,8 +168,10 @@ static void write_ipv6(struct rte_ipv6_hdr *ip, const struct spill_packet *packe
         .proto = IPPROTO_ICMPV6,
         .hop_limits = HOPS,
     };
-    memcpy(ip->src_addr, packet->key.v6.address[!packet->direction], sizeof(ip->src_addr));
-    memcpy(ip->dst_addr, packet->key.v6.address[packet->direction], sizeof(ip->dst_addr));
+    memcpy(spill_dpdk_ipv6(ip->src_addr), packet->key.v6.address[!packet->direction],
+           sizeof(ip->src_addr));
+    memcpy(spill_dpdk_ipv6(ip->dst_addr), packet->key.v6.address[packet->direction],
+           sizeof(ip->dst_addr));
     icmp->type = ICMP6_TOO_BIG;
     icmp->code = 0;
     icmp->checksum = rte_ipv6_udptcp_cksum(ip, icmp);

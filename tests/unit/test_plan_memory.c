@@ -42,7 +42,7 @@ static int start(void **state)
     return rte_eal_init(sizeof(arguments) / sizeof(arguments[0]), arguments) < 0 ? -1 : 0;
 }
 
-static int stop(void **state)
+static int end(void **state)
 {
     (void)state;
     return rte_eal_cleanup();
@@ -93,5 +93,5 @@ int main(void)
         cmocka_unit_test(memory_is_enough),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start, end);
 }
