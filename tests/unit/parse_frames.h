@@ -10,20 +10,12 @@
 #include <rte_common.h>
 #include <rte_mbuf.h>
 
+#include "parse_frame.h"
+
 /**
  * @file
  * Random frames for the tests of the parser: valid ones, and damaged ones. They come out of rand().
  */
-
-#define FRAME_MAX 1024
-
-/* A frame as it arrives. */
-struct frame {
-    uint8_t bytes[FRAME_MAX];
-    uint32_t length;
-    uint64_t ol_flags;
-    uint16_t vlan_tci, vlan_tci_outer;
-};
 
 static uint32_t below(uint32_t limit)
 {

@@ -2,7 +2,13 @@
 #ifndef SPILLWAY_TEST_PARSE_ORACLE_H
 #define SPILLWAY_TEST_PARSE_ORACLE_H
 
-#include "parse_frames.h"
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "packet/parse.h"
+
+#include "parse_frame.h"
 
 /**
  * @file

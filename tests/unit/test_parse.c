@@ -24,6 +24,7 @@
 #include "packet/parse.h"
 
 #include "parse_cases.h"
+#include "parse_frames.h"
 #include "parse_oracle.h"
 
 #define NETWORK       5

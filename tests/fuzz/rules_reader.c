@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A second reader of rule files. */
+#include "rules_reader.h"
+
+#include <netdb.h>
+#include <string.h>
+
+#define WORDS 16
+#define LINE  512
+
+struct line {
+    char text[LINE + 1];
+    unsigned count;
+    const char *words[WORDS + 1];
+};
+
+static bool is(const char *word, const char *expected)
+{
+    return word != NULL && strcmp(word, expected) == 0;
+}
+
+/* ------------------------------------------------------------------------------- numbers */
+
+static int digit_of(char character, int base)
+{
+    static const char digits[] = "0123456789abcdef";
+    char lower = (char)(character >= 'A' && character <= 'F' ? character - 'A' + 'a' : character);
+    const char *at = character == '\0' ? NULL : strchr(digits, lower);
+
+    return at != NULL && at - digits < base ? (int)(at - digits) : -1;
+}
+
+/* A number, the whole word; -1 when it is none or too large. */
+static long number_of(const char *word, long most)
+{
+    int base = 10;
+    long value = 0;
+
+    if (word == NULL)
+        return -1;
+    if (word[0] == '0' && word[1] == 'x') {
+        base = 16;
+        word += 2;
+    }
+    if (*word == '\0')
+        return -1;
+    for (; *word != '\0'; word++) {
+        int digit = digit_of(*word, base);
+
+        if (digit < 0)
+            return -1;
+        value = value * base + digit;
+        if (value > most)
+            value = most + 1; /* however long it is */
+    }
+    return value > most ? -1 : value;
+}
+
+/* ----------------------------------------------------------------------------- addresses */
+
+/* 192.0.2.1: four decimal numbers without leading zeros. */
+static bool ipv4_of(const char *text, uint8_t *bytes)
+{
+    for (int i = 0; i < 4; i++) {
+        int value = 0, digits = 0;
+
+        if (i > 0 && *text++ != '.')
+            return false;
+        if (text[0] == '0' && text[1] >= '0' && text[1] <= '9')
+            return false;
+        while (*text >= '0' && *text <= '9') {
+            value = value * 10 + (*text++ - '0');
+            if (++digits > 3 || value > 255)
+                return false;
+        }
+        if (digits == 0)
+            return false;
+        bytes[i] = (uint8_t)value;
+    }
+    return *text == '\0';
+}
+
+/* Groups of hex digits up to a "::" or the end; the last may be an IPv4 address. Returns how many
+ * bytes, -1 when it is wrong. */
+static int groups_of(char *text, uint8_t *bytes, int room)
+{
+    int count = 0;
+
+    if (*text == '\0')
+        return 0;
+    for (;;) {
+        char *colon = strchr(text, ':');
+        int value = 0, digits = 0;
+
+        if (colon != NULL)
+            *colon = '\0';
+        if (colon == NULL && strchr(text, '.') != NULL) {
+            if (count + 4 > room || !ipv4_of(text, bytes + count))
+                return -1;
+            return count + 4;
+        }
+        for (; *text != '\0'; text++) {
+            int digit = digit_of(*text, 16);
+
+            if (digit < 0 || ++digits > 4)
+                return -1;
+            value = value * 16 + digit;
+        }
+        if (digits == 0 || count + 2 > room)
+            return -1;
+        bytes[count++] = (uint8_t)(value >> 8);
+        bytes[count++] = (uint8_t)value;
+        if (colon == NULL)
+            return count;
+        text = colon + 1;
+    }
+}
+
+static bool ipv6_of(const char *text, uint8_t *bytes)
+{
+    char copy[64];
+    uint8_t before[16], after[16];
+    char *gap;
+    int first, second;
+
+    if (strlen(text) >= sizeof(copy))
+        return false;
+    strcpy(copy, text);
+    memset(bytes, 0, 16);
+    gap = strstr(copy, "::");
+    if (gap == NULL)
+        return groups_of(copy, bytes, 16) == 16;
+    *gap = '\0';
+    /* An IPv4 address stands at the end only. */
+    if (strchr(copy, '.') != NULL)
+        return false;
+    first = groups_of(copy, before, 16);
+    second = groups_of(gap + 2, after, 16);
+    if (first < 0 || second < 0 || first + second > 14)
+        return false;
+    memcpy(bytes, before, (size_t)first);
+    memcpy(bytes + 16 - second, after, (size_t)second);
+    return true;
+}
+
+/* ADDRESS[/LENGTH] or any */
+static bool read_address(const char *word, bool loose, struct reader_rule *rule, int end)
+{
+    char copy[LINE + 1];
+    uint8_t *bytes = rule->address[end];
+    unsigned bits = 32;
+    char *slash;
+    long length;
+
+    if (word == NULL)
+        return false;
+    if (is(word, "any"))
+        return true;
+    strcpy(copy, word);
+    slash = strchr(copy, '/');
+    if (slash != NULL)
+        *slash++ = '\0';
+    if (strchr(copy, ':') != NULL) {
+        bits = 128;
+        if (!ipv6_of(copy, bytes))
+            return false;
+        rule->v6 = true;
+    } else {
+        if (!ipv4_of(copy, bytes))
+            return false;
+        rule->v4 = true;
+    }
+    length = slash == NULL ? (long)bits : number_of(slash, bits);
+    if (length < 0)
+        return false;
+    rule->length[end] = (unsigned)length;
+    for (unsigned bit = (unsigned)length; bit < bits; bit++) {
+        uint8_t mask = (uint8_t)(0x80 >> bit % 8);
+
+        if ((bytes[bit / 8] & mask) != 0 && !loose)
+            return false;
+        bytes[bit / 8] &= (uint8_t)~mask;
+    }
+    return true;
+}
+
+/* --------------------------------------------------------------------------------- rules */
+
+static const struct {
+    const char *name;
+    int number;
+} protocols[] = {{"tcp", 6},    {"udp", 17},   {"icmp", 1},  {"icmp6", 58},    {"icmpv6", 58},
+                 {"igmp", 2},   {"sctp", 132}, {"esp", 50},  {"ah", 51},       {"gre", 47},
+                 {"ipip", 4},   {"ipv6", 41},  {"ospf", 89}, {"vrrp", 112},    {"pim", 103},
+                 {"l2tp", 115}, {"eigrp", 88}, {"rsvp", 46}, {"udplite", 136}, {"dccp", 33}};
+
+static bool read_protocol(const char *word, struct reader_rule *rule)
+{
+    const struct protoent *entry;
+    long number = number_of(word, 255);
+
+    if (word == NULL)
+        return false;
+    rule->protocol = (int)number;
+    if (number >= 0 || is(word, "any"))
+        return true;
+    for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+        if (is(word, protocols[i].name)) {
+            rule->protocol = protocols[i].number;
+            return true;
+        }
+    }
+    /* The system may know more. */
+    entry = getprotobyname(word);
+    if (entry == NULL || entry->p_proto < 0 || entry->p_proto > 255)
+        return false;
+    rule->protocol = entry->p_proto;
+    return true;
+}
+
+static bool set_ports(struct reader_rule *rule, int end, long first, long last)
+{
+    if (first < 0 || last < 0 || first > last)
+        return false;
+    rule->first[end] = (unsigned)first;
+    rule->last[end] = (unsigned)last;
+    return true;
+}
+
+/* What holds for a rule as a whole. */
+static bool is_whole(struct reader_rule *rule)
+{
+    static const char ported[] = {6, 17, 33};
+
+    if (rule->v4 && rule->v6)
+        return false;
+    if (!rule->v4 && !rule->v6)
+        rule->v4 = rule->v6 = true;
+    if (!rule->names_ports || rule->protocol < 0 || rule->protocol == 132 || rule->protocol == 136)
+        return true;
+    return rule->protocol != 0 && memchr(ported, rule->protocol, sizeof(ported)) != NULL;
+}
+
+static bool is_name(const char *word)
+{
+    size_t length = word == NULL ? 0 : strlen(word);
+
+    for (size_t i = 0; i < length; i++) {
+        char letter = word[i];
+
+        if (!(letter >= 'a' && letter <= 'z') && !(letter >= 'A' && letter <= 'Z') &&
+            !(letter >= '0' && letter <= '9') && letter != '_' && letter != '-')
+            return false;
+    }
+    return length >= 1 && length <= 16;
+}
+
+/* from|to ADDRESS [port P[-Q]]; moves on over the words. */
+static bool read_end(const char ***words, const char *keyword, int end, struct reader_rule *rule)
+{
+    const char **word = *words;
+    char copy[LINE + 1];
+    char *dash;
+
+    if (!is(word[0], keyword) || !read_address(word[1], false, rule, end))
+        return false;
+    word += 2;
+    if (is(word[0], "port")) {
+        if (word[1] == NULL)
+            return false;
+        strcpy(copy, word[1]);
+        dash = strchr(copy, '-');
+        if (dash != NULL)
+            *dash++ = '\0';
+        rule->names_ports = true;
+        if (!set_ports(rule, end, number_of(copy, 65535),
+                       number_of(dash == NULL ? copy : dash, 65535)))
+            return false;
+        word += 2;
+    }
+    *words = word;
+    return true;
+}
+
+static bool read_rule(const char **word, struct reader_rule *rule)
+{
+    if (is(*word, "protect")) {
+        if (!is_name(*++word))
+            return false;
+        strcpy(rule->sa, *word);
+        rule->action = 'p';
+    } else if (is(*word, "allow") || is(*word, "deny")) {
+        rule->action = **word;
+    } else {
+        return false;
+    }
+    if (!read_protocol(*++word, rule))
+        return false;
+    word++;
+    return read_end(&word, "from", 0, rule) && read_end(&word, "to", 1, rule) && *word == NULL &&
+           is_whole(rule);
+}
+
+/* VALUE/MASK */
+static bool read_masked(const char *word, long most, long *value, long *mask)
+{
+    char copy[LINE + 1];
+    char *slash;
+
+    if (word == NULL)
+        return false;
+    strcpy(copy, word);
+    slash = strchr(copy, '/');
+    if (slash == NULL)
+        return false;
+    *slash = '\0';
+    *value = number_of(copy, most);
+    *mask = number_of(slash + 1, most);
+    return *value >= 0 && *mask >= 0;
+}
+
+/* @SOURCE DESTINATION P : Q P : Q PROTOCOL/MASK [FLAGS/MASK] [ACTION] */
+static bool read_filter(const char **word, unsigned count, struct reader_rule *rule)
+{
+    long value, mask, flags = 0;
+
+    if (count < 9 || !is(word[3], ":") || !is(word[6], ":"))
+        return false;
+    if (!read_address(word[0] + 1, true, rule, 0) || !read_address(word[1], true, rule, 1))
+        return false;
+    for (int end = 0; end < 2; end++) {
+        if (!set_ports(rule, end, number_of(word[2 + 3 * end], 65535),
+                       number_of(word[4 + 3 * end], 65535)))
+            return false;
+        rule->names_ports |= rule->first[end] != 0 || rule->last[end] != 65535;
+    }
+    if (!read_masked(word[8], 255, &value, &mask) || (mask != 0 && mask != 255))
+        return false;
+    rule->protocol = mask == 0 ? -1 : (int)value;
+    word += 9;
+    if (*word != NULL && strchr(*word, '/') != NULL && !read_masked(*word++, 65535, &value, &flags))
+        return false;
+    rule->action = 'd';
+    if (*word != NULL) {
+        if (!is(*word, "allow") && !is(*word, "deny"))
+            return false;
+        rule->action = **word++;
+    }
+    if (flags != 0 && rule->action == 'a')
+        return false;
+    return *word == NULL && is_whole(rule);
+}
+
+/* --------------------------------------------------------------------------------- lines */
+
+/* A line's words, without its comment. False: it has too many. */
+static bool split(struct line *line, const uint8_t *text, size_t size)
+{
+    bool inside = false;
+
+    line->count = 0;
+    for (size_t i = 0; i < size && text[i] != '#'; i++) {
+        bool blank = memchr(" \t\v\f\r", text[i], 5) != NULL;
+
+        line->text[i] = blank ? '\0' : (char)text[i];
+        line->text[i + 1] = '\0';
+        if (!blank && !inside) {
+            if (line->count == WORDS)
+                return false;
+            line->words[line->count++] = &line->text[i];
+        }
+        inside = !blank;
+    }
+    line->words[line->count] = NULL;
+    return true;
+}
+
+/* 1 a rule, 0 nothing, -1 wrong */
+static int read_line(const uint8_t *text, size_t size, struct reader_rule *rule)
+{
+    struct line line;
+
+    if (size > LINE || memchr(text, '\0', size) != NULL || !split(&line, text, size))
+        return -1;
+    if (line.count == 0)
+        return 0;
+    *rule = (struct reader_rule){.last = {65535, 65535}};
+    if (line.words[0][0] == '@')
+        return read_filter(line.words, line.count, rule) ? 1 : -1;
+    return read_rule(line.words, rule) ? 1 : -1;
+}
+
+void reader_read(struct reader *reader, const uint8_t *text, size_t size)
+{
+    unsigned line = 0;
+
+    reader->wrong = reader->count = 0;
+    while (size > 0) {
+        const uint8_t *newline = memchr(text, '\n', size);
+        size_t length = newline == NULL ? size : (size_t)(newline - text);
+        struct reader_rule rule;
+        int found = read_line(text, length, &rule);
+
+        line++;
+        if (found < 0) {
+            reader->wrong = line;
+            return;
+        }
+        rule.line = line;
+        if (found > 0 && reader->count < READER_RULES)
+            reader->rules[reader->count++] = rule;
+        length += newline != NULL;
+        text += length;
+        size -= length;
+    }
+}

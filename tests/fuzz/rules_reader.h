@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_FUZZ_RULES_READER_H
+#define SPILLWAY_FUZZ_RULES_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * @file
+ * A second reader of rule files, written after the manual: as naive as can be, with its own eyes
+ * for numbers and addresses.
+ */
+
+#define READER_RULES 512
+#define READER_NAMES 64
+
+struct reader_rule {
+    char action; /* a, d, p */
+    char sa[17]; /* protect's */
+    bool v4, v6;
+    int protocol; /* -1: any */
+    bool names_ports;
+    unsigned length[2];
+    uint8_t address[2][16];
+    unsigned first[2], last[2];
+    unsigned line;
+};
+
+struct reader {
+    unsigned wrong; /* line that is no rule; 0: none */
+    unsigned count;
+    struct reader_rule rules[READER_RULES];
+};
+
+/** Reads a text. At most READER_RULES rules are kept, all are read. */
+void reader_read(struct reader *reader, const uint8_t *text, size_t size);
+
+#endif
