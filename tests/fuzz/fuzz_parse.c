@@ -114,11 +114,14 @@ static void check(const struct expected *expected, const struct spill_packet *pa
                packet->drop);
     FUZZ_CHECK(packet->l3_offset == expected->l3 && packet->l4_offset == expected->l4,
                "offsets %u %u", packet->l3_offset, packet->l4_offset);
+    FUZZ_CHECK(packet->length == expected->length, "length %u", packet->length);
+    FUZZ_CHECK(packet->inner_vlan == expected->inner_vlan, "inner VLAN %u", packet->inner_vlan);
     FUZZ_CHECK(packet->has_ports == expected->has_ports, "ports");
     FUZZ_CHECK(packet->esp == expected->esp, "ESP %u", packet->esp);
     FUZZ_CHECK(packet->fragment == expected->fragment, "fragment");
     FUZZ_CHECK(packet->sa == 0 && packet->through == 0 && packet->flow == NULL &&
-                   packet->verdict == SPILL_VERDICT_UNKNOWN && packet->input == 0,
+                   packet->verdict == SPILL_VERDICT_UNKNOWN && packet->input == 0 &&
+                   packet->output == 0,
                "what parsing doesn't know");
     if (expected->kind <= SPILL_PACKET_IPV6)
         check_key(expected, packet);
