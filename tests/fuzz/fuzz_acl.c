@@ -21,6 +21,10 @@
 /* Ids of the SAs that rules protect with. */
 static const uint16_t sa_ids[] = {1, UINT16_MAX, 255, 256, 0x0203};
 
+/* Ids of the ports that rules name; packets come in by others, too. */
+static const uint16_t port_ids[] = {3, 0, 31, 7};
+static const uint8_t inputs[] = {3, 0, 31, 7, 1, 255};
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
@@ -73,12 +77,14 @@ static void take_rule(struct fuzz_input *input, uint8_t families, struct spill_r
     uint8_t shape = fuzz_byte(input);
     bool v6 = families < 4 ? (shape & 1) != 0 : families % 2 != 0;
 
-    *rule = (struct spill_rule){.action = (uint8_t)(SPILL_VERDICT_ALLOW + shape / 2 % 3),
+    *rule = (struct spill_rule){.action = (uint8_t)(SPILL_VERDICT_ALLOW + shape / 2 % 4 % 3),
                                 .families = v6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4,
                                 .last_port = {UINT16_MAX, UINT16_MAX},
                                 .line = line};
     if (rule->action == SPILL_VERDICT_PROTECT)
         rule->sa = (uint16_t)(1 + fuzz_below(input, RTE_DIM(sa_ids)));
+    if ((shape & 0x08) != 0)
+        rule->inputs = fuzz_byte(input) % (1u << RTE_DIM(port_ids));
     rule->any_protocol = (shape & 0x10) != 0;
     if (!rule->any_protocol)
         rule->protocol = fuzz_byte(input);
@@ -103,6 +109,7 @@ struct packet {
     uint8_t protocol;
     uint8_t address[2][16]; /* source, destination */
     uint16_t port[2];       /* host order */
+    uint8_t input;
 };
 
 /* One that a rule matches, but for what the input changes. */
@@ -117,6 +124,7 @@ static void take_packet(struct fuzz_input *input, const struct spill_ruleset *ru
     packet->v6 = (change & 1) != 0;
     if (rule != NULL && rule->families != (SPILL_RULE_IPV4 | SPILL_RULE_IPV6))
         packet->v6 = rule->families == SPILL_RULE_IPV6;
+    packet->input = inputs[fuzz_below(input, RTE_DIM(inputs))];
     packet->protocol = rule != NULL && !rule->any_protocol ? rule->protocol : 6;
     if ((change & 2) != 0)
         packet->protocol = fuzz_byte(input);
@@ -141,7 +149,8 @@ static void write_packet(const struct packet *from, unsigned direction, struct s
 {
     memset(to, 0xa5, sizeof(*to));
     to->kind = from->v6 ? SPILL_PACKET_IPV6 : SPILL_PACKET_IPV4;
-    to->direction = (uint8_t)(direction & 1);
+    to->direction = direction & 1;
+    to->input = from->input;
     to->has_ports = from->has_ports;
     for (unsigned end = 0; end < 2; end++) {
         unsigned place = (end ^ direction) & 1;
@@ -161,8 +170,19 @@ static void write_packet(const struct packet *from, unsigned direction, struct s
 
 /* ----------------------------------------------------------------------------- first match */
 
+static bool came_in(const struct spill_rule *rule, const struct packet *packet)
+{
+    for (unsigned i = 0; i < RTE_DIM(port_ids); i++) {
+        if ((rule->inputs >> i & 1) != 0 && packet->input == port_ids[i])
+            return true;
+    }
+    return rule->inputs == 0;
+}
+
 static bool matches(const struct spill_rule *rule, const struct packet *packet)
 {
+    if (!came_in(rule, packet))
+        return false;
     if ((rule->families & (packet->v6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4)) == 0 ||
         (!rule->any_protocol && rule->protocol != packet->protocol) ||
         (rule->names_ports && !packet->has_ports))
@@ -225,7 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct fuzz_input input = {bytes, size};
     static struct spill_rule rules[RULES];
-    struct spill_ruleset ruleset = {.rules = rules};
+    struct spill_ruleset ruleset = {.rules = rules, .input_count = RTE_DIM(port_ids)};
     uint8_t shape = fuzz_byte(&input);
     uint8_t fallback = shape % 2 == 0 ? SPILL_VERDICT_ALLOW : SPILL_VERDICT_DENY;
     struct spill_error error = {""};
@@ -235,7 +255,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     ruleset.count = fuzz_below(&input, RULES + 1);
     for (uint32_t i = 0; i < ruleset.count; i++)
         take_rule(&input, shape / 2 % 32, &rules[i], i + 1);
-    acl = spill_acl_create("fuzz", &ruleset, sa_ids, fallback, SOCKET_ID_ANY, &error);
+    acl = spill_acl_create("fuzz", &ruleset, sa_ids, port_ids, fallback, SOCKET_ID_ANY, &error);
     FUZZ_CHECK(acl != NULL, "%s", error.text);
     while (bursts++ < PACKETS / SPILL_BURST && burst(&input, &ruleset, acl, fallback))
         ;

@@ -47,6 +47,22 @@ static void check_rule(const struct spill_ruleset *ruleset, const struct spill_r
                    "line %u: SA %s", rule->line, expected->sa);
 }
 
+/* The ports that a rule names, in any order. */
+static void check_inputs(const struct spill_ruleset *ruleset, const struct spill_rule *rule,
+                         const struct reader_rule *expected)
+{
+    FUZZ_CHECK((unsigned)__builtin_popcount(rule->inputs) == expected->input_count,
+               "line %u: %u inputs", rule->line, expected->input_count);
+    for (unsigned i = 0; i < expected->input_count; i++) {
+        bool found = false;
+
+        for (unsigned bit = 0; bit < ruleset->input_count; bit++)
+            found |= (rule->inputs >> bit & 1) != 0 &&
+                     strcmp(ruleset->inputs[bit], expected->inputs[i]) == 0;
+        FUZZ_CHECK(found, "line %u: input %s", rule->line, expected->inputs[i]);
+    }
+}
+
 static void check_names(const struct spill_ruleset *ruleset)
 {
     for (unsigned i = 0; i < ruleset->sa_count; i++) {
@@ -77,8 +93,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     }
     FUZZ_CHECK(ruleset->count == reader.count || reader.count == READER_RULES, "%u rules, not %u",
                ruleset->count, reader.count);
-    for (unsigned i = 0; i < reader.count; i++)
+    for (unsigned i = 0; i < reader.count; i++) {
         check_rule(ruleset, &ruleset->rules[i], &reader.rules[i]);
+        check_inputs(ruleset, &ruleset->rules[i], &reader.rules[i]);
+    }
     check_names(ruleset);
     spill_rules_free(ruleset);
     return 0;

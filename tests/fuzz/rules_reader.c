@@ -282,7 +282,39 @@ static bool read_end(const char ***words, const char *keyword, int end, struct r
     return true;
 }
 
-static bool read_rule(const char **word, struct reader_rule *rule)
+/* in PORT[,PORT...]; ports that rules before this one name are no new ones. */
+static bool read_inputs(const char *word, struct reader *reader, struct reader_rule *rule)
+{
+    char copy[LINE + 1];
+    char *name = copy;
+
+    if (word == NULL)
+        return false;
+    strcpy(copy, word);
+    while (name != NULL) {
+        char *comma = strchr(name, ',');
+        unsigned i;
+
+        if (comma != NULL)
+            *comma++ = '\0';
+        if (!is_name(name))
+            return false;
+        for (i = 0; i < reader->name_count && !is(reader->names[i], name); i++)
+            ;
+        if (i == READER_INPUTS)
+            return false;
+        if (i == reader->name_count)
+            strcpy(reader->names[reader->name_count++], name);
+        for (i = 0; i < rule->input_count && !is(rule->inputs[i], name); i++)
+            ;
+        if (i == rule->input_count)
+            strcpy(rule->inputs[rule->input_count++], name);
+        name = comma;
+    }
+    return true;
+}
+
+static bool read_rule(struct reader *reader, const char **word, struct reader_rule *rule)
 {
     if (is(*word, "protect")) {
         if (!is_name(*++word))
@@ -297,8 +329,14 @@ static bool read_rule(const char **word, struct reader_rule *rule)
     if (!read_protocol(*++word, rule))
         return false;
     word++;
-    return read_end(&word, "from", 0, rule) && read_end(&word, "to", 1, rule) && *word == NULL &&
-           is_whole(rule);
+    if (!read_end(&word, "from", 0, rule) || !read_end(&word, "to", 1, rule))
+        return false;
+    if (is(*word, "in")) {
+        if (!read_inputs(word[1], reader, rule))
+            return false;
+        word += 2;
+    }
+    return *word == NULL && is_whole(rule);
 }
 
 /* VALUE/MASK */
@@ -376,7 +414,8 @@ static bool split(struct line *line, const uint8_t *text, size_t size)
 }
 
 /* 1 a rule, 0 nothing, -1 wrong */
-static int read_line(const uint8_t *text, size_t size, struct reader_rule *rule)
+static int read_line(struct reader *reader, const uint8_t *text, size_t size,
+                     struct reader_rule *rule)
 {
     struct line line;
 
@@ -387,19 +426,19 @@ static int read_line(const uint8_t *text, size_t size, struct reader_rule *rule)
     *rule = (struct reader_rule){.last = {65535, 65535}};
     if (line.words[0][0] == '@')
         return read_filter(line.words, line.count, rule) ? 1 : -1;
-    return read_rule(line.words, rule) ? 1 : -1;
+    return read_rule(reader, line.words, rule) ? 1 : -1;
 }
 
 void reader_read(struct reader *reader, const uint8_t *text, size_t size)
 {
     unsigned line = 0;
 
-    reader->wrong = reader->count = 0;
+    reader->wrong = reader->count = reader->name_count = 0;
     while (size > 0) {
         const uint8_t *newline = memchr(text, '\n', size);
         size_t length = newline == NULL ? size : (size_t)(newline - text);
         struct reader_rule rule;
-        int found = read_line(text, length, &rule);
+        int found = read_line(reader, text, length, &rule);
 
         line++;
         if (found < 0) {

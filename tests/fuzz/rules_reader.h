@@ -12,8 +12,8 @@
  * for numbers and addresses.
  */
 
-#define READER_RULES 512
-#define READER_NAMES 64
+#define READER_RULES  512
+#define READER_INPUTS 32 /* ports that rules name */
 
 struct reader_rule {
     char action; /* a, d, p */
@@ -24,11 +24,15 @@ struct reader_rule {
     unsigned length[2];
     uint8_t address[2][16];
     unsigned first[2], last[2];
+    unsigned input_count;
+    char inputs[READER_INPUTS][17]; /* after `in` */
     unsigned line;
 };
 
 struct reader {
     unsigned wrong; /* line that is no rule; 0: none */
+    unsigned name_count;
+    char names[READER_INPUTS][17];
     unsigned count;
     struct reader_rule rules[READER_RULES];
 };
