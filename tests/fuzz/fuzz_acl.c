@@ -14,6 +14,7 @@
 #include <rte_lcore.h>
 
 #include "classify/acl.h"
+#include "first_match.h"
 
 #define RULES   24
 #define PACKETS 256
@@ -103,18 +104,9 @@ static void take_rule(struct fuzz_input *input, uint8_t families, struct spill_r
 
 /* ------------------------------------------------------------------------------- packets */
 
-/* The packet by its ends, not by its key. */
-struct packet {
-    bool v6, has_ports;
-    uint8_t protocol;
-    uint8_t address[2][16]; /* source, destination */
-    uint16_t port[2];       /* host order */
-    uint8_t input;
-};
-
 /* One that a rule matches, but for what the input changes. */
 static void take_packet(struct fuzz_input *input, const struct spill_ruleset *ruleset,
-                        struct packet *packet)
+                        struct match_packet *packet)
 {
     const struct spill_rule *rule =
         ruleset->count == 0 ? NULL : &ruleset->rules[fuzz_below(input, ruleset->count)];
@@ -145,7 +137,8 @@ static void take_packet(struct fuzz_input *input, const struct spill_ruleset *ru
 }
 
 /* As parsing writes it, in either direction; what parsing does not write is noise. */
-static void write_packet(const struct packet *from, unsigned direction, struct spill_packet *to)
+static void write_packet(const struct match_packet *from, unsigned direction,
+                         struct spill_packet *to)
 {
     memset(to, 0xa5, sizeof(*to));
     to->kind = from->v6 ? SPILL_PACKET_IPV6 : SPILL_PACKET_IPV4;
@@ -170,51 +163,17 @@ static void write_packet(const struct packet *from, unsigned direction, struct s
 
 /* ----------------------------------------------------------------------------- first match */
 
-static bool came_in(const struct spill_rule *rule, const struct packet *packet)
-{
-    for (unsigned i = 0; i < RTE_DIM(port_ids); i++) {
-        if ((rule->inputs >> i & 1) != 0 && packet->input == port_ids[i])
-            return true;
-    }
-    return rule->inputs == 0;
-}
-
-static bool matches(const struct spill_rule *rule, const struct packet *packet)
-{
-    if (!came_in(rule, packet))
-        return false;
-    if ((rule->families & (packet->v6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4)) == 0 ||
-        (!rule->any_protocol && rule->protocol != packet->protocol) ||
-        (rule->names_ports && !packet->has_ports))
-        return false;
-    for (unsigned end = 0; end < 2; end++) {
-        for (unsigned bit = 0; bit < rule->length[end]; bit++) {
-            uint8_t mask = (uint8_t)(0x80 >> bit % 8);
-
-            if (((packet->address[end][bit / 8] ^ rule->address[end][bit / 8]) & mask) != 0)
-                return false;
-        }
-        if (rule->names_ports &&
-            (packet->port[end] < rule->first_port[end] || packet->port[end] > rule->last_port[end]))
-            return false;
-    }
-    return true;
-}
-
-static void check(const struct spill_ruleset *ruleset, const struct packet *packet,
+static void check(const struct spill_ruleset *ruleset, const struct match_packet *packet,
                   const struct spill_packet *classified, uint8_t fallback)
 {
+    const struct spill_rule *rule;
     uint8_t verdict = fallback;
     uint16_t sa = 0;
 
-    for (uint32_t i = 0; i < ruleset->count; i++) {
-        const struct spill_rule *rule = &ruleset->rules[i];
-
-        if (!matches(rule, packet))
-            continue;
+    rule = first_match(ruleset, port_ids, packet);
+    if (rule != NULL) {
         verdict = rule->action;
         sa = rule->sa != 0 ? sa_ids[rule->sa - 1] : 0;
-        break;
     }
     FUZZ_CHECK(classified->verdict == verdict && classified->sa == sa,
                "IPv%u, protocol %u: verdict %u by SA %u, not %u by %u", packet->v6 ? 6 : 4,
@@ -227,7 +186,7 @@ static bool burst(struct fuzz_input *input, const struct spill_ruleset *ruleset,
 {
     static struct spill_packet packets[SPILL_BURST];
     struct spill_packet *pointers[SPILL_BURST];
-    struct packet seen[SPILL_BURST];
+    struct match_packet seen[SPILL_BURST];
     uint32_t count = 0;
 
     for (; count < SPILL_BURST && input->left > 0; count++) {

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_FUZZ_FIRST_MATCH_H
+#define SPILLWAY_FUZZ_FIRST_MATCH_H
+
+#include "classify/rules.h"
+
+/**
+ * @file
+ * What rules say of a packet, by a walk over them: the first that matches wins.
+ */
+
+/** A packet by its ends, not by its key. */
+struct match_packet {
+    bool v6, has_ports;
+    uint8_t protocol;
+    uint8_t address[2][16]; /* source, destination */
+    uint16_t port[2];       /* host order */
+    uint8_t input;          /* id of the port that it came in by */
+};
+
+/**
+ * The first rule that matches, or NULL.
+ *
+ * @param port_ids  of each of the ruleset's inputs the port's id
+ */
+const struct spill_rule *first_match(const struct spill_ruleset *ruleset, const uint16_t *port_ids,
+                                     const struct match_packet *packet);
+
+/** A packet as the parser has it, by its ends. */
+void match_packet_of(const struct spill_packet *packet, struct match_packet *match);
+
+#endif

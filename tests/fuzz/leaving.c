@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What may leave. */
+#include "leaving.h"
+
+#include <netinet/in.h>
+
+#include "packet/parse.h"
+
+#define NUMBERS 4096 /* of an SA that are told apart */
+
+struct leaving leaving;
+
+/* Numbers that the gateway has used, by kind, key and their low bits. */
+static uint64_t used[WORLD_KINDS][WORLD_KEYS][NUMBERS / 64];
+
+/* A frame, and what is known of it. */
+struct view {
+    const uint8_t *bytes;
+    uint32_t length;
+    struct spill_packet packet; /* by the parser, which has a target of its own */
+    struct match_packet match;
+};
+
+static uint64_t hash(uint64_t from, const uint8_t *bytes, uint32_t length)
+{
+    for (uint32_t i = 0; i < length; i++)
+        from = (from ^ bytes[i]) * UINT64_C(1099511628211);
+    return from;
+}
+
+void leaving_begin(void)
+{
+    memset(&leaving, 0, sizeof(leaving));
+    memset(used, 0, sizeof(used));
+}
+
+static void look(struct view *view, const uint8_t *bytes, uint32_t length, enum world_port port)
+{
+    struct rte_mbuf *mbuf = traffic_parse(bytes, length, port, &view->packet);
+
+    rte_pktmbuf_free(mbuf);
+    view->bytes = bytes;
+    view->length = length;
+    if (view->packet.kind <= SPILL_PACKET_IPV6)
+        match_packet_of(&view->packet, &view->match);
+}
+
+static bool is_ip(const struct view *view)
+{
+    return view->packet.kind <= SPILL_PACKET_IPV6;
+}
+
+/* Bytes that are the packet's: what Ethernet has behind it is nobody's. */
+static uint32_t own_length(const struct view *view)
+{
+    return is_ip(view) ? (uint32_t)view->packet.l3_offset + view->packet.length : view->length;
+}
+
+static void fail(const struct view *view, enum world_port port, const char *why)
+{
+    fprintf(stderr, "by %s: %u bytes:", port == WORLD_LAN ? "lan" : "wan", view->length);
+    for (uint32_t i = 0; i < RTE_MIN(view->length, 160u); i++)
+        fprintf(stderr, "%s%02x", i % 2 == 0 ? " " : "", view->bytes[i]);
+    FUZZ_CHECK(false, "\n%s", why);
+}
+
+/* ------------------------------------------------------------------------------- verdicts */
+
+/* Whether any rules that were in force give a packet this verdict; by this SA, if it protects. */
+static bool was_verdict(const struct match_packet *match, uint8_t verdict, const char *sa)
+{
+    for (unsigned i = 0; i < WORLD_RULES; i++) {
+        const struct spill_ruleset *ruleset = world_rulesets[i];
+        const struct spill_rule *rule;
+
+        if (!world.rules_used[i])
+            continue;
+        rule = first_match(ruleset, world_port_ids(ruleset), match);
+        if (rule != NULL && rule->action == verdict &&
+            (sa == NULL || strcmp(ruleset->sas[rule->sa - 1], sa) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Whether a packet is a reply to another, as far as fragments can be told. */
+static bool is_reply(const struct match_packet *reply, const struct match_packet *to)
+{
+    if (reply->v6 != to->v6 || reply->protocol != to->protocol || reply->input == to->input ||
+        memcmp(reply->address[0], to->address[1], 16) != 0 ||
+        memcmp(reply->address[1], to->address[0], 16) != 0)
+        return false;
+    return !reply->has_ports || !to->has_ports ||
+           (reply->port[0] == to->port[1] && reply->port[1] == to->port[0]);
+}
+
+/* A later fragment goes the way of the first, which has the ports. */
+static bool is_beside(const struct match_packet *fragment, const struct match_packet *first)
+{
+    return !fragment->has_ports && fragment->v6 == first->v6 &&
+           fragment->protocol == first->protocol && fragment->input == first->input &&
+           memcmp(fragment->address, first->address, sizeof(first->address)) == 0;
+}
+
+/* Whether a packet may pass in the clear: by its own verdict, or by that of who began. */
+static bool may_pass(const struct view *view)
+{
+    struct view other;
+
+    if (was_verdict(&view->match, SPILL_VERDICT_ALLOW, NULL))
+        return true;
+    for (uint32_t i = 0; i < traffic.count; i++) {
+        const struct sent *sent = &traffic.sent[i];
+
+        look(&other, sent->bytes, sent->length, sent->port);
+        if (is_ip(&other) && was_verdict(&other.match, SPILL_VERDICT_ALLOW, NULL) &&
+            (is_reply(&view->match, &other.match) || is_beside(&view->match, &other.match)))
+            return true;
+    }
+    return false;
+}
+
+static void check_pass(const struct view *view, enum world_port port)
+{
+    if (view->packet.kind == SPILL_PACKET_MALFORMED)
+        fail(view, port, "what is malformed passes");
+    if (view->packet.kind == SPILL_PACKET_OTHER) {
+        if (!world.options.non_ip_pass)
+            fail(view, port, "what is no IP passes");
+        return;
+    }
+    if (!may_pass(view))
+        fail(view, port, "what no rule allows passes in the clear");
+}
+
+/* -------------------------------------------------------------------------- what was fed */
+
+/* Whether a frame is one that was fed, but for what stands behind its packet. */
+static bool is_same(const struct view *view, const struct sent *sent)
+{
+    struct view was;
+    uint32_t length;
+
+    if (memcmp(view->bytes, sent->bytes, RTE_MIN(14u, RTE_MIN(view->length, sent->length))) != 0)
+        return false;
+    look(&was, sent->bytes, sent->length, sent->port);
+    length = own_length(&was);
+    return view->length >= length && memcmp(view->bytes, sent->bytes, length) == 0 &&
+           (view->length <= sent->length || view->length <= 60);
+}
+
+static bool passes(const struct view *view, enum world_port port)
+{
+    for (uint32_t i = 0; i < traffic.count; i++) {
+        struct sent *sent = &traffic.sent[i];
+
+        if (sent->port == port || sent->left == sent->copies || !is_same(view, sent))
+            continue;
+        check_pass(view, port);
+        sent->left++;
+        return true;
+    }
+    return false;
+}
+
+/* The IP packet of a frame is that of one fed by the other port. */
+static bool is_packet_of(const struct view *view, enum world_port port, bool checksum)
+{
+    const uint8_t *ip = view->bytes + view->packet.l3_offset;
+
+    for (uint32_t i = 0; i < traffic.count; i++) {
+        const struct sent *sent = &traffic.sent[i];
+        const uint8_t *was;
+        struct view fed;
+
+        if (sent->port == port)
+            continue;
+        look(&fed, sent->bytes, sent->length, sent->port);
+        was = fed.bytes + fed.packet.l3_offset;
+        if (!is_ip(&fed) || fed.packet.length != view->packet.length)
+            continue;
+        if (memcmp(ip, was, 10) == 0 && (!checksum || memcmp(ip + 10, was + 10, 2) == 0) &&
+            memcmp(ip + 12, was + 12, fed.packet.length - 12u) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The payload of a fragment is a piece of a packet fed by the other port. */
+static bool is_piece(const struct view *view, enum world_port port)
+{
+    const uint8_t *ip = view->bytes + view->packet.l3_offset;
+    uint32_t header = ip[0] % 16 * 4u, at = ((uint32_t)(ip[6] & 0x1f) << 8 | ip[7]) * 8;
+    uint32_t length = view->packet.length - header;
+
+    if (view->packet.kind != SPILL_PACKET_IPV4 || view->packet.fragment == 0)
+        return false;
+    for (uint32_t i = 0; i < traffic.count; i++) {
+        const struct sent *sent = &traffic.sent[i];
+        const uint8_t *was;
+        struct view fed;
+        uint32_t own, begin;
+
+        if (sent->port == port)
+            continue;
+        look(&fed, sent->bytes, sent->length, sent->port);
+        if (fed.packet.kind != SPILL_PACKET_IPV4)
+            continue;
+        was = fed.bytes + fed.packet.l3_offset;
+        own = was[0] % 16 * 4u;
+        begin = ((uint32_t)(was[6] & 0x1f) << 8 | was[7]) * 8;
+        if (memcmp(ip + 4, was + 4, 2) == 0 && ip[9] == was[9] &&
+            memcmp(ip + 12, was + 12, 8) == 0 && at >= begin &&
+            at - begin + length <= fed.packet.length - own &&
+            memcmp(ip + header, was + own + at - begin, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------ ESP */
+
+/* The SA of ours that a frame's ESP is of, by its SPI. */
+static bool find_sa(const struct view *view, uint32_t *kind, uint32_t *key, uint32_t *number)
+{
+    const uint8_t *esp =
+        view->bytes + view->packet.l4_offset + (view->packet.esp == SPILL_ESP_UDP ? 8 : 0);
+    uint32_t spi;
+
+    if (!is_ip(view) || view->packet.esp == SPILL_ESP_NONE ||
+        esp + 8 > view->bytes + own_length(view))
+        return false;
+    spi = (uint32_t)esp[0] << 24 | (uint32_t)esp[1] << 16 | (uint32_t)esp[2] << 8 | esp[3];
+    *number = (uint32_t)esp[4] << 24 | (uint32_t)esp[5] << 16 | (uint32_t)esp[6] << 8 | esp[7];
+    *kind = (spi - 0x1000) / 16;
+    *key = spi % 16;
+    return spi >= 0x1000 && *kind < WORLD_KINDS && *key < WORLD_KEYS;
+}
+
+/* No number may come twice with one key: vectors are made of them. */
+static void note_number(const struct view *view, uint32_t kind, uint32_t key, uint32_t number)
+{
+    uint64_t *word = &used[kind][key][number / 64 % (NUMBERS / 64)];
+
+    FUZZ_CHECK(number != 0, "number 0");
+    if ((*word >> number % 64 & 1) != 0)
+        fail(view, WORLD_WAN, "a number comes twice");
+    *word |= UINT64_C(1) << number % 64;
+}
+
+/* What the other end makes of ESP of ours; false: nothing. */
+static bool unprotect(const struct view *view, struct spill_sa *sa, uint8_t *bytes,
+                      struct view *inside)
+{
+    struct spill_job job = {.subject = &sa->lcores[0]->subject};
+    struct rte_mbuf *mbuf =
+        traffic_parse(view->bytes, view->length, WORLD_WAN, &(struct spill_packet){0});
+    struct spill_packet *packet = spill_packet_of(mbuf);
+    uint32_t length;
+    bool good;
+
+    spill_parse_burst(&mbuf, 1, 0, packet);
+    packet->sequence = 0;
+    job.mbufs[job.count++] = mbuf;
+    job.work = job.count;
+    FUZZ_CHECK(spill_esp_decrypt(&job, world_crypto), "the other end has no device");
+    good = packet->through != 0 && packet->kind != SPILL_PACKET_MALFORMED;
+    length = good ? traffic_copy(mbuf, bytes) : 0;
+    rte_pktmbuf_free(mbuf);
+    if (good)
+        look(inside, bytes, length, WORLD_LAN);
+    return good;
+}
+
+/* ESP that the gateway made. */
+static bool is_ours(const struct view *view, enum world_port port)
+{
+    static uint8_t bytes[WORLD_FRAME + 256];
+    uint32_t kind, key, number;
+    struct view inside;
+    char name[SPILL_SA_NAME_SIZE];
+    struct spill_sa *sa;
+
+    if (port != WORLD_WAN || !find_sa(view, &kind, &key, &number))
+        return false;
+    sa = world_peers[true][kind][key];
+    if (!unprotect(view, sa, bytes, &inside))
+        fail(view, port, "the other end can't read it");
+    note_number(view, kind, key, number);
+    if (!is_packet_of(&inside, port, sa->config.mode == SPILL_SA_TUNNEL) &&
+        !is_piece(&inside, port))
+        fail(&inside, port, "this was protected, and nobody sent it");
+    snprintf(name, sizeof(name), "out-%u", kind);
+    if (!was_verdict(&inside.match, SPILL_VERDICT_PROTECT, name) && inside.packet.fragment == 0)
+        fail(&inside, port, "protected by an SA that no rule names for it");
+    return true;
+}
+
+/* What the other end of an SA had sent. */
+static bool was_protected(const struct view *view, enum world_port port)
+{
+    char name[SPILL_SA_NAME_SIZE];
+
+    for (uint32_t i = 0; i < traffic.count; i++) {
+        struct sent *sent = &traffic.sent[i];
+        const uint8_t *ip = view->bytes + view->packet.l3_offset, *was;
+        struct view inner;
+        uint32_t skip;
+
+        if (!sent->esp || !sent->authentic || sent->left > 0 || sent->port == port)
+            continue;
+        look(&inner, sent->inner, sent->inner_length, sent->port);
+        was = inner.bytes + inner.packet.l3_offset;
+        if (!is_ip(&inner) || !is_ip(view) || inner.packet.length != view->packet.length)
+            continue;
+        /* Marks of congestion may have come on, and checksums with them. */
+        skip = view->packet.kind == SPILL_PACKET_IPV4 ? 12 : 2;
+        if (memcmp(ip + skip, was + skip, inner.packet.length - skip) != 0)
+            continue;
+        snprintf(name, sizeof(name), "in-%u", sent->kind);
+        if (!was_verdict(&view->match, SPILL_VERDICT_PROTECT, name) && view->packet.fragment == 0)
+            fail(view, port, "it came through an SA that no rule names for it");
+        sent->left++;
+        return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------------------ ICMP errors */
+
+/* An error about a packet that came in by the port that it leaves by. */
+static bool is_error(const struct view *view, enum world_port port)
+{
+    const uint8_t *icmp = view->bytes + view->packet.l4_offset;
+    uint32_t carried = own_length(view) - view->packet.l4_offset - 8;
+    uint8_t protocol = view->packet.kind == SPILL_PACKET_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+
+    if (!is_ip(view) || view->match.protocol != protocol || carried > 1280 || carried < 20)
+        return false;
+    for (uint32_t i = 0; i < traffic.count; i++) {
+        const struct sent *sent = &traffic.sent[i];
+        struct view fed;
+
+        if (sent->port != port)
+            continue;
+        look(&fed, sent->bytes, sent->length, sent->port);
+        if (is_ip(&fed) && carried <= fed.packet.length &&
+            memcmp(icmp + 8, fed.bytes + fed.packet.l3_offset, carried) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check(enum world_port port, const uint8_t *bytes, uint32_t length)
+{
+    uint16_t mtu = world.options.mtu[port];
+    struct view view;
+
+    look(&view, bytes, length, !port);
+    if (is_ours(&view, port) || passes(&view, port) || was_protected(&view, port) ||
+        is_error(&view, port))
+        return;
+    (void)mtu;
+    fail(&view, port, "nobody sent this");
+}
+
+void leaving_take(void)
+{
+    static uint8_t bytes[WORLD_FRAME + 256];
+
+    for (unsigned port = 0; port < 2; port++) {
+        struct rte_mbuf *mbuf;
+
+        while ((mbuf = world_take(port)) != NULL) {
+            uint32_t length = traffic_copy(mbuf, bytes);
+
+            rte_pktmbuf_free(mbuf);
+            leaving.frames[port]++;
+            leaving.hash[port] = hash(leaving.hash[port], (const uint8_t *)&length, 4);
+            leaving.hash[port] = hash(leaving.hash[port], bytes, length);
+            check(port, bytes, length);
+        }
+    }
+}
