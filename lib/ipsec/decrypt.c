@@ -71,7 +71,7 @@ static void note_outside(const struct rte_mbuf *mbuf, struct spill_packet *packe
     uint8_t network = ipv6 ? packet->key.v6.network : packet->key.v4.network;
     struct spill_esp_note *note = spill_esp_note_of(packet);
 
-    note->network = network & (uint8_t)~SPILL_FLOW_FRAGMENT;
+    note->network = (network & (uint8_t)~SPILL_FLOW_FRAGMENT) ^ packet->direction;
     note->outer_tos = traffic_class(ip, ipv6);
     memcpy(note->link, ip - sizeof(note->link), sizeof(note->link));
 }

@@ -33,12 +33,16 @@ enum spill_packet_kind {
  * Key of an IPv4 connection. The end with the lower (address, port) is the first, so that both
  * directions of a connection have one key (`direction` in struct spill_packet tells them apart).
  * Compared and hashed as 16 bytes: every byte is written.
+ *
+ * A connection belongs to the two ends of a wire: `network` says at which of them its first address
+ * is. So what comes in by the other end with the same addresses has another key. Bits of it:
+ * 0: that end; 1 to 6: number of the wire; 7: SPILL_FLOW_FRAGMENT.
  */
 struct spill_key4 {
     uint32_t address[2]; /* network order */
     uint16_t port[2];    /* network order; 0 where the protocol or the fragment has none */
     uint8_t protocol;
-    uint8_t network; /* wire the packet came on (0 to 127), and SPILL_FLOW_FRAGMENT */
+    uint8_t network; /* the wire, and at which end of it the first address is */
     uint16_t vlan;   /* id in the outermost tag, host order; 0 = untagged */
 } __attribute__((packed, aligned(8)));
 

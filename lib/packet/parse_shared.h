@@ -37,7 +37,7 @@ struct spill_link {
     uint16_t vlan;       /* id in the outermost tag, host order */
     uint16_t inner_vlan; /* in the one behind it */
     uint32_t l3_offset;  /* of the header behind them, from the start of the frame */
-    uint8_t network;
+    uint8_t network;     /* as spill_parse_burst() is told */
 };
 
 /* What the transport layer says. */
@@ -144,11 +144,12 @@ static __rte_always_inline void spill_enter_header(const uint8_t *header,
 }
 
 /** The part of a key behind its addresses, as a word of memory. */
-static __rte_always_inline uint64_t spill_key_rest(uint32_t port, const struct spill_link *link,
+static __rte_always_inline uint64_t spill_key_rest(uint32_t port, bool direction,
+                                                   const struct spill_link *link,
                                                    const struct spill_transport *transport)
 {
     uint64_t upper = (uint64_t)transport->protocol |
-                     (uint64_t)(link->network | transport->fragment) << 8 |
+                     (uint64_t)((link->network ^ direction) | transport->fragment) << 8 |
                      (uint64_t)link->vlan << 16;
 
     return port | upper << 32;
@@ -183,7 +184,7 @@ static __rte_always_inline void spill_write_packet4(struct spill_packet *packet,
         direction = spill_first_is_higher(port);
     address = direction ? spill_swap_pair64(address) : address;
     port = direction ? spill_swap_pair32(port) : port;
-    rest = spill_key_rest(port, link, transport);
+    rest = spill_key_rest(port, direction, link, transport);
     memcpy(key->address, &address, sizeof(address));
     memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
     spill_write_rest(packet, SPILL_PACKET_IPV4, direction, link, transport);
@@ -218,7 +219,7 @@ static __rte_always_inline void spill_write_packet6(struct spill_packet *packet,
     memcpy(key->address[direction], addresses, sizeof(key->address[0]));
     memcpy(key->address[!direction], addresses + 16, sizeof(key->address[0]));
     port = direction ? spill_swap_pair32(port) : port;
-    rest = spill_key_rest(port, link, transport);
+    rest = spill_key_rest(port, direction, link, transport);
     memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
     spill_write_rest(packet, SPILL_PACKET_IPV6, direction, link, transport);
 }

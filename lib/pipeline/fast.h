@@ -49,7 +49,7 @@ struct spill_input {
 struct spill_path {
     struct spill_output *output;
     uint16_t mtu;    /* of that port */
-    uint8_t network; /* number of the wire, part of the flow key */
+    uint8_t network; /* of the wire and this end of it, as spill_parse_burst() wants it */
 };
 
 /** What becomes of a packet that needs work when its class has no credit. */

@@ -215,14 +215,14 @@ static int create_outputs(struct spill_pipeline *pipeline, uint32_t lcore,
 
 /* ---------------------------------------------------------------------------- the inputs */
 
-/* The number of a port's wire, the same for both of its ends: what its flow keys carry. */
+/* The number of a port's wire, and which end of it the port is: as spill_parse_burst() wants it. */
 static uint8_t network_of(const struct spill_plan *plan, uint32_t port)
 {
     uint32_t first = RTE_MIN(port, (uint32_t)plan->ports[port].peer), number = 0, i;
 
     for (i = 0; i < first; i++)
         number += plan->ports[i].peer > (int)i;
-    return (uint8_t)number;
+    return (uint8_t)(number << 1 | (port != first));
 }
 
 /* A receive queue that an lcore owns: handed to `add` for each. */

@@ -12,6 +12,7 @@ EXTENSIONS = (0, 43, 51, 60, 135, 139, 140)
 FRAGMENT = 44
 TCP, UDP, DCCP, SCTP, UDPLITE = 6, 17, 33, 132, 136
 PORTS = (TCP, UDP, DCCP, SCTP, UDPLITE)
+PORT_NAMES = ("in", "out")  # of the two ends of the wire
 NAMES = {"icmp": 1, "tcp": TCP, "udp": UDP, "icmp6": 58, "sctp": SCTP}
 
 
@@ -23,12 +24,18 @@ class Packet(namedtuple("Packet", "vlan source destination protocol ports later 
 
     @property
     def flow(self):
-        """Equal for all packets of a connection, in both directions."""
+        """Equal for all packets of a connection, in both directions: for the packets of its two ends."""
         if self.source is None:
             return None
         ports = self.ports or (0, 0)
         return (tuple(sorted([(int(self.source), ports[0]), (int(self.destination), ports[1])])),
                 self.source.version, self.protocol, self.vlan, self.later)
+
+    @property
+    def first(self):
+        """Which of the connection's directions this is."""
+        ports = self.ports or (0, 0)
+        return (self.source, ports[0]) <= (self.destination, ports[1])
 
 
 class Malformed(Exception):
@@ -178,28 +185,24 @@ class Rule:
 
 
 class Firewall:
-    """First match wins; an allowed packet allows its connection, in both directions.
+    """First match wins; an allowed packet allows its replies, which come by the wire's other end."""
 
-    A packet that is denied for itself and passes only because the other direction was allowed is
-    `either` for as long as the verdict on that may still be on its way: `patience` frames.
-    """
-
-    def __init__(self, rules, default_allow=False, patience=0):
+    def __init__(self, rules, default_allow=False):
         self.rules = [Rule(line) for line in rules.splitlines() if line.split("#")[0].strip()]
-        self.default_allow, self.patience = default_allow, patience
-        self.flows = {}  # those allowed, and the number of the frame that made them so
-        self.number = 0
+        self.default_allow = default_allow
 
-    def fate(self, frame, port="in"):
-        """"passes", "denied" or "either", of a frame that came in by a port."""
-        packet = parse(frame)
-        self.number += 1
-        if packet.reason:
-            return "denied"
-        if packet.source is None or next((rule.allow for rule in self.rules if rule.matches(packet, port)),
-                                         self.default_allow):
-            self.flows.setdefault(packet.flow, self.number)
-            return "passes"
-        if packet.flow not in self.flows:
-            return "denied"
-        return "passes" if self.number - self.flows[packet.flow] > self.patience else "either"
+    def allows(self, packet, port="in"):
+        """Whether a packet that came in by a port passes for itself."""
+        return packet.reason is None and (packet.source is None or next(
+            (rule.allow for rule in self.rules if rule.matches(packet, port)), self.default_allow))
+
+    def fates(self, ends):
+        """What becomes of the frames that come in by the two ends of a wire: for each end a list of
+        "passes", "denied" and "either". That is one which passes if the packet that it is a reply
+        to came first, which nobody knows of two captures."""
+        packets = [[parse(frame) for frame in frames] for frames in ends]
+        opened = [{(packet.flow, packet.first) for packet in end
+                   if packet.source and self.allows(packet, port)} for port, end in zip(PORT_NAMES, packets)]
+        return [["passes" if self.allows(packet, PORT_NAMES[end]) else
+                 "either" if packet.source and (packet.flow, not packet.first) in opened[1 - end] else "denied"
+                 for packet in packets[end]] for end in (0, 1)]

@@ -101,7 +101,7 @@ static void check_inside(struct rte_mbuf *mbuf, const struct ipsec_frame *frame,
     assert_int_equal(packet->sequence, (uint32_t)number);
     assert_int_equal(packet->kind == SPILL_PACKET_IPV6 ? packet->key.v6.network
                                                        : packet->key.v4.network,
-                     network);
+                     network ^ packet->direction);
     assert_int_equal(mbuf->pkt_len, frame->length);
     assert_memory_equal(rte_pktmbuf_mtod(mbuf, const void *), frame->bytes, frame->length);
 }

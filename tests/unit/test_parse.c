@@ -147,7 +147,7 @@ static uint8_t expected_key(const struct expected *expected, void *key, uint32_t
     memcpy(bytes + 2 * address_size + 2 * direction, source + address_size, 2);
     memcpy(bytes + 2 * address_size + 2 * !direction, destination + address_size, 2);
     tail[0] = expected->protocol;
-    tail[1] = NETWORK + (expected->later ? 0x80 : 0);
+    tail[1] = (uint8_t)((NETWORK ^ direction) + (expected->later ? 0x80 : 0));
     memcpy(tail + 2, &expected->vlan, 2);
     memcpy(bytes + 2 * address_size + 4, tail, sizeof(tail));
     return direction;
@@ -326,7 +326,8 @@ static void test_each_rule(void **state)
             assert_int_equal(v6 ? packet.key.v6.protocol : packet.key.v4.protocol,
                              cases[i].protocol);
             assert_int_equal(v6 ? packet.key.v6.network : packet.key.v4.network,
-                             NETWORK | (cases[i].later ? SPILL_FLOW_FRAGMENT : 0));
+                             (NETWORK ^ packet.direction) |
+                                 (cases[i].later ? SPILL_FLOW_FRAGMENT : 0));
         }
         check_all_cuts(&frame);
     }
@@ -413,8 +414,8 @@ static void test_both_directions(void **state)
         for (side = 0; side < 2; side++) {
             frame_of(&frames[side], pairs[i][side]);
             mbufs[side] = lay(&frames[side], side, NULL, 0);
+            spill_parse_burst(&mbufs[side], 1, (uint8_t)(NETWORK ^ side), &packets[side]);
         }
-        spill_parse_burst(mbufs, 2, NETWORK, packets);
         assert_int_equal(packets[0].direction, 0);
         assert_int_equal(packets[1].direction, 1);
         assert_memory_equal(&packets[0].key, &packets[1].key,
@@ -422,6 +423,11 @@ static void test_both_directions(void **state)
                                                                  : sizeof(packets[0].key.v6));
         assert_int_equal(spill_packet_hash(&packets[0], 7), spill_packet_hash(&packets[1], 7));
         assert_int_not_equal(spill_packet_hash(&packets[0], 7), spill_packet_hash(&packets[0], 8));
+        /* By one end of the wire they are two connections. */
+        spill_parse_burst(&mbufs[1], 1, NETWORK, &packets[1]);
+        assert_memory_not_equal(&packets[0].key, &packets[1].key,
+                                packets[0].kind == SPILL_PACKET_IPV4 ? sizeof(packets[0].key.v4)
+                                                                     : sizeof(packets[0].key.v6));
     }
 }
 

@@ -505,17 +505,23 @@ static void each_job_may_find_no_credit(void **state)
     }
 }
 
-/* Lets a port receive packets of one flow, which all look as if they came from inside. */
-static void feed_flow(unsigned port, uint32_t flow, uint32_t count)
+/* Lets a port receive packets of one flow, with the addresses of one of its directions. */
+static void feed_direction(unsigned port, uint32_t flow, unsigned direction, uint32_t count)
 {
     struct rte_mbuf *mbufs[SPILL_BURST];
     uint32_t i;
 
     assert_int_equal(rte_pktmbuf_alloc_bulk(bench_mbufs, mbufs, count), 0);
     for (i = 0; i < count; i++)
-        bench_fill(&bench, mbufs[i], flow, 0);
+        bench_fill(&bench, mbufs[i], flow, direction);
     assert_int_equal(rte_ring_enqueue_bulk(bench_in[port], (void **)mbufs, count, NULL), count);
     bench.fed += count;
+}
+
+/* The same, and all look as if they came from inside. */
+static void feed_flow(unsigned port, uint32_t flow, uint32_t count)
+{
+    feed_direction(port, flow, 0, count);
 }
 
 /*
@@ -550,6 +556,45 @@ static void none_that_is_let_pass_overtakes_its_flow(void **state)
     assert_equal("of the second flow", bench.came[0], 1);
     spill_pipeline_ledger(bench.pipeline, &ledger);
     assert_equal("dropped", bench_drops(&ledger, "pool_full_classify"), 1);
+    spill_token_cancel(&bench.stop, "test");
+    while (!turn_all(&hand))
+        ;
+    assert_balanced();
+    bench_close(&bench);
+}
+
+/* Feeds a packet; returns how many come out by the other port. */
+static uint64_t pass(struct hand *hand, unsigned port, uint32_t flow, unsigned direction)
+{
+    const uint64_t before = bench.came[!port];
+
+    feed_direction(port, flow, direction, 1);
+    turn_all(hand);
+    bench_drain(&bench);
+    return bench.came[!port] - before;
+}
+
+/* Whoever uses the addresses of a flow at the other end of the wire has no part in it. */
+static void a_flow_belongs_to_the_ends_of_its_wire(void **state)
+{
+    struct bench_options options = options_for(0);
+    static struct hand hand;
+
+    (void)state;
+    set_fault(FAULT_NONE, 0);
+    memset(&hand, 0, sizeof(hand));
+    open_or_fail(&options);
+    turn_all(&hand);
+    /* The rule says nothing of ports, so this passes; but it opens nothing for its own end. */
+    assert_int_equal(pass(&hand, 1, 1, 0), 1);
+    assert_int_equal(pass(&hand, 1, 1, 1), 0);
+    /* What was opened is a reply from inside, to the inside. */
+    assert_int_equal(pass(&hand, 0, 1, 1), 1);
+    /* From inside it is another flow, and its reply comes from outside alone. */
+    assert_int_equal(pass(&hand, 0, 2, 1), 0);
+    assert_int_equal(pass(&hand, 0, 2, 0), 1);
+    assert_int_equal(pass(&hand, 0, 2, 1), 0);
+    assert_int_equal(pass(&hand, 1, 2, 1), 1);
     spill_token_cancel(&bench.stop, "test");
     while (!turn_all(&hand))
         ;
@@ -676,6 +721,7 @@ int main(void)
         cmocka_unit_test_teardown(each_enqueue_may_be_refused, clear),
         cmocka_unit_test_teardown(each_job_may_find_no_credit, clear),
         cmocka_unit_test_teardown(none_that_is_let_pass_overtakes_its_flow, clear),
+        cmocka_unit_test_teardown(a_flow_belongs_to_the_ends_of_its_wire, clear),
         cmocka_unit_test_teardown(new_flows_get_the_time_that_there_is, clear),
         cmocka_unit_test_teardown(each_allocation_may_fail, clear),
     };
