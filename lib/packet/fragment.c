@@ -16,16 +16,6 @@
 #define LINK_MAX     (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 #define TAG_STRIPPED (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
 
-/* Total length of the packet, which parsing has found to be in the frame; 0 when it isn't. */
-static uint16_t total_length(const struct rte_mbuf *mbuf, uint32_t l3_offset)
-{
-    struct rte_ipv4_hdr copy;
-    const struct rte_ipv4_hdr *ip = rte_pktmbuf_read(mbuf, l3_offset, sizeof(copy), &copy);
-    uint16_t total = ip == NULL ? 0 : rte_be_to_cpu_16(ip->total_length);
-
-    return l3_offset + total <= rte_pktmbuf_pkt_len(mbuf) ? total : 0;
-}
-
 /* Fragments without what stands before IP. The packet is cut to its IP part for so long. */
 static int split_segment(struct rte_mbuf *mbuf, uint16_t link, uint16_t total, uint16_t mtu,
                          struct rte_mempool *pool, struct rte_mbuf **fragments, uint16_t most)
@@ -75,13 +65,14 @@ int spill_fragment_ipv4(struct rte_mbuf *mbuf, const struct spill_packet *packet
                         struct rte_mempool *pool, struct rte_mbuf **fragments, uint32_t most)
 {
     const uint16_t link = packet->l3_offset;
-    const uint16_t total = total_length(mbuf, link);
+    const uint16_t total = packet->length;
     const uint16_t places = (uint16_t)RTE_MIN(most, (uint32_t)UINT16_MAX);
     const uint8_t *start;
     uint8_t copy[LINK_MAX];
     int count, i;
 
-    if (total == 0 || link > sizeof(copy) || mtu < RTE_ETHER_MIN_MTU ||
+    if ((uint32_t)link + total > rte_pktmbuf_pkt_len(mbuf) || link > sizeof(copy) ||
+        mtu < RTE_ETHER_MIN_MTU ||
         /* librte_ip_frag compares the room with the payload only, and forgets the header. */
         RTE_MIN(mtu, total) + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(pool))
         return -EINVAL;

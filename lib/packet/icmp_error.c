@@ -47,12 +47,17 @@ static bool is_host4(rte_be32_t address)
     return first != 0 && first != 127 && first < 224;
 }
 
+static bool is_group6(const uint8_t address[16])
+{
+    return address[0] == 0xff;
+}
+
 /* The same for IPv6: not unspecified, loopback or multicast. */
 static bool is_host6(const uint8_t address[16])
 {
     static const uint8_t ZERO[15];
 
-    return address[0] != 0xff && (memcmp(address, ZERO, sizeof(ZERO)) != 0 || address[15] > 1);
+    return !is_group6(address) && (memcmp(address, ZERO, sizeof(ZERO)) != 0 || address[15] > 1);
 }
 
 static bool is_error4(uint8_t type)
@@ -85,46 +90,6 @@ static bool may_be_error(const struct rte_mbuf *mbuf, const struct spill_packet 
     return v4 ? is_error4(*type) : *type < ICMP6_FIRST_QUERY || *type == ICMP6_REDIRECT;
 }
 
-/* Whether there is a single host at both ends of the packet. */
-static bool has_hosts(const struct spill_packet *packet, const struct rte_ether_hdr *ether)
-{
-    if (rte_is_multicast_ether_addr(&ether->dst_addr) ||
-        rte_is_multicast_ether_addr(&ether->src_addr))
-        return false;
-    if (packet->kind == SPILL_PACKET_IPV4)
-        return is_host4(packet->key.v4.address[0]) && is_host4(packet->key.v4.address[1]);
-    return is_host6(packet->key.v6.address[0]) && is_host6(packet->key.v6.address[1]);
-}
-
-static bool may_be_answered(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
-                            const struct rte_ether_hdr *ether)
-{
-    const uint8_t network =
-        packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.network : packet->key.v6.network;
-
-    return (network & SPILL_FLOW_FRAGMENT) == 0 && has_hosts(packet, ether) &&
-           !may_be_error(mbuf, packet);
-}
-
-/* Bytes of the IP packet, without what Ethernet has behind it. */
-static uint32_t packet_length(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
-{
-    const uint32_t there = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset;
-    const bool v4 = packet->kind == SPILL_PACKET_IPV4;
-    const uint32_t at =
-        packet->l3_offset + (uint32_t)(v4 ? offsetof(struct rte_ipv4_hdr, total_length)
-                                          : offsetof(struct rte_ipv6_hdr, payload_len));
-    const rte_be16_t *length;
-    rte_be16_t copy;
-
-    length = rte_pktmbuf_read(mbuf, at, sizeof(copy), &copy);
-    if (length == NULL)
-        return there;
-    memcpy(&copy, length, sizeof(copy));
-    return RTE_MIN(there,
-                   rte_be_to_cpu_16(copy) + (uint32_t)(v4 ? 0 : sizeof(struct rte_ipv6_hdr)));
-}
-
 /* Copies bytes of a packet, however many segments they lie in; false when it is too short. */
 static bool copy_out(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length, void *to)
 {
@@ -133,6 +98,47 @@ static bool copy_out(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t leng
     if (from != NULL && from != to)
         memcpy(to, from, length);
     return from != NULL;
+}
+
+static bool is_later_fragment(const struct spill_packet *packet)
+{
+    const uint8_t network =
+        packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.network : packet->key.v6.network;
+
+    return (network & SPILL_FLOW_FRAGMENT) != 0;
+}
+
+/* IPv4: a first fragment at most, and single hosts at both ends. */
+static bool may_answer4(const struct spill_packet *packet, const struct rte_ether_hdr *ether)
+{
+    return !is_later_fragment(packet) && !rte_is_multicast_ether_addr(&ether->dst_addr) &&
+           is_host4(packet->key.v4.address[0]) && is_host4(packet->key.v4.address[1]);
+}
+
+/* IPv6: "packet too big" may answer what goes to a group, and later fragments (RFC 4443 2.4 e 3),
+ * but those of ICMP, which may be of an error. */
+static bool may_answer6(const struct spill_packet *packet)
+{
+    const uint8_t *source = packet->key.v6.address[packet->direction];
+    const uint8_t *destination = packet->key.v6.address[!packet->direction];
+
+    return is_host6(source) && (is_group6(destination) || is_host6(destination)) &&
+           (packet->key.v6.protocol != IPPROTO_ICMPV6 || !is_later_fragment(packet));
+}
+
+static bool may_answer(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                       const struct rte_ether_hdr *ether)
+{
+    if (rte_is_multicast_ether_addr(&ether->src_addr) || may_be_error(mbuf, packet))
+        return false;
+    return packet->kind == SPILL_PACKET_IPV4 ? may_answer4(packet, ether) : may_answer6(packet);
+}
+
+bool spill_icmp_may_answer(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    struct rte_ether_hdr ether;
+
+    return copy_out(mbuf, 0, sizeof(ether), &ether) && may_answer(mbuf, packet, &ether);
 }
 
 /* The IPv4 header before `length` bytes of ICMP, and their checksums. */
@@ -157,9 +163,23 @@ static void write_ipv4(struct rte_ipv4_hdr *ip, const struct spill_packet *packe
     icmp->checksum = (uint16_t)~rte_raw_cksum(icmp, length);
 }
 
-/* The same for IPv6, whose ICMP also has the addresses in its checksum. */
-static void write_ipv6(struct rte_ipv6_hdr *ip, const struct spill_packet *packet, uint32_t length)
+/* The link-local address that belongs to an Ethernet address. */
+static void write_link_local(uint8_t address[16], const struct rte_ether_addr *own)
 {
+    const uint8_t *bytes = own->addr_bytes;
+    const uint8_t local[16] = {0xfe,     0x80,         0,        0,        0,    0,    0,
+                               0,        bytes[0] ^ 2, bytes[1], bytes[2], 0xff, 0xfe, bytes[3],
+                               bytes[4], bytes[5]};
+
+    memcpy(address, local, sizeof(local));
+}
+
+/* The same for IPv6, whose ICMP also has the addresses in its checksum. */
+static void write_ipv6(struct rte_ipv6_hdr *ip, const struct spill_packet *packet, uint32_t length,
+                       const struct rte_ether_addr *own)
+{
+    const uint8_t *destination = packet->key.v6.address[!packet->direction];
+    uint8_t source[16];
     struct icmp_error *icmp = (struct icmp_error *)(ip + 1);
 
     *ip = (struct rte_ipv6_hdr){
@@ -168,8 +188,11 @@ static void write_ipv6(struct rte_ipv6_hdr *ip, const struct spill_packet *packe
         .proto = IPPROTO_ICMPV6,
         .hop_limits = HOPS,
     };
-    memcpy(spill_dpdk_ipv6(ip->src_addr), packet->key.v6.address[!packet->direction],
-           sizeof(ip->src_addr));
+    if (is_group6(destination))
+        write_link_local(source, own);
+    else
+        memcpy(source, destination, sizeof(source));
+    memcpy(spill_dpdk_ipv6(ip->src_addr), source, sizeof(source));
     memcpy(spill_dpdk_ipv6(ip->dst_addr), packet->key.v6.address[packet->direction],
            sizeof(ip->dst_addr));
     icmp->type = ICMP6_TOO_BIG;
@@ -177,22 +200,35 @@ static void write_ipv6(struct rte_ipv6_hdr *ip, const struct spill_packet *packe
     icmp->checksum = rte_ipv6_udptcp_cksum(ip, icmp);
 }
 
+/* The link header: back to the sender, from where the packet went to; a group sends nothing. */
+static void write_link(uint8_t *frame, const uint8_t *start, uint32_t link,
+                       const struct rte_ether_addr *own)
+{
+    const struct rte_ether_hdr *was = (const struct rte_ether_hdr *)start;
+    struct rte_ether_hdr *is = (struct rte_ether_hdr *)frame;
+
+    memcpy(frame, start, link);
+    is->dst_addr = was->src_addr;
+    is->src_addr = rte_is_multicast_ether_addr(&was->dst_addr) ? *own : was->dst_addr;
+}
+
 struct rte_mbuf *spill_icmp_too_big(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
-                                    uint16_t mtu, struct rte_mempool *pool)
+                                    uint16_t mtu, const struct rte_ether_addr *own,
+                                    struct rte_mempool *pool)
 {
     const bool v4 = packet->kind == SPILL_PACKET_IPV4;
     const uint32_t link = packet->l3_offset;
     const uint32_t ip = v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
     const uint32_t headers = ip + (uint32_t)sizeof(struct icmp_error);
     const uint32_t quoted =
-        RTE_MIN(packet_length(mbuf, packet), (v4 ? MOST_IPV4 : MOST_IPV6) - headers);
+        RTE_MIN((uint32_t)packet->length, (v4 ? MOST_IPV4 : MOST_IPV6) - headers);
     uint8_t start[LINK_MAX];
     struct rte_mbuf *error;
     struct icmp_error icmp = {.mtu = rte_cpu_to_be_32(mtu)};
     uint8_t *frame;
 
     if (link > sizeof(start) || !copy_out(mbuf, 0, link, start) ||
-        !may_be_answered(mbuf, packet, (const struct rte_ether_hdr *)start))
+        !may_answer(mbuf, packet, (const struct rte_ether_hdr *)start))
         return NULL;
     error = rte_pktmbuf_alloc(pool);
     if (error == NULL)
@@ -202,15 +238,13 @@ struct rte_mbuf *spill_icmp_too_big(const struct rte_mbuf *mbuf, const struct sp
         rte_pktmbuf_free(error);
         return NULL;
     }
-    memcpy(frame, start + RTE_ETHER_ADDR_LEN, RTE_ETHER_ADDR_LEN);
-    memcpy(frame + RTE_ETHER_ADDR_LEN, start, RTE_ETHER_ADDR_LEN);
-    memcpy(frame + 2 * RTE_ETHER_ADDR_LEN, start + 2 * RTE_ETHER_ADDR_LEN,
-           link - 2 * RTE_ETHER_ADDR_LEN);
+    write_link(frame, start, link, own);
     memcpy(frame + link + ip, &icmp, sizeof(icmp));
     if (v4)
         write_ipv4((struct rte_ipv4_hdr *)(frame + link), packet, (uint32_t)sizeof(icmp) + quoted);
     else
-        write_ipv6((struct rte_ipv6_hdr *)(frame + link), packet, (uint32_t)sizeof(icmp) + quoted);
+        write_ipv6((struct rte_ipv6_hdr *)(frame + link), packet, (uint32_t)sizeof(icmp) + quoted,
+                   own);
     error->ol_flags |= mbuf->ol_flags & TAG_STRIPPED;
     error->vlan_tci = mbuf->vlan_tci;
     error->vlan_tci_outer = mbuf->vlan_tci_outer;

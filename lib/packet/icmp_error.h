@@ -2,8 +2,10 @@
 #ifndef SPILLWAY_ICMP_ERROR_H
 #define SPILLWAY_ICMP_ERROR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 
 #include "packet/packet.h"
@@ -13,8 +15,21 @@
  * ICMP errors that answer a packet.
  *
  * spillway in line has no address of its own: an error comes from the packet's destination, in both
- * Ethernet and IP, and goes back to its source.
+ * Ethernet and IP, and goes back to its source. Only where the destination is a group, of IPv6 or
+ * of Ethernet, it comes from the port that is too small: from its Ethernet address, and from the
+ * link-local address that belongs to that (RFC 4443 2.2 c, RFC 4291 appendix A).
  */
+
+/**
+ * Whether a packet may be answered with an error that says that it is too big. Not (RFC 1122 3.2.2,
+ * RFC 4443 2.4 e) an ICMP error, or what may be one, nor what comes from no single host; of IPv4
+ * neither a later fragment nor what goes to no single host, in IP or in Ethernet. The thread that
+ * holds the packet.
+ *
+ * @param mbuf    the packet, as it was received; only read, in one segment or several
+ * @param packet  what parsing said of it; of kind IPv4 or IPv6
+ */
+bool spill_icmp_may_answer(const struct rte_mbuf *mbuf, const struct spill_packet *packet);
 
 /**
  * Makes the error that tells a packet's source that the packet is too big: for IPv4 "fragmentation
@@ -23,19 +38,19 @@
  * IPv4 (RFC 1812, 4.3.2.3) or 1280 of IPv6, and has DSCP CS6. The thread that holds the packet;
  * takes no lock and no memory but the mbuf.
  *
- * The caller sees to it that an IPv4 packet has DF set, and that the rate of errors is bounded
- * (RFC 1812, 4.3.2.8; RFC 4443, 2.4(f)).
+ * The caller sees to it that an IPv4 packet has DF set, that the MTU is none that hosts must ignore
+ * (RFC 8201 4), and that the rate of errors is bounded (RFC 1812, 4.3.2.8; RFC 4443, 2.4(f)).
  *
  * @param mbuf    the packet, as it was received; only read, in one segment or several
  * @param packet  what parsing said of it; of kind IPv4 or IPv6
  * @param mtu     bytes that an IP packet may have here
+ * @param own     of the port that is too small
  * @param pool    where the error's mbuf comes from; its mbufs hold 1302 bytes in one segment
  * @return the error's frame, the caller's to send on the port that the packet came in by; NULL when
- * no mbuf is free, and where none may be sent (RFC 1122, 3.2.2; RFC 4443, 2.4(e)): to an ICMP error
- * or what may be one, to a later fragment, to a source that is no single host, and to a packet
- * whose destination is none, be it in IP or in Ethernet, as that could not be an error's source
+ * no mbuf is free, and where spill_icmp_may_answer() says no
  */
 struct rte_mbuf *spill_icmp_too_big(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
-                                    uint16_t mtu, struct rte_mempool *pool);
+                                    uint16_t mtu, const struct rte_ether_addr *own,
+                                    struct rte_mempool *pool);
 
 #endif

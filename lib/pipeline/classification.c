@@ -97,7 +97,6 @@ static void retire(struct spill_job *job, void *owner)
 {
     struct spill_fast *fast = owner;
     struct spill_packet *packets[SPILL_JOB_PACKETS];
-    uint8_t inputs[SPILL_JOB_PACKETS];
     uint32_t count, i;
 
     /* Published in this turn, and seen by who did the work: its SAs are none of the version before.
@@ -111,9 +110,7 @@ static void retire(struct spill_job *job, void *owner)
     if (job->lane == SPILL_LANE_INLINE)
         return;
     count = spill_protection_apply(fast, job->mbufs, packets, job->count, job->stamp);
-    for (i = 0; i < count; i++)
-        inputs[i] = packets[i]->input;
-    spill_fast_send(fast, job->mbufs, inputs, count, job->stamp, SPILL_WAY_POOL);
+    spill_exit_send(fast, job->mbufs, packets, count, job->stamp, SPILL_WAY_POOL);
 }
 
 void spill_classification_attach(struct spill_fast *fast)

@@ -12,5 +12,6 @@
 extern struct spill_drop_reason spill_drop_denied;         /* classification.c */
 extern struct spill_drop_reason spill_drop_drain_deadline; /* run.c */
 extern struct spill_drop_reason spill_drop_esp_fragment;   /* encryption.c */
+extern struct spill_drop_reason spill_drop_tx_fit_limit;   /* exit.c */
 
 #endif

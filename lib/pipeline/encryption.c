@@ -8,6 +8,8 @@
 
 static SPILL_DROP_REASON(pool_full_encrypt, "pool_full_encrypt",
                          "the packet was to be encrypted, and the class had no credit left");
+static SPILL_DROP_REASON(esp_too_big, "esp_too_big",
+                         "protected, the packet would be larger than the MTU; its sender is told");
 SPILL_DROP_REASON(spill_drop_esp_fragment, "esp_fragment",
                   "a fragment that was to be protected in transport mode, or ESP in fragments");
 
@@ -15,7 +17,7 @@ SPILL_DROP_REASON(spill_drop_esp_fragment, "esp_fragment",
 struct group {
     const struct spill_sa *sa;
     struct spill_place place;
-    uint32_t input, l3_size; /* of the packet that `room` is for */
+    uint32_t output, l3_offset, l3_size; /* of the packet that `room` is for */
     uint32_t room;
 };
 
@@ -40,22 +42,23 @@ static void retire(struct spill_job *job, void *owner)
     struct spill_sa_lcore *sa = spill_sa_of(job)->lcores[fast->lcore_id];
     enum spill_way way = job->lane == SPILL_LANE_INLINE ? SPILL_WAY_FAST : SPILL_WAY_POOL;
     struct rte_mbuf *done[SPILL_JOB_PACKETS];
-    uint8_t inputs[SPILL_JOB_PACKETS];
+    struct spill_packet *packets[SPILL_JOB_PACKETS];
     uint32_t count = 0, i;
 
     for (i = 0; i < job->count; i++) {
-        const struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
+        struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
 
         if (unlikely(packet->kind == SPILL_PACKET_MALFORMED)) {
             spill_ledger_drop(&fast->ledger, spill_drop_reason_get(packet->drop), &job->mbufs[i],
                               1);
             continue;
         }
-        inputs[count] = packet->input;
+        packet->kind = SPILL_PACKET_OTHER; /* it is ours now: its sender is told nothing about it */
+        packets[count] = packet;
         done[count++] = job->mbufs[i];
     }
     sa->packets += count;
-    spill_fast_send(fast, done, inputs, count, job->stamp, way);
+    spill_exit_send(fast, done, packets, count, job->stamp, way);
 }
 
 void spill_encryption_attach(struct spill_fast *fast)
@@ -78,19 +81,17 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
                            struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     struct rte_mbuf *fragments[SPILL_FRAGMENTS_MAX];
-    struct spill_packet fragment = *packet, *packets[SPILL_FRAGMENTS_MAX];
-    uint32_t count = 0, bytes = 0, i;
+    struct spill_packet pieces[SPILL_FRAGMENTS_MAX], *packets[SPILL_FRAGMENTS_MAX];
+    uint32_t count, bytes = 0, i;
 
-    if (group->sa->config.mode == SPILL_SA_TUNNEL)
-        count = spill_too_big_split(fast, mbuf, packet, group->room, fragments);
-    if (count == 0) {
-        spill_too_big_drop(fast, mbuf, packet, group->room, group->place.stamp);
-        return;
-    }
-    fragment.fragment = 1;
+    count = spill_too_big(fast, &esp_too_big, mbuf, packet, group->room, group->place.stamp,
+                          group->sa->config.mode == SPILL_SA_TUNNEL ? fragments : NULL);
     for (i = 0; i < count; i++) {
-        packets[i] = &fragment;
-        bytes += rte_pktmbuf_pkt_len(fragments[i]) - fragment.l3_offset;
+        pieces[i] = *packet;
+        pieces[i].fragment = 1;
+        pieces[i].length = (uint16_t)(rte_pktmbuf_pkt_len(fragments[i]) - packet->l3_offset);
+        packets[i] = &pieces[i];
+        bytes += pieces[i].length;
     }
     place(fast, group, fragments, packets, count, bytes);
 }
@@ -107,13 +108,16 @@ static __rte_noinline void submit_unfit(struct spill_fast *fast, const struct gr
 
 /* How large a packet may be: mostly as the one before it. */
 static uint32_t room_for(const struct spill_fast *fast, struct group *group,
-                         const struct spill_packet *packet)
+                         const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
 
-    if (unlikely(packet->input != group->input || l3_size != group->l3_size)) {
-        group->room = spill_sa_room(group->sa, fast->paths[packet->input].mtu, l3_size);
-        group->input = packet->input;
+    if (unlikely(packet->output != group->output || packet->l3_offset != group->l3_offset ||
+                 l3_size != group->l3_size)) {
+        group->room =
+            spill_sa_room(group->sa, spill_exit_room(&fast->exits, mbuf, packet), l3_size);
+        group->output = packet->output;
+        group->l3_offset = packet->l3_offset;
         group->l3_size = l3_size;
     }
     return group->room;
@@ -121,9 +125,10 @@ static uint32_t room_for(const struct spill_fast *fast, struct group *group,
 
 /* Whether a packet can be protected as it is. */
 static inline bool fits(const struct spill_fast *fast, struct group *group,
-                        const struct spill_packet *packet, uint32_t length)
+                        const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                        uint32_t length)
 {
-    return length <= room_for(fast, group, packet) &&
+    return length <= room_for(fast, group, mbuf, packet) &&
            likely(packet->fragment == 0 || group->sa->config.mode == SPILL_SA_TUNNEL);
 }
 
@@ -142,7 +147,7 @@ void spill_encryption_submit(struct spill_fast *fast, struct spill_sa *sa, struc
     for (i = 0; i < count; i++) {
         uint32_t length = rte_pktmbuf_pkt_len(mbufs[i]) - packets[i]->l3_offset;
 
-        if (likely(fits(fast, &group, packets[i], length))) {
+        if (likely(fits(fast, &group, mbufs[i], packets[i], length))) {
             bytes += length;
             continue;
         }

@@ -18,23 +18,6 @@ static SPILL_DROP_REASON(non_ip, "non_ip", "the frame is not IP, and --non-ip sa
 #define EXPIRE_EVERY  16
 #define EXPIRE_PLACES 4
 
-void spill_fast_send(struct spill_fast *fast, struct rte_mbuf **mbufs, const uint8_t *inputs,
-                     uint32_t count, uint64_t stamp, enum spill_way way)
-{
-    uint32_t first = 0, i = 1;
-
-    /* Mostly they all came from one port. */
-    if (count > 1 && memcmp(inputs, inputs + 1, count - 1) == 0)
-        i = count;
-    for (; i <= count; i++) {
-        if (i == count || inputs[i] != inputs[first]) {
-            spill_output_send(fast->paths[inputs[first]].output, mbufs + first, i - first, stamp,
-                              way);
-            first = i;
-        }
-    }
-}
-
 /*
  * Finds a packet's verdict; what needs none, or can't have one, is dealt with. Returns whether the
  * rules must be asked.
@@ -95,13 +78,16 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
     if (unlikely(spill_flow_table_lookup(fast->flows, packets, count, stamp) < count)) {
         for (i = 0; i < count; i++) {
             packets[i].input = (uint8_t)port;
+            packets[i].output = spill_exit_of(&fast->exits, (uint8_t)port);
             pointers[i] = &packets[i];
         }
         if (spill_protection_take_all(fast, mbufs, pointers, count, stamp))
             return;
         count = decide_burst(fast, mbufs, pointers, count, stamp);
+        spill_exit_send(fast, mbufs, pointers, count, stamp, SPILL_WAY_FAST);
+        return;
     }
-    spill_output_send(fast->paths[port].output, mbufs, count, stamp, SPILL_WAY_FAST);
+    spill_exit_send_burst(fast, port, mbufs, packets, count, stamp);
 }
 
 void spill_fast_go_on(struct spill_fast *fast, struct rte_mbuf **mbufs,
@@ -109,16 +95,15 @@ void spill_fast_go_on(struct spill_fast *fast, struct rte_mbuf **mbufs,
                       enum spill_way way)
 {
     struct spill_packet *pointers[SPILL_BURST];
-    uint8_t inputs[SPILL_BURST];
     uint32_t i;
 
     spill_flow_table_lookup(fast->flows, packets, count, stamp);
-    for (i = 0; i < count; i++)
+    for (i = 0; i < count; i++) {
+        packets[i].output = spill_exit_of(&fast->exits, packets[i].input);
         pointers[i] = &packets[i];
+    }
     count = decide_burst(fast, mbufs, pointers, count, stamp);
-    for (i = 0; i < count; i++)
-        inputs[i] = pointers[i]->input;
-    spill_fast_send(fast, mbufs, inputs, count, stamp, way);
+    spill_exit_send(fast, mbufs, pointers, count, stamp, way);
 }
 
 /*
@@ -151,7 +136,7 @@ static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input
         return 0;
     input->received += count;
     fast->ledger.received += count;
-    spill_parse_burst(mbufs, count, fast->paths[input->port].network, packets);
+    spill_parse_burst(mbufs, count, fast->networks[input->port], packets);
     handle(fast, input->port, mbufs, packets, count, now);
     return count;
 }
@@ -217,6 +202,7 @@ static uint32_t receive_poll(void *context, uint64_t now)
     bool stopped = spill_token_cancelled(fast->stop);
     uint32_t handled = 0, i;
 
+    spill_allowance_earn(&fast->exits.fitting, now - fast->last_turn, fast->has_time);
     spill_classification_earn(fast, now);
     for (i = 0; i < fast->input_count; i++) {
         struct spill_input *input = &fast->inputs[i];

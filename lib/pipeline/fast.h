@@ -9,7 +9,7 @@
 
 #include "classify/flow_table.h"
 #include "packet/packet.h"
-#include "pipeline/output.h"
+#include "pipeline/exit.h"
 #include "pipeline/security.h"
 #include "pipeline/transmit.h"
 #include "runtime/channel.h"
@@ -45,13 +45,6 @@ struct spill_input {
     uint64_t received; /* packets; written by the lcore */
 };
 
-/** Where packets of one port go: the other end of its wire. */
-struct spill_path {
-    struct spill_output *output;
-    uint16_t mtu;    /* of that port */
-    uint8_t network; /* of the wire and this end of it, as spill_parse_burst() wants it */
-};
-
 /** What becomes of a packet that needs work when its class has no credit. */
 enum spill_overflow {
     SPILL_OVERFLOW_DROP,   /* drop it, as pool_full_CLASS */
@@ -69,24 +62,23 @@ struct spill_fast {
     unsigned lcore_id;                  /* EAL lcore id */
     uint32_t input_count;
     struct spill_input inputs[SPILL_INPUTS_MAX];
-    struct spill_path paths[RTE_MAX_ETHPORTS]; /* by id of the port a packet came from */
-    struct spill_transmitter transmitter;      /* its outputs, and queues that others send to */
+    uint8_t networks[RTE_MAX_ETHPORTS];   /* number of a port's wire, part of the flow key; by id */
+    struct spill_transmitter transmitter; /* its outputs, and queues that others send to */
     struct spill_flow_table *flows;
     struct spill_submitter *submitter;
     bool non_ip_pass;
     enum spill_overflow overflows[SPILL_CLASSES];
-    int64_t admission_most;  /* cycles that can be saved up for new flows */
-    uint64_t error_interval; /* cycles from one ICMP error to the next, at least */
+    int64_t admission_most; /* cycles that can be saved up for new flows */
     /* Written by the lcore: */
     const struct spill_security *security; /* the version that this turn goes by */
     uint64_t version;                      /* number of the one that the flows' verdicts are of */
     bool inbound;                          /* it has inbound SAs */
-    uint32_t lane;       /* that this burst's new flows go to, when they go to the pool */
-    uint32_t turns;      /* iterations, for what is done now and then */
-    bool receive_ended;  /* nothing more will be received */
-    bool has_time;       /* the receive stage found a short burst when it last ran, or none */
-    uint64_t last_turn;  /* TSC when it last began */
-    uint64_t next_error; /* TSC when the next ICMP error is due; a few may be sent before it */
+    uint32_t lane;      /* that this burst's new flows go to, when they go to the pool */
+    uint32_t turns;     /* iterations, for what is done now and then */
+    bool receive_ended; /* nothing more will be received */
+    bool has_time;      /* the receive stage found a short burst when it last ran, or none */
+    uint64_t last_turn; /* TSC when it last began */
+    struct spill_exits exits;
     int64_t
         admission; /* cycles that new flows may still cost, below 0 = owed; see classification.h */
     struct spill_ledger ledger;
@@ -103,15 +95,6 @@ void spill_fast_add_stages(struct spill_fast *fast, struct spill_loop *loop);
  * @param now  TSC
  */
 void spill_fast_take_version(struct spill_fast *fast, uint64_t now);
-
-/**
- * Sends packets of one burst or job to where each one's path leads. The lcore.
- *
- * @param mbufs   given away
- * @param inputs  port that each came from
- */
-void spill_fast_send(struct spill_fast *fast, struct rte_mbuf **mbufs, const uint8_t *inputs,
-                     uint32_t count, uint64_t stamp, enum spill_way way);
 
 /**
  * Goes on with packets that came through an SA: they are looked up, and sent, dropped or classified

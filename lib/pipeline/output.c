@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* An lcore's way to a port: a transmit queue of its own with a backlog, or the owner's channel. */
-
 #include "pipeline/output.h"
+
+#include <errno.h>
+
+#include <rte_errno.h>
+
 #include "packet/packet.h"
 #include "runtime/clock.h"
 #include "runtime/stamp.h"
 
 static SPILL_DROP_REASON(tx_full, "tx_full",
                          "the device did not take the packet, and the backlog was full");
+static SPILL_DROP_REASON(tx_refused, "tx_refused",
+                         "the device takes others, but never this packet");
 static SPILL_DROP_REASON(tx_channel_full, "tx_channel_full",
                          "the channel to the transmit queue's owner was full");
-static SPILL_DROP_REASON(tx_too_many_segments, "tx_too_many_segments",
-                         "the device takes one segment a packet, and this one has more");
+
+/* A packet that is refused while none stands behind it is given up after so many times the patience
+ * (a second): there is none to ask with. */
+#define ALONE 100
 
 void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp, enum spill_way way)
 {
@@ -27,20 +35,6 @@ static void record(struct spill_output *output, uint64_t now, uint64_t stamp, en
 {
     /* The stamp may be another lcore's, whose TSC may be ahead by a few cycles. */
     spill_histogram_record(&output->latency->ways[way], now > stamp ? now - stamp : 0, count);
-}
-
-/* Makes each packet one segment where the device needs that. Returns how many are left. */
-static uint32_t linearize(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count)
-{
-    uint32_t kept = 0, i;
-
-    for (i = 0; i < count; i++) {
-        if (rte_pktmbuf_linearize(mbufs[i]) == 0)
-            mbufs[kept++] = mbufs[i];
-        else
-            spill_ledger_drop(output->ledger, &tx_too_many_segments, &mbufs[i], 1);
-    }
-    return kept;
 }
 
 /* Appends marked packets to the backlog, and drops what does not fit. */
@@ -76,8 +70,6 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
         send_to_channel(output, mbufs, count);
         return;
     }
-    if (unlikely(output->linearize))
-        count = linearize(output, mbufs, count);
     if (likely(output->waiting == 0)) {
         sent = rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count);
         output->transmitted += sent;
@@ -92,43 +84,127 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
     }
 }
 
-void spill_output_forward(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count)
+void spill_output_forward(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count,
+                          uint64_t now)
 {
-    if (unlikely(output->linearize))
-        count = linearize(output, mbufs, count);
     /* A device may free what it transmits, stamps and all: the backlog is where they are read. */
     keep(output, mbufs, count);
-    spill_output_retry(output);
+    spill_output_retry(output, now);
 }
 
-/* Transmits up to a burst from the backlog's front. Returns whether the device took all of it. */
-static bool transmit_front(struct spill_output *output)
+/* Offers the device packets of the backlog. Returns how many it took, and accounts for them. */
+static uint32_t offer(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count)
 {
-    struct rte_mbuf **next = &output->backlog[output->first];
-    uint32_t count = RTE_MIN(output->waiting, RTE_MIN(SPILL_BURST, SPILL_BACKLOG - output->first));
     uint64_t stamps[SPILL_BURST], now;
     uint32_t sent, i;
 
     /* Read before they are the device's, which may free them. */
     for (i = 0; i < count; i++)
-        stamps[i] = spill_stamp_get(next[i]);
-    sent = rte_eth_tx_burst(output->port, output->queue, next, (uint16_t)count);
+        stamps[i] = spill_stamp_get(mbufs[i]);
+    sent = rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count);
     now = spill_clock();
     for (i = 0; i < sent; i++)
         record(output, now, stamps[i], (stamps[i] & 1) != 0 ? SPILL_WAY_POOL : SPILL_WAY_FAST, 1);
     output->transmitted += sent;
     output->ledger->transmitted += sent;
+    return sent;
+}
+
+static void advance(struct spill_output *output, uint32_t count)
+{
+    output->first = (output->first + count) % SPILL_BACKLOG;
+    output->waiting -= count;
+    output->refused = 0;
+}
+
+/* Transmits up to a burst from the backlog's front. Returns whether the device took all of it. */
+static bool transmit_front(struct spill_output *output)
+{
+    uint32_t count = RTE_MIN(output->waiting, RTE_MIN(SPILL_BURST, SPILL_BACKLOG - output->first));
+    uint32_t sent = offer(output, &output->backlog[output->first], count);
+
     output->retried += count - sent;
-    output->first = (output->first + sent) % SPILL_BACKLOG;
-    output->waiting -= sent;
+    if (sent > 0)
+        advance(output, sent);
     return sent == count;
 }
 
-uint32_t spill_output_retry(struct spill_output *output)
-{
-    uint32_t waiting = output->waiting;
+/* ------------------------------------------------------------------- why a device refuses */
 
-    while (output->waiting > 0 && transmit_front(output))
-        ;
+static void drop_front(struct spill_output *output, uint32_t count)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++)
+        spill_ledger_drop(output->ledger, &tx_refused,
+                          &output->backlog[(output->first + i) % SPILL_BACKLOG], 1);
+    advance(output, count);
+}
+
+/* Whether the driver says of the first packet that it is not for it. */
+static bool is_unfit(const struct spill_output *output)
+{
+    struct rte_mbuf *first = output->backlog[output->first];
+
+    rte_errno = 0;
+    return rte_eth_tx_prepare(output->port, output->queue, &first, 1) == 0 &&
+           (rte_errno == EINVAL || rte_errno == ENOTSUP);
+}
+
+/* Whether the driver says that its queue has room for the first packet. */
+static bool has_descriptors(const struct spill_output *output)
+{
+    return rte_eth_tx_descriptor_status(output->port, output->queue,
+                                        output->backlog[output->first]->nb_segs) ==
+           RTE_ETH_TX_DESC_DONE;
+}
+
+/*
+ * Offers the packets behind the first, one at a time. When one is taken, the queue has room, and
+ * those before it, refused just now, will never be taken.
+ */
+static void offer_others(struct spill_output *output)
+{
+    uint32_t most = RTE_MIN(output->waiting, (uint32_t)SPILL_BURST), i;
+
+    for (i = 1; i < most; i++) {
+        if (offer(output, &output->backlog[(output->first + i) % SPILL_BACKLOG], 1) == 0)
+            continue;
+        drop_front(output, i);
+        advance(output, 1);
+        return;
+    }
+}
+
+/* The device has refused the backlog's first packet: it waits, or is found to be of no use. */
+static void ask_why(struct spill_output *output, uint64_t now)
+{
+    if (output->refused == 0) {
+        output->refused = now;
+        if (is_unfit(output))
+            drop_front(output, 1);
+    } else if (now > output->refused + output->patience && has_descriptors(output)) {
+        drop_front(output, 1);
+    } else if (now > output->refused + output->patience && output->waiting > 1) {
+        output->refused = now;
+        offer_others(output);
+    } else if (now > output->refused + ALONE * output->patience) {
+        drop_front(output, 1);
+    }
+}
+
+uint32_t spill_output_retry(struct spill_output *output, uint64_t now)
+{
+    uint32_t waiting = output->waiting, before;
+
+    while (output->waiting > 0) {
+        before = output->waiting;
+        if (transmit_front(output))
+            continue;
+        if (output->waiting == before)
+            ask_why(output, now);
+        if (output->waiting == before)
+            break;
+    }
     return waiting - output->waiting;
 }

@@ -21,6 +21,12 @@
  * What a queue's device does not take at once waits in a backlog, in order, and is tried again each
  * loop; what the backlog can't hold is dropped as `tx_full`. What a channel does not take is
  * dropped as `tx_channel_full`. Written by the owning lcore; the control thread reads the counters.
+ *
+ * "Not now" and "never" are told apart (law 10), so that no packet blocks those behind it. Packets
+ * come through the exit (exit.h), which lets none pass that the device is known not to take. For
+ * what is not known the device is asked why it refuses the backlog's first packet: it says so when
+ * it is to prepare it, or has an empty queue, or takes one of those behind it. Then it will never
+ * take the first, which is dropped as `tx_refused`. A device that takes nothing is waited for.
  */
 
 #define SPILL_BACKLOG 256 /* packets; a power of two */
@@ -42,7 +48,7 @@ struct spill_output {
     struct spill_sender *sender; /* NULL: the queue is ours */
     uint16_t port;
     uint16_t queue;
-    bool linearize; /* the device can't transmit chained mbufs */
+    uint64_t patience; /* cycles until a device that refuses a packet is asked why */
     struct spill_ledger *ledger;
     struct spill_latency *latency;
     /* Written by the owner: */
@@ -50,6 +56,7 @@ struct spill_output {
     uint64_t retried;     /* packets that the device did not take at the first try */
     uint32_t first;       /* of the backlog; index modulo SPILL_BACKLOG */
     uint32_t waiting;     /* packets in the backlog */
+    uint64_t refused;     /* TSC from which on the device refused the first; 0 = it did not */
     struct rte_mbuf *backlog[SPILL_BACKLOG];
 } __rte_cache_aligned;
 
@@ -62,8 +69,10 @@ struct spill_output {
 void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count,
                        uint64_t stamp, enum spill_way way);
 
-/** The same for packets that carry their stamps in their mbufs (spill_output_mark()). */
-void spill_output_forward(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count);
+/** The same for packets that carry their stamps in their mbufs (spill_output_mark()). @param now
+ * TSC */
+void spill_output_forward(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count,
+                          uint64_t now);
 
 /**
  * Whether a burst more, and `jobs` bursts that are at the pool, would surely be taken, whatever the
@@ -82,11 +91,13 @@ static inline bool spill_output_has_room(const struct spill_output *output, uint
 }
 
 /**
- * Tries again to transmit the backlog, as far as the device takes it. The owner, once a loop.
+ * Tries again to transmit the backlog, as far as the device takes it, and drops what it will never
+ * take. The owner, once a loop.
  *
- * @return packets transmitted
+ * @param now  TSC
+ * @return packets that are gone from the backlog
  */
-uint32_t spill_output_retry(struct spill_output *output);
+uint32_t spill_output_retry(struct spill_output *output, uint64_t now);
 
 /** Writes receive time and way into packets that leave this lcore. Their holder. */
 void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp, enum spill_way way);

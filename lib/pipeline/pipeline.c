@@ -17,6 +17,10 @@
 
 /* Time that a fast lcore saves up for entering new flows, at most. */
 #define ADMISSION_US 100
+/* And for copying packets to make them fit the port that they leave by. */
+#define FITTING_US 100
+/* A device that refuses a packet for so long is asked why. */
+#define PATIENCE_US 10000
 /* ICMP errors that a fast lcore sends, at most. */
 #define ERRORS_A_SECOND 1000
 
@@ -154,7 +158,7 @@ static struct spill_output *add_output(struct spill_pipeline *pipeline, uint32_t
     *output = (struct spill_output){
         .port = pipeline->config.ports[port].id,
         .queue = (uint16_t)queue,
-        .linearize = !pipeline->config.ports[port].tx_multi_segment,
+        .patience = rte_get_tsc_hz() / US_PER_S * PATIENCE_US,
         .ledger = ledger,
         .latency = latency,
     };
@@ -358,6 +362,27 @@ static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
     return 0;
 }
 
+/* The exits of a fast lcore, whose own outputs are given by index of the port in the plan. */
+static int create_exits(const struct spill_pipeline *pipeline, struct spill_exits *exits,
+                        struct spill_output *const *by_port, struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    uint32_t seed, i;
+
+    for (i = 0; i < plan->port_count; i++) {
+        const struct spill_port *port = &pipeline->config.ports[i];
+
+        exits->other_end[port->id] = (uint8_t)pipeline->config.ports[plan->ports[i].peer].id;
+        spill_exit_init(&exits->ports[port->id], port, by_port[i]);
+    }
+    exits->fitting.most = (int64_t)(rte_get_tsc_hz() / US_PER_S * FITTING_US);
+    exits->fitting.left = exits->fitting.most;
+    if (spill_secret(&seed, sizeof(seed)) != 0)
+        return no_secret(error);
+    spill_error_limit_init(&exits->errors, rte_get_tsc_hz(), ERRORS_A_SECOND, seed);
+    return 0;
+}
+
 static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct spill_error *error)
 {
     const struct spill_plan *plan = pipeline->config.plan;
@@ -376,20 +401,17 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
     fast->lcore_id = lcore->plan->id;
     for (i = 0; i < SPILL_CLASSES; i++)
         fast->overflows[i] = pipeline->config.classes[i].overflow;
-    fast->error_interval = rte_get_tsc_hz() / ERRORS_A_SECOND;
     fast->admission_most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);
     fast->admission = fast->admission_most;
     fast->last_turn = spill_clock();
     if (create_flows(pipeline, lcore, error) != 0 ||
         create_submitter(pipeline, index, error) != 0 ||
         create_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency, by_port,
-                       error) != 0)
+                       error) != 0 ||
+        create_exits(pipeline, &fast->exits, by_port, error) != 0)
         return -1;
     for (port = 0; port < plan->port_count; port++)
-        fast->paths[pipeline->config.ports[port].id] =
-            (struct spill_path){.output = by_port[plan->ports[port].peer],
-                                .mtu = pipeline->config.ports[plan->ports[port].peer].mtu,
-                                .network = network_of(plan, port)};
+        fast->networks[pipeline->config.ports[port].id] = network_of(plan, port);
     if (channel >= 0)
         fast->inputs[fast->input_count++] = (struct spill_input){
             .channel = pipeline->channels[channel], .can_wait = all_can_wait(pipeline)};

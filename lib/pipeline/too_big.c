@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Packets that don't fit once they are protected. */
+/* Packets that are too large for what they leave by: split, or their senders told. */
 #include "pipeline/too_big.h"
 
 #include <rte_ip.h>
 
 #include "packet/fragment.h"
 #include "packet/icmp_error.h"
+#include "pipeline/drops.h"
+#include "pipeline/exit.h"
+#include "runtime/clock.h"
 
-static SPILL_DROP_REASON(esp_too_big, "esp_too_big",
-                         "protected, the packet would be larger than the MTU; its sender is told");
-
-/* Errors that may be sent ahead of their time, one behind the other. */
-#define ERRORS_AT_ONCE 32
+/* The least that an IPv6 link carries (RFC 8200 5): of less nobody is told. */
+#define IPV6_LEAST 1280
 
 static bool may_be_split(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
@@ -24,44 +24,90 @@ static bool may_be_split(const struct rte_mbuf *mbuf, const struct spill_packet 
     return header != NULL && (header->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) == 0;
 }
 
-uint32_t spill_too_big_split(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                             const struct spill_packet *packet, uint32_t room,
-                             struct rte_mbuf *fragments[SPILL_FRAGMENTS_MAX])
+/* Bytes of a fragment: as many as there is room for, in an mbuf as well. */
+static uint16_t fragment_size(const struct rte_mbuf *mbuf, uint32_t room)
 {
-    int count;
+    return (uint16_t)RTE_MIN(room, (uint32_t)rte_pktmbuf_data_room_size(mbuf->pool) -
+                                       RTE_PKTMBUF_HEADROOM);
+}
 
-    if (!may_be_split(mbuf, packet))
-        return 0;
-    count = spill_fragment_ipv4(mbuf, packet, (uint16_t)RTE_MIN(room, (uint32_t)UINT16_MAX),
-                                mbuf->pool, fragments, SPILL_FRAGMENTS_MAX);
+/* Splits a packet that may be. Returns how many fragments there are, 0: it can't be done. */
+static uint32_t split(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                      const struct spill_packet *packet, uint32_t room, struct rte_mbuf **fragments)
+{
+    struct spill_exits *exits = &fast->exits;
+    uint64_t began = spill_clock();
+    int count = spill_fragment_ipv4(mbuf, packet, fragment_size(mbuf, room), mbuf->pool, fragments,
+                                    SPILL_FRAGMENTS_MAX);
+
+    exits->fitting.left -= (int64_t)(spill_clock() - began);
     if (count <= 0)
         return 0;
     /* One of them is the packet that came, the others were made here. */
     fast->ledger.originated += (uint32_t)count - 1;
+    exits->counts.fragmented++;
+    exits->counts.fragments += (uint32_t)count;
     rte_pktmbuf_free(mbuf);
     return (uint32_t)count;
+}
+
+/* What a packet's sender may be told: bytes of IP; 0 = nothing. An IPv4 packet has DF. */
+static uint16_t told(const struct rte_mbuf *mbuf, const struct spill_packet *packet, uint32_t room)
+{
+    uint32_t least = packet->kind == SPILL_PACKET_IPV6 ? IPV6_LEAST : RTE_ETHER_MIN_MTU;
+
+    if (packet->kind > SPILL_PACKET_IPV6 || packet->through != 0 ||
+        !spill_icmp_may_answer(mbuf, packet))
+        return 0;
+    room = RTE_MAX(room, least);
+    return packet->length > room ? (uint16_t)room : 0;
 }
 
 /* Sends an answer back to where a packet came from. */
 static void answer(struct spill_fast *fast, struct rte_mbuf *reply, uint8_t input, uint64_t stamp)
 {
-    uint16_t other_end = fast->paths[input].output->port;
+    struct spill_packet packet = {.kind = SPILL_PACKET_OTHER, .output = input};
+    struct spill_packet *pointer = &packet;
 
     fast->ledger.originated++;
-    spill_output_send(fast->paths[other_end].output, &reply, 1, stamp, SPILL_WAY_FAST);
+    spill_exit_send(fast, &reply, &pointer, 1, stamp, SPILL_WAY_FAST);
 }
 
-void spill_too_big_drop(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                        const struct spill_packet *packet, uint32_t room, uint64_t stamp)
+static void tell(struct spill_fast *fast, struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                 uint16_t mtu, uint64_t stamp)
 {
-    uint16_t mtu = (uint16_t)RTE_MIN(room, (uint32_t)UINT16_MAX);
-    struct rte_mbuf *reply = NULL;
+    struct spill_exits *exits = &fast->exits;
+    struct rte_mbuf *reply;
 
-    if (fast->next_error <= stamp + ERRORS_AT_ONCE * fast->error_interval)
-        reply = spill_icmp_too_big(mbuf, packet, mtu, mbuf->pool);
-    if (reply != NULL) {
-        fast->next_error = RTE_MAX(fast->next_error, stamp) + fast->error_interval;
-        answer(fast, reply, packet->input, stamp);
+    if (!spill_error_limit_take(&exits->errors, packet, stamp)) {
+        exits->counts.errors_limited++;
+        return;
     }
-    spill_ledger_drop(&fast->ledger, &esp_too_big, &mbuf, 1);
+    reply =
+        spill_icmp_too_big(mbuf, packet, mtu, &exits->ports[packet->output].address, mbuf->pool);
+    if (reply == NULL)
+        return;
+    exits->counts.errors++;
+    answer(fast, reply, packet->input, stamp);
+}
+
+uint32_t spill_too_big(struct spill_fast *fast, const struct spill_drop_reason *reason,
+                       struct rte_mbuf *mbuf, const struct spill_packet *packet, uint32_t room,
+                       uint64_t stamp, struct rte_mbuf **fragments)
+{
+    uint32_t count = 0;
+    uint16_t mtu;
+
+    if (!may_be_split(mbuf, packet)) {
+        if ((mtu = told(mbuf, packet, room)) != 0)
+            tell(fast, mbuf, packet, mtu, stamp);
+    } else if (fragments != NULL) {
+        if (fast->exits.fitting.left > 0)
+            count = split(fast, mbuf, packet, room, fragments);
+        else
+            reason = &spill_drop_tx_fit_limit;
+    }
+    if (count == 0)
+        spill_ledger_drop(&fast->ledger, reason, &mbuf, 1);
+    return count;
 }

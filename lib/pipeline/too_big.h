@@ -9,10 +9,9 @@
 
 /**
  * @file
- * Packets that would be larger than the MTU once they are protected (RFC 4301 8): in tunnel mode an
- * IPv4 packet that may be fragmented is, before it is protected, so that the far gateway has
- * nothing to reassemble. The sender of any other is told the MTU that is left (RFC 1191, RFC 8201),
- * and the packet is dropped as `esp_too_big`.
+ * Packets that are larger than what they leave by can carry: the port (exit.h), or an SA and then
+ * the port (encryption.h; RFC 4301 8). An IPv4 packet that may be fragmented can be. The sender of
+ * any other is told how large a packet may be (RFC 1191, RFC 8201), and the packet is dropped.
  */
 
 /* Fragments of one packet: of the largest packet at the least MTU that a port takes, more than
@@ -20,27 +19,24 @@
 #define SPILL_FRAGMENTS_MAX 16
 
 /**
- * Splits a packet into fragments that have room. The lcore.
+ * Deals with a packet that is too large: it becomes fragments, or is dropped, and then its sender
+ * is told how large one may be, where that is right. An IPv4 packet must have DF for that, nobody
+ * is told of less than the least MTU of IP (68 bytes; of IPv6 1 280, RFC 8201 4) or of as much as
+ * his packet has, and errors are limited (error_limit.h). What came through an SA is not answered:
+ * the answer would carry its content in the clear. The lcore.
  *
- * @param mbuf       freed when it was split, else still the caller's
- * @param room       bytes of IP that a fragment may have
- * @param fragments  get the fragments, which are the caller's and count as originated here, but one
- *                   that stands for the packet itself
- * @return how many; 0 when it may not or can't be split
+ * @param reason     why it is dropped, if it can't be split; if only time is missing for that, it
+ * is `tx_fit_limit`
+ * @param mbuf       given away
+ * @param packet     of any kind, with `input`
+ * @param room       bytes of IP that there is room for
+ * @param stamp      TSC when it was received
+ * @param fragments  NULL: it is not to be split. Else gets the fragments, which are the caller's
+ * and count as originated here, but one that stands for the packet itself
+ * @return how many fragments there are; 0: it was dropped
  */
-uint32_t spill_too_big_split(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                             const struct spill_packet *packet, uint32_t room,
-                             struct rte_mbuf *fragments[SPILL_FRAGMENTS_MAX]);
-
-/**
- * Drops a packet, and tells its sender why: at most a thousand times a second, as such errors are
- * to be limited (RFC 1812 4.3.2.8, RFC 4443 2.4 f). The lcore.
- *
- * @param mbuf   given away
- * @param room   bytes of IP that would have fitted
- * @param stamp  TSC when it was received
- */
-void spill_too_big_drop(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                        const struct spill_packet *packet, uint32_t room, uint64_t stamp);
+uint32_t spill_too_big(struct spill_fast *fast, const struct spill_drop_reason *reason,
+                       struct rte_mbuf *mbuf, const struct spill_packet *packet, uint32_t room,
+                       uint64_t stamp, struct rte_mbuf **fragments);
 
 #endif

@@ -3,7 +3,7 @@
 #include "pipeline/transmit.h"
 #include "packet/packet.h"
 
-static uint32_t poll_channel(const struct spill_transmit_channel *from)
+static uint32_t poll_channel(const struct spill_transmit_channel *from, uint64_t now)
 {
     struct rte_mbuf *mbufs[SPILL_BURST];
     uint32_t count;
@@ -12,7 +12,7 @@ static uint32_t poll_channel(const struct spill_transmit_channel *from)
         return 0;
     count = spill_channel_receive(from->channel, mbufs, SPILL_BURST);
     if (count > 0)
-        spill_output_forward(from->output, mbufs, count);
+        spill_output_forward(from->output, mbufs, count, now);
     return count;
 }
 
@@ -21,13 +21,12 @@ uint32_t spill_transmitter_poll(void *context, uint64_t now)
     struct spill_transmitter *transmitter = context;
     uint32_t handled = 0, i;
 
-    (void)now;
     for (i = 0; i < transmitter->output_count; i++) {
         if (transmitter->outputs[i].waiting > 0)
-            handled += spill_output_retry(&transmitter->outputs[i]);
+            handled += spill_output_retry(&transmitter->outputs[i], now);
     }
     for (i = 0; i < transmitter->channel_count; i++)
-        handled += poll_channel(&transmitter->channels[i]);
+        handled += poll_channel(&transmitter->channels[i], now);
     return handled;
 }
 

@@ -27,6 +27,8 @@
 #define AF_PACKET_FRAMES       2048
 /* af_xdp's driver wants this much behind the headroom. */
 #define AF_XDP_BUFFER 2048
+/* A driver of pcap that names no limit copies chains to a buffer of this size, and cuts them. */
+#define PCAP_BUFFER 16128
 
 /* What a driver does, whatever its arguments. */
 struct driver {
@@ -40,30 +42,32 @@ struct driver {
     bool equal_queues;
     bool receives_chains;
     bool sends_chains;
+    bool kernel_tag;
+    bool no_link;
 };
 
 /* clang-format off */
 static const struct driver drivers[] = {
     /* ...required, queues_argument, queues, queues_max, spread,
-     *    fixed_rx_queues, equal_queues, receives_chains, sends_chains */
+     *    fixed_rx_queues, equal_queues, receives_chains, sends_chains, kernel_tag, no_link */
     {"net_af_packet", "iface", "qpairs", 1, 255, SPILL_DEVICE_SPREAD_FLOW,
-        true, false, false, true},
+        true, false, false, true, true, false},
     {"net_af_xdp", "iface", "queue_count", 1, 255, SPILL_DEVICE_SPREAD_FLOW,
-        true, false, false, false},
+        true, false, false, false, true, false},
     {"net_memif", NULL, NULL, 1, 255, SPILL_DEVICE_SPREAD_PEER,
-        false, false, true, true},
+        false, false, true, true, false, false},
     {"net_null", NULL, NULL, RTE_MAX_QUEUES_PER_PORT, RTE_MAX_QUEUES_PER_PORT,
-        SPILL_DEVICE_SPREAD_NONE, false, false, false, true},
+        SPILL_DEVICE_SPREAD_NONE, false, false, false, true, false, true},
     {"net_pcap", NULL, NULL, 1, 1, SPILL_DEVICE_SPREAD_NONE,
-        true, false, true, true},
+        true, false, true, true, false, true},
     {"net_ring", NULL, NULL, 16, 16, SPILL_DEVICE_SPREAD_NONE,
-        false, false, false, true},
+        false, false, false, true, false, true},
     {"net_tap", NULL, NULL, 1, 16, SPILL_DEVICE_SPREAD_FLOW,
-        false, true, false, true},
+        false, true, false, true, false, false},
     {"net_vhost", "iface", "queues", 1, 1024, SPILL_DEVICE_SPREAD_PEER,
-        true, false, true, true},
+        true, false, true, true, false, false},
     {"net_virtio_user", "path", "queues", 1, 128, SPILL_DEVICE_SPREAD_PEER,
-        true, false, false, true},
+        true, false, false, true, false, false},
 };
 /* clang-format on */
 
@@ -126,7 +130,7 @@ static struct rte_kvargs *arguments_parse(const struct spill_device *device)
     return device->arguments[0] != '\0' ? rte_kvargs_parse(device->arguments, NULL) : NULL;
 }
 
-/* The MTU of the kernel interface that the device sits on; 0 when there is none. */
+/* The MTU of the kernel interface that the device sits on, or transmits by; 0: there is none. */
 static uint16_t kernel_mtu(const struct rte_kvargs *arguments)
 {
     const char *interface = argument_get(arguments, "iface");
@@ -134,6 +138,8 @@ static uint16_t kernel_mtu(const struct rte_kvargs *arguments)
     uint16_t mtu = 0;
     int descriptor;
 
+    if (interface == NULL)
+        interface = argument_get(arguments, "tx_iface"); /* pcap */
     if (interface == NULL || strlen(interface) >= sizeof(request.ifr_name))
         return 0;
     descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -193,10 +199,10 @@ static int parse_name(const char *text, size_t length, struct spill_device *devi
                            device->name);
 }
 
-/* pcap has a queue for each file or interface, and as many of the other side where that has none.
- */
-static int pcap_queues(struct spill_device *device, const struct rte_kvargs *arguments,
-                       struct spill_error *error)
+/* pcap has a queue for each file or interface, and as many of the other side where that has none;
+ * what it sends goes to files or to interfaces. */
+static int pcap_ends(struct spill_device *device, const struct rte_kvargs *arguments,
+                     struct spill_error *error)
 {
     unsigned receive = 0, send = 0;
     bool files = false, repeated;
@@ -206,6 +212,7 @@ static int pcap_queues(struct spill_device *device, const struct rte_kvargs *arg
 
         if (strcmp(key, "iface") == 0)
             receive = send = 1;
+        device->kernel_tag |= strcmp(key, "iface") == 0 || strcmp(key, "tx_iface") == 0;
         receive += strncmp(key, "rx_", 3) == 0;
         send += strncmp(key, "tx_", 3) == 0;
         files |= strcmp(key, "rx_pcap") == 0;
@@ -217,6 +224,9 @@ static int pcap_queues(struct spill_device *device, const struct rte_kvargs *arg
                                device->name);
     repeated = argument_number(device, arguments, "infinite_rx", 0, 1, NULL) > 0;
     device->finite_source = (files || receive == 0) && !repeated;
+    device->no_link = !device->kernel_tag;
+    device->tx_frame = PCAP_BUFFER;
+    device->receive_limit = true;
     /* A repeated capture is kept in mbufs, and its driver takes only frames that fit in one. */
     device->receives_chains = !repeated;
     device->rx_queues_max = (uint16_t)(receive > 0 ? receive : send);
@@ -255,6 +265,8 @@ static int parse_driver(struct spill_device *device, const struct rte_kvargs *ar
     device->equal_queues = driver->equal_queues;
     device->receives_chains = driver->receives_chains;
     device->sends_chains = driver->sends_chains;
+    device->kernel_tag = driver->kernel_tag;
+    device->no_link = driver->no_link;
     if (driver->required != NULL && argument_get(arguments, driver->required) == NULL)
         return spill_error_set(error, "%s: needs the argument %s, as in %s,%s=%s", device->name,
                                driver->required, device->name, driver->required,
@@ -273,7 +285,7 @@ static int parse_driver(struct spill_device *device, const struct rte_kvargs *ar
     }
     device->rx_queues_max = device->tx_queues_max = (uint16_t)queues;
     if (strcmp(driver->name, "net_pcap") == 0)
-        return pcap_queues(device, arguments, error);
+        return pcap_ends(device, arguments, error);
     if (strcmp(driver->name, "net_vhost") == 0)
         return vhost_refuse(device, arguments, error);
     if (strcmp(driver->name, "net_null") == 0) {
@@ -283,6 +295,7 @@ static int parse_driver(struct spill_device *device, const struct rte_kvargs *ar
     }
     if (strcmp(driver->name, "net_af_xdp") == 0) {
         device->buffer_min = AF_XDP_BUFFER;
+        device->receive_limit = true;
         device->keeps_receive_buffers = true;
     }
     device->kernel_mtu = strcmp(driver->name, "net_af_packet") == 0;
@@ -392,6 +405,7 @@ static int complete_af_packet(struct spill_device *device, const struct rte_kvar
                                    device->name, frame, device->mtu, block, best, AF_PACKET_FRAMES);
     }
     device->buffer_min = (uint16_t)(frame - AF_PACKET_BUFFER_LESS);
+    device->tx_frame = device->buffer_min; /* its transmit ring has the same frames */
     return 0;
 }
 

@@ -48,12 +48,16 @@ struct spill_device {
     bool equal_queues;    /* as many rx as tx queues, or its driver refuses (tap) */
     bool keeps_sent;      /* what is sent stays in it as mbufs until received (ring) */
     bool keeps_receive_buffers; /* doesn't give them back when it is closed (af_xdp) */
-    bool kernel_mtu; /* its MTU is its interface's, whatever the ethdev says (af_packet) */
+    bool kernel_mtu;    /* its MTU is its interface's, whatever the ethdev says (af_packet) */
+    bool kernel_tag;    /* a kernel interface: sends one 802.1Q tag beyond its MTU, and no other */
+    bool receive_limit; /* what its driver says of frames received goes for those sent, too */
+    bool no_link;       /* a file, or nothing: no MTU but one that the user gives */
     enum spill_device_spread spread;
     uint16_t rx_queues_max; /* 0: ask the device after probing */
     uint16_t tx_queues_max;
     uint16_t mtu;        /* that spill_device_complete() made room for; 0 before */
     uint16_t buffer_min; /* bytes of data each mbuf must hold, whatever the MTU; 0 = any */
+    uint16_t tx_frame;   /* bytes of a frame that its driver has room for; 0 = it names none */
 };
 
 /**

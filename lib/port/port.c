@@ -52,6 +52,17 @@ static int find_id(const struct spill_device *device, uint16_t *id)
     return -1;
 }
 
+/* A frame that is not segmented by the device may have fewer segments than one that is. */
+static uint16_t most_segments(const struct spill_port *port, const struct rte_eth_dev_info *info)
+{
+    uint16_t most = info->tx_desc_lim.nb_mtu_seg_max != 0 ? info->tx_desc_lim.nb_mtu_seg_max
+                                                          : info->tx_desc_lim.nb_seg_max;
+
+    if ((info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0 && !port->device.sends_chains)
+        return 1;
+    return most != 0 ? most : UINT16_MAX;
+}
+
 static void read_capabilities(struct spill_port *port, const struct rte_eth_dev_info *info)
 {
     struct spill_port_capabilities *can = &port->capabilities;
@@ -61,8 +72,7 @@ static void read_capabilities(struct spill_port *port, const struct rte_eth_dev_
     can->mtu_max = info->max_mtu != 0 ? info->max_mtu : UINT16_MAX;
     can->rx_buffer_min = RTE_MAX(info->min_rx_bufsize, (uint32_t)port->device.buffer_min);
     can->rx_scatter = (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
-    can->tx_multi_segment =
-        (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0 || port->device.sends_chains;
+    can->tx_segments = most_segments(port, info);
     /* Some virtual drivers name RSS fields but spread in another way or not at all. */
     if (port->device.spread == SPILL_DEVICE_SPREAD_ASK)
         can->rss_fields = info->flow_type_rss_offloads & RSS_FIELDS;

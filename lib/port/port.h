@@ -25,7 +25,7 @@
  * Order: spill_port_find() after rte_eal_init(), spill_port_pool_create(), spill_port_configure(),
  * spill_port_start(); at the end, once no lcore touches the port any more, spill_port_flush_tx(),
  * spill_port_stop(), spill_port_close(), spill_port_leaked(). All of it, and every write to
- * the struct, by the control thread; lcores read `id` and `tx_multi_segment`, and poll their queues
+ * the struct, by the control thread; lcores read `id`, and poll their queues
  * with rte_eth_rx_burst() and rte_eth_tx_burst() themselves.
  */
 
@@ -45,7 +45,21 @@ struct spill_port_capabilities {
     uint64_t rss_fields;    /* RTE_ETH_RSS_*: those of ours that it can hash on; 0 = no RSS */
     bool rss_symmetric;     /* both directions of a flow can be made to hash alike */
     bool rx_scatter;        /* a frame may come as a chain of mbufs */
-    bool tx_multi_segment;  /* a chain of mbufs may be sent */
+    uint16_t tx_segments;   /* most mbufs of a chain that may be sent; 1 = no chains */
+};
+
+/**
+ * What may be given to a port for transmission. What is beyond is lost without a word by some
+ * drivers, blocks others for ever, is cut by others, and is written over others' memory.
+ */
+struct spill_port_limits {
+    uint16_t packet;   /* bytes of an IP packet: the MTU; UINT16_MAX for a port without a link that
+                        * nobody gave one */
+    uint16_t frame;    /* bytes of a frame, whatever is in it: what its driver has buffers for */
+    uint16_t least;    /* bytes of a frame; 0 = any */
+    uint16_t segments; /* mbufs of a frame */
+    bool kernel_tag;   /* of tags, only one with 802.1Q's own type may stand beside the MTU; else
+                        * two of any type may */
 };
 
 /** A port. Filled by spill_port_find() and spill_port_configure(). */
@@ -62,14 +76,14 @@ struct spill_port {
     uint16_t tx_queues;
     uint16_t rx_descriptors; /* a queue; drivers that copy frames ignore them */
     uint16_t tx_descriptors;
-    uint16_t mtu;             /* bytes; what frames are allowed to be, headers beside */
+    uint16_t mtu; /* bytes; what frames are allowed to be, headers beside */
+    struct spill_port_limits limits;
     struct rte_mempool *pool; /* of received packets; not the port's to free */
     unsigned kept_mbufs;      /* of the pool, which the driver never gives back (af_xdp) */
     bool promiscuous;
     bool rss; /* spreads over rx queues by a symmetric hash */
     bool rx_scatter;
-    bool tx_multi_segment; /* false: chains must be made one segment before transmit */
-    bool open;             /* from spill_port_find() to spill_port_close() */
+    bool open; /* from spill_port_find() to spill_port_close() */
     bool configured;
     bool started;
     bool wants_promiscuous; /* as configured, for the start */

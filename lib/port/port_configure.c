@@ -271,6 +271,33 @@ static int apply_mtu(struct spill_port *port, const struct rte_eth_dev_info *inf
                            mtu, rte_strerror(-result));
 }
 
+/* What its driver has buffers for. */
+static uint32_t frame_limit(const struct spill_port *port, const struct rte_eth_dev_info *info,
+                            struct rte_mempool *pool)
+{
+    uint32_t limit = port->device.tx_frame != 0 ? port->device.tx_frame : UINT16_MAX;
+
+    if (port->device.receive_limit && info->max_rx_pktlen != UINT32_MAX)
+        limit = RTE_MIN(info->max_rx_pktlen, (uint32_t)UINT16_MAX);
+    /* What comes from another pool is copied into an mbuf of the device's own (af_xdp). */
+    if (port->device.keeps_receive_buffers && pool != NULL)
+        limit = RTE_MIN(limit, (uint32_t)rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM);
+    return limit;
+}
+
+static void set_limits(struct spill_port *port, const struct spill_port_config *config,
+                       const struct rte_eth_dev_info *info)
+{
+    port->limits = (struct spill_port_limits){
+        .packet = port->device.no_link && config->mtu == 0 ? UINT16_MAX : port->mtu,
+        .frame = (uint16_t)frame_limit(port, info, config->pool),
+        /* Not every NIC pads, and some stop at what is shorter still than Ethernet's least. */
+        .least = port->device.pci ? RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN : 0,
+        .segments = port->capabilities.tx_segments,
+        .kernel_tag = port->device.kernel_tag,
+    };
+}
+
 static void note_unfinished_frames(struct spill_port *port)
 {
     if (spill_device_unfinished_frames(&port->device))
@@ -313,7 +340,7 @@ int spill_port_configure(struct spill_port *port, const struct spill_port_config
     port->pool = config->pool;
     port->wants_promiscuous = config->promiscuous;
     port->promiscuous = false;
-    port->tx_multi_segment = port->capabilities.tx_multi_segment;
+    set_limits(port, config, &info);
     port->configured = true;
     return 0;
 }

@@ -160,6 +160,10 @@ static void fragment(struct rte_mbuf *mbuf, const struct spill_packet *packet, u
 
 /* ---------------------------------------------------------------------------------- errors */
 
+/* Of the port that is too small, and its link-local address. */
+static const struct rte_ether_addr own = {{2, 0, 0, 0, 0, 1}};
+static const uint8_t own6[16] = {0xfe, 0x80, [11] = 0xff, [12] = 0xfe, [15] = 1};
+
 static bool is_single(const uint8_t *address, bool v4)
 {
     static const uint8_t none[16];
@@ -179,13 +183,15 @@ static void check_error(const struct rte_mbuf *reply, const struct spill_packet 
     uint32_t length = rte_pktmbuf_data_len(reply) - packet->l3_offset;
     const uint8_t *icmp = is + header;
     uint32_t carried = length - header - 8;
-
     FUZZ_CHECK(reply->nb_segs == 1 && reply->pkt_len == reply->data_len, "not one segment");
-    FUZZ_CHECK(memcmp(bytes, frame.bytes + 6, 6) == 0 && memcmp(bytes + 6, frame.bytes, 6) == 0 &&
+    bool group = (frame.bytes[0] & 1) != 0, group6 = !v4 && was[24] == 0xff;
+
+    FUZZ_CHECK(memcmp(bytes, frame.bytes + 6, 6) == 0 &&
+                   memcmp(bytes + 6, group ? own.addr_bytes : frame.bytes, 6) == 0 &&
                    memcmp(bytes + 12, frame.bytes + 12, packet->l3_offset - 12u) == 0,
                "Ethernet");
-    FUZZ_CHECK((frame.bytes[0] & 1) == 0 && (frame.bytes[6] & 1) == 0, "an answer to a group");
-    FUZZ_CHECK(memcmp(is + from, was + from + size, size) == 0 &&
+    FUZZ_CHECK(!(v4 && group) && (frame.bytes[6] & 1) == 0, "an answer to a group");
+    FUZZ_CHECK(memcmp(is + from, group6 ? own6 : was + from + size, size) == 0 &&
                    memcmp(is + from + size, was + from, size) == 0,
                "addresses");
     FUZZ_CHECK(is_single(is + from + size, v4), "an error to no single host");
@@ -207,7 +213,9 @@ static void check_error(const struct rte_mbuf *reply, const struct spill_packet 
 static void answer(struct rte_mbuf *mbuf, const struct spill_packet *packet, uint16_t mtu)
 {
     unsigned in_use = rte_mempool_in_use_count(pool);
-    struct rte_mbuf *reply = spill_icmp_too_big(mbuf, packet, mtu, pool);
+    struct rte_mbuf *reply = spill_icmp_too_big(mbuf, packet, mtu, &own, pool);
+
+    FUZZ_CHECK(reply == NULL || spill_icmp_may_answer(mbuf, packet), "an answer that may not be");
 
     if (reply != NULL) {
         check_error(reply, packet, mtu);

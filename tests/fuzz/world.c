@@ -390,7 +390,10 @@ static void configure(struct spill_pipeline_config *config)
     for (unsigned i = 0; i < 2; i++) {
         ports[i].device.finite_source = options->source_waits;
         ports[i].mtu = options->mtu[i];
-        ports[i].tx_multi_segment = !options->linearize;
+        ports[i].limits = (struct spill_port_limits){.packet = options->mtu[i],
+                                                     .frame = UINT16_MAX,
+                                                     .segments =
+                                                         options->linearize ? 1 : UINT16_MAX};
     }
 }
 

@@ -238,10 +238,8 @@ static inline void gateway_open(const struct gateway_options *options)
         .shape = options->shape, .capacity = options->capacity, .channel_capacity = 256};
     spill_token_init(&bench.force, NULL);
     spill_token_init(&bench.stop, &bench.force);
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < 2; i++)
         bench_ports[i].device.finite_source = options->source_waits;
-        bench_ports[i].mtu = 1500;
-    }
     for (i = 0; i < SPILL_NODES_MAX; i++)
         store.memory_nodes[i] = i == 0 ? 0 : -1;
     store.crypto = crypto;

@@ -42,6 +42,7 @@ struct bench_options {
     uint32_t channel_capacity;
     uint64_t budget;
     bool source_waits; /* as a capture does: nothing is lost for want of room */
+    const char *rules; /* NULL: see bench_rules() */
 };
 
 /** Behind the headers of each packet. */
@@ -105,7 +106,9 @@ static inline void bench_add_port(unsigned index, const char *name)
         exit(1);
     }
     port->id = (uint16_t)id;
-    port->tx_multi_segment = true;
+    port->mtu = 1500;
+    port->limits = (struct spill_port_limits){
+        .packet = port->mtu, .frame = UINT16_MAX, .segments = UINT16_MAX};
     snprintf(port->name, sizeof(port->name), "%s", name);
 }
 
@@ -158,20 +161,23 @@ static inline int bench_plan(struct bench *bench)
     return spill_plan_compute(&input, &bench->plan, &bench->error);
 }
 
-/** Rules: port 1111 is allowed, 2222 is not, nor is anything else. @return 0 or -1 with an error */
+/** Rules, if the options say nothing else: port 1111 is allowed, 2222 is not, nor is anything else.
+ * @return 0 or -1 with an error */
 static inline int bench_rules(struct bench *bench)
 {
-    static char text[] = "allow udp from 10.0.0.0/8 to any port 1111\n"
-                         "deny udp from any to any port 2222\n";
+    static const char usual[] = "allow udp from 10.0.0.0/8 to any port 1111\n"
+                                "deny udp from any to any port 2222\n";
     int nodes[SPILL_NODES_MAX];
     struct spill_ruleset *ruleset;
     struct spill_policy *policy = NULL;
     struct spill_security *security;
-    FILE *file = fmemopen(text, sizeof(text) - 1, "r");
+    const char *text = bench->options.rules != NULL ? bench->options.rules : usual;
+    FILE *file;
     unsigned i;
 
     for (i = 0; i < SPILL_NODES_MAX; i++)
         nodes[i] = i == 0 ? 0 : -1;
+    file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
     ruleset = spill_rules_read(file, "test", &bench->error);
     fclose(file);
     if (ruleset != NULL)

@@ -6,6 +6,10 @@
 
 #define ROUNDS 30000
 
+/* Of the port that is too small, and its link-local address. */
+static const struct rte_ether_addr own = {{0x02, 0x11, 0x22, 0x33, 0x44, 0x55}};
+static const uint8_t own6[16] = "\xfe\x80\0\0\0\0\0\0\0\x11\x22\xff\xfe\x33\x44\x55";
+
 /* A frame of any kind that may be answered. */
 static void build_any(struct frame *frame)
 {
@@ -99,7 +103,7 @@ static void test_errors_answer_any_packet(void **state)
         mbuf = lay(&frame, below(4));
         mbuf->vlan_tci = (uint16_t)below(65536);
         packet = parse(mbuf);
-        answer = spill_icmp_too_big(mbuf, &packet, mtu, frame_pool);
+        answer = spill_icmp_too_big(mbuf, &packet, mtu, &own, frame_pool);
         assert_non_null(answer);
         assert_int_equal(answer->nb_segs, 1);
         assert_int_equal(answer->ol_flags, 0);
@@ -126,7 +130,7 @@ static void test_stripped_tags_are_kept(void **state)
     mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
     mbuf->vlan_tci = 7;
     packet = parse(mbuf);
-    answer = spill_icmp_too_big(mbuf, &packet, 500, frame_pool);
+    answer = spill_icmp_too_big(mbuf, &packet, 500, &own, frame_pool);
     assert_non_null(answer);
     assert_true((answer->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0);
     assert_int_equal(answer->vlan_tci, 7);
@@ -143,11 +147,12 @@ static bool is_answered(const struct frame *frame)
     for (cuts = 0; cuts < 4; cuts++) {
         struct rte_mbuf *mbuf = lay(frame, cuts);
         struct spill_packet packet = parse(mbuf);
-        struct rte_mbuf *answer = spill_icmp_too_big(mbuf, &packet, 1400, frame_pool);
+        struct rte_mbuf *answer = spill_icmp_too_big(mbuf, &packet, 1400, &own, frame_pool);
 
         if (cuts == 0)
             first = answer != NULL;
         assert_int_equal(answer != NULL, first);
+        assert_int_equal(spill_icmp_may_answer(mbuf, &packet), first);
         rte_pktmbuf_free(answer);
         rte_pktmbuf_free(mbuf);
     }
@@ -180,10 +185,16 @@ static void test_none_to_icmp_errors(void **state)
     assert_false(is_answered(&frame));
 }
 
-static void test_none_to_later_fragments(void **state)
+static void make_fragment6(struct frame *frame, uint16_t offset_and_more)
+{
+    frame->bytes[frame->ip + 6] = 44;
+    write16(frame->bytes + frame->ip + 40 + 2, offset_and_more);
+}
+
+/* Of IPv6 they may be answered (RFC 4443 2.4 e 3), but where they may be of an error. */
+static void test_later_fragments(void **state)
 {
     static struct frame frame;
-    uint8_t *fragment;
 
     (void)state;
     build4(&frame, 0, 0, 47, 600);
@@ -195,12 +206,48 @@ static void test_none_to_later_fragments(void **state)
     assert_false(is_answered(&frame));
 
     build6(&frame, 0, 1, 47, 600);
-    fragment = frame.bytes + frame.ip + 40;
-    frame.bytes[frame.ip + 6] = 44;
-    write16(fragment + 2, 1);
+    make_fragment6(&frame, 1);
     assert_true(is_answered(&frame));
-    write16(fragment + 2, 9);
+    make_fragment6(&frame, 9);
+    assert_true(is_answered(&frame));
+    build6(&frame, 0, 1, 58, 600);
+    frame.bytes[frame.payload] = 128;
+    make_fragment6(&frame, 1);
+    assert_true(is_answered(&frame));
+    make_fragment6(&frame, 9);
     assert_false(is_answered(&frame));
+}
+
+/* What goes to a group of IPv6 or Ethernet is answered from the port's own addresses. */
+static void test_groups_are_answered_from_the_port(void **state)
+{
+    static struct frame frame, error;
+    struct spill_packet packet;
+    struct rte_mbuf *mbuf, *answer;
+    const uint8_t *icmp;
+    unsigned which;
+
+    (void)state;
+    for (which = 1; which < 4; which++) { /* bit 0: of IPv6, bit 1: of Ethernet */
+        build6(&frame, 1, 0, 17, 1400);
+        make_udp(&frame);
+        if ((which & 1) != 0)
+            frame.bytes[frame.ip + 24] = 0xff;
+        frame.bytes[0] = (uint8_t)((frame.bytes[0] & 0xfe) | which >> 1);
+        mbuf = lay(&frame, 0);
+        packet = parse(mbuf);
+        answer = spill_icmp_too_big(mbuf, &packet, 1300, &own, frame_pool);
+        assert_non_null(answer);
+        unlay(answer, &error);
+        assert_memory_equal(error.bytes, frame.bytes + 6, 6);
+        assert_memory_equal(error.bytes + 6, (which & 2) != 0 ? own.addr_bytes : frame.bytes, 6);
+        assert_memory_equal(error.bytes + frame.ip + 8,
+                            (which & 1) != 0 ? own6 : frame.bytes + frame.ip + 24, 16);
+        icmp = error.bytes + frame.ip + 40;
+        assert_int_equal(naive_sum(icmp, 1240, naive_sum(icmp - 32, 32, 58 + 1240)), 0xffff);
+        rte_pktmbuf_free(answer);
+        rte_pktmbuf_free(mbuf);
+    }
 }
 
 static void test_none_without_a_single_host_at_each_end(void **state)
@@ -222,7 +269,7 @@ static void test_none_without_a_single_host_at_each_end(void **state)
           {"\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", true},
           {"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\1", true},
           {"\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1", true},
-          {"\xff\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1", false},
+          {"\xff\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1", false}, /* as a source */
       };
     static struct frame frame;
     unsigned i, end;
@@ -237,10 +284,13 @@ static void test_none_without_a_single_host_at_each_end(void **state)
         for (i = 0; i < RTE_DIM(v6); i++) {
             build6(&frame, 0, 0, 47, 600);
             memcpy(frame.bytes + frame.ip + 8 + 16 * end, v6[i].address, 16);
-            assert_int_equal(is_answered(&frame), v6[i].answered);
+            assert_int_equal(is_answered(&frame), v6[i].answered || (end == 1 && i == 6));
         }
         build6(&frame, 0, 0, 47, 600);
         frame.bytes[6 * end] |= 1; /* a group of Ethernet */
+        assert_int_equal(is_answered(&frame), end == 0);
+        build4(&frame, 0, 0, 47, 600);
+        frame.bytes[6 * end] |= 1;
         assert_false(is_answered(&frame));
     }
 }
@@ -258,7 +308,7 @@ static void test_none_without_an_mbuf(void **state)
     packet = parse(mbuf);
     while ((all[count] = rte_pktmbuf_alloc(frame_pool)) != NULL)
         count++;
-    assert_null(spill_icmp_too_big(mbuf, &packet, 1400, frame_pool));
+    assert_null(spill_icmp_too_big(mbuf, &packet, 1400, &own, frame_pool));
     rte_pktmbuf_free_bulk(all, count);
     rte_pktmbuf_free(mbuf);
     assert_int_equal(rte_mempool_in_use_count(frame_pool), 0);
@@ -278,7 +328,7 @@ static void test_none_into_a_small_mbuf(void **state)
     build6(&frame, 0, 0, 47, 600);
     mbuf = lay(&frame, 0);
     packet = parse(mbuf);
-    assert_null(spill_icmp_too_big(mbuf, &packet, 1400, small));
+    assert_null(spill_icmp_too_big(mbuf, &packet, 1400, &own, small));
     assert_int_equal(rte_mempool_in_use_count(small), 0);
     rte_pktmbuf_free(mbuf);
     rte_mempool_free(small);
@@ -290,7 +340,8 @@ int main(void)
         cmocka_unit_test_setup(test_errors_answer_any_packet, seed_random),
         cmocka_unit_test(test_stripped_tags_are_kept),
         cmocka_unit_test(test_none_to_icmp_errors),
-        cmocka_unit_test(test_none_to_later_fragments),
+        cmocka_unit_test(test_later_fragments),
+        cmocka_unit_test(test_groups_are_answered_from_the_port),
         cmocka_unit_test(test_none_without_a_single_host_at_each_end),
         cmocka_unit_test(test_none_without_an_mbuf),
         cmocka_unit_test(test_none_into_a_small_mbuf),

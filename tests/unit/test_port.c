@@ -294,7 +294,7 @@ static void capabilities_are_asked_for(void **state)
     assert_true(port.capabilities.rx_queues_max >= 256);
     /* it names RSS fields but never spreads */
     assert_false(port.capabilities.rss_symmetric);
-    assert_true(port.capabilities.tx_multi_segment);
+    assert_int_equal(port.capabilities.tx_segments, UINT16_MAX);
     assert_int_equal(spill_port_data_room(&port, 9000), RTE_PKTMBUF_HEADROOM + 9024);
     find(&port, "net_ring0");
     assert_true(port.capabilities.rx_scatter);
@@ -565,7 +565,7 @@ static void capture_passes_byte_for_byte(void **state)
     config.pool = pool_new(RTE_MBUF_DEFAULT_BUF_SIZE);
     find(&port, "net_pcap0,rx_pcap=x,tx_pcap=y");
     configure(&port, &config);
-    assert_true(port.tx_multi_segment);
+    assert_int_equal(port.limits.segments, UINT16_MAX);
     assert_int_equal(spill_port_start(&port, &error), 0);
     while ((got = rte_eth_rx_burst(port.id, 0, mbufs, 32)) > 0) {
         for (unsigned i = 0; i < got; i++)

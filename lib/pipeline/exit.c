@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The exit: whether packets fit the port that they leave by, and what becomes of those that don't.
+ */
+#include "pipeline/exit.h"
+
+#include <string.h>
+
+#include <rte_ether.h>
+
+#include "pipeline/drops.h"
+#include "pipeline/fast.h"
+#include "pipeline/too_big.h"
+#include "runtime/clock.h"
+
+static SPILL_DROP_REASON(tx_too_big, "tx_too_big",
+                         "larger than the port that it leaves by can carry; its sender is told");
+static SPILL_DROP_REASON(tx_too_many_segments, "tx_too_many_segments",
+                         "more segments than the device takes, and they don't fit into one");
+static SPILL_DROP_REASON(tx_too_short, "tx_too_short",
+                         "shorter than the device's least frame, and without room for padding");
+SPILL_DROP_REASON(spill_drop_tx_fit_limit, "tx_fit_limit",
+                  "to be fragmented or made one segment, and a busy lcore had no time for more");
+
+/* Frames that are sent together, where each was looked at for itself. */
+#define READY_MAX (SPILL_BURST + SPILL_FRAGMENTS_MAX)
+
+void spill_exit_init(struct spill_exit *exit, const struct spill_port *port,
+                     struct spill_output *output)
+{
+    *exit = (struct spill_exit){
+        .output = output,
+        .limits = port->limits,
+        .mtu = port->mtu,
+        .largest = RTE_MIN((uint32_t)port->limits.packet + RTE_ETHER_HDR_LEN,
+                           (uint32_t)port->limits.frame),
+        .address = port->address,
+    };
+}
+
+bool spill_exit_fits_exactly(const struct spill_exit *exit, struct rte_mbuf **mbufs, uint32_t count)
+{
+    uint32_t largest = 0, least = UINT32_MAX, segments = 0, i;
+
+    for (i = 0; i < count; i++) {
+        largest = RTE_MAX(largest, rte_pktmbuf_pkt_len(mbufs[i]));
+        least = RTE_MIN(least, rte_pktmbuf_pkt_len(mbufs[i]));
+        segments = RTE_MAX(segments, mbufs[i]->nb_segs);
+    }
+    return largest <= exit->largest && least >= exit->limits.least &&
+           segments <= exit->limits.segments;
+}
+
+static bool is_tag(rte_be16_t type)
+{
+    return type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
+}
+
+/* Bytes that the frame's tags may add to its port's MTU. */
+static uint32_t tag_bytes(const struct spill_port_limits *limits, const struct rte_mbuf *mbuf)
+{
+    struct {
+        struct rte_ether_hdr ether;
+        struct rte_vlan_hdr tag;
+    } copy;
+    const struct rte_ether_hdr *ether = rte_pktmbuf_read(mbuf, 0, sizeof(copy), &copy);
+    const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(ether + 1);
+
+    if (ether == NULL || !is_tag(ether->ether_type))
+        return 0;
+    if (limits->kernel_tag)
+        return ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ? RTE_VLAN_HLEN : 0;
+    return is_tag(tag->eth_proto) ? 2 * RTE_VLAN_HLEN : RTE_VLAN_HLEN;
+}
+
+/* Bytes of the largest frame with the tags that this one has. */
+static uint32_t frame_limit(const struct spill_port_limits *limits, const struct rte_mbuf *mbuf)
+{
+    return RTE_MIN((uint32_t)limits->packet + RTE_ETHER_HDR_LEN + tag_bytes(limits, mbuf),
+                   (uint32_t)limits->frame);
+}
+
+uint32_t spill_exit_room(const struct spill_exits *exits, const struct rte_mbuf *mbuf,
+                         const struct spill_packet *packet)
+{
+    const struct spill_exit *exit = &exits->ports[packet->output];
+    uint32_t room = frame_limit(&exit->limits, mbuf);
+
+    room -= RTE_MIN(room, (uint32_t)packet->l3_offset);
+    return RTE_MIN(room, (uint32_t)exit->mtu);
+}
+
+/* ------------------------------------------------------------------ what is made to fit */
+
+static void drop(struct spill_fast *fast, const struct spill_drop_reason *reason,
+                 struct rte_mbuf *mbuf)
+{
+    spill_ledger_drop(&fast->ledger, reason, &mbuf, 1);
+}
+
+static bool is_ip(const struct spill_packet *packet)
+{
+    return packet->kind == SPILL_PACKET_IPV4 || packet->kind == SPILL_PACKET_IPV6;
+}
+
+/* Cuts a frame to so many bytes, at least one. */
+static void cut(struct rte_mbuf *mbuf, uint32_t length)
+{
+    struct rte_mbuf *last = mbuf;
+    uint32_t left = length;
+
+    for (mbuf->nb_segs = 1; left > last->data_len; mbuf->nb_segs++) {
+        left -= last->data_len;
+        last = last->next;
+    }
+    last->data_len = (uint16_t)left;
+    rte_pktmbuf_free(last->next);
+    last->next = NULL;
+    mbuf->pkt_len = length;
+}
+
+/* Work that copies a packet, when there is time for it; what it took is paid. */
+static bool linearize(struct spill_fast *fast, struct rte_mbuf *mbuf)
+{
+    uint64_t began = spill_clock();
+    int status;
+
+    if (fast->exits.fitting.left <= 0) {
+        drop(fast, &spill_drop_tx_fit_limit, mbuf);
+        return false;
+    }
+    status = rte_pktmbuf_linearize(mbuf);
+    fast->exits.fitting.left -= (int64_t)(spill_clock() - began);
+    if (status != 0)
+        drop(fast, &tx_too_many_segments, mbuf);
+    fast->exits.counts.linearized += status == 0;
+    return status == 0;
+}
+
+/* What stands in padding must tell nobody anything: it is zeros. */
+static bool pad(struct spill_fast *fast, struct rte_mbuf *mbuf, uint32_t least)
+{
+    uint16_t missing = (uint16_t)(least - rte_pktmbuf_pkt_len(mbuf));
+    char *padding = rte_pktmbuf_append(mbuf, missing);
+
+    if (padding == NULL) {
+        drop(fast, &tx_too_short, mbuf);
+        return false;
+    }
+    memset(padding, 0, missing);
+    fast->exits.counts.padded++;
+    return true;
+}
+
+/* Segments and least size. False: it was dropped. */
+static bool suit(struct spill_fast *fast, const struct spill_exit *exit, struct rte_mbuf *mbuf)
+{
+    if (mbuf->nb_segs > exit->limits.segments && !linearize(fast, mbuf))
+        return false;
+    return rte_pktmbuf_pkt_len(mbuf) >= exit->limits.least || pad(fast, mbuf, exit->limits.least);
+}
+
+/* A packet that is too large for its output: its fragments, if it may have any. Returns how many.
+ */
+static uint32_t split(struct spill_fast *fast, const struct spill_exit *exit, struct rte_mbuf *mbuf,
+                      const struct spill_packet *packet, uint32_t room, uint64_t stamp,
+                      struct rte_mbuf **fragments)
+{
+    /* A port without a limit but its driver's takes a packet whole or not at all. */
+    bool whole = exit->limits.packet == UINT16_MAX;
+    uint32_t count =
+        spill_too_big(fast, &tx_too_big, mbuf, packet, room, stamp, whole ? NULL : fragments);
+    uint32_t kept = 0, i;
+
+    for (i = 0; i < count; i++) {
+        if (suit(fast, exit, fragments[i]))
+            fragments[kept++] = fragments[i];
+    }
+    return kept;
+}
+
+/* One packet: writes the frames to send in its place, and returns how many they are. */
+static uint32_t fit(struct spill_fast *fast, const struct spill_exit *exit, struct rte_mbuf *mbuf,
+                    const struct spill_packet *packet, uint64_t stamp, struct rte_mbuf **ready)
+{
+    uint32_t length = rte_pktmbuf_pkt_len(mbuf), limit;
+
+    if (length > exit->largest && length > (limit = frame_limit(&exit->limits, mbuf))) {
+        uint32_t end = (uint32_t)packet->l3_offset + packet->length;
+
+        if (!is_ip(packet) || end > limit)
+            return split(fast, exit, mbuf, packet,
+                         limit - RTE_MIN(limit, (uint32_t)packet->l3_offset), stamp, ready);
+        cut(mbuf, end);
+        fast->exits.counts.cut++;
+    }
+    ready[0] = mbuf;
+    return suit(fast, exit, mbuf) ? 1 : 0;
+}
+
+/* --------------------------------------------------------------------------------- sending */
+
+/* A burst in which not everything fits: each packet is looked at. */
+static __rte_noinline void fit_and_send(struct spill_fast *fast, const struct spill_exit *exit,
+                                        struct rte_mbuf **mbufs, struct spill_packet **packets,
+                                        uint32_t count, uint64_t stamp, enum spill_way way)
+{
+    struct rte_mbuf *ready[READY_MAX];
+    uint32_t waiting = 0, i;
+
+    for (i = 0; i < count; i++) {
+        waiting += fit(fast, exit, mbufs[i], packets[i], stamp, ready + waiting);
+        if (waiting >= SPILL_BURST) {
+            spill_output_send(exit->output, ready, waiting, stamp, way);
+            waiting = 0;
+        }
+    }
+    spill_output_send(exit->output, ready, waiting, stamp, way);
+}
+
+static void send_run(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                     struct spill_packet **packets, uint32_t count, uint64_t stamp,
+                     enum spill_way way)
+{
+    const struct spill_exit *exit = &fast->exits.ports[packets[0]->output];
+
+    if (likely(spill_exit_fits(exit, mbufs, count)))
+        spill_output_send(exit->output, mbufs, count, stamp, way);
+    else
+        fit_and_send(fast, exit, mbufs, packets, count, stamp, way);
+}
+
+void spill_exit_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                     struct spill_packet **packets, uint32_t count, uint64_t stamp,
+                     enum spill_way way)
+{
+    uint32_t first = 0, i;
+
+    for (i = 1; i <= count; i++) {
+        if (i == count || packets[i]->output != packets[first]->output) {
+            send_run(fast, mbufs + first, packets + first, i - first, stamp, way);
+            first = i;
+        }
+    }
+}
+
+void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_mbuf **mbufs,
+                           struct spill_packet *packets, uint32_t count, uint64_t stamp)
+{
+    const uint8_t output = spill_exit_of(&fast->exits, (uint8_t)input);
+    const struct spill_exit *exit = &fast->exits.ports[output];
+    struct spill_packet *pointers[SPILL_BURST];
+    uint32_t i;
+
+    if (likely(spill_exit_fits(exit, mbufs, count))) {
+        spill_output_send(exit->output, mbufs, count, stamp, SPILL_WAY_FAST);
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        packets[i].input = (uint8_t)input;
+        packets[i].output = output;
+        pointers[i] = &packets[i];
+    }
+    fit_and_send(fast, exit, mbufs, pointers, count, stamp, SPILL_WAY_FAST);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_EXIT_H
+#define SPILLWAY_EXIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_config.h>
+#include <rte_mbuf.h>
+
+#include "packet/packet.h"
+#include "pipeline/allowance.h"
+#include "pipeline/error_limit.h"
+#include "pipeline/output.h"
+#include "port/port.h"
+
+/**
+ * @file
+ * The exit: the one place that says where a packet leaves, and whether it can (law 10).
+ *
+ * *Where* is spill_exit_of(): the other end of the wire that the packet came by. It is written to
+ * `output` in the packet's metadata; an ICMP error leaves by its packet's `input` instead.
+ *
+ * *Whether* is held against what the port can carry (struct spill_port_limits): the largest frame,
+ * the least, and the number of segments. For a burst that is one look at each mbuf; only where
+ * something sticks out each packet is looked at for itself:
+ *
+ *     longer than it may be, but its IP packet isn't     what stands behind that is cut off
+ *     an IPv4 packet that is too large, without DF       fragments
+ *     any other packet that is too large                 dropped: tx_too_big; its sender is told
+ *     more segments than the device takes                made one segment, or dropped
+ *     shorter than the least frame                       padded with zeros, or dropped
+ *
+ * IPv4 without DF is fragmented although spillway routes nothing: its sender asked for that and
+ * can't be told otherwise (RFC 1191 4), and af_packet hands over datagrams that the kernel has put
+ * together from fragments, which were small enough when they came.
+ *
+ * What copies a packet is expensive work that can't go to the pool: it has an allowance of time,
+ * and what finds none is dropped as `tx_fit_limit`.
+ */
+
+/** One port's exit. Written before the lcores start. */
+struct spill_exit {
+    struct spill_output *output;
+    struct spill_port_limits limits;
+    uint16_t mtu;     /* bytes: what tunnels reckon with, also where there is no limit */
+    uint32_t largest; /* bytes: a frame up to that fits, whatever it is */
+    struct rte_ether_addr address;
+};
+
+/** What was done to make packets fit, in packets. Written by the lcore; the control thread reads.
+ */
+struct spill_exit_counts {
+    uint64_t fragmented;
+    uint64_t fragments;  /* that came of them */
+    uint64_t linearized; /* made one segment */
+    uint64_t padded;
+    uint64_t cut;            /* lost what stood behind their IP packet */
+    uint64_t errors;         /* ICMP errors sent */
+    uint64_t errors_limited; /* not sent, as there were too many */
+};
+
+/** A fast lcore's exits. Written by the lcore, but for what is written before it starts. */
+struct spill_exits {
+    uint8_t other_end[RTE_MAX_ETHPORTS];       /* of a port's wire; before */
+    struct spill_exit ports[RTE_MAX_ETHPORTS]; /* by id; before */
+    struct spill_allowance fitting;            /* time for what copies packets */
+    struct spill_error_limit errors;
+    struct spill_exit_counts counts;
+};
+
+struct spill_fast;
+
+/** Prepares a port's exit. Control thread, before the lcores start. @param port  configured */
+void spill_exit_init(struct spill_exit *exit, const struct spill_port *port,
+                     struct spill_output *output);
+
+/** Where a packet leaves: the port, by that which it came by. For its `output`. */
+static inline uint8_t spill_exit_of(const struct spill_exits *exits, uint8_t input)
+{
+    return exits->other_end[input];
+}
+
+/**
+ * Bytes that an IP packet may have at its output, behind the link header that it has now.
+ *
+ * @param packet  with `output`, of kind IPv4 or IPv6
+ */
+uint32_t spill_exit_room(const struct spill_exits *exits, const struct rte_mbuf *mbuf,
+                         const struct spill_packet *packet);
+
+/**
+ * Sends packets that know their outputs. The lcore.
+ *
+ * @param mbufs    given away: sent, or dropped by name
+ * @param packets  of each, with `output` and `input`; of kind OTHER where nobody is to be told
+ * @param stamp    TSC when they were received
+ */
+void spill_exit_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                     struct spill_packet **packets, uint32_t count, uint64_t stamp,
+                     enum spill_way way);
+
+/** spill_exit_fits() where a first look does not tell. */
+bool spill_exit_fits_exactly(const struct spill_exit *exit, struct rte_mbuf **mbufs,
+                             uint32_t count);
+
+/**
+ * The same for a burst that came by one port, to the other end of its wire.
+ *
+ * @param packets  of each; `input` and `output` need not be there
+ */
+void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_mbuf **mbufs,
+                           struct spill_packet *packets, uint32_t count, uint64_t stamp);
+
+/** Whether all frames of a burst can be sent as they are. */
+static inline bool spill_exit_fits(const struct spill_exit *exit, struct rte_mbuf **mbufs,
+                                   uint32_t count)
+{
+    uint32_t lengths = 0, segments = 0, i;
+
+    /* Or'ed, numbers are at least the greatest of them. */
+    for (i = 0; i < count; i++) {
+        lengths |= rte_pktmbuf_pkt_len(mbufs[i]);
+        segments |= mbufs[i]->nb_segs;
+    }
+    return (exit->limits.least == 0 && lengths <= exit->largest &&
+            segments <= exit->limits.segments) ||
+           spill_exit_fits_exactly(exit, mbufs, count);
+}
+
+#endif
