@@ -7,6 +7,7 @@
 
 #include "ipsec/esp.h"
 #include "log.h"
+#include "pipeline/too_big.h"
 #include "program.h"
 #include "runtime/json.h"
 
@@ -14,7 +15,9 @@
  * that takes 100 cycles a packet. */
 #define CLASS_CAPACITY 64
 #define DESCRIPTORS    1024
-#define LINK_HEADERS   22 /* Ethernet and two tags */
+/* A packet in one piece, its fragments, and those of packets before it that are sent with them. */
+#define SPLIT_MBUFS  (1 + SPILL_FRAGMENTS_MAX + SPILL_BURST + SPILL_FRAGMENTS_MAX)
+#define LINK_HEADERS 22 /* Ethernet and two tags */
 /* What each lcore has for crypto: operations, a part of the sessions' pools; and for each SA: its
  * session with key schedules, rte_ipsec's structures. */
 #define CRYPTO_BYTES (UINT64_C(2) << 20)
@@ -69,6 +72,7 @@ static void plan_port(const struct spill_options *options, struct spill_plan_por
     port->rx_descriptors = option->rx_descriptors != 0 ? option->rx_descriptors : DESCRIPTORS;
     port->tx_descriptors = option->tx_descriptors != 0 ? option->tx_descriptors : DESCRIPTORS;
     port->mtu = device->mtu;
+    port->no_mtu = device->no_link && option->mtu == 0;
     port->data_room = data_room(options, spill_device_data_room(device, 0, true), port->mtu);
     port->extra_mbufs = option->mbufs;
     port->symmetric_rss = device->spread == SPILL_DEVICE_SPREAD_ASK;
@@ -129,6 +133,7 @@ static void plan_input(struct spill_program *program)
     plan_classes(input, options);
     input->burst = SPILL_BURST;
     input->tx_backlog = SPILL_BACKLOG;
+    input->split_mbufs = SPLIT_MBUFS;
     input->flow_capacity = options->flow_capacity;
     input->flow_bytes =
         (spill_flow_table_bytes(options->flow_capacity) + options->flow_capacity - 1) /

@@ -264,6 +264,23 @@ static void write_latency(struct spill_json *json, const struct spill_pipeline *
     spill_json_object_end(json);
 }
 
+/* What was done to make packets fit the ports that they left by. */
+static void write_exits(struct spill_json *json, const struct spill_pipeline *pipeline)
+{
+    struct spill_exit_counts sum;
+
+    spill_pipeline_exit_counts(pipeline, &sum);
+    spill_json_object_begin(json, "exits");
+    spill_json_unsigned(json, "fragmented", sum.fragmented);
+    spill_json_unsigned(json, "fragments", sum.fragments);
+    spill_json_unsigned(json, "linearized", sum.linearized);
+    spill_json_unsigned(json, "padded", sum.padded);
+    spill_json_unsigned(json, "cut", sum.cut);
+    spill_json_unsigned(json, "icmp_errors", sum.errors);
+    spill_json_unsigned(json, "icmp_errors_limited", sum.errors_limited);
+    spill_json_object_end(json);
+}
+
 static void write_flows(struct spill_json *json, const struct spill_pipeline *pipeline)
 {
     struct spill_flow_counters sum = {0};
@@ -327,6 +344,7 @@ static void write_report(struct spill_json *json, const struct spill_program *pr
         write_pool(json, pipeline);
         write_sas(json, program);
         write_latency(json, pipeline);
+        write_exits(json, pipeline);
         write_flows(json, pipeline);
     }
     spill_json_object_end(json);

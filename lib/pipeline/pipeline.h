@@ -113,6 +113,10 @@ void spill_pipeline_ledger(const struct spill_pipeline *pipeline, struct spill_l
 /** Packets received by all lcores so far: the cheap part of the above. */
 uint64_t spill_pipeline_received(const struct spill_pipeline *pipeline);
 
+/** Adds up what the lcores did to make packets fit the ports that they leave by. */
+void spill_pipeline_exit_counts(const struct spill_pipeline *pipeline,
+                                struct spill_exit_counts *sum);
+
 /** Adds up the latencies of a way over all lcores. */
 void spill_pipeline_latency(const struct spill_pipeline *pipeline, enum spill_way way,
                             struct spill_histogram *sum);

@@ -176,6 +176,28 @@ void spill_pipeline_latency(const struct spill_pipeline *pipeline, enum spill_wa
     }
 }
 
+void spill_pipeline_exit_counts(const struct spill_pipeline *pipeline,
+                                struct spill_exit_counts *sum)
+{
+    uint32_t i;
+
+    memset(sum, 0, sizeof(*sum));
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        const struct spill_exit_counts *counts;
+
+        if (pipeline->lcores[i].fast == NULL)
+            continue;
+        counts = &pipeline->lcores[i].fast->exits.counts;
+        sum->fragmented += counts->fragmented;
+        sum->fragments += counts->fragments;
+        sum->linearized += counts->linearized;
+        sum->padded += counts->padded;
+        sum->cut += counts->cut;
+        sum->errors += counts->errors;
+        sum->errors_limited += counts->errors_limited;
+    }
+}
+
 static void count_received(const struct spill_pipeline_lcore *lcore, uint16_t port_id,
                            struct spill_port_counts *counts)
 {

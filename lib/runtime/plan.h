@@ -68,6 +68,7 @@ struct spill_plan_port_input {
     unsigned rx_descriptors; /* of each queue */
     unsigned tx_descriptors; /* of each queue */
     unsigned mtu;            /* bytes */
+    bool no_mtu;             /* it limits nothing: there is no link, and nobody asked for one */
     unsigned extra_mbufs;    /* asked for beyond what the plan finds */
     bool symmetric_rss;      /* spreads flows over its queues, both directions of a flow to one */
     unsigned data_room;      /* bytes, with the headroom, that an mbuf must have at least; larger
@@ -121,6 +122,7 @@ struct spill_plan_input {
     unsigned channel_capacity; /* packets */
     unsigned tx_backlog;       /* packets that the owner of a tx queue keeps for its device */
     unsigned mempool_cache;    /* mbufs of each lcore */
+    unsigned split_mbufs;      /* that a fast lcore has in hand while it splits a packet */
     unsigned private_size;     /* bytes behind each mbuf's header, a multiple of 8 */
     unsigned data_room;        /* bytes of a packet that one mbuf holds, without the headroom */
     uint64_t flow_capacity;    /* entries of the flow table of each fast lcore */

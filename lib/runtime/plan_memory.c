@@ -146,6 +146,21 @@ static void add_all_transmit_terms(const struct spill_plan_input *input,
     add_packets(mempool, channels, "channels to the queues of all ports");
 }
 
+/* ICMP errors are made of a port's own mbufs, and go back by the port: one mbuf each. */
+static void add_error_term(const struct spill_plan_input *input, const struct spill_plan *plan,
+                           unsigned index, struct spill_plan_mempool *mempool)
+{
+    const struct spill_plan_port *port = &plan->ports[index];
+    uint64_t queue = descriptors(input->ports[index].tx_descriptors) + input->tx_backlog;
+    uint64_t count = queue * port->tx_queues;
+    unsigned q;
+
+    for (q = 0; q < port->tx_queues; q++)
+        count += port->tx[q].channel >= 0 ? input->channel_capacity : 0;
+    add_term(mempool, count, "ICMP errors back by %s: as many as its transmit side holds",
+             port->name);
+}
+
 /* What waits on its way from this port's queues to the ports that transmit. */
 static void add_way_terms(const struct spill_plan_input *input, const struct spill_plan *plan,
                           struct spill_plan_mempool *mempool)
@@ -164,6 +179,9 @@ static void add_way_terms(const struct spill_plan_input *input, const struct spi
                 input->burst);
     add_packets(mempool, UINT64_C(2) * polling * input->burst, "bursts in hand: 2 x %u x %u lcores",
                 input->burst, polling);
+    add_term(mempool, (uint64_t)input->split_mbufs * plan->count[SPILL_ROLE_FAST],
+             "fragments in hand: %u x %u fast lcores", input->split_mbufs,
+             plan->count[SPILL_ROLE_FAST]);
     add_term(mempool, (uint64_t)mempool->cache * 3 / 2 * plan->lcore_count,
              "mempool caches: 1.5 x %u x %u lcores", mempool->cache, plan->lcore_count);
 }
@@ -207,10 +225,12 @@ static void size_mempool(const struct spill_plan_input *input, struct spill_plan
     size_mbuf(input, from, mempool);
     add_term(mempool, (uint64_t)rx_descriptors * port->rx_queues,
              "receive descriptors: %u x %u queues", rx_descriptors, port->rx_queues);
-    if (port->peer >= 0)
+    if (port->peer >= 0) {
         add_transmit_terms(input, plan, (unsigned)port->peer, mempool);
-    else if (input->wire_count == 0)
+        add_error_term(input, plan, index, mempool);
+    } else if (input->wire_count == 0) {
         add_all_transmit_terms(input, plan, mempool);
+    }
     add_way_terms(input, plan, mempool);
     add_term(mempool, from->extra_mbufs, "asked for beyond that");
     for (i = 0; i < mempool->term_count; i++)

@@ -173,11 +173,32 @@ static void warn_memory(const struct spill_plan_input *input, struct spill_plan 
         spill_plan_warn(plan, "--no-huge: memory can't be placed, though %u nodes take part", used);
 }
 
+/* Packets that come by the larger end may not fit the other. */
+static void warn_unequal_ends(const struct spill_plan_input *input, struct spill_plan *plan)
+{
+    unsigned i;
+
+    for (i = 0; i < plan->port_count; i++) {
+        const struct spill_plan_port_input *one = &input->ports[i], *other;
+
+        if (plan->ports[i].peer <= (int)i)
+            continue;
+        other = &input->ports[plan->ports[i].peer];
+        if (one->mtu != other->mtu && !one->no_mtu && !other->no_mtu)
+            spill_plan_warn(
+                plan,
+                "wire %s:%s: MTU %u at the one end, %u at the other: larger packets are "
+                "fragmented or refused; give both the same",
+                one->name, other->name, one->mtu, other->mtu);
+    }
+}
+
 void spill_plan_find_warnings(const struct spill_plan_input *input, struct spill_plan *plan)
 {
     unsigned i;
 
     warn_memory(input, plan);
+    warn_unequal_ends(input, plan);
     for (i = 0; i < plan->port_count; i++) {
         warn_remote_owners(plan, &plan->ports[i], true);
         warn_remote_owners(plan, &plan->ports[i], false);

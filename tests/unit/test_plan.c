@@ -475,13 +475,15 @@ static void mempool_sum(void **state)
     set_role(&input, SPILL_ROLE_FAST, "1,2");
     set_role(&input, SPILL_ROLE_POOL, "3");
     input.ports[0].extra_mbufs = 5000;
+    input.split_mbufs = 50;
     compute();
-    /* 1024 rx, 512 tx, 256 backlog, 1024 channel to wan.tx0, 2 x 1024 channels to the fast lcores,
-     * 128 jobs of 32, 2 bursts on 3 lcores, caches of 4, and the wish. */
-    assert_int_equal(mempool->mbufs,
-                     (1024 + 512 + 256 + 1024 + 2048 + 128 * 32 + 192 + 4 * 384 + 5000 + 1023) /
-                         1024 * 1024);
-    assert_int_equal(mempool->term_count, 9);
+    /* 1024 rx, 512 tx, 256 backlog, 1024 channel to wan.tx0, the same of lan for errors, 2 x 1024
+     * channels to the fast lcores, 128 jobs of 32, 2 bursts on 3 lcores, fragments on 2, caches of
+     * 4, and the wish. */
+    assert_int_equal(mempool->mbufs, (1024 + 2 * (512 + 256 + 1024) + 2048 + 128 * 32 + 192 +
+                                      2 * 50 + 4 * 384 + 5000 + 1023) /
+                                         1024 * 1024);
+    assert_int_equal(mempool->term_count, 11);
     assert_int_equal(mempool->data_room, 2048 + 128);
     assert_int_equal(mempool->segments, 1);
 
@@ -489,8 +491,8 @@ static void mempool_sum(void **state)
     input.ports[0].mtu = 9000;
     compute();
     assert_int_equal(mempool->segments, 5);
-    assert_int_equal(mempool->mbufs, (1024 + 512 + 5 * (256 + 1024 + 2048 + 128 * 32 + 192) +
-                                      4 * 384 + 5000 + 1023) /
+    assert_int_equal(mempool->mbufs, (1024 + 512 + 5 * (256 + 1024 + 2048 + 128 * 32 + 192) + 512 +
+                                      256 + 1024 + 2 * 50 + 4 * 384 + 5000 + 1023) /
                                          1024 * 1024);
     input.ports[0].data_room = 9344;
     compute();
@@ -684,6 +686,22 @@ static void refused_ports(void **state)
     refused("must be above 0");
 }
 
+/* Only where an MTU means something. */
+static void unequal_ends_are_warned_of(void **state)
+{
+    (void)state;
+    make_machine(&machine, 1, 8, 1);
+    make_input(&input, &machine, 0, 1);
+    compute();
+    assert_false(warned("MTU"));
+    input.ports[0].mtu = 9000;
+    compute();
+    assert_true(warned("wire lan:wan: MTU 9000 at the one end, 1500 at the other"));
+    input.ports[1].no_mtu = true;
+    compute();
+    assert_false(warned("MTU"));
+}
+
 static void warnings_end_in_time(void **state)
 {
     unsigned i;
@@ -731,6 +749,7 @@ int main(void)
         cmocka_unit_test(refused_cpus),
         cmocka_unit_test(refused_roles),
         cmocka_unit_test(refused_ports),
+        cmocka_unit_test(unequal_ends_are_warned_of),
         cmocka_unit_test(warnings_end_in_time),
     };
 

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What leaves fits the port that it leaves by: frames that are too large for each kind of device (law 10)."""
+import pathlib
+import socket
+import struct
+import threading
+import unittest
+
+import capture
+from harness import Net, Spillway, TestCase, inside, main, run, spillway, until
+
+LAN = "net_af_packet0,iface=lan"
+LARGE = 9000
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def udp4(length, df, number=0, ends=("10.9.0.1", "10.9.0.2")):
+    """An IPv4 packet of so many bytes with UDP inside."""
+    addresses = b"".join(socket.inet_aton(end) for end in ends)
+    header = struct.pack("!BBHHHBBH", 0x45, 0, length, number, 0x4000 if df else 0, 64, 17, 0)
+    header = header[:10] + struct.pack("!H", checksum(header + addresses)) + addresses
+    return (header + struct.pack("!HHHH", 5000, 7000, length - 20, 0)
+            + bytes(n % 251 for n in range(length - 28)))
+
+
+def udp6(length, destination="fd09::2"):
+    return (struct.pack("!IHBB", 6 << 28, length - 40, 17, 64)
+            + socket.inet_pton(socket.AF_INET6, "fd09::1")
+            + socket.inet_pton(socket.AF_INET6, destination)
+            + struct.pack("!HHHH", 5000, 7000, length - 40, 0) + bytes(length - 48))
+
+
+def frame(packet, tags=b""):
+    kind = b"\x08\x00" if packet[0] >> 4 == 4 else b"\x86\xdd"
+    return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01" + tags + kind + packet
+
+
+class Ear:
+    """Frames that an interface of a namespace receives, from now on."""
+
+    def __init__(self, namespace, interface="eth0"):
+        with inside(namespace):
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.socket.bind((interface, 0))
+        self.frames = []
+        self.ends = False
+        self.thread = threading.Thread(target=self.listen, daemon=True)
+        self.thread.start()
+
+    def listen(self):
+        self.socket.settimeout(0.05)
+        while not self.ends:
+            try:
+                data, address = self.socket.recvfrom(1 << 16)
+            except TimeoutError:
+                continue
+            if address[2] != socket.PACKET_OUTGOING:
+                self.frames.append(data)
+
+    def close(self):
+        self.ends = True
+        self.thread.join()
+        self.socket.close()
+
+    def payload(self, protocol):
+        """Bytes behind the headers of IPv4 packets of a protocol, together."""
+        return sum(len(data) - 34 for data in self.frames
+                   if data[12:14] == b"\x08\x00" and data[23] == protocol)
+
+
+class Exit(TestCase):
+    def wire(self, second, *options, mtu=LARGE, lan=LAN, **how):
+        """left (MTU 9000) - af_packet - spillway - `second`"""
+        self.net = Net(**how)
+        self.addCleanup(self.net.close)
+        for name, interface in (self.net.left, "eth0"), (self.net.middle, "lan"):
+            run("ip", "-n", name, "link", "set", interface, "mtu", mtu)
+        program = Spillway("--port", f"a={lan}", "--port", f"b={second}", "--wire", "a:b",
+                           "--default", "allow", "--idle", "sleep", *options,
+                           namespace=self.net.middle)
+        self.addCleanup(program.__exit__)
+        return program.ready()
+
+    def ears(self):
+        ears = [Ear(self.net.left), Ear(self.net.right)]
+        for ear in ears:
+            self.addCleanup(ear.close)
+        return ears
+
+    def send(self, frames, name=None):
+        with inside(name or self.net.left), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+            out.bind(("eth0", 0))
+            for data in frames:
+                out.send(data)
+
+    def alive(self, least=1):
+        """Small packets go on."""
+        until(lambda: self.net.ping(self.net.left, "10.9.0.2", count=3) >= least, 10, "a ping after all")
+
+    def too_large_to(self, second, *options):
+        """Frames of 8 942 bytes towards 1 500: with DF the sender is told; without, they arrive."""
+        program = self.wire(second, *options)
+        self.alive()
+        left, right = self.ears()
+        self.send([frame(udp4(8928, True)) for _ in range(5)])
+        self.send([frame(udp6(8928)) for _ in range(5)])
+        self.alive()
+        self.send([frame(udp4(8928, False, number)) for number in range(1, 6)])
+        self.alive()
+        report = self.check(program.stop())
+        self.assertEqual(report.drops.get("tx_too_big"), 10, report)
+        self.assertEqual(set(report.drops), {"tx_too_big"}, report)
+        errors = [data for data in left.frames if data[12:14] == b"\x08\x00" and data[23] == 1
+                  and data[34:36] == b"\x03\x04"]
+        self.assertEqual([struct.unpack_from("!H", data, 40)[0] for data in errors], [1500] * 5)
+        self.assertEqual(len([data for data in left.frames if data[12:14] == b"\x86\xdd"
+                              and data[20] == 58 and data[54:62] == b"\2\0" + data[56:58]
+                              + struct.pack("!I", 1500)]), 5)
+        self.assertLessEqual(max(len(data) for data in right.frames), 1514)
+        self.assertGreaterEqual(right.payload(17), 8928 - 20)
+        return right
+
+    def test_af_packet(self):
+        right = self.too_large_to("net_af_packet1,iface=wan")
+        self.assertEqual(right.payload(17), 5 * (8928 - 20))
+
+    def test_af_xdp(self):
+        """These overwrote the driver's buffers."""
+        try:
+            self.too_large_to("net_af_xdp0,iface=wan")
+        except AssertionError as why:
+            if any(word in str(why) for word in ("ENOSYS", "Operation not supported", "Protocol not")):
+                raise unittest.SkipTest(f"needs a kernel with AF_XDP: {why}") from why
+            raise
+
+    def test_pcap_interface(self):
+        """libpcap refuses them each time that it is asked."""
+        right = self.too_large_to("net_pcap0,iface=wan")
+        self.assertEqual(right.payload(17), 5 * (8928 - 20))
+
+    def test_pcap_interface_to_send_by(self):
+        """The same where the argument is that for sending alone."""
+        program = self.wire("net_pcap0,rx_iface_in=wan,tx_iface=wan")
+        self.send([frame(udp4(8928, True)) for _ in range(5)])
+        self.alive()
+        report = self.check(program.stop())
+        self.assertEqual(report.drops, {"tx_too_big": 5}, report)
+
+    def test_tap(self):
+        """A datagram of 1 620 bytes that the kernel put together; it stayed for ever."""
+        if not pathlib.Path("/dev/net/tun").exists():
+            raise unittest.SkipTest("needs /dev/net/tun")
+        program = self.wire("net_tap0,iface=tap0", mtu=1500, right=False)
+        self.net.run(self.net.middle, "sysctl", "-qw", "net.ipv6.conf.tap0.disable_ipv6=0")
+        self.net.address(self.net.middle, "tap0", 2)
+        self.alive()
+        self.assertEqual(self.net.ping(self.net.left, "10.9.0.2", "-s", "1592", count=5), 5)
+        self.send([frame(udp4(1500, True))] * 3)
+        self.alive()
+        report = self.check(program.stop())
+        self.assertGreaterEqual(report.packets["originated"], 5)
+        self.assertEqual(report.drops, {})
+
+    def test_put_together_by_the_kernel(self):
+        """The same between two af_packet ports: it got lost, and counted as transmitted."""
+        program = self.wire("net_af_packet1,iface=wan", mtu=1500)
+        self.alive()
+        for end, address in (self.net.left, "10.9.0.2"), (self.net.right, "10.9.0.1"):
+            self.assertEqual(self.net.ping(end, address, "-s", "1592", count=5), 5)
+        self.check(program.stop())
+
+    def test_path_mtu_is_learned(self):
+        """The host sends less, once it was told."""
+        program = self.wire("net_af_packet1,iface=wan")
+        for family, address in ("-4", "10.9.0.2"), ("-6", "fd09::2"):
+            self.assertEqual(self.net.ping(self.net.left, address, "-M", "do", "-s", "4000", count=2), 0)
+            known = self.net.run(self.net.left, "ip", family, "route", "get", address).stdout
+            self.assertIn("mtu 1500", known)
+        self.check(program.stop())
+
+    def test_the_kernel_counts_one_tag(self):
+        """A full packet behind two tags is more than af_packet takes: its sender is told."""
+        program = self.wire("net_af_packet1,iface=wan")
+        left, right = self.ears()
+        one, two = b"\x81\x00\x00\x64", b"\x88\xa8\x00\xc8\x81\x00\x00\x64"
+        self.send([frame(udp4(1500, True), one)] * 3)
+        self.send([frame(udp4(1500, True), two)] * 3)
+        self.send([frame(udp4(1492, True), two)] * 3)
+        self.alive()
+        report = self.check(program.stop())
+        self.assertEqual(len([data for data in right.frames if data[-1472:] == udp4(1500, True)[28:]]), 3)
+        self.assertEqual(report.drops.get("tx_too_big", 0) + len(
+            [data for data in right.frames if b"\x05\xd4" in data[:24]]), 6, report)
+
+    def test_memif(self):
+        """A device that would have carried it: but its MTU is 1 500."""
+        socket_ = f"socket={self.folder}/memif,socket-abstract=no"
+        program = self.wire(f"net_memif0,role=server,{socket_}")
+        with Spillway("--port", f"m=net_memif0,role=client,{socket_}", "--port", "n=net_null0,no-rx=1",
+                      "--wire", "m:n", "--default", "allow", "--idle", "sleep") as other:
+            other.ready()
+            self.send([frame(udp4(8928, True))] * 5)
+            until(lambda: (other.telemetry("/ethdev/stats,0") or {}).get("ipackets", 0) > 0
+                  or self.send([frame(udp4(200, True))]), 10, "a small one at the other end")
+            self.check(other.stop())
+        self.assertEqual(program.stop().drops.get("tx_too_big"), 5)
+
+    def test_unequal_ends_are_warned_of(self):
+        program = self.wire("net_af_packet1,iface=wan")
+        self.assertRegex(program.log, r"wire a:b: MTU 9000 at the one end, 1500 at the other")
+        self.check(program.stop())
+
+
+class Files(TestCase):
+    """Captures have no MTU but one that is given."""
+
+    def through(self, frames, *options, out="tx_pcap={}/out.pcap"):
+        path = capture.write(self.folder / "in.pcap", frames)
+        report = self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={path},tx_pcap={self.folder}/back.pcap", "--port",
+            "out=net_pcap1," + out.format(self.folder), "--wire", "in:out", "--default", "allow",
+            "--exit-on-idle", "300ms", *options))
+        return report, capture.read(self.folder / "out.pcap"), capture.read(self.folder / "back.pcap")
+
+    def test_whole_or_not_at_all(self):
+        sizes = 100, 1514, 9014, 16128, 16129, 20014, 65535 - 14
+        frames = [frame(udp4(size - 14, False, number)) for number, size in enumerate(sizes)]
+        report, out, _ = self.through(frames)
+        lost = [one for one in frames if one not in out]
+        self.assertEqual([one for one in frames if one in out], out, "no part of a frame")
+        self.assertEqual(report.packets["transmitted"], len(out))
+        self.assertEqual(report.drops.get("tx_too_big", 0), len(lost))
+        self.assertTrue(all(len(one) > 16128 for one in lost))
+
+    def test_an_mtu_that_is_given(self):
+        sizes = 1400, 1500, 1501, 3000
+        report, out, back = self.through([frame(udp4(size, True)) for size in sizes], "--mtu",
+                                         "out:1500")
+        self.assertEqual([len(one) - 14 for one in out], [1400, 1500])
+        self.assertEqual(report.drops, {"tx_too_big": 2})
+        self.assertEqual([struct.unpack_from("!H", one, 40)[0] for one in back], [1500, 1500])
+
+    def test_ipv6_beyond_fragments_and_to_groups(self):
+        """Packet Too Big answers later fragments, too, and what goes to a group: from a link-local
+        address, as the group has none."""
+        later = bytearray(udp6(1500))
+        later[6:7] = b"\x2c"
+        later[40:48] = b"\x11\0\0\x09\0\0\0\1"
+        report, out, back = self.through([frame(bytes(later)), frame(udp6(1500, "ff05::1234"))],
+                                         "--mtu", "out:1300")
+        self.assertEqual(out, [])
+        self.assertEqual(report.drops, {"tx_too_big": 2})
+        self.assertEqual([one[54] for one in back], [2, 2])
+        self.assertEqual(back[0][22:38], socket.inet_pton(socket.AF_INET6, "fd09::2"))
+        self.assertEqual(back[1][22:24], b"\xfe\x80")
+
+    def test_one_sender_does_not_starve_the_others(self):
+        """Each of ten others gets its error, among thousands that one asks for."""
+        frames = []
+        for number in range(5000):
+            frames.append(frame(udp4(1501, True)))
+            if number % 500 == 499:
+                frames.append(frame(udp4(1501, True, ends=(f"10.9.1.{number // 500}", "10.9.0.2"))))
+        _, _, back = self.through(frames, "--mtu", "out:1500")
+        told = {one[30:34] for one in back}
+        self.assertEqual(len(told), 11, told)
+        self.assertLess(len(back), 1000)
+
+
+if __name__ == "__main__":
+    main()
