@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the integration tests share: namespaces, a running spillway, its report, skipping loudly."""
+import atexit
 import contextlib
 import ctypes
 import itertools
@@ -20,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SPILLWAY_BUILD", ROOT / "build"))
 SPILLWAY = os.environ.get("SPILLWAY", str(BUILD / "app" / "spillway"))
 CAPTURES = ROOT / "tests" / "captures"
+RUN_FOLDER = pathlib.Path(os.environ.get("RUNTIME_DIRECTORY", "/var/run"), "dpdk")
 CPUS = sorted(os.sched_getaffinity(0))
 
 START_DEADLINE = 30  # seconds; a start takes less than one on an idle machine
@@ -27,15 +29,44 @@ _number = itertools.count()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class Result(unittest.TextTestResult):
+    """Knows whether anything was tested: a test whose parts (subTest) were all skipped wasn't."""
+
+    tested = False
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.tested = True
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        self.tested = True
+
+
+def process_name(program):
+    """For DPDK, at most 16 characters: what a process of that name leaves is removed at the end."""
+    return f"{program}-{os.getpid()}-{next(_number)}"
+
+
+@atexit.register
+def remove_traces():
+    """DPDK leaves a folder of each process, for secondary ones, and its hugepages."""
+    for folder in RUN_FOLDER.glob(f"*-{os.getpid()}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for page in pathlib.Path("/dev/hugepages").glob(f"*-{os.getpid()}-*map_*"):
+        page.unlink(missing_ok=True)
+
+
 def main():
-    """Runs the calling file's tests. Exit status 77 (meson: SKIP) when all that ran were skipped."""
+    """Runs the calling file's tests. Exit status 77 (meson: SKIP) when all of it was skipped."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a timeout, too, leaves nothing behind
-    result = unittest.main(module="__main__", exit=False, verbosity=2).result
+    runner = unittest.TextTestRunner(resultclass=Result, verbosity=2)
+    result = unittest.main(module="__main__", exit=False, testRunner=runner).result
     for test, reason in result.skipped:
         print(f"SKIPPED {test}: {reason}", file=sys.stderr)
     if not result.wasSuccessful():
         sys.exit(1)
-    sys.exit(77 if result.skipped and len(result.skipped) == result.testsRun else 0)
+    sys.exit(0 if result.tested else 77)
 
 
 def run(*command, check=True, timeout=60, **options):
@@ -99,7 +130,7 @@ class Spillway:
             command += [*eal, "--"]
         elif not huge:
             command += ["--no-huge"]
-        self.name = f"spw-{os.getpid()}-{next(_number)}"  # at most 16 characters
+        self.name = process_name("spw")
         if not eal:
             command += ["--name", self.name]
         command += ["--report", self.report_file, *options]
@@ -133,11 +164,10 @@ class Spillway:
 
     def telemetry(self, command):
         """Asks DPDK's telemetry socket; None while there is none."""
-        folder = pathlib.Path(os.environ.get("RUNTIME_DIRECTORY", "/var/run"), "dpdk", self.name)
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
                 connection.settimeout(5)
-                connection.connect(str(folder / "dpdk_telemetry.v2"))
+                connection.connect(str(RUN_FOLDER / self.name / "dpdk_telemetry.v2"))
                 connection.recv(1 << 16)  # its greeting
                 connection.send(command.encode())
                 return json.loads(connection.recv(1 << 16))[command.split(",")[0]]

@@ -16,7 +16,7 @@ from collections import namedtuple
 
 import capture
 import esp
-from harness import BUILD, CPUS, run, until
+from harness import BUILD, CPUS, process_name, run, until
 
 OUTER = ("192.0.2.1", "192.0.2.2")  # of left, right
 INNER = ("10.1.0.1", "10.2.0.1")
@@ -289,7 +289,7 @@ class IpsecSecgw:
         with open(log_file, "w") as log:
             process = subprocess.Popen(
                 [cls.PROGRAM, "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
-                 "--file-prefix", f"spwtest-secgw-{os.getpid()}", "-l", str(CPUS[0]),
+                 "--file-prefix", process_name("secgw"), "-l", str(CPUS[0]),
                  "--vdev", f"net_pcap0,rx_pcap={files['clear']},tx_pcap={files['out']}",
                  "--vdev", f"net_pcap1,rx_pcap={files['sealed']},tx_pcap={files['in']}",
                  "--vdev", "crypto_aesni_mb0", "--", "-p", "0x3", "-P", "-u", "0x2", "-l",

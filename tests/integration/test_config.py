@@ -3,7 +3,7 @@
 import json
 import re
 
-from harness import SPILLWAY, TestCase, main, run
+from harness import SPILLWAY, TestCase, main, process_name, run
 
 RULES = "allow tcp from 10.0.0.0/8 to any port 443\ndeny any from any to any\n"
 FILE = """
@@ -182,7 +182,7 @@ class Config(TestCase):
     def test_eal_options(self):
         """With `--` what stands before is the EAL's."""
         done = self.spillway("--lcores", "0@0,1@0", "--no-huge", "--no-pci", "-m", "512", "--file-prefix",
-                             "spwtest-eal", "--", *FLAGS, "--duration", "100ms", "--report", "-")
+                             process_name("spw"), "--", *FLAGS, "--duration", "100ms", "--report", "-")
         self.assertEqual(json.loads(done.stdout)["outcome"], "drained")
         self.assertFalse(re.search(r"(?i)error", done.stderr), done.stderr)
 

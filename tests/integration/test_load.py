@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 
-from harness import BUILD, CPUS, Spillway, TestCase, main, until
+from harness import BUILD, CPUS, Spillway, TestCase, main, process_name, until
 
 LOAD = BUILD / "tools" / "load" / "spillway-load"
 CLASSES = ("--class", "small:share=40,flows=100k", "--class", "mixed:share=20,size=imix",
@@ -20,7 +20,7 @@ class Generator(TestCase):
         """A running generator; spillway's own polling takes the highest CPU."""
         self.report_file = self.folder / f"load-{next(_number)}.json"
         process = subprocess.Popen(
-            [str(part) for part in (LOAD, "--no-huge", "--name", f"ld-{os.getpid()}-{next(_number)}",
+            [str(part) for part in (LOAD, "--no-huge", "--name", process_name("ld"),
                                     "--cpu", CPUS[0], "--report", self.report_file, *options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.communicate)

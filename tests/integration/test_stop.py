@@ -3,7 +3,7 @@
 import json
 import re
 
-from harness import CAPTURES, CPUS, TestCase, main, run, spillway, SPILLWAY
+from harness import CAPTURES, CPUS, TestCase, main, process_name, run, spillway, SPILLWAY
 
 NULLS = ("--port", "a=net_null0", "--port", "b=net_null1", "--wire", "a:b", "--default", "allow")
 CAPTURE = ("--port", f"a=net_pcap0,rx_pcap={CAPTURES}/office.pcap",
@@ -30,7 +30,7 @@ class Stop(TestCase):
         self.assertEqual(report.packets["transmitted"], 540)
 
     def test_report_on_standard_output(self):
-        done = run(SPILLWAY, "--no-huge", "--name", "spwtest-stdout", *CAPTURE, "--exit-on-idle",
+        done = run(SPILLWAY, "--no-huge", "--name", process_name("spw"), *CAPTURE, "--exit-on-idle",
                    "100ms", "--report", "-")
         self.assertEqual(json.loads(done.stdout)["packets"]["received"], 540)
 
