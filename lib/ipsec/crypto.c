@@ -15,10 +15,11 @@
 /* Software drivers, the fastest first: what each is asked to do, it may be unable to. */
 static const char *const drivers[] = {"crypto_aesni_gcm", "crypto_aesni_mb", "crypto_openssl"};
 
-#define DEVICES_MAX   16   /* drivers on nodes */
-#define POOLS_MAX     64   /* of sessions, for one device */
-#define POOL_SESSIONS 256  /* in each */
-#define QUEUE_LENGTH  2048 /* operations: the jobs of a slot on each, and drivers' least */
+#define DEVICES_MAX   16  /* drivers on nodes */
+#define POOL_SESSIONS 256 /* in a device's first pool */
+#define POOL_SHARE    4 /* each later one has such a part of what there is: few pools, little waste \
+                         */
+#define QUEUE_LENGTH 2048 /* operations: the jobs of a slot on each, and drivers' least */
 
 /* A device in use, and the sessions on it. */
 struct device {
@@ -28,7 +29,9 @@ struct device {
     bool made;   /* here, so it is taken away here */
     int node;
     uint32_t pool_count;
-    struct rte_mempool *pools[POOLS_MAX];
+    uint32_t sessions;          /* in all pools */
+    struct rte_mempool **pools; /* as many as sessions need: SAs, times lcores, times the versions
+                                 * that are there at a time */
 };
 
 struct spill_crypto {
@@ -195,6 +198,7 @@ static void close_device(struct device *device)
     rte_cryptodev_stop(device->id);
     for (i = 0; i < device->pool_count; i++)
         rte_mempool_free(device->pools[i]);
+    free(device->pools);
     if (device->made)
         rte_eal_hotplug_remove("vdev", device->name);
     else
@@ -234,17 +238,23 @@ static struct device *find_device(struct spill_crypto *crypto, const char *drive
 
 static struct rte_mempool *add_pool(struct device *device)
 {
+    uint32_t size = RTE_MAX(device->sessions / POOL_SHARE, (uint32_t)POOL_SESSIONS);
+    struct rte_mempool **pools =
+        realloc(device->pools, (device->pool_count + 1) * sizeof(*device->pools));
     char name[RTE_MEMPOOL_NAMESIZE];
     struct rte_mempool *pool;
 
-    if (device->pool_count == POOLS_MAX)
+    if (pools == NULL)
         return NULL;
+    device->pools = pools;
     snprintf(name, sizeof(name), "sessions-%u.%u", device->id, device->pool_count);
     pool = rte_cryptodev_sym_session_pool_create(
-        name, POOL_SESSIONS, rte_cryptodev_sym_get_private_session_size(device->id), 0, 0,
+        name, size, rte_cryptodev_sym_get_private_session_size(device->id), 0, 0,
         device->node < 0 ? SOCKET_ID_ANY : device->node);
-    if (pool != NULL)
+    if (pool != NULL) {
         device->pools[device->pool_count++] = pool;
+        device->sessions += size;
+    }
     return pool;
 }
 
@@ -253,7 +263,7 @@ static void *create_on(struct device *device, struct rte_crypto_sym_xform *xform
     struct rte_mempool *pool;
     uint32_t i;
 
-    for (i = 0; i < device->pool_count; i++) {
+    for (i = device->pool_count; i-- > 0;) {
         if (!rte_mempool_empty(device->pools[i]))
             return rte_cryptodev_sym_session_create(device->id, xform, device->pools[i]);
     }
