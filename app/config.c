@@ -64,20 +64,19 @@ static bool read_section(const char *text, struct section *section)
 /* The option a key stands for in a section, or NULL. */
 static const struct spill_option *find_option(const struct section *section, const char *key)
 {
-    const struct spill_option *option = spill_option_find(key);
+    const struct spill_option *option = spill_option_find(key, section->kind == SECTION_SA);
 
     switch (section->kind) {
     case SECTION_SPILLWAY:
-        return option == NULL || option->flag_only || option->scope == SPILL_OPTION_PER_SA ? NULL
-                                                                                           : option;
+        return option == NULL || option->flag_only ? NULL : option;
     case SECTION_PORT:
         if (strcmp(key, "device") == 0)
-            return spill_option_find("port");
+            return spill_option_find("port", false);
         return option != NULL && option->scope == SPILL_OPTION_PER_PORT ? option : NULL;
     case SECTION_WIRE:
-        return strcmp(key, "ports") == 0 ? spill_option_find("wire") : NULL;
+        return strcmp(key, "ports") == 0 ? spill_option_find("wire", false) : NULL;
     case SECTION_SA:
-        return option != NULL && option->scope == SPILL_OPTION_PER_SA ? option : NULL;
+        return option;
     }
     return NULL;
 }
@@ -105,7 +104,7 @@ static int refuse_sa_key(const struct load *load, const struct spill_ini_entry *
 
 static int refuse_key(const struct load *load, const struct spill_ini_entry *entry)
 {
-    const struct spill_option *option = spill_option_find(entry->key);
+    const struct spill_option *option = spill_option_find(entry->key, false);
     const char *nearest;
 
     if (load->section.kind == SECTION_SA)
@@ -119,7 +118,7 @@ static int refuse_key(const struct load *load, const struct spill_ini_entry *ent
     if (load->section.kind == SECTION_WIRE)
         return spill_error_set(load->error, "%s:%u: key '%s' is unknown in [%s]: expected ports",
                                load->path, entry->line, entry->key, entry->section);
-    if (option != NULL && option->scope == SPILL_OPTION_PER_SA)
+    if (option == NULL && spill_option_find(entry->key, true) != NULL)
         return spill_error_set(load->error, "%s:%u: key '%s': expected in a section [sa NAME]",
                                load->path, entry->line, entry->key);
     if (option != NULL)
@@ -127,7 +126,7 @@ static int refuse_key(const struct load *load, const struct spill_ini_entry *ent
                                "%s:%u: key '%s' is a flag only: give --%s to the command",
                                load->path, entry->line, entry->key, entry->key);
     nearest = spill_option_nearest(entry->key, false);
-    if (nearest != NULL && !spill_option_find(nearest)->flag_only)
+    if (nearest != NULL && !spill_option_find(nearest, false)->flag_only)
         return spill_error_set(load->error, "%s:%u: key '%s' is unknown: did you mean '%s'?",
                                load->path, entry->line, entry->key, nearest);
     return spill_error_set(load->error,

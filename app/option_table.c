@@ -174,6 +174,9 @@ static const struct spill_option table[] = {
     {.name = "stands-for", .argument = "NAME", .group = SPILL_OPTION_GROUP_SA,
      .help = "rules that name that one mean this one, too: while keys change; in only",
      PER_SA(STANDS_FOR, stands_for), .kind = SPILL_OPTION_NAME},
+    {.name = "port", .argument = "NAME[,NAME...]", .group = SPILL_OPTION_GROUP_SA,
+     .help = "by which its ESP comes or goes, one of a wire; not given: as traffic shows",
+     PER_SA(PORT, port), .kind = SPILL_OPTION_PORT_NAMES},
 
     {.name = "fast", .argument = "LIST", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "receive, look up, decide, transmit",
@@ -264,10 +267,10 @@ const struct spill_option *spill_option_table(size_t *count)
     return table;
 }
 
-const struct spill_option *spill_option_find(const char *name)
+const struct spill_option *spill_option_find(const char *name, bool per_sa)
 {
     for (size_t i = 0; i < COUNT_OF(table); i++) {
-        if (strcmp(table[i].name, name) == 0)
+        if ((table[i].scope == SPILL_OPTION_PER_SA) == per_sa && strcmp(table[i].name, name) == 0)
             return &table[i];
     }
     return NULL;

@@ -41,6 +41,7 @@ enum spill_option_kind {
     SPILL_OPTION_OUTPUT,       /* the same, or `-` */
     SPILL_OPTION_DEVICE,       /* owned char * */
     SPILL_OPTION_ENDS,         /* two port names: the wire's port_names */
+    SPILL_OPTION_PORT_NAMES,   /* one or several: struct spill_option_port_names */
     SPILL_OPTION_SPI,          /* decimal or 0x...: uint32_t */
     SPILL_OPTION_ADDRESS,      /* of one host: struct spill_option_address */
     SPILL_OPTION_ALGORITHM,    /* const struct spill_ipsec_algorithm * */
@@ -81,8 +82,11 @@ struct spill_option {
 /** @param count  written: the number of rows; rows of a group stand together */
 const struct spill_option *spill_option_table(size_t *count);
 
-/** @return the option of that name, a flag or a key of [sa NAME]; or NULL */
-const struct spill_option *spill_option_find(const char *name);
+/**
+ * @param per_sa  look among the keys of [sa NAME], instead of among the flags
+ * @return the option of that name, or NULL
+ */
+const struct spill_option *spill_option_find(const char *name, bool per_sa);
 
 /**
  * @param per_sa  look among the keys of [sa NAME], instead of among the flags

@@ -207,6 +207,32 @@ static int set_ends(char (*field)[SPILL_OPTION_NAME_SIZE], const char *value,
     return spill_error_set(problem, "expected the names of two different ports");
 }
 
+/* "A", or "A, B". */
+static int set_port_names(struct spill_option_port_names *field, const char *value,
+                          struct spill_error *problem)
+{
+    struct spill_option_port_names list = {0};
+    size_t length;
+
+    for (;; value += length + 1) {
+        char name[SPILL_OPTION_NAME_SIZE];
+
+        value += strspn(value, " \t");
+        length = strcspn(value, ",");
+        snprintf(name, sizeof(name), "%.*s", (int)length, value);
+        name[strcspn(name, " \t")] = '\0';
+        if (length >= sizeof(name) + 8 || !spill_option_is_name(name) ||
+            list.count == SPILL_OPTION_PORTS_MAX)
+            return spill_error_set(problem,
+                                   "expected the names of ports, such as wan or wan1, wan2");
+        memcpy(list.names[list.count++], name, sizeof(name));
+        if (value[length] == '\0')
+            break;
+    }
+    *field = list;
+    return 0;
+}
+
 static int set_spi(uint32_t *field, const char *value, struct spill_error *problem)
 {
     bool hex = value[0] == '0' && value[1] == 'x';
@@ -307,6 +333,8 @@ int spill_option_set(const struct spill_option *option, void *target, const char
         return set_device(option, field, value, problem);
     case SPILL_OPTION_ENDS:
         return set_ends(field, value, problem);
+    case SPILL_OPTION_PORT_NAMES:
+        return set_port_names(field, value, problem);
     case SPILL_OPTION_SPI:
         return set_spi(field, value, problem);
     case SPILL_OPTION_ADDRESS:

@@ -251,7 +251,7 @@ static int refuse_argument(const struct spill_options *options, const char *argu
     const char *nearest;
 
     if (read_name(argument, name, sizeof(name))) {
-        if (spill_option_find(name) != NULL)
+        if (spill_option_find(name, true) != NULL)
             return spill_error_set(
                 error, "--%s: expected as a key of [sa NAME] in the configuration file", name);
         nearest = spill_option_nearest(name, false);
@@ -280,8 +280,8 @@ static int take_flag(const struct spill_options *options, char **argv, int *inde
     int status;
 
     if (read_name(argument, name, sizeof(name)))
-        option = spill_option_find(name);
-    if (option == NULL || option->scope == SPILL_OPTION_PER_SA)
+        option = spill_option_find(name, false);
+    if (option == NULL)
         return refuse_argument(options, argument, error);
     if (option->kind == SPILL_OPTION_SWITCH && equals == NULL) {
         value = "on";

@@ -127,6 +127,12 @@ struct spill_option_address {
     uint8_t bytes[16]; /* network order; IPv4 in the first four, the others 0 */
 };
 
+/** Names of ports, as given. */
+struct spill_option_port_names {
+    uint16_t count;
+    char names[SPILL_OPTION_PORTS_MAX][SPILL_OPTION_NAME_SIZE];
+};
+
 /** The keys of [sa NAME], in the order of their rows in the table of options. */
 enum spill_option_sa_key {
     SPILL_OPTION_SA_DIRECTION,
@@ -146,6 +152,7 @@ enum spill_option_sa_key {
     SPILL_OPTION_SA_DSCP,
     SPILL_OPTION_SA_DF,
     SPILL_OPTION_SA_STANDS_FOR,
+    SPILL_OPTION_SA_PORT,
     SPILL_OPTION_SA_KEYS,
 };
 
@@ -171,6 +178,8 @@ struct spill_option_sa {
     uint8_t dscp;           /* of the outer header: 0 to 63, or SPILL_OPTION_DSCP_COPY */
     enum spill_option_sa_df df;
     char stands_for[SPILL_OPTION_NAME_SIZE]; /* in: the one that rules name for it; empty: itself */
+    struct spill_option_port_names port;     /* by which its ESP comes or goes; none: is found */
+    uint32_t ports;                          /* the same: a bit for each index into ports */
     uint64_t lifetime_packets_soft;          /* 0: no limit, here and below */
     uint64_t lifetime_packets_hard;
     uint64_t lifetime_bytes_soft;

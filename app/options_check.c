@@ -86,7 +86,8 @@ int spill_options_check(struct spill_options *options, struct spill_error *error
         return spill_error_set(error, "--json: expected --check with it: it is the plan's form");
     if (check_devices(options, error) != 0)
         return -1;
-    if (spill_options_check_sas(options, error) != 0)
+    /* Associations are on ends of wires, so these are first. */
+    if (join_wires(options, error) != 0)
         return -1;
-    return join_wires(options, error);
+    return spill_options_check_sas(options, error);
 }

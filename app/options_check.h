@@ -20,6 +20,6 @@ int spill_options_check(struct spill_options *options, struct spill_error *error
  * @param error  on failure one line with file, line and value of the key that does not fit
  * @return 0, or -1
  */
-int spill_options_check_sas(const struct spill_options *options, struct spill_error *error);
+int spill_options_check_sas(struct spill_options *options, struct spill_error *error);
 
 #endif

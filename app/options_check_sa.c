@@ -108,6 +108,43 @@ static int check_stands_for(const struct spill_options *options, const struct sp
     return 0;
 }
 
+/* Which end of a wire a port is at, and of which wire. */
+static const struct spill_option_wire *wire_of(const struct spill_options *options, uint16_t port)
+{
+    for (unsigned int i = 0; i < options->wire_count; i++) {
+        if (options->wires[i].ports[0] == port || options->wires[i].ports[1] == port)
+            return &options->wires[i];
+    }
+    return NULL;
+}
+
+/* Finds the ports by which its ESP comes or goes: one of each wire, as the other end is where the
+ * clear packets are. */
+static int find_ports(struct spill_options *options, struct spill_option_sa *sa,
+                      struct spill_error *error)
+{
+    sa->ports = 0;
+    for (unsigned int i = 0; i < sa->port.count; i++) {
+        const struct spill_option_port *port = spill_options_find_port(options, sa->port.names[i]);
+        const struct spill_option_wire *wire;
+        uint16_t index;
+
+        if (port == NULL)
+            return refuse(sa, SPILL_OPTION_SA_PORT, "expected the names of ports that are there",
+                          error);
+        index = (uint16_t)(port - options->ports);
+        wire = wire_of(options, index);
+        if (wire != NULL &&
+            (sa->ports & (UINT32_C(1) << wire->ports[0] | UINT32_C(1) << wire->ports[1])) != 0)
+            return refuse(sa, SPILL_OPTION_SA_PORT,
+                          "expected one port of a wire: ESP is at its one end, and what is not "
+                          "encrypted at the other",
+                          error);
+        sa->ports |= UINT32_C(1) << index;
+    }
+    return 0;
+}
+
 /* By SPI, then in the order of the file. */
 static int compare(const void *left, const void *right)
 {
@@ -163,14 +200,14 @@ static int check_inbound(const struct spill_options *options, struct spill_error
     return status;
 }
 
-int spill_options_check_sas(const struct spill_options *options, struct spill_error *error)
+int spill_options_check_sas(struct spill_options *options, struct spill_error *error)
 {
     for (unsigned int i = 0; i < options->sa_count; i++) {
-        const struct spill_option_sa *sa = &options->sas[i];
+        struct spill_option_sa *sa = &options->sas[i];
 
         if (check_addresses(sa, error) != 0 || check_replay(sa, error) != 0 ||
             check_outer_header(sa, error) != 0 || check_lifetimes(sa, error) != 0 ||
-            check_stands_for(options, sa, error) != 0)
+            check_stands_for(options, sa, error) != 0 || find_ports(options, sa, error) != 0)
             return -1;
     }
     return check_inbound(options, error);

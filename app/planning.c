@@ -144,7 +144,9 @@ static void plan_input(struct spill_program *program)
         input->class_count * sizeof(struct spill_account) + sizeof(struct spill_loop) +
         options->port_count * sizeof(struct spill_output);
     if (options->sa_count > 0)
-        input->lcore_bytes += CRYPTO_BYTES + 2 * options->sa_count * SA_BYTES;
+        input->lcore_bytes +=
+            CRYPTO_BYTES + 2 * options->sa_count * SA_BYTES + sizeof(struct spill_reassembly);
+    input->held_mbufs = options->sa_count > 0 ? SPILL_REASSEMBLY_MBUFS : 0;
     /* Twice: a reload makes the next version beside the one in force. */
     input->extra_bytes = 2 * spill_acl_memory(program->sources.ruleset);
     input->memory_mode = options->no_huge ? SPILL_MEMORY_NO_HUGE : SPILL_MEMORY_HUGEPAGES;
@@ -273,11 +275,27 @@ int spill_program_plan_again(struct spill_program *program, struct spill_error *
     return compute_plan(program, error);
 }
 
+/* How many associations there may be, and what crypto sessions they take. */
+static void print_associations(const struct spill_program *program)
+{
+    const struct spill_plan *plan = &program->plan;
+    uint32_t count = program->options.sa_count;
+    uint32_t lcores = plan->count[SPILL_ROLE_FAST] + plan->count[SPILL_ROLE_POOL];
+
+    if (count == 0)
+        return;
+    printf("associations: %u of at most %u; %u crypto sessions on %u lcores, twice as many while a "
+           "reload\n  replaces them; memory is for these: a reload that brings more may be "
+           "refused\n\n",
+           count, SPILL_SAS_MAX, count * lcores, lcores);
+}
+
 int spill_program_print_plan(const struct spill_program *program)
 {
     struct spill_json json;
 
     if (!program->options.json) {
+        print_associations(program);
         spill_plan_print(&program->plan, stdout);
         return fflush(stdout) == 0 ? 0 : -1;
     }

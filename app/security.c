@@ -96,16 +96,51 @@ static struct spill_policy *make_policy(struct spill_program *program,
     return policy;
 }
 
+/*
+ * Turns the ports of SAs from indices among the options' to ids of devices. A reload may name those
+ * alone that were there at the start.
+ */
+static int find_ports(const struct spill_program *program, const struct spill_options *options,
+                      struct spill_sources *sources, struct spill_error *error)
+{
+    uint32_t ids[SPILL_OPTION_PORTS_MAX];
+    uint32_t i, j;
+
+    for (i = 0; i < options->port_count; i++) {
+        ids[i] = RTE_MAX_ETHPORTS;
+        for (j = 0; j < program->port_count; j++) {
+            if (strcmp(options->ports[i].name, program->options.ports[j].name) == 0)
+                ids[i] = program->ports[j].id;
+        }
+    }
+    for (i = 0; i < sources->sa_count; i++) {
+        uint64_t ports = 0, left;
+
+        for (left = sources->sas[i].ports; left != 0; left &= left - 1) {
+            uint32_t index = (uint32_t)__builtin_ctzll(left);
+
+            if (ids[index] == RTE_MAX_ETHPORTS)
+                return spill_error_set(
+                    error, "%s: port %s was not there at the start: expected a restart",
+                    options->sas[i].where[SPILL_OPTION_SA_PORT], options->ports[index].name);
+            ports |= UINT64_C(1) << ids[index];
+        }
+        sources->sas[i].ports = ports;
+    }
+    return 0;
+}
+
 /* A version of what the files have. NULL with an error, and nothing has changed. */
 static struct spill_security *make_version(struct spill_program *program,
                                            const struct spill_options *options,
-                                           const struct spill_sources *sources,
-                                           struct spill_error *error)
+                                           struct spill_sources *sources, struct spill_error *error)
 {
     struct spill_security *security = NULL;
     struct spill_sa_set *sas = NULL;
     struct spill_policy *policy;
 
+    if (find_ports(program, options, sources, error) != 0)
+        return NULL;
     program->versions++;
     if (program->sas != NULL) {
         sas = spill_sa_set_create(program->sas, sources->sas, sources->sa_count, error);

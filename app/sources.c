@@ -36,6 +36,7 @@ static void describe(struct spill_sa_config *sa, const struct spill_option_sa *o
     sa->bytes_hard = option->lifetime_bytes_hard;
     sa->dscp = option->dscp == SPILL_OPTION_DSCP_COPY ? SPILL_SA_DSCP_COPY : option->dscp;
     sa->df = (enum spill_sa_df)option->df;
+    sa->ports = option->ports;
 }
 
 static int load_sas(const struct spill_options *options, struct spill_sources *sources,

@@ -31,7 +31,9 @@ struct spill_policy *spill_policy_create(const char *name, const struct spill_ru
             spill_policy_free(policy);
             return NULL;
         }
-        policy->by_node[node] = policy->copies[memory];
+        policy->by_slot[node + 1] = policy->copies[memory];
+        if (policy->by_slot[0] == NULL)
+            policy->by_slot[0] = policy->by_slot[node + 1];
     }
     return policy;
 }

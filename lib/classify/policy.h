@@ -14,8 +14,8 @@
  * it (law 8). Immutable; published through a snapshot.
  */
 struct spill_policy {
-    struct spill_acl *copies[SPILL_NODES_MAX];        /* by memory node; NULL: nobody reads there */
-    const struct spill_acl *by_node[SPILL_NODES_MAX]; /* by node of the reading lcore */
+    struct spill_acl *copies[SPILL_NODES_MAX]; /* by memory node; NULL: nobody reads there */
+    const struct spill_acl *by_slot[SPILL_NODE_SLOTS]; /* by spill_node_slot() of who reads */
 };
 
 /**
@@ -38,7 +38,7 @@ void spill_policy_free(void *policy);
 /** The rules for the calling lcore to search. */
 static inline const struct spill_acl *spill_policy_acl(const struct spill_policy *policy)
 {
-    return policy->by_node[rte_socket_id()];
+    return policy->by_slot[spill_node_slot()];
 }
 
 #endif

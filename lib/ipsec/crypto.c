@@ -17,8 +17,9 @@ static const char *const drivers[] = {"crypto_aesni_gcm", "crypto_aesni_mb", "cr
 
 #define DEVICES_MAX   16  /* drivers on nodes */
 #define POOL_SESSIONS 256 /* in a device's first pool */
-#define POOL_SHARE    4 /* each later one has such a part of what there is: few pools, little waste \
-                         */
+#define POOL_SHARE                                                                                 \
+    4 /* each later one has such a part of what there is: few pools, little waste                  \
+       */
 #define QUEUE_LENGTH 2048 /* operations: the jobs of a slot on each, and drivers' least */
 
 /* A device in use, and the sessions on it. */

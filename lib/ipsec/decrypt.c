@@ -76,6 +76,15 @@ static void note_outside(const struct rte_mbuf *mbuf, struct spill_packet *packe
     memcpy(note->link, ip - sizeof(note->link), sizeof(note->link));
 }
 
+/* Cuts off what IP has behind a UDP datagram, whose length parsing has found to be in it. */
+static void cut_to_udp(struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const struct rte_udp_hdr *udp =
+        rte_pktmbuf_mtod_offset(mbuf, const struct rte_udp_hdr *, packet->l4_offset);
+
+    spill_esp_cut(mbuf, (uint32_t)packet->l4_offset + rte_be_to_cpu_16(udp->dgram_len));
+}
+
 /* Makes a packet what rte_ipsec expects: lengths in the mbuf, nothing behind the ICV. */
 static bool make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
 {
@@ -85,6 +94,8 @@ static bool make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
     if (!spill_esp_trim(mbuf, packet))
         return false;
     note_outside(mbuf, packet);
+    if (sa->udp_size > 0)
+        cut_to_udp(mbuf, packet);
     if (sa->udp_size > 0 && sa->config.mode == SPILL_SA_TRANSPORT)
         strip_udp(mbuf, packet);
     else
@@ -242,8 +253,11 @@ static void become(const struct spill_sa *sa, struct rte_mbuf *mbuf,
     packet->input = input;
     packet->sequence = sequence;
     packet->through = sa->id;
-    if (packet->kind <= SPILL_PACKET_IPV6 && sa->config.mode == SPILL_SA_TUNNEL)
+    if (packet->kind <= SPILL_PACKET_IPV6 && sa->config.mode == SPILL_SA_TUNNEL) {
+        /* Behind it there may be padding that hides its size (RFC 4303 2.7). */
+        spill_esp_cut(mbuf, (uint32_t)packet->l3_offset + packet->length);
         pass_congestion_on(mbuf, packet, outer_tos);
+    }
 }
 
 /* From packets of one family that ESP was taken off to those inside. */

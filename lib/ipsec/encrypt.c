@@ -39,7 +39,7 @@ static uint32_t count_within(const struct spill_job *job, uint64_t used, uint64_
     uint32_t i;
 
     for (i = 0; i < job->count && used < limit; i++)
-        used += rte_pktmbuf_pkt_len(job->mbufs[i]) - spill_packet_of(job->mbufs[i])->l3_offset;
+        used += spill_packet_of(job->mbufs[i])->length;
     return i;
 }
 
@@ -192,6 +192,32 @@ static uint32_t wrap_all(struct spill_job *job, struct spill_sa_lcore *lcore,
 
 /* -------------------------------------------------------------------------- after the crypto */
 
+/*
+ * The UDP checksum over IPv6 (RFC 8200 8.1), of what is encrypted already. RFC 6935 would let a
+ * tunnel send zero, but receivers drop that unless they are told (Linux is not). IPv4 needs none
+ * (RFC 3948 2.1).
+ *
+ * @param ip       the IPv6 header, whose own checksum UDP's stands in for
+ * @param l3_size  bytes up to the UDP header
+ */
+static void write_udp_checksum(uint8_t *ip, uint32_t l3_size)
+{
+    struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + l3_size);
+    const struct {
+        rte_be32_t length;
+        rte_be32_t protocol;
+    } rest = {rte_cpu_to_be_32(rte_be_to_cpu_16(udp->dgram_len)), RTE_BE32(IPPROTO_UDP)};
+    uint32_t sum = rte_raw_cksum(ip + offsetof(struct rte_ipv6_hdr, src_addr), 32);
+    uint16_t checksum;
+
+    udp->dgram_cksum = 0;
+    sum += rte_raw_cksum(&rest, sizeof(rest));
+    sum += rte_raw_cksum(udp, rte_be_to_cpu_16(udp->dgram_len));
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    checksum = (uint16_t) ~((sum & UINT16_MAX) + (sum >> 16));
+    udp->dgram_cksum = checksum != 0 ? checksum : UINT16_MAX;
+}
+
 /* Puts a UDP header between the IP header and ESP (RFC 3948 2.1): rte_ipsec does so for tunnels. */
 static uint8_t *insert_udp(struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
@@ -223,6 +249,7 @@ static void end_transport(const struct spill_sa *sa, struct rte_mbuf *mbuf)
             *spill_esp_next_header_field(ip, l3_size) = IPPROTO_UDP;
             v6->payload_len =
                 rte_cpu_to_be_16((uint16_t)(rte_be_to_cpu_16(v6->payload_len) + sa->udp_size));
+            write_udp_checksum(ip, l3_size);
         }
         return;
     }
@@ -265,6 +292,8 @@ static void end_tunnel(const struct spill_sa *sa, struct rte_mbuf **mbufs, uint3
         if (outer_ipv4)
             complete_outer(rte_pktmbuf_mtod(mbufs[i], struct rte_ipv4_hdr *),
                            set | (copied & spill_esp_note_of(packet)->df), header_sum);
+        else if (sa->udp_size > 0)
+            write_udp_checksum(rte_pktmbuf_mtod(mbufs[i], uint8_t *), sizeof(struct rte_ipv6_hdr));
         rte_pktmbuf_prepend(mbufs[i], packet->l3_offset);
     }
 }

@@ -15,13 +15,13 @@
  * encrypt.c and decrypt.c alone. Whoever works on the packet.
  */
 
-/** Bytes that an IP header, which parsing has checked, says its packet has. */
-static inline uint32_t spill_esp_ip_length(const uint8_t *ip, bool ipv6)
+/** Cuts off what a frame of one segment has behind an offset, which is within it. */
+static inline void spill_esp_cut(struct rte_mbuf *mbuf, uint32_t end)
 {
-    if (ipv6)
-        return rte_be_to_cpu_16(((const struct rte_ipv6_hdr *)ip)->payload_len) +
-               (uint32_t)sizeof(struct rte_ipv6_hdr);
-    return rte_be_to_cpu_16(((const struct rte_ipv4_hdr *)ip)->total_length);
+    uint32_t excess = rte_pktmbuf_pkt_len(mbuf) - end;
+
+    if (unlikely(excess > 0))
+        rte_pktmbuf_trim(mbuf, (uint16_t)excess);
 }
 
 /**
@@ -31,19 +31,12 @@ static inline uint32_t spill_esp_ip_length(const uint8_t *ip, bool ipv6)
  */
 static inline bool spill_esp_trim(struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
-    const uint8_t *ip;
-    uint32_t excess;
-
     if (unlikely(!rte_pktmbuf_is_contiguous(mbuf) && rte_pktmbuf_linearize(mbuf) != 0)) {
         spill_esp_fail(mbuf, &spill_esp_no_room);
         return false;
     }
-    ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
-    /* Frames shorter than Ethernet's least are padded, and the padding is no part of the packet. */
-    excess = rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset -
-             spill_esp_ip_length(ip, packet->kind == SPILL_PACKET_IPV6);
-    if (unlikely(excess > 0))
-        rte_pktmbuf_trim(mbuf, (uint16_t)excess);
+    /* What Ethernet has behind the packet, padding or a trailer, is no part of it. */
+    spill_esp_cut(mbuf, (uint32_t)packet->l3_offset + packet->length);
     if (unlikely(rte_pktmbuf_tailroom(mbuf) < SPILL_ESP_TAIL ||
                  rte_pktmbuf_headroom(mbuf) < SPILL_ESP_HEAD)) {
         spill_esp_fail(mbuf, &spill_esp_no_room);

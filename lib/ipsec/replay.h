@@ -11,9 +11,11 @@
  * Anti-replay window of an inbound SA (RFC 4303 3.4.3), as a ring of words (RFC 6479): to move it
  * on clears whole words and shifts nothing.
  *
- * A packet is checked before its crypto, which spares the work on most replays, and again, by the
- * same owner and in order, when its ICV has proved right; only then is its number noted. One
- * writer: the lcore that owns the SA.
+ * A packet is checked before its crypto, which spares the work on most replays, and again when its
+ * ICV has proved right; only then is its number noted. Any lcore may check at any time. One at a
+ * time may note (spill_sa_take_window()): it clears words before it moves the window on to them, so
+ * that who checks meanwhile may take a replay for fresh, which the second check tells, but nothing
+ * fresh for a replay.
  */
 
 #define SPILL_REPLAY_WINDOW_MAX 16384 /* packets */
@@ -76,21 +78,29 @@ static inline uint64_t *spill_replay_word(struct spill_replay *replay, uint64_t 
     return &replay->seen[number / 64 % SPILL_REPLAY_WORDS];
 }
 
-/** What a number is at this moment; notes nothing. The owner. */
+/** The highest number that was authentic. Any lcore. */
+static inline uint64_t spill_replay_top(const struct spill_replay *replay)
+{
+    return __atomic_load_n(&replay->top, __ATOMIC_ACQUIRE);
+}
+
+/** What a number is at this moment; notes nothing. Any lcore. */
 static inline enum spill_replay_verdict spill_replay_check(struct spill_replay *replay,
                                                            uint64_t number)
 {
+    uint64_t top = spill_replay_top(replay), word;
+
     if (replay->window == 0)
         return SPILL_REPLAY_FRESH;
-    if (number > replay->top)
+    if (number > top)
         return SPILL_REPLAY_FRESH;
-    if (number == 0 || replay->top - number >= replay->window)
+    if (number == 0 || top - number >= replay->window)
         return SPILL_REPLAY_OLD;
-    return (*spill_replay_word(replay, number) >> number % 64 & 1) != 0 ? SPILL_REPLAY_SEEN
-                                                                        : SPILL_REPLAY_FRESH;
+    word = __atomic_load_n(spill_replay_word(replay, number), __ATOMIC_RELAXED);
+    return (word >> number % 64 & 1) != 0 ? SPILL_REPLAY_SEEN : SPILL_REPLAY_FRESH;
 }
 
-/** Notes a number whose packet is authentic, unless the check refuses it. The owner. */
+/** Notes a number whose packet is authentic, unless the check refuses it. Who has the window. */
 static inline enum spill_replay_verdict spill_replay_note(struct spill_replay *replay,
                                                           uint64_t number)
 {
@@ -104,10 +114,12 @@ static inline enum spill_replay_verdict spill_replay_note(struct spill_replay *r
         if (last - word > SPILL_REPLAY_WORDS)
             word = last - SPILL_REPLAY_WORDS;
         while (word < last)
-            replay->seen[++word % SPILL_REPLAY_WORDS] = 0;
-        replay->top = number;
+            __atomic_store_n(&replay->seen[++word % SPILL_REPLAY_WORDS], 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&replay->top, number, __ATOMIC_RELEASE);
     }
-    *spill_replay_word(replay, number) |= UINT64_C(1) << number % 64;
+    __atomic_store_n(spill_replay_word(replay, number),
+                     *spill_replay_word(replay, number) | UINT64_C(1) << number % 64,
+                     __ATOMIC_RELAXED);
     return verdict;
 }
 

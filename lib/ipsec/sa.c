@@ -13,6 +13,8 @@
 #include <rte_malloc.h>
 #include <rte_udp.h>
 
+#include "runtime/secret.h"
+
 #include "runtime/dpdk_versions.h"
 
 #define HOP_LIMIT    64 /* of outer headers */
@@ -163,6 +165,30 @@ uint32_t spill_sa_room(const struct spill_sa *sa, uint32_t mtu, uint32_t l3_size
            TRAILER_SIZE;
 }
 
+bool spill_sa_is_wrong_clear_input(struct spill_sa *sa, const struct spill_sa *twin, unsigned port,
+                                   unsigned other)
+{
+    const uint64_t inside = UINT64_C(1) << port, outside = UINT64_C(1) << other;
+    uint64_t known = sa->config.ports;
+
+    if (known != 0)
+        return (known & outside) == 0;
+    /* What is authentic is truer than what came first. */
+    if (twin != NULL) {
+        known =
+            twin->config.ports | atomic_load_explicit(&twin->state->ports, memory_order_relaxed);
+        if ((known & (inside | outside)) != 0)
+            return (known & outside) == 0;
+    }
+    known = atomic_load_explicit(&sa->state->ports, memory_order_relaxed);
+    while ((known & (inside | outside)) == 0) {
+        if (atomic_compare_exchange_weak_explicit(&sa->state->ports, &known, known | outside,
+                                                  memory_order_relaxed, memory_order_relaxed))
+            return false;
+    }
+    return (known & outside) == 0;
+}
+
 /* ------------------------------------------------------------------------- each lcore's part */
 
 /* What rte_ipsec is told of the SA, for packets of one family inside. */
@@ -279,7 +305,8 @@ bool spill_sa_same(const struct spill_sa_config *one, const struct spill_sa_conf
            one->spi == other->spi && one->esn == other->esn &&
            one->nat_traversal == other->nat_traversal &&
            one->replay_window == other->replay_window && one->dscp == other->dscp &&
-           one->df == other->df && same_address(&one->source, &other->source) &&
+           one->df == other->df && one->ports == other->ports &&
+           same_address(&one->source, &other->source) &&
            same_address(&one->destination, &other->destination) && same_lifetime(one, other);
 }
 
@@ -321,7 +348,9 @@ static int create_state(struct spill_sa *sa, const struct spill_sa *predecessor,
     if (sa->state == NULL)
         return -1;
     sa->state->users = 1;
-    sa->state->owner = -1;
+    if (spill_secret(&sa->state->identification, sizeof(sa->state->identification)) != 0)
+        return -1;
+    sa->state->writer = -1;
     sa->state->replay.window = window;
     sa->state->replay.reach = spill_replay_reach(window);
     return 0;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <rte_ipsec.h>
+#include <rte_pause.h>
 
 #include "classify/rules.h"
 #include "ipsec/algorithm.h"
@@ -21,9 +22,9 @@
  * Security association (RFC 4301 4.4.2): what protects the packets of one direction.
  *
  * Made by the control thread, immutable then but for its state: the sequence number of an outbound
- * SA, which several lcores count up, and the window of an inbound one, which belongs to one lcore.
- * Each lcore that works with an SA has memory of its own for it, on its node: its session, and the
- * structures of rte_ipsec, which are no shared ones, so nothing is locked.
+ * SA, which several lcores count up, and the window of an inbound one, which one lcore at a time
+ * has. Each lcore that works with an SA has memory of its own for it, on its node: its session, and
+ * the structures of rte_ipsec, which are no shared ones, so nothing is locked.
  */
 
 enum spill_sa_direction {
@@ -68,6 +69,7 @@ struct spill_sa_config {
     uint64_t bytes_soft, bytes_hard;     /* of the packets inside */
     int dscp;                            /* SPILL_SA_DSCP_COPY, or 0 to 63 */
     enum spill_sa_df df;
+    uint64_t ports; /* by id, one of a wire: by which its ESP comes or goes; 0: as traffic shows */
 };
 
 /**
@@ -78,13 +80,21 @@ struct spill_sa_config {
 struct spill_sa_state {
     /* Outbound: counted up by each lcore that submits, a job at a time. */
     _Atomic uint64_t sequence; /* numbers taken */
-    _Atomic uint64_t bytes;    /* outbound: by who submits; inbound: by the owner */
+    _Atomic uint64_t bytes;    /* outbound: by who submits; inbound: by who has the window */
     /* Inbound: */
-    _Atomic int owner;        /* lcore id of who noted the first authentic packet; -1: nobody yet */
-    _Atomic uint64_t packets; /* authentic and fresh; written by the owner */
+    _Atomic int writer;       /* lcore id of who has the window at this moment; -1: nobody */
+    _Atomic uint64_t packets; /* authentic and fresh; by who has the window */
     uint32_t users;           /* SAs with this state; control thread */
-    struct spill_replay replay; /* the owner's */
+    /* Outbound: random; with a packet's number added it identifies the fragments of that. */
+    uint32_t identification;
+    struct spill_replay replay; /* by who has the window */
+    /* Ports by which its ESP comes or goes, never both of a wire, where the settings say none.
+     * Inbound: those by which authentic packets came; by who has the window. Outbound: by the first
+     * clear packets, until the SA of the other direction says it; who submits. */
+    _Atomic uint64_t ports;
 };
+
+_Static_assert(RTE_MAX_ETHPORTS <= 64, "a bit for each port");
 
 struct spill_sa;
 
@@ -169,6 +179,62 @@ struct spill_sa_use {
     bool hard; /* a hard one: nothing passes any more */
 };
 struct spill_sa_use spill_sa_use(const struct spill_sa *sa);
+
+/* How often an lcore asks for a window that another one has: for as long as that one takes to note
+ * some packets of a job. */
+#define SPILL_SA_WINDOW_TRIES 64
+
+/**
+ * Takes the window of an inbound SA, with all else that inbound packets write of its state, for as
+ * long as it takes to note a job's packets. So packets of one SA may come to any lcore, as a NAT or
+ * a network changes its mind, and the window still has one writer at a time. Never waits for long:
+ * the lcore that has it may have lost its CPU. Any lcore.
+ *
+ * @return whether it is the caller's, who gives it back by spill_sa_leave_window()
+ */
+static inline bool spill_sa_take_window(struct spill_sa_state *state, unsigned lcore)
+{
+    uint32_t tries;
+
+    for (tries = 0; tries < SPILL_SA_WINDOW_TRIES; tries++) {
+        int nobody = -1;
+
+        if (likely(atomic_compare_exchange_strong_explicit(
+                &state->writer, &nobody, (int)lcore, memory_order_acquire, memory_order_relaxed)))
+            return true;
+        rte_pause();
+    }
+    return false;
+}
+
+static inline void spill_sa_leave_window(struct spill_sa_state *state)
+{
+    atomic_store_explicit(&state->writer, -1, memory_order_release);
+}
+
+/**
+ * Whether an inbound SA's ESP must not come by a port: its settings name others, or authentic
+ * packets came by the other end of the wire. Any lcore.
+ *
+ * @param other  id of the port at the other end
+ */
+static inline bool spill_sa_is_wrong_input(const struct spill_sa *sa, unsigned port, unsigned other)
+{
+    if (sa->config.ports != 0)
+        return (sa->config.ports >> port & 1) == 0;
+    return atomic_load_explicit(&sa->state->ports, memory_order_relaxed) >> other & 1;
+}
+
+/**
+ * Whether an outbound SA must not protect what comes in the clear by a port: its ESP would leave by
+ * the other end of the wire, which its settings, or the ESP of the other direction, or the first
+ * packet of all, show to be the inside. Any lcore that submits.
+ *
+ * @param twin   the inbound SA between the same two ends, or NULL
+ * @param other  id of the port at the other end
+ */
+bool spill_sa_is_wrong_clear_input(struct spill_sa *sa, const struct spill_sa *twin, unsigned port,
+                                   unsigned other);
 
 /** The SA that a job is about. */
 static inline struct spill_sa *spill_sa_of(const struct spill_job *job)

@@ -237,6 +237,13 @@ static int add_sas(struct spill_sa_store *store, struct spill_sa_set *set,
 
 /* ----------------------------------------------------------------------- lookup of inbound SAs */
 
+/* Whether one SA's packets go from where the other's go to, and back. */
+static bool same_ends(const struct spill_sa_config *one, const struct spill_sa_config *other)
+{
+    return memcmp(&one->source, &other->destination, sizeof(one->source)) == 0 &&
+           memcmp(&one->destination, &other->source, sizeof(one->destination)) == 0;
+}
+
 static union rte_ipsec_sad_key key_of(rte_be32_t spi, const struct spill_sa_address *destination,
                                       const struct spill_sa_address *source)
 {
@@ -277,11 +284,12 @@ static int add_inbound(const struct spill_sad *sad, struct spill_sa *sa)
 static int add_own_address(const struct spill_sad *sad, struct spill_sa *sa)
 {
     union rte_ipsec_sad_key key = key_of(0, &sa->config.destination, &sa->config.source);
+    struct rte_ipsec_sad *table = sa->config.destination.family == 6 ? sad->ipv6 : sad->ipv4;
 
     if (sa->config.destination.family == 0)
         return 0;
-    return rte_ipsec_sad_add(sa->config.destination.family == 6 ? sad->ipv6 : sad->ipv4, &key,
-                             RTE_IPSEC_SAD_SPI_DIP, sa);
+    return rte_ipsec_sad_add(table, &key, RTE_IPSEC_SAD_SPI_DIP, sa) |
+           rte_ipsec_sad_add(table, &key, RTE_IPSEC_SAD_SPI_DIP_SIP, sa);
 }
 
 static struct rte_ipsec_sad *create_table(struct spill_sa_store *store, int node, bool ipv6,
@@ -290,7 +298,9 @@ static struct rte_ipsec_sad *create_table(struct spill_sa_store *store, int node
     /* rte_hash may refuse an entry of a full table. */
     struct rte_ipsec_sad_conf conf = {
         .socket_id = node,
-        .max_sa = {2 * count + 16, 2 * count + 16, 2 * count + 16},
+        .max_sa = {[RTE_IPSEC_SAD_SPI_ONLY] = 2 * count + 16,
+                   [RTE_IPSEC_SAD_SPI_DIP] = 2 * count + 16,
+                   [RTE_IPSEC_SAD_SPI_DIP_SIP] = 4 * count + 16},
         .flags = ipv6 ? RTE_IPSEC_SAD_FLAG_IPV6 : 0,
     };
     char name[32];
@@ -331,7 +341,36 @@ static int add_all_tables(struct spill_sa_store *store, struct spill_sa_set *set
             continue;
         if (set->sads[memory].ipv4 == NULL && add_tables(store, set, memory, error) != 0)
             return -1;
-        set->by_node[node] = &set->sads[memory];
+        set->by_slot[node + 1] = &set->sads[memory];
+        if (set->by_slot[0] == NULL)
+            set->by_slot[0] = set->by_slot[node + 1];
+    }
+    return 0;
+}
+
+/* Finds each outbound SA's inbound one by the addresses, which that one is noted under. */
+static int add_twins(struct spill_sa_set *set)
+{
+    uint32_t i;
+
+    set->twins = calloc(set->id_limit + 1, sizeof(*set->twins));
+    if (set->twins == NULL)
+        return -1;
+    if (set->by_slot[0] == NULL)
+        return 0;
+    for (i = 0; i < set->count; i++) {
+        const struct spill_sa_config *config = &set->list[i]->config;
+        union rte_ipsec_sad_key key = key_of(0, &config->source, &config->destination);
+        const union rte_ipsec_sad_key *pointer = &key;
+        struct rte_ipsec_sad *table =
+            config->source.family == 6 ? set->by_slot[0]->ipv6 : set->by_slot[0]->ipv4;
+        struct spill_sa *twin = NULL;
+
+        if (config->direction != SPILL_SA_OUT || config->source.family == 0)
+            continue;
+        rte_ipsec_sad_lookup(table, &pointer, (void **)&twin, 1);
+        if (twin != NULL && same_ends(&twin->config, config))
+            set->twins[set->list[i]->id] = twin;
     }
     return 0;
 }
@@ -349,8 +388,11 @@ struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
         return NULL;
     }
     set->store = store;
-    if (add_sas(store, set, configs, count, error) == 0 && add_all_tables(store, set, error) == 0)
-        return set;
+    if (add_sas(store, set, configs, count, error) == 0 && add_all_tables(store, set, error) == 0) {
+        if (add_twins(set) == 0)
+            return set;
+        spill_error_set(error, "no memory for SAs");
+    }
     spill_sa_set_free(set);
     return NULL;
 }
@@ -370,6 +412,7 @@ void spill_sa_set_free(struct spill_sa_set *set)
     free(set->list);
     free(set->by_id);
     free(set->named);
+    free(set->twins);
     free(set);
 }
 
@@ -433,7 +476,7 @@ static void lookup_family(const struct rte_ipsec_sad *sad, struct spill_packet *
 void spill_sa_set_lookup(const struct spill_sa_set *set, struct spill_packet **packets,
                          const rte_be32_t *spis, struct spill_sa **sas, uint32_t count)
 {
-    const struct spill_sad *sad = set->by_node[rte_socket_id()];
+    const struct spill_sad *sad = set->by_slot[spill_node_slot()];
     uint8_t which[2][SPILL_BURST];
     uint32_t counts[2] = {0, 0}, i;
 

@@ -46,11 +46,12 @@ struct spill_sa_set {
     uint32_t count;
     struct spill_sa **list;  /* in the order of the configuration */
     struct spill_sa **by_id; /* also under the ids of those that they have replaced */
+    struct spill_sa **twins; /* by id: an outbound one's inbound one between the same two ends */
     struct spill_sa **named; /* by id likewise: the SA that rules name for it */
     uint32_t id_limit;       /* ids below it may be looked at in by_id and named */
     bool has_inbound;
-    struct spill_sad sads[SPILL_NODES_MAX];           /* by memory node */
-    const struct spill_sad *by_node[SPILL_NODES_MAX]; /* by node of the reading lcore */
+    struct spill_sad sads[SPILL_NODES_MAX];            /* by memory node */
+    const struct spill_sad *by_slot[SPILL_NODE_SLOTS]; /* by spill_node_slot() of who reads */
 };
 
 /** Where SAs are used. */
@@ -95,6 +96,14 @@ static inline struct spill_sa *spill_sa_set_get(const struct spill_sa_set *set, 
     return id < set->id_limit ? set->by_id[id] : NULL;
 }
 
+/** An inbound SA between the same two ends as an outbound one of this version; NULL: none. Any
+ * lcore. */
+static inline struct spill_sa *spill_sa_set_twin(const struct spill_sa_set *set,
+                                                 const struct spill_sa *sa)
+{
+    return sa->id < set->id_limit ? set->twins[sa->id] : NULL;
+}
+
 /** Whether two ids are those of SAs that rules know by one name, as spill_sa_set_get() finds them.
  * Any lcore. */
 static inline bool spill_sa_set_same_name(const struct spill_sa_set *set, uint16_t one,
@@ -109,7 +118,8 @@ struct spill_sa *spill_sa_set_find(const struct spill_sa_set *set, const char *n
 
 /**
  * Looks up the inbound SAs of ESP packets, by SPI and outer addresses. With an SPI of 0, finds any
- * SA where the packet's destination is one of an inbound SA. Any lcore.
+ * SA where the packet's destination is one of an inbound SA: one with its source, too, if there is
+ * any. Any lcore.
  *
  * @param packets  of kind IPV4 or IPV6, with their own addresses in the key
  * @param spis     of each, as on the wire

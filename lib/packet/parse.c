@@ -193,15 +193,33 @@ void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
     }
 }
 
+/* Whether a packet is, or may be, ESP between two gateways, plain or in UDP: fragments without
+ * ports may be, too. */
+static bool is_between_gateways(const struct spill_packet *packet, uint8_t protocol,
+                                const uint16_t port[2])
+{
+    const uint16_t esp = RTE_BE16(SPILL_ESP_UDP_PORT);
+
+    return protocol == IPPROTO_ESP ||
+           (protocol == IPPROTO_UDP &&
+            (packet->has_ports ? port[0] == esp || port[1] == esp : packet->fragment));
+}
+
 uint32_t spill_packet_hash(const struct spill_packet *packet, uint32_t seed)
 {
+    const struct spill_key4 *v4 = &packet->key.v4;
+    const struct spill_key6 *v6 = &packet->key.v6;
+
     switch (packet->kind) {
     case SPILL_PACKET_IPV4:
-        return rte_jhash_32b((const uint32_t *)&packet->key.v4,
-                             sizeof(packet->key.v4) / sizeof(uint32_t), seed);
+        if (unlikely(is_between_gateways(packet, v4->protocol, v4->port)))
+            return rte_jhash_32b(v4->address, sizeof(v4->address) / sizeof(uint32_t), seed);
+        return rte_jhash_32b((const uint32_t *)v4, sizeof(*v4) / sizeof(uint32_t), seed);
     case SPILL_PACKET_IPV6:
-        return rte_jhash_32b((const uint32_t *)&packet->key.v6,
-                             sizeof(packet->key.v6) / sizeof(uint32_t), seed);
+        if (unlikely(is_between_gateways(packet, v6->protocol, v6->port)))
+            return rte_jhash_32b((const uint32_t *)v6->address,
+                                 sizeof(v6->address) / sizeof(uint32_t), seed);
+        return rte_jhash_32b((const uint32_t *)v6, sizeof(*v6) / sizeof(uint32_t), seed);
     default:
         return seed;
     }

@@ -65,7 +65,9 @@ void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
 
 /**
  * Hash of a packet's flow, for spreading packets over lcores. Both directions of a connection have
- * the same; fragments that carry no ports may differ from the one that does. Packets without a key
+ * the same; fragments that carry no ports may differ from the one that does. What may be ESP, plain
+ * or in UDP, has one for each pair of addresses: whatever a NAT makes of its ports, by whatever
+ * wire and VLAN it comes, in fragments or whole, it reaches one lcore. Packets without a key
  * (other, malformed) all have `seed` itself. Any thread.
  *
  * @param seed  random and kept secret, or a sender can aim all of his flows at one lcore; the same

@@ -2,14 +2,11 @@
 /* ESP packets for SAs of ours: recognized, into lanes or inline, and what was inside goes on. */
 #include "pipeline/decryption.h"
 
-#include <netinet/in.h>
-
-#include <rte_esp.h>
-#include <rte_udp.h>
-
 #include "ipsec/esp.h"
 #include "ipsec/sa_set.h"
 #include "pipeline/drops.h"
+#include "pipeline/esp_header.h"
+#include "pipeline/fragments.h"
 #include "pipeline/place.h"
 
 static SPILL_DROP_REASON(pool_full_decrypt, "pool_full_decrypt",
@@ -18,12 +15,15 @@ static SPILL_DROP_REASON(esp_no_sa, "esp_no_sa",
                          "ESP for an address of ours, and no inbound SA has its SPI and addresses");
 static SPILL_DROP_REASON(esp_too_old, "esp_too_old",
                          "an ESP packet's sequence number is below its SA's replay window");
-static SPILL_DROP_REASON(esp_other_lcore, "esp_other_lcore",
-                         "an ESP packet reached another lcore than its SA's earlier ones");
+static SPILL_DROP_REASON(
+    esp_other_lcore, "esp_other_lcore",
+    "an authentic ESP packet; another lcore was just noting packets of its SA");
 
 /* What is known of the ESP packets of a burst. */
 struct arrivals {
     uint64_t stamp;
+    uint16_t port;   /* that they came by */
+    bool wrong_port; /* the SA that is looked at has its ESP elsewhere */
     uint32_t count;
     uint8_t places[SPILL_BURST]; /* in the burst */
     struct rte_mbuf *mbufs[SPILL_BURST];
@@ -54,14 +54,13 @@ static void drop(struct spill_fast *fast, const struct spill_drop_reason *reason
 
 /* ------------------------------------------------------------------------ after the crypto */
 
-/* Whether an SA's window is this lcore's to write: whoever notes the first packet owns it. */
-static bool own(const struct spill_fast *fast, struct spill_sa_state *state)
+/* Notes that authentic packets of an SA come by a port. */
+static void learn_port(struct spill_sa_state *state, unsigned port)
 {
-    int nobody = -1;
+    uint64_t known = atomic_load_explicit(&state->ports, memory_order_relaxed);
 
-    if (likely(atomic_load_explicit(&state->owner, memory_order_relaxed) == (int)fast->lcore_id))
-        return true;
-    return atomic_compare_exchange_strong(&state->owner, &nobody, (int)fast->lcore_id);
+    if (unlikely((known >> port & 1) == 0))
+        atomic_store_explicit(&state->ports, known | UINT64_C(1) << port, memory_order_relaxed);
 }
 
 /* Whether what came so far has used up a hard lifetime: while it lasts, a packet may begin. */
@@ -71,6 +70,14 @@ static bool has_expired(const struct spill_sa *sa, uint64_t packets, uint64_t by
 
     return (config->packets_hard != 0 && packets >= config->packets_hard) ||
            (config->bytes_hard != 0 && bytes >= config->bytes_hard);
+}
+
+/* What an authentic packet takes of a lifetime in bytes: the IP packet inside, which is what its
+ * sender counted, too; all that there is where none was found. */
+static uint32_t bytes_inside(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    return packet->kind <= SPILL_PACKET_IPV6 ? packet->length
+                                             : rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset;
 }
 
 /* Notes an authentic packet in its SA, in order. NULL, or why it goes no further. */
@@ -84,8 +91,8 @@ static const struct spill_drop_reason *note(struct spill_fast *fast, const struc
 
     if (sa->config.esn)
         number = spill_replay_extend(job->serial, state->replay.reach, packet->sequence);
-    if (!own(fast, state))
-        return &esp_other_lcore;
+    if (spill_sa_is_wrong_input(sa, packet->input, spill_fast_other_end(fast, packet->input)))
+        return &spill_drop_esp_wrong_port;
     packets = atomic_load_explicit(&state->packets, memory_order_relaxed);
     bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed);
     if (has_expired(sa, packets, bytes))
@@ -98,10 +105,30 @@ static const struct spill_drop_reason *note(struct spill_fast *fast, const struc
     case SPILL_REPLAY_FRESH:
         break;
     }
+    learn_port(state, packet->input);
     atomic_store_explicit(&state->packets, packets + 1, memory_order_relaxed);
-    atomic_store_explicit(&state->bytes, bytes + rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset,
-                          memory_order_relaxed);
+    atomic_store_explicit(&state->bytes, bytes + bytes_inside(mbuf, packet), memory_order_relaxed);
     return NULL;
+}
+
+/* Notes a job's authentic packets, and for each why it goes no further, or NULL. What failed inside
+ * an authentic packet is malformed too, but its number counts. */
+static void note_all(struct spill_fast *fast, const struct spill_job *job,
+                     const struct spill_drop_reason **reasons)
+{
+    struct spill_sa_state *state = spill_sa_of(job)->state;
+    bool writes = spill_sa_take_window(state, fast->lcore_id);
+    uint32_t i;
+
+    for (i = 0; i < job->count; i++) {
+        struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
+
+        reasons[i] = NULL;
+        if (packet->through != 0)
+            reasons[i] = writes ? note(fast, job, job->mbufs[i], packet) : &esp_other_lcore;
+    }
+    if (likely(writes))
+        spill_sa_leave_window(state);
 }
 
 /* A job that is done: what was inside goes the way of packets, what failed is dropped. */
@@ -110,17 +137,16 @@ static void retire(struct spill_job *job, void *owner)
     struct spill_fast *fast = owner;
     struct spill_sa_lcore *sa = spill_sa_of(job)->lcores[fast->lcore_id];
     enum spill_way way = job->lane == SPILL_LANE_INLINE ? SPILL_WAY_FAST : SPILL_WAY_POOL;
+    const struct spill_drop_reason *reasons[SPILL_JOB_PACKETS];
     struct rte_mbuf *mbufs[SPILL_JOB_PACKETS];
     struct spill_packet packets[SPILL_JOB_PACKETS];
     uint32_t count = 0, i;
 
+    note_all(fast, job, reasons);
     for (i = 0; i < job->count; i++) {
         struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
-        const struct spill_drop_reason *reason = NULL;
+        const struct spill_drop_reason *reason = reasons[i];
 
-        /* What failed inside an authentic packet is malformed too, but its number counts. */
-        if (packet->through != 0)
-            reason = note(fast, job, job->mbufs[i], packet);
         if (reason == NULL && packet->kind == SPILL_PACKET_MALFORMED)
             reason = spill_drop_reason_get(packet->drop);
         if (reason != NULL) {
@@ -143,24 +169,20 @@ void spill_decryption_attach(struct spill_fast *fast)
 /* ----------------------------------------------------------------------- before the crypto */
 
 /* Whether a packet may go to the crypto: what can be known before is right. NULL, or why not. */
-static const struct spill_drop_reason *examine(const struct spill_fast *fast,
-                                               const struct arrivals *arrivals, uint32_t index)
+static const struct spill_drop_reason *examine(const struct arrivals *arrivals, uint32_t index)
 {
     struct spill_sa *sa = arrivals->sas[index];
     struct spill_replay *replay = &sa->state->replay;
     uint64_t number = arrivals->sequences[index];
-    int owner = atomic_load_explicit(&sa->state->owner, memory_order_relaxed);
 
     if (sa->config.nat_traversal != (arrivals->packets[index]->esp == SPILL_ESP_UDP))
         return &esp_no_sa;
     if (arrivals->packets[index]->fragment != 0)
         return &spill_drop_esp_fragment;
-    if (owner == -1)
-        return NULL;
-    if (owner != (int)fast->lcore_id)
-        return &esp_other_lcore;
+    if (arrivals->wrong_port)
+        return &spill_drop_esp_wrong_port;
     if (sa->config.esn)
-        number = spill_replay_extend(replay->top, replay->reach, (uint32_t)number);
+        number = spill_replay_extend(spill_replay_top(replay), replay->reach, (uint32_t)number);
     switch (spill_replay_check(replay, number)) {
     case SPILL_REPLAY_SEEN:
         return &spill_esp_replayed;
@@ -193,14 +215,14 @@ static uint32_t take_group(struct spill_fast *fast, struct arrivals *arrivals, u
                 break;
             continue;
         }
-        reason = examine(fast, arrivals, i);
+        reason = examine(arrivals, i);
         arrivals->sas[i] = NULL;
         if (unlikely(reason != NULL)) {
             drop(fast, reason, arrivals->mbufs[i]);
             continue;
         }
         packet->sequence = arrivals->sequences[i];
-        *bytes += rte_pktmbuf_pkt_len(arrivals->mbufs[i]) - packet->l3_offset;
+        *bytes += packet->length;
         mbufs[count] = arrivals->mbufs[i];
         packets[count++] = packet;
     }
@@ -217,52 +239,22 @@ static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uin
     struct spill_place place = {.class_index = SPILL_CLASS_DECRYPT,
                                 .lane = sa->lane & (fast->submitter->lane_count - 1),
                                 .subject = &sa->lcores[fast->lcore_id]->subject,
-                                .serial = sa->state->replay.top,
+                                .serial = spill_replay_top(&sa->state->replay),
                                 .stamp = arrivals->stamp};
     struct rte_mbuf *mbufs[SPILL_BURST];
     struct spill_packet *packets[SPILL_BURST];
-    uint32_t bytes, count = take_group(fast, arrivals, first, mbufs, packets, &bytes);
-    uint32_t placed = spill_place_burst(fast, &place, mbufs, packets, count, bytes);
+    uint32_t bytes, count, placed;
+
+    arrivals->wrong_port =
+        spill_sa_is_wrong_input(sa, arrivals->port, spill_fast_other_end(fast, arrivals->port));
+    count = take_group(fast, arrivals, first, mbufs, packets, &bytes);
+    placed = spill_place_burst(fast, &place, mbufs, packets, count, bytes);
 
     if (unlikely(placed < count))
         spill_ledger_drop(&fast->ledger, &pool_full_decrypt, mbufs + placed, count - placed);
 }
 
 /* --------------------------------------------------------------------------- what is ours */
-
-/* A fragment behind the first, which has no header to read. */
-static bool is_later_fragment(const struct spill_packet *packet)
-{
-    uint8_t protocol =
-        packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.protocol : packet->key.v6.protocol;
-
-    return packet->fragment != 0 && packet->esp == SPILL_ESP_NONE && protocol == IPPROTO_ESP;
-}
-
-/*
- * Reads SPI and sequence number, both 0 where there are none. False: it is no ESP; in UDP it may be
- * IKE, or a byte that keeps a NAT's mapping alive (RFC 3948 2.2, 2.3).
- */
-static bool read_header(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
-                        rte_be32_t *spi, uint32_t *sequence)
-{
-    uint32_t offset = packet->l4_offset;
-    const struct rte_esp_hdr *header;
-    struct rte_esp_hdr copy;
-
-    *spi = 0;
-    *sequence = 0;
-    if (packet->esp == SPILL_ESP_NONE)
-        return is_later_fragment(packet);
-    if (packet->esp == SPILL_ESP_UDP)
-        offset += sizeof(struct rte_udp_hdr);
-    header = rte_pktmbuf_read(mbuf, offset, sizeof(copy), &copy);
-    if (header == NULL)
-        return false;
-    *spi = header->spi;
-    *sequence = rte_be_to_cpu_32(header->seq);
-    return packet->esp == SPILL_ESP_PLAIN || header->spi != 0;
-}
 
 /* Which packets are for an address of ours: it is noted among the SAs under SPI 0. */
 static void find_ours(const struct spill_fast *fast, struct arrivals *arrivals, bool *ours)
@@ -302,15 +294,17 @@ static uint64_t settle_strangers(struct spill_fast *fast, struct arrivals *arriv
 uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
                                struct spill_packet *packets, uint32_t count, uint64_t stamp)
 {
-    struct arrivals arrivals = {.stamp = stamp};
+    struct arrivals arrivals = {.stamp = stamp, .port = port};
     uint32_t kept = 0, i;
     uint64_t taken;
 
+    count = spill_fragments_take(fast, port, mbufs, packets, count, stamp);
     for (i = 0; i < count; i++) {
         uint32_t n = arrivals.count;
 
         if (packets[i].kind > SPILL_PACKET_IPV6 ||
-            !read_header(mbufs[i], &packets[i], &arrivals.spis[n], &arrivals.sequences[n]))
+            !spill_esp_read_header(mbufs[i], &packets[i], &arrivals.spis[n],
+                                   &arrivals.sequences[n]))
             continue;
         packets[i].input = (uint8_t)port;
         arrivals.places[n] = (uint8_t)i;

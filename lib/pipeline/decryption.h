@@ -16,9 +16,8 @@
  * ESP for an address that is the destination of one of our inbound SAs is ours; other ESP is in
  * transit, and subject to the rules like any packet. What is ours is looked at before the crypto
  * (SA, replay window), decrypted in jobs of one SA, which chooses the lane, and in order looked
- * at again: only then are sequence numbers noted. The window has one owner, the fast lcore that
- * first noted an authentic packet; as the outer addresses are part of the lookup, the others get
- * none.
+ * at again: only then are sequence numbers noted, by one lcore at a time. So it does not matter
+ * which lcores an SA's packets come to.
  */
 
 /* Index of the class among the pool's classes. */

@@ -12,6 +12,8 @@
 extern struct spill_drop_reason spill_drop_denied;         /* classification.c */
 extern struct spill_drop_reason spill_drop_drain_deadline; /* run.c */
 extern struct spill_drop_reason spill_drop_esp_fragment;   /* encryption.c */
+extern struct spill_drop_reason spill_drop_esp_wrong_port; /* encryption.c */
+extern struct spill_drop_reason spill_drop_esp_too_big;    /* encryption.c */
 extern struct spill_drop_reason spill_drop_tx_fit_limit;   /* exit.c */
 
 #endif

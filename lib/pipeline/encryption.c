@@ -3,22 +3,26 @@
 #include "pipeline/encryption.h"
 
 #include "ipsec/esp.h"
+#include "pipeline/outer.h"
 #include "pipeline/place.h"
 #include "pipeline/too_big.h"
 
 static SPILL_DROP_REASON(pool_full_encrypt, "pool_full_encrypt",
                          "the packet was to be encrypted, and the class had no credit left");
-static SPILL_DROP_REASON(esp_too_big, "esp_too_big",
-                         "protected, the packet would be larger than the MTU; its sender is told");
+SPILL_DROP_REASON(spill_drop_esp_too_big, "esp_too_big",
+                  "protected, the packet would be larger than the MTU; its sender is told");
 SPILL_DROP_REASON(spill_drop_esp_fragment, "esp_fragment",
                   "a fragment that was to be protected in transport mode, or ESP in fragments");
+SPILL_DROP_REASON(spill_drop_esp_wrong_port, "esp_wrong_port",
+                  "ESP, or what an SA is to protect, came in at the wrong end of its wire");
 
 /* What packets of one SA have in common, within a burst. */
 struct group {
-    const struct spill_sa *sa;
+    struct spill_sa *sa;
     struct spill_place place;
     uint32_t output, l3_offset, l3_size; /* of the packet that `room` is for */
     uint32_t room;
+    bool wrong_port; /* its input is where the SA's ESP is, not what it protects */
 };
 
 struct spill_class spill_encryption_class(struct spill_crypto *crypto, uint32_t capacity,
@@ -43,6 +47,7 @@ static void retire(struct spill_job *job, void *owner)
     enum spill_way way = job->lane == SPILL_LANE_INLINE ? SPILL_WAY_FAST : SPILL_WAY_POOL;
     struct rte_mbuf *done[SPILL_JOB_PACKETS];
     struct spill_packet *packets[SPILL_JOB_PACKETS];
+    uint32_t identification = spill_sa_of(job)->state->identification + (uint32_t)job->serial;
     uint32_t count = 0, i;
 
     for (i = 0; i < job->count; i++) {
@@ -54,10 +59,17 @@ static void retire(struct spill_job *job, void *owner)
             continue;
         }
         packet->kind = SPILL_PACKET_OTHER; /* it is ours now: its sender is told nothing about it */
+        sa->packets++;
+        if (unlikely(spill_outer_may_be_large(fast, job->mbufs[i], packet))) {
+            /* What stands before it must not be overtaken. */
+            spill_exit_send(fast, done, packets, count, job->stamp, way);
+            count = 0;
+            spill_outer_send(fast, job->mbufs[i], packet, identification + i, job->stamp, way);
+            continue;
+        }
         packets[count] = packet;
         done[count++] = job->mbufs[i];
     }
-    sa->packets += count;
     spill_exit_send(fast, done, packets, count, job->stamp, way);
 }
 
@@ -84,8 +96,9 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
     struct spill_packet pieces[SPILL_FRAGMENTS_MAX], *packets[SPILL_FRAGMENTS_MAX];
     uint32_t count, bytes = 0, i;
 
-    count = spill_too_big(fast, &esp_too_big, mbuf, packet, group->room, group->place.stamp,
-                          group->sa->config.mode == SPILL_SA_TUNNEL ? fragments : NULL);
+    count =
+        spill_too_big(fast, &spill_drop_esp_too_big, mbuf, packet, group->room, group->place.stamp,
+                      group->sa->config.mode == SPILL_SA_TUNNEL ? fragments : NULL);
     for (i = 0; i < count; i++) {
         pieces[i] = *packet;
         pieces[i].fragment = 1;
@@ -96,12 +109,16 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
     place(fast, group, fragments, packets, count, bytes);
 }
 
-/* Not inlined: hardly ever called. */
+/* Not inlined: hardly ever called. A packet that nobody may be told is too big is protected. */
 static __rte_noinline void submit_unfit(struct spill_fast *fast, const struct group *group,
-                                        struct rte_mbuf *mbuf, const struct spill_packet *packet)
+                                        struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
-    if (packet->fragment != 0 && group->sa->config.mode == SPILL_SA_TRANSPORT)
+    if (group->wrong_port)
+        spill_ledger_drop(&fast->ledger, &spill_drop_esp_wrong_port, &mbuf, 1);
+    else if (packet->fragment != 0 && group->sa->config.mode == SPILL_SA_TRANSPORT)
         spill_ledger_drop(&fast->ledger, &spill_drop_esp_fragment, &mbuf, 1);
+    else if (spill_outer_may_be_split(packet, group->sa->config.mode == SPILL_SA_TUNNEL))
+        place(fast, group, &mbuf, &packet, 1, packet->length);
     else
         submit_too_big(fast, group, mbuf, packet);
 }
@@ -110,12 +127,18 @@ static __rte_noinline void submit_unfit(struct spill_fast *fast, const struct gr
 static uint32_t room_for(const struct spill_fast *fast, struct group *group,
                          const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
+    const struct spill_sa *twin;
     uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
 
     if (unlikely(packet->output != group->output || packet->l3_offset != group->l3_offset ||
                  l3_size != group->l3_size)) {
+        twin = spill_sa_set_twin(fast->security->sas, group->sa);
+        group->wrong_port =
+            spill_sa_is_wrong_clear_input(group->sa, twin, packet->input, packet->output);
         group->room =
-            spill_sa_room(group->sa, spill_exit_room(&fast->exits, mbuf, packet), l3_size);
+            group->wrong_port
+                ? 0
+                : spill_sa_room(group->sa, spill_exit_room(&fast->exits, mbuf, packet), l3_size);
         group->output = packet->output;
         group->l3_offset = packet->l3_offset;
         group->l3_size = l3_size;
@@ -137,6 +160,7 @@ void spill_encryption_submit(struct spill_fast *fast, struct spill_sa *sa, struc
 {
     struct group group = {
         .sa = sa,
+        .output = RTE_MAX_ETHPORTS,
         .place = {.class_index = SPILL_CLASS_ENCRYPT,
                   .lane = sa->lane & (fast->submitter->lane_count - 1),
                   .subject = &sa->lcores[fast->lcore_id]->subject,
@@ -145,7 +169,7 @@ void spill_encryption_submit(struct spill_fast *fast, struct spill_sa *sa, struc
     uint32_t first = 0, bytes = 0, i;
 
     for (i = 0; i < count; i++) {
-        uint32_t length = rte_pktmbuf_pkt_len(mbufs[i]) - packets[i]->l3_offset;
+        uint32_t length = packets[i]->length;
 
         if (likely(fits(fast, &group, mbufs[i], packets[i], length))) {
             bytes += length;

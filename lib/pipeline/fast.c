@@ -218,8 +218,11 @@ static uint32_t receive_poll(void *context, uint64_t now)
     fast->has_time = handled <= SPILL_BURST / 4;
     spill_submitter_flush(fast->submitter);
     spill_submitter_help(fast->submitter);
-    if (handled == 0 || ++fast->turns % EXPIRE_EVERY == 0)
+    if (handled == 0 || ++fast->turns % EXPIRE_EVERY == 0) {
         spill_flow_table_expire(fast->flows, now, EXPIRE_PLACES);
+        if (fast->reassembly != NULL)
+            spill_reassembly_expire(fast->reassembly, now);
+    }
     return handled;
 }
 
@@ -232,6 +235,8 @@ static bool receive_end(void *context)
         if (fast->inputs[i].channel != NULL && !spill_channel_ended(fast->inputs[i].channel))
             return false;
     }
+    if (fast->reassembly != NULL)
+        spill_reassembly_expire(fast->reassembly, UINT64_MAX);
     fast->receive_ended = true;
     return true;
 }

@@ -10,6 +10,7 @@
 #include "classify/flow_table.h"
 #include "packet/packet.h"
 #include "pipeline/exit.h"
+#include "pipeline/reassembly.h"
 #include "pipeline/security.h"
 #include "pipeline/transmit.h"
 #include "runtime/channel.h"
@@ -66,6 +67,7 @@ struct spill_fast {
     struct spill_transmitter transmitter; /* its outputs, and queues that others send to */
     struct spill_flow_table *flows;
     struct spill_submitter *submitter;
+    struct spill_reassembly *reassembly; /* NULL: without IPsec */
     bool non_ip_pass;
     enum spill_overflow overflows[SPILL_CLASSES];
     int64_t admission_most; /* cycles that can be saved up for new flows */
@@ -84,6 +86,12 @@ struct spill_fast {
     struct spill_ledger ledger;
     struct spill_latency latency;
 } __rte_cache_aligned;
+
+/** The port at the other end of a port's wire, by ids. The lcore. */
+static inline unsigned spill_fast_other_end(const struct spill_fast *fast, unsigned port)
+{
+    return spill_exit_of(&fast->exits, (uint8_t)port);
+}
 
 /** Adds a fast lcore's stages to its loop. Control thread. */
 void spill_fast_add_stages(struct spill_fast *fast, struct spill_loop *loop);

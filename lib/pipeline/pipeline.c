@@ -330,6 +330,22 @@ static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_l
     return lcore->fast->flows != NULL ? 0 : -1;
 }
 
+/* What is gathered of ESP in fragments. */
+static int create_reassembly(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
+                             struct spill_error *error)
+{
+    struct spill_fast *fast = lcore->fast;
+
+    if (pipeline->config.crypto == NULL)
+        return 0;
+    fast->reassembly = allocate(sizeof(*fast->reassembly), lcore->plan->memory_node);
+    if (fast->reassembly == NULL)
+        return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
+    fast->reassembly->timeout = SPILL_REASSEMBLY_SECONDS * rte_get_tsc_hz();
+    fast->reassembly->ledger = &fast->ledger;
+    return 0;
+}
+
 /* The submitter's index in its pool: how many fast lcores before this one have the same. */
 static uint32_t submitter_index(const struct spill_plan *plan, uint32_t lcore)
 {
@@ -405,6 +421,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
     fast->admission = fast->admission_most;
     fast->last_turn = spill_clock();
     if (create_flows(pipeline, lcore, error) != 0 ||
+        create_reassembly(pipeline, lcore, error) != 0 ||
         create_submitter(pipeline, index, error) != 0 ||
         create_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency, by_port,
                        error) != 0 ||
@@ -544,6 +561,7 @@ static void free_lcore(struct spill_pipeline_lcore *lcore)
     if (lcore->fast != NULL) {
         spill_submitter_free(lcore->fast->submitter);
         spill_flow_table_free(lcore->fast->flows);
+        rte_free(lcore->fast->reassembly);
     }
     if (lcore->reads)
         spill_snapshot_reader_unregister(&lcore->reader);

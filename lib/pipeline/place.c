@@ -15,7 +15,7 @@ static uint32_t place_each(struct spill_submitter *submitter, const struct spill
     uint32_t i;
 
     for (i = 0; i < count; i++) {
-        uint32_t bytes = rte_pktmbuf_pkt_len(mbufs[i]) - packets[i]->l3_offset;
+        uint32_t bytes = packets[i]->length;
         bool busy = spill_lane_busy(submitter, class_index, lane);
         bool fits = !busy && spill_inline_fits(submitter, class_index, place.subject, 1, bytes);
         bool waits = !fits && spill_lane_reserve(submitter, class_index, lane, place.subject);

@@ -120,6 +120,9 @@ uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
             packets +=
                 told(tell, "lanes of", lcore->plan->name,
                      spill_submitter_abandon(lcore->fast->submitter, drop_job, &pipeline->ledger));
+        if (lcore->fast != NULL && lcore->fast->reassembly != NULL)
+            packets += told(tell, "fragments of ESP at", lcore->plan->name,
+                            spill_reassembly_expire(lcore->fast->reassembly, UINT64_MAX));
         if (transmitter != NULL)
             packets += told(tell, "transmit backlog of", lcore->plan->name,
                             abandon_backlogs(pipeline, transmitter));

@@ -121,6 +121,7 @@ struct spill_plan_input {
     unsigned burst;            /* packets */
     unsigned channel_capacity; /* packets */
     unsigned tx_backlog;       /* packets that the owner of a tx queue keeps for its device */
+    unsigned held_mbufs;       /* that each fast lcore may keep back: fragments of ESP; 0: none */
     unsigned mempool_cache;    /* mbufs of each lcore */
     unsigned split_mbufs;      /* that a fast lcore has in hand while it splits a packet */
     unsigned private_size;     /* bytes behind each mbuf's header, a multiple of 8 */

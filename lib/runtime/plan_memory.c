@@ -177,6 +177,9 @@ static void add_way_terms(const struct spill_plan_input *input, const struct spi
                 "channels to fast lcores: %u x %u", channels, input->channel_capacity);
     add_packets(mempool, (uint64_t)jobs * input->burst, "jobs at the pool: %u x %u packets", jobs,
                 input->burst);
+    add_term(mempool, (uint64_t)input->held_mbufs * plan->count[SPILL_ROLE_FAST],
+             "fragments of ESP: %u x %u fast lcores", input->held_mbufs,
+             plan->count[SPILL_ROLE_FAST]);
     add_packets(mempool, UINT64_C(2) * polling * input->burst, "bursts in hand: 2 x %u x %u lcores",
                 input->burst, polling);
     add_term(mempool, (uint64_t)input->split_mbufs * plan->count[SPILL_ROLE_FAST],

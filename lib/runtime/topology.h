@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_lcore.h>
+
 #include "error.h"
 
 /**
@@ -84,6 +86,18 @@ int spill_topology_pci_node(const char *sysfs_root, const char *address);
  * @return a node, of several at one distance the lowest; -1 when no node has memory
  */
 int spill_topology_memory_node(const struct spill_topology *topology, int node);
+
+#define SPILL_NODE_SLOTS (SPILL_NODES_MAX + 1)
+
+/**
+ * The calling lcore's place in a table of SPILL_NODE_SLOTS for lcores to read: its node's number
+ * and one. The first place, 0, is that of lcores that no one node is told of: the user let them run
+ * on CPUs of several (rte_socket_id() is SOCKET_ID_ANY there). Any thread.
+ */
+static inline unsigned spill_node_slot(void)
+{
+    return rte_socket_id() + 1;
+}
 
 /** Whether two CPUs are different threads of one core. */
 bool spill_topology_siblings(const struct spill_topology *topology, int cpu, int other);

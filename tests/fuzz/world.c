@@ -104,7 +104,8 @@ static void reset_peers(void)
         uint32_t window = state->replay.window, reach = state->replay.reach;
 
         state->sequence = state->bytes = state->packets = 0;
-        state->owner = -1;
+        state->writer = -1;
+        state->ports = 0;
         memset(&state->replay, 0, sizeof(state->replay));
         state->replay.window = window;
         state->replay.reach = reach;
@@ -390,10 +391,10 @@ static void configure(struct spill_pipeline_config *config)
     for (unsigned i = 0; i < 2; i++) {
         ports[i].device.finite_source = options->source_waits;
         ports[i].mtu = options->mtu[i];
-        ports[i].limits = (struct spill_port_limits){.packet = options->mtu[i],
-                                                     .frame = UINT16_MAX,
-                                                     .segments =
-                                                         options->linearize ? 1 : UINT16_MAX};
+        ports[i].limits =
+            (struct spill_port_limits){.packet = options->mtu[i],
+                                       .frame = UINT16_MAX,
+                                       .segments = options->linearize ? 1 : UINT16_MAX};
     }
 }
 

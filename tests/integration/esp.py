@@ -155,6 +155,8 @@ def ecn_on_leaving(inner, outer):
 class SA:
     """`key`: bytes, as in the key file. Addresses: needed in tunnel mode; strings."""
 
+    zero_checksum = False  # of UDP over IPv6, in what is sent
+
     def __init__(self, algorithm, key, spi, mode="tunnel", source=None, destination=None, esn=False,
                  nat_traversal=False):
         self.name, self.algorithm = algorithm, ALGORITHMS[algorithm]
@@ -260,7 +262,7 @@ class SA:
         size, name = headers(packet)
         esp = self._in_udp(self.seal(packet[size:], packet[name], sequence, **how))
         header = with_lengths(packet[:size], name, self._protocol(), len(esp))
-        return join(link, header + esp)
+        return join(link, header + self._summed(header, esp))
 
     def outer(self, esp, outer_class=0, dont_fragment=False, sequence=0, ttl=TTL):
         """An IP packet from this tunnel's one end to its other, around an ESP packet."""
@@ -271,17 +273,26 @@ class SA:
                                  0x4000 if dont_fragment else 0, ttl, 0, 0) + ends
         else:
             header = struct.pack("!IHBB", 6 << 28 | outer_class << 20, 0, 0, ttl) + ends
-        return with_lengths(header, 9 if self.source.version == 4 else 6, self._protocol(),
-                            len(esp)) + esp
+        header = with_lengths(header, 9 if self.source.version == 4 else 6, self._protocol(),
+                              len(esp))
+        return header + self._summed(header, esp)
 
     def _protocol(self):
         return UDP if self.nat_traversal else ESP
 
     def _in_udp(self, esp):
-        """RFC 3948, 2.1; a checksum of zero, over IPv6 too (RFC 6935)."""
+        """RFC 3948, 2.1; a checksum of zero."""
         if not self.nat_traversal:
             return esp
         return struct.pack("!HHHH", NAT_PORT, NAT_PORT, 8 + len(esp), 0) + esp
+
+    def _summed(self, header, udp):
+        """With the checksum that UDP must have over IPv6 (RFC 8200, 8.1), unless `zero_checksum`
+        has it sent as a tunnel may (RFC 6935)."""
+        if not self.nat_traversal or header[0] >> 4 == 4 or self.zero_checksum:
+            return udp
+        summed = checksum(pseudo_header(header, UDP, len(udp)) + udp) or 0xFFFF
+        return udp[:6] + struct.pack("!H", summed) + udp[8:]
 
     def decrypt(self, frame, high=0):
         """The Clear of an ESP frame. Raises Refused."""
@@ -298,6 +309,8 @@ class SA:
                 raise Refused("esp_no_sa", f"ports {source}, {destination}")
             if length != len(esp):
                 raise Refused("malformed_transport", f"length {length} of {len(esp)}")
+            if not summed and outer[0] >> 4 == 6:  # as Linux does
+                raise Refused("malformed_transport", "no checksum over IPv6")
             if summed and checksum(pseudo_header(outer, UDP, len(esp)) + esp):
                 raise Refused("malformed_transport", "checksum")
             esp = esp[8:]

@@ -111,7 +111,8 @@ class Round(TestCase):
                 with self.assertRaises(esp.Refused) as refused:
                     at = self.chance.randrange(len(there) - sa.algorithm.icv - 4, len(there))
                     sa.decrypt(there[:at] + bytes([there[at] ^ 1]) + there[at + 1:], high)
-                self.assertEqual(refused.exception.reason, "esp_bad_icv")
+                # Where UDP has a checksum, that is looked at first.
+                self.assertIn(refused.exception.reason, ("esp_bad_icv", "malformed_transport"))
                 if sa.esn:
                     with self.assertRaises(esp.Refused):
                         sa.decrypt(there, high + 1)

@@ -183,19 +183,19 @@ class Hostile(IpsecCase):
         self.dropped([one, nat], cases)
 
     def test_fragment(self):
-        """A fragment of an ESP packet to us can't be decrypted: nobody puts it together here."""
+        """Fragments of ESP packets to us that contradict each other, or end where none can begin."""
         one, six = self.association("in"), self.association("in", outer=6)
         cases = []
         for field in 0x2000, 0x0001, 0x2001:
             packet = esp.split(one.sealed(one.packet(bytes(64)), 100_000))[1]
             packet = packet[:6] + struct.pack("!H", field) + packet[8:]
             packet = esp.with_lengths(packet[:20], 9, esp.ESP, len(packet) - 20) + packet[20:]
-            cases.append((esp.join(LINK, packet), "esp_fragment"))
+            cases.append((esp.join(LINK, packet), "esp_fragment_overlap"))
         for field in 0x0001, 0x0008, 0x0009:
             packet = esp.split(six.sealed(six.packet(bytes(64)), 100_000))[1]
             packet = esp.with_lengths(packet[:40], 6, esp.FRAGMENT, len(packet) - 32) \
                 + struct.pack("!BBHI", esp.ESP, 0, field, 7) + packet[40:]
-            cases.append((esp.join(LINK, packet), "esp_fragment"))
+            cases.append((esp.join(LINK, packet), "esp_fragment_overlap"))
         self.dropped([one, six], cases)
 
 

@@ -26,6 +26,8 @@
 #define CAPACITY 16
 #define BUDGET   UINT64_C(1000000)
 
+#define PACKET_BYTES 64 /* of each packet */
+
 /* What the class's serial part counts, as an SA's sequence numbers. */
 struct subject {
     struct spill_subject subject; /* first: jobs point to it */
@@ -42,6 +44,7 @@ static uint64_t work_cycles;        /* of a job */
 static uint64_t disorder;           /* jobs or packets out of their order */
 static uint64_t retired;            /* packets */
 static uint64_t worked;             /* packets */
+static uint32_t strange_bytes;      /* jobs that have other bytes than their packets' */
 static uint32_t work_at_most;       /* begin() lowers `work` to it */
 static struct spill_job *order[64]; /* jobs as they were retired */
 static uint32_t order_count;
@@ -69,6 +72,7 @@ static inline void begin(struct spill_job *job, void *context)
         subject->taken += job->count;
         subject->begun++;
     }
+    strange_bytes += job->bytes != job->count * PACKET_BYTES;
     job->work = (uint16_t)RTE_MIN(job->work, work_at_most);
 }
 
@@ -106,7 +110,8 @@ static inline void open_pool(const struct spill_class *class, uint32_t workers, 
     if (device != NULL)
         config.device = *device;
     memset(subjects, 0, sizeof(subjects));
-    disorder = retired = worked = order_count = 0;
+    disorder = retired = worked = 0;
+    order_count = strange_bytes = 0;
     work_at_most = SPILL_JOB_PACKETS;
     work_cycles = 0;
     pool = spill_pool_create(&config, &error);
@@ -122,6 +127,8 @@ static inline void close_pool(void)
     uint32_t i;
 
     assert_true(spill_submitter_idle(submitter));
+    /* Jobs are used over and over, and bring nothing along from the time before. */
+    assert_int_equal(strange_bytes, 0);
     for (i = 0; i < SUBJECTS; i++)
         assert_true(spill_subject_idle(&subjects[i].subject));
     spill_submitter_free(submitter);
@@ -141,7 +148,7 @@ static inline void put(uint32_t lane, struct subject *subject, uint32_t count)
 
     for (i = 0; i < count; i++) {
         assert_true(spill_lane_reserve(submitter, 1, lane, &subject->subject));
-        spill_lane_add(submitter, 1, lane, NULL, true, 64, 1);
+        spill_lane_add(submitter, 1, lane, NULL, true, PACKET_BYTES, 1);
     }
 }
 

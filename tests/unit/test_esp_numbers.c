@@ -22,6 +22,7 @@ static struct rte_mbuf *blank(uint32_t size)
         rte_pktmbuf_append(mbuf, (uint16_t)(14 + size));
         memset(spill_packet_of(mbuf), 0, sizeof(struct spill_packet));
         spill_packet_of(mbuf)->l3_offset = 14;
+        spill_packet_of(mbuf)->length = (uint16_t)size;
     }
     return mbuf;
 }
@@ -147,6 +148,61 @@ static void numbers_have_an_end(void **state)
         take(1, 100, 0, "esp_sequence_overflow");
         ipsec_free_pair(pair);
     }
+    ipsec_close();
+}
+
+/* ------------------------------------------------------------------------- noting numbers */
+
+static _Atomic uint64_t fresh, refused;
+
+/* A fast lcore among several that all get the same packets: each notes every number, a few at a
+ * time. No assertion: it runs on any lcore. */
+static int note_numbers(void *argument)
+{
+    struct spill_sa_state *state = pair[1]->state;
+    uint64_t number = 1, end;
+
+    (void)argument;
+    while (number <= NUMBERS / 4) {
+        end = RTE_MIN(number + 16, (uint64_t)NUMBERS / 4 + 1);
+        if (!spill_sa_take_window(state, rte_lcore_id())) {
+            refused += end - number;
+            number = end;
+            continue;
+        }
+        for (; number < end; number++) {
+            if (spill_replay_note(&state->replay, number) == SPILL_REPLAY_FRESH) {
+                twice += __atomic_exchange_n(&taken[number], 1, __ATOMIC_RELAXED) != 0;
+                fresh++;
+                state->packets++;
+            }
+        }
+        spill_sa_leave_window(state);
+    }
+    return 0;
+}
+
+/* Packets of one inbound SA may come to any lcore: no number is taken twice. */
+static void windows_have_one_writer_at_a_time(void **state)
+{
+    struct ipsec_case kind = ipsec_case_of("aes-128-gcm", 4, true);
+
+    (void)state;
+    ipsec_open(NULL);
+    ipsec_need_pair(&kind, pair);
+    memset(taken, 0, sizeof(taken));
+    rte_eal_mp_remote_launch(note_numbers, NULL, CALL_MAIN);
+    rte_eal_mp_wait_lcore();
+    assert_int_equal(twice, 0);
+    assert_true(fresh > 0 && fresh + refused >= NUMBERS / 4);
+    assert_int_equal(pair[1]->state->packets, fresh);
+    assert_int_equal(pair[1]->state->writer, -1);
+    /* Who has it gives it back: until then nobody else gets it. */
+    assert_true(spill_sa_take_window(pair[1]->state, 1));
+    assert_false(spill_sa_take_window(pair[1]->state, 2));
+    spill_sa_leave_window(pair[1]->state);
+    assert_true(spill_sa_take_window(pair[1]->state, 2));
+    ipsec_free_pair(pair);
     ipsec_close();
 }
 
@@ -362,6 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_number_is_taken_once),
         cmocka_unit_test(numbers_have_an_end),
+        cmocka_unit_test(windows_have_one_writer_at_a_time),
         cmocka_unit_test(lifetimes_end_where_they_should),
         cmocka_unit_test(alike_packets_look_different),
         cmocka_unit_test(outer_headers_are_as_configured),

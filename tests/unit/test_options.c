@@ -85,7 +85,7 @@ __attribute__((sentinel)) static enum spill_options_result parse_more(const char
 
 static const struct spill_option *option_of(const struct row *row)
 {
-    const struct spill_option *option = spill_option_find(row->name);
+    const struct spill_option *option = spill_option_find(row->name, false);
 
     assert_non_null(option);
     return option;
@@ -119,7 +119,8 @@ static void test_each_option_has_row_and_help(void **state)
             found = found || strcmp(rows[j].name, table[i].name) == 0;
         if (!found || table[i].help == NULL || table[i].help[0] == '\0')
             fail_msg("option --%s has no row here or no help", table[i].name);
-        assert_ptr_equal(spill_option_find(table[i].name), &table[i]);
+        assert_ptr_equal(spill_option_find(table[i].name, table[i].scope == SPILL_OPTION_PER_SA),
+                         &table[i]);
         /* No limit is beyond what the field can hold. */
         if (table[i].kind == SPILL_OPTION_NUMBER && table[i].size < sizeof(uint64_t))
             assert_true(table[i].most < UINT64_C(1) << (8 * table[i].size));

@@ -449,6 +449,42 @@ static void test_own_direction(void **state)
     assert_int_equal(packet.key.v4.port[!packet.direction], RTE_BE16(0x5678));
 }
 
+/** What may be ESP between two addresses meets on one lcore, whatever else it has. */
+static void test_hash_of_gateways(void **state)
+{
+    static const char *const alike[] = {
+        "0800 4500001c 00004000 40320000 0a000001 0a000002 00001001 00000001", /* ESP */
+        "0800 4500001c 00002000 40320000 0a000001 0a000002 00001001 00000001", /* in fragments */
+        "0800 4500001c 00000001 40320000 0a000001 0a000002 00001001 00000001",
+        "0800 4500001c 00004000 40110000 0a000001 0a000002 1194 1194 0008 0000", /* in UDP */
+        "0800 4500001c 00004000 40110000 0a000001 0a000002 4e20 1194 0008 0000", /* NAT */
+        "0800 4500001c 00004000 40110000 0a000002 0a000001 1194 4e21 0008 0000", /* back */
+        "0800 4500001c 00000001 40110000 0a000001 0a000002 0000 0000 0008 0000", /* fragment */
+        "8100 0007 0800 4500001c 00004000 40320000 0a000001 0a000002 00001001 00000001"};
+    static const char *const other =
+        "0800 4500001c 00004000 40110000 0a000001 0a000002 4e20 1195 0008 0000";
+    struct spill_packet packet;
+    struct rte_mbuf *mbuf;
+    struct frame frame;
+    uint32_t hash = 0;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < RTE_DIM(alike); i++) {
+        frame_of(&frame, alike[i]);
+        mbuf = lay(&frame, 0, NULL, 0);
+        spill_parse_burst(&mbuf, 1, (uint8_t)(i % 4), &packet);
+        assert_int_equal(packet.kind, SPILL_PACKET_IPV4);
+        if (i == 0)
+            hash = spill_packet_hash(&packet, 99);
+        assert_int_equal(spill_packet_hash(&packet, 99), hash);
+    }
+    frame_of(&frame, other);
+    mbuf = lay(&frame, 0, NULL, 0);
+    spill_parse_burst(&mbuf, 1, 0, &packet);
+    assert_int_not_equal(spill_packet_hash(&packet, 99), hash);
+}
+
 /** Flows spread over lcores; packets without a key stay together. */
 static void test_hash_spreads(void **state)
 {
@@ -489,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_esp),
         cmocka_unit_test(test_both_directions),
         cmocka_unit_test(test_own_direction),
+        cmocka_unit_test(test_hash_of_gateways),
         cmocka_unit_test(test_hash_spreads),
     };
     int failed;

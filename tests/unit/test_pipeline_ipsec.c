@@ -182,8 +182,9 @@ static void inbound_lifetimes_end_where_they_should(void **state)
     let_in(50, 4000, 50);
 }
 
-/* An SA's window has one owner: what reaches another fast lcore goes no further. */
-static void an_sa_has_one_owner_inbound(void **state)
+/* An SA's window has one writer at a time: what can't be noted goes no further, and nothing waits
+ * for an lcore that has lost its CPU meanwhile. */
+static void a_window_has_one_writer(void **state)
 {
     struct gateway_options options = options_for(0, SPILL_DISPATCH_AUTO);
     const struct spill_security *security;
@@ -192,7 +193,7 @@ static void an_sa_has_one_owner_inbound(void **state)
     (void)state;
     gateway_open(&options);
     security = spill_snapshot_get(bench.rules);
-    atomic_store(&spill_sa_set_find(security->sas, "in")->state->owner, RTE_MAX_LCORE - 1);
+    atomic_store(&spill_sa_set_find(security->sas, "in")->state->writer, RTE_MAX_LCORE - 1);
     gateway_run(GATEWAY_DECRYPTS, 500);
     gateway_finish(&ledger);
     gateway_assert_drops(&ledger, "esp_other_lcore");
@@ -349,7 +350,7 @@ int main(void)
         cmocka_unit_test_teardown(a_device_gives_all_back_in_order, gateway_clear),
         cmocka_unit_test_teardown(bypass_loses_nothing_while_the_pool_is_full, gateway_clear),
         cmocka_unit_test_teardown(inbound_lifetimes_end_where_they_should, gateway_clear),
-        cmocka_unit_test_teardown(an_sa_has_one_owner_inbound, gateway_clear),
+        cmocka_unit_test_teardown(a_window_has_one_writer, gateway_clear),
         cmocka_unit_test_teardown(flows_are_asked_again_by_a_new_version, gateway_clear),
         cmocka_unit_test_teardown(a_version_may_come_within_a_turn, gateway_clear),
         cmocka_unit_test_teardown(new_versions_lose_nothing_outbound, gateway_clear),

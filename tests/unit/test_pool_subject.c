@@ -77,7 +77,7 @@ static void each_subject_has_a_cost_of_its_own(void **state)
     /* What fits into the budget depends on it. */
     submitter->budget.available = (cheap + dear) / 2;
     for (i = 0; i < 7; i++)
-        spill_inline_add(submitter, 1, &subjects[0].subject, &none, 1, 64, 1);
+        spill_inline_add(submitter, 1, &subjects[0].subject, &none, 1, PACKET_BYTES, 1);
     assert_true(spill_inline_fits(submitter, 1, &subjects[0].subject, 1, 64));
     assert_false(spill_inline_fits(submitter, 1, &subjects[1].subject, 1, 64));
     spill_inline_run(submitter, 1);
@@ -113,8 +113,8 @@ static void begin_may_lower_the_work(void **state)
     /* The same inline. */
     before = worked;
     work_at_most = 5;
-    spill_inline_add(submitter, 1, &subjects[0].subject, &none, 1, 64, 1);
-    spill_inline_add(submitter, 1, &subjects[0].subject, &none, 1, 64, 1);
+    spill_inline_add(submitter, 1, &subjects[0].subject, &none, 1, PACKET_BYTES, 1);
+    spill_inline_add(submitter, 1, &subjects[0].subject, &none, 1, PACKET_BYTES, 1);
     spill_inline_run(submitter, 1);
     assert_int_equal(worked - before, 2);
     assert_int_equal(subjects[0].taken, 26);

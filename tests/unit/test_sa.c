@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* SAs, their versions and how inbound ones are found. */
+#include <pthread.h>
+
 #include "ipsec_bench.h"
 
 static struct spill_sa_store *store;
@@ -392,6 +394,65 @@ static void many_sas_find_their_place(void **state)
     spill_sa_set_free(set);
 }
 
+/* What a thread finds that the EAL knows no node of. */
+struct elsewhere {
+    struct spill_sa_set *set;
+    struct spill_packet packet;
+    struct spill_sa *sa;
+    int socket;
+};
+
+static void *look_up(void *argument)
+{
+    struct elsewhere *here = argument;
+    struct spill_packet *packet = &here->packet;
+    rte_be32_t spi = rte_cpu_to_be_32(1001);
+
+    here->socket = (int)rte_socket_id();
+    spill_sa_set_lookup(here->set, &packet, &spi, &here->sa, 1);
+    return NULL;
+}
+
+/* As an lcore that the user lets run on CPUs of two nodes. */
+static void lcores_of_no_one_node_find_them_too(void **state)
+{
+    struct elsewhere here = {.set = make_set(5), .sa = NULL};
+    pthread_t thread;
+
+    (void)state;
+    make_packet(&here.packet, 4, configs[1].source.bytes, configs[1].destination.bytes, 0);
+    assert_int_equal(pthread_create(&thread, NULL, look_up, &here), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(here.socket, SOCKET_ID_ANY);
+    assert_ptr_equal(here.sa, here.set->list[1]);
+    spill_sa_set_free(here.set);
+}
+
+/* An SA with the key of one that is gone takes nothing again that that one took or sent. */
+static void resumed_sas_go_on_behind_their_last_number(void **state)
+{
+    static const uint64_t lasts[] = {1, 63, 64, 65, 1000, UINT64_C(1) << 33};
+    struct ipsec_case kind = ipsec_case_of("aes-128-gcm", 4, true);
+    struct spill_replay *replay;
+    struct spill_sa *pair[2];
+    uint64_t number;
+    uint32_t i;
+
+    (void)state;
+    for (i = 0; i < RTE_DIM(lasts); i++) {
+        ipsec_need_pair(&kind, pair);
+        spill_sa_resume(pair[0], lasts[i]);
+        assert_true(spill_sa_use(pair[0]).packets == lasts[i]);
+        spill_sa_resume(pair[1], lasts[i]);
+        replay = &pair[1]->state->replay;
+        for (number = lasts[i]; number > 0 && number + 2000 > lasts[i]; number--)
+            assert_int_not_equal(spill_replay_check(replay, number), SPILL_REPLAY_FRESH);
+        for (number = lasts[i] + 1; number < lasts[i] + 2000; number++)
+            assert_int_equal(spill_replay_note(replay, number), SPILL_REPLAY_FRESH);
+        ipsec_free_pair(pair);
+    }
+}
+
 /* ---------------------------------------------------------------------------------- errors */
 
 static void what_a_driver_cannot_do_is_told(void **state)
@@ -493,6 +554,8 @@ int main(void)
         WITH_STORE(versions_go_in_any_order),
         WITH_STORE(inbound_sas_are_found),
         WITH_STORE(many_sas_find_their_place),
+        WITH_STORE(lcores_of_no_one_node_find_them_too),
+        WITH_CRYPTO(resumed_sas_go_on_behind_their_last_number),
         cmocka_unit_test(what_a_driver_cannot_do_is_told),
         WITH_STORE(a_version_that_fails_changes_nothing),
         WITH_CRYPTO(use_tells_of_lifetimes),
