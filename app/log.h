@@ -12,10 +12,10 @@
  * Control thread only (law 2).
  */
 
-extern int spill_log_type;
+/** Writes a line, made printable; a longer one than a kilobyte loses its middle. */
+#define SPILL_LOG(level, ...) spill_log_line(RTE_LOG_##level, __VA_ARGS__)
 
-#define SPILL_LOG(level, format, ...)                                                              \
-    rte_log(RTE_LOG_##level, (uint32_t)spill_log_type, "spillway: " format "\n", ##__VA_ARGS__)
+__attribute__((format(printf, 2, 3))) void spill_log_line(uint32_t level, const char *format, ...);
 
 /** Sets the level of the program's own lines. May be called before rte_eal_init(). */
 void spill_log_set_level(enum spill_option_log level);

@@ -2,9 +2,6 @@
 #ifndef SPILLWAY_ERROR_H
 #define SPILLWAY_ERROR_H
 
-#include <stdarg.h>
-#include <stdio.h>
-
 /**
  * @file
  * The one-line error that a function hands back to the person who gave it bad input.
@@ -14,26 +11,17 @@
  */
 
 struct spill_error {
-    char text[512];
+    char text[512]; /* printable: see printable.h */
 };
 
 /**
- * Writes the text of an error.
+ * Writes the text of an error, made printable: names and values may be repeated as they came. Any
+ * thread, not a fast lcore (formats).
  *
  * @param error  written to; may be NULL, then nothing happens
  * @return -1, so that a function can `return spill_error_set(...)`
  */
-__attribute__((format(printf, 2, 3))) static inline int spill_error_set(struct spill_error *error,
-                                                                        const char *format, ...)
-{
-    if (error != NULL) {
-        va_list arguments;
-
-        va_start(arguments, format);
-        vsnprintf(error->text, sizeof(error->text), format, arguments);
-        va_end(arguments);
-    }
-    return -1;
-}
+__attribute__((format(printf, 2, 3))) int spill_error_set(struct spill_error *error,
+                                                          const char *format, ...);
 
 #endif

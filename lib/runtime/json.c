@@ -5,41 +5,13 @@
 #include <stdlib.h>
 
 #include "json.h"
+#include "printable.h"
 
 /* A wrong document would be found by its reader, far from the mistake: stop here instead. */
 static void require(bool condition)
 {
     if (!condition)
         abort();
-}
-
-/* The length of the UTF-8 sequence at `text`; 0 when it is none (too long, a surrogate, cut off).
- */
-static unsigned utf8_length(const unsigned char *text)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned length, i;
-    uint32_t point;
-
-    if (text[0] < 0x80)
-        return 1;
-    if (text[0] >= 0xc2 && text[0] < 0xe0)
-        length = 2;
-    else if (text[0] >= 0xe0 && text[0] < 0xf0)
-        length = 3;
-    else if (text[0] >= 0xf0 && text[0] < 0xf5)
-        length = 4;
-    else
-        return 0;
-    point = text[0] & (0x7fu >> length);
-    for (i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        point = point << 6 | (text[i] & 0x3fu);
-    }
-    if (point < least[length] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
-        return 0;
-    return length;
 }
 
 static void write_string(FILE *out, const char *value)
@@ -49,7 +21,7 @@ static void write_string(FILE *out, const char *value)
 
     fputc('"', out);
     for (; *at != 0; at += length > 0 ? length : 1) {
-        length = utf8_length(at);
+        length = spill_utf8_length((const char *)at);
         if (length == 0)
             fputs("\\ufffd", out);
         else if (*at == '"' || *at == '\\')
