@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "port/device.h"
 #include "units.h"
 
 #define NAME_RULE "1 to 16 letters, digits, '_' or '-'"
@@ -182,6 +183,8 @@ static int set_device(const struct spill_option *option, char **field, const cha
                                "blanks",
                                option->scope == SPILL_OPTION_PORT ? "net_af_packet0,iface=veth0"
                                                                   : "crypto_openssl0");
+    if (spill_device_check_text(value, problem) != 0)
+        return -1;
     return replace_string(field, strdup(value), problem);
 }
 

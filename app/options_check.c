@@ -4,13 +4,16 @@
 
 #include <string.h>
 
-/* Two ports on one device: the name up to the driver's arguments is the same. */
+#include "port/device.h"
+
+/* Two ports on one device, however each is spelled. */
 static bool same_device(const struct spill_option_port *left, const struct spill_option_port *right)
 {
-    size_t length = strcspn(left->device, ",");
+    char names[2][SPILL_DEVICE_NAME_MAX];
 
-    return length == strcspn(right->device, ",") &&
-           strncmp(left->device, right->device, length) == 0;
+    spill_device_name(left->device, names[0]);
+    spill_device_name(right->device, names[1]);
+    return strcmp(names[0], names[1]) == 0;
 }
 
 static int check_devices(const struct spill_options *options, struct spill_error *error)

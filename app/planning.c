@@ -91,6 +91,8 @@ static int parse_devices(struct spill_program *program, struct spill_error *erro
             spill_device_complete(&program->devices[i], port->rx_queues, port->tx_queues, port->mtu,
                                   &reason) != 0)
             return spill_error_set(error, "%s: %s", port->where, reason.text);
+        if (spill_device_check_capture(&program->devices[i], &reason) != 0)
+            return spill_error_set(error, "%s: %s", port->where, reason.text);
         /* A plan may be made before its devices are there, so it is no error yet. */
         if (options->check && spill_device_check(&program->devices[i], &reason) != 0)
             SPILL_LOG(WARNING, "%s: %s", port->where, reason.text);
@@ -205,7 +207,7 @@ static int load_sources(struct spill_program *program, struct spill_error *error
                                options->sas[0].name);
     if (check_device(options, error) != 0)
         return -1;
-    return spill_sources_load(options, &program->sources, error);
+    return spill_sources_load(options, &program->stop, &program->sources, error);
 }
 
 int spill_program_plan(struct spill_program *program, struct spill_error *error)

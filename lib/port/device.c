@@ -174,21 +174,23 @@ static void driver_name(const char *name, char *driver, size_t size)
         snprintf(driver, size, "%.*s", (int)length, name);
 }
 
-static int parse_name(const char *text, size_t length, struct spill_device *device,
-                      struct spill_error *error)
+bool spill_device_name(const char *text, char name[SPILL_DEVICE_NAME_MAX])
 {
+    size_t length = strcspn(text, ",");
     struct rte_pci_addr address;
 
-    if (length >= sizeof(device->name))
-        return spill_error_set(error, "%.*s: a device name has at most %zu characters", (int)length,
-                               text, sizeof(device->name) - 1);
-    memcpy(device->name, text, length);
-    device->name[length] = '\0';
-    if (rte_pci_addr_parse(device->name, &address) == 0) {
-        rte_pci_device_name(&address, device->name, sizeof(device->name));
-        device->pci = true;
+    snprintf(name, SPILL_DEVICE_NAME_MAX, "%.*s", (int)length, text);
+    if (rte_pci_addr_parse(name, &address) != 0)
+        return false;
+    rte_pci_device_name(&address, name, SPILL_DEVICE_NAME_MAX);
+    return true;
+}
+
+static int parse_name(const char *text, struct spill_device *device, struct spill_error *error)
+{
+    device->pci = spill_device_name(text, device->name);
+    if (device->pci)
         return 0;
-    }
     if (is_virtual_name(device->name)) {
         driver_name(device->name, device->driver, sizeof(device->driver));
         return 0;
@@ -311,26 +313,14 @@ int spill_device_parse(const char *text, struct spill_device *device, struct spi
     int result;
 
     memset(device, 0, sizeof(*device));
-    if (parse_name(text, (size_t)(comma - text), device, error) < 0)
+    if (spill_device_check_text(text, error) < 0 || parse_name(text, device, error) < 0)
         return -1;
     if (*comma == ',') {
-        if (strlen(comma + 1) >= sizeof(device->arguments))
-            return spill_error_set(error, "%s: its arguments are longer than %zu characters",
-                                   device->name, sizeof(device->arguments) - 1);
         strcpy(device->arguments, comma + 1);
         arguments = arguments_parse(device);
         if (arguments == NULL)
             return spill_error_set(error, "%s: arguments '%s' are not of the form key=value,…",
                                    device->name, device->arguments);
-    }
-    for (unsigned i = 0; arguments != NULL && i < arguments->count; i++) {
-        if (arguments->pairs[i].value == NULL || arguments->pairs[i].value[0] == '\0') {
-            result =
-                spill_error_set(error, "%s: argument '%s' has no value: give %s=VALUE",
-                                device->name, arguments->pairs[i].key, arguments->pairs[i].key);
-            rte_kvargs_free(arguments);
-            return result;
-        }
     }
     device->known = device->pci;
     result = device->pci ? 0 : parse_driver(device, arguments, error);

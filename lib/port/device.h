@@ -61,15 +61,33 @@ struct spill_device {
 };
 
 /**
+ * Whether a text can be given to DPDK, whose parsers of devices read past the end of some: a name
+ * of letters, digits, '_', '-', '.' and ':', and behind commas at most 32 arguments `key=value`
+ * with balanced brackets and no control bytes.
+ *
+ * @param text   "net_null0,size=64", also of a device that is no port
+ * @param error  gets a text that starts with the device's name; may be NULL
+ * @return 0, or -1
+ */
+int spill_device_check_text(const char *text, struct spill_error *error);
+
+/**
+ * The name of a device that spill_device_check_text() takes: what stands before its arguments; a
+ * PCI address with its domain and small letters, so that one device has one name.
+ *
+ * @return whether it is a PCI address
+ */
+bool spill_device_name(const char *text, char name[SPILL_DEVICE_NAME_MAX]);
+
+/**
  * Parses a device: a PCI address (`0000:41:00.0`, `41:00.0`) or a vdev
- * (`net_af_packet0,iface=veth0`), each with driver arguments behind a comma. A short PCI address
- * gets its domain.
+ * (`net_af_packet0,iface=veth0`), each with driver arguments behind a comma.
  *
  * @param text   as the user gave it
  * @param error  gets a text that starts with the device, without the flag; may be NULL
- * @return 0, or -1 for text that is no device, arguments too long or not of the form key=value, an
- *         argument that the driver must have and that is missing (iface, path), or a queue count
- *         that is no number
+ * @return 0, or -1 for text that is no device or that spill_device_check_text() refuses, arguments
+ *         that are too long, one that the driver must have and that is missing (iface, path), or a
+ *         queue count that is no number
  */
 int spill_device_parse(const char *text, struct spill_device *device, struct spill_error *error);
 
@@ -104,9 +122,18 @@ uint16_t spill_device_data_room(const struct spill_device *device, uint16_t mtu,
 bool spill_device_unfinished_frames(const struct spill_device *device);
 
 /**
- * Looks from outside whether the device can be there: its kernel interface, its capture file, its
- * PCI slot and the kernel driver bound to it. For `--check`, before rte_eal_init(), and for a clear
- * word when probing failed. Reads sysfs and the file system; changes nothing.
+ * Refuses files that a capture device must not have, as far as they are there: what it reads has to
+ * be a file, not a pipe that it would wait for, with frames of Ethernet; what it writes, no pipe.
+ *
+ * @return 0, or -1 with an error that starts with the device
+ */
+int spill_device_check_capture(const struct spill_device *device, struct spill_error *error);
+
+/**
+ * Looks from outside whether the device can be there: its driver among DPDK's, its kernel
+ * interface, its capture file, its PCI slot and the kernel driver bound to it. For `--check`,
+ * before rte_eal_init(), and for a clear word when probing failed. Reads sysfs and the file system;
+ * changes nothing.
  *
  * @return 0 when nothing speaks against it, else -1 with an error that says what to do
  */

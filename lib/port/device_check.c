@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Looks at the kernel's and the file system's side of a device, for a clear word when it can't be.
  */
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <libgen.h>
 #include <limits.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,8 +19,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_build_config.h>
 #include <rte_common.h>
+#include <rte_devargs.h>
 #include <rte_kvargs.h>
+#include <rte_log.h>
 
 #include "port/device.h"
 
@@ -96,6 +104,86 @@ static int check_pcap(const struct spill_device *device, const struct rte_kvargs
             return -1;
     }
     return 0;
+}
+
+/* The link type of an open capture, as the driver's own library reads it. */
+static int check_link_type(const struct spill_device *device, const char *path, FILE *file,
+                           struct spill_error *error)
+{
+    char reason[PCAP_ERRBUF_SIZE];
+    pcap_t *capture = pcap_fopen_offline(file, reason);
+    const char *name;
+    int type;
+
+    if (capture == NULL) {
+        fclose(file);
+        return spill_error_set(error, "%s: rx_pcap=%s: is no capture: %s", device->name, path,
+                               reason);
+    }
+    type = pcap_datalink(capture);
+    pcap_close(capture); /* and the file */
+    if (type == DLT_EN10MB)
+        return 0;
+    name = pcap_datalink_val_to_name(type);
+    return spill_error_set(error,
+                           "%s: rx_pcap=%s: its link type is %s (%d): expected a capture of "
+                           "Ethernet (EN10MB), as of one interface, not of 'any'",
+                           device->name, path, name != NULL ? name : "unknown", type);
+}
+
+static int check_source(const struct spill_device *device, const char *path,
+                        struct spill_error *error)
+{
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    struct stat status;
+    FILE *file;
+
+    if (descriptor < 0)
+        return 0;
+    /* The driver waits for what a pipe will bring, in the middle of a fast lcore's turn (law 2). */
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+        close(descriptor);
+        return spill_error_set(error, "%s: rx_pcap=%s: expected a regular file", device->name,
+                               path);
+    }
+    file = fdopen(descriptor, "r");
+    if (file != NULL)
+        return check_link_type(device, path, file, error);
+    close(descriptor);
+    return spill_error_set(error, "%s: rx_pcap=%s: no memory", device->name, path);
+}
+
+static int check_destination(const struct spill_device *device, const char *path,
+                             struct spill_error *error)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0 || !S_ISFIFO(status.st_mode))
+        return 0;
+    return spill_error_set(error,
+                           "%s: tx_pcap=%s: is a pipe, whose reader would be waited for: "
+                           "expected a file",
+                           device->name, path);
+}
+
+int spill_device_check_capture(const struct spill_device *device, struct spill_error *error)
+{
+    struct rte_kvargs *arguments;
+    int result = 0;
+
+    if (strcmp(device->driver, "net_pcap") != 0)
+        return 0;
+    arguments = rte_kvargs_parse(device->arguments, NULL);
+    for (unsigned i = 0; arguments != NULL && result == 0 && i < arguments->count; i++) {
+        const char *key = arguments->pairs[i].key, *value = arguments->pairs[i].value;
+
+        if (strcmp(key, "rx_pcap") == 0)
+            result = check_source(device, value, error);
+        else if (strcmp(key, "tx_pcap") == 0)
+            result = check_destination(device, value, error);
+    }
+    rte_kvargs_free(arguments);
+    return result;
 }
 
 static int check_vhost(const struct spill_device *device, const struct rte_kvargs *arguments,
@@ -192,6 +280,49 @@ static int check_pci(const struct spill_device *device, struct spill_error *erro
                            device->name, driver, device->name);
 }
 
+/* Loads DPDK's drivers, as the EAL does when it starts: they make themselves known. */
+static void load_drivers(const char *name)
+{
+    char pattern[PATH_MAX];
+    glob_t found;
+
+    snprintf(pattern, sizeof(pattern), RTE_EAL_PMD_PATH "/librte_%s.so.*", name);
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        dlopen(found.gl_pathv[i], RTLD_NOW);
+    globfree(&found);
+}
+
+static bool has_driver(const char *name)
+{
+    struct rte_devargs arguments = {.args = NULL};
+    uint32_t level = rte_log_get_global_level();
+    bool has;
+
+    rte_log_set_global_level(RTE_LOG_EMERG);
+    has = rte_devargs_parse(&arguments, name) == 0;
+    rte_log_set_global_level(level);
+    if (has)
+        rte_devargs_reset(&arguments);
+    return has;
+}
+
+static int check_driver(const struct spill_device *device, struct spill_error *error)
+{
+    if (has_driver(device->name))
+        return 0;
+    /* Most drivers' libraries are called as they are; all of them take a tenth of a second. */
+    load_drivers(device->driver);
+    if (has_driver(device->name))
+        return 0;
+    load_drivers("net_*");
+    if (has_driver(device->name))
+        return 0;
+    return spill_error_set(error, "%s: DPDK has no driver %s in " RTE_EAL_PMD_PATH, device->name,
+                           device->driver);
+}
+
 int spill_device_check(const struct spill_device *device, struct spill_error *error)
 {
     struct rte_kvargs *arguments = NULL;
@@ -199,6 +330,8 @@ int spill_device_check(const struct spill_device *device, struct spill_error *er
 
     if (device->pci)
         return check_pci(device, error);
+    if (check_driver(device, error) != 0)
+        return -1;
     if (device->arguments[0] != '\0')
         arguments = rte_kvargs_parse(device->arguments, NULL);
     result = check_virtual(device, arguments, error);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -122,13 +123,99 @@ static void bad_strings_say_what_is_wrong(void **state)
     assert_refused("net_af_packet0,iface=a,qpairs=many", "qpairs=many");
     assert_refused("net_af_packet0,iface=a,qpairs=0", "from 1 to");
     assert_refused("net_af_packet0,iface=a,qpairs=-1", "qpairs=-1");
-    assert_refused("net_af_packet0,iface", "has no value");
+    assert_refused("net_af_packet0,iface", "expected key=value");
     assert_refused("net_pcap0", "neither source nor destination");
     assert_refused("net_null0,size=100000", "size=100000");
     assert_refused("net_vhost0,iface=/a,tso=1", "unfinished checksums");
     memset(long_name, 'a', sizeof(long_name) - 1);
     long_name[sizeof(long_name) - 1] = '\0';
     assert_refused(long_name, "at most");
+}
+
+/* DPDK's parsers would read or write where they must not. */
+static void text_that_dpdk_can_not_take_is_refused(void **state)
+{
+    char many[512] = "net_null0";
+
+    (void)state;
+    assert_refused("net_null0,size=[64",
+                   "net_null0: argument 'size=[64': its bracket is not closed");
+    assert_refused("net_null0,size=[64,copy=1", "its bracket is not closed");
+    assert_refused("net_null0,size=64]", "brackets don't match");
+    assert_refused("net_null0,size=[[64]]", "brackets don't match");
+    assert_refused("net_null0,size=[64]x", "nothing behind the list");
+    assert_refused("net_null0,", "expected key=value");
+    assert_refused("net_null0,,size=64", "expected key=value");
+    assert_refused("net_null0,=64", "expected key=value");
+    assert_refused("net_null0,si ze=64", "the key of letters");
+    assert_refused("net_null0,size=", "expected a value behind '='");
+    assert_refused("net_null0,size=6\n4", "control byte, 0x0a");
+    assert_refused("net_null0\x1b[1m", "'net_null0\\x1b[1m': is no device");
+    assert_refused("net_null/0", "is no device");
+    assert_refused("net_pcap0,rx_pcap=a/bus=/bus=/bus=/bus=", "expected one '='");
+    for (unsigned i = 0; i < 33; i++)
+        strcat(many, ",a=b");
+    assert_refused(many, "at most 32");
+    many[strlen(many) - 4] = '\0';
+    parse(many);
+    parse("net_null0,a=[1,2],b=pf[0-1]vf[2],c=[]");
+    assert_refused("net_pcap0,rx_pcap=/srv/a=b.pcap", "expected one '='");
+    parse("net_pcap0,rx_pcap=/srv/gr\xc3\xbcn/a.pcap");
+}
+
+static void a_pci_device_has_one_name(void **state)
+{
+    static const char *const spellings[] = {"0000:ab:00.1", "ab:00.1", "AB:00.1", "0000:AB:00.1"};
+
+    (void)state;
+    for (unsigned i = 0; i < RTE_DIM(spellings); i++)
+        assert_string_equal(parse(spellings[i]).name, "0000:ab:00.1");
+}
+
+/* A capture's header: its magic number as this machine writes it, and the link type. */
+static void write_header(const char *path, uint32_t link_type)
+{
+    const uint32_t header[] = {0xa1b2c3d4, 4u << 16 | 2, 0, 0, 65535, link_type};
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(header, sizeof(header), 1, file), 1);
+    fclose(file);
+}
+
+static void captures_of_other_links_and_pipes_are_refused(void **state)
+{
+    /* raw IP (two numbers), Linux cooked, cooked v2, radiotap, null, PPP, 802.15.4 */
+    static const uint32_t others[] = {101, 12, 113, 276, 127, 0, 9, 195};
+    char path[] = "/tmp/spillway-test-XXXXXX", text[64];
+    struct spill_device device;
+    int descriptor = mkstemp(path);
+
+    (void)state;
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    snprintf(text, sizeof(text), "net_pcap0,rx_pcap=%s", path);
+    device = parse(text);
+    assert_int_equal(spill_device_check_capture(&device, &error), -1);
+    assert_non_null(strstr(error.text, "is no capture"));
+    write_header(path, 1);
+    assert_int_equal(spill_device_check_capture(&device, &error), 0);
+    for (unsigned i = 0; i < RTE_DIM(others); i++) {
+        write_header(path, others[i]);
+        assert_int_equal(spill_device_check_capture(&device, &error), -1);
+        assert_non_null(strstr(error.text, "its link type is"));
+        assert_non_null(strstr(error.text, path));
+    }
+    unlink(path);
+    assert_int_equal(spill_device_check_capture(&device, &error), 0); /* the driver will say so */
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(spill_device_check_capture(&device, &error), -1);
+    assert_non_null(strstr(error.text, "expected a regular file"));
+    snprintf(text, sizeof(text), "net_pcap0,tx_pcap=%s", path);
+    device = parse(text);
+    assert_int_equal(spill_device_check_capture(&device, &error), -1);
+    assert_non_null(strstr(error.text, "is a pipe"));
+    unlink(path);
 }
 
 static void af_packet_frames_hold_the_mtu(void **state)
@@ -226,6 +313,13 @@ static void absent_devices_are_seen_from_outside(void **state)
     assert_non_null(strstr(error.text, "no such PCI device"));
     device = parse("net_null0");
     assert_int_equal(spill_device_check(&device, &error), 0);
+    device = parse("eth_null0");
+    assert_int_equal(spill_device_check(&device, &error), 0);
+    device = parse("virtio_user0,path=/dev/null");
+    assert_int_equal(spill_device_check(&device, &error), 0);
+    device = parse("net_nul1");
+    assert_int_equal(spill_device_check(&device, &error), -1);
+    assert_non_null(strstr(error.text, "net_nul1: DPDK has no driver net_nul"));
 }
 
 /* ---- ports ---- */
@@ -677,6 +771,9 @@ int main(void)
         cmocka_unit_test(drivers_are_known_by_name),
         cmocka_unit_test(queues_follow_from_arguments),
         cmocka_unit_test(bad_strings_say_what_is_wrong),
+        cmocka_unit_test(text_that_dpdk_can_not_take_is_refused),
+        cmocka_unit_test(a_pci_device_has_one_name),
+        cmocka_unit_test(captures_of_other_links_and_pipes_are_refused),
         cmocka_unit_test(af_packet_frames_hold_the_mtu),
         cmocka_unit_test(queues_asked_for_are_asked_of_the_driver),
         cmocka_unit_test(eal_arguments_follow_from_devices),
