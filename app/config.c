@@ -2,13 +2,13 @@
 /* The configuration file as settings: what its sections and keys mean. */
 #include "config.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ini.h"
 #include "option_value.h"
 #include "options.h"
+#include "stream.h"
 
 /* What keys of a section are about. */
 enum section_kind { SECTION_SPILLWAY, SECTION_PORT, SECTION_WIRE, SECTION_SA };
@@ -23,7 +23,8 @@ struct load {
     const char *path;
     const char *directory; /* NULL: the working one */
     struct section section;
-    size_t section_settings; /* settings before the section's first */
+    size_t section_settings;               /* settings before the section's first */
+    unsigned int sections[SECTION_SA + 1]; /* of each kind, so far */
     struct spill_settings *settings;
     struct spill_error *error;
 };
@@ -34,6 +35,18 @@ struct required_key {
 };
 
 #define REQUIRED_MAX 5
+
+/* More than any good file has: each key of a section is compared with those before it. */
+#define KEYS_MAX 1024
+
+#define SECTIONS_MAX (1 + SPILL_OPTION_PORTS_MAX + SPILL_OPTION_WIRES_MAX + SPILL_OPTION_SAS_MAX)
+
+static const unsigned int sections_max[] = {
+    [SECTION_SPILLWAY] = 1,
+    [SECTION_PORT] = SPILL_OPTION_PORTS_MAX,
+    [SECTION_WIRE] = SPILL_OPTION_WIRES_MAX,
+    [SECTION_SA] = SPILL_OPTION_SAS_MAX,
+};
 
 static const struct required_key required_keys[][REQUIRED_MAX + 1] = {
     [SECTION_SPILLWAY] = {{NULL, NULL}},
@@ -154,6 +167,11 @@ static int take_heading(struct load *load, const struct spill_ini *ini, size_t i
                                "[wire NAME] or [sa NAME], NAME of 1 to 16 letters, digits, '_' or "
                                "'-'",
                                load->path, entry->line, entry->section);
+    if (++load->sections[load->section.kind] > sections_max[load->section.kind])
+        return spill_error_set(
+            load->error, "%s:%u: section [%s]: expected at most %u sections [%.*s NAME]",
+            load->path, entry->line, entry->section, sections_max[load->section.kind],
+            (int)strcspn(entry->section, " "), entry->section);
     load->section_settings = load->settings->count;
     for (const struct required_key *required = required_keys[load->section.kind];
          required->key != NULL; required++) {
@@ -236,6 +254,10 @@ static int take_key(struct load *load, const struct spill_ini_entry *entry)
 
     if (option == NULL)
         return refuse_key(load, entry);
+    if (load->settings->count - load->section_settings == KEYS_MAX)
+        return spill_error_set(load->error,
+                               "%s:%u: key '%s': expected at most %d keys in a section", load->path,
+                               entry->line, entry->key, KEYS_MAX);
     if (asprintf(&where, "%s:%u: key '%s', value '%.100s'", load->path, entry->line, entry->key,
                  entry->value) < 0)
         return spill_error_set(load->error, "%s: out of memory", load->path);
@@ -252,10 +274,10 @@ int spill_config_read(FILE *file, const char *path, struct spill_settings *setti
     char *directory =
         slash == NULL ? NULL : strndup(path, (size_t)(slash - path) + (slash == path));
     struct load load = {.path = path, .directory = directory, .settings = settings, .error = error};
-    struct spill_ini ini;
+    struct spill_ini ini = {0};
     int status;
 
-    status = spill_ini_read(file, path, &ini, error);
+    status = spill_ini_read(file, path, SECTIONS_MAX, &ini, error);
     if (status == 0)
         status = check_headings(&load, &ini);
     for (size_t i = 0; status == 0 && i < ini.count; i++) {
@@ -264,20 +286,20 @@ int spill_config_read(FILE *file, const char *path, struct spill_settings *setti
         else
             status = take_key(&load, &ini.entries[i]);
     }
-    if (ini.entries != NULL)
-        spill_ini_free(&ini);
+    spill_ini_free(&ini);
     free(directory);
     return status;
 }
 
-int spill_config_load(const char *path, struct spill_settings *settings, struct spill_error *error)
+int spill_config_load(const char *path, const struct spill_token *stop,
+                      struct spill_settings *settings, struct spill_error *error)
 {
-    FILE *file = fopen(path, "re");
+    struct spill_stream stream;
     int status;
 
-    if (file == NULL)
-        return spill_error_set(error, "%s: cannot be opened: %s", path, strerror(errno));
-    status = spill_config_read(file, path, settings, error);
-    fclose(file);
+    if (spill_stream_open(path, stop, &stream, error) != 0)
+        return -1;
+    status = spill_config_read(stream.file, path, settings, error);
+    spill_stream_close(&stream, error);
     return status;
 }

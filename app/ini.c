@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,13 +14,15 @@
 
 #include "grow.h"
 
-#define LINES_MAX 100000
+#define LINES_MAX      100000
+#define LINE_BYTES_MAX 4096
 
 /* The scan of one file; its lines array tells where rte_cfgfile's n-th item stood. */
 struct scan {
     const char *path;
-    unsigned int line; /* the one being read */
-    bool in_section;
+    unsigned int line;     /* the one being read */
+    unsigned int sections; /* so far */
+    unsigned int sections_max;
     FILE *copy;          /* what rte_cfgfile will read */
     size_t count;        /* of items: headings and keys */
     unsigned int *lines; /* owned; of each item */
@@ -79,7 +82,9 @@ static int scan_heading(struct scan *scan, char *text)
         return spill_error_set(scan->error,
                                "%s:%u: section '%.100s': expected a name of 1 to %d bytes",
                                scan->path, scan->line, name, CFG_NAME_LEN - 1);
-    scan->in_section = true;
+    if (++scan->sections > scan->sections_max)
+        return spill_error_set(scan->error, "%s:%u: section '%s': expected at most %u sections",
+                               scan->path, scan->line, name, scan->sections_max);
     fprintf(scan->copy, "[%s]\n", name);
     return note_item(scan);
 }
@@ -98,7 +103,7 @@ static int scan_key(struct scan *scan, char *text)
     if (key[0] == '\0' || strlen(key) >= CFG_NAME_LEN)
         return spill_error_set(scan->error, "%s:%u: key '%.100s': expected a name of 1 to %d bytes",
                                scan->path, scan->line, key, CFG_NAME_LEN - 1);
-    if (!scan->in_section)
+    if (scan->sections == 0)
         return spill_error_set(scan->error,
                                "%s:%u: key '%s' stands before any section: expected [spillway] "
                                "above it",
@@ -133,27 +138,43 @@ static int scan_line(struct scan *scan, char *line, size_t length)
     return text[0] == '[' ? scan_heading(scan, text) : scan_key(scan, text);
 }
 
+/* Reads a line into room for LINE_BYTES_MAX and a NUL. Returns its length, end included; 0 at the
+ * end of the file, -1 with an error. */
+static ssize_t read_line(const struct scan *scan, FILE *file, char *line)
+{
+    size_t length = 0;
+    int byte = 0;
+
+    while (byte != '\n' && (byte = getc_unlocked(file)) != EOF) {
+        if (length == LINE_BYTES_MAX)
+            return spill_error_set(scan->error, "%s:%u: expected a line of at most %d bytes",
+                                   scan->path, scan->line + 1, LINE_BYTES_MAX);
+        line[length++] = (char)byte;
+    }
+    line[length] = '\0';
+    if (ferror(file))
+        return spill_error_set(scan->error, "%s: cannot be read: %s", scan->path, strerror(errno));
+    return (ssize_t)length;
+}
+
 static int scan_file(struct scan *scan, FILE *file)
 {
-    char *line = NULL;
-    size_t size = 0;
+    char line[LINE_BYTES_MAX + 1];
     ssize_t length;
     int status = 0;
 
-    while (status == 0 && (length = getline(&line, &size, file)) > 0) {
+    while (status == 0 && (length = read_line(scan, file, line)) != 0) {
+        if (length < 0)
+            return -1;
         if (++scan->line > LINES_MAX)
             status = spill_error_set(scan->error, "%s:%u: expected at most %d lines", scan->path,
                                      scan->line, LINES_MAX);
         else
             status = scan_line(scan, line, (size_t)length);
     }
-    if (status == 0 && ferror(file))
-        status =
-            spill_error_set(scan->error, "%s: cannot be read: %s", scan->path, strerror(errno));
     if (status == 0 && fflush(scan->copy) != 0)
         status =
             spill_error_set(scan->error, "%s: cannot be copied: %s", scan->path, strerror(errno));
-    free(line);
     return status;
 }
 
@@ -220,13 +241,14 @@ static FILE *open_copy(void)
     return copy;
 }
 
-int spill_ini_read(FILE *file, const char *name, struct spill_ini *ini, struct spill_error *error)
+int spill_ini_read(FILE *file, const char *name, unsigned int sections_max, struct spill_ini *ini,
+                   struct spill_error *error)
 {
-    struct scan scan = {.path = name, .error = error};
+    struct scan scan = {
+        .path = name, .error = error, .copy = open_copy(), .sections_max = sections_max};
     int status;
 
     *ini = (struct spill_ini){0};
-    scan.copy = open_copy();
     if (scan.copy == NULL)
         return spill_error_set(error, "%s: cannot be copied: %s", name, strerror(errno));
     status = scan_file(&scan, file);

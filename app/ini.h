@@ -20,7 +20,7 @@
  * comments. The file is read once, so it may be a pipe.
  *
  * A line is `[section]`, `key = value`, or empty; `;` begins a comment anywhere, `#` at the
- * beginning of a line. Names have at most 63 bytes, values 255.
+ * beginning of a line. Names have at most 63 bytes, values 255, lines 4096, a file 100 000 of them.
  */
 
 /** A section's heading (key is empty) or one of its keys, in the order of the file. */
@@ -37,14 +37,17 @@ struct spill_ini {
 };
 
 /**
- * Reads a file.
+ * Reads a file from an open stream up to its end.
  *
+ * @param file   stays open and the caller's
  * @param name   what errors call it
+ * @param sections_max  more are refused before anything is done with them
  * @param ini    written; on success the caller calls spill_ini_free()
- * @param error  on failure "file:line: …"
+ * @param error  on failure "name:line: …"
  * @return 0, or -1 with nothing to free
  */
-int spill_ini_read(FILE *file, const char *name, struct spill_ini *ini, struct spill_error *error);
+int spill_ini_read(FILE *file, const char *name, unsigned int sections_max, struct spill_ini *ini,
+                   struct spill_error *error);
 
 /** Frees the entries. */
 void spill_ini_free(struct spill_ini *ini);

@@ -82,7 +82,7 @@ int main(int argc, char **argv)
     program.argv = argv;
     if (spill_signals_init(&error) != 0)
         return complain(&error, SPILL_STATUS_FAILED);
-    switch (spill_options_parse(argc, argv, &program.options, &error)) {
+    switch (spill_options_parse(argc, argv, &program.stop, &program.options, &error)) {
     case SPILL_OPTIONS_ERROR:
         return complain(&error, SPILL_STATUS_USAGE);
     case SPILL_OPTIONS_DONE:

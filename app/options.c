@@ -327,8 +327,8 @@ static int split_arguments(int argc, char **argv, struct spill_options *options)
     return 1;
 }
 
-static int load_config(const struct spill_settings *flags, struct spill_settings *settings,
-                       struct spill_error *error)
+static int load_config(const struct spill_settings *flags, const struct spill_token *stop,
+                       struct spill_settings *settings, struct spill_error *error)
 {
     const char *path = NULL;
 
@@ -336,19 +336,11 @@ static int load_config(const struct spill_settings *flags, struct spill_settings
         if (strcmp(flags->list[i].option->name, "config") == 0)
             path = flags->list[i].value;
     }
-    return path == NULL ? 0 : spill_config_load(path, settings, error);
+    return path == NULL ? 0 : spill_config_load(path, stop, settings, error);
 }
 
-/* An error is one line, whatever the names and values that it repeats. */
-static void make_printable(struct spill_error *error)
-{
-    for (char *at = error->text; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = '?';
-    }
-}
-
-enum spill_options_result spill_options_parse(int argc, char **argv, struct spill_options *options,
+enum spill_options_result spill_options_parse(int argc, char **argv, const struct spill_token *stop,
+                                              struct spill_options *options,
                                               struct spill_error *error)
 {
     struct parse parse = {.options = options, .error = error};
@@ -366,7 +358,7 @@ enum spill_options_result spill_options_parse(int argc, char **argv, struct spil
     for (int i = first; status == 0 && i < argc; i++)
         status = take_flag(options, argv, &i, &flags, error);
     if (status == 0)
-        status = load_config(&flags, &file, error);
+        status = load_config(&flags, stop, &file, error);
     if (status == 0)
         status = apply_all(&parse, &file);
     parse.by_flag = true;
@@ -376,11 +368,7 @@ enum spill_options_result spill_options_parse(int argc, char **argv, struct spil
         status = spill_options_check(options, error);
     spill_settings_free(&file);
     spill_settings_free(&flags);
-    if (status == 0)
-        return SPILL_OPTIONS_GO_ON;
-    if (error != NULL)
-        make_printable(error);
-    return SPILL_OPTIONS_ERROR;
+    return status == 0 ? SPILL_OPTIONS_GO_ON : SPILL_OPTIONS_ERROR;
 }
 
 void spill_options_free(struct spill_options *options)

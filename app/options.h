@@ -7,6 +7,7 @@
 
 #include "ipsec/algorithm.h"
 #include "runtime/error.h"
+#include "runtime/token.h"
 
 /**
  * @file
@@ -263,11 +264,13 @@ enum spill_options_result {
  * options, while the first ones live.
  *
  * @param argc, argv  as main() has them; must stay as long as the options (EAL arguments)
+ * @param stop        ends the reading of the file when it is cancelled; NULL: nothing does
  * @param options     written in any case; on SPILL_OPTIONS_GO_ON and on SPILL_OPTIONS_DONE and on
  *                    an error the caller calls spill_options_free()
  * @param error       on SPILL_OPTIONS_ERROR one line that names flag or file:line; may be NULL
  */
-enum spill_options_result spill_options_parse(int argc, char **argv, struct spill_options *options,
+enum spill_options_result spill_options_parse(int argc, char **argv, const struct spill_token *stop,
+                                              struct spill_options *options,
                                               struct spill_error *error);
 
 /** Frees what the options own and empties them; a second call does nothing. */

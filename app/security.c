@@ -255,8 +255,9 @@ static struct spill_security *read_again(struct spill_program *program, struct s
         spill_error_set(error, "no memory");
         return NULL;
     }
-    if (spill_options_parse(program->argc, program->argv, options, error) == SPILL_OPTIONS_GO_ON &&
-        spill_sources_load(options, &sources, error) == 0) {
+    if (spill_options_parse(program->argc, program->argv, &program->stop, options, error) ==
+            SPILL_OPTIONS_GO_ON &&
+        spill_sources_load(options, &program->stop, &sources, error) == 0) {
         if (sources.sa_count > 0 && program->sas == NULL)
             spill_error_set(error,
                             "[sa %s]: the program was started without any SA: expected a "

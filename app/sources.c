@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ipsec/key_file.h"
+#include "stream.h"
 
 static void copy_address(struct spill_sa_address *to, const struct spill_option_address *from)
 {
@@ -155,12 +156,25 @@ static int check_inputs(const struct spill_options *options, const struct spill_
     return 0;
 }
 
-int spill_sources_load(const struct spill_options *options, struct spill_sources *sources,
-                       struct spill_error *error)
+static struct spill_ruleset *load_rules(const char *path, const struct spill_token *stop,
+                                        struct spill_error *error)
+{
+    struct spill_ruleset *ruleset;
+    struct spill_stream stream;
+
+    if (spill_stream_open(path, stop, &stream, error) != 0)
+        return NULL;
+    ruleset = spill_rules_read(stream.file, path, error);
+    spill_stream_close(&stream, error);
+    return ruleset;
+}
+
+int spill_sources_load(const struct spill_options *options, const struct spill_token *stop,
+                       struct spill_sources *sources, struct spill_error *error)
 {
     *sources = (struct spill_sources){0};
     if (options->rules != NULL)
-        sources->ruleset = spill_rules_load(options->rules, error);
+        sources->ruleset = load_rules(options->rules, stop, error);
     else
         sources->ruleset = calloc(1, sizeof(*sources->ruleset));
     if (sources->ruleset == NULL) {

@@ -8,6 +8,7 @@
 #include "ipsec/sa.h"
 #include "options.h"
 #include "runtime/error.h"
+#include "runtime/token.h"
 
 /**
  * @file
@@ -23,11 +24,12 @@ struct spill_sources {
 /**
  * Reads the rules file and the key files that the options name.
  *
+ * @param stop     ends the reading when it is cancelled; NULL: nothing does
  * @param sources  written; on success for spill_sources_free()
  * @return 0; -1 with an error, and nothing to free
  */
-int spill_sources_load(const struct spill_options *options, struct spill_sources *sources,
-                       struct spill_error *error);
+int spill_sources_load(const struct spill_options *options, const struct spill_token *stop,
+                       struct spill_sources *sources, struct spill_error *error);
 
 /** Frees them, the keys wiped. Empty ones are fine. */
 void spill_sources_free(struct spill_sources *sources);

@@ -370,20 +370,6 @@ struct spill_ruleset *spill_rules_read(FILE *file, const char *name, struct spil
     return ruleset;
 }
 
-struct spill_ruleset *spill_rules_load(const char *path, struct spill_error *error)
-{
-    struct spill_ruleset *ruleset;
-    FILE *file = fopen(path, "re");
-
-    if (file == NULL) {
-        spill_error_set(error, "rules file %s: %s", path, strerror(errno));
-        return NULL;
-    }
-    ruleset = spill_rules_read(file, path, error);
-    fclose(file);
-    return ruleset;
-}
-
 void spill_rules_free(struct spill_ruleset *ruleset)
 {
     if (ruleset == NULL)

@@ -87,22 +87,13 @@ struct spill_ruleset {
 };
 
 /**
- * Reads a rule file. Control thread (files, heap).
- *
- * @param path   file to read
- * @param error  says what is wrong, with file and line; may be NULL
- * @return the rules, to be freed with spill_rules_free(); NULL on error. A file without any rule is
- *         no error.
- */
-struct spill_ruleset *spill_rules_load(const char *path, struct spill_error *error);
-
-/**
- * Reads rules from an open stream up to its end. Control thread.
+ * Reads a rule file from an open stream up to its end. Control thread (heap).
  *
  * @param file   stays open and the caller's
  * @param name   what errors call it
- * @param error  may be NULL
- * @return as spill_rules_load()
+ * @param error  says what is wrong, with name and line; may be NULL
+ * @return the rules, to be freed with spill_rules_free(); NULL on error. A file without any rule is
+ *         no error.
  */
 struct spill_ruleset *spill_rules_read(FILE *file, const char *name, struct spill_error *error);
 

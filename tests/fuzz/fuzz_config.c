@@ -270,7 +270,7 @@ static char *run(int count, char *const *given, struct spill_error *error)
     memset(&program, 0, sizeof(program));
     memcpy(arguments, given, sizeof(arguments));
     error->text[0] = '\0';
-    result = spill_options_parse(count, arguments, &program.options, error);
+    result = spill_options_parse(count, arguments, NULL, &program.options, error);
     if (result == SPILL_OPTIONS_ERROR)
         fuzz_check_line(error->text);
     if (result == SPILL_OPTIONS_GO_ON) {

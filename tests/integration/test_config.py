@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Flags and configuration files say the same; --check shows the plan; mistakes are named."""
 import json
+import os
 import re
+import struct
 
 from harness import SPILLWAY, TestCase, main, process_name, run
 
@@ -167,6 +169,54 @@ class Config(TestCase):
                          "a section [port dmz] makes",))
         self.rules.write_text("allow any from any to any in lan,wan\n")
         self.plan(*FLAGS)
+    def test_captures_of_other_links(self):
+        """Raw IP, Linux cooked (two kinds), radiotap; and a pipe, which the driver would wait for."""
+        os.mkfifo(self.folder / "pipe.pcap")
+        for link in 101, 113, 276, 127:
+            (self.folder / f"{link}.pcap").write_bytes(
+                struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link))
+        for name, says in [(f"{link}.pcap", "link type") for link in (101, 113, 276, 127)] + [
+                ("pipe.pcap", "expected a regular file")]:
+            for how in ("--check",), ("--exit-on-idle", "100ms"):
+                with self.subTest(name=name, how=how):
+                    self.wrong("--no-huge", "--port", f"lan=net_pcap0,rx_pcap={name}", "--port",
+                               "wan=net_null0", "--wire", "lan:wan", *how, says=(name, says))
+
+    def test_what_acts_on_a_terminal(self):
+        """One line, and no byte in it that steers: names of files, values, lines of files."""
+        evil = "\x1b]0;a\x07\n\r\x7f\u009b"
+        self.file("evil.rules", f"allow {evil[:5]}\x1b[1m from any to any\n")
+        self.file(evil, "nonsense\n")
+        for options in (("--rules", evil), ("--rules", f"/no/{evil}"), ("--rules", "evil.rules"),
+                        ("--config", evil), ("--port", f"x=net_null9,a={evil}"), ("--idle", evil),
+                        (f"--{evil}",), (evil,), ("--report", "r", "--name", evil)):
+            with self.subTest(options=options):
+                done = run(SPILLWAY, *FLAGS, *options, "--check", cwd=self.folder, check=False)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertRegex(done.stderr, r"\A[ -~\u00a0-\uffff]+\n\Z")
+
+    def test_driver_that_dpdk_does_not_have(self):
+        for device, says in (("net_nul1", "net_nul1: DPDK has no driver net_nul"),
+                             ("net_null1", "")):
+            done = self.spillway("--no-huge", "--port", f"lan={device}", "--port", "wan=net_null2",
+                                 "--wire", "lan:wan", "--check")
+            self.assertIn(says, done.stderr)
+            self.assertEqual(bool(says), bool(done.stderr), done.stderr)
+
+    def test_too_many(self):
+        """Refused by their number, before anything is done with them."""
+        for text, says in (("".join(f"[port p{n}]\ndevice = net_null{n}\n" for n in range(33)),
+                            "bad.conf:65: section [port p32]: expected at most 32 sections"),
+                           ("".join(f"[port p{n}]\ndevice = net_null{n}\n" for n in range(33000)),
+                            "expected at most 4145 sections"),
+                           ("".join(f"[wire w{n}]\nports = a{n}, b{n}\n" for n in range(17)),
+                            "bad.conf:33: section [wire w16]: expected at most 16 sections"),
+                           ("[spillway]\n" + "".join(f"mtu = p{n}:1500\n" for n in range(9999)),
+                            "bad.conf:1026: key 'mtu': expected at most 1024 keys"),
+                           ("# " + "x" * 5000, "bad.conf:1: expected a line of at most 4096"),
+                           ("#\n" * 100001, "bad.conf:100001: expected at most 100000 lines")):
+            with self.subTest(says=says):
+                self.wrong("--config", self.file("bad.conf", text), "--check", says=(says,))
 
     def test_classbench(self):
         self.rules.write_text("@10.0.0.0/8\t192.0.2.0/24\t0 : 65535\t1521 : 1521\t0x06/0xFF\t"

@@ -89,7 +89,7 @@ static enum spill_options_result parse_list(size_t count, const char *const *lis
     argv[argc] = NULL;
     error.text[0] = '\0';
     spill_options_free(&options);
-    return spill_options_parse(argc, (char **)(uintptr_t)argv, &options, &error);
+    return spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options, &error);
 }
 
 /* Parses these arguments. */

@@ -489,10 +489,10 @@ static void test_parsed_again(void **state)
     (void)state;
     assert_good(parse_sa(outbound, none));
     spill_options_free(&options);
-    assert_good(spill_options_parse(argc, (char **)(uintptr_t)argv, &options, &error));
+    assert_good(spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options, &error));
     add_section(text, sizeof(text), "a", outbound, changed);
     write_config("%s%s", base_file, text);
-    assert_good(spill_options_parse(argc, (char **)(uintptr_t)argv, &again, &error));
+    assert_good(spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &again, &error));
     assert_int_equal(options.sas[0].spi, 0x1001);
     assert_int_equal(again.sas[0].spi, 9999);
     assert_int_equal(again.lanes, 4);
@@ -502,7 +502,7 @@ static void test_parsed_again(void **state)
     spill_options_free(&options);
     assert_string_equal(again.sas[0].name, "a");
     write_config("[spilway]\n");
-    assert_error(spill_options_parse(argc, (char **)(uintptr_t)argv, &options, &error),
+    assert_error(spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options, &error),
                  ":1: section [spilway] is unknown");
     assert_int_equal(again.sas[0].spi, 9999);
     spill_options_free(&again);

@@ -471,31 +471,40 @@ static void sas_without_end(void **state)
     fclose(file);
 }
 
-static void files(void **state)
+static struct spill_ruleset *load(const char *path)
 {
-    struct spill_error error;
     struct spill_ruleset *ruleset;
+    struct spill_error error;
+    FILE *file = fopen(path, "r");
 
-    (void)state;
-    assert_null(spill_rules_load("/nowhere/office.rules", &error));
-    assert_string_equal(error.text, "rules file /nowhere/office.rules: No such file or directory");
-    assert_null(spill_rules_load("/", &error));
-    assert_string_equal(error.text, "/:1: can't read: Is a directory");
-
-    ruleset = spill_rules_load("/dev/null", &error);
-    assert_non_null(ruleset);
-    assert_int_equal(ruleset->count, 0);
-    spill_rules_free(ruleset);
-
-    ruleset = spill_rules_load(SPILL_SOURCE_ROOT "/config/rules/office.rules", &error);
+    assert_non_null(file);
+    ruleset = spill_rules_read(file, path, &error);
+    fclose(file);
     if (ruleset == NULL)
         fail_msg("%s", error.text);
+    return ruleset;
+}
+
+static void files(void **state)
+{
+    struct spill_ruleset *ruleset = load("/dev/null");
+    struct spill_error error;
+    FILE *folder;
+
+    (void)state;
+    assert_int_equal(ruleset->count, 0);
+    spill_rules_free(ruleset);
+    folder = fopen("/", "r");
+    assert_non_null(folder);
+    assert_null(spill_rules_read(folder, "/", &error));
+    assert_string_equal(error.text, "/:1: can't read: Is a directory");
+    fclose(folder);
+
+    ruleset = load(SPILL_SOURCE_ROOT "/config/rules/office.rules");
     assert_in_range(ruleset->count, 20, 100);
     spill_rules_free(ruleset);
 
-    ruleset = spill_rules_load(SPILL_SOURCE_ROOT "/config/rules/classbench.rules", &error);
-    if (ruleset == NULL)
-        fail_msg("%s", error.text);
+    ruleset = load(SPILL_SOURCE_ROOT "/config/rules/classbench.rules");
     assert_int_equal(ruleset->count, 31);
     assert_int_equal(ruleset->rules[29].action, DENY);
     assert_int_equal(ruleset->rules[30].action, ALLOW);
