@@ -29,4 +29,13 @@ static inline void spill_allowance_earn(struct spill_allowance *allowance, uint6
         allowance->left = allowance->most;
 }
 
+/**
+ * Takes out what work cost. One piece of it owes no more than can be saved up: what is beyond that
+ * was not work, but an lcore that had lost its CPU.
+ */
+static inline void spill_allowance_spend(struct spill_allowance *allowance, uint64_t cycles)
+{
+    allowance->left -= cycles < (uint64_t)allowance->most ? (int64_t)cycles : allowance->most;
+}
+
 #endif

@@ -33,11 +33,12 @@ void spill_exit_init(struct spill_exit *exit, const struct spill_port *port,
         .mtu = port->mtu,
         .largest = RTE_MIN((uint32_t)port->limits.packet + RTE_ETHER_HDR_LEN,
                            (uint32_t)port->limits.frame),
+        .only_largest = port->limits.least == 0 && port->limits.segments == UINT16_MAX,
         .address = port->address,
     };
 }
 
-bool spill_exit_fits_exactly(const struct spill_exit *exit, struct rte_mbuf **mbufs, uint32_t count)
+bool spill_exit_fits_all(const struct spill_exit *exit, struct rte_mbuf **mbufs, uint32_t count)
 {
     uint32_t largest = 0, least = UINT32_MAX, segments = 0, i;
 
@@ -129,7 +130,7 @@ static bool linearize(struct spill_fast *fast, struct rte_mbuf *mbuf)
         return false;
     }
     status = rte_pktmbuf_linearize(mbuf);
-    fast->exits.fitting.left -= (int64_t)(spill_clock() - began);
+    spill_allowance_spend(&fast->exits.fitting, spill_clock() - began);
     if (status != 0)
         drop(fast, &tx_too_many_segments, mbuf);
     fast->exits.counts.linearized += status == 0;
@@ -182,9 +183,9 @@ static uint32_t split(struct spill_fast *fast, const struct spill_exit *exit, st
 static uint32_t fit(struct spill_fast *fast, const struct spill_exit *exit, struct rte_mbuf *mbuf,
                     const struct spill_packet *packet, uint64_t stamp, struct rte_mbuf **ready)
 {
-    uint32_t length = rte_pktmbuf_pkt_len(mbuf), limit;
+    uint32_t limit = frame_limit(&exit->limits, mbuf);
 
-    if (length > exit->largest && length > (limit = frame_limit(&exit->limits, mbuf))) {
+    if (rte_pktmbuf_pkt_len(mbuf) > limit) {
         uint32_t end = (uint32_t)packet->l3_offset + packet->length;
 
         if (!is_ip(packet) || end > limit)

@@ -43,8 +43,9 @@
 struct spill_exit {
     struct spill_output *output;
     struct spill_port_limits limits;
-    uint16_t mtu;     /* bytes: what tunnels reckon with, also where there is no limit */
-    uint32_t largest; /* bytes: a frame up to that fits, whatever it is */
+    uint16_t mtu;      /* bytes: what tunnels reckon with, also where there is no limit */
+    uint32_t largest;  /* bytes: a frame up to that fits, whatever it is */
+    bool only_largest; /* it takes any number of segments, and the shortest frame */
     struct rte_ether_addr address;
 };
 
@@ -100,10 +101,6 @@ void spill_exit_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
                      struct spill_packet **packets, uint32_t count, uint64_t stamp,
                      enum spill_way way);
 
-/** spill_exit_fits() where a first look does not tell. */
-bool spill_exit_fits_exactly(const struct spill_exit *exit, struct rte_mbuf **mbufs,
-                             uint32_t count);
-
 /**
  * The same for a burst that came by one port, to the other end of its wire.
  *
@@ -112,20 +109,28 @@ bool spill_exit_fits_exactly(const struct spill_exit *exit, struct rte_mbuf **mb
 void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_mbuf **mbufs,
                            struct spill_packet *packets, uint32_t count, uint64_t stamp);
 
+/** spill_exit_fits() where more than the largest frame is to be looked at. */
+bool spill_exit_fits_all(const struct spill_exit *exit, struct rte_mbuf **mbufs, uint32_t count);
+
 /** Whether all frames of a burst can be sent as they are. */
 static inline bool spill_exit_fits(const struct spill_exit *exit, struct rte_mbuf **mbufs,
                                    uint32_t count)
 {
-    uint32_t lengths = 0, segments = 0, i;
+    struct rte_mbuf **end = mbufs + count;
+    uint32_t largest = 0;
 
-    /* Or'ed, numbers are at least the greatest of them. */
-    for (i = 0; i < count; i++) {
-        lengths |= rte_pktmbuf_pkt_len(mbufs[i]);
-        segments |= mbufs[i]->nb_segs;
+    if (!exit->only_largest)
+        return spill_exit_fits_all(exit, mbufs, count);
+    /* Unrolled: this is all that the exit costs a packet. */
+    for (; end - mbufs >= 4; mbufs += 4) {
+        uint32_t one = RTE_MAX(mbufs[0]->pkt_len, mbufs[1]->pkt_len);
+        uint32_t other = RTE_MAX(mbufs[2]->pkt_len, mbufs[3]->pkt_len);
+
+        largest = RTE_MAX(largest, RTE_MAX(one, other));
     }
-    return (exit->limits.least == 0 && lengths <= exit->largest &&
-            segments <= exit->limits.segments) ||
-           spill_exit_fits_exactly(exit, mbufs, count);
+    for (; mbufs < end; mbufs++)
+        largest = RTE_MAX(largest, mbufs[0]->pkt_len);
+    return largest <= exit->largest;
 }
 
 #endif

@@ -40,7 +40,7 @@ static uint32_t split(struct spill_fast *fast, struct rte_mbuf *mbuf,
     int count = spill_fragment_ipv4(mbuf, packet, fragment_size(mbuf, room), mbuf->pool, fragments,
                                     SPILL_FRAGMENTS_MAX);
 
-    exits->fitting.left -= (int64_t)(spill_clock() - began);
+    spill_allowance_spend(&exits->fitting, spill_clock() - began);
     if (count <= 0)
         return 0;
     /* One of them is the packet that came, the others were made here. */

@@ -109,6 +109,41 @@ static void queues_follow_from_arguments(void **state)
     assert_true(parse("net_pcap0,tx_pcap=a").finite_source); /* nothing ever comes */
 }
 
+/* What a driver has room to send, and where an MTU and its tags mean something. */
+static void what_can_be_sent_follows_from_the_driver(void **state)
+{
+    static const struct {
+        const char *text;
+        bool kernel_tag, no_link;
+    } cases[] = {
+        {"net_af_packet0,iface=a", true, false},
+        {"net_af_xdp0,iface=a", true, false},
+        {"net_pcap0,iface=a", true, false},
+        {"net_pcap0,rx_pcap=a,tx_iface=a", true, false},
+        {"net_pcap0,rx_iface=a,tx_pcap=a", false, true},
+        {"net_pcap0,tx_pcap=a", false, true},
+        {"net_ring0", false, true},
+        {"net_null0", false, true},
+        {"net_tap0", false, false},
+        {"net_memif0", false, false},
+        {"net_vhost0,iface=/a", false, false},
+        {"net_virtio_user0,path=/a", false, false},
+        {"41:00.0", false, false},
+    };
+    struct spill_device device = parse("net_af_packet0,iface=none-such");
+
+    (void)state;
+    for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+        assert_int_equal(parse(cases[i].text).kernel_tag, cases[i].kernel_tag);
+        assert_int_equal(parse(cases[i].text).no_link, cases[i].no_link);
+    }
+    assert_int_equal(spill_device_complete(&device, 0, 0, 1500, &error), 0);
+    assert_int_equal(device.tx_frame, 2048 - 32);
+    device = parse("net_af_packet0,iface=none-such");
+    assert_int_equal(spill_device_complete(&device, 0, 0, 9000, &error), 0);
+    assert_in_range(device.tx_frame, 9000 + 22, 9000 + 1024 + 22);
+}
+
 static void bad_strings_say_what_is_wrong(void **state)
 {
     char long_name[300];
@@ -395,6 +430,35 @@ static void capabilities_are_asked_for(void **state)
     assert_int_equal(spill_port_data_room(&port, 9000), RTE_MBUF_DEFAULT_BUF_SIZE);
     find(&port, "net_null1,size=4000");
     assert_true(spill_port_data_room(&port, 1500) >= 4000 + RTE_PKTMBUF_HEADROOM);
+}
+
+/* A file has no MTU but one that is given, and is written as far as its driver can. */
+static void limits_follow_from_mtu_and_driver(void **state)
+{
+    struct spill_port_config config = {.rx_queues = 1, .tx_queues = 1};
+    struct spill_port port;
+
+    (void)state;
+    config.pool = pool_new(RTE_MBUF_DEFAULT_BUF_SIZE);
+    find(&port, "net_pcap0,rx_pcap=x,tx_pcap=y");
+    configure(&port, &config);
+    assert_int_equal(port.mtu, 1500);
+    assert_int_equal(port.limits.packet, UINT16_MAX);
+    assert_in_range(port.limits.frame, 16128, 65535);
+    assert_int_equal(port.limits.least, 0);
+    config.mtu = 1400;
+    configure(&port, &config);
+    assert_int_equal(port.limits.packet, 1400);
+    find(&port, "net_null0");
+    config.mtu = 0;
+    configure(&port, &config);
+    assert_int_equal(port.limits.packet, UINT16_MAX);
+    assert_int_equal(port.limits.frame, UINT16_MAX);
+    assert_int_equal(port.limits.segments, UINT16_MAX);
+    port.device.no_link = false;
+    configure(&port, &config);
+    assert_int_equal(port.limits.packet, 1500);
+    rte_mempool_free(config.pool);
 }
 
 static void more_than_the_device_has_is_refused(void **state)
@@ -770,6 +834,7 @@ int main(void)
         cmocka_unit_test(pci_addresses_get_their_domain),
         cmocka_unit_test(drivers_are_known_by_name),
         cmocka_unit_test(queues_follow_from_arguments),
+        cmocka_unit_test(what_can_be_sent_follows_from_the_driver),
         cmocka_unit_test(bad_strings_say_what_is_wrong),
         cmocka_unit_test(text_that_dpdk_can_not_take_is_refused),
         cmocka_unit_test(a_pci_device_has_one_name),
@@ -780,6 +845,7 @@ int main(void)
         cmocka_unit_test(absent_devices_are_seen_from_outside),
         cmocka_unit_test(absent_ports_say_why),
         cmocka_unit_test(capabilities_are_asked_for),
+        cmocka_unit_test(limits_follow_from_mtu_and_driver),
         cmocka_unit_test(more_than_the_device_has_is_refused),
         cmocka_unit_test(mtu_is_told_or_noted_or_refused),
         cmocka_unit_test(several_queues_of_a_device_without_rss),
