@@ -391,7 +391,10 @@ static int create_exits(const struct spill_pipeline *pipeline, struct spill_exit
         exits->other_end[port->id] = (uint8_t)pipeline->config.ports[plan->ports[i].peer].id;
         spill_exit_init(&exits->ports[port->id], port, by_port[i]);
     }
-    exits->fitting.most = (int64_t)(rte_get_tsc_hz() / US_PER_S * FITTING_US);
+    /* Captures alone wait until there is time: nothing of theirs is lost for want of it. */
+    exits->fitting.most = all_can_wait(pipeline)
+                              ? INT64_MAX / 2
+                              : (int64_t)(rte_get_tsc_hz() / US_PER_S * FITTING_US);
     exits->fitting.left = exits->fitting.most;
     if (spill_secret(&seed, sizeof(seed)) != 0)
         return no_secret(error);

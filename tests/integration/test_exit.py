@@ -247,6 +247,16 @@ class Files(TestCase):
         self.assertEqual(report.drops, {"tx_too_big": 2})
         self.assertEqual([struct.unpack_from("!H", one, 40)[0] for one in back], [1500, 1500])
 
+    def test_a_capture_waits_for_its_fragments(self):
+        """What is read from a file is fragmented whole, however long that takes."""
+        frames = [frame(udp4(9000, False, number)) for number in range(300)]
+        report, out, _ = self.through(frames, "--mtu", "out:1500")
+        self.assertEqual(report.drops, {})
+        self.assertEqual(report["exits"]["fragmented"], 300)
+        self.assertEqual(report["exits"]["fragments"], len(out))
+        self.assertEqual(sum(len(one) - 34 for one in out), 300 * 8980)
+        self.assertEqual(report.packets["originated"], len(out) - 300)
+
     def test_ipv6_beyond_fragments_and_to_groups(self):
         """Packet Too Big answers later fragments, too, and what goes to a group: from a link-local
         address, as the group has none."""
