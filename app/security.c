@@ -320,11 +320,28 @@ static void finish_reload(struct spill_program *program, bool wait)
     publish(program);
 }
 
+/* Tells the ports that traffic has shown to be an SA's. */
+static void tell_ports(const struct spill_program *program, struct spill_sa *sa)
+{
+    uint64_t ports = atomic_load_explicit(&sa->state->ports, memory_order_relaxed);
+    uint32_t i;
+
+    for (i = 0; i < program->port_count && ports != sa->told_ports; i++) {
+        uint64_t port = UINT64_C(1) << program->ports[i].id;
+
+        if ((ports & ~sa->told_ports & port) != 0)
+            SPILL_LOG(NOTICE, "sa %s: its ESP is at port %s", sa->config.name,
+                      program->ports[i].name);
+    }
+    sa->told_ports = ports;
+}
+
 /* Says once when an SA's lifetime, or its numbers, come to their end. */
-static void tell_use(struct spill_sa *sa)
+static void tell_use(const struct spill_program *program, struct spill_sa *sa)
 {
     struct spill_sa_use use = spill_sa_use(sa);
 
+    tell_ports(program, sa);
     if (use.soft && sa->told < 1) {
         sa->told = 1;
         SPILL_LOG(WARNING, "sa %s: its soft lifetime is over: replace it soon", sa->config.name);
@@ -356,7 +373,7 @@ void spill_program_watch_security(struct spill_program *program)
         return;
     security = spill_snapshot_get(program->rules);
     for (i = 0; i < security->sas->count; i++)
-        tell_use(security->sas->list[i]);
+        tell_use(program, security->sas->list[i]);
 }
 
 void spill_program_end_reload(struct spill_program *program)

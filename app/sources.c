@@ -156,6 +156,90 @@ static int check_inputs(const struct spill_options *options, const struct spill_
     return 0;
 }
 
+/* The port at the other end of a port's wire. */
+static unsigned other_end(const struct spill_options *options, unsigned port)
+{
+    unsigned i;
+
+    for (i = 0; i < options->wire_count; i++) {
+        const uint16_t *ends = options->wires[i].ports;
+
+        if (ends[0] == port || ends[1] == port)
+            return ends[ends[0] == port];
+    }
+    return port;
+}
+
+#define ANY_PORT UINT64_MAX
+
+/* For each SA that rules name, the ports, a bit for each index, by which its packets come: where
+ * all of its rules say it. */
+static void find_inputs(const struct spill_options *options, const struct spill_ruleset *ruleset,
+                        uint64_t *come)
+{
+    uint64_t bits[SPILL_INPUTS_NAMED_MAX] = {0};
+    uint32_t i, j;
+
+    for (i = 0; i < ruleset->input_count; i++) {
+        for (j = 0; j < options->port_count; j++) {
+            if (strcmp(options->ports[j].name, ruleset->inputs[i]) == 0)
+                bits[i] = UINT64_C(1) << j;
+        }
+    }
+    for (i = 0; i < ruleset->count; i++) {
+        const struct spill_rule *rule = &ruleset->rules[i];
+
+        if (rule->sa == 0)
+            continue;
+        if (rule->inputs == 0)
+            come[rule->sa - 1] = ANY_PORT;
+        for (j = 0; j < ruleset->input_count; j++) {
+            if ((rule->inputs >> j & 1) != 0)
+                come[rule->sa - 1] |= bits[j];
+        }
+    }
+}
+
+/* The ports by which an SA's ESP is, when its packets come by these; 0: it can't be told. */
+static uint64_t side_of(const struct spill_options *options, const struct spill_sa_config *sa,
+                        uint64_t come)
+{
+    uint64_t other = 0, left;
+
+    if (come == ANY_PORT)
+        return 0;
+    for (left = come; left != 0; left &= left - 1)
+        other |= UINT64_C(1) << other_end(options, (unsigned)__builtin_ctzll(left));
+    if ((come & other) != 0)
+        return 0;
+    return sa->direction == SPILL_SA_IN ? come : other;
+}
+
+/* Where [sa NAME] does not say by which ports its ESP is, rules may. */
+static int find_sides(const struct spill_options *options, struct spill_sources *sources,
+                      struct spill_error *error)
+{
+    const struct spill_ruleset *ruleset = sources->ruleset;
+    uint64_t *come = calloc(ruleset->sa_count + 1u, sizeof(*come));
+    uint32_t i, j;
+
+    if (come == NULL)
+        return spill_error_set(error, "no memory for SAs");
+    if (ruleset->input_count > 0)
+        find_inputs(options, ruleset, come);
+    for (i = 0; i < sources->sa_count; i++) {
+        struct spill_sa_config *sa = &sources->sas[i];
+        const char *name = sa->stands_for[0] != '\0' ? sa->stands_for : sa->name;
+
+        for (j = 0; j < ruleset->sa_count && sa->ports == 0; j++) {
+            if (come[j] != 0 && strcmp(ruleset->sas[j], name) == 0)
+                sa->ports = side_of(options, sa, come[j]);
+        }
+    }
+    free(come);
+    return 0;
+}
+
 static struct spill_ruleset *load_rules(const char *path, const struct spill_token *stop,
                                         struct spill_error *error)
 {
@@ -183,7 +267,8 @@ int spill_sources_load(const struct spill_options *options, const struct spill_t
         return -1;
     }
     if (load_sas(options, sources, error) == 0 && check_keys(options, sources, error) == 0 &&
-        check_names(options, sources, error) == 0 && check_inputs(options, sources, error) == 0)
+        check_names(options, sources, error) == 0 && check_inputs(options, sources, error) == 0 &&
+        find_sides(options, sources, error) == 0)
         return 0;
     spill_sources_free(sources);
     return -1;

@@ -114,10 +114,11 @@ struct spill_sa_lcore {
 
 struct spill_sa {
     struct spill_sa_config config;
-    uint16_t id;    /* 1 to 65535, unique among SAs that live */
-    uint16_t lane;  /* its packets', modulo how many there are: that of the SA it replaces */
-    uint32_t users; /* versions with this SA; control thread */
-    uint8_t told;   /* of its lifetime's end: 1 the soft, 2 the hard one; control thread */
+    uint16_t id;         /* 1 to 65535, unique among SAs that live */
+    uint16_t lane;       /* its packets', modulo how many there are: that of the SA it replaces */
+    uint32_t users;      /* versions with this SA; control thread */
+    uint8_t told;        /* of its lifetime's end: 1 the soft, 2 the hard one; control thread */
+    uint64_t told_ports; /* of those that traffic has shown; control thread */
     uint8_t header[sizeof(struct rte_ipv6_hdr)]; /* outer, in tunnel mode */
     uint8_t header_size;
     uint32_t header_sum; /* of an IPv4 header's words that all packets have in common */

@@ -96,9 +96,13 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
     struct spill_packet pieces[SPILL_FRAGMENTS_MAX], *packets[SPILL_FRAGMENTS_MAX];
     uint32_t count, bytes = 0, i;
 
-    count =
+    if (group->sa->config.mode == SPILL_SA_TRANSPORT) {
         spill_too_big(fast, &spill_drop_esp_too_big, mbuf, packet, group->room, group->place.stamp,
-                      group->sa->config.mode == SPILL_SA_TUNNEL ? fragments : NULL);
+                      NULL);
+        return;
+    }
+    count = spill_too_big(fast, &spill_drop_esp_too_big, mbuf, packet, group->room,
+                          group->place.stamp, fragments);
     for (i = 0; i < count; i++) {
         pieces[i] = *packet;
         pieces[i].fragment = 1;

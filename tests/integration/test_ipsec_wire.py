@@ -237,7 +237,12 @@ class OnTheWire(IpsecCase):
                     sent = [one.frame(self.chance.randbytes(size - less), number)
                             for number, less in enumerate((0, 1, 8, 500), 1)]
                     large = one.frame(bytes(size + 1))
-                    done = self.through(sent[:3] + [large] + sent[3:], [one], mtu=1300, shape=shape)
+                    # A fast lcore that lost its CPU meanwhile has no time left to fragment.
+                    for _ in range(5):
+                        done = self.through(sent[:3] + [large] + sent[3:], [one], mtu=1300,
+                                            shape=shape)
+                        if "tx_fit_limit" not in done.report.drops:
+                            break
                     self.assertTrue(all(len(esp.split(frame)[1]) <= 1300 for frame in done.out))
                     self.assertEqual(len(done.out), 7)
                     got = [self.whole(done.out[at:at + 2]) for at in (0, 2, 4)] + done.out[6:]
@@ -286,6 +291,20 @@ class OnTheWire(IpsecCase):
             self.assertEqual(done.report.drops, {"esp_wrong_port": 30})
             self.assertEqual(done.report["sas"][out.name]["sequence"], 20)
             self.assertEqual(done.report["sas"][back.name]["packets"], 20)
+
+    def test_sides_as_rules_say(self):
+        """Rules that say by which port packets come tell where an association's ESP is."""
+        out, back = self.pair()
+        rules = f"{out.rule().rstrip()} in in\n{back.rule().rstrip()} in out\n"
+        clear, inside = out.frame(b"clear"), back.frame(b"inside")
+        sealed = [back.sa.encrypt(inside, number) for number in (1, 2)]
+        # The first that come are at the wrong ends: nobody learns from them.
+        done = self.both(sealed[:1], [clear], [out, back], rules)
+        self.assertEqual(done.report.drops, {"esp_wrong_port": 1, "denied": 1})
+        done = self.both(sealed[:1] + [clear], [clear] + sealed, [out, back], rules)
+        self.same([out.sa.decrypt(frame).frame for frame in done.out], [clear])
+        self.same(done.back, [inside] * 2)
+        self.assertEqual(done.report.drops, {"esp_wrong_port": 1, "denied": 1})
 
     def test_sides_as_traffic_shows(self):
         """Without the key: the end of the first packet, authentic or in the clear, is the one."""
