@@ -96,14 +96,14 @@ void spill_control_drain(struct spill_program *program)
     program->stopped = spill_clock();
 }
 
-bool spill_control_join(struct spill_program *program, pthread_t thread)
+bool spill_control_join(struct spill_program *program, pthread_t thread, uint64_t nanoseconds)
 {
-    uint64_t deadline = spill_clock() + spill_cycles(program->options.drain_timeout_ns) +
-                        FORCE_SECONDS * rte_get_tsc_hz();
+    uint64_t deadline = spill_clock() + spill_cycles(nanoseconds);
+    unsigned ends = program->signals.ends;
 
     while (pthread_tryjoin_np(thread, NULL) != 0) {
         spill_signals_wait(program, DRAIN_TICK_MS);
-        if (spill_clock() >= deadline || spill_signals_forced(program))
+        if (spill_clock() >= deadline || spill_signals_cut_short(program, ends))
             return false;
     }
     return true;

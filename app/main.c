@@ -42,12 +42,9 @@ static int take_steps(const char *argv0, struct spill_error *error)
 
 static int start(const char *argv0, struct spill_error *error)
 {
-    int status;
+    int status = take_steps(argv0, error);
 
-    if (spill_signals_guard_start(&program, error) != 0)
-        return -1;
-    status = take_steps(argv0, error);
-    spill_signals_start_over();
+    spill_signals_start_over(&program);
     if (status != 0 || spill_token_cancelled(&program.stop))
         return status;
     return spill_program_launch(&program, error);
@@ -60,13 +57,63 @@ static void run(void)
     SPILL_LOG(INFO, "draining: %s", spill_token_reason(&program.stop));
 }
 
-static enum spill_status status_of_end(void)
+static bool wants_check(int argc, char **argv)
 {
-    if (program.outcome == SPILL_OUTCOME_FAILED)
-        return SPILL_STATUS_FAILED;
-    if (program.outcome == SPILL_OUTCOME_FORCED || !spill_program_balanced(&program))
-        return SPILL_STATUS_FORCED;
-    return SPILL_STATUS_DRAINED;
+    int i;
+
+    for (i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--check") == 0)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Options, files and plan; nothing has started yet. Returns whether to go on, else *status is the
+ * program's. A signal ends the reading: that is no mistake in what was read, but a check that was
+ * not made is no good one either.
+ */
+static bool prepare(int argc, char **argv, enum spill_status *status)
+{
+    struct spill_error error = {.text = ""};
+    enum spill_options_result result;
+
+    result = spill_options_parse(argc, argv, &program.stop, &program.options, &error);
+    *status = SPILL_STATUS_DRAINED;
+    if (result == SPILL_OPTIONS_DONE)
+        return false;
+    if (result == SPILL_OPTIONS_GO_ON) {
+        spill_log_set_level(program.options.log_level);
+        if (spill_program_plan(&program, &error) == 0)
+            return true;
+    }
+    *status = wants_check(argc, argv) ? SPILL_STATUS_FORCED : SPILL_STATUS_DRAINED;
+    if (!spill_token_cancelled(&program.stop))
+        *status = (enum spill_status)complain(&error, SPILL_STATUS_USAGE);
+    return false;
+}
+
+/* Drain, ports, report, memory. Returns the exit status. */
+static enum spill_status end(void)
+{
+    struct spill_error error = {.text = ""};
+    enum spill_status status;
+
+    if (program.started != 0)
+        spill_control_drain(&program);
+    spill_program_settle(&program);
+    spill_program_end_reload(&program);
+    status = spill_program_status(&program);
+    atomic_store(&program.guard_status, SPILL_STATUS_FAILED);
+    spill_signals_guard_end(&program);
+    if (spill_program_report(&program, &error) != 0)
+        status =
+            spill_status_worse(status, (enum spill_status)complain(&error, SPILL_STATUS_FAILED));
+    atomic_store(&program.guard_status, spill_status_worse(status, SPILL_STATUS_FORCED));
+    spill_program_tear_down(&program);
+    if (program.hanging || program.abandoned)
+        _exit((int)status);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -80,38 +127,19 @@ int main(int argc, char **argv)
     spill_token_init(&program.stop, &program.force);
     program.argc = argc;
     program.argv = argv;
-    if (spill_signals_init(&error) != 0)
+    if (spill_signals_init(&program, &error) != 0 ||
+        spill_signals_guard_start(&program, &error) != 0)
         return complain(&error, SPILL_STATUS_FAILED);
-    switch (spill_options_parse(argc, argv, &program.stop, &program.options, &error)) {
-    case SPILL_OPTIONS_ERROR:
-        return complain(&error, SPILL_STATUS_USAGE);
-    case SPILL_OPTIONS_DONE:
-        return SPILL_STATUS_DRAINED;
-    case SPILL_OPTIONS_GO_ON:
-        break;
-    }
-    spill_log_set_level(program.options.log_level);
-    if (spill_program_plan(&program, &error) != 0)
-        return complain(&error, SPILL_STATUS_USAGE);
+    if (!prepare(argc, argv, &status))
+        return (int)status;
     if (program.options.check)
         return check(argv[0], &error);
-
     if (start(argv[0], &error) != 0) {
         complain(&error, SPILL_STATUS_FAILED);
-        program.outcome = SPILL_OUTCOME_FAILED;
+        spill_program_end_as(&program, SPILL_OUTCOME_FAILED);
         spill_token_cancel(&program.stop, "start");
     } else if (program.started != 0) {
         run();
     }
-    if (program.started != 0)
-        spill_control_drain(&program);
-    spill_program_end_reload(&program);
-    spill_program_settle(&program);
-    status = status_of_end();
-    if (spill_program_report(&program, &error) != 0)
-        status = (enum spill_status)complain(&error, SPILL_STATUS_FAILED);
-    spill_program_tear_down(&program);
-    if (program.hanging)
-        _exit((int)status);
-    return (int)status;
+    return (int)end();
 }

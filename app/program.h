@@ -3,6 +3,7 @@
 #define SPILLWAY_PROGRAM_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,11 +36,21 @@ enum spill_status {
     SPILL_STATUS_FORCED = 3, /* or unbalanced */
 };
 
-/** How the program ended. */
+/** How the program ended, the worst last. */
 enum spill_outcome {
     SPILL_OUTCOME_DRAINED, /* everything accepted was dealt with */
     SPILL_OUTCOME_FORCED,  /* a deadline or a second signal cut the drain short */
     SPILL_OUTCOME_FAILED,  /* it could not start, or a port or an lcore failed */
+};
+
+/** Where signals arrive, and the thread that reads them while the main thread can't. */
+struct spill_signals {
+    int descriptor;      /* signalfd */
+    unsigned ends;       /* SIGTERM and SIGINT so far; by the guard while there is one, else main */
+    pthread_t guard;     /* its thread */
+    int guard_over;      /* eventfd: it may go */
+    const char *guarded; /* what is said when that does not end */
+    int64_t guard_ms;    /* how long that may go on once it was told to end */
 };
 
 struct spill_program {
@@ -54,6 +65,8 @@ struct spill_program {
 
     struct spill_token force; /* root: end at once */
     struct spill_token stop;  /* its child: stop receiving, drain */
+    struct spill_signals signals;
+    _Atomic int guard_status; /* enum spill_status: of an end that the guard makes */
 
     uint32_t port_count; /* found */
     struct spill_port ports[SPILL_PORTS_MAX];
@@ -71,6 +84,7 @@ struct spill_program {
     /* What the report tells: */
     enum spill_outcome outcome;
     bool hanging;      /* an lcore or a port never came back: nothing that it may touch is freed */
+    bool abandoned;    /* a reload likewise: its thread goes on until the process ends */
     uint64_t started;  /* TSC when the lcores were launched; 0: never */
     uint64_t stopping; /* TSC when the end began */
     uint64_t stopped;  /* TSC when the last lcore had ended */
@@ -138,7 +152,10 @@ void spill_program_release_security(struct spill_program *program);
 /** How an SA stands to its lifetime: "within", "soft" or "over". */
 const char *spill_program_lifetime(const struct spill_sa_use *use);
 
-/** Waits for a reload that is under way. Before the end frees what it works with. */
+/**
+ * Waits half a second for a reload that is under way: it reads no more files by then, but rules may
+ * be compiled for longer. It is given up after that, and nothing that it works with may be freed.
+ */
 void spill_program_end_reload(struct spill_program *program);
 
 /* ------------------------------------------------------------------------ telemetry.c */
@@ -149,17 +166,27 @@ int spill_program_start_telemetry(struct spill_program *program, struct spill_er
 /* -------------------------------------------------------------------------- signals.c */
 
 /** Takes SIGTERM, SIGINT and SIGHUP over from their default. Before anything else. */
-int spill_signals_init(struct spill_error *error);
+int spill_signals_init(struct spill_program *program, struct spill_error *error);
 
-/** Has signals during the start looked after, until spill_signals_start_over(). */
+/**
+ * Has signals looked after while files are read and the program starts, until
+ * spill_signals_start_over(): what does not end within two seconds of the first signal, or by a
+ * second one, is left with status 3.
+ */
 int spill_signals_guard_start(struct spill_program *program, struct spill_error *error);
-void spill_signals_start_over(void);
+void spill_signals_start_over(struct spill_program *program);
+
+/**
+ * The same for what follows the drain, until the process ends: after --drain-timeout and two
+ * seconds, or by a further signal, the process ends with the status in guard_status.
+ */
+void spill_signals_guard_end(struct spill_program *program);
 
 /** Waits for a signal, so long at most: cancels the program's tokens by it, or reloads. */
 void spill_signals_wait(struct spill_program *program, int milliseconds);
 
-/** Whether a second signal has come. */
-bool spill_signals_forced(const struct spill_program *program);
+/** Whether a second signal, or a later one, has come since there were `ends` of them. */
+bool spill_signals_cut_short(const struct spill_program *program, unsigned ends);
 
 /* -------------------------------------------------------------------------- control.c */
 
@@ -170,12 +197,12 @@ void spill_control_run(struct spill_program *program);
 void spill_control_drain(struct spill_program *program);
 
 /**
- * Waits for a thread of the end's, at most as long as --drain-timeout and a second, and no longer
- * once a second signal has come.
+ * Waits for a thread of the end's, no longer once a further signal has come that is not the first.
  *
+ * @param nanoseconds  at most
  * @return false when it still runs
  */
-bool spill_control_join(struct spill_program *program, pthread_t thread);
+bool spill_control_join(struct spill_program *program, pthread_t thread, uint64_t nanoseconds);
 
 /* ------------------------------------------------------------------------ tear_down.c */
 
@@ -185,8 +212,19 @@ void spill_program_settle(struct spill_program *program);
 /** Frees everything and ends the EAL. */
 void spill_program_tear_down(struct spill_program *program);
 
-/** Packets in flight by the books, and whether they balance with nothing leaked. */
+/* -------------------------------------------------------------------------- outcome.c */
+
+/** Notes how the program ends; a worse end stays. */
+void spill_program_end_as(struct spill_program *program, enum spill_outcome outcome);
+
+/** Whether the books balance with nothing leaked. */
 bool spill_program_balanced(const struct spill_program *program);
+
+/** The exit status of the outcome and the books. */
+enum spill_status spill_program_status(const struct spill_program *program);
+
+/** The one of two that says more: failed, then forced, then drained. */
+enum spill_status spill_status_worse(enum spill_status one, enum spill_status other);
 
 /* --------------------------------------------------------------------------- report.c */
 

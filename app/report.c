@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The report at exit, and the line of live counters. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_malloc.h>
@@ -350,6 +353,20 @@ static void write_report(struct spill_json *json, const struct spill_program *pr
     spill_json_object_end(json);
 }
 
+/* A pipe without a reader is an error and not waited for. */
+static FILE *open_report(const char *path)
+{
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                          S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH);
+    FILE *out = NULL;
+
+    if (descriptor >= 0 && fcntl(descriptor, F_SETFL, 0) == 0)
+        out = fdopen(descriptor, "w");
+    if (out == NULL && descriptor >= 0)
+        close(descriptor);
+    return out;
+}
+
 int spill_program_report(const struct spill_program *program, struct spill_error *error)
 {
     const char *path = program->options.report;
@@ -359,9 +376,10 @@ int spill_program_report(const struct spill_program *program, struct spill_error
 
     if (path == NULL)
         return 0;
-    out = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+    out = strcmp(path, "-") == 0 ? stdout : open_report(path);
     if (out == NULL)
-        return spill_error_set(error, "--report '%s': %s", path, strerror(errno));
+        return spill_error_set(error, "--report '%s': %s", path,
+                               errno == ENXIO ? "is a pipe that nobody reads" : strerror(errno));
     spill_json_begin(&json, out);
     write_report(&json, program);
     status = spill_json_end(&json);

@@ -147,6 +147,11 @@ static struct spill_security *make_version(struct spill_program *program,
         if (sas == NULL)
             return NULL;
     }
+    if (spill_token_cancelled(&program->stop)) {
+        spill_error_set(error, "the program ends");
+        spill_sa_set_free(sas);
+        return NULL;
+    }
     policy = make_policy(program, options, sources->ruleset, sas, error);
     if (policy != NULL) {
         security = spill_security_create(program->versions, policy, sas);
@@ -236,6 +241,9 @@ void spill_program_close_security(struct spill_program *program)
 
 /* ------------------------------------------------------------------------------ replacements */
 
+/* What a reload gets to notice that the program ends. */
+#define RELOAD_GRACE_NS UINT64_C(500000000)
+
 /* One reload under way: compiling rules takes seconds, in which signals must be heard. */
 static struct reload {
     pthread_t thread;
@@ -310,10 +318,10 @@ static void publish(struct spill_program *program)
     SPILL_LOG(NOTICE, "reloaded: version %u of the rules is in force", (unsigned)security->number);
 }
 
-/* Takes what a reload has made, once it has; with `wait`, until it has. */
-static void finish_reload(struct spill_program *program, bool wait)
+/* Takes what a reload has made, once it has. */
+static void finish_reload(struct spill_program *program)
 {
-    if (!reload.running || (!wait && !atomic_load_explicit(&reload.done, memory_order_acquire)))
+    if (!reload.running || !atomic_load_explicit(&reload.done, memory_order_acquire))
         return;
     pthread_join(reload.thread, NULL);
     reload.running = false;
@@ -358,7 +366,7 @@ void spill_program_watch_security(struct spill_program *program)
     const struct spill_security *security;
     uint32_t i;
 
-    finish_reload(program, false);
+    finish_reload(program);
     if (program->reload_wanted && !reload.running)
         begin_reload(program);
     /* A reload has the store of SAs for its own, to which versions that are freed give theirs. */
@@ -378,5 +386,13 @@ void spill_program_watch_security(struct spill_program *program)
 
 void spill_program_end_reload(struct spill_program *program)
 {
-    finish_reload(program, true);
+    if (!reload.running)
+        return;
+    if (!spill_control_join(program, reload.thread, RELOAD_GRACE_NS)) {
+        SPILL_LOG(WARNING, "a reload is still under way; ending without it");
+        program->abandoned = true;
+        return;
+    }
+    reload.running = false;
+    spill_security_free(reload.made);
 }

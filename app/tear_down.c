@@ -11,6 +11,8 @@
 
 /* Drivers get a tenth of a second to finish what was given to them. */
 #define FLUSH_SHARE 10
+/* What they get to close beside --drain-timeout, which may be 0. */
+#define CLOSE_LEAST_NS UINT64_C(2000000000)
 
 static void tell_left(const char *place, uint64_t packets)
 {
@@ -20,8 +22,8 @@ static void tell_left(const char *place, uint64_t packets)
 /* The lcores have ended: nothing else touches what they held. */
 static void settle_lcores(struct spill_program *program)
 {
-    if (spill_pipeline_forced(program->pipeline) && program->outcome == SPILL_OUTCOME_DRAINED)
-        program->outcome = SPILL_OUTCOME_FORCED;
+    if (spill_pipeline_forced(program->pipeline))
+        spill_program_end_as(program, SPILL_OUTCOME_FORCED);
     spill_pipeline_abandon(program->pipeline, tell_left);
 }
 
@@ -49,17 +51,18 @@ static void settle_ports(struct spill_program *program)
         close_ports(program);
         return;
     }
-    if (spill_control_join(program, thread))
+    /* After a forced end, too: what the drivers still hold is counted once they have closed. */
+    if (spill_control_join(program, thread, program->options.drain_timeout_ns + CLOSE_LEAST_NS))
         return;
     SPILL_LOG(ERR, "a port does not stop within --drain-timeout; ending without it");
     program->hanging = true;
-    program->outcome = SPILL_OUTCOME_FORCED;
+    spill_program_end_as(program, SPILL_OUTCOME_FORCED);
 }
 
 void spill_program_settle(struct spill_program *program)
 {
     if (program->hanging) {
-        program->outcome = SPILL_OUTCOME_FORCED;
+        spill_program_end_as(program, SPILL_OUTCOME_FORCED);
         return;
     }
     if (program->started != 0)
@@ -68,22 +71,12 @@ void spill_program_settle(struct spill_program *program)
         settle_ports(program);
 }
 
-bool spill_program_balanced(const struct spill_program *program)
-{
-    struct spill_ledger sum;
-
-    if (program->pipeline == NULL)
-        return program->leaked == 0;
-    spill_pipeline_ledger(program->pipeline, &sum);
-    return spill_ledger_in_flight(&sum) == 0 && program->leaked == 0;
-}
-
 void spill_program_tear_down(struct spill_program *program)
 {
     uint32_t i;
 
-    /* An lcore that hangs may still use all of it. */
-    if (program->hanging)
+    /* An lcore that hangs, or a reload, may still use all of it. */
+    if (program->hanging || program->abandoned)
         return;
     spill_pipeline_free(program->pipeline);
     for (i = 0; i < program->port_count; i++) {

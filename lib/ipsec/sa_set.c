@@ -69,14 +69,23 @@ void spill_sa_store_free(struct spill_sa_store *store)
     free(store);
 }
 
+/* Notes what a key was used for; one that was not used may begin at 1 again. A key has one place,
+ * so that reloads which come to nothing push no other out. */
 static void remember(struct spill_sa_store *store, const struct spill_sa *sa)
 {
     const struct spill_sa_state *state = sa->state;
+    uint64_t sequence = sa->config.direction == SPILL_SA_OUT ? state->sequence : state->replay.top;
+    uint32_t i = 0;
 
-    store->spent[store->next_spent] = (struct spent){
-        .config = sa->config,
-        .sequence = sa->config.direction == SPILL_SA_OUT ? state->sequence : state->replay.top,
-    };
+    if (sequence == 0)
+        return;
+    while (i < store->spent_count && !spill_sa_same_key(&store->spent[i].config, &sa->config))
+        i++;
+    if (i < store->spent_count) {
+        store->spent[i].sequence = RTE_MAX(store->spent[i].sequence, sequence);
+        return;
+    }
+    store->spent[store->next_spent] = (struct spent){.config = sa->config, .sequence = sequence};
     store->next_spent = (store->next_spent + 1) % SPENT_KEYS;
     store->spent_count = RTE_MIN(store->spent_count + 1, (uint32_t)SPENT_KEYS);
 }

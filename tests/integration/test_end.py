@@ -178,5 +178,92 @@ class NeverAccepts(End):
             self.forced(sender.stop(), most=10000)
 
 
+class Waits(End):
+    """What the control thread waits for has an end and hears the signals, whatever a path leads to."""
+
+    def setUp(self):
+        super().setUp()
+        self.pipe = self.folder / "pipe"
+        os.mkfifo(self.pipe)
+
+    def wire(self, *options):
+        return Spillway("--port", "in=net_null0,no-rx=1", "--port", "out=net_null1,no-rx=1", "--wire",
+                        "in:out", "--default", "allow", *options)
+
+    def test_start_on_a_pipe_without_writer(self):
+        for option in "--rules", "--config":
+            for also, status in ((), 0), (("--check",), 3):
+                with self.subTest(option=option, also=also), self.wire(option, self.pipe, *also) as program:
+                    until(lambda: self.opened(program), 20, "the pipe opened")
+                    self.assertEqual(program.stop().status, status, program.log)
+
+    def opened(self, program):
+        folder = f"/proc/{program.process.pid}/fd"
+        try:
+            return any(os.readlink(f"{folder}/{name}") == str(self.pipe) for name in os.listdir(folder))
+        except FileNotFoundError:
+            return False
+
+    def test_reload_from_a_pipe_without_writer(self):
+        rules = self.file("rules", "allow any from any to any\n")
+        with self.wire("--rules", rules) as program:
+            program.ready()
+            os.replace(self.pipe, rules)
+            self.pipe = rules
+            program.signal(signal.SIGHUP)
+            until(lambda: self.opened(program), 20, "the pipe opened")
+            self.check(program.stop())
+
+    def test_reload_of_many_rules(self):
+        """They take seconds to compile: the end is not held up, and nothing was lost."""
+        rules = self.file("rules", "allow any from any to any\n")
+        with self.wire("--rules", rules, "--memory", "1k", "--drain-timeout", "1s") as program:
+            program.ready()
+            many = self.file("many", "".join(
+                f"allow tcp from 10.{n >> 8 & 255}.{n & 255}.0/24 to any port {n % 60000 + 1}\n"
+                for n in range(100000)))
+            os.replace(many, rules)
+            program.signal(signal.SIGHUP)
+            time.sleep(1)  # in the midst of it; before or after is right as well
+            self.check(program.stop())
+
+    def test_report_into_a_pipe_without_reader(self):
+        with self.wire("--report", self.pipe, "--duration", "100ms") as program:
+            report = program.wait(20)
+            self.assertEqual(report.status, 1, report.stderr)
+            self.assertIn("is a pipe that nobody reads", report.stderr)
+
+    def test_report_into_a_pipe_that_is_full(self):
+        """Its reader doesn't read: left after --drain-timeout and two seconds."""
+        reader = os.open(self.pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        writer = os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, writer)
+        while True:
+            try:
+                os.write(writer, bytes(4096))
+            except BlockingIOError:
+                break
+        with self.wire("--report", self.pipe, "--duration", "100ms", "--drain-timeout", "1s") as program:
+            report = program.wait(20)
+            self.assertEqual(report.status, 1, report.stderr)
+            self.assertIn("the report and what follows it do not end", report.stderr)
+
+    def test_first_signal_after_a_duration(self):
+        """Is not the second one: the drain goes on until its own deadline."""
+        with Spillway("--port", f"in={self.source(0)}", "--port",
+                      f"out=net_memif0,role=server,socket={self.folder}/memif,socket-abstract=no",
+                      "--wire", "in:out", "--default", "allow", "--duration", "500ms",
+                      "--drain-timeout", "3s") as program:
+            program.ready()
+            time.sleep(1)
+            program.signal()
+            until(lambda: "ending already (duration)" in program.log, 10, "the signal noted")
+            report = program.wait(20)
+            self.check(report, outcome="forced", status=3)
+            self.assertGreaterEqual(report["drain_ms"], 2900)
+            self.assertNotIn("again", report.stderr)
+
+
 if __name__ == "__main__":
     main()
