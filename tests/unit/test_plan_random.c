@@ -80,6 +80,10 @@ static void random_ports(void)
         if (chance(30))
             port->tx_queues = 1 + below(port->tx_queues_max > 0 ? port->tx_queues_max : 64);
         port->mtu = chance(30) ? 9000 : 1500;
+        if (chance(30)) /* about where one mbuf more is needed */
+            port->mtu = 2048 * (1 + below(4)) - 40 + below(60);
+        port->rx_descriptors = 64 << below(6);
+        port->tx_descriptors = 64 << below(6);
         port->data_room = chance(50) ? 9344 : 0;
         port->extra_mbufs = below(100);
     }
@@ -99,6 +103,9 @@ static void random_input(void)
     input.flow_capacity = below(100000);
     input.flow_bytes = 64;
     input.extra_bytes = below(1000000);
+    input.split_mbufs = below(60);
+    input.tx_backlog = 32 << below(4);
+    input.channel_capacity = 64 << below(6);
     if (chance(60)) {
         random_role(SPILL_ROLE_FAST, 8);
         if (input.roles[SPILL_ROLE_FAST].count > 0) {
@@ -264,6 +271,54 @@ static void check_pools(void)
     }
 }
 
+/* What a port's transmit side can hold of the mbufs of one mempool: in the devices' own rings, each
+ * descriptor with an mbuf, and before them, packets of several mbufs each. */
+static uint64_t transmit_side(unsigned p, unsigned segments)
+{
+    const struct spill_plan_port *port = &plan.ports[p];
+    uint64_t mbufs = 0;
+    unsigned q;
+
+    for (q = 0; q < port->tx_queues; q++) {
+        mbufs += input.ports[p].tx_descriptors + (uint64_t)segments * input.tx_backlog;
+        if (port->tx[q].owner < 0 || port->tx[q].channel >= 0)
+            mbufs += (uint64_t)segments * input.channel_capacity;
+    }
+    return mbufs;
+}
+
+/* A second opinion: every place at which a mbuf of the port's may be, one by one. */
+static uint64_t places(unsigned p)
+{
+    unsigned segments = (input.ports[p].mtu + 14 + 2 * 4 + plan.ports[p].mempool.data_room - 129) /
+                        (plan.ports[p].mempool.data_room - 128);
+    uint64_t mbufs = input.ports[p].extra_mbufs;
+    unsigned i;
+
+    for (i = 0; i < plan.ports[p].rx_queues; i++)
+        mbufs += input.ports[p].rx_descriptors;
+    for (i = 0; i < plan.port_count; i++)
+        if (input.wire_count == 0 || plan.ports[p].peer == (int)i)
+            mbufs += transmit_side(i, segments);
+    if (plan.ports[p].peer >= 0) /* answers, of one mbuf each, leave by the port itself */
+        mbufs += transmit_side(p, 1);
+    for (i = 0; i < plan.lcore_count; i++) {
+        mbufs += input.mempool_cache * 3 / 2;
+        if (i > 0)
+            mbufs += (uint64_t)segments * 2 * input.burst;
+        if (plan.lcores[i].role != SPILL_ROLE_FAST)
+            continue;
+        mbufs += input.split_mbufs;
+        if (plan.fast_channel[plan.lcores[i].index] >= 0)
+            mbufs += (uint64_t)segments * input.channel_capacity;
+    }
+    for (i = 0; i < plan.lcore_count * input.class_count; i++)
+        if (plan.lcores[i / input.class_count].role == SPILL_ROLE_FAST && plan.pool_count > 0)
+            mbufs +=
+                (uint64_t)segments * input.burst * input.classes[i % input.class_count].capacity;
+    return mbufs;
+}
+
 static void check_memory(void)
 {
     uint64_t mempools[SPILL_NODES_MAX] = {0}, tables[SPILL_NODES_MAX] = {0};
@@ -276,6 +331,7 @@ static void check_memory(void)
         for (t = 0, sum = 0; t < mempool->term_count; t++)
             sum += mempool->terms[t].count;
         assert_true(mempool->mbufs >= sum && mempool->mbufs < sum + 1024);
+        assert_int_equal(sum, places(i));
         assert_true(mempool->bytes > mempool->mbufs * (128 + mempool->data_room));
         assert_true((uint64_t)mempool->segments * (mempool->data_room - 128) >=
                     input.ports[i].mtu + 22);
