@@ -251,6 +251,13 @@ static void lifetimes_end_where_they_should(void **state)
     take(1, 100, 0, "esp_expired");
     spill_sa_free(pair[0]);
 
+    /* The last of a job may be the one that begins in time. */
+    config.bytes_hard = 3150;
+    make_out(&config);
+    take(32, 100, 32, "");
+    take(1, 1, 0, "esp_expired");
+    spill_sa_free(pair[0]);
+
     /* To the byte. */
     config.bytes_hard = 3200;
     make_out(&config);

@@ -49,6 +49,28 @@ static void a_leak_fails_the_exit(void **state)
                      SPILL_STATUS_FAILED);
 }
 
+/* With books: both what is in flight and what is missing from the mempools count. */
+static void books_that_do_not_balance(void **state)
+{
+    static struct spill_pipeline pipeline;
+    static const struct spill_plan plan = {.lcore_count = 1};
+    uint32_t flight, leaked;
+
+    (void)state;
+    memset(&program, 0, sizeof(program));
+    pipeline.config.plan = &plan;
+    program.pipeline = &pipeline;
+    for (flight = 0; flight < 2; flight++) {
+        for (leaked = 0; leaked < 2; leaked++) {
+            pipeline.ledger.received = 7 + flight;
+            pipeline.ledger.transmitted = 7;
+            program.leaked = leaked;
+            assert_int_equal(spill_program_status(&program),
+                             flight + leaked == 0 ? SPILL_STATUS_DRAINED : SPILL_STATUS_FORCED);
+        }
+    }
+}
+
 static void a_report_that_can_not_be_written_is_worse_than_force(void **state)
 {
     static const enum spill_status any[] = {SPILL_STATUS_DRAINED, SPILL_STATUS_FORCED,
@@ -67,6 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_worst_of_two_outcomes_stays),
         cmocka_unit_test(a_leak_fails_the_exit),
+        cmocka_unit_test(books_that_do_not_balance),
         cmocka_unit_test(a_report_that_can_not_be_written_is_worse_than_force),
     };
 
