@@ -184,6 +184,40 @@ static void versions_share_what_is_unchanged(void **state)
     assert_int_equal(spill_sa_store_reclaim(store), 0);
 }
 
+/* Makes a version of one SA with a key of that number, and frees it again. Returns the number that
+ * the SA began with; `used`: the one that it came to, 0: it was not used. */
+static uint64_t come_and_go(uint32_t key, uint64_t used)
+{
+    struct spill_sa_set *set;
+    uint64_t began;
+
+    make_configs();
+    memcpy(configs[0].key, &key, sizeof(key));
+    set = make_set(1);
+    began = set->list[0]->state->sequence;
+    if (used != 0)
+        set->list[0]->state->sequence = used;
+    spill_sa_set_free(set);
+    spill_sa_store_reclaim(store);
+    return began;
+}
+
+/* Reloads that come to nothing make SAs that are never used, and the same ones over and over. */
+static void unused_keys_push_no_spent_one_out(void **state)
+{
+    enum { MORE_THAN_ARE_KEPT = 4097 };
+
+    (void)state;
+    come_and_go(1, 55);
+    come_and_go(2, 66);
+    for (uint32_t i = 0; i < MORE_THAN_ARE_KEPT; i++)
+        come_and_go(100 + i, 0);
+    assert_int_equal(come_and_go(2, 0), 66);
+    for (uint32_t i = 0; i < MORE_THAN_ARE_KEPT; i++)
+        come_and_go(2, 0);
+    assert_int_equal(come_and_go(1, 0), 55);
+}
+
 static void removed_sas_stay_until_their_jobs_are_home(void **state)
 {
     struct spill_sa_set *first = make_set(2), *second;
@@ -549,6 +583,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_CRYPTO(room_is_what_encryption_leaves),
         WITH_STORE(versions_share_what_is_unchanged),
+        WITH_STORE(unused_keys_push_no_spent_one_out),
         WITH_STORE(removed_sas_stay_until_their_jobs_are_home),
         WITH_STORE(one_stands_for_another),
         WITH_STORE(versions_go_in_any_order),
