@@ -18,6 +18,9 @@
 
 /* Packets a loop receives, looks up and sends together. */
 #define SPILL_BURST 32
+/* Packets that an lcore takes in within one turn, over all of its queues: a burst may be begun
+ * while there are fewer. */
+#define SPILL_TURN (2 * SPILL_BURST)
 
 /* What parsing found. */
 enum spill_packet_kind {

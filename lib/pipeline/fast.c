@@ -141,7 +141,7 @@ static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input
     return count;
 }
 
-/* Packets that another lcore received and parsed: in runs of those that came from one port. */
+/* Packets that a spreading lcore received and parsed: in runs of those that came from one port. */
 static uint32_t receive_channel(struct spill_fast *fast, const struct spill_input *input)
 {
     struct rte_mbuf *mbufs[SPILL_BURST];
@@ -159,6 +159,16 @@ static uint32_t receive_channel(struct spill_fast *fast, const struct spill_inpu
         }
     }
     return count;
+}
+
+static uint32_t receive(struct spill_fast *fast, struct spill_input *input, uint64_t now,
+                        bool stopped)
+{
+    if (input->can_wait && !has_room(fast))
+        return 0;
+    if (input->channel != NULL)
+        return receive_channel(fast, input);
+    return likely(!stopped) ? receive_queue(fast, input, now) : 0;
 }
 
 /* ------------------------------------------------------------------------------- the stages */
@@ -204,15 +214,16 @@ static uint32_t receive_poll(void *context, uint64_t now)
 
     spill_allowance_earn(&fast->exits.fitting, now - fast->last_turn, fast->has_time);
     spill_classification_earn(fast, now);
-    for (i = 0; i < fast->input_count; i++) {
-        struct spill_input *input = &fast->inputs[i];
+    for (i = 0; i < fast->input_count && handled < SPILL_TURN; i++) {
+        struct spill_input *input = &fast->inputs[fast->next_input];
+        uint32_t count = receive(fast, input, now, stopped);
 
-        if (input->can_wait && !has_room(fast))
-            continue;
-        if (input->channel != NULL)
-            handled += receive_channel(fast, input);
-        else if (likely(!stopped))
-            handled += receive_queue(fast, input, now);
+        if (++fast->next_input == fast->input_count)
+            fast->next_input = 0;
+        handled += count;
+        /* As much as an lcore that spreads may receive. */
+        if (input->channel != NULL && count == SPILL_BURST)
+            handled += receive(fast, input, now, stopped);
     }
     /* At a few Mpps hardly a poll is empty, but a loop that is ahead of its packets finds few. */
     fast->has_time = handled <= SPILL_BURST / 4;
@@ -243,13 +254,13 @@ static bool receive_end(void *context)
 
 void spill_fast_add_stages(struct spill_fast *fast, struct spill_loop *loop)
 {
-    struct spill_stage retire = {
+    struct spill_stage retire_stage = {
         .name = "retire", .poll = retire_poll, .end = retire_end, .context = fast};
-    struct spill_stage receive = {
+    struct spill_stage receive_stage = {
         .name = "receive", .poll = receive_poll, .end = receive_end, .context = fast};
 
     /* What the pool has finished first: its verdicts spare the packets behind it the lane. */
-    spill_loop_add(loop, &retire);
-    spill_loop_add(loop, &receive);
+    spill_loop_add(loop, &retire_stage);
+    spill_loop_add(loop, &receive_stage);
     spill_transmitter_add_stage(&fast->transmitter, loop);
 }

@@ -75,11 +75,12 @@ struct spill_fast {
     const struct spill_security *security; /* the version that this turn goes by */
     uint64_t version;                      /* number of the one that the flows' verdicts are of */
     bool inbound;                          /* it has inbound SAs */
-    uint32_t lane;      /* that this burst's new flows go to, when they go to the pool */
-    uint32_t turns;     /* iterations, for what is done now and then */
-    bool receive_ended; /* nothing more will be received */
-    bool has_time;      /* the receive stage found a short burst when it last ran, or none */
-    uint64_t last_turn; /* TSC when it last began */
+    uint32_t lane;       /* that this burst's new flows go to, when they go to the pool */
+    uint32_t turns;      /* iterations, for what is done now and then */
+    uint32_t next_input; /* that is served next */
+    bool receive_ended;  /* nothing more will be received */
+    bool has_time;       /* the receive stage found a short burst when it last ran, or none */
+    uint64_t last_turn;  /* TSC when it last began */
     struct spill_exits exits;
     int64_t
         admission; /* cycles that new flows may still cost, below 0 = owed; see classification.h */

@@ -37,15 +37,27 @@ static void record(struct spill_output *output, uint64_t now, uint64_t stamp, en
     spill_histogram_record(&output->latency->ways[way], now > stamp ? now - stamp : 0, count);
 }
 
-/* Appends marked packets to the backlog, and drops what does not fit. */
+/* Appends marked packets to the backlog, for which there is room. */
+static void append(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count, bool other)
+{
+    uint32_t at, i;
+
+    for (i = 0; i < count; i++) {
+        at = (output->first + output->waiting + i) % SPILL_BACKLOG;
+        output->backlog[at] = mbufs[i];
+        output->from_other[at] = other;
+    }
+    output->waiting += count;
+    output->others += other ? count : 0;
+}
+
+/* Keeps marked packets of the owner's, and drops what does not fit. */
 static void keep(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count)
 {
-    uint32_t room = SPILL_BACKLOG - output->waiting;
-    uint32_t kept = RTE_MIN(room, count), i;
+    uint32_t own = output->waiting - output->others;
+    uint32_t kept = RTE_MIN(spill_output_own_room(output) - own, count);
 
-    for (i = 0; i < kept; i++)
-        output->backlog[(output->first + output->waiting + i) % SPILL_BACKLOG] = mbufs[i];
-    output->waiting += kept;
+    append(output, mbufs, kept, false);
     if (kept < count)
         spill_ledger_drop(output->ledger, &tx_full, mbufs + kept, count - kept);
 }
@@ -70,7 +82,8 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
         send_to_channel(output, mbufs, count);
         return;
     }
-    if (likely(output->waiting == 0)) {
+    if (likely(output->waiting == 0) &&
+        likely(output->channel == NULL || rte_ring_empty(output->channel->ring))) {
         sent = rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count);
         output->transmitted += sent;
         output->ledger->transmitted += sent;
@@ -82,14 +95,6 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
         spill_output_mark(mbufs + sent, count - sent, stamp, way);
         keep(output, mbufs + sent, count - sent);
     }
-}
-
-void spill_output_forward(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count,
-                          uint64_t now)
-{
-    /* A device may free what it transmits, stamps and all: the backlog is where they are read. */
-    keep(output, mbufs, count);
-    spill_output_retry(output, now);
 }
 
 /* Offers the device packets of the backlog. Returns how many it took, and accounts for them. */
@@ -112,6 +117,10 @@ static uint32_t offer(struct spill_output *output, struct rte_mbuf **mbufs, uint
 
 static void advance(struct spill_output *output, uint32_t count)
 {
+    uint32_t i;
+
+    for (i = 0; output->others > 0 && i < count; i++)
+        output->others -= output->from_other[(output->first + i) % SPILL_BACKLOG];
     output->first = (output->first + count) % SPILL_BACKLOG;
     output->waiting -= count;
     output->refused = 0;
@@ -207,4 +216,24 @@ uint32_t spill_output_retry(struct spill_output *output, uint64_t now)
             break;
     }
     return waiting - output->waiting;
+}
+
+uint32_t spill_output_serve_others(struct spill_output *output, uint64_t now)
+{
+    uint32_t most = SPILL_BACKLOG - spill_output_own_room(output);
+    uint32_t waiting = rte_ring_count(output->channel->ring), handled = 0, count;
+    struct rte_mbuf *mbufs[SPILL_BURST];
+
+    while (handled < waiting && output->others < most) {
+        count = RTE_MIN(RTE_MIN(waiting - handled, most - output->others), (uint32_t)SPILL_BURST);
+        count = spill_channel_receive(output->channel, mbufs, count);
+        if (count == 0)
+            break;
+        /* A device may free what it transmits, stamps and all: the backlog is where they are read.
+         */
+        append(output, mbufs, count, true);
+        handled += count;
+        spill_output_retry(output, now);
+    }
+    return handled;
 }

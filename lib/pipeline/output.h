@@ -45,7 +45,8 @@ struct spill_latency {
 
 struct spill_output {
     /* Written before the lcores start: */
-    struct spill_sender *sender; /* NULL: the queue is ours */
+    struct spill_sender *sender;   /* NULL: the queue is ours */
+    struct spill_channel *channel; /* of our queue: what others send to it; NULL: they don't */
     uint16_t port;
     uint16_t queue;
     uint64_t patience; /* cycles until a device that refuses a packet is asked why */
@@ -56,9 +57,23 @@ struct spill_output {
     uint64_t retried;     /* packets that the device did not take at the first try */
     uint32_t first;       /* of the backlog; index modulo SPILL_BACKLOG */
     uint32_t waiting;     /* packets in the backlog */
+    uint32_t others;      /* of those: what came over the channel */
     uint64_t refused;     /* TSC from which on the device refused the first; 0 = it did not */
     struct rte_mbuf *backlog[SPILL_BACKLOG];
+    bool from_other[SPILL_BACKLOG]; /* it came over the channel */
 } __rte_cache_aligned;
+
+/**
+ * Packets that an owner keeps of its own. The backlog of a queue that others send to is shared out:
+ * as much for each of them as for the owner, who has no more of the device than that while they
+ * have something to send.
+ */
+static inline uint32_t spill_output_own_room(const struct spill_output *output)
+{
+    if (output->channel == NULL)
+        return SPILL_BACKLOG;
+    return RTE_MAX(SPILL_BACKLOG / (output->channel->sender_count + 1), (uint32_t)SPILL_BURST);
+}
 
 /**
  * Sends packets to the port, in order, after those in the backlog. The owner; never blocks.
@@ -69,10 +84,14 @@ struct spill_output {
 void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count,
                        uint64_t stamp, enum spill_way way);
 
-/** The same for packets that carry their stamps in their mbufs (spill_output_mark()). @param now
- * TSC */
-void spill_output_forward(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count,
-                          uint64_t now);
+/**
+ * Takes what others sent to the queue, and transmits, as long as the device and the others' part of
+ * the backlog take it, at most what waited when the call began. The queue's owner, once a loop.
+ *
+ * @param now  TSC
+ * @return packets taken from the channel
+ */
+uint32_t spill_output_serve_others(struct spill_output *output, uint64_t now);
 
 /**
  * Whether a burst more, and `jobs` bursts that are at the pool, would surely be taken, whatever the
@@ -83,7 +102,7 @@ static inline bool spill_output_has_room(const struct spill_output *output, uint
     uint32_t packets = (jobs + 1) * SPILL_BURST;
 
     if (output->sender == NULL)
-        return output->waiting == 0 && packets <= SPILL_BACKLOG;
+        return output->waiting == 0 && packets <= spill_output_own_room(output);
     /* Where others send too, what is at the pool can't count on room that was there once. */
     if (output->sender->channel->sender_count > 1 && jobs > 0)
         return false;

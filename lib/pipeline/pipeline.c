@@ -165,8 +165,7 @@ static struct spill_output *add_output(struct spill_pipeline *pipeline, uint32_t
     if (planned->owner != (int)lcore)
         output->sender = sender_of(pipeline, planned->channel, lcore);
     else if (planned->channel >= 0)
-        transmitter->channels[transmitter->channel_count++] = (struct spill_transmit_channel){
-            .channel = pipeline->channels[planned->channel], .output = output};
+        output->channel = pipeline->channels[planned->channel];
     return output;
 }
 
@@ -290,6 +289,8 @@ static int create_spread(struct spill_pipeline *pipeline, uint32_t index, uint32
     lcore->spread->stop = pipeline->config.stop;
     lcore->spread->seed = seed;
     lcore->spread->fast_count = plan->count[SPILL_ROLE_FAST];
+    if (lcore->plan->role == SPILL_ROLE_FAST)
+        lcore->spread->own = pipeline->channels[plan->fast_channel[lcore->plan->index]];
     for (i = 0; i < lcore->spread->fast_count; i++)
         lcore->spread->senders[i] = sender_of(pipeline, plan->fast_channel[i], index);
     if (for_each_rx_queue(pipeline, index, add_spread_queue, lcore->spread, error) != 0)

@@ -88,16 +88,31 @@ static bool has_room(const struct spill_spread *spread)
     return true;
 }
 
+/* Whether this lcore has enough to do with what was received already. */
+static bool is_behind(struct spill_spread *spread)
+{
+    if (spread->own == NULL || rte_ring_count(spread->own->ring) < SPILL_BURST ||
+        ++spread->waited == SPILL_SPREAD_PATIENCE) {
+        spread->waited = 0;
+        return false;
+    }
+    return true;
+}
+
 static uint32_t spread_poll(void *context, uint64_t now)
 {
     struct spill_spread *spread = context;
     uint32_t handled = 0, i;
 
-    if (unlikely(spill_token_cancelled(spread->stop)))
+    if (unlikely(spill_token_cancelled(spread->stop)) || is_behind(spread))
         return 0;
-    for (i = 0; i < spread->queue_count; i++) {
-        if (!spread->queues[i].can_wait || has_room(spread))
-            handled += poll_queue(spread, &spread->queues[i], now);
+    for (i = 0; i < spread->queue_count && handled < SPILL_TURN; i++) {
+        struct spill_spread_queue *queue = &spread->queues[spread->next];
+
+        if (++spread->next == spread->queue_count)
+            spread->next = 0;
+        if (!queue->can_wait || has_room(spread))
+            handled += poll_queue(spread, queue, now);
     }
     return handled;
 }

@@ -21,7 +21,15 @@
  * rx lcore, or beside the fast stages of a fast lcore. Packets are parsed here, once: what was
  * found goes along in the mbuf's private area. A packet that a fast lcore's channel refuses is
  * dropped as `rx_channel_full`.
+ *
+ * What was received has cost something already, so it is finished before more is received: queues
+ * are served in turn, SPILL_TURN packets in each of the lcore's, and a fast lcore receives only
+ * when its own channel is nearly empty, so that the devices drop what is too much. As it receives
+ * for the others as well, who may have time, it takes that much in one of SPILL_SPREAD_PATIENCE
+ * turns whatever waits.
  */
+
+#define SPILL_SPREAD_PATIENCE 8
 
 #define SPILL_SPREAD_QUEUES_MAX 64
 
@@ -39,6 +47,9 @@ struct spill_spread {
     uint32_t seed; /* of the hash; the same on every lcore that spreads */
     uint32_t queue_count;
     uint32_t fast_count;
+    const struct spill_channel *own; /* of a fast lcore: its input; NULL on an rx lcore */
+    uint32_t next;                   /* queue that is served next; written by the lcore */
+    uint32_t waited;                 /* turns without receiving; likewise */
     struct spill_spread_queue queues[SPILL_SPREAD_QUEUES_MAX];
     struct spill_sender *senders[RTE_MAX_LCORE]; /* by index of the fast lcore */
     struct spill_ledger ledger;

@@ -3,30 +3,19 @@
 #include "pipeline/transmit.h"
 #include "packet/packet.h"
 
-static uint32_t poll_channel(const struct spill_transmit_channel *from, uint64_t now)
-{
-    struct rte_mbuf *mbufs[SPILL_BURST];
-    uint32_t count;
-
-    if (SPILL_BACKLOG - from->output->waiting < SPILL_BURST)
-        return 0;
-    count = spill_channel_receive(from->channel, mbufs, SPILL_BURST);
-    if (count > 0)
-        spill_output_forward(from->output, mbufs, count, now);
-    return count;
-}
-
 uint32_t spill_transmitter_poll(void *context, uint64_t now)
 {
     struct spill_transmitter *transmitter = context;
     uint32_t handled = 0, i;
 
     for (i = 0; i < transmitter->output_count; i++) {
-        if (transmitter->outputs[i].waiting > 0)
-            handled += spill_output_retry(&transmitter->outputs[i], now);
+        struct spill_output *output = &transmitter->outputs[i];
+
+        if (output->waiting > 0)
+            handled += spill_output_retry(output, now);
+        if (output->channel != NULL)
+            handled += spill_output_serve_others(output, now);
     }
-    for (i = 0; i < transmitter->channel_count; i++)
-        handled += poll_channel(&transmitter->channels[i], now);
     return handled;
 }
 
@@ -35,12 +24,11 @@ bool spill_transmitter_end(void *context)
     struct spill_transmitter *transmitter = context;
     uint32_t i;
 
-    for (i = 0; i < transmitter->channel_count; i++) {
-        if (!spill_channel_ended(transmitter->channels[i].channel))
-            return false;
-    }
     for (i = 0; i < transmitter->output_count; i++) {
-        if (transmitter->outputs[i].waiting > 0)
+        const struct spill_output *output = &transmitter->outputs[i];
+
+        if (output->waiting > 0 ||
+            (output->channel != NULL && !spill_channel_ended(output->channel)))
             return false;
     }
     return true;

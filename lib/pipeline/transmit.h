@@ -15,24 +15,16 @@
  * The transmit stage: an lcore's outputs, with the backlogs it tries again, and the channels over
  * which other lcores send to the queues that it owns.
  *
- * A channel is read only while the backlog behind it has room for a burst: what the device does not
- * take waits in the channel, and its senders see it full.
+ * A channel is read as long as the device, and the others' part of the backlog behind it, take what
+ * comes out of it: then it waits in the channel, and its senders see it full.
  */
 
 #define SPILL_OUTPUTS_MAX 64
 
-/** A queue of this lcore's that others send to. */
-struct spill_transmit_channel {
-    struct spill_channel *channel;
-    struct spill_output *output; /* among the transmitter's outputs */
-};
-
 /** Written before the lcores start. */
 struct spill_transmitter {
     uint32_t output_count;
-    uint32_t channel_count;
     struct spill_output *outputs; /* SPILL_OUTPUTS_MAX at most, on the lcore's node */
-    struct spill_transmit_channel channels[SPILL_OUTPUTS_MAX];
 };
 
 /** A tx lcore: nothing but a transmitter with accounts of its own. */

@@ -40,6 +40,7 @@ struct bench_options {
     uint32_t lanes;
     uint32_t capacity; /* jobs */
     uint32_t channel_capacity;
+    unsigned rx_queues; /* of lan; 0: one */
     uint64_t budget;
     bool source_waits; /* as a capture does: nothing is lost for want of room */
     const char *rules; /* NULL: see bench_rules() */
@@ -155,6 +156,8 @@ static inline int bench_plan(struct bench *bench)
 
     make_input(&input, &bench_machine, -1, 1);
     bench_roles(&input, &bench->options.shape);
+    input.ports[0].rx_queues = bench->options.rx_queues;
+    input.ports[0].rx_queues_max = RTE_MAX(1U, bench->options.rx_queues);
     input.channel_capacity = bench->options.channel_capacity;
     input.classes[0].capacity = bench->options.capacity;
     input.memory_mode = SPILL_MEMORY_NO_HUGE;
