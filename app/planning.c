@@ -141,10 +141,11 @@ static void plan_input(struct spill_program *program)
         (spill_flow_table_bytes(options->flow_capacity) + options->flow_capacity - 1) /
         options->flow_capacity;
     input->private_size = SPILL_PACKET_PRIVATE_SIZE;
+    input->fragments = SPILL_DATAGRAMS_WAITING;
     input->lcore_bytes =
-        sizeof(struct spill_fast) + sizeof(struct spill_spread) + sizeof(struct spill_submitter) +
-        input->class_count * sizeof(struct spill_account) + sizeof(struct spill_loop) +
-        options->port_count * sizeof(struct spill_output);
+        spill_datagrams_bytes() + sizeof(struct spill_fast) + sizeof(struct spill_spread) +
+        sizeof(struct spill_submitter) + input->class_count * sizeof(struct spill_account) +
+        sizeof(struct spill_loop) + options->port_count * sizeof(struct spill_output);
     if (options->sa_count > 0)
         input->lcore_bytes +=
             CRYPTO_BYTES + 2 * options->sa_count * SA_BYTES + sizeof(struct spill_reassembly);
@@ -263,6 +264,8 @@ int spill_program_plan_again(struct spill_program *program, struct spill_error *
         if (program->devices[i].tx_queues_max == 0)
             input->ports[i].tx_queues_max = can->tx_queues_max;
         input->ports[i].symmetric_rss = can->rss_symmetric;
+        input->ports[i].rss_fields = can->rss_fields;
+        input->ports[i].rss_table = can->rss_table;
         input->ports[i].data_room = data_room(
             &program->options,
             spill_port_data_room(&program->ports[i], program->options.ports[i].mtu),

@@ -10,6 +10,7 @@
 #include <rte_ether.h>
 #include <rte_ip.h>
 
+#include "packet/fragment_header.h"
 #include "runtime/dpdk_versions.h"
 
 /* Ethernet and two tags: what stands before IP in a frame that has a key. */
@@ -100,30 +101,34 @@ static bool copy_out(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t leng
     return from != NULL;
 }
 
-static bool is_later_fragment(const struct spill_packet *packet)
+/* Not by the key, which is that of the first fragment by now. */
+static bool is_later_fragment(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
-    const uint8_t network =
-        packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.network : packet->key.v6.network;
+    struct spill_fragment_header header;
 
-    return (network & SPILL_FLOW_FRAGMENT) != 0;
+    if (packet->fragment == 0)
+        return false;
+    spill_fragment_header_read(mbuf, packet, &header);
+    return header.first > 0;
 }
 
 /* IPv4: a first fragment at most, and single hosts at both ends. */
-static bool may_answer4(const struct spill_packet *packet, const struct rte_ether_hdr *ether)
+static bool may_answer4(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                        const struct rte_ether_hdr *ether)
 {
-    return !is_later_fragment(packet) && !rte_is_multicast_ether_addr(&ether->dst_addr) &&
+    return !is_later_fragment(mbuf, packet) && !rte_is_multicast_ether_addr(&ether->dst_addr) &&
            is_host4(packet->key.v4.address[0]) && is_host4(packet->key.v4.address[1]);
 }
 
 /* IPv6: "packet too big" may answer what goes to a group, and later fragments (RFC 4443 2.4 e 3),
  * but those of ICMP, which may be of an error. */
-static bool may_answer6(const struct spill_packet *packet)
+static bool may_answer6(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     const uint8_t *source = packet->key.v6.address[packet->direction];
     const uint8_t *destination = packet->key.v6.address[!packet->direction];
 
     return is_host6(source) && (is_group6(destination) || is_host6(destination)) &&
-           (packet->key.v6.protocol != IPPROTO_ICMPV6 || !is_later_fragment(packet));
+           (packet->key.v6.protocol != IPPROTO_ICMPV6 || !is_later_fragment(mbuf, packet));
 }
 
 static bool may_answer(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
@@ -131,7 +136,8 @@ static bool may_answer(const struct rte_mbuf *mbuf, const struct spill_packet *p
 {
     if (rte_is_multicast_ether_addr(&ether->src_addr) || may_be_error(mbuf, packet))
         return false;
-    return packet->kind == SPILL_PACKET_IPV4 ? may_answer4(packet, ether) : may_answer6(packet);
+    return packet->kind == SPILL_PACKET_IPV4 ? may_answer4(mbuf, packet, ether)
+                                             : may_answer6(mbuf, packet);
 }
 
 bool spill_icmp_may_answer(const struct rte_mbuf *mbuf, const struct spill_packet *packet)

@@ -171,16 +171,18 @@ static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte
 }
 
 /** What is neither TCP nor UDP on the quick way. */
-static __rte_noinline void parse_other(const struct rte_mbuf *mbuf, uint8_t network,
+static __rte_noinline bool parse_other(const struct rte_mbuf *mbuf, uint8_t network,
                                        struct spill_packet *packet)
 {
     if (!parse_quickly(QUICK_ESP, mbuf, network, packet))
         spill_parse_carefully(mbuf, network, packet);
+    return packet->fragment != 0;
 }
 
-void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
+bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
                        struct spill_packet *packets)
 {
+    bool fragments = false;
     uint32_t i;
 
     for (i = 0; i < count && i < PREFETCH_AHEAD; i++)
@@ -189,8 +191,9 @@ void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
         if (i + PREFETCH_AHEAD < count)
             rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], const void *));
         if (unlikely(!parse_quickly(QUICK_PORTS, mbufs[i], network, &packets[i])))
-            parse_other(mbufs[i], network, &packets[i]);
+            fragments |= parse_other(mbufs[i], network, &packets[i]);
     }
+    return fragments;
 }
 
 /* Whether a packet is, or may be, ESP between two gateways, plain or in UDP: fragments without
@@ -220,6 +223,20 @@ uint32_t spill_packet_hash(const struct spill_packet *packet, uint32_t seed)
             return rte_jhash_32b((const uint32_t *)v6->address,
                                  sizeof(v6->address) / sizeof(uint32_t), seed);
         return rte_jhash_32b((const uint32_t *)v6, sizeof(*v6) / sizeof(uint32_t), seed);
+    default:
+        return seed;
+    }
+}
+
+uint32_t spill_packet_address_hash(const struct spill_packet *packet, uint32_t seed)
+{
+    switch (packet->kind) {
+    case SPILL_PACKET_IPV4:
+        return rte_jhash_32b(packet->key.v4.address,
+                             sizeof(packet->key.v4.address) / sizeof(uint32_t), seed);
+    case SPILL_PACKET_IPV6:
+        return rte_jhash_32b((const uint32_t *)&packet->key.v6,
+                             sizeof(packet->key.v6.address) / sizeof(uint32_t), seed);
     default:
         return seed;
     }

@@ -2,6 +2,7 @@
 #ifndef SPILLWAY_PARSE_H
 #define SPILLWAY_PARSE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_mbuf.h>
@@ -59,8 +60,9 @@ extern struct spill_drop_reason spill_malformed_transport;
  * (all of the larger one for kinds without key) and all other fields: `flow` NULL, `verdict`
  * unknown, `drop` 0 unless malformed, `input`, `output`, `sa` and `through` 0, `length` and
  * `l4_offset` 0 for kinds without key.
+ * @return whether any is a fragment
  */
-void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
+bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
                        struct spill_packet *packets);
 
 /**
@@ -74,5 +76,14 @@ void spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
  *              for all lcores that spread the same packets
  */
 uint32_t spill_packet_hash(const struct spill_packet *packet, uint32_t seed);
+
+/** The same of its addresses alone, which all fragments of a datagram have in common. */
+uint32_t spill_packet_address_hash(const struct spill_packet *packet, uint32_t seed);
+
+/** Shares hashes out evenly: 0 to `count` - 1, without a division (Lemire 2016). */
+static inline uint32_t spill_packet_share(uint32_t hash, uint32_t count)
+{
+    return (uint32_t)((uint64_t)hash * count >> 32);
+}
 
 #endif

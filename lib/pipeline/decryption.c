@@ -6,7 +6,6 @@
 #include "ipsec/sa_set.h"
 #include "pipeline/drops.h"
 #include "pipeline/esp_header.h"
-#include "pipeline/fragments.h"
 #include "pipeline/place.h"
 
 static SPILL_DROP_REASON(pool_full_decrypt, "pool_full_decrypt",
@@ -298,7 +297,6 @@ uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rt
     uint32_t kept = 0, i;
     uint64_t taken;
 
-    count = spill_fragments_take(fast, port, mbufs, packets, count, stamp);
     for (i = 0; i < count; i++) {
         uint32_t n = arrivals.count;
 

@@ -9,7 +9,9 @@
 #include "pipeline/decryption.h"
 #include "pipeline/drops.h"
 #include "pipeline/fast.h"
+#include "pipeline/fragments.h"
 #include "pipeline/protection.h"
+#include "pipeline/sort_out.h"
 #include "runtime/stamp.h"
 
 static SPILL_DROP_REASON(non_ip, "non_ip", "the frame is not IP, and --non-ip says drop");
@@ -90,9 +92,26 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
     spill_exit_send_burst(fast, port, mbufs, packets, count, stamp);
 }
 
-void spill_fast_go_on(struct spill_fast *fast, struct rte_mbuf **mbufs,
-                      struct spill_packet *packets, uint32_t count, uint64_t stamp,
-                      enum spill_way way)
+/* The same step for what spill_sort_out() left of the burst. */
+static void handle_sorted(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                          struct spill_packet *packets, uint32_t count, uint64_t stamp,
+                          enum spill_way way)
+{
+    (void)way;
+    handle(fast, packets->input, mbufs, packets, count, stamp);
+}
+
+/* A burst from one port that has fragments. Those of ESP for us are put together, as whole. */
+static void handle_fragments(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                             struct spill_packet *packets, uint32_t count, uint64_t stamp)
+{
+    if (unlikely(fast->inbound))
+        count = spill_fragments_take(fast, packets->input, mbufs, packets, count, stamp);
+    spill_sort_out(fast, mbufs, packets, count, stamp, SPILL_WAY_FAST, handle_sorted);
+}
+
+static void go_on(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
+                  uint32_t count, uint64_t stamp, enum spill_way way)
 {
     struct spill_packet *pointers[SPILL_BURST];
     uint32_t i;
@@ -104,6 +123,16 @@ void spill_fast_go_on(struct spill_fast *fast, struct rte_mbuf **mbufs,
     }
     count = decide_burst(fast, mbufs, pointers, count, stamp);
     spill_exit_send(fast, mbufs, pointers, count, stamp, way);
+}
+
+void spill_fast_go_on(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                      struct spill_packet *packets, uint32_t count, uint64_t stamp,
+                      enum spill_way way)
+{
+    if (unlikely(spill_sort_out_needed(packets, count)))
+        spill_sort_out(fast, mbufs, packets, count, stamp, way, go_on);
+    else
+        go_on(fast, mbufs, packets, count, stamp, way);
 }
 
 /*
@@ -130,18 +159,35 @@ static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input
 {
     struct rte_mbuf *mbufs[SPILL_BURST];
     struct spill_packet packets[SPILL_BURST];
-    uint32_t count = rte_eth_rx_burst(input->port, input->queue, mbufs, SPILL_BURST);
+    uint32_t count = rte_eth_rx_burst(input->port, input->queue, mbufs, SPILL_BURST), i;
 
     if (count == 0)
         return 0;
     input->received += count;
     fast->ledger.received += count;
-    spill_parse_burst(mbufs, count, fast->networks[input->port], packets);
-    handle(fast, input->port, mbufs, packets, count, now);
+    if (likely(!spill_parse_burst(mbufs, count, fast->networks[input->port], packets))) {
+        handle(fast, input->port, mbufs, packets, count, now);
+        return count;
+    }
+    for (i = 0; i < count; i++)
+        packets[i].input = (uint8_t)input->port;
+    handle_fragments(fast, mbufs, packets, count, now);
     return count;
 }
 
-/* Packets that a spreading lcore received and parsed: in runs of those that came from one port. */
+/* Packets of one port that another lcore received and parsed. */
+static void handle_run(struct spill_fast *fast, const struct spill_input *input,
+                       struct rte_mbuf **mbufs, struct spill_packet *packets, uint32_t count)
+{
+    uint64_t stamp = spill_stamp_get(mbufs[0]);
+
+    if (likely(input->handed || !spill_sort_out_needed(packets, count)))
+        handle(fast, packets->input, mbufs, packets, count, stamp);
+    else
+        handle_fragments(fast, mbufs, packets, count, stamp);
+}
+
+/* A channel's packets, in runs of those that came from one port. */
 static uint32_t receive_channel(struct spill_fast *fast, const struct spill_input *input)
 {
     struct rte_mbuf *mbufs[SPILL_BURST];
@@ -153,8 +199,7 @@ static uint32_t receive_channel(struct spill_fast *fast, const struct spill_inpu
         packets[i] = *spill_packet_of(mbufs[i]);
     for (i = 1; i <= count; i++) {
         if (i == count || packets[i].input != packets[first].input) {
-            handle(fast, packets[first].input, mbufs + first, packets + first, i - first,
-                   spill_stamp_get(mbufs[first]));
+            handle_run(fast, input, mbufs + first, packets + first, i - first);
             first = i;
         }
     }
@@ -164,7 +209,8 @@ static uint32_t receive_channel(struct spill_fast *fast, const struct spill_inpu
 static uint32_t receive(struct spill_fast *fast, struct spill_input *input, uint64_t now,
                         bool stopped)
 {
-    if (input->can_wait && !has_room(fast))
+    if (input->can_wait &&
+        (!has_room(fast) || !(input->handed || spill_handover_has_room(&fast->handover))))
         return 0;
     if (input->channel != NULL)
         return receive_channel(fast, input);
@@ -201,9 +247,18 @@ static bool retire_end(void *context)
 
     if (!fast->receive_ended || !spill_submitter_idle(fast->submitter))
         return false;
+    spill_datagrams_drop_all(fast->datagrams, NULL, &fast->ledger); /* that came through an SA */
     spill_submitter_leave(fast->submitter);
     spill_transmitter_leave(&fast->transmitter);
     return true;
+}
+
+static void expire(struct spill_fast *fast, uint64_t now)
+{
+    spill_flow_table_expire(fast->flows, now, EXPIRE_PLACES);
+    spill_datagrams_expire(fast->datagrams, now);
+    if (fast->reassembly != NULL)
+        spill_reassembly_expire(fast->reassembly, now);
 }
 
 static uint32_t receive_poll(void *context, uint64_t now)
@@ -229,27 +284,40 @@ static uint32_t receive_poll(void *context, uint64_t now)
     fast->has_time = handled <= SPILL_BURST / 4;
     spill_submitter_flush(fast->submitter);
     spill_submitter_help(fast->submitter);
-    if (handled == 0 || ++fast->turns % EXPIRE_EVERY == 0) {
-        spill_flow_table_expire(fast->flows, now, EXPIRE_PLACES);
-        if (fast->reassembly != NULL)
-            spill_reassembly_expire(fast->reassembly, now);
-    }
+    if (handled == 0 || ++fast->turns % EXPIRE_EVERY == 0)
+        expire(fast, now);
     return handled;
 }
 
-static bool receive_end(void *context)
+static bool inputs_ended(const struct spill_fast *fast, bool handed)
 {
-    struct spill_fast *fast = context;
     uint32_t i;
 
     for (i = 0; i < fast->input_count; i++) {
-        if (fast->inputs[i].channel != NULL && !spill_channel_ended(fast->inputs[i].channel))
+        const struct spill_input *input = &fast->inputs[i];
+
+        if (input->channel != NULL && input->handed == handed &&
+            !spill_channel_ended(input->channel))
             return false;
     }
+    return true;
+}
+
+/* Devices first, then what others received, then what others found to be ours: see handover.h. */
+static bool receive_end(void *context)
+{
+    struct spill_fast *fast = context;
+
+    if (fast->handover.by_device)
+        spill_handover_leave_datagrams(&fast->handover);
+    if (!inputs_ended(fast, false))
+        return false;
     if (fast->reassembly != NULL)
         spill_reassembly_expire(fast->reassembly, UINT64_MAX);
-    fast->receive_ended = true;
-    return true;
+    spill_datagrams_drop_all(fast->datagrams, NULL, &fast->ledger);
+    spill_handover_leave_flows(&fast->handover);
+    fast->receive_ended = inputs_ended(fast, true);
+    return fast->receive_ended;
 }
 
 void spill_fast_add_stages(struct spill_fast *fast, struct spill_loop *loop)

@@ -7,9 +7,11 @@
 
 #include <rte_config.h>
 
+#include "classify/datagrams.h"
 #include "classify/flow_table.h"
 #include "packet/packet.h"
 #include "pipeline/exit.h"
+#include "pipeline/handover.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/security.h"
 #include "pipeline/transmit.h"
@@ -29,6 +31,7 @@
  *                  |                  -> deny:    drop
  *                  |                  -> protect: encryption -> output
  *                  |                  -> new, or waiting for its flow's verdict: classification
+ *                  +-> fragments: those of one datagram together, then on
  *                  +-> ESP for us: decryption -> flow lookup, for what was inside
  *
  * Everything here is the lcore's own (law 6), written by the pipeline before the lcores start and
@@ -37,11 +40,12 @@
 
 #define SPILL_INPUTS_MAX 64
 
-/** Where packets come from: a receive queue of the lcore's own, or a channel of spread packets. */
+/** Where packets come from: a receive queue of the lcore's own, or a channel from other lcores. */
 struct spill_input {
     struct spill_channel *channel; /* NULL: the queue below */
     uint16_t port;
     uint16_t queue;
+    bool handed;       /* by the lcore that found whose they are: fragments have been dealt with */
     bool can_wait;     /* from captures: read only while there is room, so that nothing is lost */
     uint64_t received; /* packets; written by the lcore */
 };
@@ -66,6 +70,8 @@ struct spill_fast {
     uint8_t networks[RTE_MAX_ETHPORTS];   /* number of a port's wire, part of the flow key; by id */
     struct spill_transmitter transmitter; /* its outputs, and queues that others send to */
     struct spill_flow_table *flows;
+    struct spill_datagrams *datagrams;
+    struct spill_handover handover;
     struct spill_submitter *submitter;
     struct spill_reassembly *reassembly; /* NULL: without IPsec */
     bool non_ip_pass;

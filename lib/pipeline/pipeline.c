@@ -243,7 +243,7 @@ static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
                 add(context, &pipeline->config.ports[port], (uint16_t)queue,
                     network_of(plan, port)) != 0)
                 return spill_error_set(error, "lcore %s: more than %d receive queues",
-                                       plan->lcores[lcore].name, SPILL_INPUTS_MAX - 1);
+                                       plan->lcores[lcore].name, SPILL_INPUTS_MAX - 2);
         }
     }
     return 0;
@@ -254,7 +254,7 @@ static int add_input(void *context, const struct spill_port *port, uint16_t queu
     struct spill_fast *fast = context;
 
     (void)network;
-    if (fast->input_count == SPILL_INPUTS_MAX - 1)
+    if (fast->input_count == SPILL_INPUTS_MAX)
         return -1;
     fast->inputs[fast->input_count++] = (struct spill_input){
         .port = port->id, .queue = queue, .can_wait = port->device.finite_source};
@@ -403,14 +403,60 @@ static int create_exits(const struct spill_pipeline *pipeline, struct spill_exit
     return 0;
 }
 
-static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct spill_error *error)
+static void connect_handover(struct spill_pipeline *pipeline, uint32_t index, uint32_t seed,
+                             struct spill_handover *handover)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    uint32_t i;
+
+    handover->self = plan->lcores[index].index;
+    handover->count = plan->count[SPILL_ROLE_FAST];
+    handover->seed = seed;
+    handover->by_device = !plan->spread;
+    handover->rss.key = spill_port_rss_key;
+    for (i = 0; i < plan->port_count; i++) {
+        const struct spill_port *port = &pipeline->config.ports[i];
+
+        handover->rss.fields[port->id] = port->capabilities.rss_fields;
+        handover->rss.queues[port->id] = plan->ports[i].rx_queues;
+        handover->rss.table_sizes[port->id] =
+            port->capabilities.rss_table > 0 ? port->capabilities.rss_table : SPILL_PORT_RSS_TABLE;
+    }
+    for (i = 0; i < handover->count; i++) {
+        if (i == handover->self)
+            continue;
+        handover->flows[i] = sender_of(pipeline, plan->own_channel[i], index);
+        if (handover->by_device)
+            handover->datagrams[i] = sender_of(pipeline, plan->fast_channel[i], index);
+    }
+}
+
+/* The inputs of a fast lcore: queues where devices spread, and channels. */
+static int create_inputs(struct spill_pipeline *pipeline, uint32_t index, struct spill_fast *fast,
+                         struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    uint32_t fast_index = plan->lcores[index].index, i;
+    const int channels[] = {plan->fast_channel[fast_index], plan->own_channel[fast_index]};
+
+    for (i = 0; i < RTE_DIM(channels); i++) {
+        if (channels[i] >= 0)
+            fast->inputs[fast->input_count++] =
+                (struct spill_input){.channel = pipeline->channels[channels[i]],
+                                     .handed = i == 1,
+                                     .can_wait = all_can_wait(pipeline)};
+    }
+    return plan->spread ? 0 : for_each_rx_queue(pipeline, index, add_input, fast, error);
+}
+
+static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t seed,
+                       struct spill_error *error)
 {
     const struct spill_plan *plan = pipeline->config.plan;
     struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
     struct spill_output *by_port[SPILL_PORTS_MAX] = {NULL};
     struct spill_fast *fast;
     uint32_t port, i;
-    int channel = plan->fast_channel[lcore->plan->index];
 
     lcore->fast = fast = allocate(sizeof(*fast), lcore->plan->memory_node);
     if (fast == NULL)
@@ -424,7 +470,10 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
     fast->admission_most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);
     fast->admission = fast->admission_most;
     fast->last_turn = spill_clock();
-    if (create_flows(pipeline, lcore, error) != 0 ||
+    fast->datagrams = spill_datagrams_create(
+        rte_get_tsc_hz() / MS_PER_S * SPILL_DATAGRAMS_TIMEOUT_MS, &fast->ledger,
+        lcore->plan->memory_node < 0 ? SOCKET_ID_ANY : lcore->plan->memory_node, error);
+    if (fast->datagrams == NULL || create_flows(pipeline, lcore, error) != 0 ||
         create_reassembly(pipeline, lcore, error) != 0 ||
         create_submitter(pipeline, index, error) != 0 ||
         create_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency, by_port,
@@ -433,10 +482,8 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, struct s
         return -1;
     for (port = 0; port < plan->port_count; port++)
         fast->networks[pipeline->config.ports[port].id] = network_of(plan, port);
-    if (channel >= 0)
-        fast->inputs[fast->input_count++] = (struct spill_input){
-            .channel = pipeline->channels[channel], .can_wait = all_can_wait(pipeline)};
-    else if (for_each_rx_queue(pipeline, index, add_input, fast, error) != 0)
+    connect_handover(pipeline, index, seed, &fast->handover);
+    if (create_inputs(pipeline, index, fast, error) != 0)
         return -1;
     spill_fast_add_stages(fast, lcore->loop);
     return 0;
@@ -530,7 +577,7 @@ static int create_lcores(struct spill_pipeline *pipeline, struct spill_error *er
         if (plan->spread && lcore->plan->rx_queues > 0)
             status = create_spread(pipeline, i, seed, error);
         if (status == 0 && lcore->plan->role == SPILL_ROLE_FAST)
-            status = create_fast(pipeline, i, error);
+            status = create_fast(pipeline, i, seed, error);
         else if (status == 0 && lcore->plan->role == SPILL_ROLE_TX)
             status = create_transmit(pipeline, i, error);
         else if (lcore->plan->role == SPILL_ROLE_POOL)
@@ -566,6 +613,7 @@ static void free_lcore(struct spill_pipeline_lcore *lcore)
         spill_submitter_free(lcore->fast->submitter);
         spill_flow_table_free(lcore->fast->flows);
         rte_free(lcore->fast->reassembly);
+        spill_datagrams_free(lcore->fast->datagrams);
     }
     if (lcore->reads)
         spill_snapshot_reader_unregister(&lcore->reader);

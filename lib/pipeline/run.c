@@ -118,6 +118,11 @@ uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
 
         if (lcore->fast != NULL)
             packets +=
+                told(tell, "fragments that wait on", lcore->plan->name,
+                     spill_datagrams_drop_all(lcore->fast->datagrams, &spill_drop_drain_deadline,
+                                              &pipeline->ledger));
+        if (lcore->fast != NULL)
+            packets +=
                 told(tell, "lanes of", lcore->plan->name,
                      spill_submitter_abandon(lcore->fast->submitter, drop_job, &pipeline->ledger));
         if (lcore->fast != NULL && lcore->fast->reassembly != NULL)
@@ -276,6 +281,7 @@ static void check_fast(const struct spill_pipeline_lcore *lcore,
     spill_flow_table_memory(lcore->fast->flows, tables);
     check(tables[0].name, tables[0].start, tables[0].bytes, planned, tell);
     check(tables[1].name, tables[1].start, tables[1].bytes, planned, tell);
+    check("fragments", lcore->fast->datagrams, (size_t)spill_datagrams_bytes(), planned, tell);
     check("jobs", submitter->jobs, submitter->credits * sizeof(*submitter->jobs), planned, tell);
 }
 

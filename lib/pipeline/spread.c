@@ -26,11 +26,11 @@ static void send_by_flow(struct spill_spread *spread, struct rte_mbuf **mbufs,
     struct rte_mbuf *sorted[SPILL_BURST];
     uint32_t i, j, first;
 
-    /* (hash * n) >> 32 is even over 0 .. n-1 without a division (Lemire 2016). */
     for (i = 0; i < count; i++)
-        owners[i] = (uint32_t)((uint64_t)spill_packet_hash(&packets[i], spread->seed) *
-                                   spread->fast_count >>
-                               32);
+        owners[i] = spill_packet_share(packets[i].fragment == 0
+                                           ? spill_packet_hash(&packets[i], spread->seed)
+                                           : spill_packet_address_hash(&packets[i], spread->seed),
+                                       spread->fast_count);
     /* Insertion sort by owner: stable, and bursts are short. */
     for (i = 0; i < count; i++) {
         for (j = i; j > 0 && sorted_owner[j - 1] > owners[i]; j--) {

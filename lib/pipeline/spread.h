@@ -15,7 +15,8 @@
 /**
  * @file
  * The spread stage: receives from queues and hands each packet to the fast lcore that owns its
- * flow, chosen by a hash in software that both directions of a connection share.
+ * flow, chosen by a hash in software that both directions of a connection share; of fragments, the
+ * one where those of the datagram meet (pipeline/handover.h).
  *
  * For devices with fewer queues than there are fast lcores, or without symmetric RSS. It runs on an
  * rx lcore, or beside the fast stages of a fast lcore. Packets are parsed here, once: what was

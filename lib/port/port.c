@@ -76,6 +76,7 @@ static void read_capabilities(struct spill_port *port, const struct rte_eth_dev_
     /* Some virtual drivers name RSS fields but spread in another way or not at all. */
     if (port->device.spread == SPILL_DEVICE_SPREAD_ASK)
         can->rss_fields = info->flow_type_rss_offloads & RSS_FIELDS;
+    can->rss_table = info->reta_size;
     can->rss_symmetric = can->rss_fields != 0 && info->hash_key_size <= SPILL_PORT_RSS_KEY_MAX;
     if (rte_eth_dev_get_mtu(port->id, &can->mtu) != 0)
         can->mtu = RTE_ETHER_MTU;

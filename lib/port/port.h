@@ -34,6 +34,11 @@
 #define SPILL_PORT_NOTE_MAX  256
 /** Longest RSS key of any driver, bytes. */
 #define SPILL_PORT_RSS_KEY_MAX 64
+/** Entries of a redirection table that a device whose table can't be seen is taken to have. */
+#define SPILL_PORT_RSS_TABLE 128
+
+/** The RSS key of all ports: both directions of a flow have the same hash. */
+extern const uint8_t spill_port_rss_key[SPILL_PORT_RSS_KEY_MAX];
 
 /** What a device said it can do. */
 struct spill_port_capabilities {
@@ -43,6 +48,7 @@ struct spill_port_capabilities {
     uint16_t mtu_max;       /* UINT16_MAX: the device names no limit */
     uint32_t rx_buffer_min; /* least data room of an mbuf without headroom, bytes */
     uint64_t rss_fields;    /* RTE_ETH_RSS_*: those of ours that it can hash on; 0 = no RSS */
+    uint16_t rss_table;     /* entries of the redirection table; 0: none that can be seen */
     bool rss_symmetric;     /* both directions of a flow can be made to hash alike */
     bool rx_scatter;        /* a frame may come as a chain of mbufs */
     uint16_t tx_segments;   /* most mbufs of a chain that may be sent; 1 = no chains */

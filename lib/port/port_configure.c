@@ -18,8 +18,8 @@
 /* Toeplitz gives both directions of a flow the same hash when the key repeats every 16 bits: Woo
  * and Park, Scalable TCP Session Monitoring with Symmetric Receive-side Scaling, 2012. */
 #define KEY_8 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a
-static uint8_t symmetric_key[SPILL_PORT_RSS_KEY_MAX] = {KEY_8, KEY_8, KEY_8, KEY_8,
-                                                        KEY_8, KEY_8, KEY_8, KEY_8};
+const uint8_t spill_port_rss_key[SPILL_PORT_RSS_KEY_MAX] = {KEY_8, KEY_8, KEY_8, KEY_8,
+                                                            KEY_8, KEY_8, KEY_8, KEY_8};
 
 static int check_queues(const struct spill_port *port, const struct spill_port_config *config,
                         struct spill_error *error)
@@ -149,7 +149,7 @@ static int configure_device(struct spill_port *port, const struct spill_port_con
     conf->txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     if (port->rss) {
         conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-        conf->rx_adv_conf.rss_conf.rss_key = symmetric_key;
+        conf->rx_adv_conf.rss_conf.rss_key = (uint8_t *)(uintptr_t)spill_port_rss_key;
         conf->rx_adv_conf.rss_conf.rss_key_len =
             info->hash_key_size != 0 ? info->hash_key_size : RSS_KEY_DEFAULT;
         conf->rx_adv_conf.rss_conf.rss_hf = port->capabilities.rss_fields;

@@ -31,7 +31,9 @@
 #define SPILL_PLAN_CLASSES_MAX  8
 #define SPILL_NAME_MAX          32 /* with the NUL */
 #define SPILL_PORT_NAME_LENGTH  16 /* characters: names of rings and mempools are made of it */
-#define SPILL_PLAN_CHANNELS_MAX (SPILL_LCORES_MAX + SPILL_PORTS_MAX * SPILL_QUEUES_MAX)
+#define SPILL_PLAN_CHANNELS_MAX (2 * SPILL_LCORES_MAX + SPILL_PORTS_MAX * SPILL_QUEUES_MAX)
+/* Packets in a channel for what came to the wrong fast lcore, at most. */
+#define SPILL_PLAN_HANDOVER     256
 #define SPILL_PLAN_TERMS_MAX    32
 #define SPILL_PLAN_WARNINGS_MAX 64
 #define SPILL_PLAN_TEXT_MAX     256
@@ -71,8 +73,10 @@ struct spill_plan_port_input {
     bool no_mtu;             /* it limits nothing: there is no link, and nobody asked for one */
     unsigned extra_mbufs;    /* asked for beyond what the plan finds */
     bool symmetric_rss;      /* spreads flows over its queues, both directions of a flow to one */
-    unsigned data_room;      /* bytes, with the headroom, that an mbuf must have at least; larger
-                              * frames come as chains */
+    uint64_t rss_fields;     /* that it hashes; 0 = not known yet */
+    unsigned rss_table; /* entries of its redirection table; 0 = not known yet, or it has none */
+    unsigned data_room; /* bytes, with the headroom, that an mbuf must have at least; larger
+                         * frames come as chains */
 };
 
 /** Two ports, by name, whose packets go to each other. */
@@ -122,6 +126,7 @@ struct spill_plan_input {
     unsigned channel_capacity; /* packets */
     unsigned tx_backlog;       /* packets that the owner of a tx queue keeps for its device */
     unsigned held_mbufs;       /* that each fast lcore may keep back: fragments of ESP; 0: none */
+    unsigned fragments;        /* packets that wait on each fast lcore for their first fragment */
     unsigned mempool_cache;    /* mbufs of each lcore */
     unsigned split_mbufs;      /* that a fast lcore has in hand while it splits a packet */
     unsigned private_size;     /* bytes behind each mbuf's header, a multiple of 8 */
@@ -199,7 +204,8 @@ struct spill_plan_port {
 
 /** A queue of packets between lcores. */
 struct spill_plan_channel {
-    char name[SPILL_NAME_MAX + 16]; /* "fast0": packets to fast 0; "wan.tx0": to that tx queue */
+    char name[SPILL_NAME_MAX + 16]; /* "fast0": packets to fast 0 as received; "fast0.own": those
+                                     * found to be its own; "wan.tx0": to that tx queue */
     int reader;                     /* index into lcores */
     int node;                       /* memory node of the reader */
     unsigned capacity;              /* packets */
@@ -259,6 +265,7 @@ struct spill_plan {
     unsigned channel_count;
     struct spill_plan_channel channels[SPILL_PLAN_CHANNELS_MAX];
     int fast_channel[SPILL_LCORES_MAX]; /* by index of the fast lcore: its input; -1 = none */
+    int own_channel[SPILL_LCORES_MAX];  /* likewise: what others found to be its own */
     unsigned pool_count;
     struct spill_plan_pool pools[SPILL_NODES_MAX];
 
@@ -277,10 +284,13 @@ struct spill_plan {
  *
  * Which owner for which queue:
  * - No rx lcores, and each port can have a multiple of as many rx queues as there are fast lcores,
- *   with symmetric RSS (or there is one fast lcore): queue q belongs to fast lcore q modulo their
- *   number, on every port, so that both directions of a flow meet on one lcore.
+ *   with symmetric RSS (or there is one fast lcore), and the two ends of each wire hash the same
+ *   fields into tables that spread alike: queue q belongs to fast lcore q modulo their number, on
+ *   every port, so that both directions of a flow meet on one lcore.
  * - Else `spread`: the queues go round the rx lcores (without any: the fast lcores), those on the
  *   port's node first; the owner hashes each packet and sends it to its fast lcore's channel.
+ * - Where there are several fast lcores, each has a channel from all others for packets that are
+ * its own, and one for packets as received, which is that of the spreading lcores if they spread.
  * - With tx lcores: each port has one tx queue (unless more were asked for), which go round the tx
  *   lcores, those on the port's node first; every fast lcore sends to them.
  * - Without: tx queue q belongs to fast lcore q; a fast lcore without a queue of its own sends to

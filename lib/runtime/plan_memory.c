@@ -166,15 +166,21 @@ static void add_way_terms(const struct spill_plan_input *input, const struct spi
                           struct spill_plan_mempool *mempool)
 {
     unsigned polling = plan->lcore_count - 1;
-    unsigned channels = 0, jobs = 0, i;
+    unsigned fast = plan->count[SPILL_ROLE_FAST];
+    uint64_t channels = 0;
+    unsigned jobs = 0, i;
 
-    for (i = 0; i < plan->count[SPILL_ROLE_FAST]; i++)
+    for (i = 0; i < fast; i++) {
         if (plan->fast_channel[i] >= 0)
-            channels++;
+            channels += plan->channels[plan->fast_channel[i]].capacity;
+        if (plan->own_channel[i] >= 0)
+            channels += plan->channels[plan->own_channel[i]].capacity;
+    }
     for (i = 0; i < plan->pool_count; i++)
         jobs += plan->pools[i].jobs;
-    add_packets(mempool, (uint64_t)channels * input->channel_capacity,
-                "channels to fast lcores: %u x %u", channels, input->channel_capacity);
+    add_packets(mempool, channels, "channels to fast lcores");
+    add_packets(mempool, (uint64_t)input->fragments * fast,
+                "fragments before their first: %u x %u lcores", input->fragments, fast);
     add_packets(mempool, (uint64_t)jobs * input->burst, "jobs at the pool: %u x %u packets", jobs,
                 input->burst);
     add_term(mempool, (uint64_t)input->held_mbufs * plan->count[SPILL_ROLE_FAST],

@@ -80,7 +80,7 @@ static void print_work(const struct spill_plan *plan, unsigned index, FILE *out)
     list_queues(plan, index, true, &rx);
     list_queues(plan, index, false, &tx);
     print_part(out, &first, "receives ", rx.text);
-    if (lcore->role == SPILL_ROLE_FAST && plan->fast_channel[lcore->index] >= 0)
+    if (lcore->role == SPILL_ROLE_FAST && plan->spread)
         print_part(out, &first, "takes its share from channel ", lcore->name);
     print_part(out, &first, "transmits ", tx.text);
     if (lcore->role == SPILL_ROLE_CONTROL)

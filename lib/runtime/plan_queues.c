@@ -24,7 +24,36 @@ static bool port_feeds_fast(const struct spill_plan_port_input *port, unsigned f
     return fast == 1 || (port->symmetric_rss && queue_limit(port->rx_queues_max) >= fast);
 }
 
-static bool must_spread(const struct spill_plan_input *input, const struct spill_plan *plan)
+/* Whether the two ends of a wire hand a flow's two directions to the same fast lcore: entry i of a
+ * table is queue i modulo their number. */
+static bool spread_alike(const struct spill_plan_port_input *one,
+                         const struct spill_plan_port_input *other, unsigned fast)
+{
+    if (one->rss_fields != 0 && other->rss_fields != 0 && one->rss_fields != other->rss_fields)
+        return false;
+    return one->rss_table == other->rss_table ||
+           (one->rss_table % fast == 0 && other->rss_table % fast == 0);
+}
+
+static bool wires_agree(const struct spill_plan_input *input, struct spill_plan *plan)
+{
+    unsigned fast = plan->count[SPILL_ROLE_FAST], i;
+
+    for (i = 0; fast > 1 && i < plan->port_count; i++) {
+        int peer = plan->ports[i].peer;
+
+        if (peer <= (int)i || spread_alike(&input->ports[i], &input->ports[peer], fast))
+            continue;
+        spill_plan_warn(plan,
+                        "ports %s and %s hash different fields, or into tables of different size: "
+                        "flows are spread in software",
+                        plan->ports[i].name, plan->ports[peer].name);
+        return false;
+    }
+    return true;
+}
+
+static bool must_spread(const struct spill_plan_input *input, struct spill_plan *plan)
 {
     unsigned i;
 
@@ -33,7 +62,7 @@ static bool must_spread(const struct spill_plan_input *input, const struct spill
     for (i = 0; i < input->port_count; i++)
         if (!port_feeds_fast(&input->ports[i], plan->count[SPILL_ROLE_FAST]))
             return true;
-    return false;
+    return !wires_agree(input, plan);
 }
 
 static unsigned rx_queue_count(const struct spill_plan_input *input, const struct spill_plan *plan,
@@ -166,6 +195,31 @@ static void add_fast_channel(const struct spill_plan_input *input, struct spill_
     }
 }
 
+/* Packets that came to another fast lcore than theirs are handed over, as received until it is
+ * known whose they are. */
+static void add_handover_channels(const struct spill_plan_input *input, struct spill_plan *plan,
+                                  unsigned index, bool own)
+{
+    int reader = (int)(plan->first[SPILL_ROLE_FAST] + index), sender;
+    int *number = own ? &plan->own_channel[index] : &plan->fast_channel[index];
+    struct spill_plan_channel *channel;
+    unsigned i;
+
+    if (own)
+        *number = -1;
+    if (plan->count[SPILL_ROLE_FAST] == 1 || *number >= 0)
+        return;
+    *number = (int)plan->channel_count;
+    channel = add_channel(input, plan, reader);
+    channel->capacity = least(channel->capacity, SPILL_PLAN_HANDOVER);
+    snprintf(channel->name, sizeof(channel->name), own ? "fast%u.own" : "fast%u", index);
+    for (i = 0; i < plan->count[SPILL_ROLE_FAST]; i++) {
+        sender = (int)(plan->first[SPILL_ROLE_FAST] + i);
+        if (sender != reader)
+            add_sender(plan, channel, sender);
+    }
+}
+
 /* A tx queue that others than its owner use has a channel to its owner. */
 static void add_tx_channels(const struct spill_plan_input *input, struct spill_plan *plan,
                             unsigned index)
@@ -206,6 +260,10 @@ int spill_plan_assign_queues(const struct spill_plan_input *input, struct spill_
     }
     for (i = 0; i < plan->count[SPILL_ROLE_FAST]; i++)
         add_fast_channel(input, plan, i);
+    for (i = 0; i < plan->count[SPILL_ROLE_FAST]; i++) {
+        add_handover_channels(input, plan, i, false);
+        add_handover_channels(input, plan, i, true);
+    }
     for (i = 0; i < plan->port_count; i++)
         add_tx_channels(input, plan, i);
     return 0;

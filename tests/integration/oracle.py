@@ -17,10 +17,13 @@ NAMES = {"icmp": 1, "tcp": TCP, "udp": UDP, "icmp6": 58, "sctp": SCTP}
 
 
 
-class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason",
-                        defaults=(None,) * 7)):
+Piece = namedtuple("Piece", "datagram first end more")  # of a datagram; bytes [first, end)
+
+
+class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason piece",
+                        defaults=(None,) * 8)):
     """`reason` is set for malformed frames alone, `source` for IP alone, `ports` where there are any.
-    `later`: a fragment that isn't the first."""
+    `later`: a fragment that isn't the first. `piece`: of fragments alone."""
 
     @property
     def flow(self):
@@ -71,14 +74,19 @@ def _ethernet(frame):
 def _ipv4(data, vlan):
     if len(data) < 20:
         raise Malformed("ipv4")
-    first, _, total, _, fragment, _, protocol = struct.unpack_from("!BBHHHBB", data)
+    first, _, total, number, fragment, _, protocol = struct.unpack_from("!BBHHHBB", data)
     header = (first & 15) * 4
     if first >> 4 != 4 or header < 20 or not header <= total <= len(data):
         raise Malformed("ipv4")
     ports, later = _transport(protocol, data[header:total], (fragment & 0x1FFF) * 8,
                               bool(fragment & 0x2000), header)
+    piece = None
+    if fragment & 0x3FFF:
+        start = (fragment & 0x1FFF) * 8
+        piece = Piece((data[12:20], protocol, number, vlan), start, start + total - header,
+                      bool(fragment & 0x2000))
     return Packet(vlan, ipaddress.ip_address(data[12:16]), ipaddress.ip_address(data[16:20]),
-                  protocol, ports, later)
+                  protocol, ports, later, piece=piece)
 
 
 def _ipv6(data, vlan):
@@ -88,7 +96,7 @@ def _ipv6(data, vlan):
     body = data[40:40 + length]
     if len(body) < length or (length == 0 and kind == 0 and len(data) > 40):
         raise Malformed("ipv6")
-    offset, more, walked = 0, False, 0
+    offset, more, walked, piece = 0, False, 0, None
     while kind in EXTENSIONS or kind == FRAGMENT:
         walked += 1
         size = 8 if kind == FRAGMENT else None
@@ -99,12 +107,14 @@ def _ipv6(data, vlan):
         if kind == FRAGMENT:
             field, = struct.unpack_from("!H", body, 2)
             offset, more = field & 0xFFF8, bool(field & 1)
+            if offset or more:
+                piece = Piece((data[8:40], body[4:8], vlan), offset, offset + len(body) - 8, more)
         kind, body = body[0], body[size:]
         if offset:
             break
     ports, later = _transport(kind, body, offset, more, length - len(body))
     return Packet(vlan, ipaddress.ip_address(data[8:24]), ipaddress.ip_address(data[24:40]), kind,
-                  ports, later)
+                  ports, later, piece=piece)
 
 
 def _transport(protocol, data, offset, more, before):
@@ -134,6 +144,55 @@ def _transport(protocol, data, offset, more, before):
     if not good:
         raise Malformed("transport")
     return struct.unpack_from("!HH", data), False
+
+
+class Datagram:
+    def __init__(self):
+        self.covered, self.end, self.first, self.waiting = set(), None, None, []
+
+
+def sort_out(frames):
+    """(frame, Packet) in the order in which they go on: later fragments behind their first and with
+    its ports, or with a reason."""
+    datagrams, result = {}, []
+    for frame in frames:
+        packet = parse(frame)
+        piece = packet.piece
+        if piece is None:
+            result.append((frame, packet))
+            continue
+        datagram = datagrams.setdefault(piece.datagram, Datagram())
+        new = set(range(piece.first, piece.end))
+        if new & datagram.covered or (datagram.end is not None and piece.end > datagram.end):
+            result.append((frame, packet._replace(reason="fragment_overlap")))
+            continue
+        datagram.covered |= new
+        if not piece.more:
+            datagram.end = piece.end
+        if piece.first == 0:
+            datagram.first = packet
+        datagram.waiting.append((frame, packet))
+        if datagram.first is None:
+            continue
+        datagram.waiting.sort(key=lambda waits: waits[1].later)
+        result += [(one, datagram.first) for one, _ in datagram.waiting]
+        datagram.waiting = []
+        if datagram.end is not None and len(datagram.covered) == datagram.end:
+            del datagrams[piece.datagram]
+    for datagram in datagrams.values():
+        result += [(frame, packet._replace(reason="fragment_no_first"))
+                   for frame, packet in datagram.waiting]
+    return result
+
+
+def in_order(frames):
+    """The same in the order in which they came."""
+    places, result = {}, [None] * len(frames)
+    for place, frame in enumerate(frames):
+        places.setdefault(frame, []).append(place)
+    for frame, packet in sort_out(frames):
+        result[places[frame].pop(0)] = (frame, packet)
+    return result
 
 
 def by_flow(frames):
@@ -200,7 +259,7 @@ class Firewall:
         """What becomes of the frames that come in by the two ends of a wire: for each end a list of
         "passes", "denied" and "either". That is one which passes if the packet that it is a reply
         to came first, which nobody knows of two captures."""
-        packets = [[parse(frame) for frame in frames] for frames in ends]
+        packets = [[packet for _, packet in in_order(frames)] for frames in ends]
         opened = [{(packet.flow, packet.first) for packet in end
                    if packet.source and self.allows(packet, port)} for port, end in zip(PORT_NAMES, packets)]
         return [["passes" if self.allows(packet, PORT_NAMES[end]) else

@@ -90,6 +90,7 @@ static inline void make_input(struct spill_plan_input *input, const struct spill
     add_wire(input, "lan", "wan");
     input->class_count = 1;
     input->classes[0] = (struct spill_plan_class){.name = "classify", .capacity = 64};
+    input->fragments = 100;
     input->flow_capacity = 65536;
     input->flow_bytes = 128;
     input->extra_bytes = 1 << 20;

@@ -258,7 +258,8 @@ static void hardware_spreads(void **state)
     set_role(&input, SPILL_ROLE_FAST, "1,2,3");
     compute();
     assert_false(plan.spread);
-    assert_int_equal(plan.channel_count, 0);
+    assert_int_equal(plan.channel_count, 2 * 3); /* for what comes to the wrong one */
+    assert_int_equal(channel_named("fast1")->sender_count, 2);
     for (i = 0; i < 2; i++) {
         assert_int_equal(plan.ports[i].rx_queues, 3);
         assert_int_equal(plan.ports[i].tx_queues, 3);
@@ -276,6 +277,40 @@ static void hardware_spreads(void **state)
     input.ports[0].rx_queues = 4;
     compute();
     assert_true(plan.spread);
+}
+
+/* Where the ends of a wire hash differently, replies would meet no flow. */
+static void devices_that_differ_are_spread_in_software(void **state)
+{
+    (void)state;
+    make_machine(&machine, 1, 8, 1);
+    make_input(&input, &machine, 0, 16);
+    set_role(&input, SPILL_ROLE_FAST, "1,2,3");
+    input.ports[0].rss_fields = 6;
+    compute();
+    assert_false(plan.spread); /* the other's are not known yet */
+    input.ports[1].rss_fields = 2;
+    compute();
+    assert_true(plan.spread);
+    assert_true(warned("ports lan and wan hash different fields"));
+    input.ports[1].rss_fields = 6;
+    input.ports[0].rss_table = 128;
+    input.ports[1].rss_table = 512;
+    compute();
+    assert_true(plan.spread);
+    input.ports[1].rss_table = 128;
+    compute();
+    assert_false(plan.spread);
+    /* Three into 128 goes unevenly, four into 128 and 512 alike. */
+    input.ports[1].rss_table = 512;
+    set_role(&input, SPILL_ROLE_FAST, "1,2,3,4");
+    compute();
+    assert_false(plan.spread);
+    /* Who does not share by hash need not agree. */
+    set_role(&input, SPILL_ROLE_FAST, "1");
+    input.ports[1].rss_fields = 2;
+    compute();
+    assert_false(plan.spread);
 }
 
 static void one_queue_is_spread_in_software(void **state)
@@ -297,7 +332,10 @@ static void one_queue_is_spread_in_software(void **state)
     assert_int_equal(channel_named("wan.tx0")->reader, 1);
     assert_int_equal(channel_named("wan.tx0")->sender_count, 2);
     assert_false(spill_plan_channel_sends(channel_named("wan.tx0"), 1));
-    assert_int_equal(plan.channel_count, 5);
+    /* And for what turned out to be another's: from each to each. */
+    assert_int_equal(channel_named("fast2.own")->sender_count, 2);
+    assert_false(spill_plan_channel_sends(channel_named("fast2.own"), 3));
+    assert_int_equal(plan.channel_count, 8);
 }
 
 static void fewer_tx_queues_than_fast_lcores(void **state)
@@ -315,7 +353,7 @@ static void fewer_tx_queues_than_fast_lcores(void **state)
     assert_int_equal(channel_named("wan.tx0")->sender_count, 2);
     assert_int_equal(channel_named("wan.tx1")->sender_count, 1);
     assert_true(spill_plan_channel_sends(channel_named("wan.tx1"), 4));
-    assert_int_equal(plan.channel_count, 2);
+    assert_int_equal(plan.channel_count, 2 + 2 * 5);
 }
 
 static void split_roles(void **state)
@@ -478,12 +516,12 @@ static void mempool_sum(void **state)
     input.split_mbufs = 50;
     compute();
     /* 1024 rx, 512 tx, 256 backlog, 1024 channel to wan.tx0, the same of lan for errors, 2 x 1024
-     * channels to the fast lcores, 128 jobs of 32, 2 bursts on 3 lcores, fragments on 2, caches of
-     * 4, and the wish. */
-    assert_int_equal(mempool->mbufs, (1024 + 2 * (512 + 256 + 1024) + 2048 + 128 * 32 + 192 +
+     * channels to the fast lcores and 2 x 256 between them, 2 x 100 fragments that wait, 128 jobs
+     * of 32, 2 bursts on 3 lcores, fragments on 2, caches of 4, and the wish. */
+    assert_int_equal(mempool->mbufs, (1024 + 2 * (512 + 256 + 1024) + 2560 + 200 + 128 * 32 + 192 +
                                       2 * 50 + 4 * 384 + 5000 + 1023) /
                                          1024 * 1024);
-    assert_int_equal(mempool->term_count, 11);
+    assert_int_equal(mempool->term_count, 12);
     assert_int_equal(mempool->data_room, 2048 + 128);
     assert_int_equal(mempool->segments, 1);
 
@@ -491,8 +529,8 @@ static void mempool_sum(void **state)
     input.ports[0].mtu = 9000;
     compute();
     assert_int_equal(mempool->segments, 5);
-    assert_int_equal(mempool->mbufs, (1024 + 512 + 5 * (256 + 1024 + 2048 + 128 * 32 + 192) + 512 +
-                                      256 + 1024 + 2 * 50 + 4 * 384 + 5000 + 1023) /
+    assert_int_equal(mempool->mbufs, (1024 + 512 + 5 * (256 + 1024 + 2560 + 200 + 128 * 32 + 192) +
+                                      512 + 256 + 1024 + 2 * 50 + 4 * 384 + 5000 + 1023) /
                                          1024 * 1024);
     input.ports[0].data_room = 9344;
     compute();
@@ -735,6 +773,7 @@ int main(void)
         cmocka_unit_test(shared_cpus_take_turns),
         cmocka_unit_test(control_cpu_beside_others),
         cmocka_unit_test(hardware_spreads),
+        cmocka_unit_test(devices_that_differ_are_spread_in_software),
         cmocka_unit_test(one_queue_is_spread_in_software),
         cmocka_unit_test(fewer_tx_queues_than_fast_lcores),
         cmocka_unit_test(split_roles),

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_SORT_OUT_H
+#define SPILLWAY_SORT_OUT_H
+
+#include <stdint.h>
+
+#include "packet/packet.h"
+#include "pipeline/fast.h"
+
+/**
+ * @file
+ * Fragments in a burst: each goes on as a packet of its first one's connection, on the lcore of
+ * that connection, or waits, or is dropped (classify/datagrams.h).
+ *
+ * A datagram's fragments meet on the lcore that its addresses alone choose; what was received by
+ * another is handed there first (pipeline/handover.h). A burst without fragments is not touched.
+ */
+
+/** What follows for packets that stay on this lcore. */
+typedef void (*spill_sort_out_then)(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                    struct spill_packet *packets, uint32_t count, uint64_t stamp,
+                                    enum spill_way way);
+
+/**
+ * Takes the fragments out of a burst, and calls `then` with what is left, whose order is kept; what
+ * waited for a first fragment comes directly behind it. The lcore.
+ *
+ * @param mbufs    given away
+ * @param packets  of each, with `input`, and `through` where it came through an SA
+ */
+void spill_sort_out(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
+                    uint32_t count, uint64_t stamp, enum spill_way way, spill_sort_out_then then);
+
+/** Whether any packet is a fragment. */
+static inline bool spill_sort_out_needed(const struct spill_packet *packets, uint32_t count)
+{
+    uint32_t found = 0, i;
+
+    for (i = 0; i < count; i++)
+        found |= packets[i].fragment;
+    return found != 0;
+}
+
+#endif
