@@ -63,9 +63,9 @@ static int configure_port(struct spill_program *program, uint32_t index, struct 
     char name[32];
 
     snprintf(name, sizeof(name), "mbufs-%.19s", planned->name);
-    program->mempools[index] =
-        spill_port_pool_create(name, (uint32_t)mempool->mbufs, SPILL_PACKET_PRIVATE_SIZE,
-                               (uint16_t)mempool->data_room, mempool->node, error);
+    program->mempools[index] = spill_port_pool_create(
+        name, (uint32_t)mempool->mbufs, SPILL_PACKET_PRIVATE_SIZE, (uint16_t)mempool->data_room,
+        mempool->preemptible, mempool->node, error);
     if (program->mempools[index] == NULL)
         return -1;
     config.pool = program->mempools[index];

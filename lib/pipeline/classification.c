@@ -211,8 +211,8 @@ static int submit_new(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spi
                       uint64_t stamp)
 {
     /* First the place, then the flow: a packet that is refused must not evict another's. */
-    int lane = fast->admission > 0 ? take_place(fast, mbuf, packet)
-                                   : refuse(fast, &new_flow_limit, mbuf, packet);
+    int lane =
+        fast->admits ? take_place(fast, mbuf, packet) : refuse(fast, &new_flow_limit, mbuf, packet);
     struct spill_flow *flow;
 
     if (lane == NO_PLACE)
@@ -235,6 +235,7 @@ void spill_classification_earn(struct spill_fast *fast, uint64_t now)
     fast->admission += fast->has_time ? passed : passed >> ADMISSION_SHIFT;
     if (fast->admission > most)
         fast->admission = most;
+    fast->admits = fast->admission > 0;
     fast->last_turn = now;
 }
 
@@ -277,7 +278,7 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
                            uint64_t stamp, int *lanes)
 {
     /* What is refused is not charged: a flood of it would cost more than is ever earned. */
-    bool charged = fast->admission > 0;
+    bool charged = fast->admits;
     uint64_t began = charged ? spill_clock() : 0;
     uint32_t i;
 

@@ -88,6 +88,8 @@ struct spill_fast {
     bool has_time;       /* the receive stage found a short burst when it last ran, or none */
     uint64_t last_turn;  /* TSC when it last began */
     struct spill_exits exits;
+    bool admits; /* this turn: the next was above 0 when it began, which holds for a burst in parts
+                  */
     int64_t
         admission; /* cycles that new flows may still cost, below 0 = owed; see classification.h */
     struct spill_ledger ledger;

@@ -70,12 +70,13 @@ static void explain(const char *name, uint32_t count, uint64_t bytes, int socket
 }
 
 struct rte_mempool *spill_port_pool_create(const char *name, uint32_t count, uint16_t private_size,
-                                           uint16_t data_room, int socket,
+                                           uint16_t data_room, bool preemptible, int socket,
                                            struct spill_error *error)
 {
-    struct rte_mempool *pool;
+    struct rte_mempool *pool =
+        rte_pktmbuf_pool_create_by_ops(name, count, cache_size(count), private_size, data_room,
+                                       socket, preemptible ? "ring_mt_rts" : NULL);
 
-    pool = rte_pktmbuf_pool_create(name, count, cache_size(count), private_size, data_room, socket);
     if (pool == NULL)
         explain(name, count,
                 spill_port_pool_bytes(count, private_size, data_room,

@@ -2,6 +2,7 @@
 #ifndef SPILLWAY_MBUF_POOL_H
 #define SPILLWAY_MBUF_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_mempool.h>
@@ -21,12 +22,14 @@
  * @param count         mbufs; the best is a power of two minus one
  * @param private_size  bytes behind each struct rte_mbuf, a multiple of RTE_MBUF_PRIV_ALIGN (8)
  * @param data_room     bytes, headroom included: spill_port_data_room()
+ * @param preemptible   lcores that use it share CPUs: its ring takes a mode (RTS) in which nobody
+ *                      waits for one that was preempted
  * @param socket        NUMA node or SOCKET_ID_ANY
  * @return the pool, freed with rte_mempool_free() after the ports are closed; NULL with an error
  * that says how much memory is wanted and what provides it
  */
 struct rte_mempool *spill_port_pool_create(const char *name, uint32_t count, uint16_t private_size,
-                                           uint16_t data_room, int socket,
+                                           uint16_t data_room, bool preemptible, int socket,
                                            struct spill_error *error);
 
 /**

@@ -142,6 +142,28 @@ static int spread_evenly(const struct spill_port *port)
     return rte_eth_dev_rss_reta_update(port->id, table, info.reta_size);
 }
 
+/* Whether a device that was not told how to spread does as it would have been told; true if it
+ * can't be asked. */
+static bool spreads_evenly(const struct spill_port *port)
+{
+    struct rte_eth_rss_reta_entry64 table[RETA_MAX / RTE_ETH_RETA_GROUP_SIZE];
+    struct rte_eth_dev_info info;
+
+    if (rte_eth_dev_info_get(port->id, &info) != 0)
+        return true;
+    memset(table, 0, sizeof(table));
+    for (unsigned i = 0; i < info.reta_size; i++)
+        table[i / RTE_ETH_RETA_GROUP_SIZE].mask |= 1ull << (i % RTE_ETH_RETA_GROUP_SIZE);
+    if (rte_eth_dev_rss_reta_query(port->id, table, info.reta_size) != 0)
+        return true;
+    for (unsigned i = 0; i < info.reta_size; i++) {
+        if (table[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] !=
+            i % port->rx_queues)
+            return false;
+    }
+    return true;
+}
+
 static void become_promiscuous(struct spill_port *port)
 {
     int result = rte_eth_promiscuous_enable(port->id);
@@ -175,9 +197,12 @@ int spill_port_start(struct spill_port *port, struct spill_error *error)
         become_promiscuous(port);
     if (port->rss) {
         result = spread_evenly(port);
-        if (result != 0 && result != -ENOTSUP)
-            spill_port_note(port, "port %s: %s keeps its own table of rx queues: %s", port->name,
-                            port->device.name, rte_strerror(-result));
+        if (result != 0 && !spreads_evenly(port))
+            return spill_error_set(error,
+                                   "port %s: %s keeps a table of rx queues of its own (%s): give "
+                                   "--rx-queues %s:1, and flows are spread in software",
+                                   port->name, port->device.name, rte_strerror(-result),
+                                   port->name);
     }
     return 0;
 }

@@ -153,7 +153,8 @@ int spill_port_configure(struct spill_port *port, const struct spill_port_config
 
 /**
  * Starts the device: from now on it receives. Its counters start at 0. Only now is it told to be
- * promiscuous and how to spread, as not every driver takes that before; what it refuses is a note.
+ * promiscuous and how to spread, as not every driver takes that before. That it refuses to be
+ * promiscuous is a note; that it spreads in another way than it is told, an error.
  *
  * @return 0 or -1
  */

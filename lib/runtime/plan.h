@@ -150,13 +150,14 @@ void spill_plan_input_init(struct spill_plan_input *input, const struct spill_to
 struct spill_plan_lcore {
     unsigned id; /* EAL lcore id */
     enum spill_role role;
-    unsigned index;  /* within its role: fast 0, fast 1, … */
-    char name[16];   /* "fast0"; "control" */
-    int cpu;         /* control: the first of its CPUs */
-    int node;        /* of the CPU */
-    int memory_node; /* where its memory goes: its node, or the nearest that has memory */
-    bool shared;     /* another polling lcore has the same CPU: idle loops must yield */
-    int pool;        /* fast: the pool it hands jobs to; pool: the pool it works for; -1 = none */
+    unsigned index;   /* within its role: fast 0, fast 1, … */
+    char name[16];    /* "fast0"; "control" */
+    int cpu;          /* control: the first of its CPUs */
+    int node;         /* of the CPU */
+    int memory_node;  /* where its memory goes: its node, or the nearest that has memory */
+    bool shared;      /* another polling lcore has the same CPU: idle loops must yield */
+    bool preemptible; /* that, or the control thread may run there: rings must survive it */
+    int pool;         /* fast: the pool it hands jobs to; pool: the pool it works for; -1 = none */
     unsigned rx_queues; /* that it owns, of all ports */
     unsigned tx_queues;
 };
@@ -182,6 +183,7 @@ struct spill_plan_mempool {
     unsigned private_size; /* bytes behind the mbuf's header */
     unsigned data_room;    /* bytes, with the headroom */
     unsigned segments;     /* mbufs that the largest frame takes */
+    bool preemptible;      /* its ring must survive that one of several lcores is preempted */
     uint64_t bytes;        /* all of it, with the mempool's own needs */
     unsigned term_count;
     struct spill_plan_term terms[SPILL_PLAN_TERMS_MAX];
@@ -211,8 +213,7 @@ struct spill_plan_channel {
     unsigned capacity;              /* packets */
     unsigned sender_count;
     uint64_t senders[SPILL_LCORES_MAX / 64]; /* bit i: lcores[i] sends */
-    bool preemptible; /* a sender or the reader shares its CPU: a ring mode that survives preemption
-                       */
+    bool preemptible; /* a sender or the reader is: a ring mode that survives preemption */
 };
 
 /** Whether an lcore, by its index, sends on a channel. */
@@ -228,7 +229,7 @@ struct spill_plan_pool {
     unsigned workers; /* pool lcores */
     unsigned served;  /* fast lcores that hand jobs to it */
     unsigned jobs;    /* that can be out at once: the sum of all credits of all classes */
-    bool preemptible; /* one of them shares its CPU: a ring mode that survives preemption */
+    bool preemptible; /* one of them is: a ring mode that survives preemption */
 };
 
 /** Memory on one node, bytes. */

@@ -201,10 +201,17 @@ static void mark_shared(struct spill_plan *plan)
 {
     unsigned i, j;
 
-    for (i = 1; i < plan->lcore_count; i++)
+    for (i = 1; i < plan->lcore_count; i++) {
+        struct spill_plan_lcore *lcore = &plan->lcores[i];
+
         for (j = 1; j < plan->lcore_count; j++)
-            if (i != j && plan->lcores[i].cpu == plan->lcores[j].cpu)
-                plan->lcores[i].shared = true;
+            if (i != j && lcore->cpu == plan->lcores[j].cpu)
+                lcore->shared = true;
+        lcore->preemptible = lcore->shared;
+        for (j = 0; j < plan->control.count; j++)
+            if (lcore->cpu == plan->control.cpus[j])
+                lcore->preemptible = true;
+    }
 }
 
 /* What the EAL's --lcores takes: "0@(0,3),1@1". */

@@ -229,6 +229,8 @@ static void size_mempool(const struct spill_plan_input *input, struct spill_plan
     unsigned i;
 
     snprintf(mempool->name, sizeof(mempool->name), "%s", port->name);
+    for (i = 1; i < plan->lcore_count && plan->lcore_count > 2; i++)
+        mempool->preemptible |= plan->lcores[i].preemptible;
     mempool->node = port->node >= 0 ? spill_topology_memory_node(input->topology, port->node)
                                     : plan->lcores[port->rx[0].owner].memory_node;
     size_mbuf(input, from, mempool);

@@ -156,7 +156,7 @@ static struct spill_plan_channel *add_channel(const struct spill_plan_input *inp
     channel->reader = reader;
     channel->node = plan->lcores[reader].memory_node;
     channel->capacity = input->channel_capacity;
-    channel->preemptible = plan->lcores[reader].shared;
+    channel->preemptible = plan->lcores[reader].preemptible;
     return channel;
 }
 
@@ -166,7 +166,7 @@ static void add_sender(const struct spill_plan *plan, struct spill_plan_channel 
         return;
     channel->senders[lcore / 64] |= UINT64_C(1) << (lcore % 64);
     channel->sender_count++;
-    if (plan->lcores[lcore].shared)
+    if (plan->lcores[lcore].preemptible)
         channel->preemptible = true;
 }
 
@@ -321,7 +321,7 @@ void spill_plan_assign_pools(const struct spill_plan_input *input, struct spill_
             plan->pools[plan->lcores[i].pool].served++;
     }
     for (i = 0; i < plan->lcore_count; i++)
-        if (plan->lcores[i].pool >= 0 && plan->lcores[i].shared)
+        if (plan->lcores[i].pool >= 0 && plan->lcores[i].preemptible)
             plan->pools[plan->lcores[i].pool].preemptible = true;
     for (i = 0; i < plan->pool_count; i++)
         plan->pools[i].jobs = plan->pools[i].served * credits;

@@ -23,15 +23,15 @@ allow udp from fd00::/64 to 2001:db8::/32 port 100-130
 """
 
 
-def end_of(frame):
-    """By which end of the wire a frame comes: either one, but the directions of a connection by two."""
-    packet = oracle.parse(frame)
+def end_of(packet):
+    """By which end of the wire a packet comes: either one, but the directions of a connection by two."""
     return 0 if packet.source is None else packet.first ^ (zlib.crc32(repr(packet.flow).encode()) & 1)
 
 
 class Firewall(TestCase):
     def through(self, frames, rules, *options, allow=False):
-        ends = [[frame for frame in frames if end_of(frame) == end] for end in (0, 1)]
+        ends = [[frame for frame, packet in oracle.in_order(frames) if end_of(packet) == end]
+                for end in (0, 1)]
         sources = [capture.write(self.folder / f"rx{end}.pcap", ends[end]) for end in (0, 1)]
         outs = [self.folder / f"tx{end}.pcap" for end in (0, 1)]
         report = self.check(spillway(

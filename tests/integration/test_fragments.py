@@ -81,10 +81,11 @@ class Captures(TestCase):
         for name, options in SHAPES.items():
             with self.subTest(shape=name, seed=seed):
                 far, _, report = self.wire("allow udp from any port 53 to any\n", frames, (), *options)
-                self.assertEqual(sorted(far), sorted(passes))
+                if sorted(far) != sorted(passes):  # assertEqual would take minutes to show it
+                    self.fail(f"{len(far)} frames came, and {len(passes)} should: {report.drops}")
                 self.assertEqual(report.drops, {"denied": len(frames) - len(passes)})
                 if name == "one":
-                    self.assertEqual(far, passes)
+                    self.assertTrue(far == passes, "the order")
 
     def test_what_hosts_put_together_differently(self):
         """By name, and nothing of the datagram behind it."""

@@ -40,7 +40,8 @@ struct bench_options {
     uint32_t lanes;
     uint32_t capacity; /* jobs */
     uint32_t channel_capacity;
-    unsigned rx_queues; /* of lan; 0: one */
+    unsigned rx_queues;  /* of lan; 0: one */
+    bool devices_spread; /* both have so many, and spread over them */
     uint64_t budget;
     bool source_waits; /* as a capture does: nothing is lost for want of room */
     const char *rules; /* NULL: see bench_rules() */
@@ -158,6 +159,12 @@ static inline int bench_plan(struct bench *bench)
     bench_roles(&input, &bench->options.shape);
     input.ports[0].rx_queues = bench->options.rx_queues;
     input.ports[0].rx_queues_max = RTE_MAX(1U, bench->options.rx_queues);
+    if (bench->options.devices_spread) {
+        input.ports[0].symmetric_rss = true;
+        input.ports[1].rx_queues = input.ports[0].rx_queues;
+        input.ports[1].rx_queues_max = input.ports[0].rx_queues_max;
+        input.ports[1].symmetric_rss = true;
+    }
     input.channel_capacity = bench->options.channel_capacity;
     input.classes[0].capacity = bench->options.capacity;
     input.memory_mode = SPILL_MEMORY_NO_HUGE;

@@ -224,13 +224,14 @@ static void shared_cpus_take_turns(void **state)
     assert_true(lcore_of(SPILL_ROLE_FAST, 0)->shared && lcore_of(SPILL_ROLE_FAST, 1)->shared);
     assert_false(lcore_of(SPILL_ROLE_POOL, 0)->shared);
     assert_true(plan.pools[0].preemptible);
-    assert_true(channel_named("fast1")->preemptible);
+    assert_true(channel_named("fast1")->preemptible && plan.ports[0].mempool.preemptible);
     assert_true(warned("take turns on CPU 1"));
 
     set_role(&input, SPILL_ROLE_FAST, "1,2");
     set_role(&input, SPILL_ROLE_POOL, "3");
     compute();
-    assert_false(plan.pools[0].preemptible || channel_named("fast1")->preemptible);
+    assert_false(plan.pools[0].preemptible || channel_named("fast1")->preemptible ||
+                 plan.ports[0].mempool.preemptible);
     assert_int_equal(plan.warning_count, 0);
 }
 
@@ -244,6 +245,13 @@ static void control_cpu_beside_others(void **state)
     compute();
     assert_true(warned("where the control thread runs"));
     assert_false(lcore_of(SPILL_ROLE_FAST, 0)->shared);
+    /* Alone it waits for nobody; with others it may be preempted while it holds a ring. */
+    assert_false(plan.ports[0].mempool.preemptible);
+    set_role(&input, SPILL_ROLE_FAST, "1,2");
+    set_role(&input, SPILL_ROLE_POOL, "3");
+    compute();
+    assert_true(plan.pools[0].preemptible && channel_named("fast1")->preemptible &&
+                plan.ports[0].mempool.preemptible);
 }
 
 /* ----------------------------------------------------------------------- queues, channels */

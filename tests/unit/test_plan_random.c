@@ -216,7 +216,7 @@ static void check_channels(void)
 
     for (c = 0; c < plan.channel_count; c++) {
         const struct spill_plan_channel *channel = &plan.channels[c];
-        bool shared = plan.lcores[channel->reader].shared;
+        bool preemptible = plan.lcores[channel->reader].preemptible;
 
         senders = 0;
         for (i = 0; i < SPILL_LCORES_MAX; i++) {
@@ -226,12 +226,12 @@ static void check_channels(void)
             if ((int)i == channel->reader) /* only an owner that spreads sends to itself */
                 assert_true(plan.spread && plan.lcores[i].role == SPILL_ROLE_FAST &&
                             plan.lcores[i].rx_queues > 0);
-            shared = shared || plan.lcores[i].shared;
+            preemptible = preemptible || plan.lcores[i].preemptible;
             senders++;
         }
         assert_true(senders > 0);
         assert_int_equal(senders, channel->sender_count);
-        assert_int_equal(shared, channel->preemptible);
+        assert_int_equal(preemptible, channel->preemptible);
         assert_int_equal(channel->node, plan.lcores[channel->reader].memory_node);
         for (j = 0; j < c; j++)
             assert_string_not_equal(channel->name, plan.channels[j].name);

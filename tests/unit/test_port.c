@@ -362,7 +362,7 @@ static void absent_devices_are_seen_from_outside(void **state)
 static struct rte_mempool *pool_new(uint16_t data_room)
 {
     struct rte_mempool *pool =
-        spill_port_pool_create("test", POOL_MBUFS, 16, data_room, SOCKET_ID_ANY, &error);
+        spill_port_pool_create("test", POOL_MBUFS, 16, data_room, false, SOCKET_ID_ANY, &error);
 
     if (pool == NULL)
         fail_msg("%s", error.text);
@@ -767,7 +767,7 @@ static void pool_bytes_are_what_it_takes(void **state)
     assert_true(spill_port_pool_bytes(1000, 0, 5000, 4096) >= 1000 * 8192);
     assert_int_equal(rte_mempool_in_use_count(pool), 1);
     rte_pktmbuf_free(mbuf);
-    assert_null(spill_port_pool_create("test", 64, 0, 2176, SOCKET_ID_ANY, &error));
+    assert_null(spill_port_pool_create("test", 64, 0, 2176, false, SOCKET_ID_ANY, &error));
     assert_non_null(strstr(error.text, "pool test: "));
     assert_non_null(strstr(error.text, "there is a pool of that name"));
     pool_end(pool);
@@ -777,7 +777,7 @@ static void pool_too_large_says_how_much_it_wants(void **state)
 {
     (void)state;
     memset(&error, 0, sizeof(error));
-    assert_null(spill_port_pool_create("huge", 1 << 20, 0, 2176, SOCKET_ID_ANY, &error));
+    assert_null(spill_port_pool_create("huge", 1 << 20, 0, 2176, false, SOCKET_ID_ANY, &error));
     assert_non_null(strstr(error.text, "pool huge: no memory for 1048576 mbufs: 4"));
     assert_non_null(strstr(error.text, "MiB"));
     assert_non_null(strstr(error.text, "--memory"));

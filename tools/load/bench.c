@@ -127,7 +127,7 @@ static int start_port(struct spill_load_bench *bench, unsigned index,
     bench->port_count++;
     snprintf(name, sizeof(name), "receive-%u", index);
     config.pool = bench->receive_pools[index] = spill_port_pool_create(
-        name, MBUFS, 0, spill_port_data_room(port, mtu), port->socket, error);
+        name, MBUFS, 0, spill_port_data_room(port, mtu), false, port->socket, error);
     if (config.pool == NULL || spill_port_configure(port, &config, error) != 0 ||
         spill_port_start(port, error) != 0)
         return -1;
@@ -155,7 +155,8 @@ int spill_load_bench_start(struct spill_load_bench *bench, const char *argv0,
         spill_load_traffic_create(options->classes, options->class_count, socket, error);
     if (bench->traffic == NULL)
         return -1;
-    bench->send_pool = spill_port_pool_create("send", MBUFS, 0, send_room(options), socket, error);
+    bench->send_pool =
+        spill_port_pool_create("send", MBUFS, 0, send_room(options), false, socket, error);
     if (bench->send_pool == NULL)
         return -1;
     spill_load_traffic_clear(bench->send_pool);
