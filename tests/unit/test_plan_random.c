@@ -309,8 +309,14 @@ static uint64_t places(unsigned p)
         if (plan.lcores[i].role != SPILL_ROLE_FAST)
             continue;
         mbufs += input.split_mbufs;
-        if (plan.fast_channel[plan.lcores[i].index] >= 0)
+        mbufs += (uint64_t)segments * input.fragments;
+        if (plan.spread)
             mbufs += (uint64_t)segments * input.channel_capacity;
+        /* From the others: what is this one's, and as received where nobody spreads. */
+        if (plan.count[SPILL_ROLE_FAST] > 1)
+            mbufs += (uint64_t)segments *
+                     (input.channel_capacity < 256 ? input.channel_capacity : 256) *
+                     (plan.spread ? 1 : 2);
     }
     for (i = 0; i < plan.lcore_count * input.class_count; i++)
         if (plan.lcores[i / input.class_count].role == SPILL_ROLE_FAST && plan.pool_count > 0)
