@@ -267,6 +267,13 @@ static void find_ours(const struct spill_fast *fast, struct arrivals *arrivals, 
         ours[i] = sas[i] != NULL;
 }
 
+/* Whether a packet is a fragment of UDP, and none that fragments.c gathers: nobody can tell whether
+ * it is ESP for us, so the rules decide. */
+static inline bool is_fragment_of_udp(const struct spill_packet *packet)
+{
+    return packet->fragment != 0 && packet->esp == SPILL_ESP_UDP;
+}
+
 /* Deals with packets of no SA: dropped when they are for us. Returns those still in the burst. */
 static uint64_t settle_strangers(struct spill_fast *fast, struct arrivals *arrivals)
 {
@@ -280,7 +287,7 @@ static uint64_t settle_strangers(struct spill_fast *fast, struct arrivals *arriv
                 find_ours(fast, arrivals, ours);
             asked = true;
             arrivals->sas[i] = NULL;
-            if (!ours[i])
+            if (!ours[i] || is_fragment_of_udp(arrivals->packets[i]))
                 continue;
             drop(fast, arrivals->packets[i]->fragment != 0 ? &spill_drop_esp_fragment : &esp_no_sa,
                  arrivals->mbufs[i]);

@@ -253,7 +253,8 @@ class OnTheWire(IpsecCase):
                                      (1, 2, 1280))
 
     def test_fragments_of_others(self):
-        """Fragments in transit, and of IKE to an address of ours, go by the rules as they came."""
+        """Fragments in transit, of IKE to an address of ours, and of UDP from strangers, go by the rules
+        as they came."""
         one = self.association("in", nat=True)
         away = esp.SA("aes-128-gcm", bytes(20), 0x4444, "tunnel", *reversed(ENDS[4]))
         ike = esp.udp_frame(*ENDS[4], b"\0\0\0\0" + bytes(1400), ports=(4500, 4500))
@@ -261,8 +262,12 @@ class OnTheWire(IpsecCase):
         transit = away.encrypt(one.frame(bytes(1200)), 1)
         away.nat_traversal = True
         in_udp = away.encrypt(one.frame(bytes(1200)), 1)
+        # To an address of ours, from nobody that we know.
+        away.source, away.destination = away.destination, away.source
+        away.source += 7
+        stranger = away.encrypt(one.frame(bytes(1200)), 1)
         frames = sum((self.pieces(frame, 800, number)
-                      for number, frame in enumerate((ike, other, transit, in_udp))), [])
+                      for number, frame in enumerate((ike, other, transit, in_udp, stranger))), [])
         for action in "allow", "deny":
             done = self.through(frames, [one], one.rule() + f"{action} any from any to any\n")
             self.same(sorted(done.out), sorted(frames) if action == "allow" else [])
