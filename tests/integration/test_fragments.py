@@ -44,7 +44,7 @@ class Captures(TestCase):
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={files['in']},tx_pcap={files['near']}",
             "--port", f"out=net_pcap1,rx_pcap={files['out']},tx_pcap={files['far']}",
-            "--wire", "in:out", "--rules", self.file("rules", rules), "--exit-on-idle", "300ms",
+            "--wire", "in:out", "--rules", self.file("rules", rules), "--exit-on-idle", "1s",
             *options))
         return capture.read(files["far"]), capture.read(files["near"]), report
 
