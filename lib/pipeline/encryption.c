@@ -94,6 +94,8 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
 {
     struct rte_mbuf *fragments[SPILL_FRAGMENTS_MAX];
     struct spill_packet pieces[SPILL_FRAGMENTS_MAX], *packets[SPILL_FRAGMENTS_MAX];
+    /* It may stand in the mbuf, which is freed with the packet. */
+    const struct spill_packet whole = *packet;
     uint32_t count, bytes = 0, i;
 
     if (group->sa->config.mode == SPILL_SA_TRANSPORT) {
@@ -104,9 +106,9 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
     count = spill_too_big(fast, &spill_drop_esp_too_big, mbuf, packet, group->room,
                           group->place.stamp, fragments);
     for (i = 0; i < count; i++) {
-        pieces[i] = *packet;
+        pieces[i] = whole;
         pieces[i].fragment = 1;
-        pieces[i].length = (uint16_t)(rte_pktmbuf_pkt_len(fragments[i]) - packet->l3_offset);
+        pieces[i].length = (uint16_t)(rte_pktmbuf_pkt_len(fragments[i]) - whole.l3_offset);
         packets[i] = &pieces[i];
         bytes += pieces[i].length;
     }
