@@ -4,13 +4,13 @@
 
 #include <netinet/in.h>
 
-#include <rte_cycles.h>
 #include <rte_ip.h>
 
 #include "packet/fragment.h"
 #include "packet/fragment_ipv6.h"
 #include "pipeline/drops.h"
 #include "pipeline/too_big.h"
+#include "runtime/clock.h"
 
 /* What a fragment may have at most: as much as there is room for, in an mbuf as well. */
 static uint16_t fragment_size(const struct rte_mbuf *mbuf, uint32_t l3_offset, uint32_t room)
@@ -51,7 +51,7 @@ static uint32_t split_in_time(struct spill_fast *fast, struct rte_mbuf *mbuf,
                               struct rte_mbuf **fragments)
 {
     struct spill_exits *exits = &fast->exits;
-    uint64_t began = rte_rdtsc();
+    uint64_t began = spill_clock();
     int count;
 
     if (exits->fitting.left <= 0) {
@@ -59,7 +59,7 @@ static uint32_t split_in_time(struct spill_fast *fast, struct rte_mbuf *mbuf,
         return 0;
     }
     count = split(mbuf, packet, size, identification, fragments);
-    exits->fitting.left -= (int64_t)(rte_rdtsc() - began);
+    exits->fitting.left -= (int64_t)(spill_clock() - began);
     if (count <= 0) {
         spill_ledger_drop(&fast->ledger, &spill_drop_esp_too_big, &mbuf, 1);
         return 0;
