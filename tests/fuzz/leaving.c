@@ -13,6 +13,15 @@ struct leaving leaving;
 /* Numbers that the gateway has used, by kind, key and their low bits. */
 static uint64_t used[WORLD_KINDS][WORLD_KEYS][NUMBERS / 64];
 
+/* Packets with ESP of ours that leave in fragments, put together. */
+static struct whole {
+    bool used;
+    uint32_t id;
+    uint32_t end; /* of the payload; 0: the last fragment has not left */
+    uint32_t there;
+    uint8_t bytes[WORLD_FRAME + 256];
+} wholes[32];
+
 /* A frame, and what is known of it. */
 struct view {
     const uint8_t *bytes;
@@ -32,6 +41,7 @@ void leaving_begin(void)
 {
     memset(&leaving, 0, sizeof(leaving));
     memset(used, 0, sizeof(used));
+    memset(wholes, 0, sizeof(wholes));
 }
 
 static void look(struct view *view, const uint8_t *bytes, uint32_t length, enum world_port port)
@@ -296,6 +306,75 @@ static bool is_ours(const struct view *view, enum world_port port)
     return true;
 }
 
+static struct whole *find_whole(bool v6, uint32_t id)
+{
+    struct whole *whole = &wholes[id % (RTE_DIM(wholes) / 2) + (v6 ? RTE_DIM(wholes) / 2 : 0)];
+
+    if (!whole->used || whole->id != id)
+        *whole = (struct whole){.used = true, .id = id};
+    return whole;
+}
+
+/* Whether a source is a gateway's, or in transport mode that of a host that an SA is for: what else
+ * such a host sends in fragments is protected or dropped. */
+static bool has_own_source(bool v6, const uint8_t *ip)
+{
+    if (v6)
+        return memcmp(ip + 8, (const uint8_t[]){0x20, 0x01, 0x0d, 0xb8, 1}, 5) == 0 ||
+               (memcmp(ip + 8, (const uint8_t[]){0xfd, 0, 0}, 3) == 0 && ip[11] < WORLD_KINDS);
+    return memcmp(ip + 12, (const uint8_t[]){198, 51, 1}, 3) == 0 ||
+           (ip[12] == 10 && ip[13] < WORLD_KINDS);
+}
+
+/*
+ * A fragment that the gateway made of its own ESP. Once all have left, they are what `packet` gets.
+ * False: it is none.
+ */
+static bool is_own_fragment(const struct view *view, enum world_port port, struct whole **packet)
+{
+    bool v6 = view->packet.kind == SPILL_PACKET_IPV6;
+    const uint8_t *ip = view->bytes + view->packet.l3_offset;
+    uint32_t header = v6 ? 40 : 20, skip = v6 ? 48 : 20, at, more, length, id;
+    struct whole *whole;
+
+    *packet = NULL;
+    if (port != WORLD_WAN || !is_ip(view) || view->packet.fragment == 0 || !has_own_source(v6, ip))
+        return false;
+    if (v6) {
+        at = ((uint32_t)ip[42] << 8 | ip[43]) & 0xfff8;
+        more = ip[43] & 1;
+        memcpy(&id, ip + 44, 4);
+    } else {
+        at = ((uint32_t)(ip[6] & 0x1f) << 8 | ip[7]) * 8;
+        more = ip[6] >> 5 & 1;
+        id = (uint32_t)ip[4] << 8 | ip[5];
+    }
+    length = view->packet.length - skip;
+    whole = find_whole(v6, id);
+    FUZZ_CHECK(at + length <= WORLD_FRAME, "a fragment of %u bytes at %u", length, at);
+    /* The headers in front are the first fragment's. */
+    if (at == 0) {
+        memcpy(whole->bytes, view->bytes, view->packet.l3_offset + header);
+        if (v6)
+            whole->bytes[view->packet.l3_offset + 6] = ip[40];
+    }
+    memcpy(whole->bytes + view->packet.l3_offset + header + at, ip + skip, length);
+    whole->there += length;
+    if (!more)
+        whole->end = at + length;
+    if (whole->end == 0 || whole->there < whole->end)
+        return true;
+    ip = whole->bytes + view->packet.l3_offset;
+    length = whole->end + (v6 ? 0 : 20);
+    whole->bytes[view->packet.l3_offset + (v6 ? 4 : 2)] = (uint8_t)(length >> 8);
+    whole->bytes[view->packet.l3_offset + (v6 ? 5 : 3)] = (uint8_t)length;
+    if (!v6)
+        memset(whole->bytes + view->packet.l3_offset + 6, 0, 2);
+    whole->end += view->packet.l3_offset + header;
+    *packet = whole;
+    return true;
+}
+
 /* What the other end of an SA had sent. */
 static bool was_protected(const struct view *view, enum world_port port)
 {
@@ -313,8 +392,11 @@ static bool was_protected(const struct view *view, enum world_port port)
         was = inner.bytes + inner.packet.l3_offset;
         if (!is_ip(&inner) || !is_ip(view) || inner.packet.length != view->packet.length)
             continue;
-        /* Marks of congestion may have come on, and checksums with them. */
+        /* Marks of congestion may have come on, and checksums with them; and in transport mode the
+         * header is anybody's. */
         skip = view->packet.kind == SPILL_PACKET_IPV4 ? 12 : 2;
+        if (world_peers[false][sent->kind][sent->key]->config.mode == SPILL_SA_TRANSPORT)
+            skip = (uint32_t)inner.packet.l4_offset - inner.packet.l3_offset;
         if (memcmp(ip + skip, was + skip, inner.packet.length - skip) != 0)
             continue;
         snprintf(name, sizeof(name), "in-%u", sent->kind);
@@ -351,17 +433,43 @@ static bool is_error(const struct view *view, enum world_port port)
     return false;
 }
 
+/* What leaves fits the port. Tags may stand beside the MTU, or the kernel's one. */
+static void check_size(const struct view *view, enum world_port port)
+{
+    const struct spill_port_limits *limits = &world.options.limits[port];
+    uint32_t tags = limits->kernel_tag ? 4 : 8;
+
+    if (view->length > limits->frame || view->length > limits->packet + 14u + tags)
+        fail(view, port, "a frame larger than the port's");
+    if (is_ip(view) && view->packet.length > limits->packet)
+        fail(view, port, "a packet larger than the MTU");
+    if (view->length < limits->least)
+        fail(view, port, "a frame smaller than the port's least");
+}
+
 static void check(enum world_port port, const uint8_t *bytes, uint32_t length)
 {
-    uint16_t mtu = world.options.mtu[port];
     struct view view;
+    struct whole *whole;
 
     look(&view, bytes, length, !port);
+    check_size(&view, port);
+    if (is_own_fragment(&view, port, &whole)) {
+        if (whole == NULL)
+            return;
+        whole->used = false;
+        look(&view, whole->bytes, whole->end, !port);
+        if (!is_ours(&view, port))
+            fail(&view, port, "fragments of ours that are no ESP of ours");
+        return;
+    }
     if (is_ours(&view, port) || passes(&view, port) || was_protected(&view, port) ||
         is_error(&view, port))
         return;
-    (void)mtu;
-    fail(&view, port, "nobody sent this");
+    if (!is_piece(&view, port))
+        fail(&view, port, "nobody sent this");
+    if (!may_pass(&view))
+        fail(&view, port, "a piece of what no rule allows passes in the clear");
 }
 
 void leaving_take(void)
@@ -374,6 +482,8 @@ void leaving_take(void)
         while ((mbuf = world_take(port)) != NULL) {
             uint32_t length = traffic_copy(mbuf, bytes);
 
+            FUZZ_CHECK(mbuf->nb_segs <= world.options.limits[port].segments, "%u segments",
+                       mbuf->nb_segs);
             rte_pktmbuf_free(mbuf);
             leaving.frames[port]++;
             leaving.hash[port] = hash(leaving.hash[port], (const uint8_t *)&length, 4);

@@ -144,19 +144,15 @@ static uint32_t build(struct fuzz_input *input, bool outwards, uint8_t *frame)
 }
 
 /* Changes a few bytes. */
-static bool damage(struct fuzz_input *input, uint8_t *bytes, uint32_t length)
+static void damage(struct fuzz_input *input, uint8_t *bytes, uint32_t length)
 {
     unsigned count = fuzz_byte(input) % 4;
-    bool changed = false;
 
     for (unsigned i = 0; i < count; i++) {
         uint32_t at = fuzz_16(input) % length;
-        uint8_t value = fuzz_byte(input);
 
-        changed |= value != 0;
-        bytes[at] ^= value;
+        bytes[at] ^= fuzz_byte(input);
     }
-    return changed;
 }
 
 static uint32_t pad(uint8_t *bytes, uint32_t length, uint32_t padding)
@@ -245,6 +241,20 @@ static bool protect(struct spill_sa *sa, struct rte_mbuf *mbuf)
     return packet->kind != SPILL_PACKET_MALFORMED;
 }
 
+/* Damages a frame with ESP. Returns whether what its ICV covers is as it was. */
+static bool damage_esp(struct fuzz_input *input, struct rte_mbuf *mbuf, uint8_t *frame,
+                       uint32_t length)
+{
+    struct spill_packet packet;
+    uint32_t from;
+
+    spill_parse_burst(&mbuf, 1, 0, &packet);
+    from = packet.l4_offset + (packet.esp == SPILL_ESP_UDP ? 8u : 0u);
+    damage(input, frame, length);
+    return memcmp(frame + from, rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, from),
+                  length - from) == 0;
+}
+
 void traffic_esp(struct fuzz_input *input, uint32_t padding)
 {
     static uint8_t frame[WORLD_FRAME + 256], inner[WORLD_FRAME + 256];
@@ -279,7 +289,7 @@ void traffic_esp(struct fuzz_input *input, uint32_t padding)
         protect(sa, mbuf)) {
         sent.length = traffic_copy(mbuf, frame);
         if ((shape & 0x60) == 0x40)
-            sent.authentic = !damage(input, frame, sent.length);
+            sent.authentic = damage_esp(input, mbuf, frame, sent.length);
         sent.length = pad(frame, sent.length, padding);
         feed(&sent, 0);
     }

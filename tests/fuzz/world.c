@@ -390,11 +390,8 @@ static void configure(struct spill_pipeline_config *config)
                                                            .overflow = options->overflow};
     for (unsigned i = 0; i < 2; i++) {
         ports[i].device.finite_source = options->source_waits;
-        ports[i].mtu = options->mtu[i];
-        ports[i].limits =
-            (struct spill_port_limits){.packet = options->mtu[i],
-                                       .frame = UINT16_MAX,
-                                       .segments = options->linearize ? 1 : UINT16_MAX};
+        ports[i].mtu = options->limits[i].packet;
+        ports[i].limits = options->limits[i];
     }
 }
 
@@ -425,6 +422,8 @@ void world_open(const struct world_options *options)
     for (unsigned i = 1; i < world.plan.lcore_count; i++) {
         if (world.pipeline->lcores[i].reads)
             spill_snapshot_reader_online(&world.pipeline->lcores[i].reader);
+        /* The first turn of each is a whole one, as of all loops. */
+        world_poll(i, -1);
     }
 }
 

@@ -35,8 +35,7 @@ struct world_options {
     uint8_t overflow; /* of all classes: DROP or INLINE */
     bool non_ip_pass;
     bool source_waits;
-    bool linearize; /* the ports take one segment */
-    uint16_t mtu[2];
+    struct spill_port_limits limits[2];
     uint32_t capacity; /* jobs */
     uint32_t lanes;
     uint64_t budget;
