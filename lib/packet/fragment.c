@@ -71,8 +71,8 @@ int spill_fragment_ipv4(struct rte_mbuf *mbuf, const struct spill_packet *packet
     uint8_t copy[LINK_MAX];
     int count, i;
 
-    if ((uint32_t)link + total > rte_pktmbuf_pkt_len(mbuf) || link > sizeof(copy) ||
-        mtu < RTE_ETHER_MIN_MTU ||
+    if ((uint32_t)link + total > rte_pktmbuf_pkt_len(mbuf) || packet->wrapped ||
+        link > sizeof(copy) || mtu < RTE_ETHER_MIN_MTU ||
         /* librte_ip_frag compares the room with the payload only, and forgets the header. */
         RTE_MIN(mtu, total) + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(pool))
         return -EINVAL;

@@ -233,7 +233,7 @@ struct rte_mbuf *spill_icmp_too_big(const struct rte_mbuf *mbuf, const struct sp
     struct icmp_error icmp = {.mtu = rte_cpu_to_be_32(mtu)};
     uint8_t *frame;
 
-    if (link > sizeof(start) || !copy_out(mbuf, 0, link, start) ||
+    if (packet->wrapped || link > sizeof(start) || !copy_out(mbuf, 0, link, start) ||
         !may_answer(mbuf, packet, (const struct rte_ether_hdr *)start))
         return NULL;
     error = rte_pktmbuf_alloc(pool);

@@ -26,9 +26,19 @@
 enum spill_packet_kind {
     SPILL_PACKET_IPV4,
     SPILL_PACKET_IPV6,
-    SPILL_PACKET_OTHER,     /* not IP: ARP, LLDP, … */
+    SPILL_PACKET_OTHER,     /* not IP, or not to be looked into; `drop` says under which name */
     SPILL_PACKET_MALFORMED, /* `drop` says what is wrong with it */
 };
+
+/* In a key's `vlan`: what holds the packet besides VLANs. */
+#define SPILL_VLAN_PPPOE 0x1000 /* a PPPoE session: its id stands in place of an inner VLAN's */
+#define SPILL_VLAN_MPLS                                                                            \
+    0x2000 /* labels, which are others in the other direction: not in the key                      \
+            */
+
+/* In `key.type`, of frames without a type: the address within LLC (DSAP), or one of these. */
+#define SPILL_TYPE_STP   0x42  /* spanning trees (IEEE 802.1D) */
+#define SPILL_TYPE_CISCO 0x100 /* SNAP with Cisco's own protocols: CDP, PVST+, UDLD, VTP, … */
 
 #define SPILL_FLOW_FRAGMENT 0x80 /* in `network`: a later fragment, which carries no ports */
 
@@ -46,7 +56,7 @@ struct spill_key4 {
     uint16_t port[2];    /* network order; 0 where the protocol or the fragment has none */
     uint8_t protocol;
     uint8_t network; /* the wire, and at which end of it the first address is */
-    uint16_t vlan;   /* id in the outermost tag, host order; 0 = untagged */
+    uint16_t vlan; /* id in the outermost tag that has one, host order, or 0; and SPILL_VLAN_… */
 } __attribute__((packed, aligned(8)));
 
 /** The same for IPv6, compared and hashed as 40 bytes. */
@@ -86,15 +96,17 @@ struct spill_packet {
         struct spill_key6 v6;
         uint8_t
             notes[sizeof(struct spill_key6)]; /* of who works on it and needs no key meanwhile */
+        uint16_t type; /* of what isn't IP: its EtherType, host order, or SPILL_TYPE_… */
     } key;
     /* By the parser: */
-    uint16_t inner_vlan;   /* id in the second tag, host order, 0 without; part of what a flow is */
+    uint16_t inner_vlan;   /* id in the next tag that has one, likewise; part of what a flow is */
     uint8_t l3_offset;     /* bytes from the start of the frame to the IP header */
     uint8_t kind : 2;      /* enum spill_packet_kind */
     uint8_t direction : 1; /* 0: sent by the key's first end, 1: by its second */
     uint8_t has_ports : 1; /* 1: key.port[] is read from the packet */
     uint8_t fragment : 1;  /* 1: first or later fragment of a datagram */
     uint8_t esp : 2;       /* enum spill_esp */
+    uint8_t wrapped : 1;   /* 1: IP stands behind more than Ethernet and two tags */
     uint16_t length;    /* bytes of the IP packet, by its header; the frame may have more behind */
     uint16_t l4_offset; /* to the transport header, or what stands in its place */
     union {
@@ -102,7 +114,7 @@ struct spill_packet {
         uint32_t sequence;       /* of an ESP packet in a lane: low half of its sequence number */
     };
     uint8_t verdict;  /* enum spill_verdict, written by classification */
-    uint8_t drop;     /* a malformed packet's drop reason */
+    uint8_t drop;     /* drop reason of a packet that isn't IP */
     uint8_t input;    /* id of the port it came from; written by the pipeline */
     uint8_t output;   /* id of the port it leaves by; likewise */
     uint16_t sa;      /* id of a PROTECT verdict's SA, else 0; written with the verdict */

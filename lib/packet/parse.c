@@ -162,6 +162,10 @@ static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte
             link.inner_vlan = spill_load_be16(type + RTE_VLAN_HLEN + 2) & RTE_VLAN_ID_MASK;
             link.type = spill_load16(type + 2 * RTE_VLAN_HLEN);
             link.l3_offset += RTE_VLAN_HLEN;
+            if (link.vlan == 0) { /* a priority, and no VLAN */
+                link.vlan = link.inner_vlan;
+                link.inner_vlan = 0;
+            }
         }
         if (link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
             return quick_ipv4(quick, mbuf, frame, &link, packet);

@@ -14,18 +14,26 @@
  * @file
  * From received frames to flow keys.
  *
- * Reads Ethernet with up to two VLAN tags (0x8100, 0x88a8, 0x9100; a tag that the device stripped
- * into the mbuf is the outermost), IPv4 with options, IPv6 with up to eight extension headers, and
- * the ports of TCP, UDP, UDP-Lite, SCTP and DCCP, and tells ESP (`esp`). Nothing in a frame is
- * believed before it is checked against what is there, and nothing is read past its end; the
- * device's packet type is not used.
+ * Reads Ethernet with tags (0x8100, 0x88a8, 0x9100, 0x9200, 0x9300; a tag that the device stripped
+ * into the mbuf is the outermost), LLC with SNAP, PPPoE sessions and MPLS, in all up to eight tags
+ * and labels; IPv4 with options, IPv6 with up to eight extension headers, and the ports of TCP,
+ * UDP, UDP-Lite, SCTP and DCCP, and tells ESP (`esp`). AH is a protocol like others, in both
+ * families: it is not looked into. Nothing in a frame is believed before it is checked against what
+ * is there, and nothing is read past its end; the device's packet type is not used.
  *
  * What becomes of a packet, by its `kind`:
  * - SPILL_PACKET_IPV4, SPILL_PACKET_IPV6: `key.v4` or `key.v6` is complete. Its protocol is that of
  *   the transport header, or, where the walk over IPv6 extension headers ends before one, of the
- *   header it ends at (ESP, no next header, what a later fragment says it continues).
- * - SPILL_PACKET_OTHER: not IP, or more than two tags. The key is all zero.
- * - SPILL_PACKET_MALFORMED: `drop` is the id of one of the reasons below. The key is all zero.
+ *   header it ends at (ESP, AH, no next header). That of a later IPv6 fragment is IPPROTO_FRAGMENT:
+ *   what it says it continues is what its sender likes. `wrapped` is 1 where IP stands behind more
+ *   than Ethernet and two tags: it can be judged and sent, but nothing can be put around it.
+ * - SPILL_PACKET_OTHER: not IP (`drop` is spill_non_ip), or what may be IP for others and is not
+ *   looked into (spill_encapsulated_ip, spill_link_too_deep). The key is all zero but for `type`,
+ *   where the walk ended.
+ * - SPILL_PACKET_MALFORMED: `drop` is the id of another of the reasons below. The key is all zero.
+ *
+ * VLANs: hosts take off tags with id 0, so such a tag is none. The ids of the outermost tags that
+ * have one are `key.vlan` and `inner_vlan`.
  *
  * The packet's own direction: its source is `key.address[direction]` and `key.port[direction]`, its
  * destination `key.address[!direction]` and `key.port[!direction]`, in v4 and v6 alike. A packet
@@ -36,9 +44,15 @@
  * IPv6 packet that is its own only fragment (RFC 6946) is no fragment.
  */
 
-/* Why a packet is malformed. The help of each, in parse_careful.c, says what counts. */
+/* Why a packet is not IP, or malformed. The help of each, where it is declared, says what counts.
+ */
+extern struct spill_drop_reason spill_non_ip;
+extern struct spill_drop_reason spill_encapsulated_ip;
+extern struct spill_drop_reason spill_link_too_deep;
+extern struct spill_drop_reason spill_source_routed;
 extern struct spill_drop_reason spill_malformed_ethernet;
 extern struct spill_drop_reason spill_malformed_vlan;
+extern struct spill_drop_reason spill_malformed_encapsulation;
 extern struct spill_drop_reason spill_malformed_ipv4;
 extern struct spill_drop_reason spill_malformed_ipv6;
 extern struct spill_drop_reason spill_malformed_ipv6_extension;
@@ -58,7 +72,7 @@ extern struct spill_drop_reason spill_malformed_transport;
  * or 1. Goes into each key, the end turned round for those of direction 1
  * @param packets  room for `count`. Of each are written the member of `key` that its kind names
  * (all of the larger one for kinds without key) and all other fields: `flow` NULL, `verdict`
- * unknown, `drop` 0 unless malformed, `input`, `output`, `sa` and `through` 0, `length` and
+ * unknown, `drop` 0 for IP, `input`, `output`, `sa` and `through` 0, `length` and
  * `l4_offset` 0 for kinds without key.
  * @return whether any is a fragment
  */

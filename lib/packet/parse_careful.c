@@ -10,30 +10,39 @@
 #include "packet/parse.h"
 #include "packet/parse_shared.h"
 
-SPILL_DROP_REASON(spill_malformed_ethernet, "malformed_ethernet",
-                  "The frame is shorter than an Ethernet header.");
-SPILL_DROP_REASON(spill_malformed_vlan, "malformed_vlan",
-                  "The frame ends within a VLAN tag or the type that follows it.");
-SPILL_DROP_REASON(spill_malformed_ipv4, "malformed_ipv4",
-                  "The IPv4 version or header length is wrong, or the header or the total length "
-                  "contradicts the length of the frame.");
+SPILL_DROP_REASON(
+    spill_malformed_ipv4, "malformed_ipv4",
+    "The IPv4 version, header length or an option's length is wrong, or the header or the "
+    "total length contradicts the length of the frame.");
 SPILL_DROP_REASON(
     spill_malformed_ipv6, "malformed_ipv6",
     "The IPv6 version is wrong, the header or the payload length exceeds the frame, or "
     "the packet is a jumbogram.");
-SPILL_DROP_REASON(spill_malformed_ipv6_extension, "malformed_ipv6_extension",
-                  "An IPv6 extension header exceeds the packet, or there are more than eight.");
-SPILL_DROP_REASON(spill_malformed_fragment, "malformed_fragment",
-                  "The fragment ends past the largest packet, or cuts a TCP header in two "
-                  "(RFC 1858, RFC 3128).");
+SPILL_DROP_REASON(
+    spill_malformed_ipv6_extension, "malformed_ipv6_extension",
+    "An IPv6 extension header exceeds the packet, hop-by-hop options are not the first, or "
+    "there are more than eight headers.");
+SPILL_DROP_REASON(
+    spill_malformed_fragment, "malformed_fragment",
+    "The fragment ends past the largest packet, or cuts a TCP header in two (RFC 1858, RFC 3128).");
+SPILL_DROP_REASON(spill_source_routed, "source_routed",
+                  "The packet says by which addresses to go on: IPv4 source routes, IPv6 "
+                  "routing header of type 0.");
 SPILL_DROP_REASON(
     spill_malformed_transport, "malformed_transport",
     "The TCP, UDP, UDP-Lite, SCTP, DCCP or ESP header exceeds the packet, or a length in "
     "it is wrong.");
 
 #define EXTENSION_HEADERS_MAX 8
-#define TAGS_MAX              2
 #define PACKET_LENGTH_MAX     65535
+#define FRAGMENT_HEADER       8 /* bytes of IPv6's */
+
+/* IPv4 options (RFC 791 3.1). */
+#define OPTIONS_MAX         40
+#define OPTION_END          0
+#define OPTION_NOTHING      1
+#define OPTION_LOOSE_ROUTE  131
+#define OPTION_STRICT_ROUTE 137
 
 /* Bytes of these headers that are always there. */
 #define SCTP_FIXED 12
@@ -48,46 +57,6 @@ struct payload {
     bool first_fragment; /* more follow, so lengths in it may exceed it */
     bool later_fragment;
 };
-
-/** Copies bytes out of a frame, however many segments they lie in; false when it is too short. */
-static bool read_frame(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length, void *to)
-{
-    const void *from = rte_pktmbuf_read(mbuf, offset, length, to);
-
-    if (from != NULL && from != to)
-        memcpy(to, from, length);
-    return from != NULL;
-}
-
-/** Reads Ethernet and tags. Where there are too many, the type is that of the first too many. */
-static const struct spill_drop_reason *careful_link(const struct rte_mbuf *mbuf,
-                                                    struct spill_link *link)
-{
-    uint8_t header[RTE_ETHER_HDR_LEN];
-    unsigned tags = 0;
-
-    if (!read_frame(mbuf, 0, sizeof(header), header))
-        return &spill_malformed_ethernet;
-    link->type = spill_load16(header + offsetof(struct rte_ether_hdr, ether_type));
-    link->l3_offset = sizeof(header);
-    if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
-        link->vlan = mbuf->vlan_tci & RTE_VLAN_ID_MASK;
-        tags++;
-    }
-    if ((mbuf->ol_flags & RTE_MBUF_F_RX_QINQ_STRIPPED) != 0) {
-        link->inner_vlan = link->vlan;
-        link->vlan = mbuf->vlan_tci_outer & RTE_VLAN_ID_MASK;
-        tags++;
-    }
-    for (; spill_is_tag(link->type) && tags < TAGS_MAX; tags++) {
-        if (!read_frame(mbuf, link->l3_offset, RTE_VLAN_HLEN, header))
-            return &spill_malformed_vlan;
-        *(tags == 0 ? &link->vlan : &link->inner_vlan) = spill_load_be16(header) & RTE_VLAN_ID_MASK;
-        link->type = spill_load16(header + offsetof(struct rte_vlan_hdr, eth_proto));
-        link->l3_offset += RTE_VLAN_HLEN;
-    }
-    return NULL;
-}
 
 /**
  * Enters what a fragment's header says.
@@ -177,7 +146,7 @@ static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *
         return NULL;
     if (length < fixed && payload->first_fragment && payload->protocol == IPPROTO_TCP)
         return &spill_malformed_fragment;
-    if (length < fixed || !read_frame(mbuf, payload->offset, fixed, header))
+    if (length < fixed || !spill_read_frame(mbuf, payload->offset, fixed, header))
         return &spill_malformed_transport;
     if (!is_true_length(payload->protocol, header,
                         payload->first_fragment ? PACKET_LENGTH_MAX : length))
@@ -186,18 +155,41 @@ static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *
     return NULL;
 }
 
+/* Looks through IPv4 options: one that is wrong, or that sends the packet elsewhere than it says.
+ */
+static const struct spill_drop_reason *walk_options(const struct rte_mbuf *mbuf, uint32_t offset,
+                                                    uint32_t length)
+{
+    uint8_t options[OPTIONS_MAX];
+    uint32_t size, i;
+
+    if (!spill_read_frame(mbuf, offset, length, options))
+        return &spill_malformed_ipv4;
+    for (i = 0; i < length && options[i] != OPTION_END; i += size) {
+        size = 1;
+        if (options[i] == OPTION_NOTHING)
+            continue;
+        if (options[i] == OPTION_LOOSE_ROUTE || options[i] == OPTION_STRICT_ROUTE)
+            return &spill_source_routed;
+        if (length - i < 2 || options[i + 1] < 2 || options[i + 1] > length - i)
+            return &spill_malformed_ipv4;
+        size = options[i + 1];
+    }
+    return NULL;
+}
+
 static const struct spill_drop_reason *careful_ipv4(const struct rte_mbuf *mbuf,
                                                     const struct spill_link *link,
                                                     struct spill_packet *packet)
 {
-    uint32_t there = rte_pktmbuf_pkt_len(mbuf) - link->l3_offset;
+    uint32_t there = link->end - link->l3_offset;
     const struct spill_drop_reason *reason;
     struct payload payload = {.start = link->l3_offset};
     uint8_t ip[sizeof(struct rte_ipv4_hdr)];
     struct spill_transport transport;
     uint32_t header, total, fragment;
 
-    if (!read_frame(mbuf, link->l3_offset, sizeof(ip), ip))
+    if (!spill_read_frame(mbuf, link->l3_offset, sizeof(ip), ip))
         return &spill_malformed_ipv4;
     header = (ip[0] & RTE_IPV4_HDR_IHL_MASK) * RTE_IPV4_IHL_MULTIPLIER;
     total = spill_load_be16(ip + offsetof(struct rte_ipv4_hdr, total_length));
@@ -211,6 +203,8 @@ static const struct spill_drop_reason *careful_ipv4(const struct rte_mbuf *mbuf,
     reason =
         enter_fragment(&payload, (fragment & RTE_IPV4_HDR_OFFSET_MASK) * RTE_IPV4_HDR_OFFSET_UNITS,
                        (fragment & RTE_IPV4_HDR_MF_FLAG) != 0, total);
+    if (reason == NULL && header > sizeof(ip))
+        reason = walk_options(mbuf, link->l3_offset + sizeof(ip), header - (uint32_t)sizeof(ip));
     if (reason == NULL)
         reason = careful_transport(mbuf, &payload, &transport);
     if (reason != NULL)
@@ -220,43 +214,68 @@ static const struct spill_drop_reason *careful_ipv4(const struct rte_mbuf *mbuf,
     return NULL;
 }
 
-/** Whether the walk goes on through an IPv6 header of this type. */
+/**
+ * Whether the walk goes on through an IPv6 header of this type. It ends at AH, as in IPv4: what AH
+ * holds is for who shares the keys of an SA, as with ESP, and is not what a rule would mean by it.
+ */
 static bool is_extension(uint8_t protocol)
 {
     return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
-           protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_AH;
+           protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_FRAGMENT;
+}
+
+/** Enters an IPv6 fragment header, behind which payload->offset is. */
+static const struct spill_drop_reason *enter_fragment6(struct payload *payload,
+                                                       const uint8_t *header)
+{
+    return enter_fragment(payload, spill_load_be16(header + 2) & ~7U, (header[3] & 1) != 0,
+                          payload->end - payload->start - (uint32_t)sizeof(struct rte_ipv6_hdr) -
+                              FRAGMENT_HEADER);
+}
+
+/** Enters an IPv6 extension header, the `index`th, behind which payload->offset is. */
+static const struct spill_drop_reason *enter_extension(struct payload *payload, unsigned index,
+                                                       uint8_t type, const uint8_t *header)
+{
+    switch (type) {
+    case IPPROTO_FRAGMENT:
+        return enter_fragment6(payload, header);
+    case IPPROTO_HOPOPTS: /* RFC 8200 4.1: only the first */
+        return index == 0 ? NULL : &spill_malformed_ipv6_extension;
+    case IPPROTO_ROUTING: /* RFC 5095: with addresses left to go by */
+        return header[2] == 0 && header[3] != 0 ? &spill_source_routed : NULL;
+    default:
+        return NULL;
+    }
 }
 
 /** Walks from the IPv6 header to the first that is no extension, or that a later fragment lacks. */
 static const struct spill_drop_reason *walk_extensions(const struct rte_mbuf *mbuf,
                                                        struct payload *payload)
 {
-    uint32_t start = payload->offset;
+    const struct spill_drop_reason *reason = NULL;
     unsigned headers;
 
     for (headers = 0; is_extension(payload->protocol) && !payload->later_fragment; headers++) {
-        const struct spill_drop_reason *reason = NULL;
         uint8_t type = payload->protocol;
-        uint8_t header[8];
+        uint8_t header[FRAGMENT_HEADER];
         uint32_t length;
 
         if (headers == EXTENSION_HEADERS_MAX || payload->end - payload->offset < sizeof(header) ||
-            !read_frame(mbuf, payload->offset, sizeof(header), header))
+            !spill_read_frame(mbuf, payload->offset, sizeof(header), header))
             return &spill_malformed_ipv6_extension;
-        length = type == IPPROTO_FRAGMENT ? sizeof(header)
-                 : type == IPPROTO_AH     ? (header[1] + 2U) * 4
-                                          : (header[1] + 1U) * 8;
+        length = type == IPPROTO_FRAGMENT ? sizeof(header) : (header[1] + 1U) * 8;
         if (length > payload->end - payload->offset)
             return &spill_malformed_ipv6_extension;
         payload->protocol = header[0];
         payload->offset += length;
-        if (type == IPPROTO_FRAGMENT)
-            reason =
-                enter_fragment(payload, spill_load_be16(header + 2) & ~7U, (header[3] & 1) != 0,
-                               payload->end - start - (uint32_t)sizeof(header));
+        reason = enter_extension(payload, headers, type, header);
         if (reason != NULL)
             return reason;
     }
+    /* A later fragment repeats what the sender likes: it is told by what it is. */
+    if (payload->later_fragment)
+        payload->protocol = IPPROTO_FRAGMENT;
     return NULL;
 }
 
@@ -270,13 +289,14 @@ static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
     uint8_t ip[sizeof(struct rte_ipv6_hdr)];
     uint32_t length;
 
-    if (!read_frame(mbuf, link->l3_offset, sizeof(ip), ip))
+    if (link->end - link->l3_offset < sizeof(ip) ||
+        !spill_read_frame(mbuf, link->l3_offset, sizeof(ip), ip))
         return &spill_malformed_ipv6;
     payload.offset = link->l3_offset + (uint32_t)sizeof(ip);
     payload.protocol = ip[offsetof(struct rte_ipv6_hdr, proto)];
     length = spill_load_be16(ip + offsetof(struct rte_ipv6_hdr, payload_len));
     /* No length and hop-by-hop options: those of a jumbogram would hold its length. */
-    if (ip[0] >> 4 != 6 || length > rte_pktmbuf_pkt_len(mbuf) - payload.offset ||
+    if (ip[0] >> 4 != 6 || length > link->end - payload.offset ||
         (length == 0 && payload.protocol == IPPROTO_HOPOPTS))
         return &spill_malformed_ipv6;
 
@@ -296,19 +316,21 @@ void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t network,
 {
     const struct spill_transport none = {0};
     struct spill_link link = {.network = network};
-    const struct spill_drop_reason *reason = careful_link(mbuf, &link);
+    bool sound = spill_parse_link(mbuf, &link);
+    const struct spill_drop_reason *reason = link.reason;
 
-    if (reason == NULL && link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
-        reason = careful_ipv4(mbuf, &link, packet);
-    } else if (reason == NULL && link.type == RTE_BE16(RTE_ETHER_TYPE_IPV6)) {
-        reason = careful_ipv6(mbuf, &link, packet);
-    } else {
-        memset(&packet->key, 0, sizeof(packet->key));
-        spill_write_rest(packet, SPILL_PACKET_OTHER, 0, &link, &none);
+    if (sound && reason == NULL) {
+        reason = link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4) ? careful_ipv4(mbuf, &link, packet)
+                                                            : careful_ipv6(mbuf, &link, packet);
+        sound = reason == NULL;
+        if (sound)
+            return;
     }
-    if (reason != NULL) {
-        memset(&packet->key, 0, sizeof(packet->key));
-        spill_write_rest(packet, SPILL_PACKET_MALFORMED, 0, &link, &none);
-        packet->drop = reason->id;
-    }
+    memset(&packet->key, 0, sizeof(packet->key));
+    link.inner_vlan = 0;
+    link.wrapped = false;
+    spill_write_rest(packet, sound ? SPILL_PACKET_OTHER : SPILL_PACKET_MALFORMED, 0, &link, &none);
+    if (sound)
+        packet->key.type = rte_be_to_cpu_16(link.type);
+    packet->drop = reason->id;
 }

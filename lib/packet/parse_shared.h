@@ -37,8 +37,14 @@ struct spill_link {
     uint16_t vlan;       /* id in the outermost tag, host order */
     uint16_t inner_vlan; /* in the one behind it */
     uint32_t l3_offset;  /* of the header behind them, from the start of the frame */
-    uint8_t network;     /* as spill_parse_burst() is told */
+    uint32_t end;        /* of what they hold; by the careful way */
+    const struct spill_drop_reason *reason; /* where there is no IP behind them: why */
+    uint8_t network;                        /* as spill_parse_burst() is told */
+    bool wrapped;                           /* there is more than Ethernet and two tags */
 };
+
+/* Bytes of Ethernet and two tags. */
+#define SPILL_LINK_PLAIN (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
 /* What the transport layer says. */
 struct spill_transport {
@@ -86,7 +92,18 @@ static inline uint16_t spill_load_be16(const uint8_t *from)
     return rte_be_to_cpu_16(spill_load16(from));
 }
 
-/** @param type  network order */
+/** Copies bytes out of a frame, however many segments they lie in; false when it is too short. */
+static inline bool spill_read_frame(const struct rte_mbuf *mbuf, uint32_t offset, uint32_t length,
+                                    void *to)
+{
+    const void *from = rte_pktmbuf_read(mbuf, offset, length, to);
+
+    if (from != NULL && from != to)
+        memcpy(to, from, length);
+    return from != NULL;
+}
+
+/** The tags of the quick way. @param type  network order */
 static inline bool spill_is_tag(uint16_t type)
 {
     return type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || type == RTE_BE16(RTE_ETHER_TYPE_QINQ) ||
@@ -118,7 +135,8 @@ static __rte_always_inline void spill_write_rest(struct spill_packet *packet,
                                                  const struct spill_transport *transport)
 {
     uint32_t bits = (uint32_t)kind | direction << 2 | (uint32_t)transport->has_ports << 3 |
-                    (uint32_t)transport->fragmented << 4 | (uint32_t)transport->esp << 5;
+                    (uint32_t)transport->fragmented << 4 | (uint32_t)transport->esp << 5 |
+                    (uint32_t)link->wrapped << 7;
     uint64_t parsed = (uint64_t)link->inner_vlan | (uint64_t)link->l3_offset << 16 |
                       (uint64_t)bits << 24 | (uint64_t)transport->length << 32 |
                       (uint64_t)transport->offset << 48;
@@ -223,6 +241,16 @@ static __rte_always_inline void spill_write_packet6(struct spill_packet *packet,
     memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
     spill_write_rest(packet, SPILL_PACKET_IPV6, direction, link, transport);
 }
+
+/**
+ * Walks from the start of a frame to IP, or to where it is clear that there is none. The thread
+ * that holds the packet.
+ *
+ * @param link  zero but for `network`; written
+ * @return false: the frame contradicts itself, as `reason` says. `reason` is NULL behind which
+ * there is IP, and for others the name to drop them under unless their type may pass
+ */
+bool spill_parse_link(const struct rte_mbuf *mbuf, struct spill_link *link);
 
 /**
  * Parses a packet of any kind, contiguous or not. A result is always written, as

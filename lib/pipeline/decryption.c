@@ -180,6 +180,8 @@ static const struct spill_drop_reason *examine(const struct arrivals *arrivals, 
         return &spill_drop_esp_fragment;
     if (arrivals->wrong_port)
         return &spill_drop_esp_wrong_port;
+    if (arrivals->packets[index]->wrapped)
+        return &spill_drop_esp_wrapped;
     if (sa->config.esn)
         number = spill_replay_extend(spill_replay_top(replay), replay->reach, (uint32_t)number);
     switch (spill_replay_check(replay, number)) {

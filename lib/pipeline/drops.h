@@ -15,5 +15,6 @@ extern struct spill_drop_reason spill_drop_esp_fragment;   /* encryption.c */
 extern struct spill_drop_reason spill_drop_esp_wrong_port; /* encryption.c */
 extern struct spill_drop_reason spill_drop_esp_too_big;    /* encryption.c */
 extern struct spill_drop_reason spill_drop_tx_fit_limit;   /* exit.c */
+extern struct spill_drop_reason spill_drop_esp_wrapped;    /* protection.c */
 
 #endif

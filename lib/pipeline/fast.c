@@ -14,8 +14,6 @@
 #include "pipeline/sort_out.h"
 #include "runtime/stamp.h"
 
-static SPILL_DROP_REASON(non_ip, "non_ip", "the frame is not IP, and --non-ip says drop");
-
 /* Flow table places that are looked at for expiry, in one of so many turns; and in an idle turn. */
 #define EXPIRE_EVERY  16
 #define EXPIRE_PLACES 4
@@ -28,12 +26,10 @@ static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_
 {
     if (packet->kind <= SPILL_PACKET_IPV6)
         return spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN;
-    if (packet->kind == SPILL_PACKET_MALFORMED)
-        spill_ledger_drop(&fast->ledger, spill_drop_reason_get(packet->drop), &mbuf, 1);
-    else if (fast->non_ip_pass)
+    if (packet->drop == spill_non_ip.id && fast->non_ip_pass)
         packet->verdict = SPILL_VERDICT_ALLOW;
     else
-        spill_ledger_drop(&fast->ledger, &non_ip, &mbuf, 1);
+        spill_ledger_drop(&fast->ledger, spill_drop_reason_get(packet->drop), &mbuf, 1);
     return false;
 }
 

@@ -12,6 +12,9 @@ static SPILL_DROP_REASON(
     esp_policy, "esp_policy",
     "the packet came through an SA, and its rule is not `protect` with that SA");
 
+SPILL_DROP_REASON(spill_drop_esp_wrapped, "esp_wrapped",
+                  "ESP, or what is to be, stands behind PPPoE, MPLS, SNAP or more than two tags");
+
 /* Why a packet that is neither sent nor encrypted is dropped. */
 static const struct spill_drop_reason *reason_of(const struct spill_packet *packet)
 {
@@ -51,7 +54,7 @@ static inline bool is_only_protected(const struct spill_packet *packet)
 {
     const struct spill_flow *flow = packet->flow;
 
-    return flow != NULL && flow->pending == 0 &&
+    return flow != NULL && flow->pending == 0 && !packet->wrapped &&
            spill_flow_own_verdict(flow, packet->direction) == SPILL_VERDICT_PROTECT;
 }
 
@@ -87,7 +90,9 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
 
         if (packet->verdict == SPILL_VERDICT_UNKNOWN)
             continue;
-        if ((sa = outbound_sa(fast, packet, last)) != NULL) {
+        if ((sa = outbound_sa(fast, packet, last)) != NULL && unlikely(packet->wrapped)) {
+            spill_ledger_drop(&fast->ledger, &spill_drop_esp_wrapped, &mbufs[i], 1);
+        } else if (sa != NULL) {
             spill_encryption_add(&encryption, mbufs[i], packet, sa);
             last = sa;
         } else if (may_be_sent(fast, packet)) {

@@ -118,6 +118,7 @@ static void check(const struct expected *expected, const struct spill_packet *pa
     FUZZ_CHECK(packet->length == expected->length, "length %u", packet->length);
     FUZZ_CHECK(packet->inner_vlan == expected->inner_vlan, "inner VLAN %u", packet->inner_vlan);
     FUZZ_CHECK(packet->has_ports == expected->has_ports, "ports");
+    FUZZ_CHECK(packet->wrapped == expected->wrapped, "wrapped");
     FUZZ_CHECK(packet->esp == expected->esp, "ESP %u", packet->esp);
     FUZZ_CHECK(packet->fragment == expected->fragment, "fragment");
     FUZZ_CHECK(packet->sa == 0 && packet->through == 0 && packet->flow == NULL &&
@@ -126,6 +127,8 @@ static void check(const struct expected *expected, const struct spill_packet *pa
                "what parsing doesn't know");
     if (expected->kind <= SPILL_PACKET_IPV6)
         check_key(expected, packet);
+    else
+        FUZZ_CHECK(packet->key.type == expected->type, "type %#x", packet->key.type);
 }
 
 /* Parses a burst of the frame, as it may stand anywhere in one, and carefully. */

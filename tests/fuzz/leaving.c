@@ -135,7 +135,7 @@ static void check_pass(const struct view *view, enum world_port port)
     if (view->packet.kind == SPILL_PACKET_MALFORMED)
         fail(view, port, "what is malformed passes");
     if (view->packet.kind == SPILL_PACKET_OTHER) {
-        if (!world.options.non_ip_pass)
+        if (!world.options.non_ip_pass || view->packet.drop != spill_non_ip.id)
             fail(view, port, "what is no IP passes");
         return;
     }

@@ -7,8 +7,15 @@ import ipaddress
 import struct
 from collections import namedtuple
 
-TAGS = (0x8100, 0x88A8, 0x9100)
-EXTENSIONS = (0, 43, 51, 60, 135, 139, 140)
+TAGS = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)
+MPLS = (0x8847, 0x8848)
+PPPOE = 0x8864
+IPV4, IPV6 = 0x0800, 0x86DD
+# Those that may hold IP, and aren't looked into.
+OPAQUE = {0x22F3, 0x4305, 0x6558, 0x6559, 0x876B, 0x880B, 0x8870, 0x8874, 0x8899, 0x88E5, 0x88E7, 0x8903,
+          0x8909, 0x8926, 0x892F, 0x893F, 0x894F, 0xA0ED, 0xDADA, 0xF1C1, *range(0x1001, 0x1010)}
+DEPTH = 8  # tags and labels
+EXTENSIONS = (0, 43, 60)
 FRAGMENT = 44
 TCP, UDP, DCCP, SCTP, UDPLITE = 6, 17, 33, 132, 136
 PORTS = (TCP, UDP, DCCP, SCTP, UDPLITE)
@@ -20,10 +27,12 @@ NAMES = {"icmp": 1, "tcp": TCP, "udp": UDP, "icmp6": 58, "sctp": SCTP}
 Piece = namedtuple("Piece", "datagram first end more")  # of a datagram; bytes [first, end)
 
 
-class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason piece",
-                        defaults=(None,) * 8)):
-    """`reason` is set for malformed frames alone, `source` for IP alone, `ports` where there are any.
-    `later`: a fragment that isn't the first. `piece`: of fragments alone."""
+class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason piece type",
+                        defaults=(None,) * 9)):
+    """`reason` is set for frames that no rule lets pass, `source` for IP alone, `ports` where there are
+    any. `vlan`: what makes networks of their own of one. `later`: a fragment that isn't the first.
+    `piece`: of fragments alone. `type`: of what isn't IP, that of Ethernet, or below 0x600 the DSAP of
+    LLC."""
 
     @property
     def flow(self):
@@ -41,34 +50,113 @@ class Packet(namedtuple("Packet", "vlan source destination protocol ports later 
         return (self.source, ports[0]) <= (self.destination, ports[1])
 
 
-class Malformed(Exception):
-    pass
+class Dropped(Exception):
+    """Under which name."""
+
+
+class Malformed(Dropped):
+    def __init__(self, what):
+        super().__init__("malformed_" + what)
+
+
+class NotIp(Exception):
+    """Of which type."""
 
 
 def parse(frame):
     """The Packet that a frame is."""
     try:
-        return _ethernet(frame)
-    except Malformed as why:
-        return Packet(reason="malformed_" + str(why))
+        kind, data, vlan = _link(frame)
+        return _ipv4(data, vlan) if kind == IPV4 else _ipv6(data, vlan)
+    except Dropped as why:
+        return Packet(reason=str(why))
+    except NotIp as what:
+        return Packet(type=what.args[0])
 
 
-def _ethernet(frame):
+def _link(frame):
+    """The type of IP, what it says, and whose it is: VLANs or a session."""
     if len(frame) < 14:
         raise Malformed("ethernet")
-    at, tags, vlan = 12, 0, 0
-    kind, = struct.unpack_from("!H", frame, at)
-    while kind in TAGS and tags < 2:
-        if len(frame) < at + 6:
-            raise Malformed("vlan")
-        tag, kind = struct.unpack_from("!HH", frame, at + 2)
-        vlan = tag & 0xFFF if tags == 0 else vlan
-        tags, at = tags + 1, at + 4
-    if kind == 0x0800:
-        return _ipv4(frame[at + 2:], vlan)
-    if kind == 0x86DD:
-        return _ipv6(frame[at + 2:], vlan)
-    return Packet(vlan=vlan)
+    kind, data = int.from_bytes(frame[12:14], "big"), frame[14:]
+    vlans, depth, more = [], 0, None
+    while kind not in (IPV4, IPV6):
+        if kind in TAGS:
+            depth += 1
+            if depth > DEPTH:
+                raise Dropped("link_too_deep")
+            if len(data) < 4:
+                raise Malformed("vlan")
+            tag, kind = struct.unpack_from("!HH", data)
+            if tag & 0xFFF:
+                vlans.append(tag & 0xFFF)
+            if len(vlans) > 2:
+                raise Dropped("link_too_deep")
+            data = data[4:]
+        elif kind in MPLS:
+            kind, data, more = *_mpls(data, depth), "mpls"
+        elif kind == PPPOE:
+            kind, data, more = _pppoe(data)
+            if len(vlans) > 1:
+                raise Dropped("encapsulated_ip")
+        elif kind < 0x600:
+            kind, data = _llc(kind, data)
+        elif kind in OPAQUE:
+            raise Dropped("encapsulated_ip")
+        else:
+            raise NotIp(kind)
+    return kind, data, (*vlans, more)
+
+
+def _llc(length, data):
+    if not 3 <= length <= len(data) or (data[0] | 1 == 0xAB and length < 8):
+        raise Malformed("encapsulation")
+    data = data[:length]
+    if data[0] | 1 == 7:
+        raise Dropped("encapsulated_ip")
+    if data[0] | 1 != 0xAB:
+        raise NotIp(data[0])
+    if data[3:6] == b"\0\0\x0c":
+        raise NotIp(0x100)
+    if data[1] | 1 != 0xAB or data[2] != 3 or data[3:6] not in (b"\0\0\0", b"\0\0\xf8") or data[6] < 6:
+        raise Dropped("encapsulated_ip")
+    return int.from_bytes(data[6:8], "big"), data[8:]
+
+
+def _pppoe(data):
+    if len(data) < 6:
+        raise Malformed("encapsulation")
+    first, session, length = struct.unpack_from("!HHH", data)
+    if not 1 <= length <= len(data) - 6:
+        raise Malformed("encapsulation")
+    if first != 0x1100:
+        raise Dropped("encapsulated_ip")
+    data = data[6:6 + length]
+    size = 1 if data[0] & 1 else 2
+    if len(data) < size:
+        raise Malformed("encapsulation")
+    protocol = int.from_bytes(data[:size], "big")
+    if protocol >= 0x8000:
+        raise NotIp(PPPOE)
+    if protocol not in (0x21, 0x57):
+        raise Dropped("encapsulated_ip")
+    return IPV4 if protocol == 0x21 else IPV6, data[size:], ("session", session)
+
+
+def _mpls(data, depth):
+    bottom = False
+    while not bottom:
+        depth += 1
+        if depth > DEPTH:
+            raise Dropped("link_too_deep")
+        if len(data) < 4:
+            raise Malformed("encapsulation")
+        bottom, data = data[2] & 1, data[4:]
+    if not data:
+        raise Malformed("encapsulation")
+    if data[0] >> 4 not in (4, 6):
+        raise Dropped("encapsulated_ip")
+    return (IPV4 if data[0] >> 4 == 4 else IPV6), data
 
 
 def _ipv4(data, vlan):
@@ -78,6 +166,14 @@ def _ipv4(data, vlan):
     header = (first & 15) * 4
     if first >> 4 != 4 or header < 20 or not header <= total <= len(data):
         raise Malformed("ipv4")
+    options = data[20:header]
+    while options and options[0]:
+        size = 1 if options[0] == 1 else options[1] if len(options) > 1 else 0
+        if options[0] in (131, 137):
+            raise Dropped("source_routed")
+        if options[0] != 1 and not 2 <= size <= len(options):
+            raise Malformed("ipv4")
+        options = options[size:]
     ports, later = _transport(protocol, data[header:total], (fragment & 0x1FFF) * 8,
                               bool(fragment & 0x2000), header)
     piece = None
@@ -94,25 +190,27 @@ def _ipv6(data, vlan):
         raise Malformed("ipv6")
     length, kind = struct.unpack_from("!HB", data, 4)
     body = data[40:40 + length]
-    if len(body) < length or (length == 0 and kind == 0 and len(data) > 40):
+    if len(body) < length or (length == 0 and kind == 0):
         raise Malformed("ipv6")
     offset, more, walked, piece = 0, False, 0, None
     while kind in EXTENSIONS or kind == FRAGMENT:
         walked += 1
-        size = 8 if kind == FRAGMENT else None
-        if size is None and len(body) >= 2:
-            size = (body[1] + 2) * 4 if kind == 51 else (body[1] + 1) * 8
-        if size is None or len(body) < size or walked > 8:
+        size = 8 if kind == FRAGMENT else (body[1] + 1) * 8 if len(body) >= 8 else 8
+        if len(body) < size or walked > 8 or (kind == 0 and walked > 1):
             raise Malformed("ipv6_extension")
+        if kind == 43 and body[2] == 0 and body[3]:
+            raise Dropped("source_routed")
         if kind == FRAGMENT:
             field, = struct.unpack_from("!H", body, 2)
             offset, more = field & 0xFFF8, bool(field & 1)
             if offset or more:
                 piece = Piece((data[8:40], body[4:8], vlan), offset, offset + len(body) - 8, more)
-        kind, body = body[0], body[size:]
+            if offset + length - 8 > 65535:
+                raise Malformed("fragment")
+        kind, body = FRAGMENT if offset else body[0], body[size:]
         if offset:
             break
-    ports, later = _transport(kind, body, offset, more, length - len(body))
+    ports, later = _transport(kind, body, offset, more, 0)
     return Packet(vlan, ipaddress.ip_address(data[8:24]), ipaddress.ip_address(data[24:40]), kind,
                   ports, later, piece=piece)
 
@@ -120,9 +218,11 @@ def _ipv6(data, vlan):
 def _transport(protocol, data, offset, more, before):
     """(ports or None, whether it is a later fragment). `before`: bytes of headers ahead of it."""
     if offset:
-        if before + offset + len(data) > 65535 or (protocol == TCP and offset < 20):
+        if before + offset + len(data) > 65535 or (protocol == TCP and offset == 8):
             raise Malformed("fragment")
         return None, True
+    if protocol == 50 and len(data) < 8:
+        raise Malformed("transport")
     if protocol not in PORTS:
         return None, False
     fixed = {TCP: 20, UDP: 8, UDPLITE: 8, SCTP: 12, DCCP: 12}[protocol]
@@ -130,11 +230,9 @@ def _transport(protocol, data, offset, more, before):
         raise Malformed("fragment" if more and protocol == TCP else "transport")
     if protocol == TCP:
         size = (data[12] >> 4) * 4
-        if more and size > len(data):
-            raise Malformed("fragment")
-        good = 20 <= size <= len(data)
+        good = 20 <= size and (more or size <= len(data))
     elif protocol == DCCP:
-        good = 12 <= data[4] * 4 <= len(data)
+        good = (16 if data[8] & 1 else 12) <= data[4] * 4 and (more or data[4] * 4 <= len(data))
     elif protocol in (UDP, UDPLITE):
         claimed, = struct.unpack_from("!H", data, 4)
         good = (8 <= claimed and (more or claimed <= len(data))

@@ -47,14 +47,14 @@ class Own(Captures):
         self.through(capture.read(CAPTURES / "office.pcap"))
 
     def test_well_formed(self):
-        """Tags, options, extension headers, fragments, every protocol, frames up to 9014 bytes."""
+        """Tags, SNAP, PPPoE, MPLS, options, extension headers, fragments, every protocol, frames up to 9014 bytes."""
         frames = capture.read(CAPTURES / "well_formed.pcap")
         self.assertEqual({oracle.parse(frame).reason for frame in frames}, {None})
         self.through(frames)
 
     def test_malformed(self):
         frames = capture.read(CAPTURES / "malformed.pcap")
-        self.assertEqual(len({oracle.parse(frame).reason for frame in frames} - {None}), 7)
+        self.assertEqual(len({oracle.parse(frame).reason for frame in frames} - {None}), 11)
         self.through(frames)
 
     def test_non_ip_dropped(self):

@@ -28,6 +28,14 @@ def end_of(packet):
     return 0 if packet.source is None else packet.first ^ (zlib.crc32(repr(packet.flow).encode()) & 1)
 
 
+def datagram(source, target, port=7, protocol=17):
+    """An IPv4 packet: UDP, or TCP that begins a connection."""
+    transport = struct.pack("!HHHH", 4000, port, 8, 0) if protocol == 17 else \
+        struct.pack("!HHIIBBHHH", 4000, port, 0, 0, 0x50, 2, 0, 0, 0)
+    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(transport), 0, 0, 64, protocol, 0) + source + target + \
+        transport
+
+
 class Firewall(TestCase):
     def through(self, frames, rules, *options, allow=False):
         ends = [[frame for frame, packet in oracle.in_order(frames) if end_of(packet) == end]
@@ -42,7 +50,7 @@ class Firewall(TestCase):
             *(options or ("--fast", CPUS[0]))))
         self.assertEqual(report.packets["received"], len(frames))
         for reason in report.drops:
-            self.assertRegex(reason, "^(denied|malformed_.*|fragment_.*)$")
+            self.assertRegex(reason, "^(denied|malformed_.*|fragment_.*|encapsulated_ip|link_too_deep|source_routed)$")
         for end, fates in enumerate(oracle.Firewall(rules, allow).fates(ends)):
             must, may = collections.Counter(), collections.Counter()
             for frame, fate in zip(ends[end], fates):
@@ -116,6 +124,31 @@ class Headers(Firewall):
         self.through(frames, "allow any from any to any\n")
 
 
+class Hidden(Firewall):
+    """What a host behind would take as IP is judged as IP, or dropped by name."""
+
+    def test_priority_tags(self):
+        """Hosts take off any number of tags with id 0 (CVE-2021-27853)."""
+        syn = bytes(12) + b"%s\x08\0" + datagram(bytes((10, 0, 0, 1)), bytes((192, 0, 2, 1)), 22, 6)
+        frames = [syn.replace(b"%s", kind + b"\0\0" + b"\x81\0\0\0" * (count - 1))
+                  for count in range(1, 13) for kind in (b"\x81\0", b"\x88\xa8", b"\x92\0")]
+        report = self.through(frames, "deny any from any to any\n")
+        self.assertEqual(report.drops, {"denied": 3 * 8, "link_too_deep": 3 * 4})
+        report = self.through(frames, "allow tcp from any to any port 22\n")
+        self.assertEqual(report.packets["transmitted"], 3 * 8)
+
+    def test_nothing_around_ip(self):
+        """Tags, SNAP, PPPoE, MPLS, VN-Tag, a backbone's frames, …: under rules that deny all."""
+        frames = capture.read(CAPTURES / "well_formed.pcap") + capture.read(CAPTURES / "malformed.pcap")
+        report = self.through(frames, "deny any from any to any\n")
+        for reason in ("denied", "encapsulated_ip", "link_too_deep", "malformed_encapsulation",
+                       "source_routed"):
+            self.assertGreater(report.drops[reason], 0)
+        self.assertEqual(report.packets["transmitted"],
+                         sum(not packet.reason and packet.source is None
+                             for packet in map(oracle.parse, frames)))
+
+
 class Inputs(Firewall):
     """Rules for what came in by a port: both ends of the wire send."""
     RULES = """
@@ -125,11 +158,8 @@ allow udp from any to any port 5000 in out,in
 allow tcp from any to any in out
 """
 
-    def datagram(self, source, target, port=7, protocol=17):
-        transport = struct.pack("!HHHH", 4000, port, 8, 0) if protocol == 17 else \
-            struct.pack("!HHIIBBHHH", 4000, port, 0, 0, 0x50, 2, 0, 0, 0)
-        return bytes(12) + struct.pack("!HBBHHHBBH", 0x0800, 0x45, 0, 20 + len(transport), 0, 0, 64,
-                                       protocol, 0) + source + target + transport
+    def datagram(self, *what):
+        return bytes(12) + b"\x08\0" + datagram(*what)
 
     def test_inputs(self):
         inside, outside = bytes((10, 0, 0)), bytes((192, 0, 2))

@@ -53,13 +53,18 @@ static void put_address(struct frame *frame, uint32_t size)
     frame->length += size;
 }
 
+static uint32_t two_of(const struct frame *frame, uint32_t at)
+{
+    return (uint32_t)frame->bytes[at] << 8 | frame->bytes[at + 1];
+}
+
 static void set16(struct frame *frame, uint32_t at, uint32_t value)
 {
     frame->bytes[at] = (uint8_t)(value >> 8);
     frame->bytes[at + 1] = (uint8_t)value;
 }
 
-static const uint8_t protocols[] = {6, 6, 6, 17, 17, 17, 132, 136, 33, 1, 58, 47, 50, 59, 89};
+static const uint8_t protocols[] = {6, 6, 6, 17, 17, 17, 132, 136, 33, 1, 58, 47, 50, 51, 59, 89};
 
 /** Appends a whole and true transport header with some payload. */
 static void put_transport(struct frame *frame, uint8_t protocol)
@@ -88,24 +93,57 @@ static void put_transport(struct frame *frame, uint8_t protocol)
     }
 }
 
+/** Tags, at most two of which have an id, in front of a type. */
 static void put_link(struct frame *frame)
 {
-    static const uint16_t tpids[] = {0x8100, 0x88a8, 0x9100};
-    unsigned tags = one_in(2) ? 0 : below(3);
-    unsigned stripped = one_in(4) ? below(tags + 1) : 0;
-    unsigned i;
+    static const uint16_t tpids[] = {0x8100, 0x8100, 0x88a8, 0x9100, 0x9200, 0x9300};
+    unsigned tags = one_in(2) ? 0 : one_in(4) ? below(9) : below(3);
+    unsigned stripped = one_in(4) ? below(RTE_MIN(tags, 2U) + 1) : 0;
+    unsigned ids = 0, i;
+    uint16_t tcis[9];
 
     put_random(frame, 12);
-    for (i = stripped; i < tags; i++) {
-        put(frame, tpids[below(3)], 2);
-        put_random(frame, 2);
+    for (i = 0; i < tags; i++) {
+        tcis[i] = (uint16_t)(below(16) << 12);
+        if (ids < 2 && !one_in(3)) {
+            tcis[i] = (uint16_t)(tcis[i] + 1 + below(4095));
+            ids++;
+        }
     }
-    frame->vlan_tci = (uint16_t)rand();
-    frame->vlan_tci_outer = (uint16_t)rand();
+    for (i = stripped; i < tags; i++) {
+        put(frame, tpids[below(6)], 2);
+        put(frame, tcis[i], 2);
+    }
+    frame->vlan_tci = stripped == 2 ? tcis[1] : stripped == 1 ? tcis[0] : (uint16_t)rand();
+    frame->vlan_tci_outer = stripped > 0 ? tcis[0] : (uint16_t)rand();
     if (stripped == 2)
         frame->ol_flags = RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED;
     else if (stripped == 1)
         frame->ol_flags = one_in(2) ? RTE_MBUF_F_RX_VLAN_STRIPPED : RTE_MBUF_F_RX_QINQ_STRIPPED;
+}
+
+/** IPv4 options, none of which is a route. */
+static void put_options(struct frame *frame, uint32_t size)
+{
+    static const uint8_t kinds[] = {7, 68, 130, 136, 148, 205};
+
+    while (size > 0) {
+        uint32_t length = size >= 2 && one_in(2) ? 2 + below(size - 1) : 1;
+
+        if (length == 1) {
+            put(frame, 1, 1);
+        } else {
+            put(frame, kinds[below(6)], 1);
+            put(frame, length, 1);
+            put_random(frame, length - 2);
+        }
+        size -= length;
+        if (one_in(10)) { /* the end of them, and anything */
+            put(frame, 0, size > 0);
+            put_random(frame, size > 0 ? size - 1 : 0);
+            return;
+        }
+    }
 }
 
 static void put_ipv4(struct frame *frame)
@@ -126,30 +164,34 @@ static void put_ipv4(struct frame *frame)
     put_random(frame, 2);
     put_address(frame, 4);
     put_address(frame, 4);
-    put_random(frame, options);
+    put_options(frame, options);
     put_transport(frame, protocol);
     set16(frame, start + 2, frame->length - start);
 }
 
+/** Extension headers, hop-by-hop options first; behind a fragment header the short ones. */
 static void put_extensions(struct frame *frame, uint32_t next_at, uint32_t count)
 {
-    static const uint8_t types[] = {0, 43, 44, 51, 60};
+    static const uint8_t types[] = {0, 43, 60, 44, 60};
+    bool first = true, cut = false;
 
-    while (count-- > 0) {
-        uint8_t type = types[below(5)];
-        uint32_t units = below(3);
+    for (; count > 0; count--, first = false) {
+        uint8_t type = types[first ? below(5) : cut ? 1 + below(2) : 1 + below(4)];
+        uint32_t units = cut ? 0 : below(3);
 
         frame->bytes[next_at] = type;
         next_at = frame->length;
         put(frame, 59, 1);
         if (type == 44) {
+            cut = true;
             put_random(frame, 1);
-            put(frame, one_in(2) ? below(2) : below(7000) * 8 + 16, 2);
+            put(frame, one_in(2) ? below(2) : below(7000) * 8 + 128, 2);
             put_random(frame, 4);
-        } else {
-            put(frame, type == 51 ? units * 2 : units, 1);
-            put_random(frame, units * 8 + 6);
+            continue;
         }
+        put(frame, units, 1);
+        put(frame, type == 43 ? 1 + below(5) : below(256), 1);
+        put_random(frame, units * 8 + 5);
     }
     frame->bytes[next_at] = protocols[below(sizeof(protocols))];
     put_transport(frame, frame->bytes[next_at]);
@@ -171,18 +213,100 @@ static void put_ipv6(struct frame *frame)
     set16(frame, start + 4, frame->length - start - 40);
 }
 
+static void put_ip(struct frame *frame)
+{
+    if (one_in(2))
+        put_ipv4(frame);
+    else
+        put_ipv6(frame);
+}
+
+static void put_snap(struct frame *frame)
+{
+    uint32_t start = frame->length;
+
+    put(frame, 0, 2);
+    put(frame, 0xaaaa03, 3);
+    put(frame, one_in(2) ? 0x000000 : 0x0000f8, 3);
+    put_ip(frame);
+    set16(frame, start, frame->length - start - 2);
+}
+
+/** Takes bytes out of a frame. */
+static void take_out(struct frame *frame, uint32_t at, uint32_t count)
+{
+    memmove(frame->bytes + at, frame->bytes + at + count, frame->length - at - count);
+    frame->length -= count;
+}
+
+static void put_pppoe(struct frame *frame)
+{
+    uint32_t start = frame->length, at = start + 8;
+
+    put(frame, 0x8864, 2);
+    put(frame, 0x1100, 2);
+    put_random(frame, 4);
+    put_ip(frame);
+    set16(frame, at, two_of(frame, at) == 0x0800 ? 0x0021 : 0x0057);
+    if (one_in(2))
+        take_out(frame, at, 1);
+    set16(frame, start + 6, frame->length - at);
+}
+
+static void put_mpls(struct frame *frame)
+{
+    uint32_t labels = one_in(4) ? 1 + below(8) : 1 + below(3), at;
+
+    put(frame, 0x8847 + below(2), 2);
+    while (labels-- > 0) {
+        put_random(frame, 2);
+        put(frame, below(128) * 2 + (labels == 0), 1);
+        put_random(frame, 1);
+    }
+    at = frame->length;
+    put_ip(frame);
+    take_out(frame, at, 2);
+}
+
+static void put_other(struct frame *frame)
+{
+    static const uint16_t types[] = {0x0806, 0x88cc, 0x8863, 0x88e7, 0x8926, 0x0600};
+    static const uint32_t llcs[] = {0x424203, 0xfefe03, 0x060603, 0xaaaa03, 0xabaa03, 0xaaaaf3};
+    static const uint32_t ouis[] = {0x00000c, 0x000000, 0x0080c2};
+    uint32_t length = below(60);
+
+    if (one_in(2)) {
+        put(frame, one_in(2) ? types[below(6)] : 0x0600 + below(0x1f0), 2);
+    } else {
+        put(frame, 8 + length, 2);
+        put(frame, llcs[below(6)], 3);
+        put(frame, ouis[below(3)], 3);
+        put(frame, one_in(2) ? 0x010b : below(0x600), 2);
+    }
+    put_random(frame, length);
+}
+
 /** A frame of which every header is right. */
 static void build_valid(struct frame *frame)
 {
     memset(frame, 0, offsetof(struct frame, vlan_tci));
     put_link(frame);
-    if (one_in(12)) {
-        put(frame, one_in(2) ? 0x0806 : below(1500), 2);
-        put_random(frame, below(60));
-    } else if (one_in(2)) {
-        put_ipv4(frame);
-    } else {
-        put_ipv6(frame);
+    switch (below(24)) {
+    case 0:
+    case 1:
+        put_other(frame);
+        break;
+    case 2:
+        put_snap(frame);
+        break;
+    case 3:
+        put_pppoe(frame);
+        break;
+    case 4:
+        put_mpls(frame);
+        break;
+    default:
+        put_ip(frame);
     }
     if (one_in(3))
         put_random(frame, below(30)); /* Ethernet padding */
@@ -191,7 +315,9 @@ static void build_valid(struct frame *frame)
 /** Damages a frame: cuts it, or overwrites bytes where headers are. */
 static void mutate(struct frame *frame)
 {
-    static const uint8_t values[] = {0, 1, 2, 4, 5, 6, 7, 8, 17, 43, 44, 51, 60, 0x45, 0x60, 0xff};
+    static const uint8_t values[] = {0,    1,    2,    3,    4,    5,    6,    7,    8,
+                                     17,   43,   44,   51,   60,   131,  137,  0x45, 0x60,
+                                     0x81, 0x88, 0x64, 0x47, 0xaa, 0x21, 0x57, 0xff};
     uint32_t i, changes = below(4);
 
     if (one_in(2))

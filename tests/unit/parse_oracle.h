@@ -16,6 +16,8 @@
  * flat copy, with the numbers of the standards in place of names.
  */
 
+#define DONE 0x10000 /* in place of a type: nothing comes after it */
+
 struct expected {
     enum spill_packet_kind kind;
     const struct spill_drop_reason *drop;
@@ -24,6 +26,9 @@ struct expected {
     uint8_t ports[4]; /* source, destination */
     uint8_t protocol;
     uint16_t vlan, inner_vlan;
+    uint16_t type; /* of what isn't IP */
+    bool wrapped;
+    uint32_t end;    /* of what the link layers hold */
     uint32_t length; /* of the IP packet; 0 for what has no key */
     bool has_ports, later;
     uint8_t esp;      /* 0 none, 1 plain, 2 in UDP */
@@ -40,7 +45,16 @@ static void malformed(struct expected *expected, const struct spill_drop_reason 
     expected->kind = SPILL_PACKET_MALFORMED;
     expected->l4 = expected->length = 0;
     expected->fragment = 0;
+    expected->vlan = expected->inner_vlan = 0;
+    expected->wrapped = false;
     expected->drop = reason;
+}
+
+static void not_ip(struct expected *expected, uint32_t type, const struct spill_drop_reason *reason)
+{
+    malformed(expected, reason);
+    expected->kind = SPILL_PACKET_OTHER;
+    expected->type = (uint16_t)type;
 }
 
 static void oracle_transport(const struct frame *frame, struct expected *expected, uint32_t at,
@@ -112,17 +126,17 @@ static void oracle_transport(const struct frame *frame, struct expected *expecte
 static void oracle_ipv4(const struct frame *frame, struct expected *expected)
 {
     uint32_t ip = expected->l3;
-    uint32_t header, total, offset;
+    uint32_t header, total, offset, at;
     bool more;
 
     expected->kind = SPILL_PACKET_IPV4;
-    if (frame->length < ip + 20) {
+    if (expected->end < ip + 20) {
         malformed(expected, &spill_malformed_ipv4);
         return;
     }
     header = frame->bytes[ip] % 16 * 4;
     total = two_bytes(frame, ip + 2);
-    if (frame->bytes[ip] / 16 != 4 || header < 20 || total < header || ip + total > frame->length) {
+    if (frame->bytes[ip] / 16 != 4 || header < 20 || total < header || ip + total > expected->end) {
         malformed(expected, &spill_malformed_ipv4);
         return;
     }
@@ -137,6 +151,22 @@ static void oracle_ipv4(const struct frame *frame, struct expected *expected)
         malformed(expected, &spill_malformed_fragment);
         return;
     }
+    for (at = ip + 20; at < ip + header && frame->bytes[at] != 0;) {
+        if (frame->bytes[at] == 1) {
+            at++;
+            continue;
+        }
+        if (frame->bytes[at] == 131 || frame->bytes[at] == 137) {
+            malformed(expected, &spill_source_routed);
+            return;
+        }
+        if (at + 1 == ip + header || frame->bytes[at + 1] < 2 ||
+            at + frame->bytes[at + 1] > ip + header) {
+            malformed(expected, &spill_malformed_ipv4);
+            return;
+        }
+        at += frame->bytes[at + 1];
+    }
     oracle_transport(frame, expected, ip + header, ip + total, more);
 }
 
@@ -148,51 +178,217 @@ static void oracle_ipv6(const struct frame *frame, struct expected *expected)
     uint8_t type;
 
     expected->kind = SPILL_PACKET_IPV6;
-    if (frame->length < at || frame->bytes[ip] / 16 != 6) {
+    if (expected->end < at || frame->bytes[ip] / 16 != 6) {
         malformed(expected, &spill_malformed_ipv6);
         return;
     }
     end = at + two_bytes(frame, ip + 4);
-    if (end > frame->length || (end == at && frame->bytes[ip + 6] == 0)) {
+    if (end > expected->end || (end == at && frame->bytes[ip + 6] == 0)) {
         malformed(expected, &spill_malformed_ipv6);
         return;
     }
     expected->length = end - ip;
     memcpy(expected->source, frame->bytes + ip + 8, 16);
     memcpy(expected->destination, frame->bytes + ip + 24, 16);
-    for (type = frame->bytes[ip + 6];
-         type == 0 || type == 43 || type == 44 || type == 51 || type == 60;) {
+    for (type = frame->bytes[ip + 6]; type == 0 || type == 43 || type == 44 || type == 60;) {
         size = 8;
-        if (at + 8 <= end && type == 51)
-            size = (frame->bytes[at + 1] + 2U) * 4;
-        else if (at + 8 <= end && type != 44)
+        if (at + 8 <= end && type != 44)
             size = (frame->bytes[at + 1] + 1U) * 8;
-        if (++headers > 8 || at + size > end) {
+        if (++headers > 8 || at + size > end || (type == 0 && headers > 1)) {
             malformed(expected, &spill_malformed_ipv6_extension);
             return;
         }
-        offset = type == 44 ? two_bytes(frame, at + 2) / 8 * 8 : 0;
-        more |= type == 44 && offset == 0 && frame->bytes[at + 3] % 2 == 1;
-        type = frame->bytes[at];
-        at += size;
-        if (offset > 0) {
-            expected->later = true;
-            if (offset + end - (ip + 40) - 8 > 65535 || (offset == 8 && type == 6)) {
+        if (type == 43 && frame->bytes[at + 2] == 0 && frame->bytes[at + 3] > 0) {
+            malformed(expected, &spill_source_routed);
+            return;
+        }
+        if (type == 44) {
+            offset = two_bytes(frame, at + 2) / 8 * 8;
+            if (offset + end - (ip + 40) - 8 > 65535 || (offset == 8 && frame->bytes[at] == 6)) {
                 malformed(expected, &spill_malformed_fragment);
                 return;
             }
-            break;
+            more |= offset == 0 && frame->bytes[at + 3] % 2 == 1;
+            if (offset > 0) {
+                expected->later = true;
+                type = 44;
+                at += 8;
+                break;
+            }
         }
+        type = frame->bytes[at];
+        at += size;
     }
     expected->protocol = type;
     oracle_transport(frame, expected, at, end, more);
 }
 
+/* One more of the ids that say which VLAN it is; a third is too many. */
+static bool oracle_id(struct expected *expected, uint32_t tci)
+{
+    if (tci % 4096 == 0)
+        return true;
+    if (expected->vlan == 0)
+        expected->vlan = tci % 4096;
+    else if (expected->inner_vlan == 0)
+        expected->inner_vlan = tci % 4096;
+    else
+        return false;
+    return true;
+}
+
+/* What begins with LLC; DONE: the frame is done with, else the type that SNAP says. */
+static uint32_t oracle_llc(const struct frame *frame, struct expected *expected, uint32_t length)
+{
+    static const uint8_t ethernet[] = {0, 0, 0}, bridge[] = {0, 0, 0xf8}, cisco[] = {0, 0, 0x0c};
+    const uint8_t *llc = frame->bytes + expected->l3;
+
+    if (expected->l3 + length > expected->end || length < 3 || (llc[0] / 2 == 0x55 && length < 8)) {
+        malformed(expected, &spill_malformed_encapsulation);
+        return DONE;
+    }
+    expected->end = expected->l3 + length;
+    if (llc[0] / 2 == 3)
+        not_ip(expected, 6, &spill_encapsulated_ip);
+    else if (llc[0] / 2 != 0x55)
+        not_ip(expected, llc[0], &spill_non_ip);
+    else if (memcmp(llc + 3, cisco, 3) == 0)
+        not_ip(expected, SPILL_TYPE_CISCO, &spill_non_ip);
+    else if (llc[1] / 2 != 0x55 || llc[2] != 3 ||
+             (memcmp(llc + 3, ethernet, 3) != 0 && memcmp(llc + 3, bridge, 3) != 0) || llc[6] < 6)
+        not_ip(expected, 0xaa, &spill_encapsulated_ip);
+    else {
+        expected->l3 += 8;
+        return two_bytes(frame, expected->l3 - 2);
+    }
+    return DONE;
+}
+
+static uint32_t oracle_pppoe(const struct frame *frame, struct expected *expected)
+{
+    uint32_t at = expected->l3, length, protocol, session;
+    const uint8_t *bytes = frame->bytes + at;
+
+    length = at + 6 > expected->end ? 0 : two_bytes(frame, at + 4);
+    if (length == 0 || at + 6 + length > expected->end) {
+        malformed(expected, &spill_malformed_encapsulation);
+        return DONE;
+    }
+    session = two_bytes(frame, at + 2);
+    if (bytes[0] != 0x11 || bytes[1] != 0) {
+        not_ip(expected, 0x8864, &spill_encapsulated_ip);
+        return DONE;
+    }
+    expected->l3 += 6;
+    expected->end = at + 6 + length;
+    protocol = bytes[6];
+    if (protocol % 2 == 0 && length == 1) {
+        malformed(expected, &spill_malformed_encapsulation);
+        return DONE;
+    }
+    if (protocol % 2 == 0)
+        protocol = two_bytes(frame, at + 6);
+    if (protocol >= 0x8000) {
+        not_ip(expected, 0x8864, &spill_non_ip);
+        return DONE;
+    }
+    if ((protocol != 0x21 && protocol != 0x57) || expected->inner_vlan != 0) {
+        not_ip(expected, 0x8864, &spill_encapsulated_ip);
+        return DONE;
+    }
+    expected->l3 += bytes[6] % 2 == 0 ? 2 : 1;
+    expected->vlan += 0x1000;
+    expected->inner_vlan = (uint16_t)session;
+    return protocol == 0x21 ? 0x0800 : 0x86dd;
+}
+
+static uint32_t oracle_mpls(const struct frame *frame, struct expected *expected, uint32_t type,
+                            unsigned headers)
+{
+    bool bottom = false;
+
+    while (!bottom) {
+        if (headers++ == 8) {
+            not_ip(expected, type, &spill_link_too_deep);
+            return DONE;
+        }
+        if (expected->l3 + 4 > expected->end) {
+            malformed(expected, &spill_malformed_encapsulation);
+            return DONE;
+        }
+        bottom = frame->bytes[expected->l3 + 2] % 2 == 1;
+        expected->l3 += 4;
+    }
+    if (expected->l3 == expected->end) {
+        malformed(expected, &spill_malformed_encapsulation);
+        return DONE;
+    }
+    expected->vlan += 0x2000;
+    if (frame->bytes[expected->l3] / 16 == 4)
+        return 0x0800;
+    if (frame->bytes[expected->l3] / 16 == 6)
+        return 0x86dd;
+    not_ip(expected, type, &spill_encapsulated_ip);
+    return DONE;
+}
+
+static bool oracle_is_opaque(uint32_t type)
+{
+    static const uint16_t types[] = {0x22f3, 0x4305, 0x6558, 0x6559, 0x876b, 0x880b, 0x8870,
+                                     0x8874, 0x8899, 0xdada, 0x88e5, 0x88e7, 0x8903, 0x8909,
+                                     0x8926, 0x892f, 0x893f, 0x894f, 0xa0ed, 0xf1c1};
+    bool found = type >= 0x1001 && type <= 0x100f;
+
+    for (unsigned i = 0; i < RTE_DIM(types); i++)
+        found |= types[i] == type;
+    return found;
+}
+
+/* Walks on from a type; DONE: the frame is done with, else the next type. */
+static uint32_t oracle_link(const struct frame *frame, struct expected *expected, uint32_t type,
+                            unsigned *headers)
+{
+    switch (type) {
+    case 0x8100:
+    case 0x88a8:
+    case 0x9100:
+    case 0x9200:
+    case 0x9300:
+        if (++*headers > 8) {
+            not_ip(expected, type, &spill_link_too_deep);
+            return DONE;
+        }
+        if (expected->end < expected->l3 + 4) {
+            malformed(expected, &spill_malformed_vlan);
+            return DONE;
+        }
+        if (!oracle_id(expected, two_bytes(frame, expected->l3))) {
+            not_ip(expected, type, &spill_link_too_deep);
+            return DONE;
+        }
+        expected->l3 += 4;
+        return two_bytes(frame, expected->l3 - 2);
+    case 0x8864:
+        expected->wrapped = true;
+        return oracle_pppoe(frame, expected);
+    case 0x8847:
+    case 0x8848:
+        expected->wrapped = true;
+        return oracle_mpls(frame, expected, type, *headers);
+    default:
+        if (type >= 0x600) {
+            not_ip(expected, type, oracle_is_opaque(type) ? &spill_encapsulated_ip : &spill_non_ip);
+            return DONE;
+        }
+        expected->wrapped = true;
+        return oracle_llc(frame, expected, type);
+    }
+}
+
 static struct expected oracle(const struct frame *frame)
 {
-    struct expected expected = {.kind = SPILL_PACKET_OTHER};
-    uint16_t ids[3];
-    unsigned tags = 0;
+    struct expected expected = {.end = frame->length};
+    unsigned headers = 0;
     uint32_t type;
 
     if (frame->length < 14) {
@@ -200,23 +396,14 @@ static struct expected oracle(const struct frame *frame)
         return expected;
     }
     if (frame->ol_flags & RTE_MBUF_F_RX_QINQ_STRIPPED)
-        ids[tags++] = frame->vlan_tci_outer % 4096;
+        headers += oracle_id(&expected, frame->vlan_tci_outer);
     if (frame->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
-        ids[tags++] = frame->vlan_tci % 4096;
-    expected.inner_vlan = tags > 1 ? ids[1] : 0;
+        headers += oracle_id(&expected, frame->vlan_tci);
     expected.l3 = 14;
     type = two_bytes(frame, 12);
-    while ((type == 0x8100 || type == 0x88a8 || type == 0x9100) && tags < 2) {
-        if (frame->length < expected.l3 + 4) {
-            malformed(&expected, &spill_malformed_vlan);
-            return expected;
-        }
-        ids[tags++] = (uint16_t)(two_bytes(frame, expected.l3) % 4096);
-        expected.inner_vlan = tags > 1 ? ids[1] : 0;
-        type = two_bytes(frame, expected.l3 + 2);
-        expected.l3 += 4;
-    }
-    expected.vlan = tags > 0 ? ids[0] : 0;
+    while (type != DONE && type != 0x0800 && type != 0x86dd)
+        type = oracle_link(frame, &expected, type, &headers);
+    expected.wrapped |= type != DONE && expected.l3 > 22;
     if (type == 0x0800)
         oracle_ipv4(frame, &expected);
     else if (type == 0x86dd)

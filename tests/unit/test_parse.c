@@ -137,6 +137,7 @@ static uint8_t expected_key(const struct expected *expected, void *key, uint32_t
     uint8_t source[18] = {0}, destination[18] = {0};
     uint8_t direction, tail[4];
 
+    memset(key, 0, sizeof(struct spill_key6));
     memcpy(source, expected->source, address_size);
     memcpy(source + address_size, expected->ports, 2);
     memcpy(destination, expected->destination, address_size);
@@ -155,7 +156,7 @@ static uint8_t expected_key(const struct expected *expected, void *key, uint32_t
 
 static bool agrees(const struct expected *expected, const struct spill_packet *packet)
 {
-    struct spill_packet key = {0};
+    struct spill_packet key = {.key.type = expected->type};
     size_t size = sizeof(key.key);
     uint8_t direction = 0;
 
@@ -169,8 +170,9 @@ static bool agrees(const struct expected *expected, const struct spill_packet *p
            packet->direction == direction && packet->l3_offset == expected->l3 &&
            packet->l4_offset == expected->l4 && packet->has_ports == expected->has_ports &&
            packet->esp == expected->esp && packet->fragment == expected->fragment &&
-           packet->length == expected->length && packet->inner_vlan == expected->inner_vlan &&
-           packet->sa == 0 && packet->through == 0 && packet->output == 0 &&
+           packet->wrapped == expected->wrapped && packet->length == expected->length &&
+           packet->inner_vlan == expected->inner_vlan && packet->sa == 0 && packet->through == 0 &&
+           packet->output == 0 &&
            packet->drop == (expected->drop == NULL ? 0 : expected->drop->id) &&
            packet->flow == NULL && packet->verdict == SPILL_VERDICT_UNKNOWN && packet->input == 0;
 }
@@ -354,7 +356,7 @@ static void test_esp(void **state)
         {V4("0015", "0001", "32") "00", SPILL_ESP_NONE, 34, false, true, false},
         {V6("0010", "2c") "3200 0001 00000000" ESP, SPILL_ESP_PLAIN, 62, false, true, false},
         {V6("0010", "2c") "3200 0000 00000000" ESP, SPILL_ESP_PLAIN, 62, false, false, false},
-        {V6("0010", "2c") "3200 0008 00000000" ESP, SPILL_ESP_NONE, 62, false, true, false},
+        {V6("0010", "2c") "3200 0080 00000000" ESP, SPILL_ESP_NONE, 62, false, true, false},
         /* UDP to port 4500, whoever sends it; no other protocol, nor the other way. */
         {V4("001c", "4000", "11") "1194 1194 0008 0000", SPILL_ESP_UDP, 34, true, false, false},
         {V4("001c", "4000", "11") "04d2 1194 0008 0000", SPILL_ESP_UDP, 34, true, false, false},
