@@ -2,6 +2,8 @@
 /* ICMP errors: whether a packet may be answered by one, and how it is made. */
 #include "packet/icmp_error.h"
 
+#include "packet/parse.h"
+
 #include <string.h>
 
 #include <netinet/in.h>
@@ -79,7 +81,7 @@ static bool is_error4(uint8_t type)
 static bool may_be_error(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     const bool v4 = packet->kind == SPILL_PACKET_IPV4;
-    const uint8_t protocol = v4 ? packet->key.v4.protocol : packet->key.v6.protocol;
+    const uint8_t protocol = spill_packet_claim(mbuf, packet);
     const uint8_t *type;
     uint8_t copy;
 
@@ -128,7 +130,7 @@ static bool may_answer6(const struct rte_mbuf *mbuf, const struct spill_packet *
     const uint8_t *destination = packet->key.v6.address[!packet->direction];
 
     return is_host6(source) && (is_group6(destination) || is_host6(destination)) &&
-           (packet->key.v6.protocol != IPPROTO_ICMPV6 || !is_later_fragment(mbuf, packet));
+           (spill_packet_claim(mbuf, packet) != IPPROTO_ICMPV6 || !is_later_fragment(mbuf, packet));
 }
 
 static bool may_answer(const struct rte_mbuf *mbuf, const struct spill_packet *packet,

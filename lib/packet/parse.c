@@ -207,7 +207,7 @@ static bool is_between_gateways(const struct spill_packet *packet, uint8_t proto
 {
     const uint16_t esp = RTE_BE16(SPILL_ESP_UDP_PORT);
 
-    return protocol == IPPROTO_ESP ||
+    return protocol == IPPROTO_ESP || protocol == IPPROTO_FRAGMENT ||
            (protocol == IPPROTO_UDP &&
             (packet->has_ports ? port[0] == esp || port[1] == esp : packet->fragment));
 }

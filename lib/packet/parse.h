@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <netinet/in.h>
+
 #include <rte_mbuf.h>
 
 #include "packet/packet.h"
@@ -44,6 +46,8 @@
  * IPv6 packet that is its own only fragment (RFC 6946) is no fragment.
  */
 
+#define SPILL_FRAGMENT_HEADER 8 /* bytes of IPv6's */
+
 /* Why a packet is not IP, or malformed. The help of each, where it is declared, says what counts.
  */
 extern struct spill_drop_reason spill_non_ip;
@@ -78,6 +82,24 @@ extern struct spill_drop_reason spill_malformed_transport;
  */
 bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
                        struct spill_packet *packets);
+
+/**
+ * What an IP packet is of, by its sender: its protocol, or what a later IPv6 fragment says that it
+ * continues. That may be anything: no right may follow from it. The thread that holds the packet.
+ */
+static inline uint8_t spill_packet_claim(const struct rte_mbuf *mbuf,
+                                         const struct spill_packet *packet)
+{
+    const uint8_t *next;
+    uint8_t copy;
+
+    if (packet->kind == SPILL_PACKET_IPV4)
+        return packet->key.v4.protocol;
+    if (packet->key.v6.protocol != IPPROTO_FRAGMENT)
+        return packet->key.v6.protocol;
+    next = rte_pktmbuf_read(mbuf, packet->l4_offset - SPILL_FRAGMENT_HEADER, 1, &copy);
+    return next != NULL ? *next : IPPROTO_FRAGMENT;
+}
 
 /**
  * Hash of a packet's flow, for spreading packets over lcores. Both directions of a connection have

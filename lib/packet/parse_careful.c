@@ -35,7 +35,6 @@ SPILL_DROP_REASON(
 
 #define EXTENSION_HEADERS_MAX 8
 #define PACKET_LENGTH_MAX     65535
-#define FRAGMENT_HEADER       8 /* bytes of IPv6's */
 
 /* IPv4 options (RFC 791 3.1). */
 #define OPTIONS_MAX         40
@@ -230,7 +229,7 @@ static const struct spill_drop_reason *enter_fragment6(struct payload *payload,
 {
     return enter_fragment(payload, spill_load_be16(header + 2) & ~7U, (header[3] & 1) != 0,
                           payload->end - payload->start - (uint32_t)sizeof(struct rte_ipv6_hdr) -
-                              FRAGMENT_HEADER);
+                              SPILL_FRAGMENT_HEADER);
 }
 
 /** Enters an IPv6 extension header, the `index`th, behind which payload->offset is. */
@@ -258,7 +257,7 @@ static const struct spill_drop_reason *walk_extensions(const struct rte_mbuf *mb
 
     for (headers = 0; is_extension(payload->protocol) && !payload->later_fragment; headers++) {
         uint8_t type = payload->protocol;
-        uint8_t header[FRAGMENT_HEADER];
+        uint8_t header[SPILL_FRAGMENT_HEADER];
         uint32_t length;
 
         if (headers == EXTENSION_HEADERS_MAX || payload->end - payload->offset < sizeof(header) ||

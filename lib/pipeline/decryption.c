@@ -4,6 +4,7 @@
 
 #include "ipsec/esp.h"
 #include "ipsec/sa_set.h"
+#include "packet/parse.h"
 #include "pipeline/drops.h"
 #include "pipeline/esp_header.h"
 #include "pipeline/place.h"

@@ -10,24 +10,19 @@
 #include <rte_esp.h>
 #include <rte_udp.h>
 
-#include "packet/packet.h"
+#include "packet/parse.h"
 
 /**
  * @file
  * What an ESP packet says before it is decrypted: for decryption.c and fragments.c. The lcore.
  */
 
-/** The protocol of an IP packet. */
-static inline uint8_t spill_esp_protocol(const struct spill_packet *packet)
-{
-    return packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.protocol : packet->key.v6.protocol;
-}
-
 /** A fragment of ESP behind the first, which has no header to read. */
-static inline bool spill_esp_is_later_fragment(const struct spill_packet *packet)
+static inline bool spill_esp_is_later_fragment(const struct rte_mbuf *mbuf,
+                                               const struct spill_packet *packet)
 {
     return packet->fragment != 0 && packet->esp == SPILL_ESP_NONE &&
-           spill_esp_protocol(packet) == IPPROTO_ESP;
+           spill_packet_claim(mbuf, packet) == IPPROTO_ESP;
 }
 
 /** Whether a UDP datagram says that it has so many bytes behind its header. */
@@ -55,7 +50,7 @@ static inline bool spill_esp_read_header(const struct rte_mbuf *mbuf,
     *spi = 0;
     *sequence = 0;
     if (packet->esp == SPILL_ESP_NONE)
-        return spill_esp_is_later_fragment(packet);
+        return spill_esp_is_later_fragment(mbuf, packet);
     if (packet->esp == SPILL_ESP_UDP)
         offset += sizeof(struct rte_udp_hdr);
     /* A keepalive is a byte, whatever Ethernet has put behind it. */

@@ -8,10 +8,14 @@
 #include "pipeline/esp_header.h"
 
 /* Whether a fragment may be part of an ESP packet: of ESP itself, or of UDP. */
-static bool may_be_part(const struct spill_packet *packet)
+static bool may_be_part(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
-    return packet->fragment != 0 && packet->kind <= SPILL_PACKET_IPV6 &&
-           (spill_esp_protocol(packet) == IPPROTO_ESP || spill_esp_protocol(packet) == IPPROTO_UDP);
+    uint8_t protocol;
+
+    if (packet->fragment == 0 || packet->kind > SPILL_PACKET_IPV6)
+        return false;
+    protocol = spill_packet_claim(mbuf, packet);
+    return protocol == IPPROTO_ESP || protocol == IPPROTO_UDP;
 }
 
 /* Whether a packet comes from where an SA's do. */
@@ -28,18 +32,19 @@ static bool comes_from(const struct spill_sa *sa, const struct spill_packet *pac
  * Whether a fragment is to be gathered: it comes from a peer to an address of ours, by the right
  * end of the wire; in UDP, if the peer's ESP is. All else goes on as what it is.
  */
-static bool is_part(const struct spill_fast *fast, struct spill_packet *packet, uint16_t port)
+static bool is_part(const struct spill_fast *fast, const struct rte_mbuf *mbuf,
+                    struct spill_packet *packet, uint16_t port)
 {
     const rte_be32_t none = 0;
     struct spill_sa *sa = NULL;
 
-    if (!may_be_part(packet))
+    if (!may_be_part(mbuf, packet))
         return false;
     spill_sa_set_lookup(fast->security->sas, &packet, &none, &sa, 1);
     if (sa == NULL || !comes_from(sa, packet) ||
         spill_sa_is_wrong_input(sa, port, spill_fast_other_end(fast, port)))
         return false;
-    return (spill_esp_protocol(packet) == IPPROTO_UDP) == sa->config.nat_traversal;
+    return (spill_packet_claim(mbuf, packet) == IPPROTO_UDP) == sa->config.nat_traversal;
 }
 
 /* Whether a datagram is ESP, by the first of its fragments. */
@@ -87,7 +92,7 @@ uint32_t spill_fragments_take(struct spill_fast *fast, uint16_t port, struct rte
         struct rte_mbuf *mbuf = mbufs[i];
 
         packets[i].input = (uint8_t)port;
-        if (!is_part(fast, &packets[i], port)) {
+        if (!is_part(fast, mbufs[i], &packets[i], port)) {
             mbufs[kept] = mbuf;
             packets[kept++] = packets[i];
             continue;

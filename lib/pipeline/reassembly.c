@@ -137,7 +137,7 @@ static void write_key(struct spill_reassembly_key *key, const struct spill_packe
         memcpy(key->address[1], v6->address[!source], sizeof(v6->address[0]));
         key->vlan = v6->vlan;
         key->network = v6->network & (uint8_t)~SPILL_FLOW_FRAGMENT;
-        key->protocol = v6->protocol;
+        /* No protocol: later fragments may say any (RFC 8200 4.5). */
     }
 }
 
