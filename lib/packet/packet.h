@@ -41,6 +41,7 @@ enum spill_packet_kind {
 #define SPILL_TYPE_CISCO 0x100 /* SNAP with Cisco's own protocols: CDP, PVST+, UDLD, VTP, … */
 
 #define SPILL_FLOW_FRAGMENT 0x80 /* in `network`: a later fragment, which carries no ports */
+#define SPILL_FLOW_ONE_END  0x40 /* in `network`: both directions come by one end of the wire */
 
 /**
  * Key of an IPv4 connection. The end with the lower (address, port) is the first, so that both
@@ -49,7 +50,8 @@ enum spill_packet_kind {
  *
  * A connection belongs to the two ends of a wire: `network` says at which of them its first address
  * is. So what comes in by the other end with the same addresses has another key. Bits of it:
- * 0: that end; 1 to 6: number of the wire; 7: SPILL_FLOW_FRAGMENT.
+ * 0: that end; 1 to 5: number of the wire; 6: SPILL_FLOW_ONE_END, bit 0 is 0 then;
+ * 7: SPILL_FLOW_FRAGMENT.
  */
 struct spill_key4 {
     uint32_t address[2]; /* network order */

@@ -183,6 +183,19 @@ static __rte_noinline bool parse_other(const struct rte_mbuf *mbuf, uint8_t netw
     return packet->fragment != 0;
 }
 
+/* Takes from the keys at which end of the wire their first address is, where that can't be told. */
+static __rte_noinline void forget_ends(struct spill_packet *packets, uint32_t count)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        if (packets[i].kind == SPILL_PACKET_IPV4)
+            packets[i].key.v4.network &= (uint8_t)~1u;
+        else if (packets[i].kind == SPILL_PACKET_IPV6)
+            packets[i].key.v6.network &= (uint8_t)~1u;
+    }
+}
+
 bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
                        struct spill_packet *packets)
 {
@@ -197,6 +210,8 @@ bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
         if (unlikely(!parse_quickly(QUICK_PORTS, mbufs[i], network, &packets[i])))
             fragments |= parse_other(mbufs[i], network, &packets[i]);
     }
+    if (unlikely((network & SPILL_FLOW_ONE_END) != 0))
+        forget_ends(packets, count);
     return fragments;
 }
 

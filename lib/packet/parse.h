@@ -72,7 +72,7 @@ extern struct spill_drop_reason spill_malformed_transport;
  *
  * @param mbufs    frames from their Ethernet header on, without FCS; only read
  * @param count    how many; 0 is fine
- * @param network  wire they came on, 0 to 63, times 2, plus the end of it by which they came in, 0
+ * @param network  wire they came on, 0 to 31, times 2, plus the end of it by which they came in, 0
  * or 1. Goes into each key, the end turned round for those of direction 1
  * @param packets  room for `count`. Of each are written the member of `key` that its kind names
  * (all of the larger one for kinds without key) and all other fields: `flow` NULL, `verdict`

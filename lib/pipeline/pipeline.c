@@ -218,14 +218,26 @@ static int create_outputs(struct spill_pipeline *pipeline, uint32_t lcore,
 
 /* ---------------------------------------------------------------------------- the inputs */
 
-/* The number of a port's wire, and which end of it the port is: as spill_parse_burst() wants it. */
-static uint8_t network_of(const struct spill_plan *plan, uint32_t port)
+/* Whether a port's source is a capture, and the only source of its wire: what was captured on a
+ * wire has both directions of its connections. */
+static bool captures_both_ends(const struct spill_pipeline *pipeline, uint32_t port)
 {
+    const struct spill_port *ports = pipeline->config.ports;
+
+    return ports[port].device.captured &&
+           ports[pipeline->config.plan->ports[port].peer].device.silent;
+}
+
+/* The number of a port's wire, and which end of it the port is: as spill_parse_burst() wants it. */
+static uint8_t network_of(const struct spill_pipeline *pipeline, uint32_t port)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
     uint32_t first = RTE_MIN(port, (uint32_t)plan->ports[port].peer), number = 0, i;
 
     for (i = 0; i < first; i++)
         number += plan->ports[i].peer > (int)i;
-    return (uint8_t)(number << 1 | (port != first));
+    return (uint8_t)(number << 1 | (port != first) |
+                     (captures_both_ends(pipeline, port) ? SPILL_FLOW_ONE_END : 0));
 }
 
 /* A receive queue that an lcore owns: handed to `add` for each. */
@@ -241,7 +253,7 @@ static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
         for (queue = 0; queue < plan->ports[port].rx_queues; queue++) {
             if (plan->ports[port].rx[queue].owner == (int)lcore &&
                 add(context, &pipeline->config.ports[port], (uint16_t)queue,
-                    network_of(plan, port)) != 0)
+                    network_of(pipeline, port)) != 0)
                 return spill_error_set(error, "lcore %s: more than %d receive queues",
                                        plan->lcores[lcore].name, SPILL_INPUTS_MAX - 2);
         }
@@ -481,7 +493,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
         create_exits(pipeline, &fast->exits, by_port, error) != 0)
         return -1;
     for (port = 0; port < plan->port_count; port++)
-        fast->networks[pipeline->config.ports[port].id] = network_of(plan, port);
+        fast->networks[pipeline->config.ports[port].id] = network_of(pipeline, port);
     connect_handover(pipeline, index, seed, &fast->handover);
     if (create_inputs(pipeline, index, fast, error) != 0)
         return -1;

@@ -207,7 +207,8 @@ static int pcap_ends(struct spill_device *device, const struct rte_kvargs *argum
                      struct spill_error *error)
 {
     unsigned receive = 0, send = 0;
-    bool files = false, repeated;
+    unsigned files = 0;
+    bool repeated;
 
     for (unsigned i = 0; arguments != NULL && i < arguments->count; i++) {
         const char *key = arguments->pairs[i].key;
@@ -217,7 +218,7 @@ static int pcap_ends(struct spill_device *device, const struct rte_kvargs *argum
         device->kernel_tag |= strcmp(key, "iface") == 0 || strcmp(key, "tx_iface") == 0;
         receive += strncmp(key, "rx_", 3) == 0;
         send += strncmp(key, "tx_", 3) == 0;
-        files |= strcmp(key, "rx_pcap") == 0;
+        files += strcmp(key, "rx_pcap") == 0;
     }
     if (receive + send == 0)
         return spill_error_set(error,
@@ -225,7 +226,9 @@ static int pcap_ends(struct spill_device *device, const struct rte_kvargs *argum
                                "tx_pcap=FILE or iface=INTERFACE",
                                device->name);
     repeated = argument_number(device, arguments, "infinite_rx", 0, 1, NULL) > 0;
-    device->finite_source = (files || receive == 0) && !repeated;
+    device->finite_source = (files > 0 || receive == 0) && !repeated;
+    device->captured = files > 0 && files == receive;
+    device->silent = receive == 0;
     device->no_link = !device->kernel_tag;
     device->tx_frame = PCAP_BUFFER;
     device->receive_limit = true;
@@ -293,6 +296,7 @@ static int parse_driver(struct spill_device *device, const struct rte_kvargs *ar
     if (strcmp(driver->name, "net_null") == 0) {
         size = argument_number(device, arguments, "size", 64, UINT16_MAX - 1024, error);
         device->buffer_min = (uint16_t)RTE_MAX(size, 0);
+        device->silent = argument_number(device, arguments, "no-rx", 0, 1, NULL) > 0;
         return size < 0 ? -1 : 0;
     }
     if (strcmp(driver->name, "net_af_xdp") == 0) {

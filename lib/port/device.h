@@ -42,6 +42,8 @@ struct spill_device {
     bool known;                /* a driver that this file knows, or PCI */
     bool single_file_segments; /* needs the EAL's --single-file-segments (virtio_user) */
     bool finite_source; /* a capture file that is not repeated, or no source: can wait, and ends */
+    bool captured;      /* all that it receives was captured, in a file */
+    bool silent;        /* receives nothing, ever */
     bool receives_chains; /* cuts long frames into a chain without offering it as an offload */
     bool sends_chains;    /* takes chains of mbufs without offering it as an offload */
     bool fixed_rx_queues; /* frames come on all of rx_queues_max: each must be polled */

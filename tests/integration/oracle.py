@@ -294,12 +294,8 @@ def in_order(frames):
 
 
 def by_flow(frames):
-    """Frames sorted by direction of their flow, those of each in the order in which they were: by one
-    end of a wire, the two directions are two flows."""
-    def key(frame):
-        packet = parse(frame)
-        return repr((packet.flow, packet.source and packet.first))
-    return sorted(frames, key=key)
+    """Frames sorted by flow, those of each in the order in which they were."""
+    return sorted(frames, key=lambda frame: repr(parse(frame).flow))
 
 
 class Rule:
@@ -346,7 +342,8 @@ class Rule:
 
 
 class Firewall:
-    """First match wins; an allowed packet allows its replies, which come by the wire's other end."""
+    """First match wins; an allowed packet allows its replies, which come by the wire's other end, or
+    out of the one capture that is all there is of a wire."""
 
     def __init__(self, rules, default_allow=False):
         self.rules = [Rule(line) for line in rules.splitlines() if line.split("#")[0].strip()]
@@ -356,6 +353,17 @@ class Firewall:
         """Whether a packet that came in by a port passes for itself."""
         return packet.reason is None and (packet.source is None or next(
             (rule.allow for rule in self.rules if rule.matches(packet, port)), self.default_allow))
+
+    def passing(self, frames):
+        """Those that pass of one capture of a wire, which has both directions, one after the other."""
+        opened, passing = set(), []
+        for frame, packet in in_order(frames):
+            if self.allows(packet):
+                opened.add(packet.source and packet.flow)
+            elif packet.source is None or packet.reason or packet.flow not in opened:
+                continue
+            passing.append(frame)
+        return passing
 
     def fates(self, ends):
         """What becomes of the frames that come in by the two ends of a wire: for each end a list of

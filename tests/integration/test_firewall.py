@@ -89,16 +89,27 @@ class Office(Firewall):
         """A reply passes because its connection was allowed, though a rule denies that direction."""
         self.through(self.frames, "deny any from 192.0.2.0/24 to any\nallow tcp from any to any\n")
 
-    def test_all_by_one_end(self):
-        """None is a reply that comes by the end by which the connection did: each is judged alone."""
-        rules = "allow tcp from 10.0.0.0/8 to any\nallow udp from 10.0.0.0/8 to any\n"
+    RULES = "allow tcp from 10.0.0.0/8 to any\nallow udp from 10.0.0.0/8 to any\n"
+
+    def by_one_port(self, other):
+        """What comes out when all comes in by one port."""
         source, out = capture.write(self.folder / "in.pcap", self.frames), self.folder / "out.pcap"
         self.check(spillway("--port", f"in=net_pcap0,rx_pcap={source}",
-                            "--port", f"out=net_pcap1,tx_pcap={out}", "--wire", "in:out", "--rules",
-                            self.file("rules", rules), "--exit-on-idle", "300ms", "--fast", CPUS[0]))
-        firewall = oracle.Firewall(rules)
-        self.assertEqual(collections.Counter(capture.read(out)), collections.Counter(
+                            "--port", f"out=net_pcap1,{other}tx_pcap={out}", "--wire", "in:out", "--rules",
+                            self.file("rules", self.RULES), "--exit-on-idle", "300ms", "--fast", CPUS[0]))
+        return collections.Counter(capture.read(out))
+
+    def test_all_by_one_end(self):
+        """None is a reply that comes by the end by which the connection did: each is judged alone."""
+        nothing = capture.write(self.folder / "nothing.pcap", [])
+        firewall = oracle.Firewall(self.RULES)
+        self.assertEqual(self.by_one_port(f"rx_pcap={nothing},"), collections.Counter(
             frame for frame in self.frames if firewall.allows(oracle.parse(frame))))
+
+    def test_capture_of_a_wire(self):
+        """A capture that is the only source of its wire has the replies, too."""
+        self.assertEqual(self.by_one_port(""), collections.Counter(
+            oracle.Firewall(self.RULES).passing(self.frames)))
 
 
 class Headers(Firewall):

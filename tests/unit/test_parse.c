@@ -430,6 +430,11 @@ static void test_both_directions(void **state)
         assert_memory_not_equal(&packets[0].key, &packets[1].key,
                                 packets[0].kind == SPILL_PACKET_IPV4 ? sizeof(packets[0].key.v4)
                                                                      : sizeof(packets[0].key.v6));
+        /* But not where one port has both directions. */
+        spill_parse_burst(mbufs, 2, NETWORK | SPILL_FLOW_ONE_END, packets);
+        assert_memory_equal(&packets[0].key, &packets[1].key,
+                            packets[0].kind == SPILL_PACKET_IPV4 ? sizeof(packets[0].key.v4)
+                                                                 : sizeof(packets[0].key.v6));
     }
 }
 

@@ -107,6 +107,13 @@ static void queues_follow_from_arguments(void **state)
     assert_true(parse("net_pcap0,rx_pcap=a").finite_source);
     assert_false(parse("net_pcap0,rx_pcap=a,infinite_rx=1").finite_source);
     assert_true(parse("net_pcap0,tx_pcap=a").finite_source); /* nothing ever comes */
+    assert_true(parse("net_pcap0,tx_pcap=a").silent);
+    assert_true(parse("net_null0,no-rx=1").silent);
+    assert_false(parse("net_null0").silent);
+    assert_false(parse("net_pcap0,rx_pcap=a,tx_pcap=b").silent);
+    assert_true(parse("net_pcap0,rx_pcap=a,tx_pcap=b").captured);
+    assert_false(parse("net_pcap0,rx_pcap=a,rx_iface=eth0").captured);
+    assert_false(parse("net_pcap0,tx_pcap=a").captured);
 }
 
 /* What a driver has room to send, and where an MTU and its tags mean something. */
