@@ -83,7 +83,7 @@ struct spill_program {
 
     /* What the report tells: */
     enum spill_outcome outcome;
-    bool hanging;      /* an lcore or a port never came back: nothing that it may touch is freed */
+    bool hanging; /* an lcore, port or crypto job never came back: nothing it may touch is freed */
     bool abandoned;    /* a reload likewise: its thread goes on until the process ends */
     uint64_t started;  /* TSC when the lcores were launched; 0: never */
     uint64_t stopping; /* TSC when the end began */

@@ -25,6 +25,23 @@ static void settle_lcores(struct spill_program *program)
     if (spill_pipeline_forced(program->pipeline))
         spill_program_end_as(program, SPILL_OUTCOME_FORCED);
     spill_pipeline_abandon(program->pipeline, tell_left);
+    if (program->pipeline->abandoned_mbufs == 0)
+        return;
+    SPILL_LOG(ERR,
+              "the crypto device still holds %" PRIu64 " mbufs, and may write into them: nothing "
+              "is freed",
+              program->pipeline->abandoned_mbufs);
+    program->hanging = true;
+    spill_program_end_as(program, SPILL_OUTCOME_FORCED);
+}
+
+/* Mbufs that are missing, without those that the crypto device is known to keep. */
+static uint64_t count_leaked(const struct spill_program *program)
+{
+    uint64_t kept = program->pipeline != NULL ? program->pipeline->abandoned_mbufs : 0;
+    uint64_t leaked = spill_port_leaked(program->ports, program->port_count);
+
+    return leaked > kept ? leaked - kept : 0;
 }
 
 /* Stops and closes all ports; in a thread of its own, since a driver may wait for its peer. */
@@ -39,7 +56,7 @@ static void *close_ports(void *argument)
         spill_port_stats(&program->ports[i], &program->port_stats[i]);
     for (i = 0; i < program->port_count; i++)
         spill_port_close(&program->ports[i]);
-    program->leaked = spill_port_leaked(program->ports, program->port_count);
+    program->leaked = count_leaked(program);
     return NULL;
 }
 

@@ -71,6 +71,7 @@ struct spill_pipeline {
     struct spill_pool *pools[SPILL_NODES_MAX + 1];
     struct spill_channel **channels; /* by index in the plan */
     struct spill_ledger ledger;      /* the control thread's: what a forced end left behind */
+    uint64_t abandoned_mbufs; /* likewise; of those, what the crypto device never gave back */
 };
 
 /**
@@ -99,7 +100,9 @@ bool spill_pipeline_forced(const struct spill_pipeline *pipeline);
 
 /**
  * Drops what a forced end left in channels, lanes and backlogs, as `drain_deadline`, and tells
- * where it was. After all loops have ended.
+ * where it was. After all loops have ended. What the crypto device has not given back is dropped as
+ * `crypto_abandoned` and counted in abandoned_mbufs: the device may write into it at any time, so
+ * its mbufs are not freed, and nothing may be that it works with: sessions, mempools, the pipeline.
  *
  * @param tell  called for each place with packets; may be NULL
  * @return packets dropped

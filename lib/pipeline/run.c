@@ -2,6 +2,7 @@
 /* The pipeline while it runs and when it has ended: launch, accounts, what a forced end left. */
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
 
@@ -11,6 +12,9 @@
 
 SPILL_DROP_REASON(spill_drop_drain_deadline, "drain_deadline",
                   "the program ended by force while the packet was still on its way");
+
+SPILL_DROP_REASON(spill_drop_crypto_abandoned, "crypto_abandoned",
+                  "the program ended by force while the packet was with the crypto device");
 
 int spill_pipeline_launch(struct spill_pipeline *pipeline, struct spill_error *error)
 {
@@ -54,9 +58,42 @@ bool spill_pipeline_forced(const struct spill_pipeline *pipeline)
 
 /* ------------------------------------------------------------------- after a forced end */
 
+/* What the crypto device gets to give back jobs that were under way when the end was forced. */
+#define COLLECT_SHARE 10 /* of a second */
+
+static int collect(void *worker)
+{
+    spill_worker_collect(worker, rte_get_tsc_hz() / COLLECT_SHARE);
+    return 0;
+}
+
+/* A device's queue is its lcore's, also now. */
+static void collect_jobs(struct spill_pipeline *pipeline)
+{
+    uint32_t i;
+
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+
+        if (lcore->worker != NULL && lcore->worker->under_way > 0 &&
+            rte_eal_remote_launch(collect, lcore->worker, lcore->plan->id) == 0)
+            rte_eal_wait_lcore(lcore->plan->id);
+    }
+}
+
+/* What is under way on the crypto device is left to it, with its mbufs. */
 static void drop_job(struct spill_job *job, void *context)
 {
-    spill_ledger_drop(context, &spill_drop_drain_deadline, job->mbufs, job->count);
+    struct spill_pipeline *pipeline = context;
+    uint32_t i;
+
+    if (!job->under_way) {
+        spill_ledger_drop(&pipeline->ledger, &spill_drop_drain_deadline, job->mbufs, job->count);
+        return;
+    }
+    spill_ledger_abandon(&pipeline->ledger, &spill_drop_crypto_abandoned, job->count);
+    for (i = 0; i < job->count; i++)
+        pipeline->abandoned_mbufs += job->mbufs[i]->nb_segs;
 }
 
 static uint64_t abandon_channel(struct spill_pipeline *pipeline, struct spill_channel *channel)
@@ -109,6 +146,7 @@ uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
     uint64_t packets = 0;
     uint32_t i;
 
+    collect_jobs(pipeline);
     for (i = 0; i < plan->channel_count; i++)
         packets += told(tell, "channel", plan->channels[i].name,
                         abandon_channel(pipeline, pipeline->channels[i]));
@@ -122,9 +160,8 @@ uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
                      spill_datagrams_drop_all(lcore->fast->datagrams, &spill_drop_drain_deadline,
                                               &pipeline->ledger));
         if (lcore->fast != NULL)
-            packets +=
-                told(tell, "lanes of", lcore->plan->name,
-                     spill_submitter_abandon(lcore->fast->submitter, drop_job, &pipeline->ledger));
+            packets += told(tell, "lanes of", lcore->plan->name,
+                            spill_submitter_abandon(lcore->fast->submitter, drop_job, pipeline));
         if (lcore->fast != NULL && lcore->fast->reassembly != NULL)
             packets += told(tell, "fragments of ESP at", lcore->plan->name,
                             spill_reassembly_expire(lcore->fast->reassembly, UINT64_MAX));

@@ -13,9 +13,9 @@
  * The accounts behind law 5: received + originated = transmitted + to host + dropped + in flight.
  *
  * Each lcore keeps a ledger of its own (law 6); the control thread adds them up. A packet is
- * dropped through spill_ledger_drop() alone, which wants a reason: a drop without a name can't be
- * written. A reason is declared in the file that drops, with SPILL_DROP_REASON(); no list elsewhere
- * needs an entry.
+ * dropped through spill_ledger_drop() and spill_ledger_abandon() alone, which want a reason: a drop
+ * without a name can't be written. A reason is declared in the file that drops, with
+ * SPILL_DROP_REASON(); no list elsewhere needs an entry.
  */
 
 #define SPILL_DROP_REASONS_MAX 96
@@ -74,6 +74,15 @@ static inline void spill_ledger_drop(struct spill_ledger *ledger,
 {
     ledger->dropped[reason->id] += count;
     rte_pktmbuf_free_bulk(mbufs, count);
+}
+
+/**
+ * Drops packets that can't be freed, since a device may still write into them. The ledger's owner.
+ */
+static inline void spill_ledger_abandon(struct spill_ledger *ledger,
+                                        const struct spill_drop_reason *reason, uint32_t count)
+{
+    ledger->dropped[reason->id] += count;
 }
 
 /**

@@ -169,10 +169,19 @@ static uint32_t collect(struct spill_worker *worker)
         packets += done[i]->count;
         worker->jobs[done[i]->class_index]++;
         done[i]->finished = now;
+        done[i]->under_way = false;
         hand_back(done[i]);
     }
     worker->under_way -= count;
     return packets;
+}
+
+void spill_worker_collect(struct spill_worker *worker, uint64_t cycles)
+{
+    uint64_t deadline = spill_clock() + cycles;
+
+    while (worker->under_way > 0 && spill_clock() < deadline)
+        collect(worker);
 }
 
 uint32_t spill_worker_poll(struct spill_worker *worker)
@@ -195,6 +204,7 @@ uint32_t spill_worker_poll(struct spill_worker *worker)
         hand_back(job);
     } else {
         cycles = job->finished - job->started;
+        job->under_way = true;
         worker->under_way++;
     }
     worker->virtual_time[turn] += cycles;

@@ -100,6 +100,7 @@ struct spill_job {
     struct spill_job *next; /* in its lane, or among the free */
     /* Written by the worker, read by the submitter once `done` is set: */
     _Atomic bool done __rte_cache_aligned;
+    bool under_way;   /* on a device, which may read and write its packets: the worker's alone */
     uint64_t started; /* TSC */
     uint64_t finished;
     uint64_t result; /* the class's own */
@@ -166,6 +167,12 @@ void spill_pool_free(struct spill_pool *pool);
  * @return packets in the jobs that it took or finished, 0 when there were none
  */
 uint32_t spill_worker_poll(struct spill_worker *worker);
+
+/**
+ * After a forced end: collects what is under way until nothing is, or so many TSC cycles have
+ * passed. The worker's lcore.
+ */
+void spill_worker_collect(struct spill_worker *worker, uint64_t cycles);
 
 /** Whether no job waits or is under way, and none will come: all submitters have left. The worker's
  * lcore. */

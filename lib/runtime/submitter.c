@@ -359,6 +359,9 @@ uint32_t spill_submitter_abandon(struct spill_submitter *submitter, spill_retire
                 lane->head = job->next;
                 packets += job->count;
                 take(job, context);
+                /* A device still works with it, and with what belongs to its subject. */
+                if (job->under_way)
+                    continue;
                 leave_subject(job);
                 give_back(submitter, job);
             }

@@ -303,7 +303,11 @@ static inline bool spill_submitter_left(const struct spill_submitter *submitter)
  * Takes the packets out of all lanes, done or not. Control thread, after a forced end, when neither
  * the owner nor any worker runs any more.
  *
- * @param take  gets each job's packets, which become the callee's
+ * A job that is still under way on a device is never free again, nor its subject idle: neither they
+ * nor their packets may be freed.
+ *
+ * @param take  gets each job's packets, which become the callee's; not to be freed when the job is
+ *              under_way
  * @return packets taken
  */
 uint32_t spill_submitter_abandon(struct spill_submitter *submitter, spill_retire take,

@@ -114,6 +114,76 @@ static void a_device_gives_all_back_in_order(void **state)
     }
 }
 
+/* Polls the lcores up to the pool's, a turn each; returns the worker. */
+static struct spill_worker *turn_by_hand(void)
+{
+    uint32_t i, stage;
+
+    for (i = 1; i < bench.plan.lcore_count; i++) {
+        struct spill_pipeline_lcore *lcore = &bench.pipeline->lcores[i];
+
+        if (lcore->worker != NULL)
+            return lcore->worker;
+        for (stage = 0; stage < lcore->loop->stage_count; stage++)
+            lcore->loop->stages[stage].poll(lcore->loop->stages[stage].context, rte_rdtsc());
+    }
+    return NULL;
+}
+
+static unsigned mbufs_in_use(void)
+{
+    return rte_mempool_in_use_count(bench_mbufs);
+}
+
+/*
+ * The end is forced while a job is on the device, which does not answer: the test worked in the
+ * worker's place, and what is under way is in the queue of the test's lcore. Its packets are
+ * counted and not freed.
+ */
+static void a_device_that_does_not_answer_keeps_its_packets(void **state)
+{
+    struct gateway_options options = options_for(0, SPILL_DISPATCH_POOL);
+    struct spill_job *done[SPILL_CRYPTO_DEPTH];
+    uint64_t abandoned, before;
+    struct spill_ledger ledger;
+    uint32_t count, i;
+    struct spill_worker *worker;
+
+    (void)state;
+    gateway_delay = 0;
+    options.device = options.by_hand = true;
+    options.dispatch[SPILL_CLASS_CLASSIFY] = SPILL_DISPATCH_INLINE;
+    before = mbufs_in_use();
+    gateway_open(&options);
+    while (gateway_feed(GATEWAY_ENCRYPTS, SPILL_BURST) == 0)
+        ;
+    worker = turn_by_hand();
+    while (spill_worker_poll(worker) > 0 && worker->under_way == 0)
+        ;
+    assert_true(worker->under_way > 0);
+    spill_token_cancel(&bench.force, "test");
+    spill_pipeline_abandon(bench.pipeline, NULL);
+    spill_pipeline_ledger(bench.pipeline, &ledger);
+    abandoned = bench_drops(&ledger, "crypto_abandoned");
+    assert_true(abandoned > 0);
+    assert_int_equal(bench.pipeline->abandoned_mbufs, abandoned);
+    assert_int_equal(spill_ledger_in_flight(&ledger), 0);
+    while (gateway_drain() > 0)
+        ;
+    assert_int_equal(mbufs_in_use(), before + abandoned);
+
+    /* The device answers after all: the test frees what it kept, or nothing could be taken down. */
+    for (count = 0; worker->under_way > 0; worker->under_way -= count) {
+        count = spill_esp_collect(done, RTE_DIM(done), gateway.device);
+        for (i = 0; i < count; i++) {
+            rte_pktmbuf_free_bulk(done[i]->mbufs, done[i]->count);
+            done[i]->subject->jobs--;
+        }
+    }
+    assert_int_equal(mbufs_in_use(), before);
+    gateway_close();
+}
+
 /* Far more to encrypt than the workers can do: what needs no work passes as if there was none. */
 static void bypass_loses_nothing_while_the_pool_is_full(void **state)
 {
@@ -348,6 +418,7 @@ int main(void)
         cmocka_unit_test_teardown(decrypted_flows_keep_their_order, gateway_clear),
         cmocka_unit_test_teardown(overflow_inline_keeps_the_order, gateway_clear),
         cmocka_unit_test_teardown(a_device_gives_all_back_in_order, gateway_clear),
+        cmocka_unit_test_teardown(a_device_that_does_not_answer_keeps_its_packets, gateway_clear),
         cmocka_unit_test_teardown(bypass_loses_nothing_while_the_pool_is_full, gateway_clear),
         cmocka_unit_test_teardown(inbound_lifetimes_end_where_they_should, gateway_clear),
         cmocka_unit_test_teardown(a_window_has_one_writer, gateway_clear),

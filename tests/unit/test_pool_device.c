@@ -99,6 +99,51 @@ static void jobs_may_be_under_way_on_a_device(void **state)
     close_pool();
 }
 
+static uint64_t left_to_the_device;
+
+static void take_what_is_ours(struct spill_job *job, void *owner)
+{
+    (void)owner;
+    if (job->under_way)
+        left_to_the_device += job->count;
+    else
+        retired += job->count;
+}
+
+/* A forced end: a device that does not answer keeps its jobs, and those alone. */
+static void a_device_keeps_what_it_never_gave_back(void **state)
+{
+    static const struct spill_pool_device fake = {.collect = collect_latest, .depth = DEPTH};
+    struct spill_class class = class_of(SPILL_DISPATCH_POOL);
+    struct spill_worker *worker;
+    uint32_t i;
+
+    (void)state;
+    memset(devices, 0, sizeof(devices));
+    left_to_the_device = 0;
+    class.work = leave_under_way;
+    class.defers = true;
+    open_pool(&class, 1, 0, &fake);
+    worker = &pool->workers[0];
+    for (i = 0; i < DEPTH + 2; i++)
+        put(i, &subjects[i % 2], SPILL_JOB_PACKETS);
+    spill_submitter_flush(submitter);
+    for (i = 0; i < DEPTH; i++)
+        spill_worker_poll(worker);
+    devices[0].release = 1;
+    spill_worker_collect(worker, 1000);
+    assert_int_equal(worker->under_way, DEPTH - 1);
+    assert_int_equal(spill_submitter_abandon(submitter, take_what_is_ours, NULL),
+                     (DEPTH + 2) * SPILL_JOB_PACKETS);
+    assert_int_equal(left_to_the_device, (DEPTH - 1) * SPILL_JOB_PACKETS);
+    assert_int_equal(retired, 3 * SPILL_JOB_PACKETS);
+    /* The jobs of the device, and what it works with for their subjects, are in use for ever. */
+    assert_int_equal(subjects[0].subject.jobs + subjects[1].subject.jobs, DEPTH - 1);
+    assert_int_equal(submitter->credits, CLASSES * CAPACITY - (DEPTH - 1));
+    spill_submitter_free(submitter);
+    spill_pool_free(pool);
+}
+
 /* ------------------------------------------------------------- workers of any speed, together */
 
 #define PACKETS UINT64_C(1000000)
@@ -275,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_may_be_under_way_on_a_device),
+        cmocka_unit_test(a_device_keeps_what_it_never_gave_back),
         cmocka_unit_test(order_of_subjects_is_kept_whoever_works),
     };
     int failed;
