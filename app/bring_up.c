@@ -100,7 +100,7 @@ static struct spill_pipeline_config pipeline_config(struct spill_program *progra
         .classes = {class_config(program, SPILL_OPTION_CLASS_CLASSIFY),
                     class_config(program, SPILL_OPTION_CLASS_DECRYPT),
                     class_config(program, SPILL_OPTION_CLASS_ENCRYPT)},
-        .non_ip_pass = options->non_ip == SPILL_OPTION_NON_IP_PASS,
+        .non_ip = options->non_ip,
         .flow_capacity = options->flow_capacity,
         .flow_timeout = spill_cycles(options->flow_timeout_ns),
     };

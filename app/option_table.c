@@ -34,7 +34,6 @@
 /* Each in the order of its enum. */
 static const char *const class_names[] = {"classify", "decrypt", "encrypt", NULL};
 static const char *const verdict_words[] = {"deny", "allow", NULL};
-static const char *const non_ip_words[] = {"pass", "drop", NULL};
 static const char *const idle_words[] = {"busy", "pause", "sleep", NULL};
 static const char *const dispatch_words[] = {"auto", "inline", "pool", NULL};
 static const char *const pool_full_words[] = {"drop", "inline", "allow", NULL};
@@ -112,9 +111,10 @@ static const struct spill_option table[] = {
     {.name = "default", .argument = "allow|deny", .group = SPILL_OPTION_GROUP_FIREWALL,
      .help = "what happens to a flow that no rule matches",
      PLAIN(default_verdict), WORDS(verdict_words), .preset = "deny"},
-    {.name = "non-ip", .argument = "pass|drop", .group = SPILL_OPTION_GROUP_FIREWALL,
-     .help = "what happens to frames that are not IP, such as ARP",
-     PLAIN(non_ip), WORDS(non_ip_words), .preset = "pass"},
+    {.name = "non-ip", .argument = "TYPES", .group = SPILL_OPTION_GROUP_FIREWALL,
+     .help = "frames that pass though they are not IP: arp, control, lldp, 0x88cc, ...; or pass "
+             "or drop",
+     PLAIN(non_ip), .kind = SPILL_OPTION_NON_IP, .preset = "arp,control"},
     {.name = "flow-capacity", .argument = "N", .group = SPILL_OPTION_GROUP_FIREWALL,
      .help = "flows that each fast lcore remembers",
      PLAIN(flow_capacity), NUMBER(64, 32 * MEGA), .preset = "64k"},

@@ -46,6 +46,7 @@ enum spill_option_kind {
     SPILL_OPTION_ADDRESS,      /* of one host: struct spill_option_address */
     SPILL_OPTION_ALGORITHM,    /* const struct spill_ipsec_algorithm * */
     SPILL_OPTION_DSCP,         /* `copy` or 0 to 63: uint8_t */
+    SPILL_OPTION_NON_IP,       /* struct spill_non_ip */
     SPILL_OPTION_ACTION,       /* --help, --version: no field */
 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ethertypes.h"
 #include "options.h"
 #include "port/device.h"
 #include "units.h"
@@ -346,6 +347,8 @@ int spill_option_set(const struct spill_option *option, void *target, const char
         return set_algorithm(field, value, problem);
     case SPILL_OPTION_DSCP:
         return set_dscp(field, value, problem);
+    case SPILL_OPTION_NON_IP:
+        return spill_ethertypes_read(value, field, problem);
     case SPILL_OPTION_ACTION:
         break;
     }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "ipsec/algorithm.h"
+#include "pipeline/non_ip.h"
 #include "runtime/error.h"
 #include "runtime/token.h"
 
@@ -39,11 +40,6 @@ enum spill_option_class {
 enum spill_option_verdict {
     SPILL_OPTION_DENY,
     SPILL_OPTION_ALLOW,
-};
-
-enum spill_option_non_ip {
-    SPILL_OPTION_NON_IP_PASS,
-    SPILL_OPTION_NON_IP_DROP,
 };
 
 enum spill_option_idle {
@@ -212,7 +208,7 @@ struct spill_options {
 
     char *rules; /* owned; path that can be opened as it is; NULL: only the default verdict */
     enum spill_option_verdict default_verdict;
-    enum spill_option_non_ip non_ip;
+    struct spill_non_ip non_ip;
     uint32_t flow_capacity;   /* flows on each fast lcore */
     uint64_t flow_timeout_ns; /* > 0 */
 

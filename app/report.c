@@ -11,6 +11,7 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
+#include "ethertypes.h"
 #include "pipeline/security.h"
 #include "program.h"
 #include "runtime/clock.h"
@@ -284,6 +285,37 @@ static void write_exits(struct spill_json *json, const struct spill_pipeline *pi
     spill_json_object_end(json);
 }
 
+/* What passed though it is not IP, by type. */
+static void write_non_ip(struct spill_json *json, const struct spill_program *program)
+{
+    const struct spill_pipeline *pipeline = program->pipeline;
+    const struct spill_non_ip *set = &program->options.non_ip;
+    uint64_t sums[SPILL_NON_IP_COUNTERS] = {0};
+    uint32_t i, j;
+
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        for (j = 0; j < SPILL_NON_IP_COUNTERS && pipeline->lcores[i].fast != NULL; j++)
+            sums[j] +=
+                __atomic_load_n(&pipeline->lcores[i].fast->non_ip_passed[j], __ATOMIC_RELAXED);
+    }
+    spill_json_array_begin(json, "non_ip");
+    for (j = 0; j < SPILL_NON_IP_COUNTERS; j++) {
+        char number[8];
+
+        if (sums[j] == 0)
+            continue;
+        spill_json_object_begin(json, NULL);
+        spill_json_string(json, "type",
+                          j == SPILL_NON_IP_REST ? "other"
+                          : j == SPILL_NON_IP_ENCAPSULATED
+                              ? "encapsulated"
+                              : spill_ethertype_name(set->types[j], number, sizeof(number)));
+        spill_json_unsigned(json, "packets", sums[j]);
+        spill_json_object_end(json);
+    }
+    spill_json_array_end(json);
+}
+
 static void write_flows(struct spill_json *json, const struct spill_pipeline *pipeline)
 {
     struct spill_flow_counters sum = {0};
@@ -349,6 +381,7 @@ static void write_report(struct spill_json *json, const struct spill_program *pr
         write_latency(json, pipeline);
         write_exits(json, pipeline);
         write_flows(json, pipeline);
+        write_non_ip(json, program);
     }
     spill_json_object_end(json);
 }

@@ -24,12 +24,18 @@
  */
 static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
+    int counter = -1;
+
     if (packet->kind <= SPILL_PACKET_IPV6)
         return spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN;
-    if (packet->drop == spill_non_ip.id && fast->non_ip_pass)
+    if (packet->kind == SPILL_PACKET_OTHER)
+        counter = spill_non_ip_find(&fast->non_ip, packet);
+    if (counter >= 0) {
+        fast->non_ip_passed[counter]++;
         packet->verdict = SPILL_VERDICT_ALLOW;
-    else
+    } else {
         spill_ledger_drop(&fast->ledger, spill_drop_reason_get(packet->drop), &mbuf, 1);
+    }
     return false;
 }
 

@@ -12,6 +12,7 @@
 #include "packet/packet.h"
 #include "pipeline/exit.h"
 #include "pipeline/handover.h"
+#include "pipeline/non_ip.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/security.h"
 #include "pipeline/transmit.h"
@@ -74,7 +75,7 @@ struct spill_fast {
     struct spill_handover handover;
     struct spill_submitter *submitter;
     struct spill_reassembly *reassembly; /* NULL: without IPsec */
-    bool non_ip_pass;
+    struct spill_non_ip non_ip;
     enum spill_overflow overflows[SPILL_CLASSES];
     int64_t admission_most; /* cycles that can be saved up for new flows */
     /* Written by the lcore: */
@@ -92,6 +93,7 @@ struct spill_fast {
                   */
     int64_t
         admission; /* cycles that new flows may still cost, below 0 = owed; see classification.h */
+    uint64_t non_ip_passed[SPILL_NON_IP_COUNTERS];
     struct spill_ledger ledger;
     struct spill_latency latency;
 } __rte_cache_aligned;

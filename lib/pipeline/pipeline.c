@@ -474,7 +474,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
     if (fast == NULL)
         return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
     fast->stop = pipeline->config.stop;
-    fast->non_ip_pass = pipeline->config.non_ip_pass;
+    fast->non_ip = pipeline->config.non_ip;
     fast->rules = pipeline->config.rules;
     fast->lcore_id = lcore->plan->id;
     for (i = 0; i < SPILL_CLASSES; i++)

@@ -47,7 +47,7 @@ struct spill_pipeline_config {
     uint64_t budget; /* cycles */
     uint32_t lanes;
     struct spill_pipeline_class classes[SPILL_CLASSES]; /* by index of the class */
-    bool non_ip_pass;
+    struct spill_non_ip non_ip;
     uint32_t flow_capacity;
     uint64_t flow_timeout; /* cycles */
 };

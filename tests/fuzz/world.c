@@ -381,7 +381,7 @@ static void configure(struct spill_pipeline_config *config)
                                              .force = &world.force,
                                              .budget = options->budget,
                                              .lanes = options->lanes,
-                                             .non_ip_pass = options->non_ip_pass,
+                                             .non_ip = {.rest = options->non_ip_pass},
                                              .flow_capacity = FLOWS,
                                              .flow_timeout = options->flow_timeout};
     for (unsigned i = 0; i < SPILL_CLASSES; i++)

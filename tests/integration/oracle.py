@@ -15,6 +15,8 @@ IPV4, IPV6 = 0x0800, 0x86DD
 OPAQUE = {0x22F3, 0x4305, 0x6558, 0x6559, 0x876B, 0x880B, 0x8870, 0x8874, 0x8899, 0x88E5, 0x88E7, 0x8903,
           0x8909, 0x8926, 0x892F, 0x893F, 0x894F, 0xA0ED, 0xDADA, 0xF1C1, *range(0x1001, 0x1010)}
 DEPTH = 8  # tags and labels
+# Those that pass by default: ARP and link control. The last two are in LLC.
+NON_IP = {0x0806, 0x88CC, 0x8809, 0x888E, 0x88F5, 0x88F6, 0x8902, 0x42, 0x100}
 EXTENSIONS = (0, 43, 60)
 FRAGMENT = 44
 TCP, UDP, DCCP, SCTP, UDPLITE = 6, 17, 33, 132, 136
@@ -351,7 +353,9 @@ class Firewall:
 
     def allows(self, packet, port="in"):
         """Whether a packet that came in by a port passes for itself."""
-        return packet.reason is None and (packet.source is None or next(
+        if packet.source is None:
+            return packet.reason is None and packet.type in NON_IP
+        return packet.reason is None and (next(
             (rule.allow for rule in self.rules if rule.matches(packet, port)), self.default_allow))
 
     def passing(self, frames):

@@ -6,6 +6,7 @@ capture cut short. oracle.py says which they are and under which name they must 
 """
 import collections
 import gzip
+import struct
 import subprocess
 
 import capture
@@ -25,7 +26,8 @@ class Captures(TestCase):
         out = self.folder / "out.pcap"
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
-            "--wire", "in:out", "--default", "allow", "--exit-on-idle", "300ms", *options))
+            "--wire", "in:out", "--default", "allow", "--non-ip", "pass", "--exit-on-idle", "300ms",
+            *options))
         gone_on = oracle.sort_out(frames)
         reasons = [packet.reason for _, packet in gone_on]
         expected = [frame for frame, packet in gone_on if not packet.reason]
@@ -64,7 +66,36 @@ class Own(Captures):
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={source}", "--port", "out=net_null0,no-rx=1",
             "--wire", "in:out", "--default", "allow", "--non-ip", "drop", "--exit-on-idle", "300ms"))
-        self.assertEqual(list(report.drops.values()), [len(frames)])
+        self.assertEqual(report.drops, {"non_ip": len(frames)})
+
+    def test_non_ip_listed(self):
+        """What passes is counted by type; the default is ARP and link control."""
+        def frame(kind, data=bytes(46)):
+            return bytes(12) + struct.pack("!H", kind) + data
+        snap = frame(8, b"\xaa\xaa\3\0\0\x0c\x20\0")
+        frames = {"arp": frame(0x0806), "lldp": frame(0x88CC), "stp": frame(46, b"\x42\x42\3" + bytes(43)),
+                  "slow": frame(0x8809), "eapol": frame(0x888E), "mvrp": frame(0x88F5),
+                  "mmrp": frame(0x88F6), "cfm": frame(0x8902), "cisco": snap, "0x88b5": frame(0x88B5),
+                  "pppoe": frame(0x8863), "encapsulated": frame(0x8926), "other": frame(0x6003)}
+        source = capture.write(self.folder / "in.pcap", frames.values())
+        default = list(frames)[:9]
+        for value, passes in (((), default), (("--non-ip", "arp, 0x88b5"), ["arp", "0x88b5"]),
+                              (("--non-ip", "drop"), []),
+                              (("--non-ip", "pass"), ["other"]),
+                              (("--non-ip", "control,pppoe,pass,encapsulated"), list(frames))):
+            out = self.folder / "out.pcap"
+            report = self.check(spillway(
+                "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
+                "--wire", "in:out", *value, "--exit-on-idle", "300ms", "--fast", CPUS[0]))
+            counted = {entry["type"]: entry["packets"] for entry in report["non_ip"]}
+            if value[1:] == ("pass",):
+                self.assertEqual(counted, {"other": len(frames) - 1})
+                self.assertEqual(report.drops, {"encapsulated_ip": 1})
+                continue
+            if "control,pppoe,pass,encapsulated" in value:
+                counted["arp"], counted["0x88b5"], counted["other"] = 1, 1, counted["other"] - 2
+            self.assertEqual(counted, dict.fromkeys(passes, 1))
+            self.assertEqual(capture.read(out), [frames[name] for name in passes])
 
 
 class Debian(Captures):

@@ -26,7 +26,7 @@ static void open_bench(uint32_t shape)
 
     if (bench_open(&bench, &options) != 0)
         fail_msg("%s", bench.error.text);
-    bench.pipeline->lcores[1].fast->non_ip_pass = true;
+    bench.pipeline->lcores[1].fast->non_ip.rest = true;
 }
 
 static void take_all(void)

@@ -42,7 +42,13 @@ static const struct row rows[] = {
     {"tx-descriptors", "lan:", "512", "32k", 512, 32768, {"7", "33k"}},
     {"rules", "", NULL, NULL, 0, 0, {NULL}},
     {"default", "", "allow", "deny", 1, 0, {"reject", "Allow", "den"}},
-    {"non-ip", "", "drop", "pass", 1, 0, {"allow"}},
+    {"non-ip",
+     "",
+     NULL,
+     NULL,
+     0,
+     0,
+     {"allow", "arp,", "arp lldp", "arp,drop", "0x5ff", "0x0800", "2054"}},
     {"flow-capacity", "", "64", "32M", 64, 32 << 20, {"63", "33M", "0", "64K"}},
     {"flow-timeout", "", "1ms", "24h", 1000000, 86400000000000, {"0", "60", "999us", "25h"}},
     {"fast", "", NULL, NULL, 0, 0, {"1-", "-1", "2-1", "1024", "1,,2", "1,", "a", "1 2"}},
@@ -237,13 +243,41 @@ static void test_empty_values(void **state)
     }
 }
 
+static void test_non_ip(void **state)
+{
+    static const struct {
+        const char *text;
+        uint16_t count;
+        bool rest, encapsulated;
+        uint16_t types[4];
+    } values[] = {
+        {"drop", 0, false, false, {0}},
+        {"pass", 0, true, false, {0}},
+        {"pass,encapsulated", 0, true, true, {0}},
+        {"arp, lldp ,0x88CC,0xffff", 3, false, false, {0x0806, 0x88cc, 0xffff}},
+        {"pppoe,stp,cisco", 4, false, false, {0x8863, 0x8864, SPILL_TYPE_STP, SPILL_TYPE_CISCO}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        assert_good(parse("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan",
+                          "--non-ip", values[i].text, NULL));
+        assert_int_equal(options.non_ip.count, values[i].count);
+        assert_int_equal(options.non_ip.rest, values[i].rest);
+        assert_int_equal(options.non_ip.encapsulated, values[i].encapsulated);
+        for (unsigned j = 0; j < values[i].count; j++)
+            assert_int_equal(options.non_ip.types[j], values[i].types[j]);
+    }
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
     assert_good(
         parse("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan", NULL));
     assert_int_equal(options.default_verdict, SPILL_OPTION_DENY);
-    assert_int_equal(options.non_ip, SPILL_OPTION_NON_IP_PASS);
+    assert_int_equal(options.non_ip.count, 9);
+    assert_false(options.non_ip.rest || options.non_ip.encapsulated);
     assert_int_equal(options.flow_capacity, 65536);
     assert_true(options.flow_timeout_ns == 60000000000);
     assert_int_equal(options.idle, SPILL_OPTION_IDLE_PAUSE);
@@ -743,6 +777,7 @@ int main(void)
         cmocka_unit_test(test_good_by_file),
         cmocka_unit_test(test_bad_by_flag_and_file),
         cmocka_unit_test(test_empty_values),
+        cmocka_unit_test(test_non_ip),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_lists_names_and_files),
         cmocka_unit_test(test_files_are_relative_to_config),
