@@ -89,6 +89,7 @@ struct spill_program {
     uint64_t stopping; /* TSC when the end began */
     uint64_t stopped;  /* TSC when the last lcore had ended */
     uint64_t leaked;   /* mbufs that did not come back to their pools */
+    bool uncounted;    /* how many could not be told: an lcore or a port never came back */
     struct spill_port_stats port_stats[SPILL_PORTS_MAX];
 };
 
@@ -170,7 +171,7 @@ int spill_signals_init(struct spill_program *program, struct spill_error *error)
 
 /**
  * Has signals looked after while files are read and the program starts, until
- * spill_signals_start_over(): what does not end within two seconds of the first signal, or by a
+ * spill_signals_start_over(): what does not end within ten seconds of the first signal, or by a
  * second one, is left with status 3.
  */
 int spill_signals_guard_start(struct spill_program *program, struct spill_error *error);

@@ -369,7 +369,10 @@ static void write_report(struct spill_json *json, const struct spill_program *pr
         json, "seconds",
         program->started != 0 ? microseconds(program->stopping - program->started) / 1e6 : 0);
     write_packets(json, &sum);
-    spill_json_unsigned(json, "leaked_mbufs", program->leaked);
+    if (program->uncounted)
+        spill_json_string(json, "leaked_mbufs", NULL);
+    else
+        spill_json_unsigned(json, "leaked_mbufs", program->leaked);
     spill_json_unsigned(json, "reloads", program->reloads);
     spill_json_double(json, "drain_ms", microseconds(program->stopped - program->stopping) / 1e3);
     if (pipeline != NULL) {

@@ -20,9 +20,11 @@
 #include "log.h"
 #include "program.h"
 
-/* How long a start that was told to end may go on, and what follows the drain beyond its timeout.
+/*
+ * How long a start that was told to end may go on, and what follows the drain beyond its timeout. A
+ * start takes half a second of CPU time, and on a busy machine ten of the clock: that is no hang.
  */
-#define START_GRACE_MS 2000
+#define START_GRACE_MS 10000
 #define END_GRACE_MS   2000
 
 int spill_signals_init(struct spill_program *program, struct spill_error *error)

@@ -73,12 +73,14 @@ static void settle_ports(struct spill_program *program)
         return;
     SPILL_LOG(ERR, "a port does not stop within --drain-timeout; ending without it");
     program->hanging = true;
+    program->uncounted = true;
     spill_program_end_as(program, SPILL_OUTCOME_FORCED);
 }
 
 void spill_program_settle(struct spill_program *program)
 {
     if (program->hanging) {
+        program->uncounted = true;
         spill_program_end_as(program, SPILL_OUTCOME_FORCED);
         return;
     }

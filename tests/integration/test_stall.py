@@ -3,6 +3,7 @@
 import signal
 import subprocess
 
+import capture
 import harness
 from harness import CPUS, Spillway, run, until
 from test_blocks import worker
@@ -22,15 +23,17 @@ class Stall(harness.TestCase):
         for end in "01":
             run("ip", "link", "set", f"{LINK}{end}", "up")
 
-    def held(self, *options):
-        """A program whose fast lcore is in each sendto() for 0.6 s; yields it, and ends strace."""
-        program = Spillway("--port", "a=net_null0", "--port", f"b=net_af_packet0,iface={LINK}0",
+    def held(self, *options, seconds=0.6):
+        """A program whose fast lcore is in each sendto() for so long; yields it, and ends strace."""
+        frames = capture.write(self.folder / "frames.pcap", [bytes(12) + b"\x08\x06" + bytes(46)])
+        program = Spillway("--port", f"a=net_pcap0,rx_pcap={frames},infinite_rx=1", "--port",
+                           f"b=net_af_packet0,iface={LINK}0",
                            "--wire", "a:b", "--fast", CPUS[-1], "--control", CPUS[0], *options)
         self.addCleanup(program.__exit__)
         program.ready()
         strace = subprocess.Popen(
             ["strace", "-qq", "-o", "/dev/null", "-e", "trace=sendto",
-             "-e", "inject=sendto:delay_enter=600000", "-p", worker(self, program).name],
+             "-e", f"inject=sendto:delay_enter={int(seconds * 1e6)}", "-p", worker(self, program).name],
             stdin=subprocess.DEVNULL)
         self.addCleanup(strace.wait, 10)
         self.addCleanup(strace.send_signal, signal.SIGINT)
@@ -43,6 +46,15 @@ class Stall(harness.TestCase):
         strace.send_signal(signal.SIGINT)
         strace.wait(10)
         self.check(program.stop())
+
+    def test_never_comes_back(self):
+        """What it holds can't be counted, which is another thing than none."""
+        program, _ = self.held("--drain-timeout", "100ms", seconds=6)
+        until(lambda: "lcore 1 hangs in 'receive'" in program.log, 20, program.log)
+        report = program.stop(40)
+        self.assertEqual(report.status, 3, report.stderr)
+        self.assertIn("does not come back", report.stderr)
+        self.assertIsNone(report["leaked_mbufs"])
 
     def test_exit(self):
         program, _ = self.held("--on-stall", "exit", "--stall-timeout", "15ms")
