@@ -45,7 +45,10 @@ static int start(const char *argv0, struct spill_error *error)
     int status = take_steps(argv0, error);
 
     spill_signals_start_over(&program);
-    if (status != 0 || spill_token_cancelled(&program.stop))
+    /* What a step that was told to end leaves undone is no failure. */
+    if (spill_token_cancelled(&program.stop))
+        return 0;
+    if (status != 0)
         return status;
     return spill_program_launch(&program, error);
 }
