@@ -294,7 +294,9 @@ void spill_acl_free(struct spill_acl *acl)
 static inline enum lookup read_packet(const struct spill_acl *acl,
                                       const struct spill_packet *packet, union tuple *tuple)
 {
-    const unsigned source = packet->direction;
+    const unsigned source = packet->direction ^ packet->reversed;
+    /* What the other direction comes in by is what this one leaves by. */
+    const rte_be32_t input = acl->inputs[packet->reversed ? packet->output : packet->input];
     const unsigned destination = source ^ 1;
 
     if (packet->kind == SPILL_PACKET_IPV4) {
@@ -305,7 +307,7 @@ static inline enum lookup read_packet(const struct spill_acl *acl,
         tuple->v4.address[1] = key->address[destination];
         tuple->v4.port[0] = key->port[source];
         tuple->v4.port[1] = key->port[destination];
-        tuple->v4.input = acl->inputs[packet->input];
+        tuple->v4.input = input;
         return LOOKUP_IPV4 + packet->has_ports;
     }
     tuple->v6.protocol = rte_cpu_to_le_32(packet->key.v6.protocol);
@@ -313,7 +315,7 @@ static inline enum lookup read_packet(const struct spill_acl *acl,
     memcpy(tuple->v6.address[1], packet->key.v6.address[destination], 16);
     tuple->v6.port[0] = packet->key.v6.port[source];
     tuple->v6.port[1] = packet->key.v6.port[destination];
-    tuple->v6.input = acl->inputs[packet->input];
+    tuple->v6.input = input;
     return LOOKUP_IPV6 + packet->has_ports;
 }
 

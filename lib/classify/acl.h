@@ -55,7 +55,8 @@ void spill_acl_free(struct spill_acl *acl);
  * Gives each packet of a burst the verdict of the first rule that matches it, or the default.
  * Any thread, also concurrently; no system call, lock or allocation.
  *
- * @param packets  of the kinds IPv4 and IPv6, mixed as they come, with `input`; `verdict` is
+ * @param packets  of the kinds IPv4 and IPv6, mixed as they come, with `input`; one that is
+ * `reversed` is judged as one of the other direction that came in by its `output`; `verdict` is
  *                 written, and `sa`: the id of the SA of a rule that protects, else 0
  * @param count    at most SPILL_BURST
  */

@@ -55,24 +55,29 @@ static inline uint64_t spill_flow_hash_fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/** Hash of an IPv4 key, of SPILL_FLOW_HASH_WORDS4 words. Any thread. */
-static inline uint32_t spill_flow_hash4(const struct spill_flow_hash *hash, const uint64_t *key)
+/**
+ * Hash of an IPv4 key, of SPILL_FLOW_HASH_WORDS4 words, and the id in the inner VLAN tag. Any
+ * thread.
+ */
+static inline uint64_t spill_flow_hash4(const struct spill_flow_hash *hash, const uint64_t *key,
+                                        uint16_t inner_vlan)
 {
     const uint64_t *secret = hash->secret;
     uint64_t inner = spill_flow_hash_fold(key[0] ^ secret[0], key[1] ^ secret[1]);
 
-    return (uint32_t)spill_flow_hash_fold(inner, secret[2]);
+    return spill_flow_hash_fold(inner ^ inner_vlan, secret[2]);
 }
 
-/** Hash of an IPv6 key, of SPILL_FLOW_HASH_WORDS6 words. Any thread. */
-static inline uint32_t spill_flow_hash6(const struct spill_flow_hash *hash, const uint64_t *key)
+/** The same of an IPv6 key, of SPILL_FLOW_HASH_WORDS6 words. Any thread. */
+static inline uint64_t spill_flow_hash6(const struct spill_flow_hash *hash, const uint64_t *key,
+                                        uint16_t inner_vlan)
 {
     const uint64_t *secret = hash->secret;
     uint64_t first = spill_flow_hash_fold(key[0] ^ secret[0], key[1] ^ secret[1]);
     uint64_t second = spill_flow_hash_fold(key[2] ^ secret[2], key[3] ^ secret[3]);
     uint64_t inner = spill_flow_hash_fold(first ^ second, key[4] ^ secret[4]);
 
-    return (uint32_t)spill_flow_hash_fold(inner, secret[5]);
+    return spill_flow_hash_fold(inner ^ inner_vlan, secret[5]);
 }
 
 #endif

@@ -115,8 +115,12 @@ struct spill_packet {
         struct spill_flow *flow; /* the packet's entry in its owner's flow table, or NULL */
         uint32_t sequence;       /* of an ESP packet in a lane: low half of its sequence number */
     };
-    uint8_t verdict;  /* enum spill_verdict, written by classification */
-    uint8_t drop;     /* drop reason of a packet that isn't IP */
+    uint8_t verdict; /* enum spill_verdict, written by classification */
+    union {
+        uint8_t drop;     /* drop reason of a packet that isn't IP */
+        uint8_t reversed; /* of IP, 1: the rules are asked for the other direction; classification's
+                           */
+    };
     uint8_t input;    /* id of the port it came from; written by the pipeline */
     uint8_t output;   /* id of the port it leaves by; likewise */
     uint16_t sa;      /* id of a PROTECT verdict's SA, else 0; written with the verdict */

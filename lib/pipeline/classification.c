@@ -16,7 +16,7 @@ static SPILL_DROP_REASON(pool_full_classify, "pool_full_classify",
 static SPILL_DROP_REASON(new_flow_limit, "new_flow_limit",
                          "the packet's flow is new, and a busy lcore had no time for new ones");
 static SPILL_DROP_REASON(flow_table_full, "flow_table_full",
-                         "all flows of the table that could go wait for a verdict");
+                         "all flows of the table that could go wait for a verdict, or are allowed");
 
 /* Of its busy time, a fast lcore spends at most 1 / 2^ADMISSION_SHIFT on entering new flows. */
 #define ADMISSION_SHIFT 5
@@ -59,33 +59,43 @@ static enum spill_verdict verdict_of(const struct spill_packet *packet)
                                 : spill_flow_own_verdict(packet->flow, packet->direction);
 }
 
-/* The version of the rules that a job's verdicts are by. */
-static uint64_t version_of(const struct spill_job *job)
+static void note(struct spill_fast *fast, const struct spill_job *job, struct spill_packet *packet)
 {
-    return job->work > 0 ? job->result : job->serial;
+    const unsigned direction = packet->direction ^ packet->reversed;
+
+    if (likely(job->result == fast->version))
+        spill_flow_table_note(fast->flows, packet->flow, direction,
+                              (enum spill_verdict)packet->verdict, packet->sa);
+    else if (packet->verdict == SPILL_VERDICT_ALLOW && packet->through == 0)
+        spill_flow_table_note_old(fast->flows, packet->flow, direction);
 }
 
 /*
  * Notes what was found for a packet in its flow; what the first of them found is the flow's, and
- * goes for those behind it. A verdict that was found by rules which have been replaced since is the
- * packet's alone.
+ * goes for those behind it. Of a verdict that was found by rules which have been replaced since,
+ * it is noted who began alone; and one that it brought along was noted before it came.
  */
 static void settle(struct spill_fast *fast, const struct spill_job *job,
                    struct spill_packet *packet)
 {
     struct spill_flow *flow = packet->flow;
+    enum spill_verdict known;
 
+    if (job->work > 0 && verdict_of(packet) == SPILL_VERDICT_UNKNOWN)
+        note(fast, job, packet);
     spill_flow_release(flow);
-    if (unlikely(version_of(job) != fast->version))
-        return;
-    if (verdict_of(packet) == SPILL_VERDICT_UNKNOWN) {
-        spill_flow_set_verdict(flow, packet->direction, (enum spill_verdict)packet->verdict);
-        if (packet->verdict == SPILL_VERDICT_PROTECT)
-            spill_flow_table_set_sa(fast->flows, flow, packet->direction, packet->sa);
+    known = verdict_of(packet);
+    if (known != SPILL_VERDICT_UNKNOWN) {
+        packet->verdict = (uint8_t)known;
+        packet->sa = known == SPILL_VERDICT_PROTECT ? flow->sa[packet->direction] : 0;
+    } else if (packet->through == 0 &&
+               spill_flow_kept_verdict(flow, packet->direction) == SPILL_VERDICT_ALLOW) {
+        packet->verdict = SPILL_VERDICT_ALLOW; /* until a packet has asked the newest rules */
+    } else if (packet->reversed && packet->verdict != SPILL_VERDICT_ALLOW) {
+        /* Who began it may not go on, or has to go on protected: this one is no reply any more. */
+        packet->verdict = SPILL_VERDICT_DENY;
     }
-    packet->verdict = (uint8_t)verdict_of(packet);
-    if (packet->verdict == SPILL_VERDICT_PROTECT)
-        packet->sa = spill_flow_table_sa(fast->flows, flow, packet->direction);
+    packet->reversed = 0; /* what comes next has a drop reason there */
 }
 
 /*
@@ -101,7 +111,7 @@ static void retire(struct spill_job *job, void *owner)
 
     /* Published in this turn, and seen by who did the work: its SAs are none of the version before.
      */
-    if (unlikely(version_of(job) > fast->version))
+    if (unlikely(job->work > 0 && job->result > fast->version))
         spill_fast_take_version(fast, spill_clock());
     for (i = 0; i < job->count; i++) {
         packets[i] = spill_packet_of(job->mbufs[i]);
@@ -141,15 +151,13 @@ static int add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pack
     packet->flow = flow;
     /* One that waits for those before it may know its verdict already. */
     packet->verdict = (uint8_t)verdict_of(packet);
-    packet->sa = packet->verdict == SPILL_VERDICT_PROTECT
-                     ? spill_flow_table_sa(fast->flows, flow, packet->direction)
-                     : 0;
+    packet->sa = packet->verdict == SPILL_VERDICT_PROTECT ? flow->sa[packet->direction] : 0;
+    packet->reversed = packet->through == 0 && spill_flow_begun_by_other(flow, packet->direction);
     *spill_packet_of(mbuf) = *packet;
     if (lane == SPILL_LANE_INLINE) {
         spill_inline_add(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, &mbuf, 1, 0, stamp);
         return lane;
     }
-    spill_lane_job(fast->submitter, SPILL_CLASS_CLASSIFY, lane)->serial = fast->version;
     spill_lane_add(fast->submitter, SPILL_CLASS_CLASSIFY, lane, mbuf,
                    packet->verdict == SPILL_VERDICT_UNKNOWN, 0, stamp);
     packet->verdict = SPILL_VERDICT_UNKNOWN; /* it isn't the burst's any more */
@@ -176,6 +184,19 @@ static int refuse(struct spill_fast *fast, const struct spill_drop_reason *reaso
     }
 }
 
+/* Whether a packet that finds no place to ask new rules goes by what the old ones said. */
+static bool keeps_verdict(struct spill_packet *packet)
+{
+    const struct spill_flow *flow = packet->flow;
+
+    if (flow == NULL || packet->through != 0 ||
+        spill_flow_kept_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN)
+        return false;
+    packet->verdict = (uint8_t)spill_flow_kept_verdict(flow, packet->direction);
+    packet->sa = packet->verdict == SPILL_VERDICT_PROTECT ? flow->sa[packet->direction] : 0;
+    return true;
+}
+
 /* Takes what a packet without a verdict needs: SPILL_LANE_INLINE, a lane with room, or NO_PLACE. */
 static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
@@ -183,6 +204,8 @@ static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spi
         return SPILL_LANE_INLINE;
     if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane, NULL))
         return (int)fast->lane;
+    if (keeps_verdict(packet))
+        return NO_PLACE;
     return refuse(fast, &pool_full_classify, mbuf, packet);
 }
 
@@ -192,6 +215,7 @@ static int submit_known(struct spill_fast *fast, struct rte_mbuf *mbuf, struct s
 {
     int lane;
 
+    flow->spoken &= (uint8_t)~SPILL_FLOW_ASKING;
     if (flow->pending > 0) {
         /* Behind the others of its flow, or not at all: no other way keeps the order. */
         lane = flow->lane;
@@ -332,5 +356,6 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
             continue;
         packet->verdict = spill_packet_of(mbufs[which[i]])->verdict;
         packet->sa = spill_packet_of(mbufs[which[i]])->sa;
+        packet->reversed = 0;
     }
 }

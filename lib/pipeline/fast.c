@@ -14,9 +14,13 @@
 #include "pipeline/sort_out.h"
 #include "runtime/stamp.h"
 
-/* Flow table places that are looked at for expiry, in one of so many turns; and in an idle turn. */
-#define EXPIRE_EVERY  16
-#define EXPIRE_PLACES 4
+/* Flow table places are looked at for expiry in one of so many turns, and in an idle turn: so many
+ * that all of them are in SWEEP_SECONDS, within the bounds of the work that a turn may have. */
+#define SWEEP_EVERY       16
+#define SWEEP_SECONDS     60
+#define SWEEP_PLACES      4
+#define SWEEP_PLACES_BUSY 64
+#define SWEEP_PLACES_IDLE 4096
 
 /*
  * Finds a packet's verdict; what needs none, or can't have one, is dealt with. Returns whether the
@@ -239,6 +243,8 @@ static uint32_t retire_poll(void *context, uint64_t now)
     struct spill_fast *fast = context;
 
     spill_fast_take_version(fast, now);
+    if (unlikely(fast->renewed != fast->version) && spill_flow_table_renewed(fast->flows))
+        __atomic_store_n(&fast->renewed, fast->version, __ATOMIC_RELEASE);
     return spill_submitter_retire(fast->submitter, now);
 }
 
@@ -255,9 +261,18 @@ static bool retire_end(void *context)
     return true;
 }
 
-static void expire(struct spill_fast *fast, uint64_t now)
+/* Looks for what has expired; at `most` places of the flow table: more is left to the next turn. */
+static void sweep(struct spill_fast *fast, uint64_t now, uint64_t most)
 {
-    spill_flow_table_expire(fast->flows, now, EXPIRE_PLACES);
+    const uint64_t interval =
+        rte_get_tsc_hz() * SWEEP_SECONDS / spill_flow_table_places(fast->flows);
+    const uint64_t due = (now - fast->swept) / RTE_MAX(interval, UINT64_C(1));
+    const uint64_t count = RTE_MAX(RTE_MIN(due, most), (uint64_t)SWEEP_PLACES);
+
+    spill_flow_table_expire(fast->flows, now, (uint32_t)count);
+    fast->swept = due > most && due < spill_flow_table_places(fast->flows)
+                      ? fast->swept + count * interval
+                      : now;
     spill_datagrams_expire(fast->datagrams, now);
     if (fast->reassembly != NULL)
         spill_reassembly_expire(fast->reassembly, now);
@@ -286,8 +301,8 @@ static uint32_t receive_poll(void *context, uint64_t now)
     fast->has_time = handled <= SPILL_BURST / 4;
     spill_submitter_flush(fast->submitter);
     spill_submitter_help(fast->submitter);
-    if (handled == 0 || ++fast->turns % EXPIRE_EVERY == 0)
-        expire(fast, now);
+    if (handled == 0 || ++fast->turns % SWEEP_EVERY == 0)
+        sweep(fast, now, handled == 0 ? SWEEP_PLACES_IDLE : SWEEP_PLACES_BUSY);
     return handled;
 }
 

@@ -82,6 +82,8 @@ struct spill_fast {
     const struct spill_security *security; /* the version that this turn goes by */
     uint64_t version;                      /* number of the one that the flows' verdicts are of */
     bool inbound;                          /* it has inbound SAs */
+    uint64_t renewed;    /* number of the one that all flows go by; the control thread reads */
+    uint64_t swept;      /* TSC until which the flow table's places were looked at */
     uint32_t lane;       /* that this burst's new flows go to, when they go to the pool */
     uint32_t turns;      /* iterations, for what is done now and then */
     uint32_t next_input; /* that is served next */

@@ -21,6 +21,8 @@
 #define FITTING_US 100
 /* A device that refuses a packet for so long is asked why. */
 #define PATIENCE_US 10000
+/* Within which all flows ask new rules. */
+#define RENEWAL_SECONDS 1
 /* ICMP errors that a fast lcore sends, at most. */
 #define ERRORS_A_SECOND 1000
 
@@ -333,6 +335,7 @@ static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_l
         .name = name,
         .capacity = pipeline->config.flow_capacity,
         .timeout = pipeline->config.flow_timeout,
+        .renewal = rte_get_tsc_hz() * RENEWAL_SECONDS,
         .socket = lcore->plan->memory_node,
     };
 
@@ -482,6 +485,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
     fast->admission_most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);
     fast->admission = fast->admission_most;
     fast->last_turn = spill_clock();
+    fast->swept = fast->last_turn;
     fast->datagrams = spill_datagrams_create(
         rte_get_tsc_hz() / MS_PER_S * SPILL_DATAGRAMS_TIMEOUT_MS, &fast->ledger,
         lcore->plan->memory_node < 0 ? SOCKET_ID_ANY : lcore->plan->memory_node, error);

@@ -27,13 +27,15 @@
  */
 static inline enum spill_verdict spill_protection_verdict(struct spill_packet *packet)
 {
-    const struct spill_flow *flow = packet->flow;
+    struct spill_flow *flow = packet->flow;
     enum spill_verdict verdict;
 
-    if (flow == NULL || flow->pending > 0)
+    if (flow == NULL || flow->pending > 0 || (flow->spoken & SPILL_FLOW_ASKING) != 0)
         return SPILL_VERDICT_UNKNOWN;
     verdict = packet->through == 0 ? spill_flow_verdict(flow, packet->direction)
                                    : spill_flow_own_verdict(flow, packet->direction);
+    if (verdict == SPILL_VERDICT_UNKNOWN) /* those behind it in the burst wait for its answer */
+        flow->spoken |= SPILL_FLOW_ASKING;
     packet->verdict = (uint8_t)verdict;
     return verdict;
 }

@@ -25,9 +25,9 @@
 
 #define SEED        0x5eed
 #define CAPACITY    100
-#define UNIT        131072                       /* cycles: what `seen` resolves */
-#define TIMEOUT     (500 * (uint64_t)UNIT)       /* cycles */
-#define BEFORE_WRAP (INT32_MAX * (uint64_t)UNIT) /* `seen` is at its greatest */
+#define UNIT        131072                        /* cycles: what `seen` resolves */
+#define TIMEOUT     (500 * (uint64_t)UNIT)        /* cycles */
+#define BEFORE_WRAP (UINT32_MAX * (uint64_t)UNIT) /* `seen` is at its greatest */
 
 static uint64_t random_state;
 
@@ -80,7 +80,7 @@ static inline struct spill_packet packet_of(uint8_t kind, uint32_t i)
     memset(&packet, (int)random_below(256), sizeof(packet));
     packet.kind = kind == SPILL_PACKET_IPV4 ? SPILL_PACKET_IPV4 : SPILL_PACKET_IPV6;
     packet.direction = random_below(2) & 1;
-    packet.inner_vlan = 0;
+    packet.inner_vlan = (uint16_t)(i % 3);
     if (kind == SPILL_PACKET_IPV4) {
         packet.key.v4 = (struct spill_key4){.address = {i, 1}, .port = {2, 3}, .protocol = 6};
     } else {
@@ -96,6 +96,24 @@ static inline struct spill_flow *add(struct spill_flow_table *table, uint8_t kin
     struct spill_packet packet = packet_of(kind, i);
 
     return spill_flow_table_find_or_add(table, &packet, now);
+}
+
+/* A flow that is allowed, and that one or both sides spoke on. */
+static inline struct spill_flow *add_allowed(struct spill_flow_table *table, uint8_t kind,
+                                             uint32_t i, bool both, uint64_t now)
+{
+    struct spill_packet packet = packet_of(kind, i);
+    struct spill_flow *flow;
+
+    packet.direction = 0;
+    flow = spill_flow_table_find_or_add(table, &packet, now);
+    if (flow == NULL)
+        return NULL;
+    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_ALLOW, 0);
+    packet.direction = 1;
+    if (both)
+        spill_flow_table_lookup(table, &packet, 1, now);
+    return flow;
 }
 
 static inline struct spill_flow *find(struct spill_flow_table *table, uint8_t kind, uint32_t i,

@@ -239,6 +239,23 @@ static inline void gateway_quiet(void)
     } while (!gateway_inputs_empty());
 }
 
+/** Waits until no flow goes by older rules than the newest. */
+static inline void gateway_all_asked(void)
+{
+    const struct spill_security *newest = spill_snapshot_get(bench.rules);
+    uint32_t i;
+
+    for (i = 1; i < bench.plan.lcore_count; i++) {
+        const struct spill_fast *fast = bench.pipeline->lcores[i].fast;
+
+        while (fast != NULL &&
+               __atomic_load_n(&fast->renewed, __ATOMIC_ACQUIRE) != newest->number) {
+            if (gateway_drain() == 0)
+                sched_yield();
+        }
+    }
+}
+
 /** Feeds so many packets in all, at the pace at which they are taken. */
 static inline void gateway_run(enum gateway_direction direction, uint64_t packets)
 {

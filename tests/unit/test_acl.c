@@ -119,9 +119,11 @@ static void write_packet(const struct packet *from, unsigned direction, struct s
     for (size_t i = 0; i < sizeof(*to); i++)
         ((uint8_t *)to)[i] = (uint8_t)draw(256);
     to->kind = from->v6 ? SPILL_PACKET_IPV6 : SPILL_PACKET_IPV4;
-    to->direction = direction & 1;
+    to->reversed &= 1;
+    /* Where the rules are asked for the other direction, that one comes in by the output. */
+    to->direction = (direction ^ to->reversed) & 1;
     to->has_ports = from->has_ports;
-    to->input = from->input;
+    *(to->reversed ? &to->output : &to->input) = from->input;
     for (unsigned end = 0; end < 2; end++) {
         const rte_be16_t port = from->has_ports ? htons(from->port[end]) : 0;
 

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include <rte_acl.h>
-#include <rte_hash.h>
 
 #include "pipeline_bench.h"
 
@@ -671,8 +670,6 @@ WRAP(void *, calloc, (size_t count, size_t size), (count, size))
 WRAP(void *, reallocarray, (void *old, size_t count, size_t size), (old, count, size))
 WRAP(struct rte_ring *, rte_ring_create,
      (const char *name, unsigned count, int socket, unsigned flags), (name, count, socket, flags))
-WRAP(struct rte_hash *, rte_hash_create, (const struct rte_hash_parameters *parameters),
-     (parameters))
 WRAP(struct rte_acl_ctx *, rte_acl_create, (const struct rte_acl_param *parameters), (parameters))
 
 static void each_allocation_may_fail(void **state)

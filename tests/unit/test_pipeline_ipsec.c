@@ -348,14 +348,17 @@ static void flows_are_asked_again_by_a_new_version(void **state)
             pass(500);
             gateway_publish("protect out udp from 10.0.0.0/8 to any port 3333\n");
             gateway_quiet();
+            gateway_all_asked();
             gateway.protect_all = true;
             pass(500);
             gateway_publish("");
             gateway_quiet();
+            gateway_all_asked();
             gateway.protect_all = false;
             pass(500);
             gateway_publish("deny udp from any to any port 3333\n");
             gateway_quiet();
+            gateway_all_asked();
             before = gateway.fed_clear;
             gateway_run(GATEWAY_ENCRYPTS, bench.fed + 500);
             denied = gateway.fed_clear - before;

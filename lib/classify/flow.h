@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_FLOW_H
+#define SPILLWAY_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "packet/packet.h"
+
+/**
+ * @file
+ * One connection in a flow table: what was decided about it, and who began it.
+ *
+ * The rules are asked about the direction that began it, and the other one is the reply. So the
+ * initiator's direction is the one that is ALLOWED.
+ */
+
+/* Bits of spill_flow.rights, of direction 0; that of direction 1 is the next. */
+#define SPILL_FLOW_ALLOWED   0x01u
+#define SPILL_FLOW_DENIED    0x04u
+#define SPILL_FLOW_PROTECTED 0x10u
+/* And of both: the rules have changed. */
+#define SPILL_FLOW_DUE   0x40u /* they should be asked; until then what was decided holds */
+#define SPILL_FLOW_STALE 0x80u /* they must be asked; what was decided only tells who began */
+
+/* Bits of spill_flow.spoken: 0 and 1: that direction had a packet; and: */
+#define SPILL_FLOW_SPOKE_BOTH  0x03u
+#define SPILL_FLOW_SPOKE_AGAIN 0x04u /* a packet since it was last looked at for eviction */
+#define SPILL_FLOW_ASKING      0x08u /* a packet of the burst in hand is to ask the rules */
+
+/* Packets of one flow that can be held at a time. */
+#define SPILL_FLOW_PENDING_MAX (UINT16_MAX - 1)
+
+/** Which flows have to give way to which: of a higher class to none of a lower one. */
+enum spill_flow_class {
+    SPILL_FLOW_FREE,        /* not in the table */
+    SPILL_FLOW_STRANGER,    /* not decided yet, or denied */
+    SPILL_FLOW_ONE_SIDED,   /* allowed, but only one side has spoken yet */
+    SPILL_FLOW_ESTABLISHED, /* both sides spoke */
+    SPILL_FLOW_CLASSES,
+};
+
+#define SPILL_FLOW_PLACE_BITS 26
+#define SPILL_FLOW_NO_VLAN    UINT16_MAX /* `inner_vlan` of an entry that is free */
+
+/** One connection, one cache line. Written by the table's owner only. Its address stays while it is
+ * in the table. An IPv4 flow has 24 bytes to spare behind its key. */
+struct spill_flow {
+    union {
+        struct spill_key4 v4;
+        struct spill_key6 v6;
+        uint64_t words[sizeof(struct spill_key6) / sizeof(uint64_t)];
+    } key;
+    uint16_t inner_vlan;
+    uint16_t version; /* of the rules that were asked, by the table's count */
+    uint32_t seen;    /* time of the latest packet, the table's to write and to read */
+    union {
+        struct {
+            uint8_t rights;
+            uint8_t spoken;
+            uint16_t pending; /* packets held */
+        };
+        uint32_t gate; /* all of that at once */
+    };
+    uint16_t sa[2]; /* by direction: id of the SA that protects it */
+    /* Its class and its neighbours there, by their places: the table's. */
+    uint64_t next : SPILL_FLOW_PLACE_BITS;
+    uint64_t previous : SPILL_FLOW_PLACE_BITS;
+    uint64_t class : 3;
+    uint64_t lane : 8; /* while packets are held: the lane they are in; the caller's to write */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct spill_flow) == 64, "one cache line");
+_Static_assert(offsetof(struct spill_flow, inner_vlan) == offsetof(struct spill_packet, inner_vlan),
+               "key and inner VLAN stand together, as in a packet");
+
+/** What rights say of a packet that came through an SA: what was decided for its direction. */
+static inline enum spill_verdict spill_rights_own(unsigned rights, unsigned direction)
+{
+    unsigned own = rights >> direction;
+
+    if ((own & SPILL_FLOW_PROTECTED) != 0)
+        return SPILL_VERDICT_PROTECT;
+    if ((own & SPILL_FLOW_ALLOWED) != 0)
+        return SPILL_VERDICT_ALLOW;
+    return (own & SPILL_FLOW_DENIED) != 0 ? SPILL_VERDICT_DENY : SPILL_VERDICT_UNKNOWN;
+}
+
+/** The same of a packet that came in the clear: it may be a reply. */
+static inline enum spill_verdict spill_rights_clear(unsigned rights, unsigned direction)
+{
+    unsigned own = rights >> direction;
+
+    if ((own & SPILL_FLOW_PROTECTED) != 0)
+        return SPILL_VERDICT_PROTECT;
+    if ((rights & 3 * SPILL_FLOW_ALLOWED) != 0)
+        return SPILL_VERDICT_ALLOW;
+    return (own & SPILL_FLOW_DENIED) != 0 ? SPILL_VERDICT_DENY : SPILL_VERDICT_UNKNOWN;
+}
+
+/**
+ * What was decided for the packets of one direction alone, UNKNOWN when nothing was or the rules
+ * are to be asked again: for packets that came through an SA. A reply is implied for none of them,
+ * as their rule must name that SA.
+ *
+ * @param direction  0 or 1, as in struct spill_packet
+ */
+static inline enum spill_verdict spill_flow_own_verdict(const struct spill_flow *flow,
+                                                        unsigned direction)
+{
+    if ((flow->rights & (SPILL_FLOW_DUE | SPILL_FLOW_STALE)) != 0)
+        return SPILL_VERDICT_UNKNOWN;
+    return spill_rights_own(flow->rights, direction);
+}
+
+/**
+ * What is to happen to a packet of a flow that came in the clear: to be protected when its own
+ * direction is; else allowed when its own direction was allowed or the other one was (it is a reply
+ * then); else what was decided for its direction, UNKNOWN when nothing was or the rules are to be
+ * asked again. Protection of the other direction says nothing.
+ *
+ * @param direction  0 or 1, as in struct spill_packet
+ */
+static inline enum spill_verdict spill_flow_verdict(const struct spill_flow *flow,
+                                                    unsigned direction)
+{
+    if ((flow->rights & (SPILL_FLOW_DUE | SPILL_FLOW_STALE)) != 0)
+        return SPILL_VERDICT_UNKNOWN;
+    return spill_rights_clear(flow->rights, direction);
+}
+
+/**
+ * What was decided for a packet in the clear, be it due to be asked again: what holds while the
+ * rules can't be asked.
+ */
+static inline enum spill_verdict spill_flow_kept_verdict(const struct spill_flow *flow,
+                                                         unsigned direction)
+{
+    if ((flow->rights & SPILL_FLOW_STALE) != 0)
+        return SPILL_VERDICT_UNKNOWN;
+    return spill_rights_clear(flow->rights, direction);
+}
+
+/**
+ * Whether the rules are to be asked about the other direction than the one of a packet in the
+ * clear, because that one has begun the connection. What they allow it then goes for its replies.
+ */
+static inline bool spill_flow_begun_by_other(const struct spill_flow *flow, unsigned direction)
+{
+    return (flow->rights >> !direction & SPILL_FLOW_ALLOWED) != 0 &&
+           (flow->rights >> direction & (SPILL_FLOW_ALLOWED | SPILL_FLOW_PROTECTED)) == 0;
+}
+
+/**
+ * Whether a packet of either direction that came in the clear may pass at once: allowed, neither
+ * direction protected, the rules not to be asked, and none waits before it.
+ */
+static inline bool spill_flow_passes(const struct spill_flow *flow)
+{
+    const uint32_t bits = 3 * SPILL_FLOW_ALLOWED | 3 * SPILL_FLOW_PROTECTED | SPILL_FLOW_DUE |
+                          SPILL_FLOW_STALE | UINT32_C(0xffff0000);
+
+    /* 1 to 3: an allowed direction, and no bit above. */
+    return (flow->gate & bits) - 1 < 3 * SPILL_FLOW_ALLOWED;
+}
+
+/** Whether any direction is protected: then there is an SA noted for it. */
+static inline bool spill_flow_is_protected(const struct spill_flow *flow)
+{
+    return (flow->rights & 3 * SPILL_FLOW_PROTECTED) != 0;
+}
+
+/**
+ * Counts a packet that goes into a lane with a pointer to the flow: it can't be evicted or expire
+ * until spill_flow_release() was called as many times.
+ *
+ * @return false, and nothing is counted, when SPILL_FLOW_PENDING_MAX are held already
+ */
+__attribute__((warn_unused_result)) static inline bool spill_flow_hold(struct spill_flow *flow)
+{
+    if (flow->pending >= SPILL_FLOW_PENDING_MAX)
+        return false;
+    flow->pending++;
+    return true;
+}
+
+/** A packet that was held has left its lane. */
+static inline void spill_flow_release(struct spill_flow *flow)
+{
+    flow->pending--;
+}
+
+#endif
