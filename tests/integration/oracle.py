@@ -194,7 +194,7 @@ def _ipv6(data, vlan):
     body = data[40:40 + length]
     if len(body) < length or (length == 0 and kind == 0):
         raise Malformed("ipv6")
-    offset, more, walked, piece = 0, False, 0, None
+    offset, more, walked, piece, pieces = 0, False, 0, None, 0
     while kind in EXTENSIONS or kind == FRAGMENT:
         walked += 1
         size = 8 if kind == FRAGMENT else (body[1] + 1) * 8 if len(body) >= 8 else 8
@@ -203,6 +203,7 @@ def _ipv6(data, vlan):
         if kind == 43 and body[2] == 0 and body[3]:
             raise Dropped("source_routed")
         if kind == FRAGMENT:
+            pieces += 1 + (body[0] == FRAGMENT)
             field, = struct.unpack_from("!H", body, 2)
             offset, more = field & 0xFFF8, bool(field & 1)
             if offset or more:
@@ -213,6 +214,8 @@ def _ipv6(data, vlan):
         if offset:
             break
     ports, later = _transport(kind, body, offset, more, 0)
+    if piece and pieces > 1:
+        raise Dropped("fragment_nested")
     return Packet(vlan, ipaddress.ip_address(data[8:24]), ipaddress.ip_address(data[24:40]), kind,
                   ports, later, piece=piece)
 

@@ -8,8 +8,9 @@ import subprocess
 import harness
 from harness import CPUS, Spillway, until
 
-# A rule file, flows and a full transmit way: everything but the drivers, which make no system calls.
-PORTS = ("--port", "a=net_null0", "--port", "b=net_null1,no-rx=1", "--wire", "a:b")
+# Rules, flows and a full transmit way: everything but the drivers, which make no system calls.
+PORTS = ("--port", f"a=net_pcap0,rx_pcap={harness.CAPTURES / 'office.pcap'},infinite_rx=1",
+         "--port", "b=net_null1,no-rx=1", "--wire", "a:b", "--default", "allow")
 IDLE_PORTS = ("--port", "a=net_null0,no-rx=1", "--port", "b=net_null1,no-rx=1", "--wire", "a:b")
 POLLS = 1_000_000
 
