@@ -14,23 +14,28 @@
 /* What the user asked to end after. */
 struct limits {
     uint64_t received;  /* packets at the last tick */
-    uint64_t last_news; /* TSC when that number last grew */
+    uint64_t last_tick; /* TSC */
+    uint64_t idle;      /* cycles since a packet was received in which all lcores looked for one */
     uint64_t next_stats;
+    uint64_t turns[SPILL_LCORES_MAX]; /* of each lcore's loop at the last tick */
 };
 
 static void check_limits(struct spill_program *program, struct limits *limits, uint64_t now)
 {
     const struct spill_options *options = &program->options;
+    /* An lcore that lost its CPU has looked at nothing: that time is not idle. */
+    bool turned = spill_pipeline_turned(program->pipeline, limits->turns);
     uint64_t received = spill_pipeline_received(program->pipeline);
 
-    if (received != limits->received) {
-        limits->received = received;
-        limits->last_news = now;
-    }
+    if (received != limits->received)
+        limits->idle = 0;
+    else if (turned)
+        limits->idle += now - limits->last_tick;
+    limits->received = received;
+    limits->last_tick = now;
     if (options->packets != 0 && received >= options->packets)
         spill_token_cancel(&program->stop, "packets");
-    if (options->exit_on_idle_ns != 0 &&
-        now - limits->last_news >= spill_cycles(options->exit_on_idle_ns))
+    if (options->exit_on_idle_ns != 0 && limits->idle >= spill_cycles(options->exit_on_idle_ns))
         spill_token_cancel(&program->stop, "idle");
     if (options->stats_ns != 0 && now >= limits->next_stats) {
         limits->next_stats += spill_cycles(options->stats_ns);
@@ -55,7 +60,7 @@ void spill_control_run(struct spill_program *program)
 {
     const struct spill_options *options = &program->options;
     uint64_t now = spill_clock();
-    struct limits limits = {.last_news = now, .next_stats = now + spill_cycles(options->stats_ns)};
+    struct limits limits = {.last_tick = now, .next_stats = now + spill_cycles(options->stats_ns)};
     int tick = choose_tick(program);
 
     while (!spill_token_cancelled(&program->stop)) {

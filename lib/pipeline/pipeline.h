@@ -120,6 +120,13 @@ uint64_t spill_pipeline_received(const struct spill_pipeline *pipeline);
 void spill_pipeline_exit_counts(const struct spill_pipeline *pipeline,
                                 struct spill_exit_counts *sum);
 
+/**
+ * Whether every loop has begun a turn since the last call.
+ *
+ * @param turns  of each loop, by index in the plan: as the last call left them, 0 at first
+ */
+bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns[SPILL_LCORES_MAX]);
+
 /** Adds up the latencies of a way over all lcores. */
 void spill_pipeline_latency(const struct spill_pipeline *pipeline, enum spill_way way,
                             struct spill_histogram *sum);

@@ -206,6 +206,22 @@ uint64_t spill_pipeline_received(const struct spill_pipeline *pipeline)
     return received;
 }
 
+bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns[SPILL_LCORES_MAX])
+{
+    bool turned = true;
+    uint32_t i;
+
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        uint64_t beats =
+            atomic_load_explicit(&pipeline->lcores[i].loop->heartbeat.beats, memory_order_relaxed) &
+            ~SPILL_HEARTBEAT_ASLEEP;
+
+        turned = turned && beats != turns[i];
+        turns[i] = beats;
+    }
+    return turned;
+}
+
 void spill_pipeline_latency(const struct spill_pipeline *pipeline, enum spill_way way,
                             struct spill_histogram *sum)
 {
