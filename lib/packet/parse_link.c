@@ -132,6 +132,9 @@ static enum step walk_llc(const struct rte_mbuf *mbuf, struct spill_link *link)
 
     if (length > link->end - link->l3_offset)
         return wrong(link, &spill_malformed_encapsulation);
+    /* Nobody's: there is not even LLC. */
+    if (length < sizeof(llc))
+        return end_at(link, 0, &spill_non_ip);
     link->end = link->l3_offset + length;
     if (!read_link(mbuf, link, sizeof(llc), llc))
         return wrong(link, &spill_malformed_encapsulation);

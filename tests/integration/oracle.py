@@ -111,8 +111,10 @@ def _link(frame):
 
 
 def _llc(length, data):
-    if not 3 <= length <= len(data) or (data[0] | 1 == 0xAB and length < 8):
+    if length > len(data) or (length > 2 and data[0] | 1 == 0xAB and length < 8):
         raise Malformed("encapsulation")
+    if length < 3:
+        raise NotIp(0)
     data = data[:length]
     if data[0] | 1 == 7:
         raise Dropped("encapsulated_ip")

@@ -5,7 +5,8 @@ import re
 
 from harness import CAPTURES, CPUS, TestCase, main, process_name, run, spillway, SPILLWAY
 
-NULLS = ("--port", "a=net_null0", "--port", "b=net_null1", "--wire", "a:b", "--default", "allow")
+NULLS = ("--port", "a=net_null0", "--port", "b=net_null1", "--wire", "a:b", "--default", "allow",
+         "--non-ip", "pass")
 CAPTURE = ("--port", f"a=net_pcap0,rx_pcap={CAPTURES}/office.pcap",
            "--port", "b=net_null0,no-rx=1", "--wire", "a:b", "--default", "allow")
 

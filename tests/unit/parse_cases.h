@@ -72,8 +72,8 @@ static const struct {
      false, 0},
     {"001f 060603 " IP4("001c", "4000", "11") UDP, SPILL_PACKET_OTHER, &spill_encapsulated_ip,
      false, false, 0},
-    {"0002 4242 00", SPILL_PACKET_MALFORMED, &spill_malformed_encapsulation, false, false, 0},
-    {"0000 424203", SPILL_PACKET_MALFORMED, &spill_malformed_encapsulation, false, false, 0},
+    {"0002 4242 00", SPILL_PACKET_OTHER, &spill_non_ip, false, false, 0},
+    {"0000 424203", SPILL_PACKET_OTHER, &spill_non_ip, false, false, 0},
     /* PPPoE: IP with a protocol of two bytes and of one, control, what may be IP, two ids before */
     {"8864 1100 0007 001e 0021 " IP4("001c", "4000", "11") UDP, SPILL_PACKET_IPV4, NULL, true,
      false, 17},

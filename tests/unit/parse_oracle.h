@@ -243,7 +243,11 @@ static uint32_t oracle_llc(const struct frame *frame, struct expected *expected,
     static const uint8_t ethernet[] = {0, 0, 0}, bridge[] = {0, 0, 0xf8}, cisco[] = {0, 0, 0x0c};
     const uint8_t *llc = frame->bytes + expected->l3;
 
-    if (expected->l3 + length > expected->end || length < 3 || (llc[0] / 2 == 0x55 && length < 8)) {
+    if (length < 3 && expected->l3 + length <= expected->end) {
+        not_ip(expected, 0, &spill_non_ip);
+        return DONE;
+    }
+    if (expected->l3 + length > expected->end || (llc[0] / 2 == 0x55 && length < 8)) {
         malformed(expected, &spill_malformed_encapsulation);
         return DONE;
     }
