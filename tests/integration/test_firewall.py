@@ -148,6 +148,24 @@ class Hidden(Firewall):
         report = self.through(frames, "allow tcp from any to any port 22\n")
         self.assertEqual(report.packets["transmitted"], 3 * 8)
 
+    def test_networks(self):
+        """Customers of one outer VLAN, of VLANs behind a priority, and of PPPoE sessions share no flow."""
+        def tagged(*ids):
+            return bytes(12) + b"".join(b"\x81\0" + struct.pack("!H", vlan) for vlan in ids)
+
+        def session(number, packet):
+            return bytes(12) + b"\x88\x64\x11\0" + struct.pack("!HHH", number, len(packet) + 2, 0x21) + packet
+        a, b = bytes((10, 0, 0, 1)), bytes((192, 0, 2, 1))
+        asks, answers = datagram(a, b, 4000), datagram(b, a, 4000)
+        frames = [tagged(100, inner) + b"\x08\0" + asks for inner in range(1, 60)]
+        frames += [tagged(100, inner) + b"\x08\0" + answers for inner in range(101, 160)]
+        frames += [tagged(0, inner) + b"\x08\0" + asks for inner in range(201, 260)]
+        frames += [tagged(0, inner) + b"\x08\0" + answers for inner in range(301, 360)]
+        frames += [session(number, asks) for number in range(1, 60)]
+        frames += [session(number, answers) for number in range(101, 160)]
+        report = self.through(frames, "allow udp from 10.0.0.0/8 to any\n")
+        self.assertEqual(report.drops, {"denied": len(frames) // 2})
+
     def test_nothing_around_ip(self):
         """Tags, SNAP, PPPoE, MPLS, VN-Tag, a backbone's frames, …: under rules that deny all."""
         frames = capture.read(CAPTURES / "well_formed.pcap") + capture.read(CAPTURES / "malformed.pcap")
