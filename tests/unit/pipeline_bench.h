@@ -44,7 +44,7 @@ struct bench_options {
     bool devices_spread; /* both have so many, and spread over them */
     uint64_t budget;
     bool source_waits; /* as a capture does: nothing is lost for want of room */
-    const char *rules; /* NULL: see bench_rules() */
+    const char *rules; /* NULL: bench_usual_rules */
 };
 
 /** Behind the headers of each packet. */
@@ -171,37 +171,40 @@ static inline int bench_plan(struct bench *bench)
     return spill_plan_compute(&input, &bench->plan, &bench->error);
 }
 
-/** Rules, if the options say nothing else: port 1111 is allowed, 2222 is not, nor is anything else.
- * @return 0 or -1 with an error */
-static inline int bench_rules(struct bench *bench)
+/** Rules, if nothing else is said: port 1111 is allowed, 2222 is not, nor is anything else. */
+static const char bench_usual_rules[] = "allow udp from 10.0.0.0/8 to any port 1111\n"
+                                        "deny udp from any to any port 2222\n";
+
+/** Publishes a version of rules. @return 0 or -1 with an error */
+static inline int bench_publish(struct bench *bench, uint64_t number, const char *text)
 {
-    static const char usual[] = "allow udp from 10.0.0.0/8 to any port 1111\n"
-                                "deny udp from any to any port 2222\n";
+    char name[16];
     int nodes[SPILL_NODES_MAX];
     struct spill_ruleset *ruleset;
     struct spill_policy *policy = NULL;
     struct spill_security *security;
-    const char *text = bench->options.rules != NULL ? bench->options.rules : usual;
     FILE *file;
     unsigned i;
 
     for (i = 0; i < SPILL_NODES_MAX; i++)
         nodes[i] = i == 0 ? 0 : -1;
+    snprintf(name, sizeof(name), "test-%ju", (uintmax_t)number);
     file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
     ruleset = spill_rules_read(file, "test", &bench->error);
     fclose(file);
     if (ruleset != NULL)
-        policy = spill_policy_create("test", ruleset, NULL, NULL, SPILL_VERDICT_DENY, nodes,
+        policy = spill_policy_create(name, ruleset, NULL, NULL, SPILL_VERDICT_DENY, nodes,
                                      &bench->error);
     spill_rules_free(ruleset);
     if (policy == NULL)
         return -1;
-    security = spill_security_create(1, policy, NULL);
+    security = spill_security_create(number, policy, NULL);
     if (security == NULL) {
         spill_policy_free(policy);
         return spill_error_set(&bench->error, "no memory for the rules");
     }
-    bench->rules = spill_snapshot_create(SOCKET_ID_ANY, SPILL_LCORES_MAX);
+    if (bench->rules == NULL)
+        bench->rules = spill_snapshot_create(SOCKET_ID_ANY, SPILL_LCORES_MAX);
     if (bench->rules != NULL &&
         spill_snapshot_publish(bench->rules, security, spill_security_free) == 0)
         return 0;
@@ -243,7 +246,8 @@ static inline int bench_open(struct bench *bench, const struct bench_options *op
     spill_token_init(&bench->stop, &bench->force);
     bench_ports[0].device.finite_source = options->source_waits;
     bench_ports[1].device.finite_source = options->source_waits;
-    if (bench_plan(bench) != 0 || bench_rules(bench) != 0)
+    if (bench_plan(bench) != 0 ||
+        bench_publish(bench, 1, options->rules != NULL ? options->rules : bench_usual_rules) != 0)
         return -1;
     config.rules = bench->rules;
     bench->pipeline = spill_pipeline_create(&config, &bench->error);

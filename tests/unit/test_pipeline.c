@@ -601,6 +601,87 @@ static void a_flow_belongs_to_the_ends_of_its_wire(void **state)
     bench_close(&bench);
 }
 
+/* New rules; and turns until all flows go by them. */
+static void renew(struct hand *hand, uint64_t number, const char *rules, bool wait)
+{
+    const uint64_t deadline = rte_rdtsc() + 60 * rte_get_tsc_hz();
+    const struct spill_fast *fast = bench.pipeline->lcores[1].fast;
+
+    assert_int_equal(bench_publish(&bench, number, rules), 0);
+    do
+        turn_all(hand);
+    while (wait && fast->renewed != number && rte_rdtsc() < deadline);
+    assert_true(!wait || fast->renewed == number);
+}
+
+/* A reload keeps what the rules would let its initiator begin, and ends what not, whoever speaks.
+ */
+static void a_reload_knows_who_began(void **state)
+{
+    struct bench_options options = options_for(0);
+    static struct hand hand;
+
+    (void)state;
+    set_fault(FAULT_NONE, 0);
+    memset(&hand, 0, sizeof(hand));
+    open_or_fail(&options);
+    turn_all(&hand);
+    for (uint32_t flow = 1; flow <= 6; flow++) {
+        assert_int_equal(pass(&hand, 1, flow, 1), 0); /* denied before, for itself */
+        assert_int_equal(pass(&hand, 0, flow, 0), 1);
+        assert_int_equal(pass(&hand, 1, flow, 1), 1);
+    }
+    /* The same rules, and the one who did not begin speaks first: at once, and when all must ask.
+     */
+    renew(&hand, 2, bench_usual_rules, false);
+    for (uint32_t flow = 1; flow <= 3; flow++)
+        assert_int_equal(pass(&hand, 1, flow, 1), 1);
+    renew(&hand, 3, bench_usual_rules, true);
+    for (uint32_t flow = 1; flow <= 6; flow++)
+        assert_int_equal(pass(&hand, 1, flow, 1), 1);
+    /* Others: both directions end, with the packet of either. */
+    renew(&hand, 4, "deny any from any to any\n", true);
+    for (uint32_t flow = 1; flow <= 6; flow++) {
+        assert_int_equal(pass(&hand, flow % 2, flow, flow % 2), 0);
+        assert_int_equal(pass(&hand, !(flow % 2), flow, !(flow % 2)), 0);
+    }
+    spill_token_cancel(&bench.stop, "test");
+    while (!turn_all(&hand))
+        ;
+    assert_balanced();
+    bench_close(&bench);
+}
+
+/* A reply in the burst of the packet that opens its flow, though it had been denied before. */
+static void a_reply_waits_for_who_opens_its_flow(void **state)
+{
+    struct bench_options options = options_for(1);
+    static struct hand hand;
+    unsigned turn;
+
+    (void)state;
+    set_fault(FAULT_NONE, 0);
+    options.dispatch = SPILL_DISPATCH_POOL;
+    memset(&hand, 0, sizeof(hand));
+    open_or_fail(&options);
+    assert_int_equal(pass(&hand, 1, 1, 1), 0);
+    for (turn = 0; turn < 10; turn++)
+        turn_all(&hand);
+    feed_direction(0, 1, 0, 1);
+    feed_direction(1, 1, 1, 1);
+    for (turn = 0; turn < 10; turn++)
+        turn_all(&hand);
+    while (bench_drain(&bench) > 0)
+        ;
+    assert_int_equal(bench.came[1], 1);
+    assert_int_equal(bench.came[0], 1);
+    spill_token_cancel(&bench.stop, "test");
+    while (!turn_all(&hand))
+        ;
+    assert_balanced();
+    bench_close(&bench);
+}
+
 /* A turn with so much time for new flows, at the end of a long burst; returns what is left. */
 static int64_t turn_with_time(struct hand *hand, struct spill_fast *fast, int64_t admission)
 {
@@ -719,6 +800,8 @@ int main(void)
         cmocka_unit_test_teardown(each_job_may_find_no_credit, clear),
         cmocka_unit_test_teardown(none_that_is_let_pass_overtakes_its_flow, clear),
         cmocka_unit_test_teardown(a_flow_belongs_to_the_ends_of_its_wire, clear),
+        cmocka_unit_test_teardown(a_reload_knows_who_began, clear),
+        cmocka_unit_test_teardown(a_reply_waits_for_who_opens_its_flow, clear),
         cmocka_unit_test_teardown(new_flows_get_the_time_that_there_is, clear),
         cmocka_unit_test_teardown(each_allocation_may_fail, clear),
     };
