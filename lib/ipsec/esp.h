@@ -60,8 +60,9 @@ struct spill_esp_note {
     /* In: */
     uint32_t length;              /* of the packet before its trailer is taken off */
     uint8_t link[SPILL_ESP_LINK]; /* Ethernet with up to two tags, at its end */
-    uint8_t network;              /* the wire and the end of it by which it came, as spill_parse_burst() wants it */
-    uint8_t outer_tos;            /* of the outer header */
+    uint8_t
+        network; /* the wire and the end of it by which it came, as spill_parse_burst() wants it */
+    uint8_t outer_tos; /* of the outer header */
     /* Out: */
     rte_be16_t df; /* "don't fragment" of the packet inside, as an IPv4 header has it */
 };

@@ -166,12 +166,12 @@ static uint32_t split(struct spill_fast *fast, const struct spill_exit *exit, st
                       const struct spill_packet *packet, uint32_t room, uint64_t stamp,
                       struct rte_mbuf **fragments)
 {
-    /* A port without a limit but its driver's takes a packet whole or not at all. */
-    bool whole = exit->limits.packet == UINT16_MAX;
-    uint32_t count =
-        spill_too_big(fast, &tx_too_big, mbuf, packet, room, stamp, whole ? NULL : fragments);
-    uint32_t kept = 0, i;
+    uint32_t kept = 0, count, i;
 
+    /* A port without a limit but its driver's takes a packet whole or not at all. */
+    if (exit->limits.packet == UINT16_MAX)
+        return spill_too_big(fast, &tx_too_big, mbuf, packet, room, stamp, NULL);
+    count = spill_too_big(fast, &tx_too_big, mbuf, packet, room, stamp, fragments);
     for (i = 0; i < count; i++) {
         if (suit(fast, exit, fragments[i]))
             fragments[kept++] = fragments[i];
