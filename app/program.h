@@ -77,6 +77,7 @@ struct spill_program {
     uint32_t versions;  /* of the rules and SAs, made or tried */
     uint32_t reloads;   /* that came into force */
     bool reload_wanted; /* a signal asked for it */
+    uint64_t renewing;  /* version in force that not all flows go by yet, else 0 */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;
     bool eal; /* rte_eal_init() succeeded */

@@ -315,6 +315,7 @@ static void publish(struct spill_program *program)
         return;
     }
     program->reloads++;
+    program->renewing = security->number;
     SPILL_LOG(NOTICE, "reloaded: version %u of the rules is in force", (unsigned)security->number);
 }
 
@@ -361,12 +362,22 @@ static void tell_use(const struct spill_program *program, struct spill_sa *sa)
     }
 }
 
+/* Tells when all flows go by the rules in force: until then some go by those before. */
+static void tell_renewed(struct spill_program *program)
+{
+    if (program->renewing == 0 || spill_pipeline_renewed(program->pipeline) < program->renewing)
+        return;
+    SPILL_LOG(NOTICE, "reloaded: all flows go by version %u now", (unsigned)program->renewing);
+    program->renewing = 0;
+}
+
 void spill_program_watch_security(struct spill_program *program)
 {
     const struct spill_security *security;
     uint32_t i;
 
     finish_reload(program);
+    tell_renewed(program);
     if (program->reload_wanted && !reload.running)
         begin_reload(program);
     /* A reload has the store of SAs for its own, to which versions that are freed give theirs. */

@@ -120,6 +120,9 @@ uint64_t spill_pipeline_received(const struct spill_pipeline *pipeline);
 void spill_pipeline_exit_counts(const struct spill_pipeline *pipeline,
                                 struct spill_exit_counts *sum);
 
+/** Number of the version of the rules that all flows of all lcores go by, at least. */
+uint64_t spill_pipeline_renewed(const struct spill_pipeline *pipeline);
+
 /**
  * Whether every loop has begun a turn since the last call.
  *

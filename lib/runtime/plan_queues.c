@@ -116,7 +116,7 @@ static int choose_owner(const struct spill_plan *plan, enum spill_role role, int
 static void assign_rx(const struct spill_plan_input *input, struct spill_plan *plan, unsigned index)
 {
     enum spill_role role = plan->count[SPILL_ROLE_RX] > 0 ? SPILL_ROLE_RX : SPILL_ROLE_FAST;
-    unsigned fast = RTE_MAX(plan->count[SPILL_ROLE_FAST], 1u), q; /* no plan has none */
+    unsigned fast = plan->count[SPILL_ROLE_FAST] > 0 ? plan->count[SPILL_ROLE_FAST] : 1, q;
     struct spill_plan_port *port = &plan->ports[index];
 
     port->rx_queues = rx_queue_count(input, plan, &input->ports[index]);

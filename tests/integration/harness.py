@@ -224,7 +224,8 @@ class TestCase(unittest.TestCase):
                          + packets["dropped"] + packets["in_flight"], report)
         self.assertEqual(packets["dropped"], sum(report["drops"].values()), report["drops"])
         self.assertEqual(packets["in_flight"], 0, report)
-        self.assertEqual(report["leaked_mbufs"], 0, report)
+        # Not counted where a port or an lcore did not come back.
+        self.assertIn(report["leaked_mbufs"], (0, None) if outcome == "forced" else (0,), report)
         self.assertNotRegex(report.stderr, r"(?i)sanitizer|segfault|panic")
         return report
 

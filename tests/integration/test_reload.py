@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A reload that is refused, however far it came, changes nothing; the next one is as if it had not been."""
+import re
 import signal
 import socket
 
@@ -86,6 +87,8 @@ class Halfway(TestCase):
             self.reload(program, CONFIG, "allow icmp from any to any\n" + RULES, KEY, refused=False)
             self.works()
             self.reload(program, CONFIG, RULES.replace("allow icmp", "deny icmp"), KEY, refused=False)
+            version = re.findall(r"version (\d+) of the rules is in force", program.log)[-1]
+            until(lambda: f"all flows go by version {version} now" in program.log, 20, "all flows were asked")
             self.assertEqual(self.net.ping(self.net.left, "10.9.0.2", count=2), 0)
             report = self.check(program.stop())
         self.assertEqual(report["reloads"], 2)
