@@ -131,10 +131,11 @@ static bool wait(struct spill_datagrams *fragments, struct datagram *datagram,
                  struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     uint16_t index = fragments->free;
-    struct place *place = &fragments->places[index];
+    struct place *place;
 
     if (index == NONE || datagram->waiting == SPILL_DATAGRAMS_WAITING_EACH)
         return false;
+    place = &fragments->places[index];
     fragments->free = place->next;
     *place = (struct place){.mbuf = mbuf, .next = NONE};
     *spill_packet_of(mbuf) = *packet;

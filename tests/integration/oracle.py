@@ -301,8 +301,11 @@ def in_order(frames):
 
 
 def by_flow(frames):
-    """Frames sorted by flow, those of each in the order in which they were."""
-    return sorted(frames, key=lambda frame: repr(parse(frame).flow))
+    """Frames sorted by direction of their flow, those of each in the order in which they were."""
+    def key(frame):
+        packet = parse(frame)
+        return repr((packet.flow, packet.source and packet.first))
+    return sorted(frames, key=key)
 
 
 class Rule:

@@ -122,7 +122,8 @@ class Ring(Device):
         out = self.folder / "out.pcap"
         report = self.check(spillway(
             "--port", f"a=net_pcap0,rx_pcap={CAPTURES}/office.pcap,tx_pcap={out}", "--port",
-            "b=net_ring0", "--wire", "a:b", "--default", "allow", "--exit-on-idle", "300ms"))
+            "b=net_ring0", "--wire", "a:b", "--default", "allow", "--exit-on-idle", "300ms",
+            "--on-pool-full", "classify=inline"))
         frames = capture.read(CAPTURES / "office.pcap")
         self.assertEqual(oracle.by_flow(capture.read(out)), oracle.by_flow(frames))
         self.assertEqual(report.packets["received"], 2 * len(frames))

@@ -170,7 +170,7 @@ class Wire(TestCase):
         program = self.spillway()
         stop = threading.Event()
         sender = self.raw_socket(self.net.left)
-        frame = bytes(12) + b"\x88\xb5" + bytes(100)
+        frame = bytes(12) + b"\x08\x06" + bytes(100)
 
         def send():
             while not stop.is_set():
