@@ -196,33 +196,36 @@ static bool is_packet_of(const struct view *view, enum world_port port, bool che
     return false;
 }
 
-/* The payload of a fragment is a piece of a packet fed by the other port. */
-static bool is_piece(const struct view *view, enum world_port port)
+/* The payload of a fragment is a piece of that packet's. */
+static bool is_piece_of(const struct view *view, const struct view *whole)
 {
     const uint8_t *ip = view->bytes + view->packet.l3_offset;
+    const uint8_t *was = whole->bytes + whole->packet.l3_offset;
     uint32_t header = ip[0] % 16 * 4u, at = ((uint32_t)(ip[6] & 0x1f) << 8 | ip[7]) * 8;
-    uint32_t length = view->packet.length - header;
+    uint32_t length = view->packet.length - header, own, begin;
 
-    if (view->packet.kind != SPILL_PACKET_IPV4 || view->packet.fragment == 0)
+    if (view->packet.kind != SPILL_PACKET_IPV4 || view->packet.fragment == 0 ||
+        whole->packet.kind != SPILL_PACKET_IPV4)
         return false;
+    own = was[0] % 16 * 4u;
+    begin = ((uint32_t)(was[6] & 0x1f) << 8 | was[7]) * 8;
+    return memcmp(ip + 4, was + 4, 2) == 0 && ip[9] == was[9] &&
+           memcmp(ip + 12, was + 12, 8) == 0 && at >= begin &&
+           at - begin + length <= whole->packet.length - own &&
+           memcmp(ip + header, was + own + at - begin, length) == 0;
+}
+
+/* It is a piece of a packet fed by the other port. */
+static bool is_piece(const struct view *view, enum world_port port)
+{
     for (uint32_t i = 0; i < traffic.count; i++) {
         const struct sent *sent = &traffic.sent[i];
-        const uint8_t *was;
         struct view fed;
-        uint32_t own, begin;
 
         if (sent->port == port)
             continue;
         look(&fed, sent->bytes, sent->length, sent->port);
-        if (fed.packet.kind != SPILL_PACKET_IPV4)
-            continue;
-        was = fed.bytes + fed.packet.l3_offset;
-        own = was[0] % 16 * 4u;
-        begin = ((uint32_t)(was[6] & 0x1f) << 8 | was[7]) * 8;
-        if (memcmp(ip + 4, was + 4, 2) == 0 && ip[9] == was[9] &&
-            memcmp(ip + 12, was + 12, 8) == 0 && at >= begin &&
-            at - begin + length <= fed.packet.length - own &&
-            memcmp(ip + header, was + own + at - begin, length) == 0)
+        if (is_piece_of(view, &fed))
             return true;
     }
     return false;
@@ -408,6 +411,29 @@ static bool was_protected(const struct view *view, enum world_port port)
     return false;
 }
 
+/* A piece of what the other end of an SA had sent: it was too big for the port behind the gateway.
+ */
+static bool is_piece_of_protected(const struct view *view, enum world_port port)
+{
+    char name[SPILL_SA_NAME_SIZE];
+
+    for (uint32_t i = 0; i < traffic.count; i++) {
+        const struct sent *sent = &traffic.sent[i];
+        struct view inner;
+
+        if (!sent->esp || !sent->authentic || sent->port == port)
+            continue;
+        look(&inner, sent->inner, sent->inner_length, sent->port);
+        if (!is_piece_of(view, &inner))
+            continue;
+        snprintf(name, sizeof(name), "in-%u", sent->kind);
+        if (!was_verdict(&inner.match, SPILL_VERDICT_PROTECT, name) && inner.packet.fragment == 0)
+            fail(view, port, "a piece came through an SA that no rule names for it");
+        return true;
+    }
+    return false;
+}
+
 /* ------------------------------------------------------------------------------ ICMP errors */
 
 /* An error about a packet that came in by the port that it leaves by. */
@@ -464,7 +490,7 @@ static void check(enum world_port port, const uint8_t *bytes, uint32_t length)
         return;
     }
     if (is_ours(&view, port) || passes(&view, port) || was_protected(&view, port) ||
-        is_error(&view, port))
+        is_error(&view, port) || is_piece_of_protected(&view, port))
         return;
     if (!is_piece(&view, port))
         fail(&view, port, "nobody sent this");

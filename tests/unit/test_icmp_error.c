@@ -8,7 +8,7 @@
 
 /* Of the port that is too small, and its link-local address. */
 static const struct rte_ether_addr own = {{0x02, 0x11, 0x22, 0x33, 0x44, 0x55}};
-static const uint8_t own6[16] = "\xfe\x80\0\0\0\0\0\0\0\x11\x22\xff\xfe\x33\x44\x55";
+static const uint8_t own6[16] = {0xfe, 0x80, [9] = 0x11, 0x22, 0xff, 0xfe, 0x33, 0x44, 0x55};
 
 /* A frame of any kind that may be answered. */
 static void build_any(struct frame *frame)

@@ -155,12 +155,13 @@ static void a_device_that_does_not_answer_keeps_its_packets(void **state)
     options.dispatch[SPILL_CLASS_CLASSIFY] = SPILL_DISPATCH_INLINE;
     before = mbufs_in_use();
     gateway_open(&options);
-    while (gateway_feed(GATEWAY_ENCRYPTS, SPILL_BURST) == 0)
-        ;
-    worker = turn_by_hand();
-    while (spill_worker_poll(worker) > 0 && worker->under_way == 0)
-        ;
-    assert_true(worker->under_way > 0);
+    /* A burst may be of flows in the clear alone. */
+    do {
+        gateway_feed(GATEWAY_ENCRYPTS, SPILL_BURST);
+        worker = turn_by_hand();
+        while (spill_worker_poll(worker) > 0 && worker->under_way == 0)
+            ;
+    } while (worker->under_way == 0);
     spill_token_cancel(&bench.force, "test");
     spill_pipeline_abandon(bench.pipeline, NULL);
     spill_pipeline_ledger(bench.pipeline, &ledger);
