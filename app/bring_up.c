@@ -9,8 +9,8 @@
 
 #include "log.h"
 #include "program.h"
-#include "runtime/clock.h"
-#include "runtime/placement.h"
+#include "base/clock.h"
+#include "plan/placement.h"
 #include "runtime/stamp.h"
 
 /* The shortest hang that ticks of a millisecond can tell from a control thread that came late. */

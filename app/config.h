@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "runtime/error.h"
+#include "base/error.h"
 #include "runtime/token.h"
 #include "settings.h"
 

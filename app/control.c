@@ -4,7 +4,7 @@
 
 #include "log.h"
 #include "program.h"
-#include "runtime/clock.h"
+#include "base/clock.h"
 
 #define TICK_MS       10
 #define DRAIN_TICK_MS 1

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "pipeline/non_ip.h"
-#include "runtime/error.h"
+#include "base/error.h"
 
 /**
  * @file

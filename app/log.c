@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/printable.h"
+#include "base/printable.h"
 
 #define LINE_SIZE 1024
 

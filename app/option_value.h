@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "option_table.h"
-#include "runtime/error.h"
+#include "base/error.h"
 
 /**
  * @file

@@ -7,7 +7,7 @@
 
 #include "ipsec/algorithm.h"
 #include "pipeline/non_ip.h"
-#include "runtime/error.h"
+#include "base/error.h"
 #include "runtime/token.h"
 
 /**

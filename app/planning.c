@@ -9,7 +9,7 @@
 #include "log.h"
 #include "pipeline/too_big.h"
 #include "program.h"
-#include "runtime/json.h"
+#include "base/json.h"
 
 /* Jobs of a class that each fast lcore may have out: 64 bursts are some 200 us of work for a worker
  * that takes 100 cycles a packet. */

@@ -14,8 +14,8 @@
 #include "ethertypes.h"
 #include "pipeline/security.h"
 #include "program.h"
-#include "runtime/clock.h"
-#include "runtime/json.h"
+#include "base/clock.h"
+#include "base/json.h"
 
 static double microseconds(uint64_t cycles)
 {

@@ -7,7 +7,7 @@
 #include "classify/rules.h"
 #include "ipsec/sa.h"
 #include "options.h"
-#include "runtime/error.h"
+#include "base/error.h"
 #include "runtime/token.h"
 
 /**

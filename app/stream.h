@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "runtime/error.h"
+#include "base/error.h"
 #include "runtime/token.h"
 
 /**

@@ -7,7 +7,7 @@
 
 #include "log.h"
 #include "program.h"
-#include "runtime/clock.h"
+#include "base/clock.h"
 
 /* Drivers get a tenth of a second to finish what was given to them. */
 #define FLUSH_SHARE 10

@@ -6,7 +6,7 @@
 
 #include "pipeline/security.h"
 #include "program.h"
-#include "runtime/dpdk_versions.h"
+#include "base/dpdk_versions.h"
 
 /* DPDK's commands carry no argument of the program's. */
 static struct spill_program *told_program;

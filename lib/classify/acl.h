@@ -7,7 +7,7 @@
 
 #include "classify/rules.h"
 #include "packet/packet.h"
-#include "runtime/error.h"
+#include "base/error.h"
 
 /**
  * @file

@@ -6,7 +6,7 @@
 #include "classify/flow_hash.h"
 #include "packet/fragment_header.h"
 #include "packet/parse.h"
-#include "runtime/secret.h"
+#include "base/secret.h"
 
 static SPILL_DROP_REASON(fragment_overlap, "fragment_overlap",
                          "the fragment has bytes of its datagram that came already, or lies behind "

@@ -8,8 +8,8 @@
 #include <rte_mbuf.h>
 
 #include "packet/packet.h"
-#include "runtime/error.h"
-#include "runtime/ledger.h"
+#include "base/error.h"
+#include "base/ledger.h"
 
 /**
  * @file

@@ -8,7 +8,7 @@
 
 #include "classify/flow.h"
 #include "packet/packet.h"
-#include "runtime/error.h"
+#include "base/error.h"
 
 /**
  * @file

@@ -5,8 +5,8 @@
 #include <rte_lcore.h>
 
 #include "classify/acl.h"
-#include "runtime/error.h"
-#include "runtime/topology.h"
+#include "base/error.h"
+#include "plan/topology.h"
 
 /**
  * @file

@@ -7,7 +7,7 @@
 
 #include <rte_cryptodev.h>
 
-#include "runtime/error.h"
+#include "base/error.h"
 #include "runtime/pool.h"
 
 /**

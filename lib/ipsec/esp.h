@@ -11,7 +11,7 @@
 #include "ipsec/crypto.h"
 #include "ipsec/sa.h"
 #include "packet/packet.h"
-#include "runtime/ledger.h"
+#include "base/ledger.h"
 #include "runtime/pool.h"
 
 /**

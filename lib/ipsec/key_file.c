@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/secret.h"
+#include "base/secret.h"
 
 /* Room for the longest key's digits and for what may follow them. */
 #define TEXT_SIZE (2 * SPILL_IPSEC_KEY_MAX + 64)

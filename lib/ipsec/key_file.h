@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "ipsec/algorithm.h"
-#include "runtime/error.h"
+#include "base/error.h"
 
 /**
  * @file

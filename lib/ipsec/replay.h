@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "runtime/dpdk_versions.h"
+#include "base/dpdk_versions.h"
 
 /**
  * @file

@@ -13,9 +13,9 @@
 #include <rte_malloc.h>
 #include <rte_udp.h>
 
-#include "runtime/secret.h"
+#include "base/secret.h"
 
-#include "runtime/dpdk_versions.h"
+#include "base/dpdk_versions.h"
 
 #define HOP_LIMIT    64 /* of outer headers */
 #define NAT_PORT     4500

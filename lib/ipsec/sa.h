@@ -14,7 +14,7 @@
 #include "ipsec/crypto.h"
 #include "ipsec/replay.h"
 #include "packet/packet.h"
-#include "runtime/error.h"
+#include "base/error.h"
 #include "runtime/pool.h"
 
 /**

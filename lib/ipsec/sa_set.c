@@ -8,7 +8,7 @@
 
 #include <rte_errno.h>
 
-#include "runtime/dpdk_versions.h"
+#include "base/dpdk_versions.h"
 
 #define ID_MAX UINT16_MAX
 

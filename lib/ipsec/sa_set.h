@@ -10,8 +10,8 @@
 
 #include "ipsec/sa.h"
 #include "packet/packet.h"
-#include "runtime/error.h"
-#include "runtime/topology.h"
+#include "base/error.h"
+#include "plan/topology.h"
 
 /**
  * @file

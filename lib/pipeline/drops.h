@@ -2,7 +2,7 @@
 #ifndef SPILLWAY_DROPS_H
 #define SPILLWAY_DROPS_H
 
-#include "runtime/ledger.h"
+#include "base/ledger.h"
 
 /**
  * @file

@@ -17,7 +17,7 @@
 #include "pipeline/security.h"
 #include "pipeline/transmit.h"
 #include "runtime/channel.h"
-#include "runtime/ledger.h"
+#include "base/ledger.h"
 #include "runtime/loop.h"
 #include "runtime/snapshot.h"
 #include "runtime/submitter.h"

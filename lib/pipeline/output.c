@@ -7,7 +7,7 @@
 #include <rte_errno.h>
 
 #include "packet/packet.h"
-#include "runtime/clock.h"
+#include "base/clock.h"
 #include "runtime/stamp.h"
 
 static SPILL_DROP_REASON(tx_full, "tx_full",

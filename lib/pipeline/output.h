@@ -10,8 +10,8 @@
 
 #include "packet/packet.h"
 #include "runtime/channel.h"
-#include "runtime/histogram.h"
-#include "runtime/ledger.h"
+#include "base/histogram.h"
+#include "base/ledger.h"
 
 /**
  * @file

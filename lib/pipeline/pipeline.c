@@ -12,8 +12,8 @@
 #include "pipeline/decryption.h"
 #include "pipeline/encryption.h"
 #include "pipeline/pipeline.h"
-#include "runtime/clock.h"
-#include "runtime/secret.h"
+#include "base/clock.h"
+#include "base/secret.h"
 
 /* Time that a fast lcore saves up for entering new flows, at most. */
 #define ADMISSION_US 100

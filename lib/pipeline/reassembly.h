@@ -8,7 +8,7 @@
 #include <rte_mbuf.h>
 
 #include "packet/packet.h"
-#include "runtime/ledger.h"
+#include "base/ledger.h"
 
 /**
  * @file

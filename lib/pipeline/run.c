@@ -8,7 +8,7 @@
 
 #include "pipeline/drops.h"
 #include "pipeline/pipeline.h"
-#include "runtime/placement.h"
+#include "plan/placement.h"
 
 SPILL_DROP_REASON(spill_drop_drain_deadline, "drain_deadline",
                   "the program ended by force while the packet was still on its way");

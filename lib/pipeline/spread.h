@@ -8,7 +8,7 @@
 #include <rte_config.h>
 
 #include "runtime/channel.h"
-#include "runtime/ledger.h"
+#include "base/ledger.h"
 #include "runtime/loop.h"
 #include "runtime/token.h"
 

@@ -7,7 +7,7 @@
 
 #include <rte_mempool.h>
 
-#include "runtime/error.h"
+#include "base/error.h"
 
 /**
  * @file

@@ -11,7 +11,7 @@
 #include <rte_ethdev.h>
 
 #include "port/port.h"
-#include "runtime/clock.h"
+#include "base/clock.h"
 
 /* Hash fields that follow a flow; each is used only if the device offers it. */
 #define RSS_FIELDS (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP)

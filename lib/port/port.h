@@ -11,7 +11,7 @@
 
 #include "port/device.h"
 #include "port/mbuf_pool.h"
-#include "runtime/error.h"
+#include "base/error.h"
 
 /**
  * @file

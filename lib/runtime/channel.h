@@ -9,7 +9,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /**
  * @file

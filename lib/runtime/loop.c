@@ -7,7 +7,7 @@
 #include <rte_debug.h>
 #include <rte_pause.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "loop.h"
 
 #define SLEEP_LONGEST_NS 500000

@@ -5,7 +5,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "pool.h"
 #include "submitter.h"
 

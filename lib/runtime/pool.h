@@ -12,7 +12,7 @@
 
 #include "channel.h"
 #include "cost.h"
-#include "error.h"
+#include "base/error.h"
 
 /**
  * @file

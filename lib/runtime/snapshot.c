@@ -8,7 +8,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "snapshot.h"
 
 /* Between two looks at the readers: an iteration of a busy loop is shorter. */

@@ -7,7 +7,7 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /**
  * @file

@@ -3,7 +3,7 @@
 #include <rte_debug.h>
 #include <rte_malloc.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "submitter.h"
 
 /* Jobs of a lane for each worker, and as many once more, that keep the pool busy for a turn. */

@@ -11,7 +11,7 @@
 
 #include "budget.h"
 #include "cost.h"
-#include "histogram.h"
+#include "base/histogram.h"
 #include "pool.h"
 
 /**

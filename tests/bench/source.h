@@ -8,7 +8,7 @@
 #include <rte_common.h>
 #include <rte_mbuf.h>
 
-#include "runtime/histogram.h"
+#include "base/histogram.h"
 
 /**
  * @file

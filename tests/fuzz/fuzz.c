@@ -9,8 +9,8 @@
 
 #include <rte_eal.h>
 
-#include "runtime/clock.h"
-#include "runtime/secret.h"
+#include "base/clock.h"
+#include "base/secret.h"
 
 uint64_t fuzz_clock, fuzz_seed;
 

@@ -136,14 +136,19 @@ static void take_packet(struct fuzz_input *input, const struct spill_ruleset *ru
     }
 }
 
-/* As parsing writes it, in either direction; what parsing does not write is noise. */
-static void write_packet(const struct match_packet *from, unsigned direction,
-                         struct spill_packet *to)
+/*
+ * As parsing writes it, in either direction, or as the reply to it, whose initiator is asked for;
+ * what neither writes is noise.
+ */
+static void write_packet(const struct match_packet *from, unsigned shape, struct spill_packet *to)
 {
+    const unsigned direction = shape & 1;
+
     memset(to, 0xa5, sizeof(*to));
     to->kind = from->v6 ? SPILL_PACKET_IPV6 : SPILL_PACKET_IPV4;
-    to->direction = direction & 1;
-    to->input = from->input;
+    to->reversed = shape >> 1 & 1;
+    to->direction = (uint8_t)(direction ^ to->reversed);
+    *(to->reversed ? &to->output : &to->input) = from->input;
     to->has_ports = from->has_ports;
     for (unsigned end = 0; end < 2; end++) {
         unsigned place = (end ^ direction) & 1;

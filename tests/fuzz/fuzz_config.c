@@ -15,7 +15,7 @@
 
 #include "plan_inputs.h"
 #include "program.h"
-#include "runtime/json.h"
+#include "base/json.h"
 
 #define FIRST_FILE 100
 #define PARTS      4

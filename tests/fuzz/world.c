@@ -8,7 +8,7 @@
 #include "pipeline/classification.h"
 #include "plan_inputs.h"
 #include "poison.h"
-#include "runtime/clock.h"
+#include "base/clock.h"
 #include "runtime/stamp.h"
 
 #define SLOTS 255 /* of each ring at the ports' other ends */

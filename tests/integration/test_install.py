@@ -7,12 +7,12 @@ import harness
 from harness import BUILD, run
 
 PROGRAM = r"""
-#include <spillway/channel.h>
-#include <spillway/loop.h>
-#include <spillway/plan.h>
-#include <spillway/placement.h>
-#include <spillway/stamp.h>
-#include <spillway/submitter.h>
+#include <spillway/base/json.h>
+#include <spillway/base/ledger.h>
+#include <spillway/runtime/channel.h>
+#include <spillway/runtime/loop.h>
+#include <spillway/runtime/stamp.h>
+#include <spillway/runtime/submitter.h>
 #include <rte_eal.h>
 
 int main(int argc, char **argv)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/histogram.h"
+#include "base/histogram.h"
 
 #define VALUES 20000
 

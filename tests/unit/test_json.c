@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/json.h"
+#include "base/json.h"
 
 /* Ends the document and compares; frees the text. */
 static void expect(struct spill_json *json, FILE *out, char **text, const char *expected)

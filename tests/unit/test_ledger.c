@@ -15,7 +15,7 @@
 #include <rte_eal.h>
 #include <rte_mbuf.h>
 
-#include "runtime/ledger.h"
+#include "base/ledger.h"
 #include "runtime/stamp.h"
 
 #define MBUFS 256

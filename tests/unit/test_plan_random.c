@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "plan_inputs.h"
-#include "runtime/json.h"
+#include "base/json.h"
 
 #define ROUNDS 5000
 

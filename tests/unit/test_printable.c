@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "runtime/error.h"
-#include "runtime/printable.h"
+#include "base/error.h"
+#include "base/printable.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

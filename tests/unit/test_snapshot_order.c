@@ -11,7 +11,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "lcores.h"
-#include "runtime/clock.h"
+#include "base/clock.h"
 
 static uint64_t look_behind(uint64_t grace);
 

@@ -17,8 +17,8 @@
 
 #include <cmocka.h>
 
-#include "runtime/placement.h"
-#include "runtime/topology.h"
+#include "plan/placement.h"
+#include "plan/topology.h"
 
 static struct spill_topology topology;
 static char root[64];

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "probe.h"
-#include "runtime/error.h"
+#include "base/error.h"
 
 /**
  * @file

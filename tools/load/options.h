@@ -7,7 +7,7 @@
 
 #include "class.h"
 #include "port/port.h"
-#include "runtime/error.h"
+#include "base/error.h"
 
 /**
  * @file

@@ -11,7 +11,7 @@
 #include <rte_cycles.h>
 #include <rte_version.h>
 
-#include "runtime/json.h"
+#include "base/json.h"
 
 #define REPORT_VERSION 1
 

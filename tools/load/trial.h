@@ -7,7 +7,7 @@
 
 #include <rte_mempool.h>
 
-#include "runtime/histogram.h"
+#include "base/histogram.h"
 #include "runtime/token.h"
 #include "traffic.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A plan as JSON: the same facts as in the tables. */
-#include "json.h"
+#include "base/json.h"
 #include "plan.h"
 
 static void lcores_json(const struct spill_plan *plan, struct spill_json *json)

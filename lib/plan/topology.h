@@ -7,7 +7,7 @@
 
 #include <rte_lcore.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /**
  * @file
