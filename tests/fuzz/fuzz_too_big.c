@@ -141,7 +141,7 @@ static void fragment(struct rte_mbuf *mbuf, const struct spill_packet *packet, u
         FUZZ_CHECK(rte_mempool_in_use_count(pool) == in_use, "mbufs are gone");
         FUZZ_CHECK(count != -ENOTSUP || (ip[6] & 0x40) != 0, "DF is not set");
         FUZZ_CHECK(count != -EINVAL || mtu < 68 || payload / (mtu - header) * 8 / 7 >= MOST / 2 ||
-                       header > 20 ||
+                       header > 20 || packet->wrapped ||
                        RTE_MIN(mtu, payload + header) + RTE_PKTMBUF_HEADROOM >
                            rte_pktmbuf_data_room_size(pool),
                    "refused at MTU %u", mtu);
