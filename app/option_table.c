@@ -18,7 +18,7 @@
     .scope = SPILL_OPTION_PER_CLASS, FIELD_OF(struct spill_option_class_settings, field)
 
 #define PER_SA(which, field)                                                                       \
-    .scope = SPILL_OPTION_PER_SA, .key = SPILL_OPTION_SA_##which,                                  \
+    .scope = SPILL_OPTION_PER_SA, .key = SPILL_OPTION_SA_##which, .at_reload = true,               \
     FIELD_OF(struct spill_option_sa, field)
 
 #define NUMBER(from, to) .kind = SPILL_OPTION_NUMBER, .least = (from), .most = (to)
@@ -107,10 +107,10 @@ static const struct spill_option table[] = {
 
     {.name = "rules", .argument = "FILE", .group = SPILL_OPTION_GROUP_FIREWALL,
      .help = "rules, first match wins",
-     PLAIN(rules), .kind = SPILL_OPTION_FILE},
+     PLAIN(rules), .kind = SPILL_OPTION_FILE, .at_reload = true},
     {.name = "default", .argument = "allow|deny", .group = SPILL_OPTION_GROUP_FIREWALL,
      .help = "what happens to a flow that no rule matches",
-     PLAIN(default_verdict), WORDS(verdict_words), .preset = "deny"},
+     PLAIN(default_verdict), WORDS(verdict_words), .preset = "deny", .at_reload = true},
     {.name = "non-ip", .argument = "TYPES", .group = SPILL_OPTION_GROUP_FIREWALL,
      .help = "frames that pass though they are not IP: arp, control, lldp, 0x88cc, ...; or pass "
              "or drop",

@@ -72,6 +72,7 @@ struct spill_option {
     enum spill_option_scope scope;
     enum spill_option_kind kind;
     bool flag_only;  /* has no key in the file */
+    bool at_reload;  /* a reload puts it in force too; else it takes a new start */
     uint8_t key;     /* SPILL_OPTION_PER_SA: enum spill_option_sa_key */
     uint16_t offset; /* of the field in the scope's struct */
     uint16_t size;   /* of the field */

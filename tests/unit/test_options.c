@@ -13,6 +13,7 @@
 
 #include "option_table.h"
 #include "options.h"
+#include "options_compare.h"
 #include "options_parse.h"
 
 /* The same two ports and their wire as in base_file, as flags. */
@@ -702,6 +703,54 @@ static void test_random_flags(void **state)
     }
 }
 
+static void join(const char *what, void *context)
+{
+    strcat(strcat((char *)context, what), ";");
+}
+
+/* What a reload can't change is told by name; the rest of it makes no difference. */
+static void test_comparison(void **state)
+{
+    static const struct {
+        const char *arguments[4], *told;
+    } cases[] = {
+        {{"--rules", "y"}, ""},
+        {{"--default=allow"}, ""},
+        {{"--flow-timeout", "59s", "--idle=busy"}, "flow-timeout;idle;"},
+        {{"--fast=1", "--name=x"}, "fast;name;"},
+        {{"--non-ip=arp", "--report=x"}, "non-ip;report;"},
+        {{"--crypto", "crypto_null0"}, "crypto;"},
+        {{"--mtu=wan:1400", "--on-pool-full=classify=inline"},
+         "on-pool-full of classify;mtu of port wan;"},
+        {{"--port=a=net_null2", "--port=b=net_null3", "--wire=b:a"}, "port a;port b;wire b-a;"},
+    };
+    static struct spill_options first;
+    char told[256];
+
+    (void)state;
+    assert_good(parse_more("", NULL));
+    first = options;
+    options = (struct spill_options){0};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *const *arguments = cases[i].arguments;
+
+        assert_good(parse_more("", arguments[0], arguments[1], arguments[2], NULL));
+        told[0] = '\0';
+        spill_options_compare(&first, &options, join, told);
+        assert_string_equal(told, cases[i].told);
+        told[0] = '\0';
+        spill_options_compare(&options, &first, join, told);
+        assert_string_equal(told, cases[i].told);
+    }
+    assert_good(
+        parse("--port=wan=net_null7", "--port=lan=net_null0", "--wire=wan:lan", "--check", NULL));
+    told[0] = '\0';
+    spill_options_compare(&first, &options, join, told);
+    assert_string_equal(told, "device of port wan;");
+    spill_options_free(&options);
+    spill_options_free(&first);
+}
+
 /* Runs with standard output in a file, and returns that. */
 static FILE *capture(const char *flag)
 {
@@ -790,6 +839,7 @@ int main(void)
         cmocka_unit_test(test_example_is_good),
         cmocka_unit_test(test_random_files),
         cmocka_unit_test(test_random_flags),
+        cmocka_unit_test(test_comparison),
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_version),
     };
