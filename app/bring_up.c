@@ -7,10 +7,10 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
-#include "log.h"
-#include "program.h"
 #include "base/clock.h"
+#include "log.h"
 #include "plan/placement.h"
+#include "program.h"
 #include "runtime/stamp.h"
 
 /* The shortest hang that ticks of a millisecond can tell from a control thread that came late. */

@@ -2,9 +2,9 @@
 /* The control thread: time limits, watchdog, live counters, and the wait for the drain. */
 #include <rte_cycles.h>
 
+#include "base/clock.h"
 #include "log.h"
 #include "program.h"
-#include "base/clock.h"
 
 #define TICK_MS       10
 #define DRAIN_TICK_MS 1

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pipeline/non_ip.h"
 #include "base/error.h"
+#include "pipeline/non_ip.h"
 
 /**
  * @file

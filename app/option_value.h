@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "option_table.h"
 #include "base/error.h"
+#include "option_table.h"
 
 /**
  * @file

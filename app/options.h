@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "ipsec/algorithm.h"
 #include "pipeline/non_ip.h"
-#include "base/error.h"
 #include "runtime/token.h"
 
 /**

@@ -5,11 +5,11 @@
 #include <rte_eal.h>
 #include <rte_lcore.h>
 
+#include "base/json.h"
 #include "ipsec/esp.h"
 #include "log.h"
 #include "pipeline/too_big.h"
 #include "program.h"
-#include "base/json.h"
 
 /* Jobs of a class that each fast lcore may have out: 64 bursts are some 200 us of work for a worker
  * that takes 100 cycles a packet. */

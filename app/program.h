@@ -9,17 +9,17 @@
 
 #include <rte_cycles.h>
 
+#include "base/error.h"
 #include "ipsec/sa_set.h"
 #include "options.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/security.h"
+#include "plan/plan.h"
+#include "plan/topology.h"
 #include "port/mbuf_pool.h"
 #include "port/port.h"
-#include "base/error.h"
-#include "plan/plan.h"
 #include "runtime/snapshot.h"
 #include "runtime/token.h"
-#include "plan/topology.h"
 #include "runtime/watchdog.h"
 #include "sources.h"
 

@@ -11,11 +11,11 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
+#include "base/clock.h"
+#include "base/json.h"
 #include "ethertypes.h"
 #include "pipeline/security.h"
 #include "program.h"
-#include "base/clock.h"
-#include "base/json.h"
 
 static double microseconds(uint64_t cycles)
 {

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-#include "option_table.h"
 #include "base/error.h"
+#include "option_table.h"
 
 /**
  * @file

@@ -86,20 +86,17 @@ static int check_keys(const struct spill_options *options, const struct spill_so
     return 0;
 }
 
-/* The line of the first rule that names an SA. */
-static uint32_t line_of(const struct spill_ruleset *ruleset, uint32_t index)
+/* The first rule that names an SA, which is there. */
+static const struct spill_rule *rule_of(const struct spill_ruleset *ruleset, uint32_t index)
 {
-    uint32_t i;
+    const struct spill_rule *rule = ruleset->rules;
 
-    for (i = 0; i < ruleset->count; i++) {
-        if (ruleset->rules[i].sa == index + 1)
-            return ruleset->rules[i].line;
-    }
-    return 0;
+    while (rule->sa != index + 1)
+        rule++;
+    return rule;
 }
 
-static int check_names(const struct spill_options *options, const struct spill_sources *sources,
-                       struct spill_error *error)
+static int check_names(const struct spill_sources *sources, struct spill_error *error)
 {
     const struct spill_ruleset *ruleset = sources->ruleset;
     uint32_t i, j;
@@ -113,26 +110,27 @@ static int check_names(const struct spill_options *options, const struct spill_s
             return spill_error_set(error,
                                    "%s:%u: protect '%s': there is no such SA: expected a section "
                                    "[sa %s] in the configuration file",
-                                   options->rules, line_of(ruleset, i), ruleset->sas[i],
-                                   ruleset->sas[i]);
+                                   spill_rules_path(ruleset, rule_of(ruleset, i)),
+                                   rule_of(ruleset, i)->line, ruleset->sas[i], ruleset->sas[i]);
         if (sources->sas[j].stands_for[0] != '\0')
             return spill_error_set(error,
                                    "%s:%u: protect '%s': it stands for another SA: expected the "
                                    "name of that one, %s",
-                                   options->rules, line_of(ruleset, i), ruleset->sas[i],
+                                   spill_rules_path(ruleset, rule_of(ruleset, i)),
+                                   rule_of(ruleset, i)->line, ruleset->sas[i],
                                    sources->sas[j].stands_for);
     }
     return 0;
 }
 
-/* The line of the first rule that names a port. */
-static uint32_t line_of_input(const struct spill_ruleset *ruleset, uint32_t index)
+/* The first rule that names a port, which is there. */
+static const struct spill_rule *rule_of_input(const struct spill_ruleset *ruleset, uint32_t index)
 {
-    uint32_t i = 0;
+    const struct spill_rule *rule = ruleset->rules;
 
-    while (i < ruleset->count && (ruleset->rules[i].inputs >> index & 1) == 0)
-        i++;
-    return i < ruleset->count ? ruleset->rules[i].line : 0;
+    while ((rule->inputs >> index & 1) == 0)
+        rule++;
+    return rule;
 }
 
 static int check_inputs(const struct spill_options *options, const struct spill_sources *sources,
@@ -150,7 +148,8 @@ static int check_inputs(const struct spill_options *options, const struct spill_
             return spill_error_set(error,
                                    "%s:%u: in '%s': there is no such port: expected one that "
                                    "--port or a section [port %s] makes",
-                                   options->rules, line_of_input(ruleset, i), ruleset->inputs[i],
+                                   spill_rules_path(ruleset, rule_of_input(ruleset, i)),
+                                   rule_of_input(ruleset, i)->line, ruleset->inputs[i],
                                    ruleset->inputs[i]);
     }
     return 0;
@@ -240,15 +239,39 @@ static int find_sides(const struct spill_options *options, struct spill_sources 
     return 0;
 }
 
+static int open_named(void *context, const char *path, struct spill_rule_file *file,
+                      struct spill_error *error)
+{
+    struct spill_stream *stream = malloc(sizeof(*stream));
+
+    if (stream == NULL)
+        return spill_error_set(error, "%s: no memory", path);
+    if (spill_stream_open(path, context, stream, error) != 0) {
+        free(stream);
+        return -1;
+    }
+    *file = (struct spill_rule_file){.stream = stream->file, .handle = stream};
+    return 0;
+}
+
+static void close_named(void *context, struct spill_rule_file *file, struct spill_error *error)
+{
+    (void)context;
+    spill_stream_close(file->handle, error);
+    free(file->handle);
+}
+
 static struct spill_ruleset *load_rules(const char *path, const struct spill_token *stop,
                                         struct spill_error *error)
 {
+    /* The token is only looked at. */
+    const struct spill_rule_files files = {open_named, close_named, (void *)(uintptr_t)stop};
     struct spill_ruleset *ruleset;
     struct spill_stream stream;
 
     if (spill_stream_open(path, stop, &stream, error) != 0)
         return NULL;
-    ruleset = spill_rules_read(stream.file, path, error);
+    ruleset = spill_rules_read(stream.file, path, &files, error);
     spill_stream_close(&stream, error);
     return ruleset;
 }
@@ -267,7 +290,7 @@ int spill_sources_load(const struct spill_options *options, const struct spill_t
         return -1;
     }
     if (load_sas(options, sources, error) == 0 && check_keys(options, sources, error) == 0 &&
-        check_names(options, sources, error) == 0 && check_inputs(options, sources, error) == 0 &&
+        check_names(sources, error) == 0 && check_inputs(options, sources, error) == 0 &&
         find_sides(options, sources, error) == 0)
         return 0;
     spill_sources_free(sources);

@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
+#include "base/error.h"
 #include "classify/rules.h"
 #include "ipsec/sa.h"
 #include "options.h"
-#include "base/error.h"
 #include "runtime/token.h"
 
 /**

@@ -5,9 +5,9 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 
+#include "base/clock.h"
 #include "log.h"
 #include "program.h"
-#include "base/clock.h"
 
 /* Drivers get a tenth of a second to finish what was given to them. */
 #define FLUSH_SHARE 10

@@ -4,9 +4,9 @@
 
 #include <rte_telemetry.h>
 
+#include "base/dpdk_versions.h"
 #include "pipeline/security.h"
 #include "program.h"
-#include "base/dpdk_versions.h"
 
 /* DPDK's commands carry no argument of the program's. */
 static struct spill_program *told_program;

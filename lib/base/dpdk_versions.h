@@ -18,6 +18,13 @@
  * struct since. An lvalue. */
 #define spill_dpdk_ipv6(address) ((uint8_t *)&(address))
 
+/** The 16 bytes of an IPv6 address as DPDK's tables take a key. */
+#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
+#define spill_dpdk_ipv6_key(bytes) (bytes)
+#else
+#define spill_dpdk_ipv6_key(bytes) ((const struct rte_ipv6_addr *)(const void *)(bytes))
+#endif
+
 /** Adds an unsigned number to a dictionary of telemetry. */
 static inline int spill_dpdk_add_number(struct rte_tel_data *data, const char *name,
                                         uint64_t number)

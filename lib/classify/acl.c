@@ -11,6 +11,8 @@
 #include <rte_byteorder.h>
 #include <rte_common.h>
 
+#include "classify/prefix_sets.h"
+
 /* The contexts: one for each family, without ports and with. */
 enum lookup {
     LOOKUP_IPV4,
@@ -27,6 +29,7 @@ struct spill_acl {
     /* For each port that a packet may have come in by, what a lookup reads: the bit of its name in
      * the rules, or all bits where no rule names it. */
     rte_be32_t inputs[UINT8_MAX + 1];
+    struct spill_prefix_sets *sets; /* NULL: the rules name none */
     uint8_t default_verdict;
 };
 
@@ -37,6 +40,7 @@ struct tuple4 {
     uint32_t address[2];
     uint16_t port[2];
     uint32_t input;
+    rte_be32_t sets[2]; /* that source and destination are in */
 };
 
 struct tuple6 {
@@ -44,6 +48,7 @@ struct tuple6 {
     uint32_t address[2][4];
     uint16_t port[2];
     uint32_t input;
+    rte_be32_t sets[2];
 };
 
 union tuple {
@@ -51,9 +56,9 @@ union tuple {
     struct tuple6 v6;
 };
 
-/* The fields of a rule: protocol, addresses in words, ports, input. */
+/* The fields of a rule: protocol, addresses in words, ports, input, sets. */
 #define ADDRESS_FIELDS(lookup) ((lookup) < LOOKUP_IPV6 ? 2u : 8u)
-#define MOST_FIELDS            (1 + 8 + 2 + 1)
+#define MOST_FIELDS            (1 + 8 + 2 + 1 + 2)
 
 /* In a larger context, looking for the fastest tries takes minutes and gigabytes of the heap. */
 #define MOST_RULES_FOR_SPEED 10000
@@ -118,6 +123,10 @@ static struct rte_acl_config define_fields(const struct spill_ruleset *ruleset, 
             define_field(&config, RTE_ACL_FIELD_TYPE_RANGE, sizeof(uint16_t), offset);
     if (ruleset->input_count > 0)
         define_field(&config, RTE_ACL_FIELD_TYPE_BITMASK, sizeof(uint32_t), offset);
+    offset += sizeof(uint32_t);
+    for (uint32_t i = 0; i < 2; i++, offset += sizeof(uint32_t))
+        if (ruleset->set_count > 0)
+            define_field(&config, RTE_ACL_FIELD_TYPE_BITMASK, sizeof(uint32_t), offset);
     return config;
 }
 
@@ -160,9 +169,10 @@ static int build(struct rte_acl_ctx *context, const struct spill_ruleset *rulese
 }
 
 /* A rule in rte_acl's terms: values in host order, the earlier rule with the higher priority. */
-static struct acl_rule translate(const struct spill_rule *rule, uint32_t index,
+static struct acl_rule translate(const struct spill_ruleset *ruleset, uint32_t index,
                                  const uint16_t *sa_ids, enum lookup lookup)
 {
+    const struct spill_rule *rule = &ruleset->rules[index];
     const unsigned words = ADDRESS_FIELDS(lookup) / 2;
     struct acl_rule out = {
         .data.category_mask = 1,
@@ -193,6 +203,12 @@ static struct acl_rule translate(const struct spill_rule *rule, uint32_t index,
     /* A packet has one bit: it is among the rule's where none of the others is set. */
     if (rule->inputs != 0)
         field->mask_range.u32 = ~rule->inputs;
+    if (ruleset->input_count > 0)
+        field++;
+    /* Its address has a bit for each set that it is in. */
+    for (unsigned end = 0; end < 2; end++, field++)
+        if (rule->set[end] != 0)
+            field->value.u32 = field->mask_range.u32 = UINT32_C(1) << (rule->set[end] - 1);
     return out;
 }
 
@@ -208,7 +224,7 @@ static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset 
 
         if (!belongs(&ruleset->rules[i], lookup))
             continue;
-        rule = translate(&ruleset->rules[i], i, sa_ids, lookup);
+        rule = translate(ruleset, i, sa_ids, lookup);
         result = rte_acl_add_rules(context, (const struct rte_acl_rule *)&rule, 1);
         if (result != 0)
             return result;
@@ -265,6 +281,13 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
     memset(acl->inputs, UINT8_MAX, sizeof(acl->inputs));
     for (uint16_t i = 0; i < ruleset->input_count; i++)
         acl->inputs[port_ids[i]] = rte_cpu_to_be_32(UINT32_C(1) << i);
+    if (ruleset->set_count > 0) {
+        acl->sets = spill_prefix_sets_create(name, ruleset, socket, error);
+        if (acl->sets == NULL) {
+            spill_acl_free(acl);
+            return NULL;
+        }
+    }
     for (enum lookup lookup = LOOKUP_IPV4; lookup < LOOKUPS; lookup++) {
         const int result = add_context(acl, name, ruleset, sa_ids, lookup, socket);
 
@@ -287,6 +310,7 @@ void spill_acl_free(struct spill_acl *acl)
             rte_acl_free(acl->context[with]);
         rte_acl_free(acl->context[with - 1]);
     }
+    spill_prefix_sets_free(acl->sets);
     free(acl);
 }
 
@@ -308,6 +332,10 @@ static inline enum lookup read_packet(const struct spill_acl *acl,
         tuple->v4.port[0] = key->port[source];
         tuple->v4.port[1] = key->port[destination];
         tuple->v4.input = input;
+        if (acl->sets != NULL)
+            for (unsigned end = 0; end < 2; end++)
+                tuple->v4.sets[end] =
+                    rte_cpu_to_be_32(spill_prefix_sets_of4(acl->sets, tuple->v4.address[end]));
         return LOOKUP_IPV4 + packet->has_ports;
     }
     tuple->v6.protocol = rte_cpu_to_le_32(packet->key.v6.protocol);
@@ -316,6 +344,10 @@ static inline enum lookup read_packet(const struct spill_acl *acl,
     tuple->v6.port[0] = packet->key.v6.port[source];
     tuple->v6.port[1] = packet->key.v6.port[destination];
     tuple->v6.input = input;
+    if (acl->sets != NULL)
+        for (unsigned end = 0; end < 2; end++)
+            tuple->v6.sets[end] = rte_cpu_to_be_32(
+                spill_prefix_sets_of6(acl->sets, (const uint8_t *)tuple->v6.address[end]));
     return LOOKUP_IPV6 + packet->has_ports;
 }
 
@@ -354,7 +386,7 @@ void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packe
 
 size_t spill_acl_memory(const struct spill_ruleset *ruleset)
 {
-    size_t size = 0;
+    size_t size = spill_prefix_sets_memory(ruleset);
 
     for (enum lookup lookup = LOOKUP_IPV4; lookup < LOOKUPS; lookup++) {
         const size_t count = count_rules(ruleset, lookup);

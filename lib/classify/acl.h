@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "classify/rules.h"
 #include "packet/packet.h"
-#include "base/error.h"
 
 /**
  * @file

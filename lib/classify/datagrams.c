@@ -2,11 +2,11 @@
 /* Datagrams in fragments: later ones get the key of their first. */
 #include <rte_malloc.h>
 
+#include "base/secret.h"
 #include "classify/datagrams.h"
 #include "classify/flow_hash.h"
 #include "packet/fragment_header.h"
 #include "packet/parse.h"
-#include "base/secret.h"
 
 static SPILL_DROP_REASON(fragment_overlap, "fragment_overlap",
                          "the fragment has bytes of its datagram that came already, or lies behind "

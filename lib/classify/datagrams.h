@@ -7,9 +7,9 @@
 
 #include <rte_mbuf.h>
 
-#include "packet/packet.h"
 #include "base/error.h"
 #include "base/ledger.h"
+#include "packet/packet.h"
 
 /**
  * @file

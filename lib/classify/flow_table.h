@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "classify/flow.h"
 #include "packet/packet.h"
-#include "base/error.h"
 
 /**
  * @file

@@ -4,8 +4,8 @@
 
 #include <rte_lcore.h>
 
-#include "classify/acl.h"
 #include "base/error.h"
+#include "classify/acl.h"
 #include "plan/topology.h"
 
 /**

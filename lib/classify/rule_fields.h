@@ -16,6 +16,7 @@
 /** Where in which file the parser is, for errors. */
 struct spill_rule_place {
     const char *name; /* the file */
+    uint16_t file;    /* its index in spill_ruleset.paths */
     uint32_t line;
     struct spill_error *error; /* may be NULL */
 };

@@ -1,36 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reads rule files: the lines, and the two ways to write a rule. */
+/* Reads rule files: files within files, lines, and statements that are no rules. */
 #include "classify/rules.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "classify/rule_fields.h"
+#include "classify/rule_reader.h"
 
 #define FIRST_CAPACITY 64
-#define SAS_AT_ONCE    64         /* names that memory is taken for at a time */
-#define SA_SLOTS       (1u << 17) /* twice as many as there can be names */
-#define MOST_WORDS     16
+#define DEPTH_MAX      8 /* files within files */
 
-/* The words of a line, in the line's own memory; past the last they are NULL. */
-struct words {
-    char *word[MOST_WORDS + 1];
-    unsigned next;
+/* A file being read. */
+struct open_file {
+    struct spill_rule_file file;
+    struct spill_rule_place place;
+    uint8_t set; /* whose prefixes it has; 0: it has rules */
 };
 
-/* Takes the next word, or NULL at the end of the line. */
-static char *take(struct words *words)
-{
-    char *word = words->word[words->next];
+struct reader {
+    const struct spill_rule_files *files;
+    struct spill_ruleset *ruleset;
+    struct open_file open[DEPTH_MAX]; /* the last is read */
+    unsigned depth;
+};
 
-    if (word != NULL)
-        words->next++;
-    return word;
-}
+/* ----------------------------------------------------------------------------------- words */
 
-/* Takes the next word if it is the one given. */
-static bool take_if(struct words *words, const char *expected)
+bool spill_rule_take_if(struct spill_rule_words *words, const char *expected)
 {
     const char *word = words->word[words->next];
 
@@ -40,288 +37,213 @@ static bool take_if(struct words *words, const char *expected)
     return true;
 }
 
-/* The next word as an error shows it. */
-static const char *shown(const struct words *words)
+const char *spill_rule_shown(const struct spill_rule_words *words)
 {
     const char *word = words->word[words->next];
 
     return word == NULL ? "end of line" : word;
 }
 
-static int split(const struct spill_rule_place *place, char *line, struct words *words)
+/* The next word of a line; NULL at its end. */
+static char *next_word(char **rest)
 {
-    char *rest = line;
+    char *word;
+
+    do
+        word = strsep(rest, " \t\v\f\r");
+    while (word != NULL && *word == '\0');
+    return word;
+}
+
+static int split(const struct spill_rule_place *place, char *line, struct spill_rule_words *words)
+{
     unsigned count = 0;
     char *word;
 
-    *words = (struct words){0};
-    while ((word = strsep(&rest, " \t\v\f\r")) != NULL) {
-        if (*word == '\0')
-            continue;
-        if (count == MOST_WORDS)
+    *words = (struct spill_rule_words){0};
+    while ((word = next_word(&line)) != NULL) {
+        if (count == SPILL_RULE_WORDS_MAX)
             return spill_rule_error(place, "'%.80s': more words than a rule has", word);
         words->word[count++] = word;
     }
     return 0;
 }
 
-/* from|to ADDRESS [port P[-Q]] */
-static int parse_end(const struct spill_rule_place *place, struct words *words,
-                     enum spill_rule_end end, struct spill_rule *rule)
-{
-    const char *keyword = end == SPILL_RULE_SOURCE ? "from" : "to";
-    const char *address;
-    char *first, *last;
+/* ----------------------------------------------------------------------------------- files */
 
-    if (!take_if(words, keyword))
-        return spill_rule_error(place, "'%.80s': '%s' is expected here", shown(words), keyword);
-    address = take(words);
-    if (address == NULL)
-        return spill_rule_error(place, "no address after '%s'; any, or one such as 192.0.2.0/24",
-                                keyword);
-    if (spill_rule_address(place, address, false, end, rule) != 0)
-        return -1;
-    if (!take_if(words, "port"))
-        return 0;
-    first = take(words);
-    if (first == NULL)
-        return spill_rule_error(place, "no number after 'port'; P or P-Q, 0 to 65535");
-    last = strchr(first, '-');
-    if (last == NULL)
-        last = first;
-    else
-        *last++ = '\0';
-    rule->names_ports = true;
-    return spill_rule_ports(place, first, last, end, rule);
+/* The path of a file that is named in another: relative to that one's folder. NULL: no memory. */
+static char *resolve(const char *in, const char *path)
+{
+    const char *slash = strrchr(in, '/');
+    char *result;
+
+    if (path[0] == '/' || slash == NULL)
+        return strdup(path);
+    if (asprintf(&result, "%.*s/%s", (int)(slash - in), in, path) < 0)
+        return NULL;
+    return result;
 }
 
-/* Where the index of a name stands, or is to stand: tens of thousands of SAs are found quickly. */
-static uint16_t *sa_slot(const struct spill_ruleset *ruleset, const char *name)
+/* The name of a file, kept with the rules. NULL: no memory, or too many. */
+static const char *keep_name(struct spill_ruleset *ruleset, char *path)
 {
-    uint32_t hash = 2166136261; /* FNV-1a */
-    uint16_t *slot;
+    char **paths = reallocarray(ruleset->paths, ruleset->path_count + 1u, sizeof(*paths));
 
-    for (const char *letter = name; *letter != '\0'; letter++)
-        hash = (hash ^ (uint8_t)*letter) * 16777619;
-    do
-        slot = &ruleset->sa_slots[hash++ % SA_SLOTS];
-    while (*slot != 0 && strcmp(ruleset->sas[*slot - 1], name) != 0);
-    return slot;
+    if (paths == NULL)
+        return NULL;
+    ruleset->paths = paths;
+    paths[ruleset->path_count++] = path;
+    return path;
 }
 
-/* Appends a name that no rule had so far. */
-static int append_sa(const struct spill_rule_place *place, const char *name,
-                     struct spill_ruleset *ruleset)
+/* Goes on with a file that the present one names; its lines are rules, or prefixes of a set. */
+static int open_file(struct reader *reader, const char *path, uint8_t set)
 {
-    if (ruleset->sa_count == UINT16_MAX)
-        return spill_rule_error(place, "SA %s: more than %u of them", name, UINT16_MAX);
-    if (ruleset->sa_count % SAS_AT_ONCE == 0) {
-        void *sas =
-            reallocarray(ruleset->sas, ruleset->sa_count + SAS_AT_ONCE, sizeof(*ruleset->sas));
+    const struct spill_rule_place *place = &reader->open[reader->depth - 1].place;
+    struct open_file *next = &reader->open[reader->depth];
+    struct spill_error error = {""};
+    char *resolved;
 
-        if (sas == NULL)
-            return spill_rule_error(place, "no memory for another SA");
-        ruleset->sas = sas;
+    if (reader->files == NULL)
+        return spill_rule_error(place, "%.80s: no file can be named here", path);
+    if (reader->depth == DEPTH_MAX)
+        return spill_rule_error(place, "%.80s: files within files, more than %u deep", path,
+                                DEPTH_MAX);
+    if (reader->ruleset->path_count == SPILL_RULE_FILES_MAX)
+        return spill_rule_error(place, "%.80s: more than %u files", path, SPILL_RULE_FILES_MAX);
+    resolved = resolve(place->name, path);
+    *next = (struct open_file){.set = set, .place = {.line = 1, .error = place->error}};
+    next->place.file = (uint16_t)reader->ruleset->path_count;
+    next->place.name = resolved == NULL ? NULL : keep_name(reader->ruleset, resolved);
+    if (next->place.name == NULL) {
+        free(resolved);
+        return spill_rule_error(place, "no memory for a file's name");
     }
-    snprintf(ruleset->sas[ruleset->sa_count++], sizeof(*ruleset->sas), "%s", name);
+    if (reader->files->open(reader->files->context, resolved, &next->file, &error) != 0)
+        return spill_rule_error(place, "%s", error.text);
+    reader->depth++;
     return 0;
 }
 
-/* The name of an SA into rule->sa. */
-static int parse_sa(const struct spill_rule_place *place, struct words *words,
-                    struct spill_ruleset *ruleset, struct spill_rule *rule)
+/* The first file is its reader's to close. */
+static void close_file(struct reader *reader)
 {
-    const char *name = take(words);
-    uint16_t *slot;
+    struct open_file *last = &reader->open[--reader->depth];
 
-    if (name == NULL)
-        return spill_rule_error(place, "no name of an SA after 'protect'");
-    if (!spill_rule_is_name(name))
-        return spill_rule_error(place,
-                                "'%.80s': not the name of an SA; 1 to %d letters, digits, "
-                                "'_' or '-'",
-                                name, SPILL_SA_NAME_SIZE - 1);
-    if (ruleset->sa_slots == NULL)
-        ruleset->sa_slots = calloc(SA_SLOTS, sizeof(*ruleset->sa_slots));
-    if (ruleset->sa_slots == NULL)
-        return spill_rule_error(place, "no memory for SAs");
-    slot = sa_slot(ruleset, name);
-    if (*slot == 0) {
-        if (append_sa(place, name, ruleset) != 0)
-            return -1;
-        *slot = ruleset->sa_count;
-    }
-    rule->sa = *slot;
-    return 0;
+    if (reader->depth > 0)
+        reader->files->close(reader->files->context, &last->file, last->place.error);
 }
 
-/* [in PORT[,PORT...]] */
-static int parse_inputs(const struct spill_rule_place *place, struct words *words,
-                        struct spill_ruleset *ruleset, struct spill_rule *rule)
+/* ----------------------------------------------------------------------------------- lines */
+
+int spill_rule_append(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
+                      const struct spill_rule *rule)
 {
-    char *names;
-
-    if (!take_if(words, "in"))
-        return 0;
-    names = take(words);
-    if (names == NULL)
-        return spill_rule_error(place, "no port after 'in'; names with commas, as in lan,wan");
-    return spill_rule_inputs(place, names, ruleset, rule);
-}
-
-/* ACTION PROTOCOL from … to … [in …] */
-static int parse_rule(const struct spill_rule_place *place, struct words *words,
-                      struct spill_ruleset *ruleset, struct spill_rule *rule)
-{
-    const char *protocol;
-
-    if (spill_rule_action(place, take(words), true, rule) != 0)
-        return -1;
-    if (rule->action == SPILL_VERDICT_PROTECT && parse_sa(place, words, ruleset, rule) != 0)
-        return -1;
-    protocol = take(words);
-    if (protocol == NULL)
-        return spill_rule_error(place, "no protocol after the action; any, tcp, udp, …");
-    if (spill_rule_protocol(place, protocol, rule) != 0 ||
-        parse_end(place, words, SPILL_RULE_SOURCE, rule) != 0 ||
-        parse_end(place, words, SPILL_RULE_DESTINATION, rule) != 0 ||
-        parse_inputs(place, words, ruleset, rule) != 0)
-        return -1;
-    return spill_rule_complete(place, protocol, rule);
-}
-
-/* VALUE/MASK, both up to `most`. */
-static int parse_masked(const struct spill_rule_place *place, struct words *words, const char *what,
-                        uint32_t most, uint32_t *value, uint32_t *mask)
-{
-    char *text = take(words);
-    char *slash = text == NULL ? NULL : strchr(text, '/');
-
-    if (slash != NULL)
-        *slash = '\0';
-    if (slash == NULL || !spill_rule_number(text, most, value) ||
-        !spill_rule_number(slash + 1, most, mask))
-        return spill_rule_error(place, "'%.80s%s%.80s': not a ClassBench %s; VALUE/MASK up to %#x",
-                                text == NULL ? "end of line" : text, slash == NULL ? "" : "/",
-                                slash == NULL ? "" : slash + 1, what, most);
-    return 0;
-}
-
-/* P : Q */
-static int parse_filter_ports(const struct spill_rule_place *place, struct words *words,
-                              enum spill_rule_end end, struct spill_rule *rule)
-{
-    const char *first = take(words);
-    const bool colon = take_if(words, ":");
-    const char *last = take(words);
-
-    if (first == NULL || !colon || last == NULL)
-        return spill_rule_error(place, "no %s ports in a ClassBench filter; P : Q",
-                                end == SPILL_RULE_SOURCE ? "source" : "destination");
-    if (spill_rule_ports(place, first, last, end, rule) != 0)
-        return -1;
-    rule->names_ports |= rule->first_port[end] != 0 || rule->last_port[end] != UINT16_MAX;
-    return 0;
-}
-
-static int parse_filter_protocol(const struct spill_rule_place *place, struct words *words,
-                                 struct spill_rule *rule)
-{
-    uint32_t value, mask;
-
-    if (parse_masked(place, words, "protocol", UINT8_MAX, &value, &mask) != 0)
-        return -1;
-    if (mask != 0 && mask != UINT8_MAX)
-        return spill_rule_error(place, "protocol mask %#x: only 0x00 (any) and 0xff are supported",
-                                mask);
-    rule->any_protocol = mask == 0;
-    rule->protocol = mask == 0 ? 0 : (uint8_t)value;
-    return spill_rule_complete(place, words->word[words->next - 1], rule);
-}
-
-/* [FLAGS/MASK] [ACTION] */
-static int parse_filter_tail(const struct spill_rule_place *place, struct words *words,
-                             struct spill_rule *rule)
-{
-    const char *word = words->word[words->next];
-    uint32_t flags, mask = 0;
-
-    if (word != NULL && strchr(word, '/') != NULL &&
-        parse_masked(place, words, "flags field", UINT16_MAX, &flags, &mask) != 0)
-        return -1;
-    rule->action = SPILL_VERDICT_DENY;
-    word = take(words);
-    if (word != NULL && spill_rule_action(place, word, false, rule) != 0)
-        return -1;
-    /* A deny that leaves the flags out denies more than it says: safe. An allow would let more in.
-     */
-    if (mask != 0 && rule->action == SPILL_VERDICT_ALLOW)
-        return spill_rule_error(place,
-                                "flags mask %#x: flags are not matched, so a filter that "
-                                "allows has 0x0000/0x0000",
-                                mask);
-    return 0;
-}
-
-/* @SOURCE DESTINATION P : Q P : Q PROTOCOL/MASK [FLAGS/MASK] [ACTION] */
-static int parse_filter(const struct spill_rule_place *place, struct words *words,
-                        struct spill_rule *rule)
-{
-    const char *source = take(words) + 1; /* behind the @ */
-    const char *destination = take(words);
-
-    if (destination == NULL)
-        return spill_rule_error(place, "no destination in a ClassBench filter");
-    if (spill_rule_address(place, source, true, SPILL_RULE_SOURCE, rule) != 0 ||
-        spill_rule_address(place, destination, true, SPILL_RULE_DESTINATION, rule) != 0 ||
-        parse_filter_ports(place, words, SPILL_RULE_SOURCE, rule) != 0 ||
-        parse_filter_ports(place, words, SPILL_RULE_DESTINATION, rule) != 0 ||
-        parse_filter_protocol(place, words, rule) != 0)
-        return -1;
-    return parse_filter_tail(place, words, rule);
-}
-
-/* Appends a rule that matches everything and does nothing yet. NULL when memory is short. */
-static struct spill_rule *append(struct spill_ruleset *ruleset, uint32_t line)
-{
+    if (ruleset->count == SPILL_RULES_MAX)
+        return spill_rule_error(place, "more than %u rules", SPILL_RULES_MAX);
     if (ruleset->count == ruleset->capacity) {
         const uint32_t capacity = ruleset->capacity == 0 ? FIRST_CAPACITY : ruleset->capacity * 2;
         struct spill_rule *rules = reallocarray(ruleset->rules, capacity, sizeof(*rules));
 
         if (rules == NULL)
-            return NULL;
+            return spill_rule_error(place, "no memory for another rule");
         ruleset->rules = rules;
         ruleset->capacity = capacity;
     }
-    ruleset->rules[ruleset->count] = (struct spill_rule){
-        .last_port = {UINT16_MAX, UINT16_MAX},
-        .line = line,
-    };
-    return &ruleset->rules[ruleset->count++];
+    ruleset->rules[ruleset->count++] = *rule;
+    return 0;
 }
 
-static int parse_line(const struct spill_rule_place *place, char *line,
-                      struct spill_ruleset *ruleset)
+/* NAME = [PREFIX...] [file PATH] */
+static int read_set(struct reader *reader, const struct spill_rule_place *place, char *rest)
 {
-    struct spill_rule *rule;
-    struct words words;
+    const char *name = next_word(&rest), *word = name == NULL ? NULL : next_word(&rest);
+    uint8_t set;
+
+    if (word == NULL || strcmp(word, "=") != 0)
+        return spill_rule_error(place, "'%.80s': set NAME = PREFIX... [file PATH] is expected here",
+                                word != NULL ? word : "end of line");
+    set = spill_rule_set_add(place, reader->ruleset, name);
+    if (set == 0)
+        return -1;
+    while ((word = next_word(&rest)) != NULL && strcmp(word, "file") != 0)
+        if (spill_rule_set_prefix(place, reader->ruleset, set, word) != 0)
+            return -1;
+    if (word == NULL)
+        return 0;
+    word = next_word(&rest);
+    if (word == NULL)
+        return spill_rule_error(place, "no path after 'file'");
+    if (next_word(&rest) != NULL)
+        return spill_rule_error(place, "set %s: nothing is expected behind the file", name);
+    return open_file(reader, word, set);
+}
+
+/* PATH */
+static int read_include(struct reader *reader, const struct spill_rule_place *place, char *rest)
+{
+    const char *path = next_word(&rest);
+
+    if (path == NULL)
+        return spill_rule_error(place, "no path after 'include'");
+    if (next_word(&rest) != NULL)
+        return spill_rule_error(place, "include %.80s: nothing is expected behind the path", path);
+    return open_file(reader, path, 0);
+}
+
+static int read_rule(const struct spill_rule_place *place, char *line,
+                     struct spill_ruleset *ruleset)
+{
+    struct spill_rule rule = {
+        .last_port = {UINT16_MAX, UINT16_MAX}, .line = place->line, .file = place->file};
+    struct spill_rule_words words;
 
     if (split(place, line, &words) != 0)
         return -1;
-    if (words.word[0] == NULL)
-        return 0;
-    if (ruleset->count == SPILL_RULES_MAX)
-        return spill_rule_error(place, "more than %u rules", SPILL_RULES_MAX);
-    rule = append(ruleset, place->line);
-    if (rule == NULL)
-        return spill_rule_error(place, "no memory for another rule");
-    if (words.word[0][0] == '@' ? parse_filter(place, &words, rule) != 0
-                                : parse_rule(place, &words, ruleset, rule) != 0)
+    if (words.word[0][0] == '@' ? spill_rule_read_filter(place, &words, ruleset, &rule) != 0
+                                : spill_rule_read_text(place, &words, ruleset, &rule) != 0)
         return -1;
     if (words.word[words.next] != NULL)
         return spill_rule_error(place, "'%.80s': nothing is expected behind the rule",
-                                shown(&words));
+                                spill_rule_shown(&words));
     return 0;
+}
+
+/* Whether a line begins with this word; then `rest` is behind it. */
+static bool begins_with(char *line, const char *word, char **rest)
+{
+    const size_t length = strlen(word);
+
+    if (strncmp(line, word, length) != 0 || strchr(" \t\v\f\r", line[length]) == NULL)
+        return false;
+    *rest = line + length;
+    return true;
+}
+
+static int read_prefix(struct reader *reader, const struct spill_rule_place *place, uint8_t set,
+                       char *line)
+{
+    const char *prefix = next_word(&line);
+
+    if (next_word(&line) != NULL)
+        return spill_rule_error(place, "a file of prefixes has one a line");
+    return spill_rule_set_prefix(place, reader->ruleset, set, prefix);
+}
+
+static int read_statement(struct reader *reader, const struct open_file *file, char *line)
+{
+    char *rest;
+
+    line += strspn(line, " \t\v\f\r");
+    if (*line == '\0')
+        return 0;
+    if (file->set != 0)
+        return read_prefix(reader, &file->place, file->set, line);
+    if (begins_with(line, "set", &rest))
+        return read_set(reader, &file->place, rest);
+    if (begins_with(line, "include", &rest))
+        return read_include(reader, &file->place, rest);
+    return read_rule(&file->place, line, reader->ruleset);
 }
 
 /* Reads a line without its end and comment. Returns 1, 0 at the end of the file, -1 with an error.
@@ -346,36 +268,64 @@ static int read_line(FILE *file, const struct spill_rule_place *place, char *lin
     return byte == EOF && size == 0 ? 0 : 1;
 }
 
-struct spill_ruleset *spill_rules_read(FILE *file, const char *name, struct spill_error *error)
+static int read_all(struct reader *reader)
 {
-    struct spill_rule_place place = {.name = name, .line = 1, .error = error};
-    struct spill_ruleset *ruleset = calloc(1, sizeof(*ruleset));
     char line[SPILL_RULES_MAX_LINE + 1];
+
+    while (reader->depth > 0) {
+        struct open_file *file = &reader->open[reader->depth - 1];
+        const int result = read_line(file->file.stream, &file->place, line);
+
+        if (result < 0 || (result > 0 && read_statement(reader, file, line) != 0))
+            return -1;
+        file->place.line++;
+        if (result == 0)
+            close_file(reader);
+    }
+    return 0;
+}
+
+struct spill_ruleset *spill_rules_read(FILE *file, const char *name,
+                                       const struct spill_rule_files *files,
+                                       struct spill_error *error)
+{
+    struct reader reader = {
+        .files = files, .ruleset = calloc(1, sizeof(*reader.ruleset)), .depth = 1};
+    char *path = strdup(name);
     int result;
 
-    if (ruleset == NULL) {
+    if (reader.ruleset == NULL || path == NULL || keep_name(reader.ruleset, path) == NULL) {
         spill_error_set(error, "%s: no memory for the rules", name);
+        free(path);
+        free(reader.ruleset);
         return NULL;
     }
-    while ((result = read_line(file, &place, line)) > 0) {
-        result = parse_line(&place, line, ruleset);
-        if (result != 0)
-            break;
-        place.line++;
-    }
-    if (result < 0) {
-        spill_rules_free(ruleset);
-        return NULL;
-    }
-    return ruleset;
+    reader.open[0] =
+        (struct open_file){.file.stream = file, .place = {.name = path, .line = 1, .error = error}};
+    result = read_all(&reader);
+    while (reader.depth > 0)
+        close_file(&reader);
+    if (result == 0)
+        return reader.ruleset;
+    spill_rules_free(reader.ruleset);
+    return NULL;
+}
+
+const char *spill_rules_path(const struct spill_ruleset *ruleset, const struct spill_rule *rule)
+{
+    return ruleset->paths[rule->file];
 }
 
 void spill_rules_free(struct spill_ruleset *ruleset)
 {
     if (ruleset == NULL)
         return;
+    for (uint32_t i = 0; i < ruleset->path_count; i++)
+        free(ruleset->paths[i]);
+    free(ruleset->paths);
     free(ruleset->rules);
     free(ruleset->sas);
     free(ruleset->sa_slots);
+    free(ruleset->prefixes);
     free(ruleset);
 }

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "packet/packet.h"
 #include "base/error.h"
+#include "packet/packet.h"
 
 /**
  * @file
@@ -16,8 +16,8 @@
  *
  * One rule a line; `#` starts a comment anywhere; empty lines and CR LF are fine:
  *
- *     ACTION PROTOCOL from ADDRESS[/LENGTH]|any [port P[-Q]] to ADDRESS[/LENGTH]|any [port P[-Q]]
- *         [in PORT[,PORT...]]
+ *     ACTION PROTOCOL from END to END [in PORT[,PORT...]]
+ *     END = ADDRESS[/LENGTH]|@SET|any [port P[-Q][,P[-Q]...]]
  *
  * ACTION is allow, deny or `protect SA`, with the name of a security association (inspect is
  * reserved). PROTOCOL is any, a name or a number.
@@ -25,6 +25,14 @@
  * address for both. Ports go with any and with the protocols that have ports; a rule that names
  * ports matches only packets that carry them, also where its protocol is any. A rule with `in` is
  * for packets that came in by one of these ports of the program, by their names.
+ *
+ * Two other lines:
+ *
+ *     set NAME = [PREFIX...] [file PATH]     what @NAME means from here on; the file has one a line
+ *     include PATH                           the file's lines, here
+ *
+ * A path is relative to the folder of the file that names it. A set may have prefixes of both
+ * families: a rule with it is for those that it has; one with an empty set matches nothing.
  *
  * A line that starts with `@` is a ClassBench filter (IPv4 or IPv6), unchanged or with an action
  * word at its end, allow or deny; without one it denies:
@@ -42,6 +50,12 @@
 /* 16 letters, digits, '_' or '-', and a NUL */
 #define SPILL_SA_NAME_SIZE    17
 #define SPILL_INPUT_NAME_SIZE 17
+
+#define SPILL_SET_NAME_SIZE 17
+
+#define SPILL_SETS_MAX       32         /* a bit each */
+#define SPILL_PREFIXES_MAX   (1u << 22) /* of all sets */
+#define SPILL_RULE_FILES_MAX 256        /* that a rule file leads to */
 
 #define SPILL_INPUTS_NAMED_MAX 32 /* ports that the rules of a file name with `in` */
 
@@ -68,9 +82,19 @@ struct spill_rule {
     uint16_t first_port[2]; /* host order, of each end; 0 to 65535 where none is named */
     uint16_t last_port[2];
     uint32_t
-        inputs;    /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
-    uint16_t sa;   /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
-    uint32_t line; /* in the file, from 1 */
+        inputs;  /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
+    uint16_t sa; /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
+    uint8_t set[2]; /* of each end: 1 + index in spill_ruleset.sets, besides address; 0: none */
+    uint16_t file;  /* index in spill_ruleset.paths */
+    uint32_t line;  /* in the file, from 1; of a list of ports each range makes a rule */
+};
+
+/** A prefix of a set. */
+struct spill_prefix {
+    uint8_t address[16]; /* network order, zero beyond the prefix; IPv4 in the first four bytes */
+    uint8_t length;
+    uint8_t family; /* SPILL_RULE_IPV4 or SPILL_RULE_IPV6 */
+    uint8_t set;    /* 1 + index in spill_ruleset.sets */
 };
 
 /** The rules of a file. */
@@ -84,18 +108,49 @@ struct spill_ruleset {
     /* names of ports that rules name with `in`, in the order of first use */
     char inputs[SPILL_INPUTS_NAMED_MAX][SPILL_INPUT_NAME_SIZE];
     uint16_t *sa_slots; /* 1 + index of names, by hash; only the reader looks at it */
+    /* names of sets, in the order of the file, and the families that they have prefixes of */
+    char sets[SPILL_SETS_MAX][SPILL_SET_NAME_SIZE];
+    uint8_t set_families[SPILL_SETS_MAX];
+    uint8_t set_count;
+    struct spill_prefix *prefixes; /* of all sets */
+    uint32_t prefix_count;
+    uint32_t prefix_capacity; /* only the reader looks at it */
+    char **paths;             /* of the files, the first of them the one that names the others */
+    uint32_t path_count;
+};
+
+/** A file that a rule file names, open. */
+struct spill_rule_file {
+    FILE *stream;
+    void *handle; /* the opener's own */
+};
+
+/** Who opens files that rule files name. */
+struct spill_rule_files {
+    /** Returns 0, or -1 with an error that names the path. */
+    int (*open)(void *context, const char *path, struct spill_rule_file *file,
+                struct spill_error *error);
+    /** Closes it; may put a reason of its own into the error if a read failed. */
+    void (*close)(void *context, struct spill_rule_file *file, struct spill_error *error);
+    void *context;
 };
 
 /**
  * Reads a rule file from an open stream up to its end. Control thread (heap).
  *
  * @param file   stays open and the caller's
- * @param name   what errors call it
+ * @param name   what errors call it; paths in it are relative to the folder that it has
+ * @param files  open what the file names; NULL: it may name none
  * @param error  says what is wrong, with name and line; may be NULL
  * @return the rules, to be freed with spill_rules_free(); NULL on error. A file without any rule is
  *         no error.
  */
-struct spill_ruleset *spill_rules_read(FILE *file, const char *name, struct spill_error *error);
+struct spill_ruleset *spill_rules_read(FILE *file, const char *name,
+                                       const struct spill_rule_files *files,
+                                       struct spill_error *error);
+
+/** The path of the file that a rule stands in, for errors. */
+const char *spill_rules_path(const struct spill_ruleset *ruleset, const struct spill_rule *rule);
 
 /** Frees rules. NULL is fine. */
 void spill_rules_free(struct spill_ruleset *ruleset);

@@ -8,10 +8,10 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "base/ledger.h"
 #include "ipsec/crypto.h"
 #include "ipsec/sa.h"
 #include "packet/packet.h"
-#include "base/ledger.h"
 #include "runtime/pool.h"
 
 /**

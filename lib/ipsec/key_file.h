@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "ipsec/algorithm.h"
 #include "base/error.h"
+#include "ipsec/algorithm.h"
 
 /**
  * @file

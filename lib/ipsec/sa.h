@@ -9,12 +9,12 @@
 #include <rte_ipsec.h>
 #include <rte_pause.h>
 
+#include "base/error.h"
 #include "classify/rules.h"
 #include "ipsec/algorithm.h"
 #include "ipsec/crypto.h"
 #include "ipsec/replay.h"
 #include "packet/packet.h"
-#include "base/error.h"
 #include "runtime/pool.h"
 
 /**

@@ -8,9 +8,9 @@
 #include <rte_ipsec_sad.h>
 #include <rte_lcore.h>
 
+#include "base/error.h"
 #include "ipsec/sa.h"
 #include "packet/packet.h"
-#include "base/error.h"
 #include "plan/topology.h"
 
 /**

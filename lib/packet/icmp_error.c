@@ -12,8 +12,8 @@
 #include <rte_ether.h>
 #include <rte_ip.h>
 
-#include "packet/fragment_header.h"
 #include "base/dpdk_versions.h"
+#include "packet/fragment_header.h"
 
 /* Ethernet and two tags: what stands before IP in a frame that has a key. */
 #define LINK_MAX (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)

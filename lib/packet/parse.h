@@ -9,8 +9,8 @@
 
 #include <rte_mbuf.h>
 
-#include "packet/packet.h"
 #include "base/ledger.h"
+#include "packet/packet.h"
 
 /**
  * @file

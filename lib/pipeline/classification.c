@@ -4,11 +4,11 @@
 
 #include "pipeline/classification.h"
 
+#include "base/clock.h"
 #include "classify/policy.h"
 #include "pipeline/drops.h"
 #include "pipeline/protection.h"
 #include "pipeline/security.h"
-#include "base/clock.h"
 
 SPILL_DROP_REASON(spill_drop_denied, "denied", "a rule, or the default, denies the packet's flow");
 static SPILL_DROP_REASON(pool_full_classify, "pool_full_classify",

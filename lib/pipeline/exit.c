@@ -7,10 +7,10 @@
 
 #include <rte_ether.h>
 
+#include "base/clock.h"
 #include "pipeline/drops.h"
 #include "pipeline/fast.h"
 #include "pipeline/too_big.h"
-#include "base/clock.h"
 
 static SPILL_DROP_REASON(tx_too_big, "tx_too_big",
                          "larger than the port that it leaves by can carry; its sender is told");

@@ -7,6 +7,7 @@
 
 #include <rte_config.h>
 
+#include "base/ledger.h"
 #include "classify/datagrams.h"
 #include "classify/flow_table.h"
 #include "packet/packet.h"
@@ -17,7 +18,6 @@
 #include "pipeline/security.h"
 #include "pipeline/transmit.h"
 #include "runtime/channel.h"
-#include "base/ledger.h"
 #include "runtime/loop.h"
 #include "runtime/snapshot.h"
 #include "runtime/submitter.h"

@@ -6,11 +6,11 @@
 
 #include <rte_ip.h>
 
+#include "base/clock.h"
 #include "packet/fragment.h"
 #include "packet/fragment_ipv6.h"
 #include "pipeline/drops.h"
 #include "pipeline/too_big.h"
-#include "base/clock.h"
 
 /* What a fragment may have at most: as much as there is room for, in an mbuf as well. */
 static uint16_t fragment_size(const struct rte_mbuf *mbuf, uint32_t l3_offset, uint32_t room)

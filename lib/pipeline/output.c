@@ -6,8 +6,8 @@
 
 #include <rte_errno.h>
 
-#include "packet/packet.h"
 #include "base/clock.h"
+#include "packet/packet.h"
 #include "runtime/stamp.h"
 
 static SPILL_DROP_REASON(tx_full, "tx_full",

@@ -8,10 +8,10 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-#include "packet/packet.h"
-#include "runtime/channel.h"
 #include "base/histogram.h"
 #include "base/ledger.h"
+#include "packet/packet.h"
+#include "runtime/channel.h"
 
 /**
  * @file

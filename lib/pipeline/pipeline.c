@@ -7,13 +7,13 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
+#include "base/clock.h"
+#include "base/secret.h"
 #include "ipsec/esp.h"
 #include "pipeline/classification.h"
 #include "pipeline/decryption.h"
 #include "pipeline/encryption.h"
 #include "pipeline/pipeline.h"
-#include "base/clock.h"
-#include "base/secret.h"
 
 /* Time that a fast lcore saves up for entering new flows, at most. */
 #define ADMISSION_US 100

@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "pipeline/fast.h"
 #include "pipeline/spread.h"
 #include "pipeline/transmit.h"
+#include "plan/plan.h"
 #include "port/port.h"
 #include "runtime/channel.h"
-#include "base/error.h"
 #include "runtime/loop.h"
-#include "plan/plan.h"
 #include "runtime/pool.h"
 #include "runtime/snapshot.h"
 #include "runtime/submitter.h"

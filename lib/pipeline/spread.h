@@ -7,8 +7,8 @@
 
 #include <rte_config.h>
 
-#include "runtime/channel.h"
 #include "base/ledger.h"
+#include "runtime/channel.h"
 #include "runtime/loop.h"
 #include "runtime/token.h"
 

@@ -4,11 +4,11 @@
 
 #include <rte_ip.h>
 
+#include "base/clock.h"
 #include "packet/fragment.h"
 #include "packet/icmp_error.h"
 #include "pipeline/drops.h"
 #include "pipeline/exit.h"
-#include "base/clock.h"
 
 /* The least that an IPv6 link carries (RFC 8200 5): of less nobody is told. */
 #define IPV6_LEAST 1280

@@ -10,8 +10,8 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
-#include "port/port.h"
 #include "base/clock.h"
+#include "port/port.h"
 
 /* Hash fields that follow a flow; each is used only if the device offers it. */
 #define RSS_FIELDS (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP)

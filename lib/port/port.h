@@ -9,9 +9,9 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "base/error.h"
 #include "port/device.h"
 #include "port/mbuf_pool.h"
-#include "base/error.h"
 
 /**
  * @file

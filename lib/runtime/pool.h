@@ -10,9 +10,9 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include "base/error.h"
 #include "channel.h"
 #include "cost.h"
-#include "base/error.h"
 
 /**
  * @file

@@ -9,9 +9,9 @@
 
 #include <rte_branch_prediction.h>
 
+#include "base/histogram.h"
 #include "budget.h"
 #include "cost.h"
-#include "base/histogram.h"
 #include "pool.h"
 
 /**

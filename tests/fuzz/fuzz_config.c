@@ -13,9 +13,9 @@
 #include <ctype.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "plan_inputs.h"
 #include "program.h"
-#include "base/json.h"
 
 #define FIRST_FILE 100
 #define PARTS      4

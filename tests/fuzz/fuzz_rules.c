@@ -39,6 +39,9 @@ static void check_rule(const struct spill_ruleset *ruleset, const struct spill_r
         FUZZ_CHECK(rule->first_port[end] == expected->first[end] &&
                        rule->last_port[end] == expected->last[end],
                    "line %u: ports", rule->line);
+        FUZZ_CHECK(strcmp(rule->set[end] == 0 ? "" : ruleset->sets[rule->set[end] - 1],
+                          expected->set[end]) == 0,
+                   "line %u: set", rule->line);
     }
     FUZZ_CHECK((rule->sa != 0) == (expected->action == 'p'), "line %u: SA", rule->line);
     if (rule->sa != 0)
@@ -82,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     reader_read(&reader, bytes, size);
     file = fmemopen((void *)(uintptr_t)bytes, size, "r");
-    ruleset = spill_rules_read(file, "file", &error);
+    ruleset = spill_rules_read(file, "file", NULL, &error);
     fclose(file);
     FUZZ_CHECK((ruleset == NULL) == (reader.wrong != 0), "line %u, %s", reader.wrong, error.text);
     if (ruleset == NULL) {
@@ -91,9 +94,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         FUZZ_CHECK(strncmp(error.text, place, strlen(place)) == 0, "not %s%s", place, error.text);
         return 0;
     }
-    FUZZ_CHECK(ruleset->count == reader.count || reader.count == READER_RULES, "%u rules, not %u",
-               ruleset->count, reader.count);
-    for (unsigned i = 0; i < reader.count; i++) {
+    FUZZ_CHECK(ruleset->count == reader.count, "%u rules, not %u", ruleset->count, reader.count);
+    FUZZ_CHECK(ruleset->prefix_count == reader.prefix_count, "%u prefixes, not %u",
+               ruleset->prefix_count, reader.prefix_count);
+    for (unsigned i = 0; i < RTE_MIN(reader.count, (unsigned)READER_RULES); i++) {
         check_rule(ruleset, &ruleset->rules[i], &reader.rules[i]);
         check_inputs(ruleset, &ruleset->rules[i], &reader.rules[i]);
     }

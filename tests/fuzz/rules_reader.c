@@ -8,6 +8,8 @@
 #define WORDS 16
 #define LINE  512
 
+#define RANGES 64 /* of ports, in a list */
+
 struct line {
     char text[LINE + 1];
     unsigned count;
@@ -255,31 +257,88 @@ static bool is_name(const char *word)
     return length >= 1 && length <= 16;
 }
 
-/* from|to ADDRESS [port P[-Q]]; moves on over the words. */
-static bool read_end(const char ***words, const char *keyword, int end, struct reader_rule *rule)
-{
-    const char **word = *words;
-    char copy[LINE + 1];
-    char *dash;
+/* Ranges of ports of one end. */
+struct list {
+    unsigned count, first[RANGES], last[RANGES];
+};
 
-    if (!is(word[0], keyword) || !read_address(word[1], false, rule, end))
+/* P[-Q][,P[-Q]...] */
+static bool read_list(const char *word, struct list *list)
+{
+    char copy[LINE + 1];
+    char *item = copy;
+
+    if (word == NULL)
         return false;
-    word += 2;
-    if (is(word[0], "port")) {
-        if (word[1] == NULL)
-            return false;
-        strcpy(copy, word[1]);
-        dash = strchr(copy, '-');
+    strcpy(copy, word);
+    for (list->count = 0; item != NULL; list->count++) {
+        char *comma = strchr(item, ','), *dash;
+        struct reader_rule rule;
+
+        if (comma != NULL)
+            *comma++ = '\0';
+        dash = strchr(item, '-');
         if (dash != NULL)
             *dash++ = '\0';
-        rule->names_ports = true;
-        if (!set_ports(rule, end, number_of(copy, 65535),
-                       number_of(dash == NULL ? copy : dash, 65535)))
+        if (list->count == RANGES || !set_ports(&rule, 0, number_of(item, 65535),
+                                                number_of(dash == NULL ? item : dash, 65535)))
             return false;
+        list->first[list->count] = rule.first[0];
+        list->last[list->count] = rule.last[0];
+        item = comma;
+    }
+    return true;
+}
+
+/* The index of a set; set_count: there is none. */
+static unsigned find_set(const struct reader *reader, const char *name)
+{
+    unsigned i = 0;
+
+    while (i < reader->set_count && !is(reader->sets[i].name, name))
+        i++;
+    return i;
+}
+
+/* from|to ADDRESS|@SET [port LIST]; moves on over the words. */
+static bool read_end(const struct reader *reader, const char ***words, const char *keyword, int end,
+                     struct reader_rule *rule, struct list *list)
+{
+    const char **word = *words;
+
+    *list = (struct list){.count = 1, .last = {65535}};
+    if (!is(word[0], keyword) || word[1] == NULL)
+        return false;
+    if (word[1][0] == '@') {
+        if (find_set(reader, word[1] + 1) == reader->set_count)
+            return false;
+        strcpy(rule->set[end], word[1] + 1);
+    } else if (!read_address(word[1], false, rule, end)) {
+        return false;
+    }
+    word += 2;
+    if (is(word[0], "port")) {
+        if (!read_list(word[1], list))
+            return false;
+        rule->names_ports = true;
         word += 2;
     }
     *words = word;
     return true;
+}
+
+/* A rule is for the families that its sets have; an empty one has both. */
+static bool take_families(const struct reader *reader, struct reader_rule *rule)
+{
+    for (int end = 0; end < 2; end++) {
+        unsigned i = find_set(reader, rule->set[end]);
+
+        if (rule->set[end][0] == '\0' || (!reader->sets[i].v4 && !reader->sets[i].v6))
+            continue;
+        rule->v4 &= reader->sets[i].v4;
+        rule->v6 &= reader->sets[i].v6;
+    }
+    return rule->v4 || rule->v6;
 }
 
 /* in PORT[,PORT...]; ports that rules before this one name are no new ones. */
@@ -314,8 +373,17 @@ static bool read_inputs(const char *word, struct reader *reader, struct reader_r
     return true;
 }
 
+static void keep(struct reader *reader, const struct reader_rule *rule)
+{
+    if (reader->count < READER_RULES)
+        reader->rules[reader->count] = *rule;
+    reader->count++;
+}
+
 static bool read_rule(struct reader *reader, const char **word, struct reader_rule *rule)
 {
+    struct list lists[2];
+
     if (is(*word, "protect")) {
         if (!is_name(*++word))
             return false;
@@ -329,14 +397,48 @@ static bool read_rule(struct reader *reader, const char **word, struct reader_ru
     if (!read_protocol(*++word, rule))
         return false;
     word++;
-    if (!read_end(&word, "from", 0, rule) || !read_end(&word, "to", 1, rule))
+    if (!read_end(reader, &word, "from", 0, rule, &lists[0]) ||
+        !read_end(reader, &word, "to", 1, rule, &lists[1]))
         return false;
     if (is(*word, "in")) {
         if (!read_inputs(word[1], reader, rule))
             return false;
         word += 2;
     }
-    return *word == NULL && is_whole(rule);
+    if (*word != NULL || !is_whole(rule) || !take_families(reader, rule))
+        return false;
+    for (unsigned i = 0; i < lists[0].count; i++) {
+        for (unsigned j = 0; j < lists[1].count; j++) {
+            set_ports(rule, 0, lists[0].first[i], lists[0].last[i]);
+            set_ports(rule, 1, lists[1].first[j], lists[1].last[j]);
+            keep(reader, rule);
+        }
+    }
+    return true;
+}
+
+/* set NAME = PREFIX...; files can't be named here. */
+static bool read_set(struct reader *reader, char *text)
+{
+    static const char blanks[] = " \t\v\f\r";
+    const char *name = strtok(text, blanks), *equals = strtok(NULL, blanks), *word;
+
+    if (!is_name(name) || !is(equals, "=") || find_set(reader, name) != reader->set_count ||
+        reader->set_count == READER_SETS)
+        return false;
+    strcpy(reader->sets[reader->set_count].name, name);
+    reader->sets[reader->set_count].v4 = reader->sets[reader->set_count].v6 = false;
+    while ((word = strtok(NULL, blanks)) != NULL) {
+        struct reader_rule rule = {0};
+
+        if (is(word, "any") || !read_address(word, false, &rule, 0))
+            return false;
+        reader->sets[reader->set_count].v4 |= rule.v4;
+        reader->sets[reader->set_count].v6 |= rule.v6;
+        reader->prefix_count++;
+    }
+    reader->set_count++;
+    return true;
 }
 
 /* VALUE/MASK */
@@ -413,20 +515,43 @@ static bool split(struct line *line, const uint8_t *text, size_t size)
     return true;
 }
 
-/* 1 a rule, 0 nothing, -1 wrong */
-static int read_line(struct reader *reader, const uint8_t *text, size_t size,
-                     struct reader_rule *rule)
+/* Whether the line begins with a word, and what is behind it. */
+static char *behind(char *text, const char *word)
 {
-    struct line line;
+    static const char blanks[] = " \t\v\f\r";
 
-    if (size > LINE || memchr(text, '\0', size) != NULL || !split(&line, text, size))
-        return -1;
+    text += strspn(text, blanks);
+    if (strncmp(text, word, strlen(word)) != 0)
+        return NULL;
+    text += strlen(word);
+    return *text == '\0' || strchr(blanks, *text) != NULL ? text : NULL;
+}
+
+/* Whether it is right. */
+static bool read_line(struct reader *reader, const uint8_t *text, size_t size, unsigned number)
+{
+    struct reader_rule rule = {.last = {65535, 65535}, .line = number};
+    char copy[LINE + 1] = "";
+    struct line line;
+    char *rest;
+
+    if (size > LINE || memchr(text, '\0', size) != NULL)
+        return false;
+    memcpy(copy, text, size);
+    copy[strcspn(copy, "#")] = '\0';
+    rest = behind(copy, "set");
+    if (rest != NULL)
+        return read_set(reader, rest);
+    if (behind(copy, "include") != NULL || !split(&line, text, size))
+        return false;
     if (line.count == 0)
-        return 0;
-    *rule = (struct reader_rule){.last = {65535, 65535}};
-    if (line.words[0][0] == '@')
-        return read_filter(line.words, line.count, rule) ? 1 : -1;
-    return read_rule(reader, line.words, rule) ? 1 : -1;
+        return true;
+    if (line.words[0][0] != '@')
+        return read_rule(reader, line.words, &rule);
+    if (!read_filter(line.words, line.count, &rule))
+        return false;
+    keep(reader, &rule);
+    return true;
 }
 
 void reader_read(struct reader *reader, const uint8_t *text, size_t size)
@@ -434,20 +559,16 @@ void reader_read(struct reader *reader, const uint8_t *text, size_t size)
     unsigned line = 0;
 
     reader->wrong = reader->count = reader->name_count = 0;
+    reader->set_count = reader->prefix_count = 0;
     while (size > 0) {
         const uint8_t *newline = memchr(text, '\n', size);
         size_t length = newline == NULL ? size : (size_t)(newline - text);
-        struct reader_rule rule;
-        int found = read_line(reader, text, length, &rule);
 
         line++;
-        if (found < 0) {
+        if (!read_line(reader, text, length, line)) {
             reader->wrong = line;
             return;
         }
-        rule.line = line;
-        if (found > 0 && reader->count < READER_RULES)
-            reader->rules[reader->count++] = rule;
         length += newline != NULL;
         text += length;
         size -= length;

@@ -14,6 +14,7 @@
 
 #define READER_RULES  512
 #define READER_INPUTS 32 /* ports that rules name */
+#define READER_SETS   32
 
 struct reader_rule {
     char action; /* a, d, p */
@@ -24,6 +25,7 @@ struct reader_rule {
     unsigned length[2];
     uint8_t address[2][16];
     unsigned first[2], last[2];
+    char set[2][17]; /* @NAME of each end; empty: none */
     unsigned input_count;
     char inputs[READER_INPUTS][17]; /* after `in` */
     unsigned line;
@@ -33,11 +35,16 @@ struct reader {
     unsigned wrong; /* line that is no rule; 0: none */
     unsigned name_count;
     char names[READER_INPUTS][17];
+    unsigned set_count, prefix_count;
+    struct {
+        char name[17];
+        bool v4, v6;
+    } sets[READER_SETS];
     unsigned count;
     struct reader_rule rules[READER_RULES];
 };
 
-/** Reads a text. At most READER_RULES rules are kept, all are read. */
+/** Reads a text. At most READER_RULES rules are kept, all are counted. */
 void reader_read(struct reader *reader, const uint8_t *text, size_t size);
 
 #endif

@@ -5,10 +5,10 @@
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 
+#include "base/clock.h"
 #include "pipeline/classification.h"
 #include "plan_inputs.h"
 #include "poison.h"
-#include "base/clock.h"
 #include "runtime/stamp.h"
 
 #define SLOTS 255 /* of each ring at the ports' other ends */
@@ -142,7 +142,7 @@ static struct spill_ruleset *make_rules(const char *more)
                      "allow udp from fd00:100::/32 to any in lan\n"
                      "allow esp from 203.0.113.0/24 to any\n");
     file = fmemopen(text, (size_t)used, "r");
-    ruleset = spill_rules_read(file, "rules", &error);
+    ruleset = spill_rules_read(file, "rules", NULL, &error);
     fclose(file);
     MUST(ruleset != NULL);
     return ruleset;

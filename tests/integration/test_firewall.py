@@ -37,7 +37,8 @@ def datagram(source, target, port=7, protocol=17):
 
 
 class Firewall(TestCase):
-    def through(self, frames, rules, *options, allow=False):
+    def through(self, frames, rules, *options, allow=False, file=None):
+        """By rules, which the program may have from a file that says them in another way."""
         ends = [[frame for frame, packet in oracle.in_order(frames) if end_of(packet) == end]
                 for end in (0, 1)]
         sources = [capture.write(self.folder / f"rx{end}.pcap", ends[end]) for end in (0, 1)]
@@ -45,7 +46,7 @@ class Firewall(TestCase):
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={sources[0]},tx_pcap={outs[0]}",
             "--port", f"out=net_pcap1,rx_pcap={sources[1]},tx_pcap={outs[1]}",
-            "--wire", "in:out", "--rules", self.file("rules", rules),
+            "--wire", "in:out", "--rules", file or self.file("rules", rules),
             "--default", "allow" if allow else "deny", "--exit-on-idle", "300ms",
             *(options or ("--fast", CPUS[0]))))
         self.assertEqual(report.packets["received"], len(frames))
@@ -229,6 +230,42 @@ allow tcp from any to any in out
                 "--rx", CPUS[0], "--fast", f"{CPUS[0]},{CPUS[-1]}", "--pool", CPUS[-1], "--dispatch",
                 "classify=pool", "--on-pool-full", "classify=inline"))
             self.assertEqual(len(capture.read(out)), passes)
+
+
+class Sets(Firewall):
+    """Lists, sets and files within files mean what the long form says."""
+    frames = capture.read(CAPTURES / "office.pcap") + capture.read(CAPTURES / "well_formed.pcap")
+
+    def test_long_form(self):
+        inside = "10.0.0.0/9", "10.128.0.0/10", "10.192.0.0/10", "fd00::/64"
+        outside = "192.0.2.0/25", "2001:db8::/32"
+        self.file("inside.txt", "# ours\n" + "\n".join(inside[1:]) + "\n")
+        self.file("shared.rules", f"set inside = {inside[0]} file inside.txt\n"
+                  f"set outside = {' '.join(outside)}\nallow tcp from @inside to any port 443,80\n")
+        short = self.file("short.rules", "include shared.rules\ndeny udp from any port 1000-1400,1401-2000 "
+                          "to @outside\nallow udp from @inside to any port 53,100-130\nallow icmp6 from any to any\n")
+        long = [f"allow tcp from {prefix} to any port {port}\n" for prefix in inside for port in (443, 80)]
+        long += [f"deny udp from any port 1000-2000 to {prefix}\n" for prefix in outside]
+        long += [f"allow udp from {prefix} to any port {ports}\n" for prefix in inside
+                 for ports in ("53", "100-130")]
+        report = self.through(self.frames, "".join(long) + "allow icmp6 from any to any\n", file=short)
+        self.assertGreater(report.packets["transmitted"], 100)
+
+    def test_a_million_prefixes(self):
+        """In time and memory; the last of them is the one that decides."""
+        self.file("many.txt", "".join(f"{20 + i // 65536}.{i // 256 % 256}.{i % 256}.0/24\n"
+                                      for i in range(1_000_000)))
+        frames = [bytes(12) + b"\x08\0" + datagram(bytes((10, 0, 0, 1)), bytes((35, low, 63, 1)))
+                  for low in (65, 66, 67)]
+        out = self.folder / "out.pcap"
+        report = self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={capture.write(self.folder / 'in.pcap', frames)}",
+            "--port", f"out=net_pcap1,tx_pcap={out}", "--wire", "in:out", "--rules",
+            self.file("rules", "set many = file many.txt\nallow any from any to @many\n"),
+            "--exit-on-idle", "300ms", "--fast", CPUS[0]))
+        # 1 000 000 = 15 * 65536 + 66 * 256 + 64: 35.66.63.0/24 is the last.
+        self.assertEqual(capture.read(out), frames[:2])
+        self.assertEqual(report.drops, {"denied": 1})
 
 
 class Random(Firewall):

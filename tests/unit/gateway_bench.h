@@ -156,7 +156,7 @@ static inline void gateway_rekey(void)
 static inline struct spill_policy *gateway_policy(const struct spill_sa_set *set, char *text)
 {
     FILE *file = fmemopen(text, strlen(text), "r");
-    struct spill_ruleset *ruleset = spill_rules_read(file, "test", &bench.error);
+    struct spill_ruleset *ruleset = spill_rules_read(file, "test", NULL, &bench.error);
     int nodes[SPILL_NODES_MAX];
     struct spill_policy *policy;
     uint16_t ids[4];

@@ -190,7 +190,7 @@ static inline int bench_publish(struct bench *bench, uint64_t number, const char
         nodes[i] = i == 0 ? 0 : -1;
     snprintf(name, sizeof(name), "test-%ju", (uintmax_t)number);
     file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-    ruleset = spill_rules_read(file, "test", &bench->error);
+    ruleset = spill_rules_read(file, "test", NULL, &bench->error);
     fclose(file);
     if (ruleset != NULL)
         policy = spill_policy_create(name, ruleset, NULL, NULL, SPILL_VERDICT_DENY, nodes,

@@ -77,7 +77,24 @@ static bool came_in(const struct spill_rule *rule, const struct packet *packet)
     return among;
 }
 
-static bool matches(const struct spill_rule *rule, const struct packet *packet)
+/* Whether an end is in the rule's set, if that names one. */
+static bool in_set(const struct spill_ruleset *ruleset, const struct spill_rule *rule,
+                   const struct packet *packet, unsigned end)
+{
+    const uint8_t family = packet->v6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4;
+
+    for (uint32_t i = 0; i < ruleset->prefix_count; i++) {
+        const struct spill_prefix *prefix = &ruleset->prefixes[i];
+
+        if (prefix->set == rule->set[end] && prefix->family == family &&
+            prefix_matches(packet->address[end], prefix->address, prefix->length))
+            return true;
+    }
+    return rule->set[end] == 0;
+}
+
+static bool matches(const struct spill_ruleset *ruleset, const struct spill_rule *rule,
+                    const struct packet *packet)
 {
     if ((rule->families & (packet->v6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4)) == 0)
         return false;
@@ -88,7 +105,8 @@ static bool matches(const struct spill_rule *rule, const struct packet *packet)
     if (!came_in(rule, packet))
         return false;
     for (unsigned end = 0; end < 2; end++) {
-        if (!prefix_matches(packet->address[end], rule->address[end], rule->length[end]))
+        if (!prefix_matches(packet->address[end], rule->address[end], rule->length[end]) ||
+            !in_set(ruleset, rule, packet, end))
             return false;
         if (rule->names_ports &&
             (packet->port[end] < rule->first_port[end] || packet->port[end] > rule->last_port[end]))
@@ -102,7 +120,7 @@ static uint32_t first_match(const struct spill_ruleset *ruleset, const struct pa
                             enum spill_verdict default_verdict, uint8_t *verdict, uint16_t *sa)
 {
     for (uint32_t i = 0; i < ruleset->count; i++)
-        if (matches(&ruleset->rules[i], packet)) {
+        if (matches(ruleset, &ruleset->rules[i], packet)) {
             *verdict = ruleset->rules[i].action;
             *sa = *verdict == SPILL_VERDICT_PROTECT ? SA_IDS[ruleset->rules[i].sa - 1] : 0;
             return ruleset->rules[i].line;
@@ -214,6 +232,35 @@ static struct spill_rule random_rule(uint32_t line)
     return rule;
 }
 
+/* Sets of prefixes that nest, some of them in several sets; rules name them at any end. */
+static void random_sets(struct spill_ruleset *ruleset)
+{
+    const uint32_t count = 1 + draw(200);
+
+    ruleset->set_count = (uint8_t)(1 + draw(SPILL_SETS_MAX));
+    ruleset->prefixes = calloc(count, sizeof(*ruleset->prefixes));
+    assert_non_null(ruleset->prefixes);
+    ruleset->prefix_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct spill_prefix *prefix = &ruleset->prefixes[i];
+
+        if (i > 0 && draw(4) == 0)
+            *prefix = ruleset->prefixes[draw(i)];
+        else {
+            prefix->family = draw(2) ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4;
+            random_prefix(prefix->family == SPILL_RULE_IPV6, prefix->address, &prefix->length);
+        }
+        prefix->set = (uint8_t)(1 + draw(ruleset->set_count));
+    }
+    for (uint32_t i = 0; i < ruleset->count; i++)
+        for (unsigned end = 0; end < 2; end++)
+            if (draw(3) == 0) {
+                ruleset->rules[i].set[end] = (uint8_t)(1 + draw(ruleset->set_count));
+                ruleset->rules[i].length[end] = 0;
+                memset(ruleset->rules[i].address[end], 0, 16);
+            }
+}
+
 static struct spill_ruleset *random_rules(uint32_t count)
 {
     struct spill_ruleset *ruleset = calloc(1, sizeof(*ruleset));
@@ -228,6 +275,8 @@ static struct spill_ruleset *random_rules(uint32_t count)
         if (ruleset->input_count == 0)
             ruleset->rules[i].inputs = 0;
     }
+    if (draw(2))
+        random_sets(ruleset);
     return ruleset;
 }
 
@@ -278,7 +327,12 @@ static struct packet packet_near(const struct spill_ruleset *ruleset)
     packet.has_ports =
         (packet.protocol == 6 || packet.protocol == 17 || packet.protocol == 132) && draw(4) != 0;
     for (unsigned end = 0; end < 2; end++) {
-        address_near(rule->address[end], rule->length[end], packet.v6 ? 16 : 4,
+        /* Of a rule with a set its address says nothing: near any prefix of any set. */
+        const struct spill_prefix *prefix =
+            rule->set[end] != 0 ? &ruleset->prefixes[draw(ruleset->prefix_count)] : NULL;
+
+        address_near(prefix != NULL ? prefix->address : rule->address[end],
+                     prefix != NULL ? prefix->length : rule->length[end], packet.v6 ? 16 : 4,
                      packet.address[end]);
         packet.port[end] = port_near(rule->first_port[end], rule->last_port[end]);
     }
@@ -358,7 +412,7 @@ static struct spill_ruleset *read_text(const char *text)
     struct spill_ruleset *ruleset;
 
     assert_non_null(file);
-    ruleset = spill_rules_read(file, "test.rules", &error);
+    ruleset = spill_rules_read(file, "test.rules", NULL, &error);
     fclose(file);
     if (ruleset == NULL)
         fail_msg("%s", error.text);

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "plan_inputs.h"
 #include "base/json.h"
+#include "plan_inputs.h"
 
 #define ROUNDS 5000
 

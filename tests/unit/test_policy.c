@@ -34,7 +34,7 @@ static void an_lcore_reads_the_copy_of_its_node(void **state)
     (void)state;
     for (i = 0; i < SPILL_NODES_MAX; i++)
         nodes[i] = i < 2 ? 0 : -1;
-    ruleset = spill_rules_read(file, "test", &error);
+    ruleset = spill_rules_read(file, "test", NULL, &error);
     fclose(file);
     assert_non_null(ruleset);
     policy = spill_policy_create("test", ruleset, NULL, NULL, SPILL_VERDICT_DENY, nodes, &error);

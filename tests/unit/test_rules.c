@@ -24,7 +24,7 @@ static struct spill_ruleset *read_bytes(const char *bytes, size_t size, struct s
     struct spill_ruleset *ruleset;
 
     assert_non_null(file);
-    ruleset = spill_rules_read(file, "test.rules", error);
+    ruleset = spill_rules_read(file, "test.rules", NULL, error);
     fclose(file);
     return ruleset;
 }
@@ -259,7 +259,25 @@ static const char *const WRONG[][2] = {
     {"allow tcp from any to any port", "no number after 'port'; P or P-Q, 0 to 65535"},
     {"allow tcp from any to any port http", "'http': not a port; a number 0 to 65535"},
     {"allow tcp from any to any port 65536", "'65536': not a port; a number 0 to 65535"},
-    {"allow tcp from any to any port 80,443", "'80,443': not a port; a number 0 to 65535"},
+    {"allow tcp from any to any port 80,", "'': not a port; a number 0 to 65535"},
+    {"allow tcp from any to any port 80,,443", "'': not a port; a number 0 to 65535"},
+    {"allow tcp from any to any port 80, 443", "'': not a port; a number 0 to 65535"},
+    {"allow tcp from @bogons to any", "'@bogons': no such set; a line before it: set bogons = ..."},
+    {"allow tcp from @ to any", "'@': no such set; a line before it: set  = ..."},
+    {"set", "'end of line': set NAME = PREFIX... [file PATH] is expected here"},
+    {"set bogons", "'end of line': set NAME = PREFIX... [file PATH] is expected here"},
+    {"set bogons 10.0.0.0/8", "'10.0.0.0/8': set NAME = PREFIX... [file PATH] is expected here"},
+    {"set a.b = 10.0.0.0/8", "'a.b': not the name of a set; 1 to 16 letters, digits, '_' or '-'"},
+    {"set bogons = any", "any: not a prefix; one such as 192.0.2.0/24, 2001:db8::/32"},
+    {"set bogons = 10.0.0.1/8", "10.0.0.1/8: host bits are set; 10.0.0.0/8 or 10.0.0.1/32"},
+    {"set bogons = @others",
+     "'@others': not an address; any, or IPv4 or IPv6 such as 192.0.2.0/24, 2001:db8::/32"},
+    {"set bogons = file", "no path after 'file'"},
+    {"set bogons = file a b", "set bogons: nothing is expected behind the file"},
+    {"set bogons = file a", "a: no file can be named here"},
+    {"include a", "a: no file can be named here"},
+    {"include a b", "include a: nothing is expected behind the path"},
+    {"include ", "no path after 'include'"},
     {"allow tcp from any to any port 80-", "'': not a port; a number 0 to 65535"},
     {"allow tcp from any to any port 1-2-3", "'2-3': not a port; a number 0 to 65535"},
     {"allow tcp from any to any port 443-80",
@@ -455,7 +473,7 @@ static void sas_without_end(void **state)
     for (unsigned i = 0; i < UINT16_MAX; i++)
         fprintf(file, "protect %u any from any to any\n", i);
     rewind(file);
-    ruleset = spill_rules_read(file, "many", &error);
+    ruleset = spill_rules_read(file, "many", NULL, &error);
     assert_non_null(ruleset);
     assert_int_equal(ruleset->sa_count, UINT16_MAX);
     for (unsigned i = 0; i < UINT16_MAX; i++) {
@@ -466,7 +484,7 @@ static void sas_without_end(void **state)
     fseek(file, 0, SEEK_END);
     fprintf(file, "protect 0 any from any to any\nprotect more any from any to any\n");
     rewind(file);
-    assert_null(spill_rules_read(file, "many", &error));
+    assert_null(spill_rules_read(file, "many", NULL, &error));
     assert_string_equal(error.text, "many:65537: SA more: more than 65535 of them");
     fclose(file);
 }
@@ -478,7 +496,7 @@ static struct spill_ruleset *load(const char *path)
     FILE *file = fopen(path, "r");
 
     assert_non_null(file);
-    ruleset = spill_rules_read(file, path, &error);
+    ruleset = spill_rules_read(file, path, NULL, &error);
     fclose(file);
     if (ruleset == NULL)
         fail_msg("%s", error.text);
@@ -496,7 +514,7 @@ static void files(void **state)
     spill_rules_free(ruleset);
     folder = fopen("/", "r");
     assert_non_null(folder);
-    assert_null(spill_rules_read(folder, "/", &error));
+    assert_null(spill_rules_read(folder, "/", NULL, &error));
     assert_string_equal(error.text, "/:1: can't read: Is a directory");
     fclose(folder);
 
@@ -524,7 +542,7 @@ static void a_hundred_thousand_rules(void **state)
         fprintf(file, "allow tcp from 10.%u.%u.%u to any port %u\n", i >> 16, i >> 8 & 255, i & 255,
                 i & 65535);
     rewind(file);
-    ruleset = spill_rules_read(file, "many", &error);
+    ruleset = spill_rules_read(file, "many", NULL, &error);
     fclose(file);
     if (ruleset == NULL)
         fail_msg("%s", error.text);
@@ -550,9 +568,204 @@ static void no_more_rules_than_the_limit(void **state)
     for (unsigned i = 0; i <= SPILL_RULES_MAX; i++)
         fputs("deny 1 from any to any\n", file);
     rewind(file);
-    assert_null(spill_rules_read(file, "many", &error));
+    assert_null(spill_rules_read(file, "many", NULL, &error));
     fclose(file);
     assert_string_equal(error.text, "many:1048577: more than 1048576 rules");
+}
+
+/* A list of ports is a rule for each pair of ranges, in order; line and file stay. */
+static void lists_of_ports(void **state)
+{
+    static const uint16_t expected[][4] = {
+        {1, 1, 80, 80}, {1, 1, 443, 443}, {5, 9, 80, 80}, {5, 9, 443, 443}};
+    struct spill_ruleset *ruleset =
+        read_text("deny any from any to any\nallow tcp from any port 1,5-9 to any port 80,443\n");
+    char text[SPILL_RULES_MAX_LINE] = "deny udp from any to any port 0", expected_error[128];
+    struct spill_error error = {""};
+
+    (void)state;
+    assert_int_equal(ruleset->count, 5);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct spill_rule *rule = &ruleset->rules[1 + i];
+
+        assert_true(rule->names_ports);
+        assert_int_equal(rule->line, 2);
+        assert_int_equal(rule->first_port[0], expected[i][0]);
+        assert_int_equal(rule->last_port[0], expected[i][1]);
+        assert_int_equal(rule->first_port[1], expected[i][2]);
+        assert_int_equal(rule->last_port[1], expected[i][3]);
+    }
+    spill_rules_free(ruleset);
+    for (unsigned i = 1; i < 65; i++)
+        sprintf(text + strlen(text), ",%u", i);
+    snprintf(expected_error, sizeof(expected_error),
+             "test.rules:1: more than 64 ports and ranges in a list");
+    assert_null(read_bytes(text, strlen(text), &error));
+    assert_string_equal(error.text, expected_error);
+    *strrchr(text, ',') = '\0';
+    spill_rules_free(read_text(text));
+}
+
+/* Files of the test's own, by path. */
+static const char *const FOLDER[][2] = {
+    {"/etc/shared.rules", "set inner = 10.0.0.0/8 2001:db8::/32\n\ndeny any from any to @inner\n"},
+    {"/etc/more/first.rules", "include second.rules\nallow udp from any to any\n"},
+    {"/etc/more/second.rules", "deny tcp from any to any\n"},
+    {"/etc/bogons.txt", "# none of ours\n10.0.0.0/8\n\n 192.168.0.0/16 # inside\nfc00::/7"},
+    {"/etc/bad.txt", "10.0.0.0/8\n10.0.0.1/8\n"},
+    {"/etc/two.txt", "10.0.0.0/8 11.0.0.0/8\n"},
+    {"/etc/empty.txt", "\n# nothing\n"},
+    {"/etc/bad.rules", "\nallow tcp\n"},
+    {"/etc/self.rules", "include self.rules\n"},
+};
+
+static unsigned open_files;
+
+static int open_named(void *context, const char *path, struct spill_rule_file *file,
+                      struct spill_error *error)
+{
+    assert_ptr_equal(context, FOLDER);
+    for (size_t i = 0; i < sizeof(FOLDER) / sizeof(FOLDER[0]); i++)
+        if (strcmp(FOLDER[i][0], path) == 0) {
+            file->stream = fmemopen((void *)(uintptr_t)FOLDER[i][1], strlen(FOLDER[i][1]), "r");
+            file->handle = &open_files;
+            open_files++;
+            return 0;
+        }
+    return spill_error_set(error, "%s: cannot be opened", path);
+}
+
+static void close_named(void *context, struct spill_rule_file *file, struct spill_error *error)
+{
+    (void)context;
+    (void)error;
+    assert_ptr_equal(file->handle, &open_files);
+    fclose(file->stream);
+    open_files--;
+}
+
+static struct spill_ruleset *read_folder(const char *text, struct spill_error *error)
+{
+    const struct spill_rule_files files = {open_named, close_named, (void *)(uintptr_t)FOLDER};
+    FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    struct spill_ruleset *ruleset = spill_rules_read(file, "/etc/test.rules", &files, error);
+
+    fclose(file);
+    assert_int_equal(open_files, 0);
+    return ruleset;
+}
+
+static void files_are_included_where_they_are_named(void **state)
+{
+    static const struct {
+        const char *path;
+        uint32_t line;
+        uint8_t action;
+    } expected[] = {{"/etc/test.rules", 1, ALLOW},
+                    {"/etc/more/second.rules", 1, DENY},
+                    {"/etc/more/first.rules", 2, ALLOW},
+                    {"/etc/shared.rules", 3, DENY},
+                    {"/etc/test.rules", 4, DENY}};
+    struct spill_error error = {""};
+    struct spill_ruleset *ruleset =
+        read_folder("allow icmp from any to any\ninclude more/first.rules\n"
+                    "include /etc/shared.rules\ndeny gre from @inner to any\n",
+                    &error);
+
+    (void)state;
+    if (ruleset == NULL)
+        fail_msg("%s", error.text);
+    assert_int_equal(ruleset->count, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        const struct spill_rule *rule = &ruleset->rules[i];
+
+        assert_string_equal(spill_rules_path(ruleset, rule), expected[i].path);
+        assert_int_equal(rule->line, expected[i].line);
+        assert_int_equal(rule->action, expected[i].action);
+    }
+    spill_rules_free(ruleset);
+}
+
+static void sets_have_prefixes_of_lines_and_files(void **state)
+{
+    struct spill_error error = {""};
+    struct spill_ruleset *ruleset =
+        read_folder("set one = 192.0.2.1\nset bogons = 172.16.0.0/12 file bogons.txt\nset none = "
+                    "file empty.txt\n"
+                    "deny any from @bogons to @one\nallow tcp from @none to any port 1\n"
+                    "deny any from any to @bogons\n",
+                    &error);
+    static const struct {
+        const char *prefix;
+        uint8_t set;
+    } expected[] = {{"192.0.2.1/32", 1},
+                    {"172.16.0.0/12", 2},
+                    {"10.0.0.0/8", 2},
+                    {"192.168.0.0/16", 2},
+                    {"fc00::/7", 2}};
+
+    (void)state;
+    if (ruleset == NULL)
+        fail_msg("%s", error.text);
+    assert_int_equal(ruleset->set_count, 3);
+    assert_int_equal(ruleset->prefix_count, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        const struct spill_prefix *prefix = &ruleset->prefixes[i];
+        char text[64], address[INET6_ADDRSTRLEN];
+
+        inet_ntop(prefix->family == SPILL_RULE_IPV4 ? AF_INET : AF_INET6, prefix->address, address,
+                  sizeof(address));
+        snprintf(text, sizeof(text), "%s/%u", address, prefix->length);
+        assert_string_equal(text, expected[i].prefix);
+        assert_int_equal(prefix->set, expected[i].set);
+    }
+    assert_int_equal(ruleset->rules[0].set[0], 2);
+    assert_int_equal(ruleset->rules[0].set[1], 1);
+    assert_int_equal(ruleset->rules[0].families, SPILL_RULE_IPV4);
+    assert_int_equal(ruleset->rules[1].set[0], 3);
+    assert_int_equal(ruleset->rules[1].families, BOTH);
+    assert_int_equal(ruleset->rules[2].families, BOTH);
+    spill_rules_free(ruleset);
+}
+
+static void an_error_names_the_file_that_has_it(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"\ninclude bad.rules", "/etc/bad.rules:2: 'end of line': 'from' is expected here"},
+        {"\ninclude none", "/etc/test.rules:2: /etc/none: cannot be opened"},
+        {"set a = file bad.txt",
+         "/etc/bad.txt:2: 10.0.0.1/8: host bits are set; 10.0.0.0/8 or 10.0.0.1/32"},
+        {"set a = file two.txt", "/etc/two.txt:1: a file of prefixes has one a line"},
+        {"set a = 10.0.0.1\nset a = 10.0.0.2",
+         "/etc/test.rules:2: set a: there is one of that name"},
+        {"set a = 10.0.0.1\nset b = ::1\ndeny any from @a to @b",
+         "/etc/test.rules:3: @b has no IPv4 prefix, which the rule's other end wants"},
+        {"set a = 10.0.0.1\ndeny any from ::1 to @a",
+         "/etc/test.rules:2: @a has no IPv6 prefix, which the rule's other end wants"},
+        {"include self.rules",
+         "/etc/self.rules:1: self.rules: files within files, more than 8 deep"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct spill_error error = {""};
+
+        assert_null(read_folder(wrong[i][0], &error));
+        assert_string_equal(error.text, wrong[i][1]);
+    }
+}
+
+/* Sets have a bit each. */
+static void sets_without_end(void **state)
+{
+    char text[64 * (SPILL_SETS_MAX + 1)] = "";
+    struct spill_error error = {""};
+
+    (void)state;
+    for (unsigned i = 0; i <= SPILL_SETS_MAX; i++)
+        sprintf(text + strlen(text), "set s%u = 10.0.0.%u\n", i, i);
+    assert_null(read_bytes(text, strlen(text), &error));
+    assert_string_equal(error.text, "test.rules:33: set s32: more than 32 of them");
 }
 
 int main(void)
@@ -567,6 +780,11 @@ int main(void)
         cmocka_unit_test(inputs_without_end),
         cmocka_unit_test(sas_without_end),
         cmocka_unit_test(files),
+        cmocka_unit_test(lists_of_ports),
+        cmocka_unit_test(files_are_included_where_they_are_named),
+        cmocka_unit_test(sets_have_prefixes_of_lines_and_files),
+        cmocka_unit_test(an_error_names_the_file_that_has_it),
+        cmocka_unit_test(sets_without_end),
         cmocka_unit_test(a_hundred_thousand_rules),
         cmocka_unit_test(no_more_rules_than_the_limit),
     };

@@ -10,8 +10,8 @@
 
 #include <rte_rcu_qsbr.h>
 
-#include "lcores.h"
 #include "base/clock.h"
+#include "lcores.h"
 
 static uint64_t look_behind(uint64_t grace);
 

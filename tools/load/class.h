@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "probe.h"
 #include "base/error.h"
+#include "probe.h"
 
 /**
  * @file

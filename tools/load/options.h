@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "class.h"
 #include "port/port.h"
-#include "base/error.h"
 
 /**
  * @file

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_RULE_READER_H
+#define SPILLWAY_RULE_READER_H
+
+#include "classify/rule_fields.h"
+#include "classify/rules.h"
+
+/**
+ * @file
+ * What the parts of the rule reader share: rules.c has files and lines, rule_text.c the rules in
+ * words, rule_filter.c ClassBench's, rule_sets.c the sets of prefixes. Only they include this. Each
+ * function that returns int returns 0, or -1 with the error written; on the control thread.
+ */
+
+#define SPILL_RULE_WORDS_MAX 16 /* in a line */
+
+/** The words of a line, in the line's own memory; past the last they are NULL. */
+struct spill_rule_words {
+    char *word[SPILL_RULE_WORDS_MAX + 1];
+    unsigned next;
+};
+
+/** Takes the next word, or NULL at the end of the line. */
+static inline char *spill_rule_take(struct spill_rule_words *words)
+{
+    char *word = words->word[words->next];
+
+    if (word != NULL)
+        words->next++;
+    return word;
+}
+
+/** Takes the next word if it is the one given. */
+bool spill_rule_take_if(struct spill_rule_words *words, const char *expected);
+
+/** The next word as an error shows it. */
+const char *spill_rule_shown(const struct spill_rule_words *words);
+
+/** Appends a copy of a rule. */
+int spill_rule_append(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
+                      const struct spill_rule *rule);
+
+/** ACTION PROTOCOL from … to …; `rule` matches everything when it comes in, and is scratch. */
+int spill_rule_read_text(const struct spill_rule_place *place, struct spill_rule_words *words,
+                         struct spill_ruleset *ruleset, struct spill_rule *rule);
+
+/** @SOURCE DESTINATION P : Q P : Q PROTOCOL/MASK [FLAGS/MASK] [ACTION]; likewise. */
+int spill_rule_read_filter(const struct spill_rule_place *place, struct spill_rule_words *words,
+                           struct spill_ruleset *ruleset, struct spill_rule *rule);
+
+/** The set of this name: 1 + its index; 0 if there is none. */
+uint8_t spill_rule_set_find(const struct spill_ruleset *ruleset, const char *name);
+
+/** Adds a set without prefixes, of which there is none of that name. Returns its number, or 0. */
+uint8_t spill_rule_set_add(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
+                           const char *name);
+
+/** PREFIX into a set, by its number. */
+int spill_rule_set_prefix(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
+                          uint8_t set, const char *text);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rules in words. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "classify/rule_reader.h"
+
+#define SAS_AT_ONCE 64         /* names that memory is taken for at a time */
+#define SA_SLOTS    (1u << 17) /* twice as many as there can be names */
+#define RANGES_MAX  64         /* of ports, at one end of a rule */
+
+/* The ranges of ports at one end. */
+struct ranges {
+    uint32_t count;
+    uint16_t first[RANGES_MAX], last[RANGES_MAX];
+};
+
+/* P[-Q][,P[-Q]...] */
+static int parse_ranges(const struct spill_rule_place *place, char *text, enum spill_rule_end end,
+                        struct ranges *ranges)
+{
+    char *first, *last;
+
+    for (ranges->count = 0; (first = strsep(&text, ",")) != NULL; ranges->count++) {
+        struct spill_rule rule;
+
+        if (ranges->count == RANGES_MAX)
+            return spill_rule_error(place, "more than %u ports and ranges in a list", RANGES_MAX);
+        last = strchr(first, '-');
+        if (last == NULL)
+            last = first;
+        else
+            *last++ = '\0';
+        if (spill_rule_ports(place, first, last, end, &rule) != 0)
+            return -1;
+        ranges->first[ranges->count] = rule.first_port[end];
+        ranges->last[ranges->count] = rule.last_port[end];
+    }
+    return 0;
+}
+
+/* ADDRESS[/LENGTH], any or @SET */
+static int parse_address(const struct spill_rule_place *place, const char *text,
+                         const struct spill_ruleset *ruleset, enum spill_rule_end end,
+                         struct spill_rule *rule)
+{
+    if (text[0] != '@')
+        return spill_rule_address(place, text, false, end, rule);
+    rule->set[end] = spill_rule_set_find(ruleset, text + 1);
+    if (rule->set[end] == 0)
+        return spill_rule_error(place, "'%.80s': no such set; a line before it: set %.80s = ...",
+                                text, text + 1);
+    return 0;
+}
+
+/* from|to ADDRESS [port LIST] */
+static int parse_end(const struct spill_rule_place *place, struct spill_rule_words *words,
+                     const struct spill_ruleset *ruleset, enum spill_rule_end end,
+                     struct spill_rule *rule, struct ranges *ranges)
+{
+    const char *keyword = end == SPILL_RULE_SOURCE ? "from" : "to";
+    const char *address;
+    char *list;
+
+    *ranges = (struct ranges){.count = 1, .last = {UINT16_MAX}};
+    if (!spill_rule_take_if(words, keyword))
+        return spill_rule_error(place, "'%.80s': '%s' is expected here", spill_rule_shown(words),
+                                keyword);
+    address = spill_rule_take(words);
+    if (address == NULL)
+        return spill_rule_error(place, "no address after '%s'; any, or one such as 192.0.2.0/24",
+                                keyword);
+    if (parse_address(place, address, ruleset, end, rule) != 0)
+        return -1;
+    if (!spill_rule_take_if(words, "port"))
+        return 0;
+    list = spill_rule_take(words);
+    if (list == NULL)
+        return spill_rule_error(place, "no number after 'port'; P or P-Q, 0 to 65535");
+    rule->names_ports = true;
+    return parse_ranges(place, list, end, ranges);
+}
+
+/* Where the index of a name stands, or is to stand: tens of thousands of SAs are found quickly. */
+static uint16_t *sa_slot(const struct spill_ruleset *ruleset, const char *name)
+{
+    uint32_t hash = 2166136261; /* FNV-1a */
+    uint16_t *slot;
+
+    for (const char *letter = name; *letter != '\0'; letter++)
+        hash = (hash ^ (uint8_t)*letter) * 16777619;
+    do
+        slot = &ruleset->sa_slots[hash++ % SA_SLOTS];
+    while (*slot != 0 && strcmp(ruleset->sas[*slot - 1], name) != 0);
+    return slot;
+}
+
+/* Appends a name that no rule had so far. */
+static int append_sa(const struct spill_rule_place *place, const char *name,
+                     struct spill_ruleset *ruleset)
+{
+    if (ruleset->sa_count == UINT16_MAX)
+        return spill_rule_error(place, "SA %s: more than %u of them", name, UINT16_MAX);
+    if (ruleset->sa_count % SAS_AT_ONCE == 0) {
+        void *sas =
+            reallocarray(ruleset->sas, ruleset->sa_count + SAS_AT_ONCE, sizeof(*ruleset->sas));
+
+        if (sas == NULL)
+            return spill_rule_error(place, "no memory for another SA");
+        ruleset->sas = sas;
+    }
+    snprintf(ruleset->sas[ruleset->sa_count++], sizeof(*ruleset->sas), "%s", name);
+    return 0;
+}
+
+/* The name of an SA into rule->sa. */
+static int parse_sa(const struct spill_rule_place *place, struct spill_rule_words *words,
+                    struct spill_ruleset *ruleset, struct spill_rule *rule)
+{
+    const char *name = spill_rule_take(words);
+    uint16_t *slot;
+
+    if (name == NULL)
+        return spill_rule_error(place, "no name of an SA after 'protect'");
+    if (!spill_rule_is_name(name))
+        return spill_rule_error(place,
+                                "'%.80s': not the name of an SA; 1 to %d letters, digits, "
+                                "'_' or '-'",
+                                name, SPILL_SA_NAME_SIZE - 1);
+    if (ruleset->sa_slots == NULL)
+        ruleset->sa_slots = calloc(SA_SLOTS, sizeof(*ruleset->sa_slots));
+    if (ruleset->sa_slots == NULL)
+        return spill_rule_error(place, "no memory for SAs");
+    slot = sa_slot(ruleset, name);
+    if (*slot == 0) {
+        if (append_sa(place, name, ruleset) != 0)
+            return -1;
+        *slot = ruleset->sa_count;
+    }
+    rule->sa = *slot;
+    return 0;
+}
+
+/* [in PORT[,PORT...]] */
+static int parse_inputs(const struct spill_rule_place *place, struct spill_rule_words *words,
+                        struct spill_ruleset *ruleset, struct spill_rule *rule)
+{
+    char *names;
+
+    if (!spill_rule_take_if(words, "in"))
+        return 0;
+    names = spill_rule_take(words);
+    if (names == NULL)
+        return spill_rule_error(place, "no port after 'in'; names with commas, as in lan,wan");
+    return spill_rule_inputs(place, names, ruleset, rule);
+}
+
+/* A rule with sets is for the families that they have; one without a prefix matches nothing. */
+static int take_families_of_sets(const struct spill_rule_place *place,
+                                 const struct spill_ruleset *ruleset, struct spill_rule *rule)
+{
+    for (unsigned end = 0; end < 2; end++) {
+        const uint8_t families =
+            rule->set[end] == 0 ? 0 : ruleset->set_families[rule->set[end] - 1];
+
+        if (families != 0 && (rule->families & families) == 0)
+            return spill_rule_error(place, "@%s has no %s prefix, which the rule's other end wants",
+                                    ruleset->sets[rule->set[end] - 1],
+                                    rule->families == SPILL_RULE_IPV4 ? "IPv4" : "IPv6");
+        if (families != 0)
+            rule->families &= families;
+    }
+    return 0;
+}
+
+/* A rule for each range of ports of the one end with each of the other. */
+static int append_ranges(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
+                         struct spill_rule *rule, const struct ranges ranges[2])
+{
+    for (uint32_t i = 0; i < ranges[0].count; i++)
+        for (uint32_t j = 0; j < ranges[1].count; j++) {
+            rule->first_port[0] = ranges[0].first[i];
+            rule->last_port[0] = ranges[0].last[i];
+            rule->first_port[1] = ranges[1].first[j];
+            rule->last_port[1] = ranges[1].last[j];
+            if (spill_rule_append(place, ruleset, rule) != 0)
+                return -1;
+        }
+    return 0;
+}
+
+int spill_rule_read_text(const struct spill_rule_place *place, struct spill_rule_words *words,
+                         struct spill_ruleset *ruleset, struct spill_rule *rule)
+{
+    struct ranges ranges[2];
+    const char *protocol;
+
+    if (spill_rule_action(place, spill_rule_take(words), true, rule) != 0)
+        return -1;
+    if (rule->action == SPILL_VERDICT_PROTECT && parse_sa(place, words, ruleset, rule) != 0)
+        return -1;
+    protocol = spill_rule_take(words);
+    if (protocol == NULL)
+        return spill_rule_error(place, "no protocol after the action; any, tcp, udp, …");
+    if (spill_rule_protocol(place, protocol, rule) != 0 ||
+        parse_end(place, words, ruleset, SPILL_RULE_SOURCE, rule, &ranges[0]) != 0 ||
+        parse_end(place, words, ruleset, SPILL_RULE_DESTINATION, rule, &ranges[1]) != 0 ||
+        parse_inputs(place, words, ruleset, rule) != 0)
+        return -1;
+    if (spill_rule_complete(place, protocol, rule) != 0 ||
+        take_families_of_sets(place, ruleset, rule) != 0)
+        return -1;
+    return append_ranges(place, ruleset, rule, ranges);
+}
