@@ -167,15 +167,16 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
         if (configure_port(program, i, error) != 0)
             return -1;
     }
-    if (spill_program_open_security(program, error) != 0 ||
-        spill_program_start_telemetry(program, error) != 0)
+    if (spill_program_open_security(program, error) != 0)
         return -1;
     config = pipeline_config(program);
     program->pipeline = spill_pipeline_create(&config, error);
     if (program->pipeline == NULL)
         return -1;
     check_placement(program);
-    return start_ports(program, error);
+    if (start_ports(program, error) != 0)
+        return -1;
+    return spill_program_start_telemetry(program, error);
 }
 
 static void tell_stall(const struct spill_watchdog_report *report, void *argument)

@@ -10,6 +10,7 @@
 #include <rte_cycles.h>
 
 #include "base/error.h"
+#include "base/metrics.h"
 #include "ipsec/sa_set.h"
 #include "options.h"
 #include "pipeline/pipeline.h"
@@ -91,6 +92,7 @@ struct spill_program {
     uint64_t stopped;  /* TSC when the last lcore had ended */
     uint64_t leaked;   /* mbufs that did not come back to their pools */
     bool uncounted;    /* how many could not be told: an lcore or a port never came back */
+    bool settled;      /* the ports' counters are what they were at the end: */
     struct spill_port_stats port_stats[SPILL_PORTS_MAX];
 };
 
@@ -151,9 +153,6 @@ void spill_program_watch_security(struct spill_program *program);
 const struct spill_security *spill_program_hold_security(struct spill_program *program);
 void spill_program_release_security(struct spill_program *program);
 
-/** How an SA stands to its lifetime: "within", "soft" or "over". */
-const char *spill_program_lifetime(const struct spill_sa_use *use);
-
 /**
  * Waits half a second for a reload that is under way: it reads no more files by then, but rules may
  * be compiled for longer. It is given up after that, and nothing that it works with may be freed.
@@ -162,8 +161,25 @@ void spill_program_end_reload(struct spill_program *program);
 
 /* ------------------------------------------------------------------------ telemetry.c */
 
-/** Adds spillway's commands to DPDK's telemetry socket. @return 0, -1 with an error */
+/**
+ * Adds spillway's commands to DPDK's telemetry socket: a thread of DPDK's reads the program from
+ * here on. Once everything is made that is counted. @return 0, -1 with an error
+ */
 int spill_program_start_telemetry(struct spill_program *program, struct spill_error *error);
+
+/** Has the commands answer nothing any more, and waits for one under way. Before anything goes. */
+void spill_program_end_telemetry(void);
+
+/* -------------------------------------------------------------------------- metrics.c */
+
+/**
+ * Gives a writer all that the program and its pipeline count. The control thread, or another one
+ * between spill_program_start_telemetry() and spill_program_end_telemetry().
+ *
+ * @param family  this one alone; NULL: all
+ */
+void spill_program_write_metrics(struct spill_program *program, const char *family,
+                                 struct spill_metric_writer *writer);
 
 /* -------------------------------------------------------------------------- signals.c */
 
@@ -231,7 +247,7 @@ enum spill_status spill_status_worse(enum spill_status one, enum spill_status ot
 /* --------------------------------------------------------------------------- report.c */
 
 /** Writes the report if one was asked for. @return 0, -1 with an error */
-int spill_program_report(const struct spill_program *program, struct spill_error *error);
+int spill_program_report(struct spill_program *program, struct spill_error *error);
 
 /** One line of live counters to standard error. */
 void spill_program_print_stats(const struct spill_program *program);

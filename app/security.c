@@ -25,11 +25,6 @@ void spill_program_release_security(struct spill_program *program)
     pthread_mutex_unlock(&holding);
 }
 
-const char *spill_program_lifetime(const struct spill_sa_use *use)
-{
-    return use->hard ? "over" : use->soft ? "soft" : "within";
-}
-
 /* ------------------------------------------------------------------------------ one version */
 
 /* For each node, where the memory of its lcores that read the policy is; -1: there are none. */

@@ -79,6 +79,8 @@ static void settle_ports(struct spill_program *program)
 
 void spill_program_settle(struct spill_program *program)
 {
+    spill_program_end_telemetry();
+    program->settled = true;
     if (program->hanging) {
         program->uncounted = true;
         spill_program_end_as(program, SPILL_OUTCOME_FORCED);

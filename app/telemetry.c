@@ -1,67 +1,115 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Commands on DPDK's telemetry socket: what security associations have used up. */
+/* Commands on DPDK's telemetry socket: what is counted, and what SAs have used up. */
 #include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <rte_telemetry.h>
 
-#include "base/dpdk_versions.h"
 #include "pipeline/security.h"
 #include "program.h"
+#include "telemetry_writer.h"
 
-/* DPDK's commands carry no argument of the program's. */
+/* DPDK's commands carry no argument of the program's, and come in threads of DPDK's: the lock is
+ * held while one reads, so that nothing goes meanwhile. NULL: nothing is told any more. */
 static struct spill_program *told_program;
+static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
+
+/* ------------------------------------------------------------------------ what is counted */
+
+/* Nothing, FAMILY, or FAMILY,MEMBER. */
+static int tell_metrics(struct spill_program *program, const char *parameters,
+                        struct rte_tel_data *data)
+{
+    struct spill_telemetry_writer writer;
+    const char *comma;
+    char family[32];
+
+    if (parameters == NULL) {
+        spill_telemetry_list(&writer, data);
+        spill_program_write_metrics(program, NULL, &writer.writer);
+        return 0;
+    }
+    comma = strchr(parameters, ',');
+    snprintf(family, sizeof(family), "%.*s",
+             comma != NULL ? (int)(comma - parameters) : (int)strlen(parameters), parameters);
+    spill_telemetry_answer(&writer, data, comma != NULL ? comma + 1 : NULL);
+    spill_program_write_metrics(program, family, &writer.writer);
+    return writer.found ? 0 : -EINVAL;
+}
+
+static int show_metrics(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+    int status = -EINVAL;
+
+    (void)command;
+    pthread_mutex_lock(&telling);
+    if (told_program != NULL)
+        status = tell_metrics(told_program, parameters, data);
+    pthread_mutex_unlock(&telling);
+    return status;
+}
+
+/* ----------------------------------------------------------------- security associations */
 
 static int list_sas(const char *command, const char *parameters, struct rte_tel_data *data)
 {
-    const struct spill_security *security = spill_program_hold_security(told_program);
-    uint32_t i;
-
-    (void)command;
     (void)parameters;
-    rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
-    for (i = 0; security != NULL && security->sas != NULL && i < security->sas->count; i++) {
-        /* An answer holds so many; the report has all. */
-        if (rte_tel_data_add_array_string(data, security->sas->list[i]->config.name) != 0)
-            break;
-    }
-    spill_program_release_security(told_program);
+    if (show_metrics(command, "sas", data) != 0)
+        rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
     return 0;
 }
 
-static int tell_sa(const struct spill_sa *sa, struct rte_tel_data *data)
+static int tell_sa(struct spill_program *program, const char *name, struct rte_tel_data *data)
 {
-    struct spill_sa_use use = spill_sa_use(sa);
+    const struct spill_security *security = spill_program_hold_security(program);
+    const struct spill_sa *sa = NULL;
+    struct spill_telemetry_writer writer;
 
-    rte_tel_data_start_dict(data);
-    rte_tel_data_add_dict_string(data, "name", sa->config.name);
-    rte_tel_data_add_dict_string(data, "direction",
-                                 sa->config.direction == SPILL_SA_OUT ? "out" : "in");
-    rte_tel_data_add_dict_string(data, "lifetime", spill_program_lifetime(&use));
-    spill_dpdk_add_number(data, "spi", sa->config.spi);
-    spill_dpdk_add_number(data, "packets", use.packets);
-    spill_dpdk_add_number(data, "bytes", use.bytes);
-    return 0;
+    if (security != NULL && security->sas != NULL)
+        sa = spill_sa_set_find(security->sas, name);
+    if (sa != NULL) {
+        spill_telemetry_values(&writer, data);
+        spill_sa_write_use(sa, &writer.writer);
+    }
+    spill_program_release_security(program);
+    return sa != NULL ? 0 : -EINVAL;
 }
 
 static int show_sa(const char *command, const char *parameters, struct rte_tel_data *data)
 {
-    const struct spill_security *security = spill_program_hold_security(told_program);
-    const struct spill_sa *sa = NULL;
     int status = -EINVAL;
 
     (void)command;
-    if (parameters != NULL && security != NULL && security->sas != NULL)
-        sa = spill_sa_set_find(security->sas, parameters);
-    if (sa != NULL)
-        status = tell_sa(sa, data);
-    spill_program_release_security(told_program);
+    pthread_mutex_lock(&telling);
+    if (told_program != NULL && parameters != NULL)
+        status = tell_sa(told_program, parameters, data);
+    pthread_mutex_unlock(&telling);
     return status;
+}
+
+/* ------------------------------------------------------------------------ from when to when */
+
+static void tell_of(struct spill_program *program)
+{
+    pthread_mutex_lock(&telling);
+    told_program = program;
+    pthread_mutex_unlock(&telling);
+}
+
+void spill_program_end_telemetry(void)
+{
+    tell_of(NULL);
 }
 
 int spill_program_start_telemetry(struct spill_program *program, struct spill_error *error)
 {
-    told_program = program;
-    if (rte_telemetry_register_cmd("/spillway/sas", list_sas,
+    tell_of(program);
+    if (rte_telemetry_register_cmd("/spillway/metrics", show_metrics,
+                                   "What is counted: families; their members, or values. "
+                                   "Parameters: FAMILY[,MEMBER]") != 0 ||
+        rte_telemetry_register_cmd("/spillway/sas", list_sas,
                                    "Names of the security associations. No parameters.") != 0 ||
         rte_telemetry_register_cmd("/spillway/sa", show_sa,
                                    "What one has used up, and its lifetime. Parameters: NAME") != 0)

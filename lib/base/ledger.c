@@ -56,6 +56,8 @@ void spill_ledger_add(struct spill_ledger *into, const struct spill_ledger *from
     add_counter(&into->delivered_to_host, &from->delivered_to_host);
     for (id = 0; id < SPILL_DROP_REASONS_MAX; id++)
         add_counter(&into->dropped[id], &from->dropped[id]);
+    for (id = 0; id < SPILL_COUNTERS_MAX; id++)
+        add_counter(&into->counted[id], &from->counted[id]);
 }
 
 uint64_t spill_ledger_dropped(const struct spill_ledger *ledger)
@@ -74,4 +76,47 @@ int64_t spill_ledger_in_flight(const struct spill_ledger *ledger)
     uint64_t left = ledger->transmitted + ledger->delivered_to_host + spill_ledger_dropped(ledger);
 
     return (int64_t)(came - left);
+}
+
+/* --------------------------------------------------------------------------- what is told */
+
+static struct spill_metric_value dropped(const void *sum)
+{
+    return spill_value_unsigned(spill_ledger_dropped(sum));
+}
+
+static struct spill_metric_value in_flight(const void *sum)
+{
+    return spill_value_signed(spill_ledger_in_flight(sum));
+}
+
+static const struct spill_metric rows[] = {
+    SPILL_METRIC(COUNTER, "received", struct spill_ledger, received, "packets",
+                 "taken from receive queues"),
+    SPILL_METRIC(COUNTER, "originated", struct spill_ledger, originated, "packets",
+                 "made here: fragments beyond the first, and ICMP errors"),
+    SPILL_METRIC(COUNTER, "transmitted", struct spill_ledger, transmitted, "packets",
+                 "given to the ports' devices"),
+    SPILL_METRIC(COUNTER, "delivered_to_host", struct spill_ledger, delivered_to_host, "packets",
+                 "given to the host"),
+    SPILL_METRIC_COMPUTED(COUNTER, "dropped", dropped, "packets", "the sum of the drops"),
+    SPILL_METRIC_COMPUTED(GAUGE, "in_flight", in_flight, "packets",
+                          "what is left; 0 after an end in order"),
+};
+const struct spill_metrics spill_ledger_metrics = SPILL_METRICS(rows);
+
+void spill_ledger_write_drops(const struct spill_ledger *sum, struct spill_metric_writer *writer)
+{
+    unsigned id;
+
+    for (id = 0; id < spill_drop_reason_count(); id++) {
+        const struct spill_metric metric = {.name = reasons[id]->name,
+                                            .unit = "packets",
+                                            .help = reasons[id]->help,
+                                            .kind = SPILL_METRIC_COUNTER};
+        const struct spill_metric_value value = spill_value_unsigned(sum->dropped[id]);
+
+        if (value.number != 0)
+            writer->value(writer, &metric, &value);
+    }
 }

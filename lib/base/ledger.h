@@ -8,6 +8,8 @@
 #include <rte_common.h>
 #include <rte_mbuf.h>
 
+#include "counter.h"
+
 /**
  * @file
  * The accounts behind law 5: received + originated = transmitted + to host + dropped + in flight.
@@ -60,6 +62,7 @@ struct spill_ledger {
     uint64_t transmitted;
     uint64_t delivered_to_host;
     uint64_t dropped[SPILL_DROP_REASONS_MAX]; /* by reason id */
+    uint64_t counted[SPILL_COUNTERS_MAX];     /* by counter id; no part of the balance */
 } __rte_cache_aligned;
 
 /**
@@ -85,6 +88,13 @@ static inline void spill_ledger_abandon(struct spill_ledger *ledger,
     ledger->dropped[reason->id] += count;
 }
 
+/** Counts what is no drop. The ledger's owner. */
+static inline void spill_ledger_count(struct spill_ledger *ledger,
+                                      const struct spill_counter *counter, uint64_t count)
+{
+    ledger->counted[counter->id] += count;
+}
+
 /**
  * Adds what `from` holds to `into`. Control thread.
  *
@@ -92,6 +102,12 @@ static inline void spill_ledger_abandon(struct spill_ledger *ledger,
  * @param from  may be written by its lcore meanwhile; each counter is then one that it had
  */
 void spill_ledger_add(struct spill_ledger *into, const struct spill_ledger *from);
+
+/** The balance, without the reasons: of a sum. */
+extern const struct spill_metrics spill_ledger_metrics;
+
+/** Gives a writer the packets dropped by reason, those of reasons that occurred. Any thread. */
+void spill_ledger_write_drops(const struct spill_ledger *sum, struct spill_metric_writer *writer);
 
 /** Packets dropped for any reason. Control thread. */
 uint64_t spill_ledger_dropped(const struct spill_ledger *ledger);

@@ -169,6 +169,19 @@ const struct spill_flow_counters *spill_flow_table_counters(const struct spill_f
     return &table->counters;
 }
 
+static const struct spill_metric rows[] = {
+    SPILL_METRIC(GAUGE, "entries", struct spill_flow_counters, entries, "flows", "in the tables"),
+    SPILL_METRIC(COUNTER, "hits", struct spill_flow_counters, hits, "packets",
+                 "whose flow was found"),
+    SPILL_METRIC(COUNTER, "misses", struct spill_flow_counters, misses, "packets",
+                 "whose flow was not found"),
+    SPILL_METRIC(COUNTER, "evicted", struct spill_flow_counters, evicted, "flows",
+                 "that gave way to a new one"),
+    SPILL_METRIC(COUNTER, "expired", struct spill_flow_counters, expired, "flows",
+                 "that were silent for the timeout"),
+};
+const struct spill_metrics spill_flow_metrics = SPILL_METRICS(rows);
+
 /* ------------------------------------------------------------------------------------- time */
 
 static inline uint32_t time_units(const struct spill_flow_table *table, uint64_t now)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/metrics.h"
 #include "classify/flow.h"
 #include "packet/packet.h"
 
@@ -48,6 +49,9 @@ struct spill_flow_counters {
     uint64_t expired; /* entries not seen for the timeout */
     uint64_t refused; /* additions without place: see spill_flow_table_find_or_add() */
 };
+
+/** What of them is told; sums over several tables likewise. */
+extern const struct spill_metrics spill_flow_metrics;
 
 struct spill_flow_table;
 

@@ -10,6 +10,7 @@
 #include <rte_pause.h>
 
 #include "base/error.h"
+#include "base/metrics.h"
 #include "classify/rules.h"
 #include "ipsec/algorithm.h"
 #include "ipsec/crypto.h"
@@ -180,6 +181,13 @@ struct spill_sa_use {
     bool hard; /* a hard one: nothing passes any more */
 };
 struct spill_sa_use spill_sa_use(const struct spill_sa *sa);
+
+/** How an SA stands to its lifetime: "within", "soft" or "over". */
+const char *spill_sa_lifetime(const struct spill_sa_use *use);
+
+/** Gives a writer what is told of an SA; or of that, what counts for its lifetimes. Any thread. */
+void spill_sa_write_metrics(const struct spill_sa *sa, struct spill_metric_writer *writer);
+void spill_sa_write_use(const struct spill_sa *sa, struct spill_metric_writer *writer);
 
 /* How often an lcore asks for a window that another one has: for as long as that one takes to note
  * some packets of a job. */

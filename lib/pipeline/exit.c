@@ -21,6 +21,17 @@ static SPILL_DROP_REASON(tx_too_short, "tx_too_short",
 SPILL_DROP_REASON(spill_drop_tx_fit_limit, "tx_fit_limit",
                   "to be fragmented or made one segment, and a busy lcore had no time for more");
 
+static SPILL_COUNTER(
+    fragmented, "exits", "fragmented", "packets",
+    "IPv4 packets that were too large for their port or for ESP and could be split");
+static SPILL_COUNTER(pieces, "exits", "fragments", "packets", "the pieces of those");
+static SPILL_COUNTER(linearized, "exits", "linearized", "packets",
+                     "made one segment, as the device takes no more");
+static SPILL_COUNTER(padded, "exits", "padded", "packets",
+                     "made as long as the device's least frame");
+static SPILL_COUNTER(shortened, "exits", "cut", "packets",
+                     "freed of bytes behind the IP packet, with which the frame was too long");
+
 /* Frames that are sent together, where each was looked at for itself. */
 #define READY_MAX (SPILL_BURST + SPILL_FRAGMENTS_MAX)
 
@@ -119,6 +130,13 @@ static void cut(struct rte_mbuf *mbuf, uint32_t length)
     mbuf->pkt_len = length;
 }
 
+void spill_exit_count_fragments(struct spill_fast *fast, uint32_t count)
+{
+    fast->ledger.originated += count - 1;
+    spill_ledger_count(&fast->ledger, &fragmented, 1);
+    spill_ledger_count(&fast->ledger, &pieces, count);
+}
+
 /* Work that copies a packet, when there is time for it; what it took is paid. */
 static bool linearize(struct spill_fast *fast, struct rte_mbuf *mbuf)
 {
@@ -133,7 +151,7 @@ static bool linearize(struct spill_fast *fast, struct rte_mbuf *mbuf)
     spill_allowance_spend(&fast->exits.fitting, spill_clock() - began);
     if (status != 0)
         drop(fast, &tx_too_many_segments, mbuf);
-    fast->exits.counts.linearized += status == 0;
+    spill_ledger_count(&fast->ledger, &linearized, status == 0);
     return status == 0;
 }
 
@@ -148,7 +166,7 @@ static bool pad(struct spill_fast *fast, struct rte_mbuf *mbuf, uint32_t least)
         return false;
     }
     memset(padding, 0, missing);
-    fast->exits.counts.padded++;
+    spill_ledger_count(&fast->ledger, &padded, 1);
     return true;
 }
 
@@ -192,7 +210,7 @@ static uint32_t fit(struct spill_fast *fast, const struct spill_exit *exit, stru
             return split(fast, exit, mbuf, packet,
                          limit - RTE_MIN(limit, (uint32_t)packet->l3_offset), stamp, ready);
         cut(mbuf, end);
-        fast->exits.counts.cut++;
+        spill_ledger_count(&fast->ledger, &shortened, 1);
     }
     ready[0] = mbuf;
     return suit(fast, exit, mbuf) ? 1 : 0;

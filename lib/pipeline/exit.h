@@ -49,25 +49,12 @@ struct spill_exit {
     struct rte_ether_addr address;
 };
 
-/** What was done to make packets fit, in packets. Written by the lcore; the control thread reads.
- */
-struct spill_exit_counts {
-    uint64_t fragmented;
-    uint64_t fragments;  /* that came of them */
-    uint64_t linearized; /* made one segment */
-    uint64_t padded;
-    uint64_t cut;            /* lost what stood behind their IP packet */
-    uint64_t errors;         /* ICMP errors sent */
-    uint64_t errors_limited; /* not sent, as there were too many */
-};
-
 /** A fast lcore's exits. Written by the lcore, but for what is written before it starts. */
 struct spill_exits {
     uint8_t other_end[RTE_MAX_ETHPORTS];       /* of a port's wire; before */
     struct spill_exit ports[RTE_MAX_ETHPORTS]; /* by id; before */
     struct spill_allowance fitting;            /* time for what copies packets */
     struct spill_error_limit errors;
-    struct spill_exit_counts counts;
 };
 
 struct spill_fast;
@@ -108,6 +95,9 @@ void spill_exit_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
  */
 void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_mbuf **mbufs,
                            struct spill_packet *packets, uint32_t count, uint64_t stamp);
+
+/** Counts a packet that was split: all fragments but one were made here. The lcore. */
+void spill_exit_count_fragments(struct spill_fast *fast, uint32_t count);
 
 /** spill_exit_fits() where more than the largest frame is to be looked at. */
 bool spill_exit_fits_all(const struct spill_exit *exit, struct rte_mbuf **mbufs, uint32_t count);

@@ -349,3 +349,9 @@ void spill_fast_add_stages(struct spill_fast *fast, struct spill_loop *loop)
     spill_loop_add(loop, &receive_stage);
     spill_transmitter_add_stage(&fast->transmitter, loop);
 }
+
+static const struct spill_metric input_rows[] = {
+    SPILL_METRIC(COUNTER, "rx_packets", struct spill_input, received, "packets",
+                 "received from the device, by spillway's count"),
+};
+const struct spill_metrics spill_input_metrics = SPILL_METRICS(input_rows);

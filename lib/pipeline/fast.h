@@ -51,6 +51,9 @@ struct spill_input {
     uint64_t received; /* packets; written by the lcore */
 };
 
+/** What is told of inputs, added up over a port's. */
+extern const struct spill_metrics spill_input_metrics;
+
 /** What becomes of a packet that needs work when its class has no credit. */
 enum spill_overflow {
     SPILL_OVERFLOW_DROP,   /* drop it, as pool_full_CLASS */

@@ -237,3 +237,19 @@ uint32_t spill_output_serve_others(struct spill_output *output, uint64_t now)
     }
     return handled;
 }
+
+static const struct spill_metric rows[] = {
+    SPILL_METRIC(COUNTER, "tx_packets", struct spill_output, transmitted, "packets",
+                 "transmitted to the device, by spillway's count"),
+    SPILL_METRIC(COUNTER, "tx_retried", struct spill_output, retried, "packets",
+                 "that the device did not take when they were offered, counted at each try"),
+};
+const struct spill_metrics spill_output_metrics = SPILL_METRICS(rows);
+
+static const struct spill_metric latency_rows[] = {
+    SPILL_METRIC_COUNTED("fast", struct spill_latency, ways[SPILL_WAY_FAST],
+                         "receive to transmit, of packets that waited in no lane"),
+    SPILL_METRIC_COUNTED("pool", struct spill_latency, ways[SPILL_WAY_POOL],
+                         "receive to transmit, of packets that waited in a lane"),
+};
+const struct spill_metrics spill_latency_metrics = SPILL_METRICS(latency_rows);

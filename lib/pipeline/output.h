@@ -63,6 +63,10 @@ struct spill_output {
     bool from_other[SPILL_BACKLOG]; /* it came over the channel */
 } __rte_cache_aligned;
 
+/** What is told of outputs, added up over those to one port; and of struct spill_latency. */
+extern const struct spill_metrics spill_output_metrics;
+extern const struct spill_metrics spill_latency_metrics;
+
 /**
  * Packets that an owner keeps of its own. The backlog of a queue that others send to is shared out:
  * as much for each of them as for the owner, who has no more of the device than that while they

@@ -26,7 +26,7 @@
  * queue |  ^ v  | retire lanes <-> pool
  *
  * What stands in brackets is there when the plan has rx or tx lcores, or fewer queues than fast
- * lcores. All functions are the control thread's.
+ * lcores. All functions are the control thread's where they say nothing else.
  */
 
 /** How a class of expensive work is done. */
@@ -116,10 +116,6 @@ void spill_pipeline_ledger(const struct spill_pipeline *pipeline, struct spill_l
 /** Packets received by all lcores so far: the cheap part of the above. */
 uint64_t spill_pipeline_received(const struct spill_pipeline *pipeline);
 
-/** Adds up what the lcores did to make packets fit the ports that they leave by. */
-void spill_pipeline_exit_counts(const struct spill_pipeline *pipeline,
-                                struct spill_exit_counts *sum);
-
 /** Number of the version of the rules that all flows of all lcores go by, at least. */
 uint64_t spill_pipeline_renewed(const struct spill_pipeline *pipeline);
 
@@ -130,20 +126,23 @@ uint64_t spill_pipeline_renewed(const struct spill_pipeline *pipeline);
  */
 bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns[SPILL_LCORES_MAX]);
 
-/** Adds up the latencies of a way over all lcores. */
-void spill_pipeline_latency(const struct spill_pipeline *pipeline, enum spill_way way,
-                            struct spill_histogram *sum);
+/** Frames that are not IP and passed, over all lcores, by spill_non_ip_find(). Any thread. */
+void spill_pipeline_non_ip(const struct spill_pipeline *pipeline,
+                           uint64_t sums[SPILL_NON_IP_COUNTERS]);
 
-/** What the lcores counted at one port, in packets. */
-struct spill_port_counts {
-    uint64_t received;
-    uint64_t transmitted;
-    uint64_t retried; /* not taken by the device at the first try */
-};
+/** Gives a writer what the lcores counted at a port. Any thread. */
+void spill_pipeline_write_port(const struct spill_pipeline *pipeline, uint16_t port_id,
+                               struct spill_metric_writer *writer);
 
-/** Adds up what the lcores counted at a port. */
-struct spill_port_counts spill_pipeline_port(const struct spill_pipeline *pipeline,
-                                             uint16_t port_id);
+/**
+ * Gives a writer what else is counted: lcores, channels, classes of expensive work, latencies,
+ * flows, and what SPILL_COUNTER() declares. Any thread, as long as the pipeline is there; takes
+ * some 25 KiB of the stack.
+ *
+ * @param family  this one alone; NULL: all
+ */
+void spill_pipeline_write_metrics(const struct spill_pipeline *pipeline, const char *family,
+                                  struct spill_metric_writer *writer);
 
 /**
  * Asks the kernel where rings and tables are, and tells what is on another node than planned.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The pipeline while it runs and when it has ended: launch, accounts, what a forced end left. */
+/* The pipeline while it runs and when it has ended: launch, what a forced end left; accounts.c
+ * tells what was counted. */
 #include <string.h>
 
 #include <rte_cycles.h>
@@ -172,39 +173,7 @@ uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
     return packets;
 }
 
-/* ------------------------------------------------------------------------------ accounts */
-
-void spill_pipeline_ledger(const struct spill_pipeline *pipeline, struct spill_ledger *sum)
-{
-    uint32_t i;
-
-    memset(sum, 0, sizeof(*sum));
-    spill_ledger_add(sum, &pipeline->ledger);
-    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
-        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
-
-        if (lcore->fast != NULL)
-            spill_ledger_add(sum, &lcore->fast->ledger);
-        if (lcore->spread != NULL)
-            spill_ledger_add(sum, &lcore->spread->ledger);
-        if (lcore->transmit != NULL)
-            spill_ledger_add(sum, &lcore->transmit->ledger);
-    }
-}
-
-uint64_t spill_pipeline_received(const struct spill_pipeline *pipeline)
-{
-    uint64_t received = 0;
-    uint32_t i;
-
-    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
-        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
-
-        received += lcore->fast != NULL ? lcore->fast->ledger.received : 0;
-        received += lcore->spread != NULL ? lcore->spread->ledger.received : 0;
-    }
-    return received;
-}
+/* ------------------------------------------------------------------------- while it runs */
 
 uint64_t spill_pipeline_renewed(const struct spill_pipeline *pipeline)
 {
@@ -234,90 +203,6 @@ bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns
         turns[i] = beats;
     }
     return turned;
-}
-
-void spill_pipeline_latency(const struct spill_pipeline *pipeline, enum spill_way way,
-                            struct spill_histogram *sum)
-{
-    uint32_t i;
-
-    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
-        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
-
-        if (lcore->fast != NULL)
-            spill_histogram_add(sum, &lcore->fast->latency.ways[way]);
-        if (lcore->transmit != NULL)
-            spill_histogram_add(sum, &lcore->transmit->latency.ways[way]);
-    }
-}
-
-void spill_pipeline_exit_counts(const struct spill_pipeline *pipeline,
-                                struct spill_exit_counts *sum)
-{
-    uint32_t i;
-
-    memset(sum, 0, sizeof(*sum));
-    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
-        const struct spill_exit_counts *counts;
-
-        if (pipeline->lcores[i].fast == NULL)
-            continue;
-        counts = &pipeline->lcores[i].fast->exits.counts;
-        sum->fragmented += counts->fragmented;
-        sum->fragments += counts->fragments;
-        sum->linearized += counts->linearized;
-        sum->padded += counts->padded;
-        sum->cut += counts->cut;
-        sum->errors += counts->errors;
-        sum->errors_limited += counts->errors_limited;
-    }
-}
-
-static void count_received(const struct spill_pipeline_lcore *lcore, uint16_t port_id,
-                           struct spill_port_counts *counts)
-{
-    uint32_t i;
-
-    for (i = 0; lcore->fast != NULL && i < lcore->fast->input_count; i++) {
-        const struct spill_input *input = &lcore->fast->inputs[i];
-
-        if (input->channel == NULL && input->port == port_id)
-            counts->received += input->received;
-    }
-    for (i = 0; lcore->spread != NULL && i < lcore->spread->queue_count; i++) {
-        if (lcore->spread->queues[i].port == port_id)
-            counts->received += lcore->spread->queues[i].received;
-    }
-}
-
-static void count_transmitted(const struct spill_transmitter *transmitter, uint16_t port_id,
-                              struct spill_port_counts *counts)
-{
-    uint32_t i;
-
-    for (i = 0; i < transmitter->output_count; i++) {
-        if (transmitter->outputs[i].port != port_id)
-            continue;
-        counts->transmitted += transmitter->outputs[i].transmitted;
-        counts->retried += transmitter->outputs[i].retried;
-    }
-}
-
-struct spill_port_counts spill_pipeline_port(const struct spill_pipeline *pipeline,
-                                             uint16_t port_id)
-{
-    struct spill_port_counts counts = {0};
-    uint32_t i;
-
-    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
-        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
-        const struct spill_transmitter *transmitter = spill_pipeline_transmitter(lcore);
-
-        count_received(lcore, port_id, &counts);
-        if (transmitter != NULL)
-            count_transmitted(transmitter, port_id, &counts);
-    }
-    return counts;
 }
 
 /* ------------------------------------------------------------------------------ placement */

@@ -10,6 +10,11 @@
 #include "pipeline/drops.h"
 #include "pipeline/exit.h"
 
+static SPILL_COUNTER(errors, "exits", "icmp_errors", "packets",
+                     "sent to senders of packets that were too large");
+static SPILL_COUNTER(errors_limited, "exits", "icmp_errors_limited", "packets",
+                     "not sent, as there were too many");
+
 /* The least that an IPv6 link carries (RFC 8200 5): of less nobody is told. */
 #define IPV6_LEAST 1280
 
@@ -43,10 +48,7 @@ static uint32_t split(struct spill_fast *fast, struct rte_mbuf *mbuf,
     spill_allowance_spend(&exits->fitting, spill_clock() - began);
     if (count <= 0)
         return 0;
-    /* One of them is the packet that came, the others were made here. */
-    fast->ledger.originated += (uint32_t)count - 1;
-    exits->counts.fragmented++;
-    exits->counts.fragments += (uint32_t)count;
+    spill_exit_count_fragments(fast, (uint32_t)count);
     rte_pktmbuf_free(mbuf);
     return (uint32_t)count;
 }
@@ -80,14 +82,14 @@ static void tell(struct spill_fast *fast, struct rte_mbuf *mbuf, const struct sp
     struct rte_mbuf *reply;
 
     if (!spill_error_limit_take(&exits->errors, packet, stamp)) {
-        exits->counts.errors_limited++;
+        spill_ledger_count(&fast->ledger, &errors_limited, 1);
         return;
     }
     reply =
         spill_icmp_too_big(mbuf, packet, mtu, &exits->ports[packet->output].address, mbuf->pool);
     if (reply == NULL)
         return;
-    exits->counts.errors++;
+    spill_ledger_count(&fast->ledger, &errors, 1);
     answer(fast, reply, packet->input, stamp);
 }
 

@@ -233,6 +233,22 @@ void spill_port_stats(const struct spill_port *port, struct spill_port_stats *st
     stats->tx_errors = counted.oerrors;
 }
 
+static const struct spill_metric port_rows[] = {
+    SPILL_METRIC(TEXT, "name", struct spill_port, name, "", "the user's"),
+    SPILL_METRIC(TEXT, "driver", struct spill_port, driver, "", "DPDK's"),
+    SPILL_METRIC(GAUGE, "socket", struct spill_port, socket, "",
+                 "NUMA node of the device; -1: none"),
+};
+const struct spill_metrics spill_port_metrics = SPILL_METRICS(port_rows);
+
+static const struct spill_metric stats_rows[] = {
+    SPILL_METRIC(COUNTER, "rx_missed", struct spill_port_stats, rx_missed, "packets",
+                 "by the device's count, lost there: no free descriptor, the loop was too slow"),
+    SPILL_METRIC(COUNTER, "rx_nombuf", struct spill_port_stats, rx_nombuf, "packets",
+                 "by the device's count, receptions for which the mempool was empty"),
+};
+const struct spill_metrics spill_port_stats_metrics = SPILL_METRICS(stats_rows);
+
 static unsigned in_use(const struct spill_port *ports, unsigned count)
 {
     unsigned sum = 0;

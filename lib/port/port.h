@@ -10,6 +10,7 @@
 #include <rte_mempool.h>
 
 #include "base/error.h"
+#include "base/metrics.h"
 #include "port/device.h"
 #include "port/mbuf_pool.h"
 
@@ -166,6 +167,10 @@ bool spill_port_link_up(const struct spill_port *port);
 /** Reads the device's counters; all 0 for a device that doesn't count, isn't configured or was
  * closed. */
 void spill_port_stats(const struct spill_port *port, struct spill_port_stats *stats);
+
+/** What is told of a port, and of struct spill_port_stats. */
+extern const struct spill_metrics spill_port_metrics;
+extern const struct spill_metrics spill_port_stats_metrics;
 
 /**
  * Lets the drivers finish what was given to them: frees transmitted mbufs that they still hold,

@@ -88,22 +88,49 @@ bool spill_channel_ended(const struct spill_channel *channel)
     return rte_ring_empty(channel->ring);
 }
 
-uint64_t spill_channel_sent(const struct spill_channel *channel)
+static const struct spill_metric channel_rows[] = {
+    SPILL_METRIC(TEXT, "name", struct spill_channel, name, "", "of the channel"),
+    SPILL_METRIC(GAUGE, "capacity", struct spill_channel, capacity, "packets", "most that fits"),
+    SPILL_METRIC(GAUGE, "high_water", struct spill_channel, high_water, "packets",
+                 "most that a receive found waiting"),
+};
+static const struct spill_metrics channel_metrics = SPILL_METRICS(channel_rows);
+
+static const struct spill_metric sender_rows[] = {
+    SPILL_METRIC(COUNTER, "sent", struct spill_sender, sent, "packets", "that the channel took"),
+    SPILL_METRIC(COUNTER, "refused", struct spill_sender, refused, "packets",
+                 "that it did not take"),
+};
+static const struct spill_metrics sender_metrics = SPILL_METRICS(sender_rows);
+
+static struct spill_sender sum_of_senders(const struct spill_channel *channel)
 {
-    uint64_t sum = 0;
+    struct spill_sender sum = {0};
     uint32_t i;
 
     for (i = 0; i < channel->sender_count; i++)
-        sum += channel->senders[i].sent;
+        spill_metrics_add(&sender_metrics, &sum, &channel->senders[i]);
     return sum;
+}
+
+uint64_t spill_channel_sent(const struct spill_channel *channel)
+{
+    return sum_of_senders(channel).sent;
 }
 
 uint64_t spill_channel_refused(const struct spill_channel *channel)
 {
-    uint64_t sum = 0;
-    uint32_t i;
+    return sum_of_senders(channel).refused;
+}
 
-    for (i = 0; i < channel->sender_count; i++)
-        sum += channel->senders[i].refused;
-    return sum;
+void spill_channel_write_metrics(const struct spill_channel *channel,
+                                 struct spill_metric_writer *writer)
+{
+    struct spill_sender sum = sum_of_senders(channel);
+    struct spill_channel copy = {0};
+
+    memcpy(copy.name, channel->name, sizeof(copy.name));
+    spill_metrics_add(&channel_metrics, &copy, channel);
+    spill_metrics_write(&channel_metrics, &copy, writer);
+    spill_metrics_write(&sender_metrics, &sum, writer);
 }

@@ -10,6 +10,7 @@
 #include <rte_ring.h>
 
 #include "base/error.h"
+#include "base/metrics.h"
 
 /**
  * @file
@@ -176,9 +177,13 @@ static inline uint32_t spill_channel_receive(struct spill_channel *channel, stru
 /** Whether nothing waits and nothing will come: all senders have left. The reader's lcore. */
 bool spill_channel_ended(const struct spill_channel *channel);
 
-/** Sum over the senders of what they sent and what was refused them. Control thread. */
+/** Sum over the senders of what they sent and what was refused them. Any thread. */
 uint64_t spill_channel_sent(const struct spill_channel *channel);
 uint64_t spill_channel_refused(const struct spill_channel *channel);
+
+/** Gives a writer what a channel and its senders count. Any thread. */
+void spill_channel_write_metrics(const struct spill_channel *channel,
+                                 struct spill_metric_writer *writer);
 
 /** The flags for a ring with several producers and one (`single_reader`) or several readers. */
 unsigned spill_ring_flags(enum spill_ring_mode mode, bool single_reader);

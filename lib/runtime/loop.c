@@ -168,3 +168,53 @@ int spill_loop_run(void *argument)
     spill_heartbeat_sleep(&loop->heartbeat);
     return forced;
 }
+
+/* --------------------------------------------------------------------------- what is told */
+
+static const struct spill_metric loop_rows[] = {
+    SPILL_METRIC(COUNTER, "polls", struct spill_loop_counters, polls, "turns", "of the loop"),
+    SPILL_METRIC(COUNTER, "empty_polls", struct spill_loop_counters, empty_polls, "turns",
+                 "in which no stage found anything to do"),
+    SPILL_METRIC(COUNTER, "packets", struct spill_loop_counters, packets, "packets",
+                 "handled by its stages; a packet counts in each stage that handled it"),
+    SPILL_METRIC(COUNTER, "busy_cycles", struct spill_loop_counters, busy_cycles, "cycles",
+                 "of turns that found something to do"),
+    SPILL_METRIC_RATIO("cycles_per_packet", struct spill_loop_counters, busy_cycles, packets,
+                       "cycles", "busy cycles by packets"),
+    SPILL_METRIC(COUNTER, "over_budget", struct spill_loop_counters, over_budget, "turns",
+                 "with more expensive work than the budget"),
+    SPILL_METRIC_CYCLES(GAUGE, "longest_burst_us", struct spill_loop_counters, longest,
+                        "longest turn"),
+};
+static const struct spill_metrics loop_metrics = SPILL_METRICS(loop_rows);
+
+static const struct spill_metric stage_rows[] = {
+    SPILL_METRIC(TEXT, "name", struct spill_stage, name, "", "of the stage"),
+    SPILL_METRIC(COUNTER, "packets", struct spill_stage, packets, "packets", "that it handled"),
+    SPILL_METRIC_ADDED(struct spill_stage, cycles),
+    SPILL_METRIC_RATIO("cycles_per_packet", struct spill_stage, cycles, packets, "cycles",
+                       "cycles of turns that handled packets, by packets"),
+    SPILL_METRIC_CYCLES(GAUGE, "longest_us", struct spill_stage, longest, "longest turn"),
+};
+static const struct spill_metrics stage_metrics = SPILL_METRICS(stage_rows);
+static const struct spill_metric_family stages = {
+    .name = "stages", .label = "stage", .shape = SPILL_FAMILY_LIST};
+
+void spill_loop_write_metrics(const struct spill_loop *loop, struct spill_metric_writer *writer)
+{
+    struct spill_loop_counters counters = {0};
+    uint32_t i;
+
+    spill_metrics_add(&loop_metrics, &counters, &loop->counters);
+    spill_metrics_write(&loop_metrics, &counters, writer);
+    writer->family_begin(writer, &stages);
+    for (i = 0; i < loop->stage_count; i++) {
+        struct spill_stage stage = {.name = loop->stages[i].name};
+
+        spill_metrics_add(&stage_metrics, &stage, &loop->stages[i]);
+        writer->member_begin(writer, &stages, stage.name);
+        spill_metrics_write(&stage_metrics, &stage, writer);
+        writer->member_end(writer, &stages);
+    }
+    writer->family_end(writer, &stages);
+}

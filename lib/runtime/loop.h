@@ -7,6 +7,7 @@
 
 #include <rte_common.h>
 
+#include "base/metrics.h"
 #include "budget.h"
 #include "snapshot.h"
 #include "token.h"
@@ -101,5 +102,8 @@ void spill_loop_add(struct spill_loop *loop, const struct spill_stage *stage);
  * @return 0 when every stage came to its end, 1 when the loop was forced to end
  */
 int spill_loop_run(void *loop);
+
+/** Gives a writer what a loop has done, and each of its stages. Any thread. */
+void spill_loop_write_metrics(const struct spill_loop *loop, struct spill_metric_writer *writer);
 
 #endif

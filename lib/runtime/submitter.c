@@ -375,3 +375,34 @@ uint32_t spill_submitter_abandon(struct spill_submitter *submitter, spill_retire
     }
     return packets;
 }
+
+/* --------------------------------------------------------------------------- what is told */
+
+static struct spill_metric_value cycles_per_packet(const void *account)
+{
+    const struct spill_account *of = account;
+    uint64_t packets = of->inline_packets + of->pool_packets;
+
+    return spill_value_real(packets != 0 ? (double)of->service_cycles / (double)packets : 0);
+}
+
+static const struct spill_metric rows[] = {
+    SPILL_METRIC(GAUGE, "capacity", struct spill_account, share, "jobs", "credits"),
+    SPILL_METRIC(COUNTER, "inline_packets", struct spill_account, inline_packets, "packets",
+                 "worked on by fast lcores at once"),
+    SPILL_METRIC(COUNTER, "pool_packets", struct spill_account, pool_packets, "packets",
+                 "worked on out of lanes, by workers or by a fast lcore with spare time"),
+    SPILL_METRIC(COUNTER, "helped_packets", struct spill_account, helped_packets, "packets",
+                 "of those: that a fast lcore worked on in a worker's place"),
+    SPILL_METRIC(COUNTER, "jobs", struct spill_account, jobs, "jobs", "handed to workers"),
+    SPILL_METRIC(COUNTER, "refused", struct spill_account, refused, "packets",
+                 "that found no credit"),
+    SPILL_METRIC(GAUGE, "high_water", struct spill_account, high_water, "jobs",
+                 "most credits in use"),
+    SPILL_METRIC(HISTOGRAM, "wait_us", struct spill_account, wait, "us",
+                 "from a job's submission to a worker's start"),
+    SPILL_METRIC(HISTOGRAM, "service_us", struct spill_account, service, "us", "work of a job"),
+    SPILL_METRIC_ADDED(struct spill_account, service_cycles),
+    SPILL_METRIC_COMPUTED(GAUGE, "cycles_per_packet", cycles_per_packet, "cycles", "of that work"),
+};
+const struct spill_metrics spill_account_metrics = SPILL_METRICS(rows);

@@ -10,6 +10,7 @@
 #include <rte_branch_prediction.h>
 
 #include "base/histogram.h"
+#include "base/metrics.h"
 #include "budget.h"
 #include "cost.h"
 #include "pool.h"
@@ -77,6 +78,9 @@ struct spill_account {
     struct spill_histogram wait;    /* cycles from submission to a worker's start */
     struct spill_histogram service; /* cycles of work, a job */
 };
+
+/** What of an account is told. Sums of several submitters' accounts are told likewise. */
+extern const struct spill_metrics spill_account_metrics;
 
 struct spill_submitter {
     struct spill_pool *pool;
