@@ -184,6 +184,20 @@ static int refuse(struct spill_fast *fast, const struct spill_drop_reason *reaso
     }
 }
 
+/* Whether a flow that is known has to ask rules that have changed. */
+static bool asks_again(const struct spill_flow *flow)
+{
+    return flow != NULL && (flow->rights & (SPILL_FLOW_DUE | SPILL_FLOW_STALE)) != 0;
+}
+
+/* Whether those behind a packet that takes a credit would find some left. */
+static bool leaves_credits(const struct spill_fast *fast)
+{
+    const struct spill_submitter *submitter = fast->submitter;
+
+    return submitter->credits > submitter->held;
+}
+
 /* Whether a packet that finds no place to ask new rules goes by what the old ones said. */
 static bool keeps_verdict(struct spill_packet *packet)
 {
@@ -202,6 +216,12 @@ static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spi
 {
     if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, 1, 0))
         return SPILL_LANE_INLINE;
+    if (asks_again(packet->flow)) {
+        if (fast->asking.left > 0)
+            return SPILL_LANE_INLINE;
+        if (!leaves_credits(fast) && keeps_verdict(packet))
+            return NO_PLACE;
+    }
     if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane, NULL))
         return (int)fast->lane;
     if (keeps_verdict(packet))
@@ -260,7 +280,18 @@ void spill_classification_earn(struct spill_fast *fast, uint64_t now)
     if (fast->admission > most)
         fast->admission = most;
     fast->admits = fast->admission > 0;
+    spill_allowance_earn(&fast->asking, (uint64_t)passed, fast->has_time);
     fast->last_turn = now;
+}
+
+/* Does the work of a burst's inline packets. What known flows ask anew is paid for by their own. */
+static void run_inline(struct spill_fast *fast, bool asked)
+{
+    uint64_t began = asked ? spill_clock() : 0;
+
+    spill_inline_run(fast->submitter, SPILL_CLASS_CLASSIFY);
+    if (asked)
+        spill_allowance_spend(&fast->asking, spill_clock() - began);
 }
 
 /* The flow that a packet before this one of the burst has entered for the same key, or NULL. */
@@ -334,6 +365,7 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
     uint8_t fresh[SPILL_BURST];
     int lanes[SPILL_BURST];
     uint32_t fresh_count = 0, i;
+    bool asked = false;
 
     if (++fast->lane == fast->submitter->lane_count)
         fast->lane = 0;
@@ -341,14 +373,16 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = packets[which[i]];
 
-        if (packet->flow == NULL)
+        if (packet->flow == NULL) {
             fresh[fresh_count++] = which[i];
-        else
-            lanes[which[i]] = submit_known(fast, mbufs[which[i]], packet, packet->flow, stamp);
+            continue;
+        }
+        asked |= asks_again(packet->flow);
+        lanes[which[i]] = submit_known(fast, mbufs[which[i]], packet, packet->flow, stamp);
     }
     if (fresh_count > 0)
         submit_all_new(fast, mbufs, packets, fresh, fresh_count, stamp, lanes);
-    spill_inline_run(fast->submitter, SPILL_CLASS_CLASSIFY);
+    run_inline(fast, asked);
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = packets[which[i]];
 

@@ -18,6 +18,12 @@
  * the packet. Packets that come for the flow meanwhile go the same way behind it, so they wait in
  * order and go by the one verdict (law 4). All new flows of one burst share a lane, which makes
  * full jobs; the flow remembers its lane while it has packets in it.
+ *
+ * A known flow that has to ask new rules may be one that sends millions of packets a second, more
+ * than the class has credits for while a worker answers. So the question is answered on the lcore,
+ * whatever the dispatch, as long as there is an allowance for it: a 32nd of its time, of its own,
+ * as a flood of new flows uses up what those have. Without that it takes a credit only while half
+ * of them are free for those behind it, and goes on by its old verdict until it must ask.
  */
 
 /* Index of the class among the pool's classes. */

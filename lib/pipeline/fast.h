@@ -11,6 +11,7 @@
 #include "classify/datagrams.h"
 #include "classify/flow_table.h"
 #include "packet/packet.h"
+#include "pipeline/allowance.h"
 #include "pipeline/exit.h"
 #include "pipeline/handover.h"
 #include "pipeline/non_ip.h"
@@ -96,6 +97,7 @@ struct spill_fast {
     struct spill_exits exits;
     bool admits; /* this turn: the next was above 0 when it began, which holds for a burst in parts
                   */
+    struct spill_allowance asking; /* time for asking new rules about known flows here */
     int64_t
         admission; /* cycles that new flows may still cost, below 0 = owed; see classification.h */
     uint64_t non_ip_passed[SPILL_NON_IP_COUNTERS];

@@ -484,6 +484,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
         fast->overflows[i] = pipeline->config.classes[i].overflow;
     fast->admission_most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);
     fast->admission = fast->admission_most;
+    fast->asking.most = fast->asking.left = fast->admission_most;
     fast->last_turn = spill_clock();
     fast->swept = fast->last_turn;
     fast->datagrams = spill_datagrams_create(

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A reload that is refused, however far it came, changes nothing; the next one is as if it had not been."""
+import os
 import re
 import signal
 import socket
+import struct
 
+import capture
 from associations import need_ipsec
 from harness import Net, Spillway, TestCase, inside, main, until
 
@@ -95,6 +98,70 @@ class Halfway(TestCase):
         self.assertEqual(list(report["sas"]), ["out"])
         told = report["sas"]["out"]
         self.assertEqual((told["spi"], told["sequence"], told["packets"]), (0x1001, self.sent, self.sent), told)
+
+
+class UnderLoad(TestCase):
+    """As many reloads as go, while all that an lcore can do is packets of flows that are known."""
+
+    RELOADS = int(os.environ.get("RELOADS", "20"))
+    RULES = "allow udp from 10.0.0.0/8 to any port 53\n"
+
+    def frames(self, flows):
+        """Of each flow a packet, and an answer, which no rule allows: all openings before all answers."""
+        there, back = [], []
+        for flow in range(flows):
+            client = (0x0A000000 + flow, 1024 + flow)
+            for frames, (source, port), (to, to_port) in ((there, client, (0xC0000201, 53)),
+                                                          (back, (0xC0000201, 53), client)):
+                ip = struct.pack("!BBHHHBBHII", 0x45, 0, 46, 0, 0, 64, 17, 0, source, to)
+                frames.append(bytes(12) + b"\x08\0" + ip + struct.pack("!HHHH", port, to_port, 26, 0) + bytes(18))
+        return there + back
+
+    def replace(self, text):
+        self.file("next", text)
+        os.replace(self.folder / "next", self.folder / "rules")
+
+    def dropped(self, program):
+        return [int(count) for count in re.findall(r" (\d+) dropped", program.log)]
+
+    def settled(self, program):
+        """Waits until nothing is dropped any more, and returns how many were until then."""
+        until(lambda: len(self.dropped(program)) > 3 and len(set(self.dropped(program)[-3:])) == 1, 20,
+              f"all flows are known\n{program.log[-2000:]}")
+        return self.dropped(program)[-1]
+
+    def reload(self, program, number):
+        """Every other one is refused."""
+        refused = number % 2 != 0
+        said = "stay as they were" if refused else "is in force"
+        before = program.log.count(said)
+        self.replace(self.RULES + "what is this\n" * refused)
+        program.signal(signal.SIGHUP)
+        until(lambda: program.log.count(said) > before, 20, f"{said}\n{program.log[-2000:]}")
+
+    def loses_nothing(self, flows, dispatch):
+        capture.write(self.folder / "flows.pcap", self.frames(flows))
+        self.replace(self.RULES)
+        with Spillway("--port", f"a=net_pcap0,rx_pcap={self.folder}/flows.pcap,infinite_rx=1",
+                      "--port", "b=net_null0,no-rx=1", "--wire", "a:b", "--rules", self.folder / "rules",
+                      "--stats", "50ms", "--dispatch", f"classify={dispatch}") as program:
+            program.ready()
+            before = self.settled(program)
+            for number in range(self.RELOADS):
+                self.reload(program, number)
+            version = re.findall(r"version (\d+) of the rules is in force", program.log)[-1]
+            until(lambda: f"all flows go by version {version} now" in program.log, 20, "all flows were asked")
+            after = self.settled(program)
+            report = self.check(program.stop())
+        self.assertEqual(report["reloads"], self.RELOADS // 2)
+        self.assertEqual(after - before, 0, report.drops)
+
+    def test_many_flows(self):
+        self.loses_nothing(4096, "auto")
+
+    def test_few_that_send_much(self):
+        """More comes of one than there are credits for while a worker answers."""
+        self.loses_nothing(4, "pool")
 
 
 if __name__ == "__main__":
