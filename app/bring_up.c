@@ -51,15 +51,7 @@ static int configure_port(struct spill_program *program, uint32_t index, struct 
     const struct spill_option_port *option = &program->options.ports[index];
     const struct spill_plan_port *planned = &program->plan.ports[index];
     const struct spill_plan_mempool *mempool = &planned->mempool;
-    struct spill_port_config config = {
-        .rx_queues = (uint16_t)planned->rx_queues,
-        .tx_queues = (uint16_t)planned->tx_queues,
-        .rx_descriptors = option->rx_descriptors,
-        .tx_descriptors = option->tx_descriptors,
-        .mtu = option->mtu,
-        .promiscuous = option->promiscuous,
-        .rss = planned->rx_queues > 1 && !program->plan.spread,
-    };
+    struct spill_port_config config = option->config;
     char name[32];
 
     snprintf(name, sizeof(name), "mbufs-%.19s", planned->name);
@@ -68,42 +60,28 @@ static int configure_port(struct spill_program *program, uint32_t index, struct 
         mempool->preemptible, mempool->node, error);
     if (program->mempools[index] == NULL)
         return -1;
+    config.rx_queues = (uint16_t)planned->rx_queues;
+    config.tx_queues = (uint16_t)planned->tx_queues;
+    config.rss = planned->rx_queues > 1 && !program->plan.spread;
     config.pool = program->mempools[index];
     return spill_port_configure(&program->ports[index], &config, error);
 }
 
-static struct spill_pipeline_class class_config(const struct spill_program *program, uint32_t index)
-{
-    const struct spill_option_class_settings *set = &program->options.classes[index];
-
-    return (struct spill_pipeline_class){
-        .capacity = program->plan_input.classes[index].capacity,
-        .dispatch = (enum spill_dispatch)set->dispatch,
-        .overflow = (enum spill_overflow)set->on_pool_full,
-    };
-}
-
+/* What was asked for, with what there is now. */
 static struct spill_pipeline_config pipeline_config(struct spill_program *program)
 {
-    const struct spill_options *options = &program->options;
+    struct spill_pipeline_config config = program->options.pipeline;
+    uint32_t i;
 
-    return (struct spill_pipeline_config){
-        .plan = &program->plan,
-        .ports = program->ports,
-        .rules = program->rules,
-        .crypto = program->crypto,
-        .stop = &program->stop,
-        .force = &program->force,
-        .idle = (enum spill_idle)options->idle,
-        .budget = spill_cycles(options->budget_ns),
-        .lanes = options->lanes,
-        .classes = {class_config(program, SPILL_OPTION_CLASS_CLASSIFY),
-                    class_config(program, SPILL_OPTION_CLASS_DECRYPT),
-                    class_config(program, SPILL_OPTION_CLASS_ENCRYPT)},
-        .non_ip = options->non_ip,
-        .flow_capacity = options->flow_capacity,
-        .flow_timeout = spill_cycles(options->flow_timeout_ns),
-    };
+    config.plan = &program->plan;
+    config.ports = program->ports;
+    config.rules = program->rules;
+    config.crypto = program->crypto;
+    config.stop = &program->stop;
+    config.force = &program->force;
+    for (i = 0; i < SPILL_CLASSES; i++)
+        config.classes[i].capacity = program->plan_input.classes[i].capacity;
+    return config;
 }
 
 static void tell_placement(const char *name, int planned, int found)
@@ -159,7 +137,7 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
 
     for (i = 0; i < program->plan.warning_count; i++)
         SPILL_LOG(WARNING, "%s", program->plan.warnings[i]);
-    if (program->options.rules == NULL && program->options.default_verdict == SPILL_OPTION_DENY)
+    if (program->options.rules == NULL && program->options.default_verdict == SPILL_VERDICT_DENY)
         SPILL_LOG(WARNING, "no --rules, and --default is deny: no IP packet will pass");
     if (spill_stamp_register(error) != 0)
         return -1;

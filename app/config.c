@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "ini.h"
-#include "option_value.h"
 #include "options.h"
 #include "stream.h"
 
@@ -29,88 +28,110 @@ struct load {
     struct spill_error *error;
 };
 
-/* What must be in a section, as it is written; what a port or a wire is made of comes first. */
-struct required_key {
-    const char *key, *argument;
-};
-
-#define REQUIRED_MAX 5
-
 /* More than any good file has: each key of a section is compared with those before it. */
 #define KEYS_MAX 1024
 
-#define SECTIONS_MAX (1 + SPILL_OPTION_PORTS_MAX + SPILL_OPTION_WIRES_MAX + SPILL_OPTION_SAS_MAX)
+/* Keys that a message lists, and its room for them. */
+#define KEYS_LISTED 32
+#define KEYS_TEXT   256
 
-static const unsigned int sections_max[] = {
-    [SECTION_SPILLWAY] = 1,
-    [SECTION_PORT] = SPILL_OPTION_PORTS_MAX,
-    [SECTION_WIRE] = SPILL_OPTION_WIRES_MAX,
-    [SECTION_SA] = SPILL_OPTION_SAS_MAX,
+#define SECTIONS_MAX (1 + SPILL_PORTS_MAX + SPILL_WIRES_MAX + SPILL_SAS_MAX)
+
+/* Of each kind of section. */
+static const struct {
+    const char *word; /* in its heading */
+    bool named;
+    unsigned int most;
+} kinds[] = {
+    [SECTION_SPILLWAY] = {"spillway", false, 1},
+    [SECTION_PORT] = {"port", true, SPILL_PORTS_MAX},
+    [SECTION_WIRE] = {"wire", true, SPILL_WIRES_MAX},
+    [SECTION_SA] = {"sa", true, SPILL_SAS_MAX},
 };
 
-static const struct required_key required_keys[][REQUIRED_MAX + 1] = {
-    [SECTION_SPILLWAY] = {{NULL, NULL}},
-    [SECTION_PORT] = {{"device", "DEVICE"}},
-    [SECTION_WIRE] = {{"ports", "A, B"}},
-    [SECTION_SA] = {{"direction", "in or out"},
-                    {"spi", "N"},
-                    {"mode", "tunnel or transport"},
-                    {"algorithm", "NAME, such as aes-128-gcm"},
-                    {"key-file", "FILE"}},
-};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static bool read_section(const char *text, struct section *section)
 {
-    if (strcmp(text, "spillway") == 0)
-        *section = (struct section){SECTION_SPILLWAY, NULL};
-    else if (strncmp(text, "port ", 5) == 0)
-        *section = (struct section){SECTION_PORT, text + 5};
-    else if (strncmp(text, "wire ", 5) == 0)
-        *section = (struct section){SECTION_WIRE, text + 5};
-    else if (strncmp(text, "sa ", 3) == 0)
-        *section = (struct section){SECTION_SA, text + 3};
-    else
+    for (size_t i = 0; i < KINDS; i++) {
+        size_t length = strlen(kinds[i].word);
+
+        if (strncmp(text, kinds[i].word, length) != 0 ||
+            text[length] != (kinds[i].named ? ' ' : '\0'))
+            continue;
+        *section =
+            (struct section){(enum section_kind)i, kinds[i].named ? text + length + 1 : NULL};
+        return section->name == NULL || spill_is_name(section->name);
+    }
+    return false;
+}
+
+/* Whether a row is of a section; [spillway] has besides what flags can say. */
+static bool is_of(const struct spill_option *option, enum section_kind kind)
+{
+    switch (option->scope) {
+    case SPILL_OPTION_PORT:
+    case SPILL_OPTION_PER_PORT:
+        return kind == SECTION_PORT;
+    case SPILL_OPTION_WIRE:
+        return kind == SECTION_WIRE;
+    case SPILL_OPTION_PER_SA:
+        return kind == SECTION_SA;
+    default:
         return false;
-    return section->name == NULL || spill_option_is_name(section->name);
+    }
+}
+
+/* What a row is called in its section. */
+static const char *key_of(const struct spill_option *option)
+{
+    return option->key != NULL ? option->key : option->name;
 }
 
 /* The option a key stands for in a section, or NULL. */
 static const struct spill_option *find_option(const struct section *section, const char *key)
 {
-    const struct spill_option *option = spill_option_find(key, section->kind == SECTION_SA);
+    const struct spill_option *option;
+    size_t count;
+    const struct spill_option *table = spill_option_table(&count);
 
-    switch (section->kind) {
-    case SECTION_SPILLWAY:
+    if (section->kind == SECTION_SPILLWAY) {
+        option = spill_option_find(key, false);
         return option == NULL || option->flag_only ? NULL : option;
-    case SECTION_PORT:
-        if (strcmp(key, "device") == 0)
-            return spill_option_find("port", false);
-        return option != NULL && option->scope == SPILL_OPTION_PER_PORT ? option : NULL;
-    case SECTION_WIRE:
-        return strcmp(key, "ports") == 0 ? spill_option_find("wire", false) : NULL;
-    case SECTION_SA:
-        return option;
+    }
+    for (option = table; option < table + count; option++) {
+        if (is_of(option, section->kind) && strcmp(key_of(option), key) == 0)
+            return option;
     }
     return NULL;
+}
+
+/* Writes the keys of a section, with `last` before the last one. */
+static void list_keys(enum section_kind kind, const char *last, char *text, size_t size)
+{
+    struct spill_option_word keys[KEYS_LISTED + 1];
+    size_t count, listed = 0;
+    const struct spill_option *table = spill_option_table(&count);
+
+    for (size_t i = 0; i < count && listed < KEYS_LISTED; i++) {
+        if (is_of(&table[i], kind))
+            keys[listed++].word = key_of(&table[i]);
+    }
+    keys[listed].word = NULL;
+    spill_option_words(keys, last, text, size);
 }
 
 /* Refuses a key that is unknown in [sa NAME]: with the one that is near, or with all there are. */
 static int refuse_sa_key(const struct load *load, const struct spill_ini_entry *entry)
 {
     const char *nearest = spill_option_nearest(entry->key, true);
-    char keys[256] = "";
-    size_t count, used = 0;
-    const struct spill_option *table = spill_option_table(&count);
+    char keys[KEYS_TEXT];
 
     if (nearest != NULL)
         return spill_error_set(load->error,
                                "%s:%u: key '%s' is unknown in [%s]: did you mean '%s'?", load->path,
                                entry->line, entry->key, entry->section, nearest);
-    for (size_t i = 0; i < count && used < sizeof(keys); i++) {
-        if (table[i].scope == SPILL_OPTION_PER_SA)
-            used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%s",
-                                     used == 0 ? "" : ", ", table[i].name);
-    }
+    list_keys(SECTION_SA, ", ", keys, sizeof(keys));
     return spill_error_set(load->error, "%s:%u: key '%s' is unknown in [%s]: expected one of: %s",
                            load->path, entry->line, entry->key, entry->section, keys);
 }
@@ -122,15 +143,13 @@ static int refuse_key(const struct load *load, const struct spill_ini_entry *ent
 
     if (load->section.kind == SECTION_SA)
         return refuse_sa_key(load, entry);
-    if (load->section.kind == SECTION_PORT)
-        return spill_error_set(load->error,
-                               "%s:%u: key '%s' is unknown in [%s]: expected device, rx-queues, "
-                               "tx-queues, mtu, promiscuous, mbufs, rx-descriptors or "
-                               "tx-descriptors",
-                               load->path, entry->line, entry->key, entry->section);
-    if (load->section.kind == SECTION_WIRE)
-        return spill_error_set(load->error, "%s:%u: key '%s' is unknown in [%s]: expected ports",
-                               load->path, entry->line, entry->key, entry->section);
+    if (load->section.kind != SECTION_SPILLWAY) {
+        char keys[KEYS_TEXT];
+
+        list_keys(load->section.kind, " or ", keys, sizeof(keys));
+        return spill_error_set(load->error, "%s:%u: key '%s' is unknown in [%s]: expected %s",
+                               load->path, entry->line, entry->key, entry->section, keys);
+    }
     if (option == NULL && spill_option_find(entry->key, true) != NULL)
         return spill_error_set(load->error, "%s:%u: key '%s': expected in a section [sa NAME]",
                                load->path, entry->line, entry->key);
@@ -156,6 +175,30 @@ static bool has_key(const struct spill_ini *ini, size_t heading, const char *key
     return false;
 }
 
+static int check_required(const struct load *load, const struct spill_ini *ini, size_t heading)
+{
+    const struct spill_ini_entry *entry = &ini->entries[heading];
+    size_t count;
+    const struct spill_option *table = spill_option_table(&count);
+
+    for (const struct spill_option *row = table; row < table + count; row++) {
+        const char *key = key_of(row);
+        char form[SPILL_OPTION_TEXT_SIZE];
+
+        if (!row->required || !is_of(row, load->section.kind) || has_key(ini, heading, key))
+            continue;
+        if (row->form != NULL)
+            snprintf(form, sizeof(form), "%s", row->form);
+        else if (row->kind == SPILL_OPTION_WORD)
+            spill_option_words(row->words, " or ", form, sizeof(form));
+        else
+            spill_option_argument(row, form, sizeof(form));
+        return spill_error_set(load->error, "%s:%u: section [%s] has no key '%s': expected %s = %s",
+                               load->path, entry->line, entry->section, key, key, form);
+    }
+    return 0;
+}
+
 /* Begins a section: it must be known and have the keys that it needs. */
 static int take_heading(struct load *load, const struct spill_ini *ini, size_t index)
 {
@@ -164,23 +207,15 @@ static int take_heading(struct load *load, const struct spill_ini *ini, size_t i
     if (!read_section(entry->section, &load->section))
         return spill_error_set(load->error,
                                "%s:%u: section [%s] is unknown: expected [spillway], [port NAME], "
-                               "[wire NAME] or [sa NAME], NAME of 1 to 16 letters, digits, '_' or "
-                               "'-'",
+                               "[wire NAME] or [sa NAME], NAME of " SPILL_NAME_RULE,
                                load->path, entry->line, entry->section);
-    if (++load->sections[load->section.kind] > sections_max[load->section.kind])
-        return spill_error_set(
-            load->error, "%s:%u: section [%s]: expected at most %u sections [%.*s NAME]",
-            load->path, entry->line, entry->section, sections_max[load->section.kind],
-            (int)strcspn(entry->section, " "), entry->section);
+    if (++load->sections[load->section.kind] > kinds[load->section.kind].most)
+        return spill_error_set(load->error,
+                               "%s:%u: section [%s]: expected at most %u sections [%s NAME]",
+                               load->path, entry->line, entry->section,
+                               kinds[load->section.kind].most, kinds[load->section.kind].word);
     load->section_settings = load->settings->count;
-    for (const struct required_key *required = required_keys[load->section.kind];
-         required->key != NULL; required++) {
-        if (!has_key(ini, index, required->key))
-            return spill_error_set(
-                load->error, "%s:%u: section [%s] has no key '%s': expected %s = %s", load->path,
-                entry->line, entry->section, required->key, required->key, required->argument);
-    }
-    return 0;
+    return check_required(load, ini, index);
 }
 
 /* By section, then in the order of the file. */

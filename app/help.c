@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `--help`: the table of options as text for a terminal of 80 columns. */
+/* `--help`: the table of options, and what stands around it. */
 #include <stdio.h>
-#include <string.h>
 
 #include "option_table.h"
-
-#define HELP_COLUMN 30 /* where the help texts begin */
-#define LAST_COLUMN 79
 
 static const char introduction[] =
     "usage: spillway [EAL options --] [options]\n"
@@ -30,61 +26,12 @@ static const char ending[] =
     "Exit status: 0 drained and balanced, 1 failed at run time, 2 bad options,\n"
     "3 forced to end, or unbalanced.\n";
 
-/* Prints words from `column` on, and wraps them between HELP_COLUMN and LAST_COLUMN. */
-static size_t print_wrapped(const char *text, size_t column)
-{
-    while (*text != '\0') {
-        size_t length = strcspn(text, " ");
-
-        if (column > HELP_COLUMN && column + 1 + length > LAST_COLUMN) {
-            printf("\n%*s", HELP_COLUMN, "");
-            column = HELP_COLUMN;
-        } else if (column > HELP_COLUMN) {
-            putchar(' ');
-            column++;
-        }
-        printf("%.*s", (int)length, text);
-        column += length;
-        text += length;
-        text += strspn(text, " ");
-    }
-    return column;
-}
-
-static void print_option(const struct spill_option *option)
-{
-    const char *dashes = option->scope == SPILL_OPTION_PER_SA ? "" : "--";
-    int used = printf("  %s%s", dashes, option->name);
-    char preset[64];
-    size_t column;
-
-    if (option->argument != NULL)
-        used += printf(" %s", option->argument);
-    if (used + 1 > HELP_COLUMN) {
-        putchar('\n');
-        used = 0;
-    }
-    printf("%*s", HELP_COLUMN - used, "");
-    column = print_wrapped(option->help, HELP_COLUMN);
-    if (option->preset != NULL) {
-        snprintf(preset, sizeof(preset), "[%s]", option->preset);
-        print_wrapped(preset, column);
-    }
-    putchar('\n');
-}
-
 void spill_option_print_help(void)
 {
     char classes[SPILL_OPTION_CLASS_LIST_SIZE];
-    size_t count;
-    const struct spill_option *table = spill_option_table(&count);
 
     fputs(introduction, stdout);
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || table[i].group != table[i - 1].group)
-            printf("\n%s:\n", spill_option_group_title(table[i].group));
-        print_option(&table[i]);
-    }
+    spill_option_print(&spill_options_table);
     printf("\nCLASS is one of: %s.\n", spill_option_class_list(classes, sizeof(classes)));
     fputs(ending, stdout);
 }

@@ -105,7 +105,7 @@ static void write_non_ip(const void *source, const struct spill_metric_family *f
 
         if (sums[i] == 0)
             continue;
-        passed.type = type_name(&program->options.non_ip, i, text, sizeof(text));
+        passed.type = type_name(&program->options.pipeline.non_ip, i, text, sizeof(text));
         writer->member_begin(writer, family, passed.type);
         spill_metrics_write(&passed_metrics, &passed, writer);
         writer->member_end(writer, family);

@@ -2,10 +2,8 @@
 #ifndef SPILLWAY_OPTION_VALUE_H
 #define SPILLWAY_OPTION_VALUE_H
 
-#include <stdbool.h>
-
 #include "base/error.h"
-#include "option_table.h"
+#include "option_row.h"
 
 /**
  * @file
@@ -25,8 +23,5 @@
  */
 int spill_option_set(const struct spill_option *option, void *target, const char *value,
                      const char *directory, struct spill_error *problem);
-
-/** @return whether the text is 1 to 31 letters, digits, '_' and '-': a port's or instance's name */
-bool spill_option_is_name(const char *text);
 
 #endif

@@ -11,6 +11,7 @@
 #include "option_table.h"
 #include "option_value.h"
 #include "options_check.h"
+#include "pipeline/classification.h"
 #include "settings.h"
 
 /* The options being made, and which of their ports and wires a flag gave. */
@@ -18,8 +19,8 @@ struct parse {
     struct spill_options *options;
     struct spill_error *error;
     bool by_flag; /* the settings that are being applied are flags */
-    bool port_by_flag[SPILL_OPTION_PORTS_MAX];
-    bool wire_by_flag[SPILL_OPTION_WIRES_MAX];
+    bool port_by_flag[SPILL_PORTS_MAX];
+    bool wire_by_flag[SPILL_WIRES_MAX];
 };
 
 /* Sets the fields of one scope's struct to the table's defaults; they are known to be good. */
@@ -49,7 +50,7 @@ const struct spill_option_sa *spill_options_find_sa(const struct spill_options *
                                                     const char *name)
 {
     for (unsigned int i = 0; i < options->sa_count; i++) {
-        if (strcmp(options->sas[i].name, name) == 0)
+        if (strcmp(options->sas[i].config.name, name) == 0)
             return &options->sas[i];
     }
     return NULL;
@@ -84,9 +85,9 @@ static int make_port(struct parse *parse, const struct spill_setting *setting)
     if (port != NULL && parse->port_by_flag[port - options->ports] == parse->by_flag)
         return spill_error_set(parse->error, "%s: given already: %s", setting->where, port->where);
     if (port == NULL) {
-        if (options->port_count == SPILL_OPTION_PORTS_MAX)
+        if (options->port_count == SPILL_PORTS_MAX)
             return spill_error_set(parse->error, "%s: expected at most %d ports", setting->where,
-                                   SPILL_OPTION_PORTS_MAX);
+                                   SPILL_PORTS_MAX);
         port = &options->ports[options->port_count++];
         snprintf(port->name, sizeof(port->name), "%s", setting->subject);
         set_presets(SPILL_OPTION_PER_PORT, port);
@@ -122,9 +123,9 @@ static int make_wire(struct parse *parse, const struct spill_setting *setting)
 
     while (wire < options->wires + options->wire_count && !same_wire(wire, &made))
         wire++;
-    if (wire == options->wires + SPILL_OPTION_WIRES_MAX)
+    if (wire == options->wires + SPILL_WIRES_MAX)
         return spill_error_set(parse->error, "%s: expected at most %d wires", setting->where,
-                               SPILL_OPTION_WIRES_MAX);
+                               SPILL_WIRES_MAX);
     if (wire == options->wires + options->wire_count)
         options->wire_count++;
     else if (parse->wire_by_flag[wire - options->wires] == parse->by_flag)
@@ -140,12 +141,12 @@ static int make_wire(struct parse *parse, const struct spill_setting *setting)
 static int set_class(struct parse *parse, const struct spill_setting *setting)
 {
     int which = spill_option_find_class(setting->subject);
-    struct spill_option_class_settings *class = &parse->options->classes[which];
+    struct spill_pipeline_class *class = &parse->options->pipeline.classes[which];
 
     if (set_value(parse, setting, class) != 0)
         return -1;
     /* Passing is what the policy could have said; it can't say that for want of a cipher. */
-    if (which != SPILL_OPTION_CLASS_CLASSIFY && class->on_pool_full == SPILL_OPTION_POOL_FULL_ALLOW)
+    if (which != SPILL_CLASS_CLASSIFY && class->overflow == SPILL_OVERFLOW_ALLOW)
         return spill_error_set(parse->error,
                                "%s: expected drop or inline: only classify may let packets pass",
                                setting->where);
@@ -161,12 +162,12 @@ static struct spill_option_sa *take_sa(struct parse *parse, const struct spill_s
 
     if (options->sa_count > 0) {
         sa = &options->sas[options->sa_count - 1];
-        if (strcmp(sa->name, setting->subject) == 0)
+        if (strcmp(sa->config.name, setting->subject) == 0)
             return sa;
     }
-    if (options->sa_count == SPILL_OPTION_SAS_MAX) {
+    if (options->sa_count == SPILL_SAS_MAX) {
         spill_error_set(parse->error, "%s: expected at most %d sections [sa NAME]", setting->where,
-                        SPILL_OPTION_SAS_MAX);
+                        SPILL_SAS_MAX);
         return NULL;
     }
     sas = spill_grow(options->sas, options->sa_count, sizeof(*sas));
@@ -177,9 +178,35 @@ static struct spill_option_sa *take_sa(struct parse *parse, const struct spill_s
     options->sas = sas;
     sa = &options->sas[options->sa_count++];
     *sa = (struct spill_option_sa){0};
-    snprintf(sa->name, sizeof(sa->name), "%s", setting->subject);
+    snprintf(sa->config.name, sizeof(sa->config.name), "%s", setting->subject);
     set_presets(SPILL_OPTION_PER_SA, sa);
     return sa;
+}
+
+/* No key stands twice in a section. */
+static int add_where(struct spill_option_sa *sa, const struct spill_setting *setting,
+                     struct spill_error *error)
+{
+    struct spill_option_where *list = spill_grow(sa->where, sa->where_count, sizeof(*list));
+    char *text = strdup(setting->where);
+
+    if (list != NULL)
+        sa->where = list;
+    if (list == NULL || text == NULL) {
+        free(text);
+        return spill_error_set(error, "%s: out of memory", setting->where);
+    }
+    list[sa->where_count++] = (struct spill_option_where){setting->option, text};
+    return 0;
+}
+
+const char *spill_option_sa_where(const struct spill_option_sa *sa, const char *key)
+{
+    for (unsigned int i = 0; i < sa->where_count; i++) {
+        if (strcmp(sa->where[i].option->name, key) == 0)
+            return sa->where[i].text;
+    }
+    return NULL;
 }
 
 static int set_sa(struct parse *parse, const struct spill_setting *setting)
@@ -188,7 +215,7 @@ static int set_sa(struct parse *parse, const struct spill_setting *setting)
 
     if (sa == NULL || set_value(parse, setting, sa) != 0)
         return -1;
-    return replace_where(&sa->where[setting->option->key], setting->where, parse->error);
+    return add_where(sa, setting, parse->error);
 }
 
 static int apply(struct parse *parse, const struct spill_setting *setting)
@@ -276,7 +303,7 @@ static int take_flag(const struct spill_options *options, char **argv, int *inde
     const char *equals = strchr(argument, '=');
     const char *value = equals == NULL ? argv[*index + 1] : equals + 1;
     const struct spill_option *option = NULL;
-    char name[64], *where;
+    char name[64], form[SPILL_OPTION_TEXT_SIZE], *where;
     int status;
 
     if (read_name(argument, name, sizeof(name)))
@@ -288,7 +315,7 @@ static int take_flag(const struct spill_options *options, char **argv, int *inde
     } else if (equals == NULL) {
         if (value == NULL || strncmp(value, "--", 2) == 0)
             return spill_error_set(error, "--%s: a value is missing: expected --%s %s", name, name,
-                                   option->argument);
+                                   spill_option_argument(option, form, sizeof(form)));
         (*index)++;
     }
     if (asprintf(&where, "--%s '%.100s'", name, value) < 0)
@@ -348,9 +375,10 @@ enum spill_options_result spill_options_parse(int argc, char **argv, const struc
     int first, status = 0;
 
     *options = (struct spill_options){0};
+    spill_plan_input_init(&options->plan, NULL);
     set_presets(SPILL_OPTION_PLAIN, options);
-    for (int i = 0; i < SPILL_OPTION_CLASSES; i++)
-        set_presets(SPILL_OPTION_PER_CLASS, &options->classes[i]);
+    for (int i = 0; i < SPILL_CLASSES; i++)
+        set_presets(SPILL_OPTION_PER_CLASS, &options->pipeline.classes[i]);
 
     first = split_arguments(argc, argv, options);
     if (print_information(argc - first, argv + first))
@@ -380,8 +408,9 @@ void spill_options_free(struct spill_options *options)
     for (unsigned int i = 0; i < options->wire_count; i++)
         free(options->wires[i].where);
     for (unsigned int i = 0; i < options->sa_count; i++) {
-        for (unsigned int key = 0; key < SPILL_OPTION_SA_KEYS; key++)
-            free(options->sas[i].where[key]);
+        for (unsigned int j = 0; j < options->sas[i].where_count; j++)
+            free(options->sas[i].where[j].text);
+        free(options->sas[i].where);
         free(options->sas[i].key_file);
     }
     free(options->sas);

@@ -49,7 +49,7 @@ static int name_missing_port(const struct spill_options *options,
 /* Fills in the indices of the wires' ports; no port may be in two wires. */
 static int join_wires(struct spill_options *options, struct spill_error *error)
 {
-    const struct spill_option_wire *owners[SPILL_OPTION_PORTS_MAX] = {NULL};
+    const struct spill_option_wire *owners[SPILL_PORTS_MAX] = {NULL};
 
     for (unsigned int i = 0; i < options->wire_count; i++) {
         struct spill_option_wire *wire = &options->wires[i];

@@ -10,31 +10,31 @@
 #define REPLAY_WINDOW_ESN   64 /* rte_ipsec tells high halves of numbers by no smaller one */
 
 /* Says that a key, which was given, does not fit. */
-static int refuse(const struct spill_option_sa *sa, enum spill_option_sa_key key,
-                  const char *expected, struct spill_error *error)
+static int refuse(const struct spill_option_sa *sa, const char *key, const char *expected,
+                  struct spill_error *error)
 {
-    return spill_error_set(error, "%s: %s", sa->where[key], expected);
+    return spill_error_set(error, "%s: %s", spill_option_sa_where(sa, key), expected);
 }
 
-static bool given(const struct spill_option_sa *sa, enum spill_option_sa_key key)
+static bool given(const struct spill_option_sa *sa, const char *key)
 {
-    return sa->where[key] != NULL;
+    return spill_option_sa_where(sa, key) != NULL;
 }
 
 static int check_addresses(const struct spill_option_sa *sa, struct spill_error *error)
 {
-    bool source = given(sa, SPILL_OPTION_SA_SOURCE);
-    bool destination = given(sa, SPILL_OPTION_SA_DESTINATION);
+    bool source = given(sa, "source");
+    bool destination = given(sa, "destination");
 
-    if (sa->mode == SPILL_OPTION_SA_TUNNEL && !(source && destination))
-        return refuse(sa, SPILL_OPTION_SA_MODE,
-                      "expected source and destination with it, the tunnel's ends", error);
+    if (sa->config.mode == SPILL_SA_TUNNEL && !(source && destination))
+        return refuse(sa, "mode", "expected source and destination with it, the tunnel's ends",
+                      error);
     if (source && !destination)
-        return refuse(sa, SPILL_OPTION_SA_SOURCE, "expected destination with it", error);
+        return refuse(sa, "source", "expected destination with it", error);
     if (destination && !source)
-        return refuse(sa, SPILL_OPTION_SA_DESTINATION, "expected source with it", error);
-    if (sa->source.family != sa->destination.family)
-        return refuse(sa, SPILL_OPTION_SA_DESTINATION,
+        return refuse(sa, "destination", "expected source with it", error);
+    if (sa->config.source.family != sa->config.destination.family)
+        return refuse(sa, "destination",
                       "expected IPv4 or IPv6 as source has it: the two are ends of one header",
                       error);
     return 0;
@@ -42,18 +42,17 @@ static int check_addresses(const struct spill_option_sa *sa, struct spill_error 
 
 static int check_replay(const struct spill_option_sa *sa, struct spill_error *error)
 {
-    bool window = given(sa, SPILL_OPTION_SA_REPLAY_WINDOW);
+    bool window = given(sa, "replay-window");
 
-    if (sa->direction == SPILL_OPTION_SA_OUT)
+    if (sa->config.direction == SPILL_SA_OUT)
         return window
-                   ? refuse(sa, SPILL_OPTION_SA_REPLAY_WINDOW,
+                   ? refuse(sa, "replay-window",
                             "expected direction = in with it: who receives looks for replay", error)
                    : 0;
-    if (sa->replay_window != 0 && sa->replay_window < REPLAY_WINDOW_LEAST)
-        return refuse(sa, SPILL_OPTION_SA_REPLAY_WINDOW, "expected 0, or a number from 32 to 16k",
-                      error);
-    if (sa->esn && sa->replay_window < REPLAY_WINDOW_ESN)
-        return refuse(sa, SPILL_OPTION_SA_REPLAY_WINDOW,
+    if (sa->config.replay_window != 0 && sa->config.replay_window < REPLAY_WINDOW_LEAST)
+        return refuse(sa, "replay-window", "expected 0, or a number from 32 to 16k", error);
+    if (sa->config.esn && sa->config.replay_window < REPLAY_WINDOW_ESN)
+        return refuse(sa, "replay-window",
                       "expected a number from 64 to 16k, as esn = yes needs one", error);
     return 0;
 }
@@ -61,16 +60,14 @@ static int check_replay(const struct spill_option_sa *sa, struct spill_error *er
 /* What the outer header gets is for who writes one. */
 static int check_outer_header(const struct spill_option_sa *sa, struct spill_error *error)
 {
-    bool writes = sa->direction == SPILL_OPTION_SA_OUT && sa->mode == SPILL_OPTION_SA_TUNNEL;
+    bool writes = sa->config.direction == SPILL_SA_OUT && sa->config.mode == SPILL_SA_TUNNEL;
 
-    if (given(sa, SPILL_OPTION_SA_DSCP) && !writes)
-        return refuse(sa, SPILL_OPTION_SA_DSCP,
-                      "expected direction = out and mode = tunnel with it", error);
-    if (given(sa, SPILL_OPTION_SA_DF) && !writes)
-        return refuse(sa, SPILL_OPTION_SA_DF, "expected direction = out and mode = tunnel with it",
-                      error);
-    if (given(sa, SPILL_OPTION_SA_DF) && sa->source.family != 4)
-        return refuse(sa, SPILL_OPTION_SA_DF,
+    if (given(sa, "dscp") && !writes)
+        return refuse(sa, "dscp", "expected direction = out and mode = tunnel with it", error);
+    if (given(sa, "df") && !writes)
+        return refuse(sa, "df", "expected direction = out and mode = tunnel with it", error);
+    if (given(sa, "df") && sa->config.source.family != 4)
+        return refuse(sa, "df",
                       "expected IPv4 as source and destination with it: IPv6 has no such bit",
                       error);
     return 0;
@@ -78,12 +75,12 @@ static int check_outer_header(const struct spill_option_sa *sa, struct spill_err
 
 static int check_lifetimes(const struct spill_option_sa *sa, struct spill_error *error)
 {
-    if (sa->lifetime_packets_hard != 0 && sa->lifetime_packets_soft > sa->lifetime_packets_hard)
-        return refuse(sa, SPILL_OPTION_SA_LIFETIME_PACKETS_SOFT,
-                      "expected at most what lifetime-packets-hard is", error);
-    if (sa->lifetime_bytes_hard != 0 && sa->lifetime_bytes_soft > sa->lifetime_bytes_hard)
-        return refuse(sa, SPILL_OPTION_SA_LIFETIME_BYTES_SOFT,
-                      "expected at most what lifetime-bytes-hard is", error);
+    if (sa->config.packets_hard != 0 && sa->config.packets_soft > sa->config.packets_hard)
+        return refuse(sa, "lifetime-packets-soft", "expected at most what lifetime-packets-hard is",
+                      error);
+    if (sa->config.bytes_hard != 0 && sa->config.bytes_soft > sa->config.bytes_hard)
+        return refuse(sa, "lifetime-bytes-soft", "expected at most what lifetime-bytes-hard is",
+                      error);
     return 0;
 }
 
@@ -93,17 +90,17 @@ static int check_stands_for(const struct spill_options *options, const struct sp
 {
     const struct spill_option_sa *named;
 
-    if (!given(sa, SPILL_OPTION_SA_STANDS_FOR))
+    if (!given(sa, "stands-for"))
         return 0;
-    if (sa->direction == SPILL_OPTION_SA_OUT)
+    if (sa->config.direction == SPILL_SA_OUT)
         return refuse(
-            sa, SPILL_OPTION_SA_STANDS_FOR,
+            sa, "stands-for",
             "expected direction = in with it: who sends takes the one that the rule names", error);
-    named = spill_options_find_sa(options, sa->stands_for);
-    if (named == NULL || named == sa || named->direction == SPILL_OPTION_SA_OUT ||
-        given(named, SPILL_OPTION_SA_STANDS_FOR))
+    named = spill_options_find_sa(options, sa->config.stands_for);
+    if (named == NULL || named == sa || named->config.direction == SPILL_SA_OUT ||
+        given(named, "stands-for"))
         return refuse(
-            sa, SPILL_OPTION_SA_STANDS_FOR,
+            sa, "stands-for",
             "expected another section [sa NAME] with direction = in and without stands-for", error);
     return 0;
 }
@@ -123,24 +120,23 @@ static const struct spill_option_wire *wire_of(const struct spill_options *optio
 static int find_ports(struct spill_options *options, struct spill_option_sa *sa,
                       struct spill_error *error)
 {
-    sa->ports = 0;
+    sa->config.ports = 0;
     for (unsigned int i = 0; i < sa->port.count; i++) {
         const struct spill_option_port *port = spill_options_find_port(options, sa->port.names[i]);
         const struct spill_option_wire *wire;
         uint16_t index;
 
         if (port == NULL)
-            return refuse(sa, SPILL_OPTION_SA_PORT, "expected the names of ports that are there",
-                          error);
+            return refuse(sa, "port", "expected the names of ports that are there", error);
         index = (uint16_t)(port - options->ports);
         wire = wire_of(options, index);
-        if (wire != NULL &&
-            (sa->ports & (UINT32_C(1) << wire->ports[0] | UINT32_C(1) << wire->ports[1])) != 0)
-            return refuse(sa, SPILL_OPTION_SA_PORT,
+        if (wire != NULL && (sa->config.ports &
+                             (UINT64_C(1) << wire->ports[0] | UINT64_C(1) << wire->ports[1])) != 0)
+            return refuse(sa, "port",
                           "expected one port of a wire: ESP is at its one end, and what is not "
                           "encrypted at the other",
                           error);
-        sa->ports |= UINT32_C(1) << index;
+        sa->config.ports |= UINT64_C(1) << index;
     }
     return 0;
 }
@@ -151,28 +147,29 @@ static int compare(const void *left, const void *right)
     const struct spill_option_sa *first = *(const struct spill_option_sa *const *)left;
     const struct spill_option_sa *second = *(const struct spill_option_sa *const *)right;
 
-    if (first->spi != second->spi)
-        return first->spi < second->spi ? -1 : 1;
+    if (first->config.spi != second->config.spi)
+        return first->config.spi < second->config.spi ? -1 : 1;
     return first < second ? -1 : first > second;
 }
 
 /* Whether a packet with this SPI could belong to both: one that names no address takes any. */
 static bool overlap(const struct spill_option_sa *left, const struct spill_option_sa *right)
 {
-    return left->destination.family == 0 || right->destination.family == 0 ||
-           memcmp(&left->destination, &right->destination, sizeof(left->destination)) == 0;
+    return left->config.destination.family == 0 || right->config.destination.family == 0 ||
+           memcmp(&left->config.destination, &right->config.destination,
+                  sizeof(left->config.destination)) == 0;
 }
 
 static int check_sorted(const struct spill_option_sa **sas, size_t count, struct spill_error *error)
 {
     for (size_t i = 1; i < count; i++) {
-        for (size_t j = i; j-- > 0 && sas[j]->spi == sas[i]->spi;) {
+        for (size_t j = i; j-- > 0 && sas[j]->config.spi == sas[i]->config.spi;) {
             if (overlap(sas[i], sas[j]))
                 return spill_error_set(error,
                                        "%s: [sa %s] has it already for that destination or for any "
                                        "(%s): expected another SPI",
-                                       sas[i]->where[SPILL_OPTION_SA_SPI], sas[j]->name,
-                                       sas[j]->where[SPILL_OPTION_SA_SPI]);
+                                       spill_option_sa_where(sas[i], "spi"), sas[j]->config.name,
+                                       spill_option_sa_where(sas[j], "spi"));
         }
     }
     return 0;
@@ -191,7 +188,7 @@ static int check_inbound(const struct spill_options *options, struct spill_error
     if (sas == NULL)
         return spill_error_set(error, "%s: out of memory", options->config);
     for (unsigned int i = 0; i < options->sa_count; i++) {
-        if (options->sas[i].direction == SPILL_OPTION_SA_IN)
+        if (options->sas[i].config.direction == SPILL_SA_IN)
             sas[count++] = &options->sas[i];
     }
     qsort(sas, count, sizeof(*sas), compare);

@@ -114,10 +114,9 @@ unsigned spill_options_compare(const struct spill_options *in_force,
     struct comparison comparison = {.tell = tell_one, .context = context};
 
     compare_scope(&comparison, SPILL_OPTION_PLAIN, in_force, again, "", "");
-    for (int i = 0; i < SPILL_OPTION_CLASSES; i++)
-        compare_scope(&comparison, SPILL_OPTION_PER_CLASS, &in_force->classes[i],
-                      &again->classes[i], " of ",
-                      spill_option_class_name((enum spill_option_class)i));
+    for (unsigned i = 0; i < SPILL_CLASSES; i++)
+        compare_scope(&comparison, SPILL_OPTION_PER_CLASS, &in_force->pipeline.classes[i],
+                      &again->pipeline.classes[i], " of ", spill_option_class_name(i));
     compare_ports(&comparison, in_force, again, true);
     compare_ports(&comparison, again, in_force, false);
     compare_wires(&comparison, in_force, again);

@@ -8,6 +8,10 @@
 #include "base/json.h"
 #include "ipsec/esp.h"
 #include "log.h"
+#include "option_table.h"
+#include "pipeline/classification.h"
+#include "pipeline/decryption.h"
+#include "pipeline/encryption.h"
 #include "pipeline/too_big.h"
 #include "program.h"
 
@@ -22,24 +26,6 @@
  * session with key schedules, rte_ipsec's structures. */
 #define CRYPTO_BYTES (UINT64_C(2) << 20)
 #define SA_BYTES     UINT64_C(4096)
-
-static void copy_cpus(struct spill_cpu_list *list, const struct spill_option_cpus *from)
-{
-    uint32_t i;
-
-    list->count = from->count;
-    for (i = 0; i < from->count; i++)
-        list->cpus[i] = from->cpus[i];
-}
-
-static void plan_roles(struct spill_plan_input *input, const struct spill_options *options)
-{
-    copy_cpus(&input->roles[SPILL_ROLE_CONTROL], &options->control);
-    copy_cpus(&input->roles[SPILL_ROLE_FAST], &options->fast);
-    copy_cpus(&input->roles[SPILL_ROLE_RX], &options->rx);
-    copy_cpus(&input->roles[SPILL_ROLE_TX], &options->tx);
-    copy_cpus(&input->roles[SPILL_ROLE_POOL], &options->pool);
-}
 
 /*
  * Bytes that an mbuf of a port must have: with SAs a frame has to be in one piece, with room for
@@ -57,24 +43,26 @@ static uint32_t data_room(const struct spill_options *options, uint32_t device_r
 static void plan_port(const struct spill_options *options, struct spill_plan_port_input *port,
                       const struct spill_option_port *option, const struct spill_device *device)
 {
+    *port = option->plan;
     snprintf(port->name, sizeof(port->name), "%s", option->name);
     port->node = device->pci ? spill_topology_pci_node("/sys", device->name) : -1;
     port->rx_queues_max = device->rx_queues_max;
     port->tx_queues_max = device->tx_queues_max;
-    port->rx_queues = option->rx_queues;
-    port->tx_queues = option->tx_queues;
+    port->rx_queues = option->config.rx_queues;
+    port->tx_queues = option->config.tx_queues;
     if (device->fixed_rx_queues)
         port->rx_queues = device->rx_queues_max;
     if (device->equal_queues && port->rx_queues == 0)
         port->rx_queues = port->tx_queues != 0 ? port->tx_queues : 1;
     if (device->equal_queues && port->tx_queues == 0)
         port->tx_queues = port->rx_queues;
-    port->rx_descriptors = option->rx_descriptors != 0 ? option->rx_descriptors : DESCRIPTORS;
-    port->tx_descriptors = option->tx_descriptors != 0 ? option->tx_descriptors : DESCRIPTORS;
+    port->rx_descriptors =
+        option->config.rx_descriptors != 0 ? option->config.rx_descriptors : DESCRIPTORS;
+    port->tx_descriptors =
+        option->config.tx_descriptors != 0 ? option->config.tx_descriptors : DESCRIPTORS;
     port->mtu = device->mtu;
-    port->no_mtu = device->no_link && option->mtu == 0;
+    port->no_mtu = device->no_link && option->config.mtu == 0;
     port->data_room = data_room(options, spill_device_data_room(device, 0, true), port->mtu);
-    port->extra_mbufs = option->mbufs;
     port->symmetric_rss = device->spread == SPILL_DEVICE_SPREAD_ASK;
 }
 
@@ -88,8 +76,8 @@ static int parse_devices(struct spill_program *program, struct spill_error *erro
         const struct spill_option_port *port = &options->ports[i];
 
         if (spill_device_parse(port->device, &program->devices[i], &reason) != 0 ||
-            spill_device_complete(&program->devices[i], port->rx_queues, port->tx_queues, port->mtu,
-                                  &reason) != 0)
+            spill_device_complete(&program->devices[i], port->config.rx_queues,
+                                  port->config.tx_queues, port->config.mtu, &reason) != 0)
             return spill_error_set(error, "%s: %s", port->where, reason.text);
         if (spill_device_check_capture(&program->devices[i], &reason) != 0)
             return spill_error_set(error, "%s: %s", port->where, reason.text);
@@ -105,13 +93,13 @@ static void plan_classes(struct spill_plan_input *input, const struct spill_opti
 {
     uint32_t i;
 
-    input->class_count = options->sa_count > 0 ? SPILL_OPTION_CLASSES : 1;
+    input->class_count = options->sa_count > 0 ? SPILL_CLASSES : 1;
     for (i = 0; i < input->class_count; i++) {
-        const struct spill_option_class_settings *set = &options->classes[i];
+        const struct spill_pipeline_class *set = &options->pipeline.classes[i];
 
         snprintf(input->classes[i].name, sizeof(input->classes[i].name), "%s",
-                 spill_option_class_name((enum spill_option_class)i));
-        input->classes[i].capacity = set->pool_capacity != 0 ? set->pool_capacity : CLASS_CAPACITY;
+                 spill_option_class_name(i));
+        input->classes[i].capacity = set->capacity != 0 ? set->capacity : CLASS_CAPACITY;
     }
 }
 
@@ -119,10 +107,10 @@ static void plan_input(struct spill_program *program)
 {
     const struct spill_options *options = &program->options;
     struct spill_plan_input *input = &program->plan_input;
-    uint32_t i, j;
+    uint32_t flows = options->pipeline.flow_capacity, i, j;
 
-    spill_plan_input_init(input, &program->topology);
-    plan_roles(input, options);
+    *input = options->plan;
+    input->topology = &program->topology;
     input->port_count = options->port_count;
     for (i = 0; i < options->port_count; i++)
         plan_port(options, &input->ports[i], &options->ports[i], &program->devices[i]);
@@ -136,10 +124,8 @@ static void plan_input(struct spill_program *program)
     input->burst = SPILL_BURST;
     input->tx_backlog = SPILL_BACKLOG;
     input->split_mbufs = SPLIT_MBUFS;
-    input->flow_capacity = options->flow_capacity;
-    input->flow_bytes =
-        (spill_flow_table_bytes(options->flow_capacity) + options->flow_capacity - 1) /
-        options->flow_capacity;
+    input->flow_capacity = flows;
+    input->flow_bytes = (spill_flow_table_bytes(flows) + flows - 1) / flows;
     input->private_size = SPILL_PACKET_PRIVATE_SIZE;
     input->fragments = SPILL_DATAGRAMS_WAITING;
     input->lcore_bytes =
@@ -153,7 +139,6 @@ static void plan_input(struct spill_program *program)
     /* Twice: a reload makes the next version beside the one in force. */
     input->extra_bytes = 2 * spill_acl_memory(program->sources.ruleset);
     input->memory_mode = options->no_huge ? SPILL_MEMORY_NO_HUGE : SPILL_MEMORY_HUGEPAGES;
-    input->memory_mib = options->memory_mib;
 }
 
 /* A device's work is under way while its worker goes on: no fast lcore can do it in one go. */
@@ -163,12 +148,11 @@ static int check_device(const struct spill_options *options, struct spill_error 
 
     if (options->crypto == NULL)
         return 0;
-    for (i = SPILL_OPTION_CLASS_DECRYPT; i <= SPILL_OPTION_CLASS_ENCRYPT; i++) {
-        const struct spill_option_class_settings *set = &options->classes[i];
-        const char *name = spill_option_class_name((enum spill_option_class)i);
+    for (i = SPILL_CLASS_DECRYPT; i <= SPILL_CLASS_ENCRYPT; i++) {
+        const struct spill_pipeline_class *set = &options->pipeline.classes[i];
+        const char *name = spill_option_class_name(i);
 
-        if (set->dispatch == SPILL_OPTION_DISPATCH_INLINE ||
-            set->on_pool_full == SPILL_OPTION_POOL_FULL_INLINE)
+        if (set->dispatch == SPILL_DISPATCH_INLINE || set->overflow == SPILL_OVERFLOW_INLINE)
             return spill_error_set(error,
                                    "--crypto '%s': a device's work can't be done inline: expected "
                                    "--dispatch %s=auto or pool, and --on-pool-full %s=drop",
@@ -201,11 +185,11 @@ static int load_sources(struct spill_program *program, struct spill_error *error
     const struct spill_options *options = &program->options;
 
     if (options->sa_count > 0 &&
-        options->classes[SPILL_OPTION_CLASS_CLASSIFY].on_pool_full == SPILL_OPTION_POOL_FULL_ALLOW)
+        options->pipeline.classes[SPILL_CLASS_CLASSIFY].overflow == SPILL_OVERFLOW_ALLOW)
         return spill_error_set(error,
                                "--on-pool-full 'classify=allow': packets that an SA is to protect "
                                "would pass in the clear: expected drop or inline beside [sa %s]",
-                               options->sas[0].name);
+                               options->sas[0].config.name);
     if (check_device(options, error) != 0)
         return -1;
     return spill_sources_load(options, &program->stop, &program->sources, error);
@@ -268,8 +252,9 @@ int spill_program_plan_again(struct spill_program *program, struct spill_error *
         input->ports[i].rss_table = can->rss_table;
         input->ports[i].data_room = data_room(
             &program->options,
-            spill_port_data_room(&program->ports[i], program->options.ports[i].mtu),
-            program->options.ports[i].mtu != 0 ? program->options.ports[i].mtu : can->mtu);
+            spill_port_data_room(&program->ports[i], program->options.ports[i].config.mtu),
+            program->options.ports[i].config.mtu != 0 ? program->options.ports[i].config.mtu
+                                                      : can->mtu);
         if (program->ports[i].socket >= 0 && program->devices[i].pci)
             input->ports[i].node = program->ports[i].socket;
     }

@@ -67,8 +67,6 @@ static struct spill_policy *make_policy(struct spill_program *program,
                                         const struct spill_ruleset *ruleset,
                                         const struct spill_sa_set *sas, struct spill_error *error)
 {
-    enum spill_verdict fallback =
-        options->default_verdict == SPILL_OPTION_ALLOW ? SPILL_VERDICT_ALLOW : SPILL_VERDICT_DENY;
     uint16_t *ids, inputs[SPILL_INPUTS_NAMED_MAX];
     struct spill_policy *policy;
     int nodes[SPILL_NODES_MAX];
@@ -86,7 +84,8 @@ static struct spill_policy *make_policy(struct spill_program *program,
         ids[i] = spill_sa_set_find(sas, ruleset->sas[i])->id;
     reading_nodes(&program->plan, nodes);
     snprintf(name, sizeof(name), "rules%u", (unsigned)program->versions);
-    policy = spill_policy_create(name, ruleset, ids, inputs, fallback, nodes, error);
+    policy =
+        spill_policy_create(name, ruleset, ids, inputs, options->default_verdict, nodes, error);
     free(ids);
     return policy;
 }
@@ -98,7 +97,7 @@ static struct spill_policy *make_policy(struct spill_program *program,
 static int find_ports(const struct spill_program *program, const struct spill_options *options,
                       struct spill_sources *sources, struct spill_error *error)
 {
-    uint32_t ids[SPILL_OPTION_PORTS_MAX];
+    uint32_t ids[SPILL_PORTS_MAX];
     uint32_t i, j;
 
     for (i = 0; i < options->port_count; i++) {
@@ -117,7 +116,7 @@ static int find_ports(const struct spill_program *program, const struct spill_op
             if (ids[index] == RTE_MAX_ETHPORTS)
                 return spill_error_set(
                     error, "%s: port %s was not there at the start: expected a restart",
-                    options->sas[i].where[SPILL_OPTION_SA_PORT], options->ports[index].name);
+                    spill_option_sa_where(&options->sas[i], "port"), options->ports[index].name);
             ports |= UINT64_C(1) << ids[index];
         }
         sources->sas[i].ports = ports;

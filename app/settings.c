@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/name.h"
 #include "grow.h"
-#include "option_value.h"
 
 /* What stands between an option's subject and its value, or 0 when it has no subject. */
 static char separator_of(const struct spill_option *option)
@@ -25,17 +25,18 @@ static char separator_of(const struct spill_option *option)
 static int check_subject(const struct spill_option *option, const char *subject, const char *where,
                          struct spill_error *error)
 {
+    char argument[SPILL_OPTION_TEXT_SIZE];
+
+    spill_option_argument(option, argument, sizeof(argument));
     if (option->scope == SPILL_OPTION_PER_CLASS) {
         char classes[SPILL_OPTION_CLASS_LIST_SIZE];
 
         if (spill_option_find_class(subject) < 0)
             return spill_error_set(error, "%s: expected %s, where CLASS is one of: %s", where,
-                                   option->argument,
-                                   spill_option_class_list(classes, sizeof(classes)));
-    } else if (!spill_option_is_name(subject)) {
-        return spill_error_set(error,
-                               "%s: expected %s, where NAME is 1 to 16 letters, digits, '_' or '-'",
-                               where, option->argument);
+                                   argument, spill_option_class_list(classes, sizeof(classes)));
+    } else if (!spill_is_name(subject)) {
+        return spill_error_set(error, "%s: expected %s, where NAME is " SPILL_NAME_RULE, where,
+                               argument);
     }
     return 0;
 }

@@ -8,36 +8,15 @@
 #include "ipsec/key_file.h"
 #include "stream.h"
 
-static void copy_address(struct spill_sa_address *to, const struct spill_option_address *from)
+/* Everything of an SA but its key. What has no meaning for it is zero, and so makes no difference.
+ */
+static struct spill_sa_config describe(const struct spill_option_sa *option)
 {
-    to->family = from->family;
-    memcpy(to->bytes, from->bytes, sizeof(to->bytes));
-}
+    struct spill_sa_config sa = option->config;
 
-/* Everything of an SA but its key. What has no meaning for it stays zero, and so makes no
- * difference. */
-static void describe(struct spill_sa_config *sa, const struct spill_option_sa *option)
-{
-    bool out = option->direction == SPILL_OPTION_SA_OUT;
-
-    memcpy(sa->name, option->name, sizeof(sa->name));
-    memcpy(sa->stands_for, option->stands_for, sizeof(sa->stands_for));
-    sa->direction = out ? SPILL_SA_OUT : SPILL_SA_IN;
-    sa->mode = option->mode == SPILL_OPTION_SA_TUNNEL ? SPILL_SA_TUNNEL : SPILL_SA_TRANSPORT;
-    sa->spi = option->spi;
-    copy_address(&sa->source, &option->source);
-    copy_address(&sa->destination, &option->destination);
-    sa->algorithm = option->algorithm;
-    sa->esn = option->esn;
-    sa->nat_traversal = option->nat_traversal;
-    sa->replay_window = out ? 0 : option->replay_window;
-    sa->packets_soft = option->lifetime_packets_soft;
-    sa->packets_hard = option->lifetime_packets_hard;
-    sa->bytes_soft = option->lifetime_bytes_soft;
-    sa->bytes_hard = option->lifetime_bytes_hard;
-    sa->dscp = option->dscp == SPILL_OPTION_DSCP_COPY ? SPILL_SA_DSCP_COPY : option->dscp;
-    sa->df = (enum spill_sa_df)option->df;
-    sa->ports = option->ports;
+    if (sa.direction == SPILL_SA_OUT)
+        sa.replay_window = 0;
+    return sa;
 }
 
 static int load_sas(const struct spill_options *options, struct spill_sources *sources,
@@ -52,11 +31,11 @@ static int load_sas(const struct spill_options *options, struct spill_sources *s
     for (i = 0; i < options->sa_count; i++) {
         const struct spill_option_sa *option = &options->sas[i];
 
-        describe(&sources->sas[i], option);
+        sources->sas[i] = describe(option);
         sources->sa_count++;
-        if (spill_ipsec_key_load(option->key_file, option->algorithm, sources->sas[i].key,
+        if (spill_ipsec_key_load(option->key_file, option->config.algorithm, sources->sas[i].key,
                                  &reason) != 0)
-            return spill_error_set(error, "%s: %s", option->where[SPILL_OPTION_SA_KEY_FILE],
+            return spill_error_set(error, "%s: %s", spill_option_sa_where(option, "key-file"),
                                    reason.text);
     }
     return 0;
@@ -79,7 +58,7 @@ static int check_keys(const struct spill_options *options, const struct spill_so
             return spill_error_set(error,
                                    "%s: [sa %s] has the same key: expected one of its own, as "
                                    "`spillway keygen` makes it",
-                                   options->sas[i].where[SPILL_OPTION_SA_KEY_FILE],
+                                   spill_option_sa_where(&options->sas[i], "key-file"),
                                    sources->sas[j].name);
         }
     }

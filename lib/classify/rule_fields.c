@@ -188,16 +188,6 @@ int spill_rule_ports(const struct spill_rule_place *place, const char *first, co
     return 0;
 }
 
-bool spill_rule_is_name(const char *text)
-{
-    const size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                       "0123456789_-");
-
-    return length > 0 && length < SPILL_SA_NAME_SIZE && text[length] == '\0';
-}
-
-_Static_assert(SPILL_INPUT_NAME_SIZE == SPILL_SA_NAME_SIZE, "one check of names does for both");
-
 int spill_rule_inputs(const struct spill_rule_place *place, char *text,
                       struct spill_ruleset *ruleset, struct spill_rule *rule)
 {
@@ -206,7 +196,7 @@ int spill_rule_inputs(const struct spill_rule_place *place, char *text,
     while ((name = strsep(&text, ",")) != NULL) {
         uint16_t i = 0;
 
-        if (!spill_rule_is_name(name))
+        if (!spill_is_name(name))
             return spill_rule_error(
                 place, "'" SHOWN "': not the name of a port; names with commas, as in lan,wan",
                 name);
@@ -216,7 +206,7 @@ int spill_rule_inputs(const struct spill_rule_place *place, char *text,
             return spill_rule_error(place, "port %s: more than %u of them", name,
                                     SPILL_INPUTS_NAMED_MAX);
         if (i == ruleset->input_count)
-            snprintf(ruleset->inputs[ruleset->input_count++], SPILL_INPUT_NAME_SIZE, "%s", name);
+            snprintf(ruleset->inputs[ruleset->input_count++], SPILL_NAME_SIZE, "%s", name);
         rule->inputs |= UINT32_C(1) << i;
     }
     return 0;

@@ -57,9 +57,6 @@ int spill_rule_address(const struct spill_rule_place *place, const char *text, b
 int spill_rule_ports(const struct spill_rule_place *place, const char *first, const char *last,
                      enum spill_rule_end end, struct spill_rule *rule);
 
-/** Whether a text can be the name of a port or an SA: 1 to 16 letters, digits, '_' or '-'. */
-bool spill_rule_is_name(const char *text);
-
 /**
  * PORT[,PORT...], names of the ports that a packet may have come in by, into rule->inputs; new ones
  * are added to the rule set's.

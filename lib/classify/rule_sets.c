@@ -18,10 +18,8 @@ uint8_t spill_rule_set_find(const struct spill_ruleset *ruleset, const char *nam
 uint8_t spill_rule_set_add(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
                            const char *name)
 {
-    if (!spill_rule_is_name(name)) {
-        spill_rule_error(place,
-                         "'%.80s': not the name of a set; 1 to %d letters, digits, '_' or '-'",
-                         name, SPILL_SET_NAME_SIZE - 1);
+    if (!spill_is_name(name)) {
+        spill_rule_error(place, "'%.80s': not the name of a set; " SPILL_NAME_RULE, name);
         return 0;
     }
     if (spill_rule_set_find(ruleset, name) != 0) {

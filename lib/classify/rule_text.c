@@ -122,11 +122,8 @@ static int parse_sa(const struct spill_rule_place *place, struct spill_rule_word
 
     if (name == NULL)
         return spill_rule_error(place, "no name of an SA after 'protect'");
-    if (!spill_rule_is_name(name))
-        return spill_rule_error(place,
-                                "'%.80s': not the name of an SA; 1 to %d letters, digits, "
-                                "'_' or '-'",
-                                name, SPILL_SA_NAME_SIZE - 1);
+    if (!spill_is_name(name))
+        return spill_rule_error(place, "'%.80s': not the name of an SA; " SPILL_NAME_RULE, name);
     if (ruleset->sa_slots == NULL)
         ruleset->sa_slots = calloc(SA_SLOTS, sizeof(*ruleset->sa_slots));
     if (ruleset->sa_slots == NULL)

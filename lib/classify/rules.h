@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/name.h"
 #include "packet/packet.h"
 
 /**
@@ -46,12 +47,6 @@
 #define SPILL_RULES_MAX_LINE 512 /* bytes in a line of a rule file */
 
 #define SPILL_RULES_MAX (1u << 20) /* rules in a file */
-
-/* 16 letters, digits, '_' or '-', and a NUL */
-#define SPILL_SA_NAME_SIZE    17
-#define SPILL_INPUT_NAME_SIZE 17
-
-#define SPILL_SET_NAME_SIZE 17
 
 #define SPILL_SETS_MAX       32         /* a bit each */
 #define SPILL_PREFIXES_MAX   (1u << 22) /* of all sets */
@@ -101,15 +96,15 @@ struct spill_prefix {
 struct spill_ruleset {
     struct spill_rule *rules; /* in the order of the file */
     uint32_t count;
-    uint32_t capacity;               /* elements allocated; only the reader looks at it */
-    char (*sas)[SPILL_SA_NAME_SIZE]; /* names that rules protect with, in the order of first use */
+    uint32_t capacity;            /* elements allocated; only the reader looks at it */
+    char (*sas)[SPILL_NAME_SIZE]; /* names that rules protect with, in the order of first use */
     uint16_t sa_count;
     uint16_t input_count;
     /* names of ports that rules name with `in`, in the order of first use */
-    char inputs[SPILL_INPUTS_NAMED_MAX][SPILL_INPUT_NAME_SIZE];
+    char inputs[SPILL_INPUTS_NAMED_MAX][SPILL_NAME_SIZE];
     uint16_t *sa_slots; /* 1 + index of names, by hash; only the reader looks at it */
     /* names of sets, in the order of the file, and the families that they have prefixes of */
-    char sets[SPILL_SETS_MAX][SPILL_SET_NAME_SIZE];
+    char sets[SPILL_SETS_MAX][SPILL_NAME_SIZE];
     uint8_t set_families[SPILL_SETS_MAX];
     uint8_t set_count;
     struct spill_prefix *prefixes; /* of all sets */

@@ -35,7 +35,7 @@ static uint8_t outer_protocol(const struct spill_sa *sa)
 
 static void write_ipv4(struct spill_sa *sa)
 {
-    uint8_t dscp = sa->config.dscp == SPILL_SA_DSCP_COPY ? 0 : (uint8_t)sa->config.dscp;
+    uint8_t dscp = sa->config.dscp == SPILL_SA_DSCP_COPY ? 0 : sa->config.dscp;
     struct rte_ipv4_hdr header = {
         .version_ihl = RTE_IPV4_VHL_DEF,
         .type_of_service = (uint8_t)(dscp << 2),
@@ -53,7 +53,7 @@ static void write_ipv4(struct spill_sa *sa)
 
 static void write_ipv6(struct spill_sa *sa)
 {
-    uint32_t dscp = sa->config.dscp == SPILL_SA_DSCP_COPY ? 0 : (uint32_t)sa->config.dscp;
+    uint32_t dscp = sa->config.dscp == SPILL_SA_DSCP_COPY ? 0 : sa->config.dscp;
     struct rte_ipv6_hdr header = {
         .vtc_flow = rte_cpu_to_be_32(UINT32_C(6) << 28 | dscp << (RTE_IPV6_HDR_TC_SHIFT + 2)),
         .proto = outer_protocol(sa),

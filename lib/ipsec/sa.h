@@ -50,15 +50,17 @@ struct spill_sa_address {
     uint8_t bytes[16]; /* network order; IPv4 in the first four; zeroes behind */
 };
 
-#define SPILL_SA_DSCP_COPY (-1)
+#define SPILL_SA_DSCP_COPY 64 /* the inner packet's, in place of 0 to 63 */
+
+#define SPILL_SA_SPI_FIRST 256 /* those below are reserved: RFC 4303, 2.1 */
 
 /** What the user wants an SA to be. */
 struct spill_sa_config {
-    char name[SPILL_SA_NAME_SIZE];
-    char stands_for[SPILL_SA_NAME_SIZE]; /* inbound: the SA that rules name for it; empty: itself */
+    char name[SPILL_NAME_SIZE];
+    char stands_for[SPILL_NAME_SIZE]; /* inbound: the SA that rules name for it; empty: itself */
     enum spill_sa_direction direction;
     enum spill_sa_mode mode;
-    uint32_t spi; /* host order, from 256 */
+    uint32_t spi; /* host order, from SPILL_SA_SPI_FIRST */
     struct spill_sa_address source;
     struct spill_sa_address destination;
     const struct spill_ipsec_algorithm *algorithm;
@@ -68,7 +70,7 @@ struct spill_sa_config {
     uint32_t replay_window;              /* packets; inbound */
     uint64_t packets_soft, packets_hard; /* lifetimes; 0: none */
     uint64_t bytes_soft, bytes_hard;     /* of the packets inside */
-    int dscp;                            /* SPILL_SA_DSCP_COPY, or 0 to 63 */
+    uint8_t dscp;                        /* SPILL_SA_DSCP_COPY, or 0 to 63 */
     enum spill_sa_df df;
     uint64_t ports; /* by id, one of a wire: by which its ESP comes or goes; 0: as traffic shows */
 };

@@ -38,6 +38,11 @@ static int no_memory(struct spill_error *error, const char *what, int node)
                            what, node);
 }
 
+static uint64_t cycles(uint64_t nanoseconds)
+{
+    return (uint64_t)((double)nanoseconds * (double)rte_get_tsc_hz() / 1e9);
+}
+
 static int no_secret(struct spill_error *error)
 {
     return spill_error_set(error, "no random numbers: %s", strerror(errno));
@@ -334,7 +339,7 @@ static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_l
     struct spill_flow_table_config config = {
         .name = name,
         .capacity = pipeline->config.flow_capacity,
-        .timeout = pipeline->config.flow_timeout,
+        .timeout = cycles(pipeline->config.flow_timeout_ns),
         .renewal = rte_get_tsc_hz() * RENEWAL_SECONDS,
         .socket = lcore->plan->memory_node,
     };
@@ -380,9 +385,9 @@ static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
     struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
     uint32_t pool = lcore->plan->pool >= 0 ? (uint32_t)lcore->plan->pool : pipeline->pool_count - 1;
 
-    lcore->fast->submitter =
-        spill_submitter_create(pipeline->pools[pool], submitter_index(config->plan, index),
-                               config->lanes, lcore->plan->memory_node, config->budget, error);
+    lcore->fast->submitter = spill_submitter_create(
+        pipeline->pools[pool], submitter_index(config->plan, index), config->lanes,
+        lcore->plan->memory_node, cycles(config->budget_ns), error);
     if (lcore->fast->submitter == NULL)
         return -1;
     lcore->loop->budget = &lcore->fast->submitter->budget;

@@ -44,12 +44,12 @@ struct spill_pipeline_config {
     const struct spill_token *stop;  /* no more receiving, drain */
     const struct spill_token *force; /* end at once; an ancestor of stop */
     enum spill_idle idle;
-    uint64_t budget; /* cycles */
+    uint64_t budget_ns; /* 0: nothing is done inline while there is a pool */
     uint32_t lanes;
     struct spill_pipeline_class classes[SPILL_CLASSES]; /* by index of the class */
     struct spill_non_ip non_ip;
     uint32_t flow_capacity;
-    uint64_t flow_timeout; /* cycles */
+    uint64_t flow_timeout_ns; /* > 0 */
 };
 
 /** What runs on one polling lcore; the parts that it has not are NULL. */

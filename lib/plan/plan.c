@@ -81,9 +81,9 @@ static int check_name(const struct spill_plan *plan, const char *name, struct sp
             return spill_error_set(
                 error, "--port '%s': '%c' in the name; letters, digits, - _ . are right", name,
                 name[i]);
-    if (i == 0 || i > SPILL_PORT_NAME_LENGTH)
+    if (i == 0 || i > SPILL_NAME_LENGTH)
         return spill_error_set(error, "--port '%s': a name has 1 to %d characters", name,
-                               SPILL_PORT_NAME_LENGTH);
+                               SPILL_NAME_LENGTH);
     if (find_port(plan, name) >= 0)
         return spill_error_set(error, "--port %s: two ports have this name", name);
     return 0;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/name.h"
 #include "topology.h"
 
 /**
@@ -27,10 +28,10 @@
 
 #define SPILL_LCORES_MAX        128 /* the EAL's RTE_MAX_LCORE in distributions */
 #define SPILL_PORTS_MAX         32
+#define SPILL_WIRES_MAX         (SPILL_PORTS_MAX / 2)
 #define SPILL_QUEUES_MAX        64 /* of one port, in one direction */
 #define SPILL_PLAN_CLASSES_MAX  8
 #define SPILL_NAME_MAX          32 /* with the NUL */
-#define SPILL_PORT_NAME_LENGTH  16 /* characters: names of rings and mempools are made of it */
 #define SPILL_PLAN_CHANNELS_MAX (2 * SPILL_LCORES_MAX + SPILL_PORTS_MAX * SPILL_QUEUES_MAX)
 /* Packets in a channel for what came to the wrong fast lcore, at most. */
 #define SPILL_PLAN_HANDOVER     256
@@ -118,7 +119,7 @@ struct spill_plan_input {
     unsigned port_count;
     struct spill_plan_port_input ports[SPILL_PORTS_MAX];
     unsigned wire_count; /* 0: a packet may leave by any port */
-    struct spill_plan_wire wires[SPILL_PORTS_MAX / 2];
+    struct spill_plan_wire wires[SPILL_WIRES_MAX];
     unsigned class_count;
     struct spill_plan_class classes[SPILL_PLAN_CLASSES_MAX];
 

@@ -36,8 +36,8 @@ static void take_options(struct fuzz_input *input, struct world_options *options
                                       .source_waits = (shape & 0x20) != 0,
                                       .capacity = (sizes & 3) == 0 ? 1 : 8,
                                       .lanes = 1u << (sizes >> 2 & 3),
-                                      .budget = sizes >> 4 == 0 ? 0 : (sizes >> 4) * 4000u,
-                                      .flow_timeout = UINT64_C(1) << 34};
+                                      .budget_ns = sizes >> 4 == 0 ? 0 : (sizes >> 4) * 1500u,
+                                      .flow_timeout_ns = UINT64_C(7000000000)};
     for (unsigned i = 0; i < SPILL_CLASSES; i++)
         options->dispatch[i] = (ways >> 2 * i & 3) % 3;
     for (unsigned i = 0; i < 2; i++) {

@@ -291,7 +291,7 @@ static bool is_ours(const struct view *view, enum world_port port)
     static uint8_t bytes[WORLD_FRAME + 256];
     uint32_t kind, key, number;
     struct view inside;
-    char name[SPILL_SA_NAME_SIZE];
+    char name[SPILL_NAME_SIZE];
     struct spill_sa *sa;
 
     if (port != WORLD_WAN || !find_sa(view, &kind, &key, &number))
@@ -381,7 +381,7 @@ static bool is_own_fragment(const struct view *view, enum world_port port, struc
 /* What the other end of an SA had sent. */
 static bool was_protected(const struct view *view, enum world_port port)
 {
-    char name[SPILL_SA_NAME_SIZE];
+    char name[SPILL_NAME_SIZE];
 
     for (uint32_t i = 0; i < traffic.count; i++) {
         struct sent *sent = &traffic.sent[i];
@@ -415,7 +415,7 @@ static bool was_protected(const struct view *view, enum world_port port)
  */
 static bool is_piece_of_protected(const struct view *view, enum world_port port)
 {
-    char name[SPILL_SA_NAME_SIZE];
+    char name[SPILL_NAME_SIZE];
 
     for (uint32_t i = 0; i < traffic.count; i++) {
         const struct sent *sent = &traffic.sent[i];

@@ -379,11 +379,11 @@ static void configure(struct spill_pipeline_config *config)
                                              .crypto = world_crypto,
                                              .stop = &world.stop,
                                              .force = &world.force,
-                                             .budget = options->budget,
+                                             .budget_ns = options->budget_ns,
                                              .lanes = options->lanes,
                                              .non_ip = {.rest = options->non_ip_pass},
                                              .flow_capacity = FLOWS,
-                                             .flow_timeout = options->flow_timeout};
+                                             .flow_timeout_ns = options->flow_timeout_ns};
     for (unsigned i = 0; i < SPILL_CLASSES; i++)
         config->classes[i] = (struct spill_pipeline_class){.capacity = options->capacity,
                                                            .dispatch = options->dispatch[i],

@@ -38,8 +38,8 @@ struct world_options {
     struct spill_port_limits limits[2];
     uint32_t capacity; /* jobs */
     uint32_t lanes;
-    uint64_t budget;
-    uint64_t flow_timeout;
+    uint64_t budget_ns;
+    uint64_t flow_timeout_ns;
     uint8_t before; /* what memory holds before it is written */
 };
 

@@ -28,7 +28,7 @@ struct gateway_options {
     struct bench_shape shape;
     enum spill_dispatch dispatch[SPILL_CLASSES];
     uint32_t capacity;
-    uint64_t budget;
+    uint64_t budget_ns;
     enum spill_overflow overflow; /* of all classes */
     const char *algorithm;
     bool esn;
@@ -217,7 +217,7 @@ static inline void gateway_open(const struct gateway_options *options)
                                            .stop = &bench.stop,
                                            .force = &bench.force,
                                            .idle = SPILL_IDLE_PAUSE,
-                                           .budget = options->budget,
+                                           .budget_ns = options->budget_ns,
                                            .lanes = 8,
                                            .flow_capacity = 1024};
     struct spill_crypto *crypto = gateway.crypto;

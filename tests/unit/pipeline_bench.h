@@ -42,7 +42,7 @@ struct bench_options {
     uint32_t channel_capacity;
     unsigned rx_queues;  /* of lan; 0: one */
     bool devices_spread; /* both have so many, and spread over them */
-    uint64_t budget;
+    uint64_t budget_ns;
     bool source_waits; /* as a capture does: nothing is lost for want of room */
     const char *rules; /* NULL: bench_usual_rules */
 };
@@ -232,7 +232,7 @@ static inline int bench_open(struct bench *bench, const struct bench_options *op
         .stop = &bench->stop,
         .force = &bench->force,
         .idle = options->idle,
-        .budget = options->budget,
+        .budget_ns = options->budget_ns,
         .lanes = options->lanes,
         .classes = {{.capacity = options->capacity,
                      .dispatch = options->dispatch,

@@ -387,7 +387,7 @@ static struct rte_mbuf *outer_of(const struct spill_sa_config *config, uint8_t t
 
 static void outer_headers_are_as_configured(void **state)
 {
-    static const int dscps[] = {SPILL_SA_DSCP_COPY, 0, 46, 63};
+    static const uint8_t dscps[] = {SPILL_SA_DSCP_COPY, 0, 46, 63};
     struct ipsec_case kind = ipsec_case_of("aes-128-gcm", 4, false);
     struct spill_sa_config config;
     uint32_t df, inside, i, ecn;

@@ -21,7 +21,7 @@ static void open_bench(uint32_t shape)
                                           .lanes = 8,
                                           .capacity = 16,
                                           .channel_capacity = 256,
-                                          .budget = 1u << 30,
+                                          .budget_ns = 1u << 30,
                                           .rules = "allow any from any to any\n"};
 
     if (bench_open(&bench, &options) != 0)

@@ -177,7 +177,7 @@ static void run(bool devices_spread)
                                     .channel_capacity = 256,
                                     .rx_queues = QUEUES,
                                     .devices_spread = devices_spread,
-                                    .budget = 26000};
+                                    .budget_ns = 10000};
     struct spill_ledger ledger;
     uint32_t flow, round;
 

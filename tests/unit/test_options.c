@@ -15,6 +15,7 @@
 #include "options.h"
 #include "options_compare.h"
 #include "options_parse.h"
+#include "pipeline/classification.h"
 
 /* The same two ports and their wire as in base_file, as flags. */
 static const char *const base_flags[] = {"--port", "lan=net_null0", "--port", "wan=net_null1",
@@ -42,7 +43,13 @@ static const struct row rows[] = {
     {"rx-descriptors", "lan:", "8", "32k", 8, 32768, {"7", "33k"}},
     {"tx-descriptors", "lan:", "512", "32k", 512, 32768, {"7", "33k"}},
     {"rules", "", NULL, NULL, 0, 0, {NULL}},
-    {"default", "", "allow", "deny", 1, 0, {"reject", "Allow", "den"}},
+    {"default",
+     "",
+     "allow",
+     "deny",
+     SPILL_VERDICT_ALLOW,
+     SPILL_VERDICT_DENY,
+     {"reject", "Allow", "den"}},
     {"non-ip",
      "",
      NULL,
@@ -108,7 +115,7 @@ static uint64_t field_of(const struct row *row)
     if (option->scope == SPILL_OPTION_PER_PORT)
         scope = spill_options_find_port(&options, "lan");
     else if (option->scope == SPILL_OPTION_PER_CLASS)
-        scope = &options.classes[SPILL_OPTION_CLASS_CLASSIFY];
+        scope = &options.pipeline.classes[SPILL_CLASS_CLASSIFY];
     memcpy(&value, (const char *)scope + option->offset, option->size);
     return value;
 }
@@ -263,11 +270,11 @@ static void test_non_ip(void **state)
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         assert_good(parse("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan",
                           "--non-ip", values[i].text, NULL));
-        assert_int_equal(options.non_ip.count, values[i].count);
-        assert_int_equal(options.non_ip.rest, values[i].rest);
-        assert_int_equal(options.non_ip.encapsulated, values[i].encapsulated);
+        assert_int_equal(options.pipeline.non_ip.count, values[i].count);
+        assert_int_equal(options.pipeline.non_ip.rest, values[i].rest);
+        assert_int_equal(options.pipeline.non_ip.encapsulated, values[i].encapsulated);
         for (unsigned j = 0; j < values[i].count; j++)
-            assert_int_equal(options.non_ip.types[j], values[i].types[j]);
+            assert_int_equal(options.pipeline.non_ip.types[j], values[i].types[j]);
     }
 }
 
@@ -276,34 +283,36 @@ static void test_defaults(void **state)
     (void)state;
     assert_good(
         parse("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan", NULL));
-    assert_int_equal(options.default_verdict, SPILL_OPTION_DENY);
-    assert_int_equal(options.non_ip.count, 9);
-    assert_false(options.non_ip.rest || options.non_ip.encapsulated);
-    assert_int_equal(options.flow_capacity, 65536);
-    assert_true(options.flow_timeout_ns == 60000000000);
-    assert_int_equal(options.idle, SPILL_OPTION_IDLE_PAUSE);
-    assert_int_equal(options.budget_ns, 10000);
-    assert_int_equal(options.lanes, 16);
-    assert_int_equal(options.classes[0].dispatch, SPILL_OPTION_DISPATCH_AUTO);
-    assert_int_equal(options.classes[0].on_pool_full, SPILL_OPTION_POOL_FULL_DROP);
-    assert_int_equal(options.classes[0].pool_capacity, 0);
+    assert_int_equal(options.default_verdict, SPILL_VERDICT_DENY);
+    assert_int_equal(options.pipeline.non_ip.count, 9);
+    assert_false(options.pipeline.non_ip.rest || options.pipeline.non_ip.encapsulated);
+    assert_int_equal(options.pipeline.flow_capacity, 65536);
+    assert_true(options.pipeline.flow_timeout_ns == 60000000000);
+    assert_int_equal(options.pipeline.idle, SPILL_IDLE_PAUSE);
+    assert_int_equal(options.pipeline.budget_ns, 10000);
+    assert_int_equal(options.pipeline.lanes, 16);
+    assert_int_equal(options.pipeline.classes[0].dispatch, SPILL_DISPATCH_AUTO);
+    assert_int_equal(options.pipeline.classes[0].overflow, SPILL_OVERFLOW_DROP);
+    assert_int_equal(options.pipeline.classes[0].capacity, 0);
     assert_string_equal(options.name, "spillway");
     assert_true(options.drain_timeout_ns == 2000000000);
     assert_true(options.stall_timeout_ns == 100000000);
     assert_int_equal(options.on_stall, SPILL_OPTION_STALL_LOG);
     assert_int_equal(options.log_level, SPILL_OPTION_LOG_NOTICE);
     assert_true(options.duration_ns == 0 && options.packets == 0 && options.exit_on_idle_ns == 0);
-    assert_true(options.stats_ns == 0 && options.memory_mib == 0);
+    assert_true(options.stats_ns == 0 && options.plan.memory_mib == 0);
     assert_false(options.check || options.json || options.no_huge || options.eal_given);
     assert_true(options.rules == NULL && options.report == NULL && options.config == NULL);
     assert_true(options.crypto == NULL && options.sas == NULL && options.sa_count == 0);
-    assert_int_equal(options.fast.count + options.pool.count + options.rx.count + options.tx.count +
-                         options.control.count,
-                     0);
+    assert_int_equal(
+        options.plan.roles[SPILL_ROLE_FAST].count + options.plan.roles[SPILL_ROLE_POOL].count +
+            options.plan.roles[SPILL_ROLE_RX].count + options.plan.roles[SPILL_ROLE_TX].count +
+            options.plan.roles[SPILL_ROLE_CONTROL].count,
+        0);
     assert_int_equal(options.port_count, 2);
-    assert_true(options.ports[0].promiscuous);
-    assert_int_equal(options.ports[0].rx_queues + options.ports[0].tx_queues +
-                         options.ports[0].mtu + options.ports[0].mbufs,
+    assert_true(options.ports[0].config.promiscuous);
+    assert_int_equal(options.ports[0].config.rx_queues + options.ports[0].config.tx_queues +
+                         options.ports[0].config.mtu + options.ports[0].plan.extra_mbufs,
                      0);
     spill_options_free(&options);
     spill_options_free(&options);
@@ -311,19 +320,19 @@ static void test_defaults(void **state)
 
 static void test_lists_names_and_files(void **state)
 {
-    static const uint16_t cpus[] = {1, 2, 5, 1, 1023};
+    static const int cpus[] = {1, 2, 5, 1, 1023};
 
     (void)state;
     assert_good(parse_more("", "--fast", "1-2,5,1,1023", "--pool", "0-127", "--rx=3", "--tx=4",
                            "--control", "0, 1", "--name", "a_B-9", "--rules", "some rules",
                            "--report", "-", NULL));
-    assert_int_equal(options.fast.count, COUNT_OF(cpus));
-    assert_memory_equal(options.fast.cpus, cpus, sizeof(cpus));
-    assert_int_equal(options.pool.count, 128);
-    assert_int_equal(options.pool.cpus[127], 127);
-    assert_int_equal(options.rx.cpus[0], 3);
-    assert_int_equal(options.tx.cpus[0], 4);
-    assert_int_equal(options.control.count, 2);
+    assert_int_equal(options.plan.roles[SPILL_ROLE_FAST].count, COUNT_OF(cpus));
+    assert_memory_equal(options.plan.roles[SPILL_ROLE_FAST].cpus, cpus, sizeof(cpus));
+    assert_int_equal(options.plan.roles[SPILL_ROLE_POOL].count, 128);
+    assert_int_equal(options.plan.roles[SPILL_ROLE_POOL].cpus[127], 127);
+    assert_int_equal(options.plan.roles[SPILL_ROLE_RX].cpus[0], 3);
+    assert_int_equal(options.plan.roles[SPILL_ROLE_TX].cpus[0], 4);
+    assert_int_equal(options.plan.roles[SPILL_ROLE_CONTROL].count, 2);
     assert_string_equal(options.name, "a_B-9");
     assert_string_equal(options.rules, "some rules");
     assert_string_equal(options.report, "-");
@@ -363,8 +372,8 @@ static void test_ports_and_wires_of_flags_override(void **state)
     assert_string_equal(spill_options_find_port(&options, "lan")->device, "net_pcap0,rx_pcap=a");
     assert_string_equal(spill_options_find_port(&options, "lan")->where,
                         "--port 'lan=net_pcap0,rx_pcap=a'");
-    assert_int_equal(spill_options_find_port(&options, "lan")->mtu, 1500);
-    assert_int_equal(spill_options_find_port(&options, "lan")->rx_queues, 2);
+    assert_int_equal(spill_options_find_port(&options, "lan")->config.mtu, 1500);
+    assert_int_equal(spill_options_find_port(&options, "lan")->config.rx_queues, 2);
     assert_string_equal(spill_options_find_port(&options, "wan")->device, "net_null1");
     assert_null(spill_options_find_port(&options, "dmz"));
     assert_int_equal(options.wire_count, 2);
@@ -424,11 +433,11 @@ static void test_ports_and_wires_fit(void **state)
                  "--json: expected --check");
 
     /* One port and one wire too many. */
-    static const char *argv[3 + 2 * (SPILL_OPTION_PORTS_MAX + 1)] = {"spillway"};
-    static char text[SPILL_OPTION_PORTS_MAX + 1][64];
+    static const char *argv[3 + 2 * (SPILL_PORTS_MAX + 1)] = {"spillway"};
+    static char text[SPILL_PORTS_MAX + 1][64];
     int argc = 1;
 
-    for (int i = 0; i <= SPILL_OPTION_PORTS_MAX; i++) {
+    for (int i = 0; i <= SPILL_PORTS_MAX; i++) {
         snprintf(text[i], sizeof(text[i]), "p%d=net_null%d", i, i);
         argv[argc++] = "--port";
         argv[argc++] = text[i];
@@ -436,7 +445,7 @@ static void test_ports_and_wires_fit(void **state)
     assert_error(spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options, &error),
                  "--port 'p32=net_null32': expected at most 32 ports");
     argc = 1;
-    for (int i = 0; i <= SPILL_OPTION_WIRES_MAX; i++) {
+    for (int i = 0; i <= SPILL_WIRES_MAX; i++) {
         snprintf(text[i], sizeof(text[i]), "a%d:b%d", i, i);
         argv[argc++] = "--wire";
         argv[argc++] = text[i];
@@ -601,8 +610,8 @@ static void test_file_forms(void **state)
     assert_string_equal(options.rules, longest);
     snprintf(path, sizeof(path), "%s/a b\\", directory);
     assert_string_equal(options.report, path);
-    assert_int_equal(options.fast.count, 3);
-    assert_int_equal(options.idle, SPILL_OPTION_IDLE_SLEEP);
+    assert_int_equal(options.plan.roles[SPILL_ROLE_FAST].count, 3);
+    assert_int_equal(options.pipeline.idle, SPILL_IDLE_SLEEP);
     snprintf(path, sizeof(path), "%s:6: key 'device', value 'net_null0,a=b#c'", config_path);
     assert_string_equal(options.ports[0].where, path);
 
@@ -611,7 +620,7 @@ static void test_file_forms(void **state)
                  "port = b=net_null1\nport = c=net_null2\nport=d=net_null3\nwire = c:d\n");
     assert_good(parse_config());
     assert_int_equal(options.port_count, 4);
-    assert_int_equal(options.ports[0].mtu, 1400);
+    assert_int_equal(options.ports[0].config.mtu, 1400);
     assert_string_equal(options.ports[0].device, "net_null0,x=y");
     assert_int_equal(options.wire_count, 2);
     spill_options_free(&options);
@@ -795,15 +804,17 @@ static void test_help(void **state)
         fclose(output);
     }
     for (size_t i = 0; i < count; i++) {
+        char argument[SPILL_OPTION_TEXT_SIZE];
+
+        spill_option_argument(&table[i], argument, sizeof(argument));
         snprintf(line, sizeof(line), "\n  %s%s%s%s",
                  table[i].scope == SPILL_OPTION_PER_SA ? "" : "--", table[i].name,
-                 table[i].argument == NULL ? "" : " ",
-                 table[i].argument == NULL ? "" : table[i].argument);
+                 argument[0] == '\0' ? "" : " ", argument);
         if (strstr(all, line) == NULL)
             fail_msg("no help for --%s", table[i].name);
     }
     for (int i = 0; i < SPILL_OPTION_GROUPS; i++)
-        assert_non_null(strstr(all, spill_option_group_title((enum spill_option_group)i)));
+        assert_non_null(strstr(all, spill_options_table.groups[i].title));
     assert_non_null(strstr(all, "CLASS is one of: classify, decrypt, encrypt."));
 }
 

@@ -52,7 +52,7 @@ static void open_or_fail(unsigned fast, unsigned queues)
                                     .capacity = 16,
                                     .channel_capacity = 256,
                                     .rx_queues = queues,
-                                    .budget = 26000};
+                                    .budget_ns = 10000};
 
     if (bench_open(&bench, &options) != 0)
         fail_msg("%s", bench.error.text);

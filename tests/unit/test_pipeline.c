@@ -32,7 +32,7 @@ static struct bench_options options_for(uint32_t shape)
                                   .lanes = 8,
                                   .capacity = 16,
                                   .channel_capacity = 256,
-                                  .budget = 26000};
+                                  .budget_ns = 10000};
 }
 
 /* The n-th allocation from now on fails; 0: none does. See the wrappers below. */

@@ -22,7 +22,7 @@ static struct gateway_options options_for(uint32_t shape, uint32_t dispatch)
         .dispatch = {(enum spill_dispatch)dispatch, (enum spill_dispatch)dispatch,
                      (enum spill_dispatch)dispatch},
         .capacity = 64,
-        .budget = 26000,
+        .budget_ns = 10000,
         .algorithm = shape % 2 == 0 ? "aes-128-gcm" : "aes-128-cbc+sha256",
         .esn = dispatch == SPILL_DISPATCH_AUTO,
         .source_waits = true,
