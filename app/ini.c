@@ -1,31 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An INI file: a strict scan for errors and line numbers, then rte_cfgfile. */
+/* An INI file, line by line. */
 #include "ini.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "grow.h"
 
 #define LINES_MAX      100000
 #define LINE_BYTES_MAX 4096
 
-/* The scan of one file; its lines array tells where rte_cfgfile's n-th item stood. */
+/* The scan of one file. */
 struct scan {
     const char *path;
     unsigned int line;     /* the one being read */
     unsigned int sections; /* so far */
     unsigned int sections_max;
-    FILE *copy;          /* what rte_cfgfile will read */
-    size_t count;        /* of items: headings and keys */
-    unsigned int *lines; /* owned; of each item */
+    struct spill_ini *ini;
     struct spill_error *error;
 };
 
@@ -56,14 +49,23 @@ static void squeeze(char *text)
     *to = '\0';
 }
 
-static int note_item(struct scan *scan)
+/* Appends what the line has; a heading has no key, a key stands in the last section. */
+static int add_entry(struct scan *scan, const char *section, const char *key, const char *value)
 {
-    unsigned int *lines = spill_grow(scan->lines, scan->count, sizeof(*lines));
+    struct spill_ini *ini = scan->ini;
+    struct spill_ini_entry *entries = spill_grow(ini->entries, ini->count, sizeof(*entries));
+    struct spill_ini_entry *entry;
 
-    if (lines == NULL)
+    if (entries == NULL)
         return spill_error_set(scan->error, "%s: out of memory", scan->path);
-    scan->lines = lines;
-    lines[scan->count++] = scan->line;
+    ini->entries = entries;
+    entry = &entries[ini->count];
+    entry->line = scan->line;
+    snprintf(entry->section, sizeof(entry->section), "%s",
+             section != NULL ? section : entry[-1].section);
+    snprintf(entry->key, sizeof(entry->key), "%s", key);
+    snprintf(entry->value, sizeof(entry->value), "%s", value);
+    ini->count++;
     return 0;
 }
 
@@ -78,15 +80,14 @@ static int scan_heading(struct scan *scan, char *text)
     *end = '\0';
     name = strip(name);
     squeeze(name);
-    if (name[0] == '\0' || strlen(name) >= CFG_NAME_LEN)
+    if (name[0] == '\0' || strlen(name) >= SPILL_INI_NAME_SIZE)
         return spill_error_set(scan->error,
                                "%s:%u: section '%.100s': expected a name of 1 to %d bytes",
-                               scan->path, scan->line, name, CFG_NAME_LEN - 1);
+                               scan->path, scan->line, name, SPILL_INI_NAME_SIZE - 1);
     if (++scan->sections > scan->sections_max)
         return spill_error_set(scan->error, "%s:%u: section '%s': expected at most %u sections",
                                scan->path, scan->line, name, scan->sections_max);
-    fprintf(scan->copy, "[%s]\n", name);
-    return note_item(scan);
+    return add_entry(scan, name, "", "");
 }
 
 static int scan_key(struct scan *scan, char *text)
@@ -100,27 +101,26 @@ static int scan_key(struct scan *scan, char *text)
     *equals = '\0';
     key = strip(text);
     value = strip(equals + 1);
-    if (key[0] == '\0' || strlen(key) >= CFG_NAME_LEN)
+    if (key[0] == '\0' || strlen(key) >= SPILL_INI_NAME_SIZE)
         return spill_error_set(scan->error, "%s:%u: key '%.100s': expected a name of 1 to %d bytes",
-                               scan->path, scan->line, key, CFG_NAME_LEN - 1);
+                               scan->path, scan->line, key, SPILL_INI_NAME_SIZE - 1);
     if (scan->sections == 0)
         return spill_error_set(scan->error,
                                "%s:%u: key '%s' stands before any section: expected [spillway] "
                                "above it",
                                scan->path, scan->line, key);
-    if (value[0] == '\0' || strlen(value) >= CFG_VALUE_LEN)
+    if (value[0] == '\0' || strlen(value) >= SPILL_INI_VALUE_SIZE)
         return spill_error_set(scan->error,
                                "%s:%u: key '%s', value '%.100s': expected 1 to %d bytes",
-                               scan->path, scan->line, key, value, CFG_VALUE_LEN - 1);
-    fprintf(scan->copy, "%s=%s\n", key, value);
-    return note_item(scan);
+                               scan->path, scan->line, key, value, SPILL_INI_VALUE_SIZE - 1);
+    return add_entry(scan, NULL, key, value);
 }
 
 static int scan_line(struct scan *scan, char *line, size_t length)
 {
     char *text;
 
-    /* Also keeps messages one line, and rte_cfgfile from seeing other ends of a line than ours. */
+    /* Also keeps messages one line. */
     for (size_t i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)line[i];
 
@@ -172,91 +172,19 @@ static int scan_file(struct scan *scan, FILE *file)
         else
             status = scan_line(scan, line, (size_t)length);
     }
-    if (status == 0 && fflush(scan->copy) != 0)
-        status =
-            spill_error_set(scan->error, "%s: cannot be copied: %s", scan->path, strerror(errno));
     return status;
-}
-
-/* Fills ini->entries, which has room for scan->count of them. */
-static int take_entries(const struct scan *scan, struct rte_cfgfile *file, struct spill_ini *ini)
-{
-    struct rte_cfgfile_entry *keys = calloc(scan->count, sizeof(*keys));
-    int sections = rte_cfgfile_num_sections(file, NULL, 0);
-
-    for (int i = 0; keys != NULL && i < sections; i++) {
-        char name[CFG_NAME_LEN];
-        int count = rte_cfgfile_section_num_entries_by_index(file, name, i);
-
-        if (count < 0 || ini->count + 1 + (size_t)count > scan->count)
-            break;
-        rte_cfgfile_section_entries_by_index(file, i, name, keys, count);
-        for (int j = -1; j < count; j++) {
-            struct spill_ini_entry *entry = &ini->entries[ini->count];
-
-            entry->line = scan->lines[ini->count++];
-            memcpy(entry->section, name, sizeof(entry->section));
-            if (j >= 0) {
-                memcpy(entry->key, keys[j].name, sizeof(entry->key));
-                memcpy(entry->value, keys[j].value, sizeof(entry->value));
-            }
-        }
-    }
-    free(keys);
-    /* Each line that the scan took for an item must be one: else the line numbers would lie. */
-    return ini->count == scan->count ? 0 : -1;
-}
-
-static int load_copy(const struct scan *scan, struct spill_ini *ini)
-{
-    const struct rte_cfgfile_parameters parameters = {.comment_character = ';'};
-    char path[64];
-    struct rte_cfgfile *file;
-    int status = -1;
-
-    if (scan->count == 0)
-        return 0;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fileno(scan->copy));
-    file = rte_cfgfile_load_with_params(path, 0, &parameters);
-    ini->entries = calloc(scan->count, sizeof(*ini->entries));
-    if (file != NULL && ini->entries != NULL)
-        status = take_entries(scan, file, ini);
-    if (file != NULL)
-        rte_cfgfile_close(file);
-    if (status != 0) {
-        spill_ini_free(ini);
-        spill_error_set(scan->error, "%s: DPDK's parser of configuration files refuses it",
-                        scan->path);
-    }
-    return status;
-}
-
-static FILE *open_copy(void)
-{
-    int descriptor = memfd_create("spillway-config", MFD_CLOEXEC);
-    FILE *copy = descriptor < 0 ? NULL : fdopen(descriptor, "w");
-
-    if (copy == NULL && descriptor >= 0)
-        close(descriptor);
-    return copy;
 }
 
 int spill_ini_read(FILE *file, const char *name, unsigned int sections_max, struct spill_ini *ini,
                    struct spill_error *error)
 {
-    struct scan scan = {
-        .path = name, .error = error, .copy = open_copy(), .sections_max = sections_max};
-    int status;
+    struct scan scan = {.path = name, .error = error, .ini = ini, .sections_max = sections_max};
 
     *ini = (struct spill_ini){0};
-    if (scan.copy == NULL)
-        return spill_error_set(error, "%s: cannot be copied: %s", name, strerror(errno));
-    status = scan_file(&scan, file);
-    if (status == 0)
-        status = load_copy(&scan, ini);
-    fclose(scan.copy);
-    free(scan.lines);
-    return status;
+    if (scan_file(&scan, file) == 0)
+        return 0;
+    spill_ini_free(ini);
+    return -1;
 }
 
 void spill_ini_free(struct spill_ini *ini)

@@ -2,7 +2,6 @@
 #ifndef SPILLWAY_INI_H
 #define SPILLWAY_INI_H
 
-#include <rte_cfgfile.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -13,22 +12,23 @@
  * An INI file as sections, keys and values with the lines they stand in. What they mean is
  * config.c's.
  *
- * rte_cfgfile splits the file into sections, keys and values. It has no line numbers, though, cuts
- * long names and values without a word, takes a line without '=' for an empty one, ignores what
- * follows ']', and takes a comment that it doesn't know for a key. So the file is first scanned
- * here: the scan refuses all that, notes the lines, and hands rte_cfgfile a copy in memory without
- * comments. The file is read once, so it may be a pipe.
+ * rte_cfgfile is not used: it has no line numbers, which every message needs, cuts long names and
+ * values without a word, takes a line without '=' for an empty one, ignores what follows ']', and
+ * takes a comment that it doesn't know for a key. The file is read once, so it may be a pipe.
  *
  * A line is `[section]`, `key = value`, or empty; `;` begins a comment anywhere, `#` at the
  * beginning of a line. Names have at most 63 bytes, values 255, lines 4096, a file 100 000 of them.
  */
 
+#define SPILL_INI_NAME_SIZE  64 /* with the NUL, here and below */
+#define SPILL_INI_VALUE_SIZE 256
+
 /** A section's heading (key is empty) or one of its keys, in the order of the file. */
 struct spill_ini_entry {
     unsigned int line;
-    char section[CFG_NAME_LEN]; /* blanks between words are one blank */
-    char key[CFG_NAME_LEN];
-    char value[CFG_VALUE_LEN];
+    char section[SPILL_INI_NAME_SIZE]; /* blanks between words are one blank */
+    char key[SPILL_INI_NAME_SIZE];
+    char value[SPILL_INI_VALUE_SIZE];
 };
 
 struct spill_ini {

@@ -77,7 +77,7 @@ static const struct spill_option rows[] = {
      .scope = SPILL_OPTION_PORT, FIELD_OF(struct spill_option_port, device),
      .kind = SPILL_OPTION_DEVICE},
     {.name = "wire", .argument = "A:B", .group = SPILL_OPTION_GROUP_PORTS,
-     .key = "ports", .form = "A, B", .required = true,
+     .key = "ports", .form = "A, B", .required = true, .range = "1 to " TEXT(SPILL_WIRES_MAX) " wires",
      .help = "join two ports in both directions; repeatable",
      .scope = SPILL_OPTION_WIRE, FIELD_OF(struct spill_option_wire, port_names),
      READ(spill_option_read_ends)},

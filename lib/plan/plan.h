@@ -28,7 +28,7 @@
 
 #define SPILL_LCORES_MAX        128 /* the EAL's RTE_MAX_LCORE in distributions */
 #define SPILL_PORTS_MAX         32
-#define SPILL_WIRES_MAX         (SPILL_PORTS_MAX / 2)
+#define SPILL_WIRES_MAX         16 /* of two ports each */
 #define SPILL_QUEUES_MAX        64 /* of one port, in one direction */
 #define SPILL_PLAN_CLASSES_MAX  8
 #define SPILL_NAME_MAX          32 /* with the NUL */

@@ -2,7 +2,7 @@
 """docs/reference.md names every option, drop reason and report field of the program, and no others."""
 import re
 
-from harness import CAPTURES, CPUS, ROOT, SPILLWAY, TestCase, main, run, spillway
+from harness import BUILD, CAPTURES, CPUS, ROOT, SPILLWAY, TestCase, main, run, spillway
 
 REASON = re.compile(r'SPILL_DROP_REASON\(\s*\w+,\s*"(\w+)"')
 
@@ -33,6 +33,10 @@ class Reference(TestCase):
         for option, default in expected.items():
             if default:
                 self.assertEqual(rows[option][2], f"`{default[1]}`", option)
+
+    def test_tables_are_written(self):
+        """The tables of options are what their rows say."""
+        run(ROOT / "tools" / "reference" / "write", "--check", BUILD)
 
     def test_security_associations(self):
         """Each key of [sa NAME] with the argument and the default that --help shows."""
