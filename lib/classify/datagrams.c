@@ -57,7 +57,8 @@ struct datagram {
     uint8_t direction : 1;
     uint8_t has_ports : 1;
     uint8_t known : 1; /* it came */
-    uint8_t dead : 1;  /* fragments overlapped: nothing more of it passes */
+    uint8_t step : 3;
+    uint8_t dead : 1; /* fragments overlapped: nothing more of it passes */
     uint8_t range_count;
     struct range ranges[SPILL_DATAGRAMS_RANGES]; /* ascending; no two touch */
     uint16_t end;                                /* units; UNKNOWN_END until the last came */
@@ -214,14 +215,14 @@ static void identify(const struct spill_packet *packet, const struct spill_fragm
     if (packet->kind == SPILL_PACKET_IPV4) {
         memcpy(id->address[0], &packet->key.v4.address[source], sizeof(uint32_t));
         memcpy(id->address[1], &packet->key.v4.address[!source], sizeof(uint32_t));
-        id->vlan = packet->key.v4.vlan;
+        id->vlan = packet->key.v4.vlan & SPILL_VLAN_PLACE;
         id->protocol = packet->key.v4.protocol;
     } else {
         /* Not the protocol: the first says what comes behind all extension headers, the later ones
          * what comes behind the fragment header. */
         memcpy(id->address[0], packet->key.v6.address[source], sizeof(id->address[0]));
         memcpy(id->address[1], packet->key.v6.address[!source], sizeof(id->address[1]));
-        id->vlan = packet->key.v6.vlan;
+        id->vlan = packet->key.v6.vlan & SPILL_VLAN_PLACE;
     }
 }
 
@@ -348,6 +349,7 @@ static void learn(struct datagram *datagram, struct spill_packet *packet)
     memcpy(&datagram->key_rest, key_rest(packet), sizeof(datagram->key_rest));
     datagram->direction = packet->direction;
     datagram->has_ports = packet->has_ports;
+    datagram->step = packet->step & 7;
     datagram->known = 1;
 }
 
@@ -356,6 +358,7 @@ static void apply(const struct datagram *datagram, struct spill_packet *packet)
     memcpy(key_rest(packet), &datagram->key_rest, sizeof(datagram->key_rest));
     packet->direction = datagram->direction;
     packet->has_ports = datagram->has_ports;
+    packet->step = datagram->step;
 }
 
 /* What is wrong with a fragment by itself, or NULL. */

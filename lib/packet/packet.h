@@ -36,6 +36,11 @@ enum spill_packet_kind {
     0x2000 /* labels, which are others in the other direction: not in the key                      \
             */
 
+/* And of ICMP messages, whose ports are an identifier, and type and code (parse.h): */
+#define SPILL_VLAN_ALONE  0x4000 /* nothing answers it */
+#define SPILL_VLAN_SECOND 0x8000 /* the key's second end asks, or has sent what nothing answers */
+#define SPILL_VLAN_PLACE  0x3fff /* where the packet is, without these two */
+
 /* In `key.type`, of frames without a type: the address within LLC (DSAP), or one of these. */
 #define SPILL_TYPE_STP   0x42  /* spanning trees (IEEE 802.1D) */
 #define SPILL_TYPE_CISCO 0x100 /* SNAP with Cisco's own protocols: CDP, PVST+, UDLD, VTP, … */
@@ -55,7 +60,8 @@ enum spill_packet_kind {
  */
 struct spill_key4 {
     uint32_t address[2]; /* network order */
-    uint16_t port[2];    /* network order; 0 where the protocol or the fragment has none */
+    uint16_t port[2];    /* network order; 0 where the protocol or the fragment has none. ICMP: the
+                          * identifier of a query or 0; type and code */
     uint8_t protocol;
     uint8_t network; /* the wire, and at which end of it the first address is */
     uint16_t vlan; /* id in the outermost tag that has one, host order, or 0; and SPILL_VLAN_… */
@@ -90,6 +96,12 @@ enum spill_esp {
     SPILL_ESP_UDP,   /* UDP to port 4500: behind the UDP header, if it isn't IKE or a keepalive */
 };
 
+/** What a packet does to its connection, by its own transport header. */
+enum spill_step {
+    SPILL_STEP_NONE,
+    SPILL_STEP_ANSWER, /* there was something before that it answers: it begins nothing */
+};
+
 /** One packet's metadata: one cache line. Written by the lcore, or in the pool the worker, that
  * holds the packet. */
 struct spill_packet {
@@ -117,9 +129,13 @@ struct spill_packet {
     };
     uint8_t verdict; /* enum spill_verdict, written by classification */
     union {
-        uint8_t drop;     /* drop reason of a packet that isn't IP */
-        uint8_t reversed; /* of IP, 1: the rules are asked for the other direction; classification's
-                           */
+        uint8_t drop; /* drop reason of a packet that isn't IP */
+        struct {      /* of IP: */
+            uint8_t
+                reversed : 1; /* 1: the rules are asked for the other direction; classification's
+                               */
+            uint8_t step : 3; /* enum spill_step; by the parser */
+        };
     };
     uint8_t input;    /* id of the port it came from; written by the pipeline */
     uint8_t output;   /* id of the port it leaves by; likewise */

@@ -41,6 +41,11 @@
  * destination `key.address[!direction]` and `key.port[!direction]`, in v4 and v6 alike. A packet
  * whose two ends are equal has direction 0.
  *
+ * ICMP and ICMPv6, whose key has `port[0]` and `port[1]` whatever the direction, and `has_ports` 0:
+ * of a query and of an answer to one, its identifier, and the query's type (high byte); of other
+ * messages 0, and their type and code, with SPILL_VLAN_ALONE in `key.vlan`. SPILL_VLAN_SECOND there
+ * says who asks, or sent the message: so only the one who is asked sends answers of the same key.
+ *
  * Fragments: a first fragment has ports. A later one has none, and SPILL_FLOW_FRAGMENT in
  * `key.network`; it has no ESP header either, whatever its protocol. Both have `fragment` 1. An
  * IPv6 packet that is its own only fragment (RFC 6946) is no fragment.

@@ -210,6 +210,8 @@ static const struct spill_drop_reason *careful_ipv4(const struct rte_mbuf *mbuf,
         return reason;
 
     spill_write_packet4(packet, link, ip + offsetof(struct rte_ipv4_hdr, src_addr), &transport);
+    if (payload.protocol == IPPROTO_ICMP && !payload.later_fragment)
+        spill_parse_icmp(mbuf, payload.end - payload.offset, packet);
     return NULL;
 }
 
@@ -307,6 +309,8 @@ static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
         return reason;
 
     spill_write_packet6(packet, link, ip + offsetof(struct rte_ipv6_hdr, src_addr), &transport);
+    if (payload.protocol == IPPROTO_ICMPV6)
+        spill_parse_icmp(mbuf, payload.end - payload.offset, packet);
     return NULL;
 }
 

@@ -253,6 +253,14 @@ static __rte_always_inline void spill_write_packet6(struct spill_packet *packet,
 bool spill_parse_link(const struct rte_mbuf *mbuf, struct spill_link *link);
 
 /**
+ * Enters what an ICMP header says into a packet whose key is written: whom it answers, or that
+ * nothing answers it. The thread that holds the packet.
+ *
+ * @param length    bytes of the IP packet from its ICMP header on
+ */
+void spill_parse_icmp(const struct rte_mbuf *mbuf, uint32_t length, struct spill_packet *packet);
+
+/**
  * Parses a packet of any kind, contiguous or not. A result is always written, as
  * spill_parse_burst() says. The thread that holds the packet.
  */

@@ -59,10 +59,20 @@ static enum spill_verdict verdict_of(const struct spill_packet *packet)
                                 : spill_flow_own_verdict(packet->flow, packet->direction);
 }
 
+/* Whether nobody gets the right to reply from it that a packet may pass: it begins nothing, and is
+ * of nothing that was begun. */
+static bool opens_nothing(const struct spill_packet *packet)
+{
+    return packet->step == SPILL_STEP_ANSWER &&
+           (packet->flow->rights & 3 * SPILL_FLOW_ALLOWED) == 0;
+}
+
 static void note(struct spill_fast *fast, const struct spill_job *job, struct spill_packet *packet)
 {
     const unsigned direction = packet->direction ^ packet->reversed;
 
+    if (packet->verdict == SPILL_VERDICT_ALLOW && opens_nothing(packet))
+        return;
     if (likely(job->result == fast->version))
         spill_flow_table_note(fast->flows, packet->flow, direction,
                               (enum spill_verdict)packet->verdict, packet->sa);

@@ -91,15 +91,23 @@ static void check_key(const struct expected *expected, const struct spill_packet
     memcpy(port, v4 ? packet->key.v4.port : packet->key.v6.port, sizeof(port));
     FUZZ_CHECK(memcmp(addresses + first * size, expected->source, size) == 0, "source");
     FUZZ_CHECK(memcmp(addresses + !first * size, expected->destination, size) == 0, "destination");
-    FUZZ_CHECK(memcmp(&port[first], expected->ports, 2) == 0, "source port");
-    FUZZ_CHECK(memcmp(&port[!first], expected->ports + 2, 2) == 0, "destination port");
+    if (expected->icmp) {
+        FUZZ_CHECK(memcmp(port, expected->ports, 4) == 0, "identifier and type");
+        memset(port, 0, sizeof(port));
+    } else {
+        FUZZ_CHECK(memcmp(&port[first], expected->ports, 2) == 0, "source port");
+        FUZZ_CHECK(memcmp(&port[!first], expected->ports + 2, 2) == 0, "destination port");
+    }
     FUZZ_CHECK((v4 ? packet->key.v4.protocol : packet->key.v6.protocol) == expected->protocol,
                "protocol");
     /* The lowest bit says at which end of the wire the first address is. */
     FUZZ_CHECK((v4 ? packet->key.v4.network : packet->key.v6.network) ==
                    (NETWORK ^ first) + (expected->later ? SPILL_FLOW_FRAGMENT : 0),
                "network");
-    FUZZ_CHECK((v4 ? packet->key.v4.vlan : packet->key.v6.vlan) == expected->vlan, "VLAN");
+    FUZZ_CHECK((v4 ? packet->key.v4.vlan : packet->key.v6.vlan) ==
+                   (expected->vlan | expected->alone |
+                    (expected->icmp && first != expected->answers ? SPILL_VLAN_SECOND : 0)),
+               "VLAN");
     for (unsigned i = 0; i < 2; i++) {
         memcpy(end[i], addresses + i * size, size);
         memcpy(end[i] + size, &port[i], 2);
@@ -111,8 +119,12 @@ static void check_key(const struct expected *expected, const struct spill_packet
 static void check(const struct expected *expected, const struct spill_packet *packet)
 {
     FUZZ_CHECK(packet->kind == expected->kind, "%u, not %u", packet->kind, expected->kind);
-    FUZZ_CHECK(packet->drop == (expected->drop == NULL ? 0 : expected->drop->id), "reason %u",
-               packet->drop);
+    if (expected->drop != NULL)
+        FUZZ_CHECK(packet->drop == expected->drop->id, "reason %u", packet->drop);
+    else
+        FUZZ_CHECK(packet->reversed == 0 &&
+                       packet->step == (expected->answers ? SPILL_STEP_ANSWER : SPILL_STEP_NONE),
+                   "step %u", packet->step);
     FUZZ_CHECK(packet->l3_offset == expected->l3 && packet->l4_offset == expected->l4,
                "offsets %u %u", packet->l3_offset, packet->l4_offset);
     FUZZ_CHECK(packet->length == expected->length, "length %u", packet->length);

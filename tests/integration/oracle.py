@@ -22,6 +22,9 @@ FRAGMENT = 44
 TCP, UDP, DCCP, SCTP, UDPLITE = 6, 17, 33, 132, 136
 PORTS = (TCP, UDP, DCCP, SCTP, UDPLITE)
 PORT_NAMES = ("in", "out")  # of the two ends of the wire
+ICMP, ICMPV6 = 1, 58
+QUERIES = {ICMP: {8: 0, 13: 14, 15: 16, 17: 18, 42: 43},
+           ICMPV6: {128: 129, 139: 140, 144: 145, 146: 147, 160: 161}}  # and what answers them
 NAMES = {"icmp": 1, "tcp": TCP, "udp": UDP, "icmp6": 58, "sctp": SCTP}
 
 
@@ -29,12 +32,13 @@ NAMES = {"icmp": 1, "tcp": TCP, "udp": UDP, "icmp6": 58, "sctp": SCTP}
 Piece = namedtuple("Piece", "datagram first end more")  # of a datagram; bytes [first, end)
 
 
-class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason piece type",
-                        defaults=(None,) * 9)):
+class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason piece type icmp answer",
+                        defaults=(None,) * 11)):
     """`reason` is set for frames that no rule lets pass, `source` for IP alone, `ports` where there are
     any. `vlan`: what makes networks of their own of one. `later`: a fragment that isn't the first.
     `piece`: of fragments alone. `type`: of what isn't IP, that of Ethernet, or below 0x600 the DSAP of
-    LLC."""
+    LLC. `icmp`: what is the same in a query and its answer, and in no other message. `answer`: it
+    begins nothing."""
 
     @property
     def flow(self):
@@ -43,7 +47,7 @@ class Packet(namedtuple("Packet", "vlan source destination protocol ports later 
             return None
         ports = self.ports or (0, 0)
         return (tuple(sorted([(int(self.source), ports[0]), (int(self.destination), ports[1])])),
-                self.source.version, self.protocol, self.vlan, self.later)
+                self.source.version, self.protocol, self.vlan, self.later, self.icmp)
 
     @property
     def first(self):
@@ -185,8 +189,8 @@ def _ipv4(data, vlan):
         start = (fragment & 0x1FFF) * 8
         piece = Piece((data[12:20], protocol, number, vlan), start, start + total - header,
                       bool(fragment & 0x2000))
-    return Packet(vlan, ipaddress.ip_address(data[12:16]), ipaddress.ip_address(data[16:20]),
-                  protocol, ports, later, piece=piece)
+    return _icmp(Packet(vlan, ipaddress.ip_address(data[12:16]), ipaddress.ip_address(data[16:20]),
+                        protocol, ports, later, piece=piece), ICMP, data[header:total])
 
 
 def _ipv6(data, vlan):
@@ -218,8 +222,20 @@ def _ipv6(data, vlan):
     ports, later = _transport(kind, body, offset, more, 0)
     if piece and pieces > 1:
         raise Dropped("fragment_nested")
-    return Packet(vlan, ipaddress.ip_address(data[8:24]), ipaddress.ip_address(data[24:40]), kind,
-                  ports, later, piece=piece)
+    return _icmp(Packet(vlan, ipaddress.ip_address(data[8:24]), ipaddress.ip_address(data[24:40]), kind,
+                        ports, later, piece=piece), ICMPV6, body)
+
+
+def _icmp(packet, protocol, data):
+    if packet.protocol != protocol or packet.later:
+        return packet
+    kind, code = (data[0], data[1]) if len(data) >= 8 else (None, None)
+    for query, answer in QUERIES[protocol].items():
+        if kind == query and code == 0:
+            return packet._replace(icmp=(query, data[4:6], packet.source))
+        if kind == answer:
+            return packet._replace(icmp=(query, data[4:6], packet.destination), answer=True)
+    return packet._replace(icmp=("alone", kind, code, packet.source))
 
 
 def _transport(protocol, data, offset, more, before):
@@ -371,7 +387,8 @@ class Firewall:
         opened, passing = set(), []
         for frame, packet in in_order(frames):
             if self.allows(packet):
-                opened.add(packet.source and packet.flow)
+                if packet.source and not packet.answer:
+                    opened.add(packet.flow)
             elif packet.source is None or packet.reason or packet.flow not in opened:
                 continue
             passing.append(frame)
@@ -383,7 +400,7 @@ class Firewall:
         to came first, which nobody knows of two captures."""
         packets = [[packet for _, packet in in_order(frames)] for frames in ends]
         opened = [{(packet.flow, packet.first) for packet in end
-                   if packet.source and self.allows(packet, port)} for port, end in zip(PORT_NAMES, packets)]
+                   if packet.source and not packet.answer and self.allows(packet, port)} for port, end in zip(PORT_NAMES, packets)]
         return [["passes" if self.allows(packet, PORT_NAMES[end]) else
                  "either" if packet.source and (packet.flow, not packet.first) in opened[1 - end] else "denied"
                  for packet in packets[end]] for end in (0, 1)]

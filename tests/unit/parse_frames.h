@@ -66,6 +66,10 @@ static void set16(struct frame *frame, uint32_t at, uint32_t value)
 
 static const uint8_t protocols[] = {6, 6, 6, 17, 17, 17, 132, 136, 33, 1, 58, 47, 50, 51, 59, 89};
 
+static const uint8_t icmp_types[] = {0,   8,   13,  14, 15,  16,  17,  18,  42,  43,  3,
+                                     5,   11,  12,  2,  128, 129, 139, 140, 144, 145, 146,
+                                     147, 160, 161, 1,  4,   133, 134, 135, 136, 137};
+
 /** Appends a whole and true transport header with some payload. */
 static void put_transport(struct frame *frame, uint8_t protocol)
 {
@@ -87,6 +91,13 @@ static void put_transport(struct frame *frame, uint8_t protocol)
         break;
     case 33:
         frame->bytes[start + 4] = (uint8_t)(4 + below(5));
+        break;
+    case 1:
+    case 58:
+        frame->bytes[start] = icmp_types[below(sizeof(icmp_types))];
+        frame->bytes[start + 1] = one_in(4) ? (uint8_t)below(4) : 0;
+        if (one_in(8))
+            frame->length = start + below(9);
         break;
     default:
         break;

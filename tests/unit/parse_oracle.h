@@ -33,6 +33,9 @@ struct expected {
     bool has_ports, later;
     uint8_t esp;      /* 0 none, 1 plain, 2 in UDP */
     uint8_t fragment; /* 1: first or later */
+    bool icmp;        /* `ports` are in that order whoever sent it; and: */
+    bool answers;
+    uint16_t alone; /* in the VLAN: that nothing answers it */
 };
 
 static uint32_t two_bytes(const struct frame *frame, uint32_t at)
@@ -55,6 +58,38 @@ static void not_ip(struct expected *expected, uint32_t type, const struct spill_
     malformed(expected, reason);
     expected->kind = SPILL_PACKET_OTHER;
     expected->type = (uint16_t)type;
+}
+
+static void oracle_icmp(const struct frame *frame, struct expected *expected, uint32_t at,
+                        uint32_t there)
+{
+    const uint8_t *icmp = frame->bytes + at;
+    bool asks;
+
+    expected->icmp = true;
+    expected->alone = 0x4000;
+    if (there < 8)
+        return;
+    memcpy(expected->ports + 2, icmp, 2);
+    if (expected->protocol == 1) {
+        asks = icmp[0] == 8 || icmp[0] == 13 || icmp[0] == 15 || icmp[0] == 17 || icmp[0] == 42;
+        expected->answers =
+            icmp[0] == 0 || icmp[0] == 14 || icmp[0] == 16 || icmp[0] == 18 || icmp[0] == 43;
+    } else {
+        asks =
+            icmp[0] == 128 || icmp[0] == 139 || icmp[0] == 144 || icmp[0] == 146 || icmp[0] == 160;
+        expected->answers =
+            icmp[0] == 129 || icmp[0] == 140 || icmp[0] == 145 || icmp[0] == 147 || icmp[0] == 161;
+    }
+    if (!expected->answers && (!asks || icmp[1] != 0))
+        return;
+    expected->alone = 0;
+    memcpy(expected->ports, icmp + 4, 2);
+    expected->ports[3] = 0;
+    if (icmp[0] == 0)
+        expected->ports[2] = 8;
+    else if (expected->answers)
+        expected->ports[2] = icmp[0] - 1;
 }
 
 static void oracle_transport(const struct frame *frame, struct expected *expected, uint32_t at,
@@ -111,6 +146,11 @@ static void oracle_transport(const struct frame *frame, struct expected *expecte
             malformed(expected, &spill_malformed_transport);
         else
             expected->esp = 1;
+        return;
+    case 1:
+    case 58:
+        if ((expected->protocol == 1) == (expected->kind == SPILL_PACKET_IPV4))
+            oracle_icmp(frame, expected, at, there);
         return;
     default:
         return;

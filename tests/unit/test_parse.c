@@ -136,20 +136,25 @@ static uint8_t expected_key(const struct expected *expected, void *key, uint32_t
     uint8_t *bytes = key;
     uint8_t source[18] = {0}, destination[18] = {0};
     uint8_t direction, tail[4];
+    uint16_t vlan = expected->vlan;
 
     memset(key, 0, sizeof(struct spill_key6));
     memcpy(source, expected->source, address_size);
-    memcpy(source + address_size, expected->ports, 2);
+    memcpy(source + address_size, expected->ports, expected->icmp ? 0 : 2);
     memcpy(destination, expected->destination, address_size);
-    memcpy(destination + address_size, expected->ports + 2, 2);
+    memcpy(destination + address_size, expected->ports + 2, expected->icmp ? 0 : 2);
     direction = memcmp(source, destination, sizeof(source)) > 0;
     memcpy(bytes + direction * address_size, source, address_size);
     memcpy(bytes + !direction * address_size, destination, address_size);
     memcpy(bytes + 2 * address_size + 2 * direction, source + address_size, 2);
     memcpy(bytes + 2 * address_size + 2 * !direction, destination + address_size, 2);
+    if (expected->icmp) {
+        memcpy(bytes + 2 * address_size, expected->ports, 4);
+        vlan |= expected->alone | (direction != expected->answers ? 0x8000 : 0);
+    }
     tail[0] = expected->protocol;
     tail[1] = (uint8_t)((NETWORK ^ direction) + (expected->later ? 0x80 : 0));
-    memcpy(tail + 2, &expected->vlan, 2);
+    memcpy(tail + 2, &vlan, 2);
     memcpy(bytes + 2 * address_size + 4, tail, sizeof(tail));
     return direction;
 }
@@ -173,7 +178,10 @@ static bool agrees(const struct expected *expected, const struct spill_packet *p
            packet->wrapped == expected->wrapped && packet->length == expected->length &&
            packet->inner_vlan == expected->inner_vlan && packet->sa == 0 && packet->through == 0 &&
            packet->output == 0 &&
-           packet->drop == (expected->drop == NULL ? 0 : expected->drop->id) &&
+           (expected->drop != NULL
+                ? packet->drop == expected->drop->id
+                : packet->reversed == 0 &&
+                      packet->step == (expected->answers ? SPILL_STEP_ANSWER : 0)) &&
            packet->flow == NULL && packet->verdict == SPILL_VERDICT_UNKNOWN && packet->input == 0;
 }
 
@@ -456,6 +464,78 @@ static void test_own_direction(void **state)
     assert_int_equal(packet.key.v4.port[!packet.direction], RTE_BE16(0x5678));
 }
 
+/* Messages between two hosts; `back`: sent by the other one. The first of each is a query. */
+#define ICMP(from, to, message)  "0800 4500001c 00004000 40010000 " from to message
+#define ICMP6(from, to, message) "86dd 6000000000083a40" from to message
+#define HOST_A                   "0a000001"
+#define HOST_B                   "0a000002"
+#define HOST_A6                  "20010db8000000000000000000000001"
+#define HOST_B6                  "20010db8000000000000000000000002"
+
+/** A query and its answers have one key, and no other message has it. */
+static void test_icmp_queries(void **state)
+{
+    static const struct {
+        const char *query, *other;
+        bool same;
+    } messages[] = {
+        {ICMP(HOST_A, HOST_B, "08000000 00010001"), ICMP(HOST_B, HOST_A, "00000000 00010002"),
+         true},
+        {ICMP(HOST_B, HOST_A, "08000000 00010001"), ICMP(HOST_A, HOST_B, "00000000 00010001"),
+         true},
+        {ICMP(HOST_A, HOST_B, "0d000000 00010001"), ICMP(HOST_B, HOST_A, "0e000000 00010001"),
+         true},
+        {ICMP(HOST_A, HOST_B, "08000000 00010001"), ICMP(HOST_A, HOST_B, "08000000 00010002"),
+         true},
+        /* another identifier, another type of answer, the same from the one who asked */
+        {ICMP(HOST_A, HOST_B, "08000000 00010001"), ICMP(HOST_B, HOST_A, "00000000 00020001"),
+         false},
+        {ICMP(HOST_A, HOST_B, "08000000 00010001"), ICMP(HOST_B, HOST_A, "0e000000 00010001"),
+         false},
+        {ICMP(HOST_A, HOST_B, "08000000 00010001"), ICMP(HOST_A, HOST_B, "00000000 00010001"),
+         false},
+        /* a query the other way, whatever its identifier */
+        {ICMP(HOST_A, HOST_B, "08000000 00010001"), ICMP(HOST_B, HOST_A, "08000000 00010001"),
+         false},
+        {ICMP(HOST_A, HOST_B, "08000000 08000001"), ICMP(HOST_B, HOST_A, "08000000 08000001"),
+         false},
+        /* what nothing answers, either way */
+        {ICMP(HOST_A, HOST_B, "05010000 00010001"), ICMP(HOST_B, HOST_A, "05010000 00010001"),
+         false},
+        {ICMP(HOST_A, HOST_B, "08010000 00010001"), ICMP(HOST_B, HOST_A, "00010000 00010001"),
+         false},
+        {ICMP6(HOST_A6, HOST_B6, "80000000 00010001"), ICMP6(HOST_B6, HOST_A6, "81000000 00010001"),
+         true},
+        {ICMP6(HOST_A6, HOST_B6, "80000000 00010001"), ICMP6(HOST_B6, HOST_A6, "80000000 00010001"),
+         false},
+        {ICMP6(HOST_A6, HOST_B6, "86000000 00010001"), ICMP6(HOST_B6, HOST_A6, "86000000 00010001"),
+         false},
+    };
+    struct spill_packet packets[2];
+    struct rte_mbuf *mbuf;
+    struct frame frame;
+
+    (void)state;
+    for (unsigned i = 0; i < RTE_DIM(messages); i++) {
+        const bool back = strncmp(messages[i].query, messages[i].other, 60) != 0;
+
+        frame_of(&frame, messages[i].query);
+        check_all_cuts(&frame);
+        mbuf = lay(&frame, 0, NULL, 0);
+        spill_parse_burst(&mbuf, 1, NETWORK, &packets[0]);
+        frame_of(&frame, messages[i].other);
+        check_all_cuts(&frame);
+        mbuf = lay(&frame, 0, NULL, 0);
+        spill_parse_burst(&mbuf, 1, NETWORK ^ back, &packets[1]);
+        if ((memcmp(&packets[0].key, &packets[1].key,
+                    packets[0].kind == SPILL_PACKET_IPV4 ? sizeof(packets[0].key.v4)
+                                                         : sizeof(packets[0].key.v6)) == 0) !=
+            messages[i].same)
+            fail_msg("%s and %s", messages[i].query, messages[i].other);
+        assert_int_equal(packets[0].step, SPILL_STEP_NONE);
+    }
+}
+
 /** What may be ESP between two addresses meets on one lcore, whatever else it has. */
 static void test_hash_of_gateways(void **state)
 {
@@ -532,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_esp),
         cmocka_unit_test(test_both_directions),
         cmocka_unit_test(test_own_direction),
+        cmocka_unit_test(test_icmp_queries),
         cmocka_unit_test(test_hash_of_gateways),
         cmocka_unit_test(test_hash_spreads),
     };

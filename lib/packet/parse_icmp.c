@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ICMP and ICMPv6 in keys: who asks, what answers it, and what nothing answers. */
+#include <rte_common.h>
+
+#include "packet/parse_shared.h"
+
+#define HEADER 8 /* bytes: type, code, checksum, and of queries the identifier */
+
+/* A type of query, and that of its answers. Both have an identifier in the fifth and sixth byte. */
+struct query {
+    uint8_t request;
+    uint8_t reply;
+};
+
+static const struct query QUERIES4[] = {
+    {8, 0},   /* echo (RFC 792) */
+    {13, 14}, /* timestamp */
+    {15, 16}, /* information */
+    {17, 18}, /* address mask (RFC 950) */
+    {42, 43}, /* extended echo (RFC 8335) */
+};
+
+static const struct query QUERIES6[] = {
+    {128, 129}, /* echo (RFC 4443) */
+    {139, 140}, /* node information (RFC 4620); in place of an identifier what is asked */
+    {144, 145}, /* home agents (RFC 6275) */
+    {146, 147}, /* mobile prefixes */
+    {160, 161}, /* extended echo (RFC 8335) */
+};
+
+/* The query that a message is, or answers; NULL: neither. */
+static const struct query *query_of(bool v4, const uint8_t *header)
+{
+    const struct query *queries = v4 ? QUERIES4 : QUERIES6;
+    const unsigned count = v4 ? RTE_DIM(QUERIES4) : RTE_DIM(QUERIES6);
+
+    for (unsigned i = 0; i < count; i++) {
+        /* Of a query with a code, an answer would not tell which code it had. */
+        if ((header[0] == queries[i].request && header[1] == 0) || header[0] == queries[i].reply)
+            return &queries[i];
+    }
+    return NULL;
+}
+
+void spill_parse_icmp(const struct rte_mbuf *mbuf, uint32_t length, struct spill_packet *packet)
+{
+    const bool v4 = packet->kind == SPILL_PACKET_IPV4;
+    uint8_t header[HEADER] = {0};
+    const struct query *query = NULL;
+    uint16_t port[2] = {0, 0}, mark;
+    bool second = packet->direction;
+
+    /* What is shorter is nothing that a host takes: it has no type. */
+    if (length >= HEADER && spill_read_frame(mbuf, packet->l4_offset, HEADER, header))
+        query = query_of(v4, header);
+    if (query != NULL) {
+        const bool answers = header[0] == query->reply;
+
+        port[0] = spill_load16(header + 4);
+        port[1] = rte_cpu_to_be_16((uint16_t)(query->request << 8));
+        second ^= answers;
+        packet->step = answers ? SPILL_STEP_ANSWER : SPILL_STEP_NONE;
+    } else {
+        port[1] = spill_load16(header);
+    }
+    mark = (uint16_t)((query == NULL ? SPILL_VLAN_ALONE : 0) | (second ? SPILL_VLAN_SECOND : 0));
+    memcpy(v4 ? packet->key.v4.port : packet->key.v6.port, port, sizeof(port));
+    if (v4)
+        packet->key.v4.vlan |= mark;
+    else
+        packet->key.v6.vlan |= mark;
+}
