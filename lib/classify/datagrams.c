@@ -16,7 +16,7 @@ static SPILL_DROP_REASON(
     fragment_short, "fragment_short",
     "a first fragment without the whole transport header (RFC 1858, RFC 7112)");
 static SPILL_DROP_REASON(fragment_no_first, "fragment_no_first",
-                         "a later fragment whose first did not come in time");
+                         "a later fragment whose first did not come in two seconds");
 static SPILL_DROP_REASON(fragment_table_full, "fragment_table_full",
                          "too many fragments wait for their first, or too many datagrams, or "
                          "pieces of one, are under way");

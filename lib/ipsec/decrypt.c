@@ -14,20 +14,18 @@
 #include "packet/parse.h"
 
 SPILL_DROP_REASON(spill_esp_malformed, "esp_malformed",
-                  "an ESP packet of an SA is too short, or its length fits no block");
-SPILL_DROP_REASON(
-    spill_esp_bad_icv, "esp_bad_icv",
-    "an ESP packet's integrity check value is wrong: forged, damaged, or another key");
+                  "the ESP packet is too short for its association, or its length fits no block");
+SPILL_DROP_REASON(spill_esp_bad_icv, "esp_bad_icv",
+                  "the packet is forged, damaged, or encrypted with another key");
 SPILL_DROP_REASON(spill_esp_bad_padding, "esp_bad_padding",
-                  "an authentic ESP packet's padding is not 1, 2, 3, …, or longer than the packet");
+                  "an authentic packet's padding is not as RFC 4303 wants it");
 SPILL_DROP_REASON(spill_esp_next_header, "esp_next_header",
-                  "an authentic ESP packet of a tunnel carries neither IPv4 nor IPv6");
+                  "an authentic packet of a tunnel carries neither IPv4 nor IPv6");
 SPILL_DROP_REASON(spill_esp_dummy, "esp_dummy",
-                  "an ESP packet sent to hide the traffic's shape (RFC 4303 2.6)");
+                  "an authentic packet without content (RFC 4303, 2.6)");
 SPILL_DROP_REASON(spill_esp_congestion, "esp_congestion",
                   "congestion was marked outside on a packet that knows no such mark (RFC 6040)");
-SPILL_DROP_REASON(spill_esp_replayed, "esp_replayed",
-                  "an ESP packet's sequence number was there before");
+SPILL_DROP_REASON(spill_esp_replayed, "esp_replayed", "the sequence number was there before");
 
 /* mbuf's own fields have so many bits: rte_ipsec goes by them. */
 #define L3_SIZE_MAX ((1u << RTE_MBUF_L3_LEN_BITS) - 1)

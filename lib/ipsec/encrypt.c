@@ -12,10 +12,11 @@
 #include "ipsec/esp_frame.h"
 
 SPILL_DROP_REASON(spill_esp_crypto_failed, "esp_crypto_failed",
-                  "the crypto device reported an error while it encrypted the packet");
-SPILL_DROP_REASON(spill_esp_expired, "esp_expired", "a hard lifetime of the packet's SA is over");
+                  "the crypto device reported an error while it encrypted");
+SPILL_DROP_REASON(spill_esp_expired, "esp_expired",
+                  "a hard lifetime of the packet's association is over");
 SPILL_DROP_REASON(spill_esp_sequence_overflow, "esp_sequence_overflow",
-                  "the packet's outbound SA has no sequence number left");
+                  "the outbound association has no sequence number left");
 
 #define NAT_PORT 4500
 

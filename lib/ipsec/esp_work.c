@@ -6,7 +6,7 @@
 #include <rte_prefetch.h>
 
 SPILL_DROP_REASON(spill_esp_no_room, "esp_no_room",
-                  "the packet's buffer, or its headers' length field, has no room for ESP");
+                  "the packet's buffer, or the length fields of its headers, have no room for ESP");
 
 /*
  * Fetches a line to write to it: what another lcore has written comes for good at once. The

@@ -26,8 +26,8 @@ SPILL_DROP_REASON(
     spill_malformed_fragment, "malformed_fragment",
     "The fragment ends past the largest packet, or cuts a TCP header in two (RFC 1858, RFC 3128).");
 SPILL_DROP_REASON(spill_source_routed, "source_routed",
-                  "The packet says by which addresses to go on: IPv4 source routes, IPv6 "
-                  "routing header of type 0.");
+                  "the packet says by which addresses to go on: IPv4 source routes, an IPv6 "
+                  "routing header of type 0 with any left");
 SPILL_DROP_REASON(
     spill_malformed_transport, "malformed_transport",
     "The TCP, UDP, UDP-Lite, SCTP, DCCP or ESP header exceeds the packet, or a length in "

@@ -11,12 +11,14 @@
 #include "pipeline/security.h"
 
 SPILL_DROP_REASON(spill_drop_denied, "denied", "a rule, or the default, denies the packet's flow");
-static SPILL_DROP_REASON(pool_full_classify, "pool_full_classify",
-                         "the packet's flow is new, and the classify class had no credit left");
+static SPILL_DROP_REASON(
+    pool_full_classify, "pool_full_classify",
+    "the packet's flow is new or waits for its verdict, and the classify class had no credit left");
 static SPILL_DROP_REASON(new_flow_limit, "new_flow_limit",
-                         "the packet's flow is new, and a busy lcore had no time for new ones");
-static SPILL_DROP_REASON(flow_table_full, "flow_table_full",
-                         "all flows of the table that could go wait for a verdict, or are allowed");
+                         "the packet's flow is new, and new flows had their share of a busy lcore");
+static SPILL_DROP_REASON(
+    flow_table_full, "flow_table_full",
+    "the flow table had no place: all flows that could go wait for a verdict, or are allowed");
 
 /* Of its busy time, a fast lcore spends at most 1 / 2^ADMISSION_SHIFT on entering new flows. */
 #define ADMISSION_SHIFT 5

@@ -9,15 +9,17 @@
 #include "pipeline/esp_header.h"
 #include "pipeline/place.h"
 
-static SPILL_DROP_REASON(pool_full_decrypt, "pool_full_decrypt",
-                         "the packet was to be decrypted, and the class had no credit left");
-static SPILL_DROP_REASON(esp_no_sa, "esp_no_sa",
-                         "ESP for an address of ours, and no inbound SA has its SPI and addresses");
-static SPILL_DROP_REASON(esp_too_old, "esp_too_old",
-                         "an ESP packet's sequence number is below its SA's replay window");
 static SPILL_DROP_REASON(
-    esp_other_lcore, "esp_other_lcore",
-    "an authentic ESP packet; another lcore was just noting packets of its SA");
+    pool_full_decrypt, "pool_full_decrypt",
+    "the packet was to be decrypted, and the decrypt class had no credit left");
+static SPILL_DROP_REASON(esp_no_sa, "esp_no_sa",
+                         "ESP for an address of ours, and no inbound association has its SPI and "
+                         "addresses, or the UDP around it is not as nat-traversal says");
+static SPILL_DROP_REASON(esp_too_old, "esp_too_old",
+                         "the sequence number is below the replay window");
+static SPILL_DROP_REASON(esp_other_lcore, "esp_other_lcore",
+                         "an authentic ESP packet, while another fast lcore was just noting "
+                         "packets of the same association");
 
 /* What is known of the ESP packets of a burst. */
 struct arrivals {

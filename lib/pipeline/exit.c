@@ -13,13 +13,17 @@
 #include "pipeline/too_big.h"
 
 static SPILL_DROP_REASON(tx_too_big, "tx_too_big",
-                         "larger than the port that it leaves by can carry; its sender is told");
-static SPILL_DROP_REASON(tx_too_many_segments, "tx_too_many_segments",
-                         "more segments than the device takes, and they don't fit into one");
-static SPILL_DROP_REASON(tx_too_short, "tx_too_short",
-                         "shorter than the device's least frame, and without room for padding");
+                         "the packet is larger than the port that it leaves by can carry, and is "
+                         "not IPv4 without \"don't fragment\"; its sender is told");
+static SPILL_DROP_REASON(
+    tx_too_many_segments, "tx_too_many_segments",
+    "the packet has more segments than the device takes, and does not fit into one");
+static SPILL_DROP_REASON(
+    tx_too_short, "tx_too_short",
+    "the frame is shorter than the device's least, and its buffer has no room for padding");
 SPILL_DROP_REASON(spill_drop_tx_fit_limit, "tx_fit_limit",
-                  "to be fragmented or made one segment, and a busy lcore had no time for more");
+                  "the packet was to be fragmented, or made one segment, and a busy lcore had no "
+                  "time for more of that");
 
 static SPILL_COUNTER(
     fragmented, "exits", "fragmented", "packets",

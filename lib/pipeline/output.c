@@ -11,7 +11,7 @@
 #include "runtime/stamp.h"
 
 static SPILL_DROP_REASON(tx_full, "tx_full",
-                         "the device did not take the packet, and the backlog was full");
+                         "the device did not take the packet, and the backlog before it was full");
 static SPILL_DROP_REASON(tx_refused, "tx_refused",
                          "the device takes others, but never this packet");
 static SPILL_DROP_REASON(tx_channel_full, "tx_channel_full",

@@ -6,14 +6,16 @@
 #include "pipeline/drops.h"
 #include "pipeline/encryption.h"
 
-static SPILL_DROP_REASON(esp_required, "esp_required",
-                         "the packet came in the clear, and its rule wants it through an SA");
 static SPILL_DROP_REASON(
-    esp_policy, "esp_policy",
-    "the packet came through an SA, and its rule is not `protect` with that SA");
+    esp_required, "esp_required",
+    "the packet came in the clear, and its rule is protect with an inbound association");
+static SPILL_DROP_REASON(esp_policy, "esp_policy",
+                         "the packet came through an association, and its first matching rule is "
+                         "not protect with that one");
 
 SPILL_DROP_REASON(spill_drop_esp_wrapped, "esp_wrapped",
-                  "ESP, or what is to be, stands behind PPPoE, MPLS, SNAP or more than two tags");
+                  "ESP for an address of ours, or what a rule protects, stands behind PPPoE, MPLS, "
+                  "SNAP or more than two tags");
 
 /* Why a packet that is neither sent nor encrypted is dropped. */
 static const struct spill_drop_reason *reason_of(const struct spill_packet *packet)

@@ -10,15 +10,17 @@
 
 #include "ipsec/esp.h"
 
-static SPILL_DROP_REASON(
-    esp_reassembled, "esp_reassembled",
-    "a fragment of ESP whose bytes went on in a whole packet: nothing is lost");
+static SPILL_DROP_REASON(esp_reassembled, "esp_reassembled",
+                         "a fragment of ESP whose bytes went on as part of a whole packet: of so "
+                         "many fragments one packet less one");
 static SPILL_DROP_REASON(esp_fragment_overlap, "esp_fragment_overlap",
-                         "fragments of ESP overlap, or contradict each other");
-static SPILL_DROP_REASON(esp_fragment_timeout, "esp_fragment_timeout",
-                         "fragments of ESP of which others did not come in time");
-static SPILL_DROP_REASON(esp_fragment_limit, "esp_fragment_limit",
-                         "fragments of ESP that had no place beside others, or were too many");
+                         "fragments of an ESP packet overlap, or contradict each other");
+static SPILL_DROP_REASON(
+    esp_fragment_timeout, "esp_fragment_timeout",
+    "fragments of an ESP packet of which others did not come within two seconds");
+static SPILL_DROP_REASON(
+    esp_fragment_limit, "esp_fragment_limit",
+    "fragments of ESP that had no place: 32 packets of 8 fragments each can be gathered at a time");
 
 #define UNIT 8 /* bytes: of fragments' offsets */
 

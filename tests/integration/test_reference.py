@@ -4,7 +4,17 @@ import re
 
 from harness import BUILD, CAPTURES, CPUS, ROOT, SPILLWAY, TestCase, main, run, spillway
 
-REASON = re.compile(r'SPILL_DROP_REASON\(\s*\w+,\s*"(\w+)"')
+REASON = re.compile(r'SPILL_DROP_REASON\(\s*\w+,\s*"(\w+)",\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
+
+
+def plain(cell):
+    """A cell's text as help is written: without marks, links, and the full stop."""
+    return re.sub(r"\[([^]]*)]\([^)]*\)", r"\1", cell).replace("`", "").rstrip(".")
+
+
+def joined(literals):
+    """The text of a string of C."""
+    return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals)).replace('\\"', '"').rstrip(".")
 
 
 class Reference(TestCase):
@@ -53,9 +63,12 @@ class Reference(TestCase):
     def test_drop_reasons(self):
         sources = "".join(path.read_text() for folder in ("lib", "app")
                           for path in sorted((ROOT / folder).rglob("*.c")))
-        reasons = set(REASON.findall(sources))
-        self.assertGreater(len(reasons), 10)
-        self.assertEqual({row[0].strip("`") for row in self.rows("Drop reasons")}, reasons)
+        reasons = {name: joined(text) for name, text in REASON.findall(sources)}
+        self.assertEqual(len(reasons), len(re.findall(r"SPILL_DROP_REASON\(\s*[a-z]", sources)))
+        rows = {row[0].strip("`"): plain(row[1]) for row in self.rows("Drop reasons")}
+        self.assertEqual(set(rows), set(reasons))
+        for name, text in reasons.items():
+            self.assertTrue(rows[name].lower().startswith(text.lower()), f"{name}: '{text}', not '{rows[name]}'")
 
     def keys(self, value):
         """All keys of objects in a value."""
