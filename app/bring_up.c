@@ -71,7 +71,6 @@ static int configure_port(struct spill_program *program, uint32_t index, struct 
 static struct spill_pipeline_config pipeline_config(struct spill_program *program)
 {
     struct spill_pipeline_config config = program->options.pipeline;
-    uint32_t i;
 
     config.plan = &program->plan;
     config.ports = program->ports;
@@ -79,8 +78,6 @@ static struct spill_pipeline_config pipeline_config(struct spill_program *progra
     config.crypto = program->crypto;
     config.stop = &program->stop;
     config.force = &program->force;
-    for (i = 0; i < SPILL_CLASSES; i++)
-        config.classes[i].capacity = program->plan_input.classes[i].capacity;
     return config;
 }
 

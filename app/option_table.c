@@ -286,20 +286,10 @@ const char *spill_option_nearest(const char *name, bool per_sa)
     return spill_option_nearest_in(&spill_options_table, name, per_sa);
 }
 
-/* Each in the order of its index. */
-static const char *const class_names[] = {"classify", "decrypt", "encrypt"};
-
-_Static_assert(COUNT_OF(class_names) == SPILL_CLASSES, "each class has a name");
-
-const char *spill_option_class_name(unsigned which)
-{
-    return class_names[which];
-}
-
 int spill_option_find_class(const char *name)
 {
     for (int i = 0; i < SPILL_CLASSES; i++) {
-        if (strcmp(class_names[i], name) == 0)
+        if (strcmp(spill_class_rows[i]->name, name) == 0)
             return i;
     }
     return -1;
@@ -310,7 +300,7 @@ const char *spill_option_class_list(char *text, size_t size)
     size_t used = 0;
 
     for (int i = 0; i < SPILL_CLASSES && used < size; i++)
-        used +=
-            (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : ", ", class_names[i]);
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : ", ",
+                                 spill_class_rows[i]->name);
     return text;
 }

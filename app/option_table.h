@@ -40,9 +40,6 @@ const char *spill_option_nearest(const char *name, bool per_sa);
 /** @return the class of that name (its index), or -1 */
 int spill_option_find_class(const char *name);
 
-/** @return a class's name as the user writes it, "classify" */
-const char *spill_option_class_name(unsigned which);
-
 /** Room for spill_option_class_list(). */
 #define SPILL_OPTION_CLASS_LIST_SIZE 64
 

@@ -11,7 +11,7 @@
 #include "option_table.h"
 #include "option_value.h"
 #include "options_check.h"
-#include "pipeline/classification.h"
+#include "pipeline/classes.h"
 #include "settings.h"
 
 /* The options being made, and which of their ports and wires a flag gave. */
@@ -138,6 +138,31 @@ static int make_wire(struct parse *parse, const struct spill_setting *setting)
     return replace_where(&wire->where, setting->where, parse->error);
 }
 
+/* Says which policies a class permits, and which classes the one that was given. */
+static int refuse_overflow(const struct parse *parse, const struct spill_setting *setting,
+                           uint32_t which)
+{
+    const struct spill_option_word *words = setting->option->words;
+    struct spill_option_word right[SPILL_OVERFLOWS + 1] = {{NULL, 0}};
+    struct spill_option_word others[SPILL_CLASSES + 1] = {{NULL, 0}};
+    char expected[SPILL_OPTION_TEXT_SIZE], only[SPILL_OPTION_CLASS_LIST_SIZE];
+    unsigned overflow = parse->options->pipeline.classes[which].overflow, count = 0;
+
+    for (const struct spill_option_word *word = words; word->word != NULL; word++) {
+        if (spill_class_permits(which, (enum spill_overflow)word->value))
+            right[count++] = *word;
+    }
+    count = 0;
+    for (uint32_t i = 0; i < SPILL_CLASSES; i++) {
+        if (spill_class_permits(i, (enum spill_overflow)overflow))
+            others[count++].word = spill_class_rows[i]->name;
+    }
+    spill_option_words(right, " or ", expected, sizeof(expected));
+    spill_option_words(others, " and ", only, sizeof(only));
+    return spill_error_set(parse->error, "%s: expected %s: only %s may let packets pass",
+                           setting->where, expected, only);
+}
+
 static int set_class(struct parse *parse, const struct spill_setting *setting)
 {
     int which = spill_option_find_class(setting->subject);
@@ -145,11 +170,8 @@ static int set_class(struct parse *parse, const struct spill_setting *setting)
 
     if (set_value(parse, setting, class) != 0)
         return -1;
-    /* Passing is what the policy could have said; it can't say that for want of a cipher. */
-    if (which != SPILL_CLASS_CLASSIFY && class->overflow == SPILL_OVERFLOW_ALLOW)
-        return spill_error_set(parse->error,
-                               "%s: expected drop or inline: only classify may let packets pass",
-                               setting->where);
+    if (!spill_class_permits((uint32_t)which, class->overflow))
+        return refuse_overflow(parse, setting, (uint32_t)which);
     return 0;
 }
 

@@ -116,7 +116,7 @@ unsigned spill_options_compare(const struct spill_options *in_force,
     compare_scope(&comparison, SPILL_OPTION_PLAIN, in_force, again, "", "");
     for (unsigned i = 0; i < SPILL_CLASSES; i++)
         compare_scope(&comparison, SPILL_OPTION_PER_CLASS, &in_force->pipeline.classes[i],
-                      &again->pipeline.classes[i], " of ", spill_option_class_name(i));
+                      &again->pipeline.classes[i], " of ", spill_class_rows[i]->name);
     compare_ports(&comparison, in_force, again, true);
     compare_ports(&comparison, again, in_force, false);
     compare_wires(&comparison, in_force, again);

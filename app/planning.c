@@ -8,17 +8,11 @@
 #include "base/json.h"
 #include "ipsec/esp.h"
 #include "log.h"
-#include "option_table.h"
-#include "pipeline/classification.h"
-#include "pipeline/decryption.h"
-#include "pipeline/encryption.h"
+#include "pipeline/classes.h"
 #include "pipeline/too_big.h"
 #include "program.h"
 
-/* Jobs of a class that each fast lcore may have out: 64 bursts are some 200 us of work for a worker
- * that takes 100 cycles a packet. */
-#define CLASS_CAPACITY 64
-#define DESCRIPTORS    1024
+#define DESCRIPTORS 1024
 /* A packet in one piece, its fragments, and those of packets before it that are sent with them. */
 #define SPLIT_MBUFS  (1 + SPILL_FRAGMENTS_MAX + SPILL_BURST + SPILL_FRAGMENTS_MAX)
 #define LINK_HEADERS 22 /* Ethernet and two tags */
@@ -89,17 +83,24 @@ static int parse_devices(struct spill_program *program, struct spill_error *erro
 }
 
 /* Without SAs there is nothing to decrypt or encrypt. */
+static unsigned configured(const struct spill_options *options)
+{
+    return options->sa_count > 0 ? SPILL_NEED_IPSEC : 0;
+}
+
 static void plan_classes(struct spill_plan_input *input, const struct spill_options *options)
 {
     uint32_t i;
 
-    input->class_count = options->sa_count > 0 ? SPILL_CLASSES : 1;
-    for (i = 0; i < input->class_count; i++) {
+    for (i = 0; i < SPILL_CLASSES; i++) {
         const struct spill_pipeline_class *set = &options->pipeline.classes[i];
+        struct spill_plan_class *class = &input->classes[input->class_count];
 
-        snprintf(input->classes[i].name, sizeof(input->classes[i].name), "%s",
-                 spill_option_class_name(i));
-        input->classes[i].capacity = set->capacity != 0 ? set->capacity : CLASS_CAPACITY;
+        if (!spill_class_is_there(i, configured(options)))
+            continue;
+        snprintf(class->name, sizeof(class->name), "%s", spill_class_rows[i]->name);
+        class->capacity = set->capacity != 0 ? set->capacity : SPILL_CLASS_CAPACITY;
+        input->class_count++;
     }
 }
 
@@ -148,10 +149,12 @@ static int check_device(const struct spill_options *options, struct spill_error 
 
     if (options->crypto == NULL)
         return 0;
-    for (i = SPILL_CLASS_DECRYPT; i <= SPILL_CLASS_ENCRYPT; i++) {
+    for (i = 0; i < SPILL_CLASSES; i++) {
         const struct spill_pipeline_class *set = &options->pipeline.classes[i];
-        const char *name = spill_option_class_name(i);
+        const char *name = spill_class_rows[i]->name;
 
+        if ((spill_class_rows[i]->needs & SPILL_NEED_IPSEC) == 0)
+            continue;
         if (set->dispatch == SPILL_DISPATCH_INLINE || set->overflow == SPILL_OVERFLOW_INLINE)
             return spill_error_set(error,
                                    "--crypto '%s': a device's work can't be done inline: expected "

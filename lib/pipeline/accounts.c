@@ -156,6 +156,8 @@ static bool sum_of_accounts(const struct spill_pipeline *pipeline, uint32_t inde
 
         if (fast == NULL || index >= fast->submitter->class_count)
             continue;
+        if (fast->submitter->accounts[index].class->work == NULL)
+            continue;
         sum->class = fast->submitter->accounts[index].class;
         spill_metrics_add(&spill_account_metrics, sum, &fast->submitter->accounts[index]);
     }
@@ -168,7 +170,9 @@ static void write_pool(const void *source, const struct spill_metric_family *fam
     struct spill_account sum;
     uint32_t i;
 
-    for (i = 0; sum_of_accounts(source, i, &sum); i++) {
+    for (i = 0; i < SPILL_CLASSES; i++) {
+        if (!sum_of_accounts(source, i, &sum))
+            continue;
         writer->member_begin(writer, family, sum.class->name);
         spill_metrics_write(&spill_account_metrics, &sum, writer);
         writer->member_end(writer, family);

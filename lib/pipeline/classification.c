@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pipeline/classification.h"
+#include "pipeline/pipeline.h"
 
 #include "base/clock.h"
 #include "classify/policy.h"
@@ -40,16 +41,9 @@ static bool classify(struct spill_job *job, void *context)
     return true;
 }
 
-struct spill_class spill_classification_class(struct spill_snapshot *rules, uint32_t capacity,
-                                              enum spill_dispatch dispatch)
+static struct spill_class make(const struct spill_pipeline_config *config)
 {
-    return (struct spill_class){
-        .name = "classify",
-        .work = classify,
-        .context = rules,
-        .capacity = capacity,
-        .dispatch = dispatch,
-    };
+    return (struct spill_class){.work = classify, .context = config->rules};
 }
 
 /* ------------------------------------------------------------ the results, on the fast lcore */
@@ -135,10 +129,19 @@ static void retire(struct spill_job *job, void *owner)
     spill_exit_send(fast, job->mbufs, packets, count, job->stamp, SPILL_WAY_POOL);
 }
 
-void spill_classification_attach(struct spill_fast *fast)
+static void attach(struct spill_fast *fast)
 {
     spill_submitter_on_retire(fast->submitter, SPILL_CLASS_CLASSIFY, retire, fast);
 }
+
+const struct spill_class_row spill_classification = {
+    .name = "classify",
+    /* Passing is what the policy could have said; the others can't say that for want of a cipher.
+     */
+    .overflow = 1 << SPILL_OVERFLOW_DROP | 1 << SPILL_OVERFLOW_INLINE | 1 << SPILL_OVERFLOW_ALLOW,
+    .make = make,
+    .attach = attach,
+};
 
 /* ------------------------------------------------------------- submission, on the fast lcore */
 

@@ -26,16 +26,8 @@
  * of them are free for those behind it, and goes on by its old verdict until it must ask.
  */
 
-/* Index of the class among the pool's classes. */
-#define SPILL_CLASS_CLASSIFY 0
-
-/**
- * Makes the class. Control thread.
- *
- * @param rules  snapshot of a struct spill_security; stays the caller's
- */
-struct spill_class spill_classification_class(struct spill_snapshot *rules, uint32_t capacity,
-                                              enum spill_dispatch dispatch);
+/** Its row in the table of classes. */
+extern const struct spill_class_row spill_classification;
 
 /**
  * Earns time for new flows. To enter a flow into the table costs its lcore hundreds of cycles, ten
@@ -45,9 +37,6 @@ struct spill_class spill_classification_class(struct spill_snapshot *rules, uint
  * a flood of them leaves the known flows alone. The lcore, once a turn.
  */
 void spill_classification_earn(struct spill_fast *fast, uint64_t now);
-
-/** Connects a fast lcore to its submitter. Control thread, before the lcores start. */
-void spill_classification_attach(struct spill_fast *fast);
 
 /**
  * Submits the packets of a burst that need a verdict. The lcore.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ESP packets for SAs of ours: recognized, into lanes or inline, and what was inside goes on. */
 #include "pipeline/decryption.h"
+#include "pipeline/pipeline.h"
 
 #include "ipsec/esp.h"
 #include "ipsec/sa_set.h"
@@ -35,16 +36,12 @@ struct arrivals {
     struct spill_sa *sas[SPILL_BURST];
 };
 
-struct spill_class spill_decryption_class(struct spill_crypto *crypto, uint32_t capacity,
-                                          enum spill_dispatch dispatch)
+static struct spill_class make(const struct spill_pipeline_config *config)
 {
     return (struct spill_class){
-        .name = "decrypt",
         .work = spill_esp_decrypt,
-        .defers = spill_crypto_is_asynchronous(crypto),
-        .context = crypto,
-        .capacity = capacity,
-        .dispatch = spill_crypto_is_asynchronous(crypto) ? SPILL_DISPATCH_POOL : dispatch,
+        .defers = spill_crypto_is_asynchronous(config->crypto),
+        .context = config->crypto,
     };
 }
 
@@ -163,10 +160,18 @@ static void retire(struct spill_job *job, void *owner)
         spill_fast_go_on(fast, mbufs, packets, count, job->stamp, way);
 }
 
-void spill_decryption_attach(struct spill_fast *fast)
+static void attach(struct spill_fast *fast)
 {
     spill_submitter_on_retire(fast->submitter, SPILL_CLASS_DECRYPT, retire, fast);
 }
+
+const struct spill_class_row spill_decryption = {
+    .name = "decrypt",
+    .needs = SPILL_NEED_IPSEC,
+    .overflow = 1 << SPILL_OVERFLOW_DROP | 1 << SPILL_OVERFLOW_INLINE,
+    .make = make,
+    .attach = attach,
+};
 
 /* ----------------------------------------------------------------------- before the crypto */
 

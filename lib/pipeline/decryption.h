@@ -20,15 +20,8 @@
  * which lcores an SA's packets come to.
  */
 
-/* Index of the class among the pool's classes. */
-#define SPILL_CLASS_DECRYPT 1
-
-/** Makes the class. Control thread. */
-struct spill_class spill_decryption_class(struct spill_crypto *crypto, uint32_t capacity,
-                                          enum spill_dispatch dispatch);
-
-/** Connects a fast lcore to its submitter. Control thread, before the lcores start. */
-void spill_decryption_attach(struct spill_fast *fast);
+/** Its row in the table of classes. */
+extern const struct spill_class_row spill_decryption;
 
 /**
  * Takes the ESP packets that are ours out of a burst. The lcore.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Packets to encrypt: by SA into lanes or inline, and out again. */
 #include "pipeline/encryption.h"
+#include "pipeline/pipeline.h"
 
 #include "ipsec/esp.h"
 #include "pipeline/outer.h"
@@ -29,17 +30,13 @@ struct group {
     bool wrong_port; /* its input is where the SA's ESP is, not what it protects */
 };
 
-struct spill_class spill_encryption_class(struct spill_crypto *crypto, uint32_t capacity,
-                                          enum spill_dispatch dispatch)
+static struct spill_class make(const struct spill_pipeline_config *config)
 {
     return (struct spill_class){
-        .name = "encrypt",
         .work = spill_esp_encrypt,
         .begin = spill_esp_take_numbers,
-        .defers = spill_crypto_is_asynchronous(crypto),
-        .context = crypto,
-        .capacity = capacity,
-        .dispatch = spill_crypto_is_asynchronous(crypto) ? SPILL_DISPATCH_POOL : dispatch,
+        .defers = spill_crypto_is_asynchronous(config->crypto),
+        .context = config->crypto,
     };
 }
 
@@ -77,10 +74,18 @@ static void retire(struct spill_job *job, void *owner)
     spill_exit_send(fast, done, packets, count, job->stamp, way);
 }
 
-void spill_encryption_attach(struct spill_fast *fast)
+static void attach(struct spill_fast *fast)
 {
     spill_submitter_on_retire(fast->submitter, SPILL_CLASS_ENCRYPT, retire, fast);
 }
+
+const struct spill_class_row spill_encryption = {
+    .name = "encrypt",
+    .needs = SPILL_NEED_IPSEC,
+    .overflow = 1 << SPILL_OVERFLOW_DROP | 1 << SPILL_OVERFLOW_INLINE,
+    .make = make,
+    .attach = attach,
+};
 
 /* Packets that have room. */
 static void place(struct spill_fast *fast, const struct group *group, struct rte_mbuf **mbufs,

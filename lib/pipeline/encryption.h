@@ -21,9 +21,6 @@
  * here.
  */
 
-/* Index of the class among the pool's classes. */
-#define SPILL_CLASS_ENCRYPT 2
-
 /** Packets of a burst that are to be encrypted, in order. */
 struct spill_encryption {
     uint32_t count;
@@ -51,12 +48,8 @@ static inline void spill_encryption_add(struct spill_encryption *encryption, str
     encryption->mixed |= sa != encryption->sas[0];
 }
 
-/** Makes the class. Control thread. */
-struct spill_class spill_encryption_class(struct spill_crypto *crypto, uint32_t capacity,
-                                          enum spill_dispatch dispatch);
-
-/** Connects a fast lcore to its submitter. Control thread, before the lcores start. */
-void spill_encryption_attach(struct spill_fast *fast);
+/** Its row in the table of classes. */
+extern const struct spill_class_row spill_encryption;
 
 /**
  * Encrypts packets here, has the pool do it, or drops them. The lcore.

@@ -12,6 +12,7 @@
 #include "classify/flow_table.h"
 #include "packet/packet.h"
 #include "pipeline/allowance.h"
+#include "pipeline/classes.h"
 #include "pipeline/exit.h"
 #include "pipeline/handover.h"
 #include "pipeline/non_ip.h"
@@ -54,16 +55,6 @@ struct spill_input {
 
 /** What is told of inputs, added up over a port's. */
 extern const struct spill_metrics spill_input_metrics;
-
-/** What becomes of a packet that needs work when its class has no credit. */
-enum spill_overflow {
-    SPILL_OVERFLOW_DROP,   /* drop it, as pool_full_CLASS */
-    SPILL_OVERFLOW_INLINE, /* do the work here, over the budget if need be */
-    SPILL_OVERFLOW_ALLOW,  /* classify alone: let it pass, and forget it */
-};
-
-/* Classes of expensive work: classify, decrypt, encrypt. Each file has its index. */
-#define SPILL_CLASSES 3
 
 struct spill_fast {
     /* Written before the lcores start: */

@@ -10,9 +10,6 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "ipsec/esp.h"
-#include "pipeline/classification.h"
-#include "pipeline/decryption.h"
-#include "pipeline/encryption.h"
 #include "pipeline/pipeline.h"
 
 /* Time that a fast lcore saves up for entering new flows, at most. */
@@ -92,21 +89,31 @@ static struct spill_sender *sender_of(const struct spill_pipeline *pipeline, int
                                 count_senders(&pipeline->config.plan->channels[channel], lcore));
 }
 
-/* The classes of expensive work, by their indexes. Returns how many there are. */
-static uint32_t make_classes(const struct spill_pipeline *pipeline, struct spill_class *classes)
+static unsigned configured(const struct spill_pipeline_config *config)
+{
+    return config->crypto != NULL ? SPILL_NEED_IPSEC : 0;
+}
+
+/* The classes that are there, by their indexes; returns the last one's and one. */
+static uint32_t make_classes(const struct spill_pipeline *pipeline,
+                             struct spill_class classes[SPILL_CLASSES])
 {
     const struct spill_pipeline_config *config = &pipeline->config;
-    const struct spill_pipeline_class *set = config->classes;
+    uint32_t count = 0, i;
 
-    classes[SPILL_CLASS_CLASSIFY] = spill_classification_class(
-        config->rules, set[SPILL_CLASS_CLASSIFY].capacity, set[SPILL_CLASS_CLASSIFY].dispatch);
-    if (config->crypto == NULL)
-        return 1;
-    classes[SPILL_CLASS_DECRYPT] = spill_decryption_class(
-        config->crypto, set[SPILL_CLASS_DECRYPT].capacity, set[SPILL_CLASS_DECRYPT].dispatch);
-    classes[SPILL_CLASS_ENCRYPT] = spill_encryption_class(
-        config->crypto, set[SPILL_CLASS_ENCRYPT].capacity, set[SPILL_CLASS_ENCRYPT].dispatch);
-    return SPILL_CLASSES;
+    for (i = 0; i < SPILL_CLASSES; i++) {
+        const struct spill_pipeline_class *set = &config->classes[i];
+
+        classes[i] = (struct spill_class){.work = NULL};
+        if (!spill_class_is_there(i, configured(config)))
+            continue;
+        classes[i] = spill_class_rows[i]->make(config);
+        classes[i].name = spill_class_rows[i]->name;
+        classes[i].capacity = set->capacity != 0 ? set->capacity : SPILL_CLASS_CAPACITY;
+        classes[i].dispatch = classes[i].defers ? SPILL_DISPATCH_POOL : set->dispatch;
+        count = i + 1;
+    }
+    return count;
 }
 
 static int create_pool(struct spill_pipeline *pipeline, const struct spill_plan_pool *planned,
@@ -384,6 +391,7 @@ static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
     const struct spill_pipeline_config *config = &pipeline->config;
     struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
     uint32_t pool = lcore->plan->pool >= 0 ? (uint32_t)lcore->plan->pool : pipeline->pool_count - 1;
+    uint32_t i;
 
     lcore->fast->submitter = spill_submitter_create(
         pipeline->pools[pool], submitter_index(config->plan, index), config->lanes,
@@ -391,10 +399,9 @@ static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
     if (lcore->fast->submitter == NULL)
         return -1;
     lcore->loop->budget = &lcore->fast->submitter->budget;
-    spill_classification_attach(lcore->fast);
-    if (config->crypto != NULL) {
-        spill_decryption_attach(lcore->fast);
-        spill_encryption_attach(lcore->fast);
+    for (i = 0; i < SPILL_CLASSES; i++) {
+        if (spill_class_is_there(i, configured(config)))
+            spill_class_rows[i]->attach(lcore->fast);
     }
     return 0;
 }

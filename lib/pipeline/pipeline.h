@@ -31,7 +31,7 @@
 
 /** How a class of expensive work is done. */
 struct spill_pipeline_class {
-    uint32_t capacity; /* jobs of each fast lcore */
+    uint32_t capacity; /* jobs of each fast lcore; 0: SPILL_CLASS_CAPACITY */
     enum spill_dispatch dispatch;
     enum spill_overflow overflow;
 };

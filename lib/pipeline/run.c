@@ -248,8 +248,9 @@ void spill_pipeline_check_placement(const struct spill_pipeline *pipeline,
                    tell);
     for (i = 0; i < plan->pool_count; i++) {
         for (j = 0; pipeline->pools[i] != NULL && j < pipeline->pools[i]->class_count; j++)
-            check_ring(pipeline->pools[i]->rings[j]->name, pipeline->pools[i]->rings[j],
-                       plan->pools[i].node, tell);
+            if (pipeline->pools[i]->rings[j] != NULL)
+                check_ring(pipeline->pools[i]->rings[j]->name, pipeline->pools[i]->rings[j],
+                           plan->pools[i].node, tell);
     }
     for (i = 1; i < plan->lcore_count; i++) {
         const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];

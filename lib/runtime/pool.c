@@ -29,6 +29,8 @@ static int create_rings(struct spill_pool *pool, const struct spill_pool_config 
     uint32_t i;
 
     for (i = 0; i < pool->class_count; i++) {
+        if (config->classes[i].work == NULL)
+            continue;
         snprintf(name, sizeof(name), "%s.%s", config->name, config->classes[i].name);
         pool->rings[i] = rte_ring_create(name, ring_slots(jobs, config->mode), config->socket,
                                          spill_ring_flags(config->mode, false));
@@ -69,6 +71,8 @@ struct spill_pool *spill_pool_create(const struct spill_pool_config *config,
     for (i = 0; i < config->workers; i++)
         pool->workers[i].pool = pool;
     for (i = 0; i < config->class_count; i++) {
+        if (config->classes[i].work == NULL)
+            continue;
         if (config->classes[i].capacity == 0) {
             spill_error_set(error, "pool '%s': class %s has capacity 0; from 1", config->name,
                             config->classes[i].name);
@@ -114,7 +118,7 @@ static uint32_t pick(struct spill_worker *worker, uint32_t tried)
     uint32_t best = pool->class_count, i;
 
     for (i = 0; i < pool->class_count; i++) {
-        if ((tried >> i & 1) != 0 || rte_ring_empty(pool->rings[i]))
+        if ((tried >> i & 1) != 0 || pool->rings[i] == NULL || rte_ring_empty(pool->rings[i]))
             continue;
         if (pool->classes[i].defers && worker->under_way >= pool->device.depth)
             continue;
@@ -222,7 +226,7 @@ bool spill_worker_ended(const struct spill_worker *worker)
             return false;
     }
     for (i = 0; i < pool->class_count; i++) {
-        if (!rte_ring_empty(pool->rings[i]))
+        if (pool->rings[i] != NULL && !rte_ring_empty(pool->rings[i]))
             return false;
     }
     return worker->under_way == 0;

@@ -66,7 +66,8 @@ struct spill_class {
     const char *name;
     /**
      * Does the work, on a worker or inline. Must not free packets. Returns whether it is done;
-     * false, of a class that defers and on a worker: the pool's collect() will bring it.
+     * false, of a class that defers and on a worker: the pool's collect() will bring it. NULL:
+     * there is no class of this index; nothing is taken for it, and nothing may be submitted to it.
      */
     bool (*work)(struct spill_job *job, void *context);
     /**

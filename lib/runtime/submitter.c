@@ -28,6 +28,8 @@ static int create_account(struct spill_submitter *submitter, uint32_t index, uin
     struct spill_account *account = &submitter->accounts[index];
 
     account->class = &submitter->pool->classes[index];
+    if (account->class->work == NULL)
+        return 0;
     account->share = account->class->capacity;
     account->closed = rte_zmalloc_socket(NULL, credits * sizeof(*account->closed), 0, socket);
     account->inline_job =

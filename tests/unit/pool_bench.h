@@ -87,11 +87,12 @@ static inline void open_bench(struct bench *bench, uint32_t classes, const uint3
     snprintf(name, sizeof(name), "test%u", created++);
     config.name = name;
     for (i = 0; i < classes; i++)
-        bench->classes[i] = (struct spill_class){.name = names[i],
-                                                 .work = labour,
-                                                 .context = &bench->labours[i],
-                                                 .capacity = capacities[i],
-                                                 .dispatch = SPILL_DISPATCH_POOL};
+        if (capacities[i] != 0) /* 0: there is no class of that index */
+            bench->classes[i] = (struct spill_class){.name = names[i],
+                                                     .work = labour,
+                                                     .context = &bench->labours[i],
+                                                     .capacity = capacities[i],
+                                                     .dispatch = SPILL_DISPATCH_POOL};
     bench->pool = spill_pool_create(&config, &error);
     if (bench->pool == NULL)
         fail_msg("%s", error.text);

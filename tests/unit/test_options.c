@@ -15,7 +15,6 @@
 #include "options.h"
 #include "options_compare.h"
 #include "options_parse.h"
-#include "pipeline/classification.h"
 
 /* The same two ports and their wire as in base_file, as flags. */
 static const char *const base_flags[] = {"--port", "lan=net_null0", "--port", "wan=net_null1",

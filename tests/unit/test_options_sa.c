@@ -5,9 +5,6 @@
 
 #include "option_table.h"
 #include "options_parse.h"
-#include "pipeline/classification.h"
-#include "pipeline/decryption.h"
-#include "pipeline/encryption.h"
 
 #define LINES_MAX 16
 
@@ -527,8 +524,8 @@ static void test_classes_and_device(void **state)
     assert_int_equal(options.pipeline.classes[SPILL_CLASS_ENCRYPT].overflow, SPILL_OVERFLOW_INLINE);
     assert_int_equal(options.pipeline.classes[SPILL_CLASS_ENCRYPT].capacity, 7);
     assert_string_equal(options.crypto, "crypto_aesni_mb0,max_nb_sessions=8");
-    assert_string_equal(spill_option_class_name(SPILL_CLASS_DECRYPT), "decrypt");
-    assert_string_equal(spill_option_class_name(SPILL_CLASS_ENCRYPT), "encrypt");
+    assert_string_equal(spill_class_rows[SPILL_CLASS_DECRYPT]->name, "decrypt");
+    assert_string_equal(spill_class_rows[SPILL_CLASS_ENCRYPT]->name, "encrypt");
     assert_good(parse("--config", config_path, "--crypto", "0000:41:00.0", NULL));
     assert_string_equal(options.crypto, "0000:41:00.0");
 

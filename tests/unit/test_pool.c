@@ -152,6 +152,39 @@ static void workers_take_each_job_once(void **state)
     }
 }
 
+/* Which classes there are follows from what is configured, their indexes do not: what is not there
+ * between two others takes no credits, no ring and no turn. */
+static void an_index_without_a_class_costs_nothing(void **state)
+{
+    static const uint32_t capacities[] = {3, 0, 5};
+    static struct bench bench;
+    uint32_t worker, i;
+
+    (void)state;
+    for (worker = 0; worker <= 1; worker++) {
+        open_bench(&bench, 3, capacities, worker, 4, SPILL_RING_EXCLUSIVE);
+        assert_null(bench.pool->rings[1]);
+        assert_int_equal(free_credits(bench.submitter), 8);
+        for (i = 0; i < 4; i++) {
+            assert_true(submit_one(&bench, 0, i % 4));
+            assert_true(submit_one(&bench, 2, i % 4));
+        }
+        while (worker == 1 && spill_worker_poll(&bench.pool->workers[0]) > 0)
+            ;
+        for (i = 0; i < 16 && worker == 0; i++)
+            spill_submitter_help(bench.submitter);
+        spill_submitter_retire(bench.submitter, 1);
+        assert_int_equal(bench.retired[0], 4 * worker);
+        assert_int_equal(bench.retired[1], 0);
+        assert_int_equal(bench.retired[2], 4 * worker);
+        if (worker == 1) {
+            spill_submitter_leave(bench.submitter);
+            assert_true(spill_worker_ended(&bench.pool->workers[0]));
+        }
+        close_bench(&bench);
+    }
+}
+
 /* Takes a job from a ring as a worker does that is preempted before it has told so (in RTS mode:
  * rte_ring_rts_elem_pvt.h). */
 static struct spill_job *take_and_freeze(struct rte_ring *ring)
@@ -254,6 +287,7 @@ int main(void)
         cmocka_unit_test(an_idle_class_saves_up_no_turns_and_loses_none),
         cmocka_unit_test(a_rare_class_is_served_next),
         cmocka_unit_test(workers_take_each_job_once),
+        cmocka_unit_test(an_index_without_a_class_costs_nothing),
         cmocka_unit_test(a_preempted_worker_holds_up_neither_submitter_nor_classes),
     };
     int failed;
