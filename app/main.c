@@ -14,7 +14,7 @@ static struct spill_program program;
 
 static int complain(const struct spill_error *error, enum spill_status status)
 {
-    fprintf(stderr, "spillway: %s\n", error->text);
+    spill_log_always("%s", error->text);
     return (int)status;
 }
 
@@ -126,6 +126,8 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "keygen") == 0)
         return spill_keygen(argc - 2, argv + 2);
+    if (spill_log_open() != 0)
+        return SPILL_STATUS_FAILED;
     spill_token_init(&program.force, NULL);
     spill_token_init(&program.stop, &program.force);
     program.argc = argc;

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "log.h"
 #include "program.h"
 
 static double microseconds(uint64_t cycles)
@@ -136,9 +137,8 @@ void spill_program_print_stats(const struct spill_program *program)
     struct spill_ledger sum;
 
     spill_pipeline_ledger(program->pipeline, &sum);
-    fprintf(stderr,
-            "spillway: %.1f s: %" PRIu64 " received, %" PRIu64 " transmitted, %" PRIu64
-            " dropped, %" PRId64 " in flight\n",
-            seconds, sum.received, sum.transmitted, spill_ledger_dropped(&sum),
-            spill_ledger_in_flight(&sum));
+    spill_log_always("%.1f s: %" PRIu64 " received, %" PRIu64 " transmitted, %" PRIu64
+                     " dropped, %" PRId64 " in flight",
+                     seconds, sum.received, sum.transmitted, spill_ledger_dropped(&sum),
+                     spill_ledger_in_flight(&sum));
 }
