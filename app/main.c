@@ -46,10 +46,10 @@ static int start(const char *argv0, struct spill_error *error)
 
     spill_signals_start_over(&program);
     /* What a step that was told to end leaves undone is no failure. */
+    if (status != 0)
+        return error->cancelled ? 0 : status;
     if (spill_token_cancelled(&program.stop))
         return 0;
-    if (status != 0)
-        return status;
     return spill_program_launch(&program, error);
 }
 
@@ -91,7 +91,7 @@ static bool prepare(int argc, char **argv, enum spill_status *status)
             return true;
     }
     *status = wants_check(argc, argv) ? SPILL_STATUS_FORCED : SPILL_STATUS_DRAINED;
-    if (!spill_token_cancelled(&program.stop))
+    if (!error.cancelled)
         *status = (enum spill_status)complain(&error, SPILL_STATUS_USAGE);
     return false;
 }

@@ -102,9 +102,10 @@ int spill_stream_open(const char *path, const struct spill_token *stop, struct s
 void spill_stream_close(struct spill_stream *stream, struct spill_error *error)
 {
     fclose(stream->file);
-    if (stream->failure == ECANCELED)
+    if (stream->failure == ECANCELED) {
         spill_error_set(error, "%s: its reading was given up", stream->path);
-    else if (stream->failure == ETIME)
+        spill_error_cancelled(error);
+    } else if (stream->failure == ETIME)
         spill_error_set(error,
                         "%s: nothing came for %d s: expected a file, or a pipe that is "
                         "written to",

@@ -20,5 +20,13 @@ int spill_error_set(struct spill_error *error, const char *format, ...)
     va_end(arguments);
     spill_printable(error->text, sizeof(error->text), text != NULL ? text : "no memory");
     free(text);
+    error->cancelled = false;
+    return -1;
+}
+
+int spill_error_cancelled(struct spill_error *error)
+{
+    if (error != NULL)
+        error->cancelled = true;
     return -1;
 }

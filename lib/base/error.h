@@ -2,6 +2,8 @@
 #ifndef SPILLWAY_ERROR_H
 #define SPILLWAY_ERROR_H
 
+#include <stdbool.h>
+
 /**
  * @file
  * The one-line error that a function hands back to the person who gave it bad input.
@@ -12,6 +14,7 @@
 
 struct spill_error {
     char text[512]; /* printable: see printable.h */
+    bool cancelled; /* no mistake: a token ended what was under way */
 };
 
 /**
@@ -23,5 +26,8 @@ struct spill_error {
  */
 __attribute__((format(printf, 2, 3))) int spill_error_set(struct spill_error *error,
                                                           const char *format, ...);
+
+/** Says of an error that was set that it is no mistake. @param error  may be NULL @return -1 */
+int spill_error_cancelled(struct spill_error *error);
 
 #endif

@@ -101,7 +101,7 @@ static int open_file(struct reader *reader, const char *path, uint8_t set)
 {
     const struct spill_rule_place *place = &reader->open[reader->depth - 1].place;
     struct open_file *next = &reader->open[reader->depth];
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
     char *resolved;
 
     if (reader->files == NULL)

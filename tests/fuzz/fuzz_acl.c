@@ -212,7 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct spill_ruleset ruleset = {.rules = rules, .input_count = RTE_DIM(port_ids)};
     uint8_t shape = fuzz_byte(&input);
     uint8_t fallback = shape % 2 == 0 ? SPILL_VERDICT_ALLOW : SPILL_VERDICT_DENY;
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
     struct spill_acl *acl;
     unsigned bursts = 0;
 

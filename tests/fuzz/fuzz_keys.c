@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     uint8_t key[SPILL_IPSEC_KEY_MAX], expected[SPILL_IPSEC_KEY_MAX] = {0};
     const struct spill_ipsec_algorithm *algorithm;
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
     size_t count, length;
     bool right;
     int status;

@@ -76,7 +76,7 @@ static void check_names(const struct spill_ruleset *ruleset)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
     struct spill_ruleset *ruleset;
     char place[32];
     FILE *file;

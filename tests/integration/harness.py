@@ -118,9 +118,12 @@ class Report(dict):
 
 
 class Spillway:
-    """A running spillway. As a context manager it is killed on leaving, if it still runs then."""
+    """A running spillway. As a context manager it is killed on leaving, if it still runs then.
 
-    def __init__(self, *options, namespace=None, eal=(), huge=False, wrapper=()):
+    `log` is what it has for standard error, else `self.log`.
+    """
+
+    def __init__(self, *options, namespace=None, eal=(), huge=False, wrapper=(), log=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="spillway-test-"))
         self.report_file = self.folder / "report.json"
         self.log_file = self.folder / "log"
@@ -136,9 +139,9 @@ class Spillway:
         command += ["--report", self.report_file, *options]
         self.command = [str(part) for part in command]
         self.started = time.monotonic()
-        with open(self.log_file, "w") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=subprocess.STDOUT)
+        with open(self.log_file, "w") as file:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=file,
+                                            stderr=subprocess.STDOUT if log is None else log)
 
     def __enter__(self):
         return self

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How it ends: SIGTERM under full load and during the start, a second one, a stuck transmit side."""
+import fcntl
 import os
 import random
+import select
 import signal
+import socket
 import struct
 import time
 
@@ -92,6 +95,19 @@ class DuringStart(End):
                 if report:
                     self.check(report)
                     self.assertEqual(report["reason"], "SIGTERM")
+
+    def test_mistake(self):
+        """An error stays one when a signal comes before it."""
+        with Spillway("--port", "in=net_null0", "--port", "out=net_null1", "--wire", "in:out") as other:
+            other.ready()
+            for options, status, said in (["--flow-capacity", "1"], 2, "--flow-capacity"), \
+                    (["--name", other.name], 1, "the EAL does not start"):
+                with self.subTest(said), \
+                     Spillway("--port", "in=net_null0", "--port", "out=net_null1", "--wire", "in:out",
+                              *options, wrapper=["/usr/bin/python3", "-c", BLOCKED]) as program:
+                    report = program.wait(30)
+                    self.assertEqual(report.status, status, report.stderr)
+                    self.assertIn(said, report.stderr)
 
     def test_pending_from_the_first_instruction(self):
         """Blocked over exec, so that it is there when the program first looks."""
@@ -248,6 +264,49 @@ class Waits(End):
             report = program.wait(20)
             self.assertEqual(report.status, 1, report.stderr)
             self.assertIn("the report and what follows it do not end", report.stderr)
+
+    def test_log_that_nobody_reads(self):
+        """Start, reload and end wait for nobody; what was lost is counted once somebody reads."""
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        self.unread(os.fdopen(reader, "rb", 0), os.fdopen(writer, "wb", 0))
+
+    def test_log_that_the_journal_does_not_read(self):
+        """A socket, as services have it."""
+        self.unread(*socket.socketpair())
+
+    def unread(self, reader, writer):
+        self.addCleanup(reader.close)
+        self.addCleanup(writer.close)
+        os.set_blocking(writer.fileno(), False)
+        while True:
+            try:
+                os.write(writer.fileno(), bytes(4096))
+            except BlockingIOError:
+                break
+        os.set_blocking(writer.fileno(), True)
+        rules = self.file("rules", "allow any from any to any\n")
+        with Spillway("--port", f"in={self.source(0)}", "--port", "out=net_null0,no-rx=1", "--wire",
+                      "in:out", "--rules", rules, "--stats", "10ms", log=writer) as program:
+            sent = lambda: (program.telemetry("/ethdev/stats,1") or {}).get("opackets", 0)  # noqa: E731
+            until(sent, 30, "packets sent")
+            rules.write_text("deny any from any to any\n")
+            program.signal(signal.SIGHUP)
+
+            def denied():
+                before = sent()
+                time.sleep(0.1)
+                return sent() == before
+            until(denied, 20, "the new rules in force")
+            text = b""
+            while b"were lost here" not in text:
+                self.assertTrue(select.select([reader], [], [], 20)[0], text[-1000:])
+                text += os.read(reader.fileno(), 1 << 16)
+            self.assertRegex(text.strip(b"\0"), rb"^spillway: [1-9][0-9]* lines of the log were lost here\n")
+            until(lambda: not select.select([], [writer], [], 0)[1], 30, "a log that is full again")
+            report = self.check(program.stop())
+            self.assertEqual(report["reloads"], 1)
+            self.assertLessEqual(report["drain_ms"], DRAIN)
 
     def test_first_signal_after_a_duration(self):
         """Is not the second one: the drain goes on until its own deadline."""

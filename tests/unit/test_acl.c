@@ -342,7 +342,7 @@ static struct packet packet_near(const struct spill_ruleset *ruleset)
 
 static struct spill_acl *make_acl(const struct spill_ruleset *ruleset, enum spill_verdict verdict)
 {
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
     struct spill_acl *acl =
         spill_acl_create("test", ruleset, SA_IDS, PORT_IDS, verdict, SOCKET_ID_ANY, &error);
 
@@ -408,7 +408,7 @@ static void agrees_with_first_match(void **state)
 static struct spill_ruleset *read_text(const char *text)
 {
     FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
     struct spill_ruleset *ruleset;
 
     assert_non_null(file);
@@ -692,7 +692,7 @@ static void fails_cleanly_wherever_memory_ends(void **state)
     while (count < MOST && (blocks[count] = rte_malloc(NULL, BLOCK, 0)) != NULL)
         count++;
     while (acl == NULL && count > 0) {
-        struct spill_error error = {""};
+        struct spill_error error = {.text = ""};
         const size_t before = eal_memory_in_use();
 
         acl = spill_acl_create("test", ruleset, SA_IDS, PORT_IDS, DENY, SOCKET_ID_ANY, &error);

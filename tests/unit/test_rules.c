@@ -31,7 +31,7 @@ static struct spill_ruleset *read_bytes(const char *bytes, size_t size, struct s
 
 static struct spill_ruleset *read_text(const char *text)
 {
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
     struct spill_ruleset *ruleset = read_bytes(text, strlen(text), &error);
 
     if (ruleset == NULL)
@@ -330,7 +330,7 @@ static void each_wrong_line_is_told_what_would_be_right(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
-        struct spill_error error = {""};
+        struct spill_error error = {.text = ""};
         char text[1024], expected[1024];
 
         snprintf(text, sizeof(text), "# first\n\nallow tcp from any to any\n%s\nalso wrong",
@@ -581,7 +581,7 @@ static void lists_of_ports(void **state)
     struct spill_ruleset *ruleset =
         read_text("deny any from any to any\nallow tcp from any port 1,5-9 to any port 80,443\n");
     char text[SPILL_RULES_MAX_LINE] = "deny udp from any to any port 0", expected_error[128];
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
 
     (void)state;
     assert_int_equal(ruleset->count, 5);
@@ -666,7 +666,7 @@ static void files_are_included_where_they_are_named(void **state)
                     {"/etc/more/first.rules", 2, ALLOW},
                     {"/etc/shared.rules", 3, DENY},
                     {"/etc/test.rules", 4, DENY}};
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
     struct spill_ruleset *ruleset =
         read_folder("allow icmp from any to any\ninclude more/first.rules\n"
                     "include /etc/shared.rules\ndeny gre from @inner to any\n",
@@ -688,7 +688,7 @@ static void files_are_included_where_they_are_named(void **state)
 
 static void sets_have_prefixes_of_lines_and_files(void **state)
 {
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
     struct spill_ruleset *ruleset =
         read_folder("set one = 192.0.2.1\nset bogons = 172.16.0.0/12 file bogons.txt\nset none = "
                     "file empty.txt\n"
@@ -748,7 +748,7 @@ static void an_error_names_the_file_that_has_it(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        struct spill_error error = {""};
+        struct spill_error error = {.text = ""};
 
         assert_null(read_folder(wrong[i][0], &error));
         assert_string_equal(error.text, wrong[i][1]);
@@ -759,7 +759,7 @@ static void an_error_names_the_file_that_has_it(void **state)
 static void sets_without_end(void **state)
 {
     char text[64 * (SPILL_SETS_MAX + 1)] = "";
-    struct spill_error error = {""};
+    struct spill_error error = {.text = ""};
 
     (void)state;
     for (unsigned i = 0; i <= SPILL_SETS_MAX; i++)
