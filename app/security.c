@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "options_compare.h"
 #include "pipeline/security.h"
 #include "program.h"
 
@@ -143,6 +144,7 @@ static struct spill_security *make_version(struct spill_program *program,
     }
     if (spill_token_cancelled(&program->stop)) {
         spill_error_set(error, "the program ends");
+        spill_error_cancelled(error);
         spill_sa_set_free(sas);
         return NULL;
     }
@@ -245,29 +247,53 @@ static struct reload {
     _Atomic bool done;
     struct spill_security *made; /* NULL: refused, with the error */
     struct spill_error error;
+    char changes[512]; /* keys that were read and take a restart */
 } reload;
+
+/* A version of what the options name. NULL with an error. */
+static struct spill_security *load_version(struct spill_program *program,
+                                           const struct spill_options *options,
+                                           struct spill_error *error)
+{
+    struct spill_security *security = NULL;
+    struct spill_sources sources;
+
+    if (spill_sources_load(options, &program->stop, &sources, error) != 0)
+        return NULL;
+    if (sources.sa_count > 0 && program->sas == NULL)
+        spill_error_set(error,
+                        "[sa %s]: the program was started without any SA: expected a restart, "
+                        "which prepares for encryption",
+                        sources.sas[0].name);
+    else
+        security = make_version(program, options, &sources, error);
+    spill_sources_free(&sources);
+    return security;
+}
+
+/* Adds the name of a key that differs to the list. */
+static void note_change(const char *what, void *context)
+{
+    struct reload *noted = context;
+    size_t used = strlen(noted->changes);
+
+    snprintf(noted->changes + used, sizeof(noted->changes) - used, "%s%s", used > 0 ? ", " : "",
+             what);
+}
 
 static struct spill_security *read_again(struct spill_program *program, struct spill_error *error)
 {
     struct spill_security *security = NULL;
     struct spill_options *options = calloc(1, sizeof(*options));
-    struct spill_sources sources;
 
     if (options == NULL) {
         spill_error_set(error, "no memory");
         return NULL;
     }
     if (spill_options_parse(program->argc, program->argv, &program->stop, options, error) ==
-            SPILL_OPTIONS_GO_ON &&
-        spill_sources_load(options, &program->stop, &sources, error) == 0) {
-        if (sources.sa_count > 0 && program->sas == NULL)
-            spill_error_set(error,
-                            "[sa %s]: the program was started without any SA: expected a "
-                            "restart, which prepares for encryption",
-                            sources.sas[0].name);
-        else
-            security = make_version(program, options, &sources, error);
-        spill_sources_free(&sources);
+        SPILL_OPTIONS_GO_ON) {
+        spill_options_compare(&program->options, options, note_change, &reload);
+        security = load_version(program, options, error);
     }
     spill_options_free(options);
     free(options);
@@ -284,6 +310,7 @@ static void *run_reload(void *argument)
 static void begin_reload(struct spill_program *program)
 {
     program->reload_wanted = false;
+    reload.changes[0] = '\0';
     atomic_store_explicit(&reload.done, false, memory_order_relaxed);
     if (pthread_create(&reload.thread, NULL, run_reload, program) != 0)
         SPILL_LOG(ERR, "reload: no thread; the rules stay as they were");
@@ -296,6 +323,9 @@ static void publish(struct spill_program *program)
     struct spill_security *security = reload.made;
     int status;
 
+    if (reload.changes[0] != '\0')
+        SPILL_LOG(WARNING, "reload: of %s the new value takes effect at the next start",
+                  reload.changes);
     if (security == NULL) {
         SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload.error.text);
         return;

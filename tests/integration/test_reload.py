@@ -164,5 +164,50 @@ class UnderLoad(TestCase):
         self.loses_nothing(4, "pool")
 
 
+class Restart(TestCase):
+    """What a reload can't change is named; what it can is not."""
+
+    CONFIG = """[spillway]
+rules = rules
+default = deny
+flow-capacity = 1k
+[port lan]
+device = net_null0,no-rx=1
+mtu = 1500
+[port wan]
+device = net_null1,no-rx=1
+[wire lan-wan]
+ports = lan, wan
+"""
+
+    def reload(self, program, config):
+        before = len(program.log)
+        self.file("wire.conf", config)
+        program.signal(signal.SIGHUP)
+        until(lambda: "is in force" in program.log[before:], 20, "a reload")
+        return program.log[before:]
+
+    def test_keys_are_named(self):
+        self.file("rules", "allow any from any to any\n")
+        path = self.file("wire.conf", self.CONFIG)
+        with Spillway("--config", path) as program:
+            program.ready()
+            self.assertNotIn("at the next start", self.reload(program, self.CONFIG.replace("deny", "allow")))
+            for old, new, named in (
+                    ("= 1k", "= 2k\nnon-ip = pass\ndispatch = classify=inline\ncrypto = crypto_null0",
+                     "non-ip, flow-capacity, crypto, dispatch of classify"),
+                    ("mtu = 1500", "promiscuous = off", "mtu of port lan, promiscuous of port lan"),
+                    ("null1", "null2", "device of port wan"),
+                    ("wan]", "dmz]", "port wan, port dmz, wire lan-wan, wire lan-dmz")):
+                with self.subTest(named):
+                    config = self.CONFIG.replace(old, new)
+                    if "dmz" in new:
+                        config = config.replace(", wan", ", dmz")
+                    self.assertIn(f"reload: of {named} the new value takes effect at the next start\n",
+                                  self.reload(program, config))
+            self.assertNotIn("at the next start", self.reload(program, self.CONFIG))
+            self.check(program.stop())
+
+
 if __name__ == "__main__":
     main()
