@@ -12,12 +12,7 @@
 
 /**
  * @file
- * ICMP errors that answer a packet.
- *
- * spillway in line has no address of its own: an error comes from the packet's destination, in both
- * Ethernet and IP, and goes back to its source. Only where the destination is a group, of IPv6 or
- * of Ethernet, it comes from the port that is too small: from its Ethernet address, and from the
- * link-local address that belongs to that (RFC 4443 2.2 c, RFC 4291 appendix A).
+ * ICMP errors that answer a packet, from where it was going to: see answer.h.
  */
 
 /**
@@ -52,5 +47,13 @@ bool spill_icmp_may_answer(const struct rte_mbuf *mbuf, const struct spill_packe
 struct rte_mbuf *spill_icmp_too_big(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
                                     uint16_t mtu, const struct rte_ether_addr *own,
                                     struct rte_mempool *pool);
+
+/**
+ * Makes the error that tells a packet's source that it is not to be sent: "communication
+ * administratively prohibited" (RFC 1812 5.2.7.1, RFC 4443 3.1); otherwise like
+ * spill_icmp_too_big(), but that it never answers what goes to a group, nor later fragments.
+ */
+struct rte_mbuf *spill_icmp_prohibited(const struct rte_mbuf *mbuf,
+                                       const struct spill_packet *packet, struct rte_mempool *pool);
 
 #endif
