@@ -19,7 +19,7 @@ static SPILL_DROP_REASON(tx_channel_full, "tx_channel_full",
 
 /* A packet that is refused while none stands behind it is given up after so many times the patience
  * (a second): there is none to ask with. */
-#define ALONE 100
+#define ALONE 10
 
 void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp, enum spill_way way)
 {
@@ -124,6 +124,7 @@ static void advance(struct spill_output *output, uint32_t count)
     output->first = (output->first + count) % SPILL_BACKLOG;
     output->waiting -= count;
     output->refused = 0;
+    output->asked = 0;
 }
 
 /* Transmits up to a burst from the backlog's front. Returns whether the device took all of it. */
@@ -169,20 +170,19 @@ static bool has_descriptors(const struct spill_output *output)
 }
 
 /*
- * Offers the packets behind the first, one at a time. When one is taken, the queue has room, and
- * those before it, refused just now, will never be taken.
+ * Offers a packet behind the first, which was refused just now; each time the next one. When it is
+ * taken, the queue has room, and those before it will never be taken. One alone: a device that
+ * takes nothing may begin again at any time, and must not be seen doing so in between.
  */
-static void offer_others(struct spill_output *output)
+static void offer_another(struct spill_output *output)
 {
-    uint32_t most = RTE_MIN(output->waiting, (uint32_t)SPILL_BURST), i;
+    uint32_t others = RTE_MIN(output->waiting, (uint32_t)SPILL_BURST) - 1;
+    uint32_t index = 1 + output->asked++ % others;
 
-    for (i = 1; i < most; i++) {
-        if (offer(output, &output->backlog[(output->first + i) % SPILL_BACKLOG], 1) == 0)
-            continue;
-        drop_front(output, i);
-        advance(output, 1);
+    if (offer(output, &output->backlog[(output->first + index) % SPILL_BACKLOG], 1) == 0)
         return;
-    }
+    drop_front(output, index);
+    advance(output, 1);
 }
 
 /* The device has refused the backlog's first packet: it waits, or is found to be of no use. */
@@ -196,7 +196,7 @@ static void ask_why(struct spill_output *output, uint64_t now)
         drop_front(output, 1);
     } else if (now > output->refused + output->patience && output->waiting > 1) {
         output->refused = now;
-        offer_others(output);
+        offer_another(output);
     } else if (now > output->refused + ALONE * output->patience) {
         drop_front(output, 1);
     }

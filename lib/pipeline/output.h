@@ -59,6 +59,7 @@ struct spill_output {
     uint32_t waiting;     /* packets in the backlog */
     uint32_t others;      /* of those: what came over the channel */
     uint64_t refused;     /* TSC from which on the device refused the first; 0 = it did not */
+    uint32_t asked;       /* packets behind the first that it has refused meanwhile */
     struct rte_mbuf *backlog[SPILL_BACKLOG];
     bool from_other[SPILL_BACKLOG]; /* it came over the channel */
 } __rte_cache_aligned;

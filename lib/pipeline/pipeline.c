@@ -17,7 +17,7 @@
 /* And for copying packets to make them fit the port that they leave by. */
 #define FITTING_US 100
 /* A device that refuses a packet for so long is asked why. */
-#define PATIENCE_US 10000
+#define PATIENCE_US 100000
 /* Within which all flows ask new rules. */
 #define RENEWAL_SECONDS 1
 /* ICMP errors that a fast lcore sends, at most. */
