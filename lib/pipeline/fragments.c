@@ -105,6 +105,7 @@ uint32_t spill_fragments_take(struct spill_fast *fast, uint16_t port, struct rte
         } else if ((mbuf = spill_reassembly_join(fast->reassembly, datagram)) != NULL) {
             /* It goes on in the burst, in the place of the last that came of it. */
             spill_parse_burst(&mbuf, 1, fast->networks[port], &packets[kept]);
+            packets[kept].input = (uint8_t)port;
             mbufs[kept++] = mbuf;
         }
     }

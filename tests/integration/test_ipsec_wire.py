@@ -191,6 +191,20 @@ class OnTheWire(IpsecCase):
                     self.same(done.out, frames)
                     self.assertEqual(done.report.drops, {"esp_reassembled": len(there) - len(frames)})
 
+    def test_fragments_first_by_the_second_port(self):
+        """They keep the port that they came by, also where the first of a burst is one put together:
+        what is inside goes to the wire's other end, and the side is learned right."""
+        for keys in {}, {"port": "out"}:
+            for outer in 4, 6:
+                one = self.association("in", outer=outer, **keys)
+                frames = [one.frame(self.chance.randbytes(1400), number) for number in range(40)]
+                sealed = [one.sa.encrypt(frame, number) for number, frame in enumerate(frames, 1)]
+                there = self.pieces(sealed[0], 1000) + sealed[1:39] + self.pieces(sealed[39], 1000, 2)
+                done = self.both([], there, [one])
+                self.same(done.back, frames)
+                self.same(done.out, [])
+                self.assertEqual(done.report.drops, {"esp_reassembled": len(there) - len(frames)})
+
     def test_broken_fragments(self):
         """What overlaps, or is not all there, is not decrypted; the packet behind it is."""
         for outer in 4, 6:
