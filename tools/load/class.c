@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,17 +221,14 @@ static int finish(struct draft *draft, struct spill_error *error)
 
 static int read_name(const char *text, struct spill_load_class *class, struct spill_error *error)
 {
-    size_t length = strcspn(text, ":"), i;
+    size_t length = strcspn(text, ":");
+    char name[SPILL_NAME_SIZE + 1];
 
-    for (i = 0; i < length && i < SPILL_LOAD_CLASS_NAME_MAX; i++) {
-        if (!isalnum((unsigned char)text[i]) && text[i] != '_' && text[i] != '-')
-            break;
-    }
-    if (length == 0 || i < length)
+    snprintf(name, sizeof(name), "%.*s", (int)length, text);
+    if (!spill_is_name(name))
         return spill_error_set(error,
-                               "name '%.*s': expected 1 to %d letters, digits, '_' or '-', then "
-                               "':key=value,...'",
-                               (int)length, text, SPILL_LOAD_CLASS_NAME_MAX);
+                               "name '%.*s': expected " SPILL_NAME_RULE ", then ':key=value,...'",
+                               (int)length, text);
     memcpy(class->name, text, length);
     return 0;
 }

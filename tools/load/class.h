@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/name.h"
 #include "probe.h"
 
 /**
@@ -14,10 +15,9 @@
  * Control thread.
  */
 
-#define SPILL_LOAD_CLASS_NAME_MAX 16
-#define SPILL_LOAD_FLOWS_MAX      (UINT32_C(1) << 26)
-#define SPILL_LOAD_FRAME_MAX      9018 /* bytes, with FCS */
-#define SPILL_LOAD_FCS            4
+#define SPILL_LOAD_FLOWS_MAX (UINT32_C(1) << 26)
+#define SPILL_LOAD_FRAME_MAX 9018 /* bytes, with FCS */
+#define SPILL_LOAD_FCS       4
 
 /** A prefix: the bits behind its length are 0. */
 struct spill_load_prefix {
@@ -26,7 +26,7 @@ struct spill_load_prefix {
 };
 
 struct spill_load_class {
-    char name[SPILL_LOAD_CLASS_NAME_MAX + 1];
+    char name[SPILL_NAME_SIZE];
     uint8_t share;  /* per cent of all packets */
     bool imix;      /* 7 frames of 64 bytes, 4 of 570, 1 of 1518 */
     uint16_t least; /* bytes of a frame with its FCS, any number in between alike */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The command line: a table of options, each with the function that reads its value. */
+/* The command line: rows of options as spillway's own are. */
 #include "options.h"
 
 #include <ctype.h>
@@ -12,21 +12,12 @@
 #include <rte_ether.h>
 #include <rte_version.h>
 
-#include "units.h"
+#include "base/name.h"
+#include "option_value.h"
+#include "plan/topology.h"
 
-#define SECOND_NS    UINT64_C(1000000000)
-#define NAME_LONGEST 16
-#define CPU_LAST     1023
-#define MPPS_LAST    1000.0
-
-struct option {
-    const char *name;
-    const char *argument; /* NULL: a switch */
-    const char *help;
-    int (*set)(struct spill_load_options *options, const char *value, struct spill_error *error);
-    bool of_search; /* has a meaning with --rfc2544 only */
-    bool of_load;   /* and only without */
-};
+#define CPU_LAST  (SPILL_CPUS_MAX - 1)
+#define MPPS_LAST 1000.0
 
 /* A decimal number within limits, with nothing behind it but `unit`. */
 static int read_decimal(const char *text, const char *unit, double first, double last,
@@ -43,9 +34,9 @@ static int read_decimal(const char *text, const char *unit, double first, double
     return *end == '\0' && isfinite(*number) && *number >= first && *number <= last ? 0 : -1;
 }
 
-static int set_port(struct spill_load_options *options, const char *value,
-                    struct spill_error *error)
+static int read_port(void *field, const char *value, struct spill_error *error)
 {
+    struct spill_load_options *options = field;
     struct spill_load_port *port = &options->ports[options->port_count];
     const char *equals = strchrnul(value, '=');
     size_t length = (size_t)(equals - value);
@@ -53,7 +44,7 @@ static int set_port(struct spill_load_options *options, const char *value,
     if (options->port_count == SPILL_LOAD_PORTS_MAX)
         return spill_error_set(error, "expected at most %d: the first sends, the second receives",
                                SPILL_LOAD_PORTS_MAX);
-    if (length == 0 || length > NAME_LONGEST || *equals == '\0' ||
+    if (length == 0 || length > SPILL_NAME_LENGTH || *equals == '\0' ||
         memchr(value, ',', length) != NULL)
         return spill_error_set(error, "expected NAME=DEVICE, such as out=net_memif0,role=server");
     memcpy(port->name, value, length);
@@ -67,9 +58,10 @@ static int set_port(struct spill_load_options *options, const char *value,
     return 0;
 }
 
-static int set_class(struct spill_load_options *options, const char *value,
-                     struct spill_error *error)
+static int read_class(void *field, const char *value, struct spill_error *error)
 {
+    struct spill_load_options *options = field;
+
     if (options->class_count == SPILL_LOAD_CLASSES_MAX)
         return spill_error_set(error, "expected at most %d classes", SPILL_LOAD_CLASSES_MAX);
     if (spill_load_class_parse(value, &options->classes[options->class_count], error) != 0)
@@ -78,8 +70,9 @@ static int set_class(struct spill_load_options *options, const char *value,
     return 0;
 }
 
-static int read_cpu(const char *value, int *cpu, struct spill_error *error)
+static int read_cpu(void *field, const char *value, struct spill_error *error)
 {
+    int *cpu = field;
     double number;
 
     if (value[strspn(value, "0123456789")] != '\0' ||
@@ -89,117 +82,53 @@ static int read_cpu(const char *value, int *cpu, struct spill_error *error)
     return 0;
 }
 
-static int set_cpu(struct spill_load_options *options, const char *value, struct spill_error *error)
+static int read_report(void *field, const char *value, struct spill_error *error)
 {
-    return read_cpu(value, &options->cpu, error);
-}
+    const char **report = field;
 
-static int set_control(struct spill_load_options *options, const char *value,
-                       struct spill_error *error)
-{
-    return read_cpu(value, &options->control, error);
-}
-
-static int set_no_huge(struct spill_load_options *options, const char *value,
-                       struct spill_error *error)
-{
-    (void)value, (void)error;
-    options->no_huge = true;
-    return 0;
-}
-
-static int set_name(struct spill_load_options *options, const char *value,
-                    struct spill_error *error)
-{
-    size_t length = strlen(value);
-
-    for (const char *at = value; *at != '\0'; at++) {
-        if (!isalnum((unsigned char)*at) && *at != '_' && *at != '-')
-            length = 0;
-    }
-    if (length == 0 || length > NAME_LONGEST)
-        return spill_error_set(error, "expected 1 to %d letters, digits, '_' or '-'", NAME_LONGEST);
-    options->name = value;
-    return 0;
-}
-
-static int set_report(struct spill_load_options *options, const char *value,
-                      struct spill_error *error)
-{
     if (value[0] == '\0')
         return spill_error_set(error, "expected the name of a file");
-    options->report = value;
+    *report = value;
     return 0;
 }
 
-static int set_rate(struct spill_load_options *options, const char *value,
-                    struct spill_error *error)
+static int read_rate(void *field, const char *value, struct spill_error *error)
 {
+    double *rate = field;
     double mpps = 0;
 
     if (strcmp(value, "max") != 0 && read_decimal(value, "", 1e-6, MPPS_LAST, &mpps) != 0)
         return spill_error_set(error, "expected millions of packets a second, such as 2.5, or max");
-    options->rate = mpps * 1e6;
+    *rate = mpps * 1e6;
     return 0;
 }
 
-static int set_most(struct spill_load_options *options, const char *value,
-                    struct spill_error *error)
+static int read_most(void *field, const char *value, struct spill_error *error)
 {
+    double *most = field;
     double mpps;
 
     if (read_decimal(value, "", 1e-6, MPPS_LAST, &mpps) != 0)
         return spill_error_set(error, "expected millions of packets a second, such as 2.5");
-    options->most = mpps * 1e6;
+    *most = mpps * 1e6;
     return 0;
 }
 
-static int set_duration(struct spill_load_options *options, const char *value,
-                        struct spill_error *error)
+static int read_loss(void *field, const char *value, struct spill_error *error)
 {
-    return spill_units_parse_time(value, &options->duration_ns, error);
-}
-
-static int set_warm_up(struct spill_load_options *options, const char *value,
-                       struct spill_error *error)
-{
-    return spill_units_parse_time(value, &options->warm_up_ns, error);
-}
-
-static int set_wait(struct spill_load_options *options, const char *value,
-                    struct spill_error *error)
-{
-    return spill_units_parse_time(value, &options->wait_ns, error);
-}
-
-static int set_trial(struct spill_load_options *options, const char *value,
-                     struct spill_error *error)
-{
-    return spill_units_parse_time(value, &options->trial_ns, error);
-}
-
-static int set_rfc2544(struct spill_load_options *options, const char *value,
-                       struct spill_error *error)
-{
-    (void)value, (void)error;
-    options->rfc2544 = true;
-    return 0;
-}
-
-static int set_loss(struct spill_load_options *options, const char *value,
-                    struct spill_error *error)
-{
+    double *loss = field;
     double per_cent;
 
     if (read_decimal(value, "%", 0, 100, &per_cent) != 0)
         return spill_error_set(error, "expected per cent from 0 to 100, such as 0.001%%");
-    options->loss = per_cent / 100;
+    *loss = per_cent / 100;
     return 0;
 }
 
-static int set_latency_at(struct spill_load_options *options, const char *value,
-                          struct spill_error *error)
+static int read_latency_at(void *field, const char *value, struct spill_error *error)
 {
+    struct spill_load_options *options = field;
+
     options->latency_count = 0;
     for (;;) {
         char number[16] = "";
@@ -219,73 +148,125 @@ static int set_latency_at(struct spill_load_options *options, const char *value,
     }
 }
 
+enum group { GROUP_TRAFFIC, GROUP_LOAD, GROUP_SEARCH, GROUP_PROGRAM };
+
+static const struct spill_option_group groups[] = {
+    [GROUP_TRAFFIC] = {"Traffic", NULL},
+    [GROUP_LOAD] = {"Load", NULL},
+    [GROUP_SEARCH] = {"Search", ": with --rfc2544, without those of a load"},
+    [GROUP_PROGRAM] = {"Program", NULL},
+};
+
+#define FIELD(name)                                                                                \
+    .offset = offsetof(struct spill_load_options, name),                                           \
+    .size = sizeof(((struct spill_load_options *)NULL)->name)
+#define READ(function) .kind = SPILL_OPTION_READ, .read = (function)
+#define ANY_TIME       .kind = SPILL_OPTION_TIME, .most = UINT64_MAX
+
 /* clang-format off */
-static const struct option table[] = {
-    {"port", "NAME=DEVICE", "the first sends, the second receives; only one: both", set_port,
-        false, false},
-    {"class", "NAME:KEY=VALUE,...", "traffic: share, size, flows, family, vlan, from, to, new",
-        set_class, false, false},
-    {"rate", "MPPS|max", "millions of packets a second (max)", set_rate, false, true},
-    {"duration", "TIME", "of the load (5s)", set_duration, false, true},
-    {"warm-up", "TIME", "of load before each trial, not counted (1s)", set_warm_up, false, false},
-    {"rfc2544", NULL, "search the highest rate with --loss at most", set_rfc2544, false, false},
-    {"loss", "PERCENT", "that is allowed (0)", set_loss, true, false},
-    {"trial", "TIME", "of each trial of the search (2s)", set_trial, true, false},
-    {"max", "MPPS", "where the search begins (what can be sent)", set_most, true, false},
-    {"latency-at", "PERCENT,...", "of the rate found: a trial each", set_latency_at, true, false},
-    {"wait", "TIME", "for the links to come up (10s)", set_wait, false, false},
-    {"cpu", "N", "that sends and receives (the highest)", set_cpu, false, false},
-    {"control", "N", "that waits and prints (the lowest)", set_control, false, false},
-    {"no-huge", NULL, "do without hugepages", set_no_huge, false, false},
-    {"name", "NAME", "of this instance, another for each (spillway-load)", set_name, false, false},
-    {"report", "FILE", "write all of it as JSON", set_report, false, false},
+static const struct spill_option rows[] = {
+    {.name = "port", .argument = "NAME=DEVICE", .group = GROUP_TRAFFIC,
+     .help = "the first sends, the second receives; only one: both",
+     READ(read_port)},
+    {.name = "class", .argument = "NAME:KEY=VALUE,...", .group = GROUP_TRAFFIC,
+     .help = "traffic: share, size, flows, family, vlan, from, to, new",
+     READ(read_class)},
+    {.name = "warm-up", .group = GROUP_TRAFFIC,
+     .help = "of load before each trial, not counted",
+     FIELD(warm_up_ns), ANY_TIME, .preset = "1s"},
+
+    {.name = "rate", .argument = "MPPS|max", .group = GROUP_LOAD,
+     .help = "millions of packets a second",
+     FIELD(rate), READ(read_rate), .preset = "max"},
+    {.name = "duration", .group = GROUP_LOAD,
+     .help = "of the load",
+     FIELD(duration_ns), ANY_TIME, .preset = "5s"},
+
+    {.name = "rfc2544", .group = GROUP_SEARCH,
+     .help = "search the highest rate with --loss at most",
+     FIELD(rfc2544), .kind = SPILL_OPTION_SWITCH},
+    {.name = "loss", .argument = "PERCENT", .group = GROUP_SEARCH,
+     .help = "that is allowed",
+     FIELD(loss), READ(read_loss), .preset = "0"},
+    {.name = "trial", .group = GROUP_SEARCH,
+     .help = "of each trial of the search",
+     FIELD(trial_ns), ANY_TIME, .preset = "2s"},
+    {.name = "max", .argument = "MPPS", .group = GROUP_SEARCH,
+     .help = "where the search begins", .absent = "what can be sent",
+     FIELD(most), READ(read_most)},
+    {.name = "latency-at", .argument = "PERCENT,...", .group = GROUP_SEARCH,
+     .help = "of the rate found: a trial each",
+     READ(read_latency_at)},
+
+    {.name = "wait", .group = GROUP_PROGRAM,
+     .help = "for the links to come up",
+     FIELD(wait_ns), ANY_TIME, .preset = "10s"},
+    {.name = "cpu", .argument = "N", .group = GROUP_PROGRAM,
+     .help = "that sends and receives", .absent = "the highest",
+     FIELD(cpu), READ(read_cpu)},
+    {.name = "control", .argument = "N", .group = GROUP_PROGRAM,
+     .help = "that waits and prints", .absent = "the lowest",
+     FIELD(control), READ(read_cpu)},
+    {.name = "no-huge", .group = GROUP_PROGRAM,
+     .help = "do without hugepages",
+     FIELD(no_huge), .kind = SPILL_OPTION_SWITCH},
+    {.name = "name", .argument = "NAME", .group = GROUP_PROGRAM,
+     .help = "of this instance, another for each",
+     FIELD(name), .kind = SPILL_OPTION_NAME, .preset = "spillway-load"},
+    {.name = "report", .argument = "FILE", .group = GROUP_PROGRAM,
+     .help = "write all of it as JSON",
+     FIELD(report), READ(read_report)},
 };
 /* clang-format on */
 
+static const struct spill_option_table table = {
+    .rows = rows, .count = RTE_DIM(rows), .groups = groups};
+
 static void print_help(void)
 {
-    char left[48];
-
     printf("spillway-load [EAL options --] --port NAME=DEVICE [--port NAME=DEVICE] [options]\n"
-           "Sends UDP packets at a rate, and accounts for what comes back.\n\n");
-    for (size_t i = 0; i < RTE_DIM(table); i++) {
-        snprintf(left, sizeof(left), "--%s %s", table[i].name,
-                 table[i].argument != NULL ? table[i].argument : "");
-        printf("  %-28s %s\n", left, table[i].help);
-    }
+           "Sends UDP packets at a rate, and accounts for what comes back.\n");
+    spill_option_print(&table);
 }
 
-static const struct option *find_option(const char *name, size_t length)
+static const struct spill_option *find_option(const char *text, size_t length)
 {
-    for (size_t i = 0; i < RTE_DIM(table); i++) {
-        if (strlen(table[i].name) == length && strncmp(table[i].name, name, length) == 0)
-            return &table[i];
-    }
-    return NULL;
+    char name[32];
+
+    if (length >= sizeof(name))
+        return NULL;
+    snprintf(name, sizeof(name), "%.*s", (int)length, text);
+    return spill_option_find_in(&table, name, false);
 }
 
 /* Reads the option at argv[*index], and moves the index to its value. */
 static int take(struct spill_load_options *options, char **argv, int *index,
-                const struct option **taken, struct spill_error *error)
+                const struct spill_option **taken, struct spill_error *error)
 {
     const char *text = argv[*index], *name = text + 2, *value = NULL;
     const char *equals = strchrnul(text, '=');
-    const struct option *option = NULL;
+    const struct spill_option *option = NULL;
+    char argument[SPILL_OPTION_TEXT_SIZE];
     struct spill_error reason;
+    bool is_switch;
 
     if (strncmp(text, "--", 2) == 0 && equals > name)
         *taken = option = find_option(name, (size_t)(equals - name));
     if (option == NULL)
         return spill_error_set(error, "'%s': is no option: expected one of --help", text);
-    if (option->argument == NULL && *equals == '=')
+    is_switch = option->kind == SPILL_OPTION_SWITCH;
+    if (is_switch && *equals == '=')
         return spill_error_set(error, "%s: expected --%s without a value", text, option->name);
-    if (option->argument != NULL) {
+    if (is_switch) {
+        value = "on";
+    } else {
         value = *equals == '=' ? equals + 1 : argv[++*index];
         if (value == NULL || (*equals != '=' && strncmp(value, "--", 2) == 0))
             return spill_error_set(error, "--%s: a value is missing: expected --%s %s",
-                                   option->name, option->name, option->argument);
+                                   option->name, option->name,
+                                   spill_option_argument(option, argument, sizeof(argument)));
     }
-    if (option->set(options, value, &reason) != 0)
+    if (spill_option_set(option, options, value, NULL, &reason) != 0)
         return spill_error_set(error, "--%s '%.100s': %s", option->name, value, reason.text);
     return 0;
 }
@@ -332,7 +313,7 @@ static int check(struct spill_load_options *options, bool search, bool load,
     if (choose_cpu("cpu", &options->cpu, true, error) != 0 ||
         choose_cpu("control", &options->control, false, error) != 0)
         return -1;
-    if (options->class_count == 0 && set_class(options, "all", error) != 0)
+    if (options->class_count == 0 && read_class(options, "all", error) != 0)
         return -1;
     return spill_load_classes_check(options->classes, options->class_count, error);
 }
@@ -373,21 +354,22 @@ enum spill_load_parsed spill_load_options_parse(int argc, char **argv,
     *options = (struct spill_load_options){
         .cpu = SPILL_LOAD_CPU_ANY,
         .control = SPILL_LOAD_CPU_ANY,
-        .name = "spillway-load",
-        .duration_ns = 5 * SECOND_NS,
-        .warm_up_ns = SECOND_NS,
-        .wait_ns = 10 * SECOND_NS,
-        .trial_ns = 2 * SECOND_NS,
     };
+    for (size_t i = 0; i < table.count; i++) {
+        if (rows[i].preset != NULL &&
+            spill_option_set(&rows[i], options, rows[i].preset, NULL, error) != 0)
+            return SPILL_LOAD_ERROR;
+    }
     first = begin(argc, argv, options);
     if (first == 0)
         return SPILL_LOAD_DONE;
     for (int i = first; status == 0 && i < argc; i++) {
-        const struct option *taken = NULL;
+        const struct spill_option *taken = NULL;
 
         status = take(options, argv, &i, &taken, error);
-        search |= taken != NULL && taken->of_search;
-        load |= taken != NULL && taken->of_load;
+        search |=
+            taken != NULL && taken->group == GROUP_SEARCH && taken->kind != SPILL_OPTION_SWITCH;
+        load |= taken != NULL && taken->group == GROUP_LOAD;
     }
     if (status == 0)
         status = check(options, search, load, error);

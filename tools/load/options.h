@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/name.h"
 #include "class.h"
 #include "port/port.h"
 
@@ -23,7 +24,7 @@ struct spill_load_port {
     struct spill_device device;
 };
 
-/** Strings point into argv. */
+/** The report's name points into argv. */
 struct spill_load_options {
     bool eal_given; /* argv had a `--`: what stood before it are EAL arguments */
     int eal_argc;
@@ -35,7 +36,7 @@ struct spill_load_options {
     struct spill_load_class classes[SPILL_LOAD_CLASSES_MAX];
     int cpu, control; /* by default the highest and the lowest that may be used */
     bool no_huge;
-    const char *name;
+    char name[SPILL_NAME_SIZE];
     const char *report; /* NULL: none */
 
     double rate; /* packets a second; 0: as many as can be */
