@@ -449,6 +449,23 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
     return flow;
 }
 
+struct spill_flow *spill_flow_table_find(struct spill_flow_table *table,
+                                         const struct spill_packet *packet, uint64_t now)
+{
+    const struct spill_flow_family *family = &table->families[packet->kind];
+    const uint64_t hash =
+        spill_flow_hash_of(&table->hash, family->is_v4,
+                           (const uint64_t *)(const void *)&packet->key, packet->inner_vlan);
+    struct spill_flow *flow = search(family, packet, hash);
+
+    if (flow == NULL ||
+        (age_of(flow, time_units(table, now)) > (int32_t)table->timeout && is_over(table, flow)))
+        return NULL;
+    if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
+        spill_flow_renew(&table->renewal, flow, spill_flow_place(family, flow));
+    return flow;
+}
+
 /* The family that an entry is of. */
 static struct spill_flow_family *family_of(struct spill_flow_table *table,
                                            const struct spill_flow *flow)

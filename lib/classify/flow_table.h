@@ -118,6 +118,15 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
                                                 const struct spill_packet *packet, uint64_t now);
 
 /**
+ * Finds the flow of a key, and leaves no mark in it: NULL where there is none, or one that was
+ * silent for the timeout. What new rules mean for it shows, as after a lookup. Owner.
+ *
+ * @param packet  of kind SPILL_PACKET_IPV4 or SPILL_PACKET_IPV6; only its key counts
+ */
+struct spill_flow *spill_flow_table_find(struct spill_flow_table *table,
+                                         const struct spill_packet *packet, uint64_t now);
+
+/**
  * Notes what the rules in force say to the packets of one direction, and takes the flow to its
  * class; another may have to go for that. Of several verdicts noted for one direction PROTECT
  * counts before ALLOW, and that before DENY. What other rules said of any direction is forgotten.

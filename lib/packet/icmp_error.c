@@ -55,6 +55,8 @@ static bool may_be_error(const struct rte_mbuf *mbuf, const struct spill_packet 
     const uint8_t *type;
     uint8_t copy;
 
+    if (packet->step == SPILL_STEP_ERROR) /* its key may be that of what it is about */
+        return true;
     if (protocol != (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
         return false;
     type = rte_pktmbuf_read(mbuf, packet->l4_offset, sizeof(copy), &copy);

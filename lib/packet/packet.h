@@ -100,6 +100,8 @@ enum spill_esp {
 enum spill_step {
     SPILL_STEP_NONE,
     SPILL_STEP_ANSWER, /* there was something before that it answers: it begins nothing */
+    /* Those that more has to be done about than a lookup: */
+    SPILL_STEP_ERROR, /* an ICMP error, which is about another connection; no fragment */
 };
 
 /** One packet's metadata: one cache line. Written by the lcore, or in the pool the worker, that
@@ -144,6 +146,15 @@ struct spill_packet {
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct spill_packet) == 64, "one cache line");
+
+/** Whether it is an ICMP message that nothing answers, by its key. */
+static inline bool spill_packet_is_alone(const struct spill_packet *packet)
+{
+    const uint16_t vlan =
+        packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.vlan : packet->key.v6.vlan;
+
+    return (vlan & SPILL_VLAN_ALONE) != 0;
+}
 
 /** Room that a mempool's mbufs need in their private area. */
 #define SPILL_PACKET_PRIVATE_SIZE sizeof(struct spill_packet)

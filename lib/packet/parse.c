@@ -180,7 +180,7 @@ static __rte_noinline bool parse_other(const struct rte_mbuf *mbuf, uint8_t netw
 {
     if (!parse_quickly(QUICK_ESP, mbuf, network, packet))
         spill_parse_carefully(mbuf, network, packet);
-    return packet->fragment != 0;
+    return packet->fragment != 0 || packet->step > SPILL_STEP_ANSWER;
 }
 
 /* Takes from the keys at which end of the wire their first address is, where that can't be told. */
@@ -199,7 +199,7 @@ static __rte_noinline void forget_ends(struct spill_packet *packets, uint32_t co
 bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
                        struct spill_packet *packets)
 {
-    bool fragments = false;
+    bool more = false;
     uint32_t i;
 
     for (i = 0; i < count && i < PREFETCH_AHEAD; i++)
@@ -208,11 +208,11 @@ bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
         if (i + PREFETCH_AHEAD < count)
             rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], const void *));
         if (unlikely(!parse_quickly(QUICK_PORTS, mbufs[i], network, &packets[i])))
-            fragments |= parse_other(mbufs[i], network, &packets[i]);
+            more |= parse_other(mbufs[i], network, &packets[i]);
     }
     if (unlikely((network & SPILL_FLOW_ONE_END) != 0))
         forget_ends(packets, count);
-    return fragments;
+    return more;
 }
 
 /* Whether a packet is, or may be, ESP between two gateways, plain or in UDP: fragments without

@@ -83,7 +83,7 @@ extern struct spill_drop_reason spill_malformed_transport;
  * (all of the larger one for kinds without key) and all other fields: `flow` NULL, `verdict`
  * unknown, `drop` 0 for IP, `input`, `output`, `sa` and `through` 0, `length` and
  * `l4_offset` 0 for kinds without key.
- * @return whether any is a fragment
+ * @return whether any is a fragment, or needs more than a lookup (`step`)
  */
 bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
                        struct spill_packet *packets);

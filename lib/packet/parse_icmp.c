@@ -28,6 +28,13 @@ static const struct query QUERIES6[] = {
     {160, 161}, /* extended echo (RFC 8335) */
 };
 
+/* Whether a message tells that a packet could not be delivered. Not redirects, which change routes,
+ * nor source quench, which nobody obeys any more (RFC 6633). */
+static bool is_error(bool v4, uint8_t type)
+{
+    return v4 ? type == 3 || type == 11 || type == 12 : type >= 1 && type <= 4;
+}
+
 /* The query that a message is, or answers; NULL: neither. */
 static const struct query *query_of(bool v4, const uint8_t *header)
 {
@@ -62,6 +69,8 @@ void spill_parse_icmp(const struct rte_mbuf *mbuf, uint32_t length, struct spill
         packet->step = answers ? SPILL_STEP_ANSWER : SPILL_STEP_NONE;
     } else {
         port[1] = spill_load16(header);
+        if (is_error(v4, header[0]) && packet->fragment == 0)
+            packet->step = SPILL_STEP_ERROR;
     }
     mark = (uint16_t)((query == NULL ? SPILL_VLAN_ALONE : 0) | (second ? SPILL_VLAN_SECOND : 0));
     memcpy(v4 ? packet->key.v4.port : packet->key.v6.port, port, sizeof(port));

@@ -9,6 +9,7 @@
 #include "classify/policy.h"
 #include "pipeline/drops.h"
 #include "pipeline/protection.h"
+#include "pipeline/related.h"
 #include "pipeline/security.h"
 
 SPILL_DROP_REASON(spill_drop_denied, "denied", "a rule, or the default, denies the packet's flow");
@@ -59,8 +60,11 @@ static enum spill_verdict verdict_of(const struct spill_packet *packet)
  * of nothing that was begun. */
 static bool opens_nothing(const struct spill_packet *packet)
 {
-    return packet->step == SPILL_STEP_ANSWER &&
-           (packet->flow->rights & 3 * SPILL_FLOW_ALLOWED) == 0;
+    if ((packet->flow->rights & 3 * SPILL_FLOW_ALLOWED) != 0)
+        return false;
+    /* An error has a flow of its own, which nothing answers, or that of what it is about. */
+    return packet->step == SPILL_STEP_ERROR ? !spill_packet_is_alone(packet)
+                                            : packet->step == SPILL_STEP_ANSWER;
 }
 
 static void note(struct spill_fast *fast, const struct spill_job *job, struct spill_packet *packet)
@@ -342,6 +346,24 @@ static void drop_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs, const
     spill_ledger_drop(&fast->ledger, &new_flow_limit, dropped, count);
 }
 
+/*
+ * Has an ICMP error go with a connection that a packet before it in the burst has begun, which
+ * captures alone can have. False: there is none.
+ */
+static bool submit_related(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                           struct spill_packet *packet, uint64_t stamp, int *lane)
+{
+    if (packet->step != SPILL_STEP_ERROR)
+        return false;
+    spill_inline_run(fast->submitter, SPILL_CLASS_CLASSIFY);
+    if (!spill_related_adopt(fast, mbuf, packet, stamp))
+        return false;
+    *lane = spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN
+                ? submit_known(fast, mbuf, packet, packet->flow, stamp)
+                : NO_PLACE;
+    return true;
+}
+
 /* Packets that the lookup of their burst did not find: what they cost is measured and paid. */
 static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
                            struct spill_packet **packets, const uint8_t *which, uint32_t count,
@@ -359,8 +381,11 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = packets[which[i]];
         struct spill_flow *flow;
-        int lane = submit_new(fast, mbufs[which[i]], packet, stamp);
+        int lane;
 
+        if (submit_related(fast, mbufs[which[i]], packet, stamp, &lanes[which[i]]))
+            continue;
+        lane = submit_new(fast, mbufs[which[i]], packet, stamp);
         /* One that is let pass without a verdict must not overtake one of its flow that waits. */
         if (lane == NO_PLACE && packet->verdict == SPILL_VERDICT_ALLOW &&
             (flow = entered_before(packets, which, i)) != NULL) {

@@ -11,6 +11,7 @@
 #include "pipeline/fast.h"
 #include "pipeline/fragments.h"
 #include "pipeline/protection.h"
+#include "pipeline/related.h"
 #include "pipeline/sort_out.h"
 #include "runtime/stamp.h"
 
@@ -26,12 +27,16 @@
  * Finds a packet's verdict; what needs none, or can't have one, is dealt with. Returns whether the
  * rules must be asked.
  */
-static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
+static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
+                   uint64_t stamp)
 {
     int counter = -1;
 
-    if (packet->kind <= SPILL_PACKET_IPV6)
+    if (packet->kind <= SPILL_PACKET_IPV6) {
+        if (unlikely(packet->step == SPILL_STEP_ERROR))
+            spill_related_adopt(fast, mbuf, packet, stamp);
         return spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN;
+    }
     if (packet->kind == SPILL_PACKET_OTHER)
         counter = spill_non_ip_find(&fast->non_ip, packet);
     if (counter >= 0) {
@@ -56,7 +61,7 @@ static uint32_t decide_burst(struct spill_fast *fast, struct rte_mbuf **mbufs,
     uint32_t undecided_count = 0, i;
 
     for (i = 0; i < count; i++) {
-        if (decide(fast, mbufs[i], packets[i]))
+        if (decide(fast, mbufs[i], packets[i], stamp))
             undecided[undecided_count++] = (uint8_t)i;
     }
     if (undecided_count > 0)

@@ -2,6 +2,7 @@
 /* Fragments in a burst: to their connections, and to the lcores of those. */
 #include "pipeline/sort_out.h"
 #include "classify/datagrams.h"
+#include "packet/parse_inside.h"
 #include "pipeline/handover.h"
 
 /* A burst that is sorted out. */
@@ -55,6 +56,22 @@ static bool hand_to_datagram(const struct sorting *sorting, struct rte_mbuf *mbu
                    spill_handover_datagram_owner(handover, packet));
 }
 
+/* The same for an ICMP error. Where software spreads, it came to the right lcore. */
+static bool hand_to_related(const struct sorting *sorting, struct rte_mbuf *mbuf,
+                            const struct spill_packet *packet)
+{
+    const struct spill_handover *handover = &sorting->fast->handover;
+    struct spill_packet inside;
+
+    if (!handover->by_device || handover->count == 1 || packet->kind > SPILL_PACKET_IPV6 ||
+        packet->step != SPILL_STEP_ERROR || packet->through != 0 ||
+        !spill_parse_inside(mbuf, packet, &inside))
+        return false;
+    inside.input = packet->input;
+    return hand_on(sorting, mbuf, packet, handover->flows,
+                   spill_handover_flow_owner(handover, &inside));
+}
+
 static void keep(struct sorting *sorting, struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     sorting->mbufs[sorting->kept] = mbuf;
@@ -101,7 +118,7 @@ void spill_sort_out(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spi
     for (i = 0; i < count; i++) {
         if (packets[i].fragment != 0)
             take(&sorting, mbufs[i], &packets[i]);
-        else
+        else if (!hand_to_related(&sorting, mbufs[i], &packets[i]))
             keep(&sorting, mbufs[i], &packets[i]);
     }
     go_on(&sorting, mbufs, packets, sorting.kept);

@@ -10,7 +10,8 @@
 /**
  * @file
  * Fragments in a burst: each goes on as a packet of its first one's connection, on the lcore of
- * that connection, or waits, or is dropped (classify/datagrams.h).
+ * that connection, or waits, or is dropped (classify/datagrams.h). And ICMP errors, which go to the
+ * lcore of the connection that they are about.
  *
  * A datagram's fragments meet on the lcore that its addresses alone choose; what was received by
  * another is handed there first (pipeline/handover.h). A burst without fragments is not touched.
@@ -31,13 +32,13 @@ typedef void (*spill_sort_out_then)(struct spill_fast *fast, struct rte_mbuf **m
 void spill_sort_out(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
                     uint32_t count, uint64_t stamp, enum spill_way way, spill_sort_out_then then);
 
-/** Whether any packet is a fragment. */
+/** Whether any packet is a fragment, or needs more than a lookup. */
 static inline bool spill_sort_out_needed(const struct spill_packet *packets, uint32_t count)
 {
     uint32_t found = 0, i;
 
     for (i = 0; i < count; i++)
-        found |= packets[i].fragment;
+        found |= packets[i].fragment | (packets[i].step > SPILL_STEP_ANSWER);
     return found != 0;
 }
 

@@ -3,6 +3,7 @@
 #include <rte_ethdev.h>
 
 #include "packet/parse.h"
+#include "packet/parse_inside.h"
 #include "pipeline/output.h"
 #include "pipeline/spread.h"
 
@@ -18,6 +19,22 @@ static void send_share(struct spill_spread *spread, uint32_t fast, struct rte_mb
         spill_ledger_drop(&spread->ledger, &rx_channel_full, mbufs + sent, count - sent);
 }
 
+/* What chooses a packet's lcore: its flow; its datagram, or the connection that it is about. */
+static uint32_t hash_of(const struct spill_spread *spread, const struct rte_mbuf *mbuf,
+                        const struct spill_packet *packet)
+{
+    struct spill_packet inside;
+
+    if (likely((packet->fragment | packet->step) == 0))
+        return spill_packet_hash(packet, spread->seed);
+    if (packet->fragment != 0)
+        return spill_packet_address_hash(packet, spread->seed);
+    if (packet->kind <= SPILL_PACKET_IPV6 && packet->step == SPILL_STEP_ERROR &&
+        spill_parse_inside(mbuf, packet, &inside))
+        return spill_packet_hash(&inside, spread->seed);
+    return spill_packet_hash(packet, spread->seed);
+}
+
 /* Sends each packet of a burst to its fast lcore: in runs, which keeps the order within a flow. */
 static void send_by_flow(struct spill_spread *spread, struct rte_mbuf **mbufs,
                          const struct spill_packet *packets, uint32_t count)
@@ -27,10 +44,7 @@ static void send_by_flow(struct spill_spread *spread, struct rte_mbuf **mbufs,
     uint32_t i, j, first;
 
     for (i = 0; i < count; i++)
-        owners[i] = spill_packet_share(packets[i].fragment == 0
-                                           ? spill_packet_hash(&packets[i], spread->seed)
-                                           : spill_packet_address_hash(&packets[i], spread->seed),
-                                       spread->fast_count);
+        owners[i] = spill_packet_share(hash_of(spread, mbufs[i], &packets[i]), spread->fast_count);
     /* Insertion sort by owner: stable, and bursts are short. */
     for (i = 0; i < count; i++) {
         for (j = i; j > 0 && sorted_owner[j - 1] > owners[i]; j--) {

@@ -67,6 +67,45 @@ class Captures(TestCase):
                 query(wan, lan, reply, 7)),      # passes
                 ([0, 1, 7, 9, 11], {"denied": 7}))
 
+    def test_errors(self):
+        """About a connection they pass from the right side, to whom they are about; whatever the
+        rules say of ICMP."""
+        for lan, wan, router, code in ((LAN, WAN, ROUTER, (3, 4)), (LAN6, WAN6, ROUTER6, (2, 0))):
+            def about(packet, source=router, target=lan, kind=code, length=None):
+                return icmp(source, target, *kind, payload=packet[14:][:length])
+            def udp(source, target, *ports):
+                return ip(source, target, 17, struct.pack("!HHHH", *ports, 8, 0))
+            within = "fd09::9" if ":" in lan else "10.9.9.9"
+            out = udp(lan, wan, 1000, 53)
+            head = 40 if ":" in lan else 20
+            ping = query(lan, wan, 128 if ":" in lan else 8, 5)
+            unreachable, exceeded = ((1, 4), (3, 0)) if ":" in lan else ((3, 3), (11, 0))
+            other = udp(lan, wan, 1001, 53)
+            options = out[:14 + 40] if ":" in lan else out
+            if ":" in lan:  # an extension header before the ports
+                options = (out[:14 + 6] + b"\x3c" + out[14 + 7:14 + 40] + b"\x11\0" + bytes(6)
+                           + out[14 + 40:])
+            frames = [
+                (out, True), (about(out), True), (about(out, kind=unreachable, source=wan), True),
+                (about(out, kind=exceeded, length=head + 8), True), (about(options), True),
+                (about(out, length=head + 7), False), (about(out, length=head - 1), False),
+                (about(b""), False),
+                (about(other), False),                              # about no connection
+                (about(out, target="fd00::2" if ":" in lan else "10.0.0.2"), False),
+                (about(udp(wan, lan, 53, 1000), target=wan, source=within), False),  # not said yet
+                (about(out, kind=(137, 0) if ":" in lan else (5, 1)), False),
+                (ping, True), (about(ping), True),
+                (about(query(lan, wan, 128 if ":" in lan else 8, 6)), False),
+                (udp(wan, lan, 53, 1000), True),                    # no error has opened anything
+                (about(udp(wan, lan, 53, 1000), target=wan, source=within), True),
+                (udp(wan, lan, 53, 1001), False)]
+            passing, drops = self.passing(
+                f"allow udp from {lan} to any\n"
+                f"allow {'icmp6' if ':' in lan else 'icmp'} from {lan} to {wan}\n",
+                *(frame for frame, _ in frames))
+            self.assertEqual(passing, [at for at, (_, passes) in enumerate(frames) if passes])
+            self.assertEqual(drops, {"denied": len(frames) - len(passing)})
+
 
 if __name__ == "__main__":
     main()
