@@ -35,6 +35,7 @@ struct expected {
     uint8_t fragment; /* 1: first or later */
     bool icmp;        /* `ports` are in that order whoever sent it; and: */
     bool answers;
+    bool error;
     uint16_t alone; /* in the VLAN: that nothing answers it */
 };
 
@@ -60,6 +61,14 @@ static void not_ip(struct expected *expected, uint32_t type, const struct spill_
     expected->type = (uint16_t)type;
 }
 
+/* enum spill_step */
+static unsigned oracle_step(const struct expected *expected)
+{
+    if (expected->answers)
+        return SPILL_STEP_ANSWER;
+    return expected->error ? SPILL_STEP_ERROR : SPILL_STEP_NONE;
+}
+
 static void oracle_icmp(const struct frame *frame, struct expected *expected, uint32_t at,
                         uint32_t there)
 {
@@ -81,8 +90,14 @@ static void oracle_icmp(const struct frame *frame, struct expected *expected, ui
         expected->answers =
             icmp[0] == 129 || icmp[0] == 140 || icmp[0] == 145 || icmp[0] == 147 || icmp[0] == 161;
     }
-    if (!expected->answers && (!asks || icmp[1] != 0))
+    if (!expected->answers && (!asks || icmp[1] != 0)) {
+        if (expected->protocol == 1)
+            expected->error = icmp[0] == 3 || icmp[0] == 11 || icmp[0] == 12;
+        else
+            expected->error = icmp[0] >= 1 && icmp[0] <= 4;
+        expected->error = expected->error && expected->fragment == 0;
         return;
+    }
     expected->alone = 0;
     memcpy(expected->ports, icmp + 4, 2);
     expected->ports[3] = 0;

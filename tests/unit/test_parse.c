@@ -180,8 +180,7 @@ static bool agrees(const struct expected *expected, const struct spill_packet *p
            packet->output == 0 &&
            (expected->drop != NULL
                 ? packet->drop == expected->drop->id
-                : packet->reversed == 0 &&
-                      packet->step == (expected->answers ? SPILL_STEP_ANSWER : 0)) &&
+                : packet->reversed == 0 && packet->step == oracle_step(expected)) &&
            packet->flow == NULL && packet->verdict == SPILL_VERDICT_UNKNOWN && packet->input == 0;
 }
 
