@@ -22,7 +22,8 @@
  * goes home while there is room to spare, then where there is more of it, home or second group,
  * and last into the third and fourth. With 6/7 of all places taken, which is most, 63 % of the keys
  * are at home, 36 % in the second group, and of 5 000 additions one finds all of its 60 places
- * taken.
+ * taken. With fewer it is one of 20 000 at 98 % of the capacity, of 300 000 at 95, of 10 million at
+ * 92 (which is 79 % of the places), and of 100 million at 90.
  *
  * For the files of the flow table alone.
  */
