@@ -12,8 +12,8 @@
  * between them.
  *
  * Nobody waits for who reads it (law 7): when a pipe, socket or terminal has taken nothing for a
- * tenth of a second, lines are lost until it does again, and the next line says how many. Any thread
- * but an lcore's (law 2: it formats, locks and writes).
+ * tenth of a second, lines are lost until it does again, and the next line says how many. Any
+ * thread but an lcore's (law 2: it formats, locks and writes).
  */
 
 /**

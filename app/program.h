@@ -75,10 +75,12 @@ struct spill_program {
     struct spill_snapshot *rules; /* of struct spill_security */
     struct spill_crypto *crypto;  /* NULL, as the next: without IPsec */
     struct spill_sa_store *sas;
-    uint32_t versions;  /* of the rules and SAs, made or tried */
-    uint32_t reloads;   /* that came into force */
-    bool reload_wanted; /* a signal asked for it */
-    uint64_t renewing;  /* version in force that not all flows go by yet, else 0 */
+    uint32_t versions;             /* of the rules and SAs, made or tried */
+    uint32_t reloads;              /* that came into force */
+    bool reload_wanted;            /* a signal asked for it */
+    struct spill_reload *reload;   /* under way, else NULL */
+    _Atomic unsigned reloads_lost; /* given up, whose threads have not come back */
+    uint64_t renewing;             /* version in force that not all flows go by yet, else 0 */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;
     bool eal; /* rte_eal_init() succeeded */
@@ -140,8 +142,7 @@ int spill_program_open_security(struct spill_program *program, struct spill_erro
 void spill_program_close_security(struct spill_program *program);
 
 /**
- * At every tick: begins a reload that is wanted, beside everything else, puts in force what one has
- * made, frees what was replaced, watches lifetimes.
+ * At every tick: has a reload go on, frees what was replaced, watches lifetimes.
  */
 void spill_program_watch_security(struct spill_program *program);
 
@@ -152,6 +153,32 @@ void spill_program_watch_security(struct spill_program *program);
  */
 const struct spill_security *spill_program_hold_security(struct spill_program *program);
 void spill_program_release_security(struct spill_program *program);
+
+/**
+ * A version of what files have. A reload's thread, or the control thread before any.
+ *
+ * @param sources  the ports of its SAs become ids of devices
+ * @return NULL with an error, and nothing has changed
+ */
+struct spill_security *spill_program_make_version(struct spill_program *program,
+                                                  const struct spill_options *options,
+                                                  struct spill_sources *sources,
+                                                  struct spill_error *error);
+
+/** Puts another version in force. @return 0; -EBUSY, and the version stays the caller's */
+int spill_program_replace_security(struct spill_program *program, struct spill_security *security);
+
+/* --------------------------------------------------------------------------- reload.c */
+
+/**
+ * At every tick: begins a reload that is wanted, beside everything else, and puts in force what one
+ * has made. One that doesn't get its files within 30 s is given up, and so is one that has read for
+ * a second when another is wanted.
+ */
+void spill_program_watch_reload(struct spill_program *program);
+
+/** Whether the store of SAs is in a reload's hands. */
+bool spill_program_makes_version(const struct spill_program *program);
 
 /**
  * Waits half a second for a reload that is under way: it reads no more files by then, but rules may

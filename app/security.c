@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "log.h"
-#include "options_compare.h"
 #include "pipeline/security.h"
 #include "program.h"
 
@@ -125,10 +124,10 @@ static int find_ports(const struct spill_program *program, const struct spill_op
     return 0;
 }
 
-/* A version of what the files have. NULL with an error, and nothing has changed. */
-static struct spill_security *make_version(struct spill_program *program,
-                                           const struct spill_options *options,
-                                           struct spill_sources *sources, struct spill_error *error)
+struct spill_security *spill_program_make_version(struct spill_program *program,
+                                                  const struct spill_options *options,
+                                                  struct spill_sources *sources,
+                                                  struct spill_error *error)
 {
     struct spill_security *security = NULL;
     struct spill_sa_set *sas = NULL;
@@ -214,7 +213,7 @@ int spill_program_open_security(struct spill_program *program, struct spill_erro
 
     if (program->sources.sa_count > 0 && open_crypto(program, error) != 0)
         return -1;
-    security = make_version(program, &program->options, &program->sources, error);
+    security = spill_program_make_version(program, &program->options, &program->sources, error);
     spill_sources_free(&program->sources);
     if (security == NULL)
         return -1;
@@ -237,120 +236,16 @@ void spill_program_close_security(struct spill_program *program)
 
 /* ------------------------------------------------------------------------------ replacements */
 
-/* What a reload gets to notice that the program ends. */
-#define RELOAD_GRACE_NS UINT64_C(500000000)
-
-/* One reload under way: compiling rules takes seconds, in which signals must be heard. */
-static struct reload {
-    pthread_t thread;
-    bool running;
-    _Atomic bool done;
-    struct spill_security *made; /* NULL: refused, with the error */
-    struct spill_error error;
-    char changes[512]; /* keys that were read and take a restart */
-} reload;
-
-/* A version of what the options name. NULL with an error. */
-static struct spill_security *load_version(struct spill_program *program,
-                                           const struct spill_options *options,
-                                           struct spill_error *error)
+int spill_program_replace_security(struct spill_program *program, struct spill_security *security)
 {
-    struct spill_security *security = NULL;
-    struct spill_sources sources;
-
-    if (spill_sources_load(options, &program->stop, &sources, error) != 0)
-        return NULL;
-    if (sources.sa_count > 0 && program->sas == NULL)
-        spill_error_set(error,
-                        "[sa %s]: the program was started without any SA: expected a restart, "
-                        "which prepares for encryption",
-                        sources.sas[0].name);
-    else
-        security = make_version(program, options, &sources, error);
-    spill_sources_free(&sources);
-    return security;
-}
-
-/* Adds the name of a key that differs to the list. */
-static void note_change(const char *what, void *context)
-{
-    struct reload *noted = context;
-    size_t used = strlen(noted->changes);
-
-    snprintf(noted->changes + used, sizeof(noted->changes) - used, "%s%s", used > 0 ? ", " : "",
-             what);
-}
-
-static struct spill_security *read_again(struct spill_program *program, struct spill_error *error)
-{
-    struct spill_security *security = NULL;
-    struct spill_options *options = calloc(1, sizeof(*options));
-
-    if (options == NULL) {
-        spill_error_set(error, "no memory");
-        return NULL;
-    }
-    if (spill_options_parse(program->argc, program->argv, &program->stop, options, error) ==
-        SPILL_OPTIONS_GO_ON) {
-        spill_options_compare(&program->options, options, note_change, &reload);
-        security = load_version(program, options, error);
-    }
-    spill_options_free(options);
-    free(options);
-    return security;
-}
-
-static void *run_reload(void *argument)
-{
-    reload.made = read_again(argument, &reload.error);
-    atomic_store_explicit(&reload.done, true, memory_order_release);
-    return NULL;
-}
-
-static void begin_reload(struct spill_program *program)
-{
-    program->reload_wanted = false;
-    reload.changes[0] = '\0';
-    atomic_store_explicit(&reload.done, false, memory_order_relaxed);
-    if (pthread_create(&reload.thread, NULL, run_reload, program) != 0)
-        SPILL_LOG(ERR, "reload: no thread; the rules stay as they were");
-    else
-        reload.running = true;
-}
-
-static void publish(struct spill_program *program)
-{
-    struct spill_security *security = reload.made;
     int status;
 
-    if (reload.changes[0] != '\0')
-        SPILL_LOG(WARNING, "reload: of %s the new value takes effect at the next start",
-                  reload.changes);
-    if (security == NULL) {
-        SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload.error.text);
-        return;
-    }
     pthread_mutex_lock(&holding);
     status = spill_snapshot_publish(program->rules, security, spill_security_free);
     pthread_mutex_unlock(&holding);
-    if (status != 0) {
-        spill_security_free(security);
-        SPILL_LOG(ERR, "reload: an lcore still holds the version before the last: try again");
-        return;
-    }
-    program->reloads++;
-    program->renewing = security->number;
-    SPILL_LOG(NOTICE, "reloaded: version %u of the rules is in force", (unsigned)security->number);
-}
-
-/* Takes what a reload has made, once it has. */
-static void finish_reload(struct spill_program *program)
-{
-    if (!reload.running || !atomic_load_explicit(&reload.done, memory_order_acquire))
-        return;
-    pthread_join(reload.thread, NULL);
-    reload.running = false;
-    publish(program);
+    if (status == 0)
+        program->renewing = security->number;
+    return status;
 }
 
 /* Tells the ports that traffic has shown to be an SA's. */
@@ -400,12 +295,10 @@ void spill_program_watch_security(struct spill_program *program)
     const struct spill_security *security;
     uint32_t i;
 
-    finish_reload(program);
+    spill_program_watch_reload(program);
     tell_renewed(program);
-    if (program->reload_wanted && !reload.running)
-        begin_reload(program);
-    /* A reload has the store of SAs for its own, to which versions that are freed give theirs. */
-    if (!reload.running) {
+    /* Who makes a version has the store of SAs, to which versions that are freed give theirs. */
+    if (!spill_program_makes_version(program)) {
         pthread_mutex_lock(&holding);
         spill_snapshot_reclaim(program->rules);
         if (program->sas != NULL)
@@ -417,17 +310,4 @@ void spill_program_watch_security(struct spill_program *program)
     security = spill_snapshot_get(program->rules);
     for (i = 0; i < security->sas->count; i++)
         tell_use(program, security->sas->list[i]);
-}
-
-void spill_program_end_reload(struct spill_program *program)
-{
-    if (!reload.running)
-        return;
-    if (!spill_control_join(program, reload.thread, RELOAD_GRACE_NS)) {
-        SPILL_LOG(WARNING, "a reload is still under way; ending without it");
-        program->abandoned = true;
-        return;
-    }
-    reload.running = false;
-    spill_security_free(reload.made);
 }

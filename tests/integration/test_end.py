@@ -10,6 +10,7 @@ import struct
 import time
 
 import capture
+from hanging import HangingFiles
 from harness import CPUS, Spillway, TestCase, main, until
 
 A, B = CPUS[0], CPUS[-1]
@@ -213,6 +214,13 @@ class Waits(End):
                     until(lambda: self.opened(program), 20, "the pipe opened")
                     self.assertEqual(program.stop().status, status, program.log)
 
+    def hanging(self):
+        folder = self.folder / "hanging"
+        folder.mkdir()
+        files = HangingFiles(folder)
+        self.addCleanup(files.close)
+        return files
+
     def opened(self, program):
         folder = f"/proc/{program.process.pid}/fd"
         try:
@@ -242,6 +250,49 @@ class Waits(End):
             program.signal(signal.SIGHUP)
             time.sleep(1)  # in the midst of it; before or after is right as well
             self.check(program.stop())
+
+    def test_start_on_a_file_system_that_hangs(self):
+        """Nothing reaches a thread in its read(): a second signal ends the process with it."""
+        files = self.hanging()
+        for options in (["--rules"], ["--rules", "--check"], ["--config"]):
+            with self.subTest(options), self.wire(options[0], files.folder / "".join(options), *options[1:]) as program:
+                self.assertTrue(files.read.wait(20))
+                files.read.clear()
+                program.signal()
+                until(lambda: "SIGTERM" in program.log, 10, "SIGTERM noted in the log")
+                self.assertEqual(program.stop(5).status, 3, program.log)
+                self.assertIn("the start does not end; ending without it", program.log)
+
+    def test_reload_from_a_file_system_that_hangs(self):
+        rules = self.file("rules", "allow any from any to any\n")
+        files = self.hanging()
+        with self.wire("--rules", rules) as program:
+            program.ready()
+            rules.unlink()
+            rules.symlink_to(files.folder / "file")
+            program.signal(signal.SIGHUP)
+            self.assertTrue(files.read.wait(20))
+            report = self.check(program.stop())
+            self.assertIn("a reload is still under way; ending without it", report.stderr)
+            self.assertEqual(report["reloads"], 0)
+
+    def test_reload_after_one_that_hangs(self):
+        """Another signal begins anew, once the first had a second; the end waits for neither."""
+        rules = self.file("rules", "allow any from any to any\n")
+        files = self.hanging()
+        with self.wire("--rules", rules) as program:
+            program.ready()
+            rules.rename(self.folder / "good")
+            rules.symlink_to(files.folder / "file")
+            program.signal(signal.SIGHUP)
+            self.assertTrue(files.read.wait(20))
+            rules.unlink()
+            rules.symlink_to(self.folder / "good")
+            program.signal(signal.SIGHUP)
+            until(lambda: "is in force" in program.log, 20, "a reload")
+            self.assertIn("its files could not be read in time; the rules stay as they were", program.log)
+            report = self.check(program.stop())
+            self.assertGreaterEqual(report["reloads"], 1)
 
     def test_report_into_a_pipe_without_reader(self):
         with self.wire("--report", self.pipe, "--duration", "100ms") as program:
