@@ -57,7 +57,8 @@ void spill_acl_free(struct spill_acl *acl);
  *
  * @param packets  of the kinds IPv4 and IPv6, mixed as they come, with `input`; one that is
  * `reversed` is judged as one of the other direction that came in by its `output`; `verdict` is
- *                 written, and `sa`: the id of the SA of a rule that protects, else 0
+ *                 written, and `sa`: the id of the SA of a rule that protects, SPILL_SA_REJECT of
+ * one that rejects, else 0
  * @param count    at most SPILL_BURST
  */
 void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count);

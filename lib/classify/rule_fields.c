@@ -70,11 +70,13 @@ bool spill_rule_number(const char *text, uint32_t most, uint32_t *value)
 int spill_rule_action(const struct spill_rule_place *place, const char *text, bool may_protect,
                       struct spill_rule *rule)
 {
-    const char *right = may_protect ? "allow, deny or protect" : "allow or deny";
+    const char *right = may_protect ? "allow, deny, reject or protect" : "allow or deny";
 
     if (strcmp(text, "allow") == 0)
         rule->action = SPILL_VERDICT_ALLOW;
     else if (strcmp(text, "deny") == 0)
+        rule->action = SPILL_VERDICT_DENY;
+    else if (strcmp(text, "reject") == 0 && may_protect)
         rule->action = SPILL_VERDICT_DENY;
     else if (strcmp(text, "protect") == 0 && may_protect)
         rule->action = SPILL_VERDICT_PROTECT;
@@ -85,6 +87,7 @@ int spill_rule_action(const struct spill_rule_place *place, const char *text, bo
         return spill_rule_error(place, "inspect: this version does not do that yet; %s", right);
     else
         return spill_rule_error(place, "'" SHOWN "': unknown action; %s", text, right);
+    rule->reject = strcmp(text, "reject") == 0;
     return 0;
 }
 

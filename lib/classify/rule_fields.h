@@ -34,9 +34,9 @@ __attribute__((format(printf, 2, 3))) int spill_rule_error(const struct spill_ru
 bool spill_rule_number(const char *text, uint32_t most, uint32_t *value);
 
 /**
- * An action's word into rule->action: allow, deny, or protect, whose SA is not read here.
+ * An action's word into rule->action: allow, deny, reject, or protect, whose SA is not read here.
  *
- * @param may_protect  protect is possible in this form of a rule
+ * @param may_protect  protect and reject are possible in this form of a rule
  */
 int spill_rule_action(const struct spill_rule_place *place, const char *text, bool may_protect,
                       struct spill_rule *rule);

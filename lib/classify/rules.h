@@ -20,8 +20,8 @@
  *     ACTION PROTOCOL from END to END [in PORT[,PORT...]]
  *     END = ADDRESS[/LENGTH]|@SET|any [port P[-Q][,P[-Q]...]]
  *
- * ACTION is allow, deny or `protect SA`, with the name of a security association (inspect is
- * reserved). PROTOCOL is any, a name or a number.
+ * ACTION is allow, deny, reject (deny, and tell the sender) or `protect SA`, with the name of a
+ * security association (inspect is reserved). PROTOCOL is any, a name or a number.
  * A rule with an IPv4 address is for IPv4 only, with an IPv6 address for IPv6 only, without any
  * address for both. Ports go with any and with the protocols that have ports; a rule that names
  * ports matches only packets that carry them, also where its protocol is any. A rule with `in` is
@@ -78,6 +78,7 @@ struct spill_rule {
     uint16_t last_port[2];
     uint32_t
         inputs;  /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
+    bool reject; /* of one that denies: its sender is told */
     uint16_t sa; /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
     uint8_t set[2]; /* of each end: 1 + index in spill_ruleset.sets, besides address; 0: none */
     uint16_t file;  /* index in spill_ruleset.paths */

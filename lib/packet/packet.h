@@ -89,6 +89,9 @@ enum spill_verdict {
     SPILL_VERDICT_PROTECT, /* by the SA that stands beside it */
 };
 
+/* What stands beside DENY in the SA's place where the sender is told; else 0 does. */
+#define SPILL_SA_REJECT 1
+
 /* Whether a packet has an ESP header, and where. */
 enum spill_esp {
     SPILL_ESP_NONE,
@@ -141,7 +144,7 @@ struct spill_packet {
     };
     uint8_t input;    /* id of the port it came from; written by the pipeline */
     uint8_t output;   /* id of the port it leaves by; likewise */
-    uint16_t sa;      /* id of a PROTECT verdict's SA, else 0; written with the verdict */
+    uint16_t sa;      /* id of a PROTECT verdict's SA; of DENY may be SPILL_SA_REJECT; else 0 */
     uint16_t through; /* id of the SA it was decrypted with, 0: it came in the clear */
 } __attribute__((aligned(64)));
 

@@ -97,12 +97,13 @@ static void settle(struct spill_fast *fast, const struct spill_job *job,
     known = verdict_of(packet);
     if (known != SPILL_VERDICT_UNKNOWN) {
         packet->verdict = (uint8_t)known;
-        packet->sa = known == SPILL_VERDICT_PROTECT ? flow->sa[packet->direction] : 0;
+        packet->sa = known == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
     } else if (packet->through == 0 &&
                spill_flow_kept_verdict(flow, packet->direction) == SPILL_VERDICT_ALLOW) {
         packet->verdict = SPILL_VERDICT_ALLOW; /* until a packet has asked the newest rules */
     } else if (packet->reversed && packet->verdict != SPILL_VERDICT_ALLOW) {
         /* Who began it may not go on, or has to go on protected: this one is no reply any more. */
+        packet->sa = packet->verdict == SPILL_VERDICT_DENY ? packet->sa : 0;
         packet->verdict = SPILL_VERDICT_DENY;
     }
     packet->reversed = 0; /* what comes next has a drop reason there */
@@ -170,7 +171,7 @@ static int add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pack
     packet->flow = flow;
     /* One that waits for those before it may know its verdict already. */
     packet->verdict = (uint8_t)verdict_of(packet);
-    packet->sa = packet->verdict == SPILL_VERDICT_PROTECT ? flow->sa[packet->direction] : 0;
+    packet->sa = packet->verdict == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
     packet->reversed = packet->through == 0 && spill_flow_begun_by_other(flow, packet->direction);
     *spill_packet_of(mbuf) = *packet;
     if (lane == SPILL_LANE_INLINE) {
@@ -226,7 +227,7 @@ static bool keeps_verdict(struct spill_packet *packet)
         spill_flow_kept_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN)
         return false;
     packet->verdict = (uint8_t)spill_flow_kept_verdict(flow, packet->direction);
-    packet->sa = packet->verdict == SPILL_VERDICT_PROTECT ? flow->sa[packet->direction] : 0;
+    packet->sa = packet->verdict == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
     return true;
 }
 

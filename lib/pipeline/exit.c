@@ -285,3 +285,13 @@ void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_m
     }
     fit_and_send(fast, exit, mbufs, pointers, count, stamp, SPILL_WAY_FAST);
 }
+
+void spill_exit_answer(struct spill_fast *fast, struct rte_mbuf *answer, uint8_t input,
+                       uint64_t stamp)
+{
+    struct spill_packet packet = {.kind = SPILL_PACKET_OTHER, .output = input};
+    struct spill_packet *pointer = &packet;
+
+    fast->ledger.originated++;
+    spill_exit_send(fast, &answer, &pointer, 1, stamp, SPILL_WAY_FAST);
+}

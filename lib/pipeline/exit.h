@@ -99,6 +99,14 @@ void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_m
 /** Counts a packet that was split: all fragments but one were made here. The lcore. */
 void spill_exit_count_fragments(struct spill_fast *fast, uint32_t count);
 
+/**
+ * Sends what was made here to answer a packet, by the port that the packet came by. The lcore.
+ *
+ * @param answer  given away
+ */
+void spill_exit_answer(struct spill_fast *fast, struct rte_mbuf *answer, uint8_t input,
+                       uint64_t stamp);
+
 /** spill_exit_fits() where more than the largest frame is to be looked at. */
 bool spill_exit_fits_all(const struct spill_exit *exit, struct rte_mbuf **mbufs, uint32_t count);
 

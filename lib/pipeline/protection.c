@@ -5,6 +5,7 @@
 #include "ipsec/sa_set.h"
 #include "pipeline/drops.h"
 #include "pipeline/encryption.h"
+#include "pipeline/reject.h"
 
 static SPILL_DROP_REASON(
     esp_required, "esp_required",
@@ -23,6 +24,12 @@ static const struct spill_drop_reason *reason_of(const struct spill_packet *pack
     if (packet->through != 0)
         return &esp_policy;
     return packet->verdict == SPILL_VERDICT_PROTECT ? &esp_required : &spill_drop_denied;
+}
+
+static bool is_rejected(const struct spill_packet *packet)
+{
+    return packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_REJECT &&
+           packet->through == 0;
 }
 
 /* The outbound SA that is to protect a clear packet, or NULL; mostly that of the one before it. */
@@ -100,6 +107,8 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
         } else if (may_be_sent(fast, packet)) {
             mbufs[kept] = mbufs[i];
             packets[kept++] = packet;
+        } else if (is_rejected(packet)) {
+            spill_reject(fast, mbufs[i], packet, stamp);
         } else if (reason_of(packet) == &spill_drop_denied) {
             denied[denied_count++] = mbufs[i];
         } else {

@@ -65,16 +65,6 @@ static uint16_t told(const struct rte_mbuf *mbuf, const struct spill_packet *pac
     return packet->length > room ? (uint16_t)room : 0;
 }
 
-/* Sends an answer back to where a packet came from. */
-static void answer(struct spill_fast *fast, struct rte_mbuf *reply, uint8_t input, uint64_t stamp)
-{
-    struct spill_packet packet = {.kind = SPILL_PACKET_OTHER, .output = input};
-    struct spill_packet *pointer = &packet;
-
-    fast->ledger.originated++;
-    spill_exit_send(fast, &reply, &pointer, 1, stamp, SPILL_WAY_FAST);
-}
-
 static void tell(struct spill_fast *fast, struct rte_mbuf *mbuf, const struct spill_packet *packet,
                  uint16_t mtu, uint64_t stamp)
 {
@@ -90,7 +80,7 @@ static void tell(struct spill_fast *fast, struct rte_mbuf *mbuf, const struct sp
     if (reply == NULL)
         return;
     spill_ledger_count(&fast->ledger, &errors, 1);
-    answer(fast, reply, packet->input, stamp);
+    spill_exit_answer(fast, reply, packet->input, stamp);
 }
 
 uint32_t spill_too_big(struct spill_fast *fast, const struct spill_drop_reason *reason,

@@ -27,7 +27,8 @@ static void check_rule(const struct spill_ruleset *ruleset, const struct spill_r
     bool v4 = (rule->families & SPILL_RULE_IPV4) != 0, v6 = (rule->families & SPILL_RULE_IPV6) != 0;
 
     FUZZ_CHECK(rule->line == expected->line, "%u, not %u", rule->line, expected->line);
-    FUZZ_CHECK(actions[rule->action] == expected->action, "line %u: action", rule->line);
+    FUZZ_CHECK((rule->reject ? 'r' : actions[rule->action]) == expected->action, "line %u: action",
+               rule->line);
     FUZZ_CHECK(v4 == expected->v4 && v6 == expected->v6, "line %u: families", rule->line);
     FUZZ_CHECK((rule->any_protocol ? -1 : rule->protocol) == expected->protocol,
                "line %u: protocol", rule->line);

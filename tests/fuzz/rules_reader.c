@@ -389,7 +389,7 @@ static bool read_rule(struct reader *reader, const char **word, struct reader_ru
             return false;
         strcpy(rule->sa, *word);
         rule->action = 'p';
-    } else if (is(*word, "allow") || is(*word, "deny")) {
+    } else if (is(*word, "allow") || is(*word, "deny") || is(*word, "reject")) {
         rule->action = **word;
     } else {
         return false;

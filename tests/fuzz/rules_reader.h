@@ -17,7 +17,7 @@
 #define READER_SETS   32
 
 struct reader_rule {
-    char action; /* a, d, p */
+    char action; /* a, d, p, r */
     char sa[17]; /* protect's */
     bool v4, v6;
     int protocol; /* -1: any */

@@ -268,6 +268,51 @@ class Sets(Firewall):
         self.assertEqual(report.drops, {"denied": 1})
 
 
+class Reject(Firewall):
+    """What a rule rejects is dropped, and its sender told, as scapy reads it."""
+
+    def test_answers(self):
+        from scapy.all import Ether, ICMP, ICMPv6DestUnreach, IP, IPv6, Raw, TCP, UDP, Dot1Q
+        link = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+        hosts4, hosts6 = IP(src="10.0.0.1", dst="192.0.2.1"), IPv6(src="fd00::1", dst="2001:db8::1")
+        ports = dict(sport=4000, dport=113)
+        rejected = [link / hosts4 / TCP(**ports, seq=1000),
+                    link / Dot1Q(vlan=7) / hosts6 / TCP(**ports, seq=2000),
+                    link / hosts4 / TCP(**ports, flags="PA", seq=5, ack=777) / Raw(b"1234"),
+                    link / hosts4 / UDP(**ports) / Raw(b"abcd"),
+                    link / hosts6 / UDP(**ports) / Raw(b"abcd")]
+        silent = [link / hosts4 / TCP(**ports, flags="R"),  # a RST, a group, an error, a later fragment
+                  link / IP(src="10.0.0.1", dst="224.0.0.5") / UDP(**ports),
+                  link / hosts4 / ICMP(type=3, code=1) / IP(src="192.0.2.9", dst="10.0.0.1") / UDP(**ports)]
+        source = capture.write(self.folder / "in.pcap", [bytes(frame) for frame in rejected + silent])
+        back = self.folder / "back.pcap"
+        report = self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={source},tx_pcap={back}", "--port", "out=net_null1,no-rx=1",
+            "--wire", "in:out", "--rules", self.file("rules", "reject any from any to any\n"),
+            "--exit-on-idle", "300ms", "--fast", CPUS[0]))
+        self.assertEqual(report.drops, {"rejected": len(rejected) + len(silent)})
+        self.assertEqual((report["exits"]["resets"], report["exits"]["icmp_prohibited"]), (3, 2))
+        answers = [Ether(frame) for frame in capture.read(back)]
+        self.assertEqual(len(answers), len(rejected))
+        for answer, sent in zip(answers, rejected):
+            self.assertEqual((answer.src, answer.dst), (sent.dst, sent.src))
+            layer = IPv6 if IPv6 in sent else IP
+            self.assertEqual((answer[layer].src, answer[layer].dst), (sent[layer].dst, sent[layer].src))
+            # Checksums: scapy computes them anew when they are not there.
+            whole = Ether(bytes(answer))
+            for part in (IP, TCP, ICMP, ICMPv6DestUnreach):
+                if part in whole:
+                    name = "cksum" if part is ICMPv6DestUnreach else "chksum"
+                    was = getattr(whole[part], name)
+                    delattr(whole[part], name)
+                    self.assertEqual(getattr(Ether(bytes(whole))[part], name), was, part)
+        flags = [(str(answer[TCP].flags), answer[TCP].seq, answer[TCP].ack) for answer in answers[:3]]
+        self.assertEqual(flags, [("RA", 0, 1001), ("RA", 0, 2001), ("R", 777, 0)])
+        self.assertEqual(answers[1][Dot1Q].vlan, 7)
+        self.assertEqual((answers[3][ICMP].type, answers[3][ICMP].code), (3, 13))
+        self.assertEqual(answers[4][ICMPv6DestUnreach].code, 1)
+
+
 class Random(Firewall):
     """Random rules, and a capture in which they have something to do."""
 

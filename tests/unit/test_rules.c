@@ -192,10 +192,10 @@ static void each_line_means_what_it_says(void **state)
 
 /* Wrong lines, and what their error says behind "test.rules:1: ". */
 static const char *const WRONG[][2] = {
-    {"pass tcp from any to any", "'pass': unknown action; allow, deny or protect"},
-    {"Allow tcp from any to any", "'Allow': unknown action; allow, deny or protect"},
+    {"pass tcp from any to any", "'pass': unknown action; allow, deny, reject or protect"},
+    {"Allow tcp from any to any", "'Allow': unknown action; allow, deny, reject or protect"},
     {"inspect any from any to any",
-     "inspect: this version does not do that yet; allow, deny or protect"},
+     "inspect: this version does not do that yet; allow, deny, reject or protect"},
     {"protect", "no name of an SA after 'protect'"},
     {"protect a.b any from any to any",
      "'a.b': not the name of an SA; 1 to 16 letters, digits, '_' or '-'"},
@@ -366,7 +366,7 @@ static void bytes_that_are_no_text(void **state)
     /* A long word does not push what would be right out of the message. */
     memset(lines, 'x', SPILL_RULES_MAX_LINE);
     assert_null(read_bytes(lines, SPILL_RULES_MAX_LINE, &error));
-    assert_non_null(strstr(error.text, "xxx': unknown action; allow, deny or protect"));
+    assert_non_null(strstr(error.text, "xxx': unknown action; allow, deny, reject or protect"));
 }
 
 static void lines_keep_order_and_number(void **state)
