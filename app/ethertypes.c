@@ -16,6 +16,7 @@ static const struct {
 } known[] = {
     {"arp", 0x0806, false},
     {"rarp", 0x8035, false},
+    {"nd", SPILL_TYPE_ND, false}, /* of IPv6: neighbour solicitations and advertisements */
     {"lldp", 0x88cc, true},
     {"stp", SPILL_TYPE_STP, true}, /* in LLC: spanning trees, rapid and multiple ones, too */
     {"slow", 0x8809, true},        /* IEEE 802.3 annex 57A: LACP, markers, OAM, ESMC */
@@ -32,8 +33,9 @@ static const struct {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char right[] = "expected pass, drop, or types with commas, as arp, control, lldp or "
-                            "0x88cc; control is lldp, stp, slow, eapol, mvrp, mmrp, cfm and cisco";
+static const char right[] =
+    "expected pass, drop, or types with commas, as arp, nd, control, lldp or "
+    "0x88cc; control is lldp, stp, slow, eapol, mvrp, mmrp, cfm and cisco";
 
 static int add(struct spill_non_ip *set, uint16_t type, struct spill_error *problem)
 {

@@ -110,9 +110,9 @@ static const struct spill_option rows[] = {
      .help = "what happens to a flow that no rule matches",
      PLAIN(default_verdict), WORDS({"allow", SPILL_VERDICT_ALLOW}, {"deny", SPILL_VERDICT_DENY}), .preset = "deny", .at_reload = true},
     {.name = "non-ip", .argument = "TYPES", .group = SPILL_OPTION_GROUP_FIREWALL,
-     .help = "frames that pass though they are not IP: arp, control, lldp, 0x88cc, ...; or pass "
+     .help = "frames that pass though they are not IP: arp, nd, control, lldp, 0x88cc, ...; or pass "
              "or drop",
-     PLAIN(pipeline.non_ip), READ(spill_option_read_non_ip), .range = "types, pass, drop", .preset = "arp,control"},
+     PLAIN(pipeline.non_ip), READ(spill_option_read_non_ip), .range = "types, pass, drop", .preset = "arp,nd,control"},
     {.name = "flow-capacity", .group = SPILL_OPTION_GROUP_FIREWALL,
      .help = "flows that each fast lcore remembers",
      PLAIN(pipeline.flow_capacity), NUMBER(SPILL_FLOW_CAPACITY_MIN, SPILL_FLOW_CAPACITY_MAX), .preset = "64k"},

@@ -26,8 +26,9 @@ struct rte_mbuf *spill_tcp_reset(const struct rte_mbuf *mbuf, const struct spill
     struct rte_tcp_hdr was, *tcp;
     struct spill_answer answer;
 
-    if (packet->fragment != 0 || !spill_answer_may_begin(mbuf, packet) ||
-        !spill_answer_is_to_host(mbuf, packet) ||
+    /* The key of an ICMP error may be that of what it is about. */
+    if (packet->fragment != 0 || packet->step == SPILL_STEP_ERROR ||
+        !spill_answer_may_begin(mbuf, packet) || !spill_answer_is_to_host(mbuf, packet) ||
         !spill_answer_copy(mbuf, packet->l4_offset, sizeof(was), &was) ||
         (was.tcp_flags & RTE_TCP_RST_FLAG) != 0 ||
         !spill_answer_begin(mbuf, packet, IPPROTO_TCP, 0, sizeof(was), NULL, pool, &answer))

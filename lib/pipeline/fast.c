@@ -32,13 +32,15 @@ static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_
 {
     int counter = -1;
 
-    if (packet->kind <= SPILL_PACKET_IPV6) {
+    if (unlikely(spill_non_ip_is_neighbour(mbuf, packet)))
+        counter = spill_non_ip_find_neighbour(&fast->non_ip);
+    else if (packet->kind == SPILL_PACKET_OTHER)
+        counter = spill_non_ip_find(&fast->non_ip, packet);
+    if (counter < 0 && packet->kind <= SPILL_PACKET_IPV6) {
         if (unlikely(packet->step == SPILL_STEP_ERROR))
             spill_related_adopt(fast, mbuf, packet, stamp);
         return spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN;
     }
-    if (packet->kind == SPILL_PACKET_OTHER)
-        counter = spill_non_ip_find(&fast->non_ip, packet);
     if (counter >= 0) {
         fast->non_ip_passed[counter]++;
         packet->verdict = SPILL_VERDICT_ALLOW;

@@ -32,13 +32,13 @@ NAMES = {"icmp": 1, "tcp": TCP, "udp": UDP, "icmp6": 58, "sctp": SCTP}
 Piece = namedtuple("Piece", "datagram first end more")  # of a datagram; bytes [first, end)
 
 
-class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason piece type icmp answer",
-                        defaults=(None,) * 11)):
+class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason piece type icmp answer "
+                        "neighbour", defaults=(None,) * 12)):
     """`reason` is set for frames that no rule lets pass, `source` for IP alone, `ports` where there are
     any. `vlan`: what makes networks of their own of one. `later`: a fragment that isn't the first.
     `piece`: of fragments alone. `type`: of what isn't IP, that of Ethernet, or below 0x600 the DSAP of
     LLC. `icmp`: what is the same in a query and its answer, and in no other message. `answer`: it
-    begins nothing."""
+    begins nothing. `neighbour`: it passes without a rule, as ARP does."""
 
     @property
     def flow(self):
@@ -222,8 +222,10 @@ def _ipv6(data, vlan):
     ports, later = _transport(kind, body, offset, more, 0)
     if piece and pieces > 1:
         raise Dropped("fragment_nested")
+    neighbour = (walked == 0 and kind == ICMPV6 and len(body) >= 24 and data[7] == 255
+                 and body[:2] in (b"\x87\0", b"\x88\0"))
     return _icmp(Packet(vlan, ipaddress.ip_address(data[8:24]), ipaddress.ip_address(data[24:40]), kind,
-                        ports, later, piece=piece), ICMPV6, body)
+                        ports, later, piece=piece, neighbour=neighbour), ICMPV6, body)
 
 
 def _icmp(packet, protocol, data):
@@ -379,6 +381,8 @@ class Firewall:
         """Whether a packet that came in by a port passes for itself."""
         if packet.source is None:
             return packet.reason is None and packet.type in NON_IP
+        if packet.neighbour:
+            return True
         return packet.reason is None and (next(
             (rule.allow for rule in self.rules if rule.matches(packet, port)), self.default_allow))
 

@@ -283,7 +283,7 @@ static void test_defaults(void **state)
     assert_good(
         parse("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan", NULL));
     assert_int_equal(options.default_verdict, SPILL_VERDICT_DENY);
-    assert_int_equal(options.pipeline.non_ip.count, 9);
+    assert_int_equal(options.pipeline.non_ip.count, 10);
     assert_false(options.pipeline.non_ip.rest || options.pipeline.non_ip.encapsulated);
     assert_int_equal(options.pipeline.flow_capacity, 65536);
     assert_true(options.pipeline.flow_timeout_ns == 60000000000);
