@@ -52,7 +52,7 @@ enum fault {
     FAULT_NTH_TAKES_NONE,
     FAULT_NTH_TAKES_HALF,
     FAULT_FROM_NTH_ON, /* takes nothing more */
-    FAULT_RANDOM,      /* takes none, half, or all */
+    FAULT_RANDOM, /* takes none, half, or all; who is refused gets no room by asking for another */
 };
 
 static enum fault fault;
@@ -60,16 +60,35 @@ static uint32_t fault_at;
 static _Atomic uint32_t transmits;
 static eth_tx_burst_t real_transmit;
 
-static uint16_t faulty_transmit(void *queue, struct rte_mbuf **mbufs, uint16_t count)
+/* All of a burst, half of it, or none. */
+static enum fault random_fault(const void *queue, struct rte_mbuf **mbufs, uint16_t count)
 {
     static __thread uint64_t random;
-    uint32_t number = atomic_fetch_add_explicit(&transmits, 1, memory_order_relaxed);
-    enum fault now = fault;
+    static __thread const struct rte_mbuf *refused;
+    static __thread const void *refused_by;
+    enum fault now;
 
     if (random == 0)
         random = rte_rdtsc() | 1;
+    now = test_random_below(&random, FAULT_RANDOM);
+    if (queue == refused_by && mbufs[0] != refused)
+        now = FAULT_NTH_TAKES_NONE;
+    if (now == FAULT_NTH_TAKES_NONE || (now == FAULT_NTH_TAKES_HALF && count == 1)) {
+        refused_by = queue;
+        refused = mbufs[0];
+    } else {
+        refused_by = NULL;
+    }
+    return now;
+}
+
+static uint16_t faulty_transmit(void *queue, struct rte_mbuf **mbufs, uint16_t count)
+{
+    uint32_t number = atomic_fetch_add_explicit(&transmits, 1, memory_order_relaxed);
+    enum fault now = fault;
+
     if (now == FAULT_RANDOM)
-        now = test_random_below(&random, 4);
+        now = random_fault(queue, mbufs, count);
     else if (now == FAULT_FROM_NTH_ON)
         now = number >= fault_at ? FAULT_NTH_TAKES_NONE : FAULT_NONE;
     else if (number != fault_at)
