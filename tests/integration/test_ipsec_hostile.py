@@ -126,6 +126,17 @@ class Hostile(IpsecCase):
         # What is authentic moves the window: good packets are of another SA.
         self.dropped([self.association("in"), *everyone], cases)
 
+    def test_behind_labels(self):
+        """IP behind MPLS or PPPoE is judged as IP, but neither encrypted nor decrypted: an SA is no place for labels."""
+        one, two = self.association("in"), self.association("out")
+        cases = []
+        for frame in one.sealed(one.packet(bytes(40)), 100_000), two.frame(bytes(40)):
+            link, packet = frame[:12], frame[14:]
+            pppoe = struct.pack("!BBHHH", 0x11, 0, 7, len(packet) + 2, 0x0021)
+            cases += [(link + b"\x88\x47" + struct.pack("!I", 16 << 12 | 0x100 | 64) + packet, "esp_wrapped"),
+                      (link + b"\x88\x64" + pppoe + packet, "esp_wrapped")]
+        self.dropped([one, two], cases)
+
     def test_inner(self):
         """What was decrypted is no packet, or not one of this SA's."""
         one, six = self.association("in"), self.association("in", inner=6)
