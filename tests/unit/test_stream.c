@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reading files that are none: pipes without a writer, folders, files that change meanwhile. */
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +21,20 @@
 static char folder[] = "/tmp/spillway-test-XXXXXX";
 static char path[sizeof(folder) + 8];
 static struct spill_error error;
+
+/* A wait takes no time: when it is on, polls return at once, and after many with an error. */
+static unsigned hurried;
+
+int __real_poll(struct pollfd *descriptors, nfds_t count, int milliseconds);
+int __wrap_poll(struct pollfd *descriptors, nfds_t count, int milliseconds);
+
+int __wrap_poll(struct pollfd *descriptors, nfds_t count, int milliseconds)
+{
+    if (hurried == 0)
+        return __real_poll(descriptors, count, milliseconds);
+    errno = EBADF;
+    return hurried++ < 10000 ? 0 : -1;
+}
 
 static int make_folder(void **state)
 {
@@ -159,6 +175,24 @@ static void a_token_ends_the_wait_for_a_pipe(void **state)
     unlink(path);
 }
 
+/* Neither a writer nor its token: the wait has an end of its own. */
+static void a_pipe_without_a_writer_is_given_up(void **state)
+{
+    struct spill_stream stream;
+
+    (void)state;
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    open_stream(&stream, NULL);
+    hurried = 1;
+    assert_int_equal(getc(stream.file), EOF);
+    hurried = 0;
+    assert_true(ferror(stream.file));
+    spill_stream_close(&stream, &error);
+    assert_non_null(strstr(error.text, "nothing came for 10 s"));
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +201,7 @@ int main(void)
         cmocka_unit_test(a_file_that_changes_meanwhile_is_no_file),
         cmocka_unit_test(a_pipe_is_read_to_its_end),
         cmocka_unit_test(a_token_ends_the_wait_for_a_pipe),
+        cmocka_unit_test(a_pipe_without_a_writer_is_given_up),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
