@@ -432,6 +432,12 @@ static void what_is_too_short_is_padded_with_zeros(void **state)
     assert_same(came[1][0], &frame, 60);
     for (i = frame.length; i < 60; i++)
         assert_int_equal(rte_pktmbuf_mtod(came[1][0], const uint8_t *)[i], 0);
+    build_udp4(&frame, 0, 59 - sizeof(struct rte_ether_hdr), false);
+    feed(lay(&frame, 0));
+    turn();
+    assert_int_equal(came_count[1], 1);
+    assert_int_equal(came[1][0]->pkt_len, 60);
+    build_udp4(&frame, 0, 28, false);
     mbuf = lay(&frame, 0);
     mbuf->buf_len = (uint16_t)(mbuf->data_off + mbuf->data_len + 17); /* one byte too few */
     feed(mbuf);

@@ -236,6 +236,29 @@ static void fragments_are_handed_to_their_connection_where_devices_spread(void *
     run(true);
 }
 
+/* Devices that hash addresses alone, for fragments or for all: the ports are of no account. */
+static void ports_count_where_the_device_hashes_them(void **state)
+{
+    struct spill_handover handover = {.count = FAST, .by_device = true};
+    struct spill_packet packet = {.kind = SPILL_PACKET_IPV4, .has_ports = 1};
+    uint32_t owners[2] = {0, 0}, port;
+
+    (void)state;
+    handover.rss.key = spill_port_rss_key;
+    handover.rss.queues[0] = QUEUES;
+    handover.rss.table_sizes[0] = TABLE;
+    packet.key.v4.protocol = IPPROTO_UDP;
+    for (unsigned hashed = 0; hashed < 2; hashed++) {
+        handover.rss.fields[0] = RTE_ETH_RSS_IPV4 | (hashed ? RTE_ETH_RSS_NONFRAG_IPV4_UDP : 0);
+        for (port = 0; port < 256; port++) {
+            packet.key.v4.port[0] = rte_cpu_to_be_16((uint16_t)port);
+            owners[hashed] |= 1u << spill_handover_flow_owner(&handover, &packet);
+        }
+    }
+    assert_int_equal(__builtin_popcount(owners[0]), 1);
+    assert_int_equal(__builtin_popcount(owners[1]), FAST);
+}
+
 static int clear(void **state)
 {
     struct rte_mbuf *mbuf;
@@ -266,6 +289,7 @@ static int start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ports_count_where_the_device_hashes_them),
         cmocka_unit_test_teardown(fragments_are_handed_to_their_connection_where_software_spreads,
                                   clear),
         cmocka_unit_test_teardown(fragments_are_handed_to_their_connection_where_devices_spread,

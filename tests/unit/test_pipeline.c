@@ -9,6 +9,7 @@
 
 #include <rte_acl.h>
 
+#include "pipeline/protection.h"
 #include "pipeline_bench.h"
 
 #define LCORES 7
@@ -701,6 +702,19 @@ static void a_reply_waits_for_who_opens_its_flow(void **state)
     bench_close(&bench);
 }
 
+/* The same where both are in one burst, which no lane has seen yet: of a port with both ends. */
+static void a_reply_waits_for_who_asks_in_its_burst(void **state)
+{
+    struct spill_flow flow = {.rights = SPILL_FLOW_DENIED << 1};
+    struct spill_packet opening = {.flow = &flow, .direction = 0};
+    struct spill_packet reply = {.flow = &flow, .direction = 1};
+
+    (void)state;
+    assert_int_equal(spill_protection_verdict(&reply), SPILL_VERDICT_DENY);
+    assert_int_equal(spill_protection_verdict(&opening), SPILL_VERDICT_UNKNOWN);
+    assert_int_equal(spill_protection_verdict(&reply), SPILL_VERDICT_UNKNOWN);
+}
+
 /* A turn with so much time for new flows, at the end of a long burst; returns what is left. */
 static int64_t turn_with_time(struct hand *hand, struct spill_fast *fast, int64_t admission)
 {
@@ -821,6 +835,7 @@ int main(void)
         cmocka_unit_test_teardown(a_flow_belongs_to_the_ends_of_its_wire, clear),
         cmocka_unit_test_teardown(a_reload_knows_who_began, clear),
         cmocka_unit_test_teardown(a_reply_waits_for_who_opens_its_flow, clear),
+        cmocka_unit_test(a_reply_waits_for_who_asks_in_its_burst),
         cmocka_unit_test_teardown(new_flows_get_the_time_that_there_is, clear),
         cmocka_unit_test_teardown(each_allocation_may_fail, clear),
     };
