@@ -101,6 +101,12 @@ static uint32_t *sort_by_length(const struct spill_ruleset *ruleset)
     return order;
 }
 
+/* Why a tree could not be made: the parameters are right, and rte_errno isn't always set. */
+static int why_not(void)
+{
+    return rte_errno == EEXIST ? -EEXIST : -ENOMEM;
+}
+
 /* Makes the trees, empty. Returns 0 or a negative errno. */
 static int make_trees(struct spill_prefix_sets *sets, const char *name,
                       const struct spill_ruleset *ruleset, int socket)
@@ -113,10 +119,10 @@ static int make_trees(struct spill_prefix_sets *sets, const char *name,
 
     snprintf(tree_name, sizeof(tree_name), "%s-sets4", name);
     if (nodes4 > 0 && (sets->v4 = rte_rib_create(tree_name, socket, &config4)) == NULL)
-        return -rte_errno;
+        return why_not();
     snprintf(tree_name, sizeof(tree_name), "%s-sets6", name);
     if (nodes6 > 0 && (sets->v6 = rte_rib6_create(tree_name, socket, &config6)) == NULL)
-        return -rte_errno;
+        return why_not();
     return 0;
 }
 
