@@ -134,8 +134,6 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
 
     for (i = 0; i < program->plan.warning_count; i++)
         SPILL_LOG(WARNING, "%s", program->plan.warnings[i]);
-    if (program->options.rules == NULL && program->options.default_verdict == SPILL_VERDICT_DENY)
-        SPILL_LOG(WARNING, "no --rules, and --default is deny: no IP packet will pass");
     if (spill_stamp_register(error) != 0)
         return -1;
     for (i = 0; i < program->port_count; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The order of start and stop; nothing else. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,18 @@
 
 /* Large: the plan alone is some hundred KiB. */
 static struct spill_program program;
+
+/* What is opened later must not become a standard stream: lines would be written into it. */
+static void open_standard_streams(void)
+{
+    int descriptor;
+
+    do
+        descriptor = open("/dev/null", O_RDWR);
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor >= 0)
+        close(descriptor);
+}
 
 static int complain(const struct spill_error *error, enum spill_status status)
 {
@@ -126,6 +139,7 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "keygen") == 0)
         return spill_keygen(argc - 2, argv + 2);
+    open_standard_streams();
     if (spill_log_open() != 0)
         return SPILL_STATUS_FAILED;
     spill_token_init(&program.force, NULL);

@@ -147,6 +147,8 @@ struct spill_security *spill_program_make_version(struct spill_program *program,
         spill_sa_set_free(sas);
         return NULL;
     }
+    if (sources->ruleset->count == 0 && options->default_verdict == SPILL_VERDICT_DENY)
+        SPILL_LOG(WARNING, "no rule, and --default is deny: no IP packet will pass");
     policy = make_policy(program, options, sources->ruleset, sas, error);
     if (policy != NULL) {
         security = spill_security_create(program->versions, policy, sas);

@@ -110,6 +110,9 @@ int spill_rule_protocol(const struct spill_rule_place *place, const char *text,
             rule->protocol = PROTOCOLS[i].number;
             return 0;
         }
+    /* In /etc/protocols that is number 0, which no packet has: nobody means it. */
+    if (strcmp(text, "ip") == 0)
+        return spill_rule_error(place, "ip: not a protocol that packets carry; any is all of them");
     known = getprotobyname(text);
     if (known == NULL || known->p_proto < 0 || known->p_proto > UINT8_MAX)
         return spill_rule_error(

@@ -26,8 +26,8 @@ SPILL_DROP_REASON(
     spill_malformed_fragment, "malformed_fragment",
     "The fragment ends past the largest packet, or cuts a TCP header in two (RFC 1858, RFC 3128).");
 SPILL_DROP_REASON(spill_source_routed, "source_routed",
-                  "the packet says by which addresses to go on: IPv4 source routes, an IPv6 "
-                  "routing header of type 0 with any left");
+                  "The packet says by which addresses to go on: IPv4 source routes, an IPv6 "
+                  "routing header with segments left.");
 SPILL_DROP_REASON(
     spill_malformed_transport, "malformed_transport",
     "The TCP, UDP, UDP-Lite, SCTP, DCCP or ESP header exceeds the packet, or a length in "
@@ -243,8 +243,8 @@ static const struct spill_drop_reason *enter_extension(struct payload *payload, 
         return enter_fragment6(payload, header);
     case IPPROTO_HOPOPTS: /* RFC 8200 4.1: only the first */
         return index == 0 ? NULL : &spill_malformed_ipv6_extension;
-    case IPPROTO_ROUTING: /* RFC 5095: with addresses left to go by */
-        return header[2] == 0 && header[3] != 0 ? &spill_source_routed : NULL;
+    case IPPROTO_ROUTING: /* of any type, with segments left: another destination comes next */
+        return header[3] != 0 ? &spill_source_routed : NULL;
     default:
         return NULL;
     }

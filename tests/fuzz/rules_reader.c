@@ -212,7 +212,9 @@ static bool read_protocol(const char *word, struct reader_rule *rule)
             return true;
         }
     }
-    /* The system may know more. */
+    /* The system may know more; by "ip" nobody means what it knows. */
+    if (is(word, "ip"))
+        return false;
     entry = getprotobyname(word);
     if (entry == NULL || entry->p_proto < 0 || entry->p_proto > 255)
         return false;

@@ -206,7 +206,7 @@ def _ipv6(data, vlan):
         size = 8 if kind == FRAGMENT else (body[1] + 1) * 8 if len(body) >= 8 else 8
         if len(body) < size or walked > 8 or (kind == 0 and walked > 1):
             raise Malformed("ipv6_extension")
-        if kind == 43 and body[2] == 0 and body[3]:
+        if kind == 43 and body[3]:
             raise Dropped("source_routed")
         if kind == FRAGMENT:
             pieces += 1 + (body[0] == FRAGMENT)

@@ -203,11 +203,13 @@ static const struct {
      false, 51},
     {V6("0018", "3c") NEXT("00") NEXT("11") UDP, SPILL_PACKET_MALFORMED,
      &spill_malformed_ipv6_extension, false, false, 0},
-    /* A routing header of type 0 with a way to go, without, and others */
+    /* A routing header with a way to go, of type 0 and of segment routing, and without */
     {V6("0010", "2b") "1100 0001 00000000" UDP, SPILL_PACKET_MALFORMED, &spill_source_routed, false,
      false, 0},
     {V6("0010", "2b") "1100 0000 00000000" UDP, SPILL_PACKET_IPV6, NULL, true, false, 17},
-    {V6("0010", "2b") "1100 0401 00000000" UDP, SPILL_PACKET_IPV6, NULL, true, false, 17},
+    {V6("0010", "2b") "1100 0401 00000000" UDP, SPILL_PACKET_MALFORMED, &spill_source_routed, false,
+     false, 0},
+    {V6("0010", "2b") "1100 0400 00000000" UDP, SPILL_PACKET_IPV6, NULL, true, false, 17},
     /* IPv6 fragments: atomic, first, first and tiny, later, later TCP at 8, past the largest */
     {V6("0010", "2c") "1100 0000 00000000" UDP, SPILL_PACKET_IPV6, NULL, true, false, 17},
     {V6("0010", "2c") "1100 0000 00000000" PORTS "0009 0000", SPILL_PACKET_MALFORMED,

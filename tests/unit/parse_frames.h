@@ -201,8 +201,9 @@ static void put_extensions(struct frame *frame, uint32_t next_at, uint32_t count
             continue;
         }
         put(frame, units, 1);
-        put(frame, type == 43 ? 1 + below(5) : below(256), 1);
-        put_random(frame, units * 8 + 5);
+        put(frame, type == 43 ? below(5) : below(256), 1);
+        put(frame, type == 43 ? 0 : below(256), 1); /* segments left */
+        put_random(frame, units * 8 + 4);
     }
     frame->bytes[next_at] = protocols[below(sizeof(protocols))];
     put_transport(frame, frame->bytes[next_at]);

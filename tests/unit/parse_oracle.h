@@ -253,7 +253,7 @@ static void oracle_ipv6(const struct frame *frame, struct expected *expected)
             malformed(expected, &spill_malformed_ipv6_extension);
             return;
         }
-        if (type == 43 && frame->bytes[at + 2] == 0 && frame->bytes[at + 3] > 0) {
+        if (type == 43 && frame->bytes[at + 3] > 0) {
             malformed(expected, &spill_source_routed);
             return;
         }

@@ -192,6 +192,7 @@ static void each_line_means_what_it_says(void **state)
 
 /* Wrong lines, and what their error says behind "test.rules:1: ". */
 static const char *const WRONG[][2] = {
+    {"deny ip from any to any", "ip: not a protocol that packets carry; any is all of them"},
     {"pass tcp from any to any", "'pass': unknown action; allow, deny, reject or protect"},
     {"Allow tcp from any to any", "'Allow': unknown action; allow, deny, reject or protect"},
     {"inspect any from any to any",
