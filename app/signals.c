@@ -25,7 +25,7 @@
  * start takes half a second of CPU time, and on a busy machine ten of the clock: that is no hang.
  */
 #define START_GRACE_MS 10000
-#define END_GRACE_MS   2000
+#define END_GRACE_MS   5000
 
 int spill_signals_init(struct spill_program *program, struct spill_error *error)
 {
