@@ -41,7 +41,7 @@ static int parse_filter_ports(const struct spill_rule_place *place, struct spill
 static int parse_filter_protocol(const struct spill_rule_place *place,
                                  struct spill_rule_words *words, struct spill_rule *rule)
 {
-    uint32_t value, mask;
+    uint32_t value = 0, mask = 0;
 
     if (parse_masked(place, words, "protocol", UINT8_MAX, &value, &mask) != 0)
         return -1;

@@ -140,7 +140,7 @@ int spill_load_bench_start(struct spill_load_bench *bench, const char *argv0,
                            struct spill_error *error)
 {
     const struct spill_load_options *options = bench->options;
-    struct spill_device devices[SPILL_LOAD_PORTS_MAX];
+    struct spill_device devices[SPILL_LOAD_PORTS_MAX] = {0};
     int socket;
 
     for (unsigned i = 0; i < options->port_count; i++) {
