@@ -274,7 +274,7 @@ void traffic_esp(struct fuzz_input *input, uint32_t padding)
         return;
     sa = world_peers[false][sent.kind][sent.key];
     if ((shape & 0x80) != 0 && fuzz_byte(input) < 4) /* numbers to come, or ages ago */
-        sa->state->sequence += fuzz_16(input) << (fuzz_byte(input) % 17);
+        sa->state->sequence += (uint64_t)fuzz_16(input) << (fuzz_byte(input) % 17);
     mbuf = traffic_parse(inner, sent.inner_length, sent.port, &(struct spill_packet){0});
     spill_parse_burst(&mbuf, 1, 0, spill_packet_of(mbuf));
     /* Authentic, and wrong inside. */
