@@ -496,7 +496,9 @@ void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *fl
         flow->rights = 0;
     flow->version = table->renewal.version;
     flow->rights |= (uint8_t)(BITS[verdict] << direction);
-    flow->sa[direction] = sa;
+    /* It stands beside the verdict that goes before the others. */
+    if (spill_rights_own(flow->rights, direction) == verdict)
+        flow->sa[direction] = sa;
     allowed = (flow->rights & (3 * SPILL_FLOW_ALLOWED | 3 * SPILL_FLOW_PROTECTED)) != 0;
     if (!allowed && flow->class != SPILL_FLOW_STRANGER)
         spill_flow_demote(family, flow);

@@ -709,10 +709,29 @@ static void says_what_it_refuses(void **state)
     spill_flow_table_free(NULL);
 }
 
+/* Of several verdicts the SA of that which goes before the others stays beside it. */
+static void an_sa_stands_beside_its_verdict(void **state)
+{
+    struct spill_flow_table *table = make_table(CAPACITY, TIMEOUT);
+    struct spill_flow *flow = add(table, SPILL_PACKET_IPV4, 1, 0);
+
+    (void)state;
+    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_DENY, SPILL_SA_REJECT);
+    assert_int_equal(flow->sa[0], SPILL_SA_REJECT);
+    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_PROTECT, 7);
+    assert_int_equal(flow->sa[0], 7);
+    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_DENY, SPILL_SA_REJECT);
+    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_ALLOW, 0);
+    assert_int_equal(flow->sa[0], 7);
+    assert_int_equal(spill_flow_own_verdict(flow, 0), SPILL_VERDICT_PROTECT);
+    spill_flow_table_free(table);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_a_naive_model),
+        cmocka_unit_test(an_sa_stands_beside_its_verdict),
         cmocka_unit_test(verdicts_of_the_two_directions),
         cmocka_unit_test(a_flow_is_held_so_often_and_no_more),
         cmocka_unit_test(is_refused_while_all_are_held),
