@@ -343,12 +343,8 @@ class Waits(End):
             until(sent, 30, "packets sent")
             rules.write_text("deny any from any to any\n")
             program.signal(signal.SIGHUP)
-
-            def denied():
-                before = sent()
-                time.sleep(0.1)
-                return sent() == before
-            until(denied, 20, "the new rules in force")
+            until(lambda: (program.telemetry("/spillway/metrics,drops") or {}).get("denied"), 20,
+                  "the new rules in force")
             text = b""
             while b"were lost here" not in text:
                 self.assertTrue(select.select([reader], [], [], 20)[0], text[-1000:])
