@@ -9,31 +9,16 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
-#include "ipsec/esp.h"
-#include "pipeline/pipeline.h"
+#include "pipeline/connect.h"
 
 /* Time that a fast lcore saves up for entering new flows, at most. */
 #define ADMISSION_US 100
 /* And for copying packets to make them fit the port that they leave by. */
 #define FITTING_US 100
-/* A device that refuses a packet for so long is asked why. */
-#define PATIENCE_US 100000
 /* Within which all flows ask new rules. */
 #define RENEWAL_SECONDS 1
 /* ICMP errors that a fast lcore sends, at most. */
 #define ERRORS_A_SECOND 1000
-
-/* Memory on a planned node; SOCKET_ID_ANY where the plan knows none. */
-static void *allocate(size_t size, int node)
-{
-    return rte_zmalloc_socket(NULL, size, RTE_CACHE_LINE_SIZE, node < 0 ? SOCKET_ID_ANY : node);
-}
-
-static int no_memory(struct spill_error *error, const char *what, int node)
-{
-    return spill_error_set(error, "%s: no memory on node %d; give more by --memory or hugepages",
-                           what, node);
-}
 
 static uint64_t cycles(uint64_t nanoseconds)
 {
@@ -43,191 +28,6 @@ static uint64_t cycles(uint64_t nanoseconds)
 static int no_secret(struct spill_error *error)
 {
     return spill_error_set(error, "no random numbers: %s", strerror(errno));
-}
-
-static enum spill_ring_mode ring_mode(bool preemptible)
-{
-    return preemptible ? SPILL_RING_PREEMPTIBLE : SPILL_RING_EXCLUSIVE;
-}
-
-/* --------------------------------------------------------------------- channels and pools */
-
-static uint32_t count_senders(const struct spill_plan_channel *channel, uint32_t below)
-{
-    uint32_t count = 0, i;
-
-    for (i = 0; i < below; i++)
-        count += spill_plan_channel_sends(channel, i);
-    return count;
-}
-
-static int create_channels(struct spill_pipeline *pipeline, struct spill_error *error)
-{
-    const struct spill_plan *plan = pipeline->config.plan;
-    uint32_t i;
-
-    pipeline->channels = allocate((plan->channel_count + 1) * sizeof(*pipeline->channels), -1);
-    if (pipeline->channels == NULL)
-        return no_memory(error, "channels", -1);
-    for (i = 0; i < plan->channel_count; i++) {
-        const struct spill_plan_channel *planned = &plan->channels[i];
-
-        pipeline->channels[i] = spill_channel_create(
-            planned->name, planned->capacity, count_senders(planned, plan->lcore_count),
-            planned->node, ring_mode(planned->preemptible), error);
-        if (pipeline->channels[i] == NULL)
-            return -1;
-    }
-    return 0;
-}
-
-/* The sender of an lcore, given by its index in the plan, in a channel. */
-static struct spill_sender *sender_of(const struct spill_pipeline *pipeline, int channel,
-                                      uint32_t lcore)
-{
-    return spill_channel_sender(pipeline->channels[channel],
-                                count_senders(&pipeline->config.plan->channels[channel], lcore));
-}
-
-static unsigned configured(const struct spill_pipeline_config *config)
-{
-    return config->crypto != NULL ? SPILL_NEED_IPSEC : 0;
-}
-
-/* The classes that are there, by their indexes; returns the last one's and one. */
-static uint32_t make_classes(const struct spill_pipeline *pipeline,
-                             struct spill_class classes[SPILL_CLASSES])
-{
-    const struct spill_pipeline_config *config = &pipeline->config;
-    uint32_t count = 0, i;
-
-    for (i = 0; i < SPILL_CLASSES; i++) {
-        const struct spill_pipeline_class *set = &config->classes[i];
-
-        classes[i] = (struct spill_class){.work = NULL};
-        if (!spill_class_is_there(i, configured(config)))
-            continue;
-        classes[i] = spill_class_rows[i]->make(config);
-        classes[i].name = spill_class_rows[i]->name;
-        classes[i].capacity = set->capacity != 0 ? set->capacity : SPILL_CLASS_CAPACITY;
-        classes[i].dispatch = classes[i].defers ? SPILL_DISPATCH_POOL : set->dispatch;
-        count = i + 1;
-    }
-    return count;
-}
-
-static int create_pool(struct spill_pipeline *pipeline, const struct spill_plan_pool *planned,
-                       struct spill_error *error)
-{
-    struct spill_class classes[SPILL_CLASSES];
-    char name[16];
-    struct spill_pool_config config = {
-        .name = name,
-        .socket = planned->node,
-        .workers = planned->workers,
-        .submitters = planned->served,
-        .mode = ring_mode(planned->preemptible),
-        .class_count = make_classes(pipeline, classes),
-        .classes = classes,
-        .device = {.collect = spill_esp_collect,
-                   .context = pipeline->config.crypto,
-                   .depth = SPILL_CRYPTO_DEPTH},
-    };
-
-    snprintf(name, sizeof(name), "pool%u", pipeline->pool_count);
-    pipeline->pools[pipeline->pool_count] = spill_pool_create(&config, error);
-    return pipeline->pools[pipeline->pool_count++] != NULL ? 0 : -1;
-}
-
-static int create_pools(struct spill_pipeline *pipeline, struct spill_error *error)
-{
-    const struct spill_plan *plan = pipeline->config.plan;
-    struct spill_plan_pool alone = {.node = SOCKET_ID_ANY};
-    uint32_t i;
-
-    for (i = 0; i < plan->pool_count; i++) {
-        if (plan->pools[i].served > 0) {
-            if (create_pool(pipeline, &plan->pools[i], error) != 0)
-                return -1;
-        } else {
-            pipeline->pool_count++;
-        }
-    }
-    for (i = 0; i < plan->lcore_count; i++)
-        alone.served += plan->lcores[i].role == SPILL_ROLE_FAST && plan->lcores[i].pool < 0;
-    return alone.served > 0 ? create_pool(pipeline, &alone, error) : 0;
-}
-
-/* ---------------------------------------------------------------------------- the outputs */
-
-/* Prepares an lcore's output to a queue: its own, or over the channel to the queue's owner. */
-static struct spill_output *add_output(struct spill_pipeline *pipeline, uint32_t lcore,
-                                       struct spill_transmitter *transmitter, uint32_t port,
-                                       uint32_t queue, struct spill_ledger *ledger,
-                                       struct spill_latency *latency)
-{
-    const struct spill_plan_queue *planned = &pipeline->config.plan->ports[port].tx[queue];
-    struct spill_output *output = &transmitter->outputs[transmitter->output_count++];
-
-    *output = (struct spill_output){
-        .port = pipeline->config.ports[port].id,
-        .queue = (uint16_t)queue,
-        .patience = rte_get_tsc_hz() / US_PER_S * PATIENCE_US,
-        .ledger = ledger,
-        .latency = latency,
-    };
-    if (planned->owner != (int)lcore)
-        output->sender = sender_of(pipeline, planned->channel, lcore);
-    else if (planned->channel >= 0)
-        output->channel = pipeline->channels[planned->channel];
-    return output;
-}
-
-/* Whether an lcore has a way to a transmit queue: owns it, or sends to it as a fast lcore. */
-static bool uses_queue(const struct spill_plan *plan, uint32_t lcore, uint32_t port, uint32_t queue)
-{
-    const struct spill_plan_lcore *planned = &plan->lcores[lcore];
-
-    return plan->ports[port].tx[queue].owner == (int)lcore ||
-           (planned->role == SPILL_ROLE_FAST &&
-            plan->ports[port].tx_queue_of[planned->index] == queue);
-}
-
-/*
- * Makes all outputs of an lcore. by_port[port] gets the output that packets of a fast lcore's own
- * take; a queue owned for others alone gets an output too.
- */
-static int create_outputs(struct spill_pipeline *pipeline, uint32_t lcore,
-                          struct spill_transmitter *transmitter, struct spill_ledger *ledger,
-                          struct spill_latency *latency, struct spill_output **by_port,
-                          struct spill_error *error)
-{
-    const struct spill_plan *plan = pipeline->config.plan;
-    const struct spill_plan_lcore *planned = &plan->lcores[lcore];
-    uint32_t count = 0, port, queue;
-
-    for (port = 0; port < plan->port_count; port++)
-        for (queue = 0; queue < plan->ports[port].tx_queues; queue++)
-            count += uses_queue(plan, lcore, port, queue);
-    if (count > SPILL_OUTPUTS_MAX)
-        return spill_error_set(error, "lcore %s: %u transmit queues; at most %d", planned->name,
-                               count, SPILL_OUTPUTS_MAX);
-    transmitter->outputs =
-        allocate((count + 1) * sizeof(*transmitter->outputs), planned->memory_node);
-    if (transmitter->outputs == NULL)
-        return no_memory(error, planned->name, planned->memory_node);
-    for (port = 0; port < plan->port_count; port++) {
-        for (queue = 0; queue < plan->ports[port].tx_queues; queue++) {
-            struct spill_output *output;
-
-            if (!uses_queue(plan, lcore, port, queue))
-                continue;
-            output = add_output(pipeline, lcore, transmitter, port, queue, ledger, latency);
-            if (by_port != NULL && plan->ports[port].tx_queue_of[planned->index] == queue)
-                by_port[port] = output;
-        }
-    }
-    return 0;
 }
 
 /* ---------------------------------------------------------------------------- the inputs */
@@ -309,16 +109,16 @@ static int create_spread(struct spill_pipeline *pipeline, uint32_t index, uint32
     struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
     uint32_t i;
 
-    lcore->spread = allocate(sizeof(*lcore->spread), lcore->plan->memory_node);
+    lcore->spread = spill_connect_allocate(sizeof(*lcore->spread), lcore->plan->memory_node);
     if (lcore->spread == NULL)
-        return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
+        return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
     lcore->spread->stop = pipeline->config.stop;
     lcore->spread->seed = seed;
     lcore->spread->fast_count = plan->count[SPILL_ROLE_FAST];
     if (lcore->plan->role == SPILL_ROLE_FAST)
         lcore->spread->own = pipeline->channels[plan->fast_channel[lcore->plan->index]];
     for (i = 0; i < lcore->spread->fast_count; i++)
-        lcore->spread->senders[i] = sender_of(pipeline, plan->fast_channel[i], index);
+        lcore->spread->senders[i] = spill_connect_sender(pipeline, plan->fast_channel[i], index);
     if (for_each_rx_queue(pipeline, index, add_spread_queue, lcore->spread, error) != 0)
         return -1;
     spill_spread_add_stage(lcore->spread, lcore->loop);
@@ -366,9 +166,9 @@ static int create_reassembly(struct spill_pipeline *pipeline, struct spill_pipel
 
     if (pipeline->config.crypto == NULL)
         return 0;
-    fast->reassembly = allocate(sizeof(*fast->reassembly), lcore->plan->memory_node);
+    fast->reassembly = spill_connect_allocate(sizeof(*fast->reassembly), lcore->plan->memory_node);
     if (fast->reassembly == NULL)
-        return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
+        return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
     fast->reassembly->timeout = SPILL_REASSEMBLY_SECONDS * rte_get_tsc_hz();
     fast->reassembly->ledger = &fast->ledger;
     return 0;
@@ -400,7 +200,7 @@ static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
         return -1;
     lcore->loop->budget = &lcore->fast->submitter->budget;
     for (i = 0; i < SPILL_CLASSES; i++) {
-        if (spill_class_is_there(i, configured(config)))
+        if (spill_class_is_there(i, spill_connect_needs_met(config)))
             spill_class_rows[i]->attach(lcore->fast);
     }
     return 0;
@@ -452,9 +252,9 @@ static void connect_handover(struct spill_pipeline *pipeline, uint32_t index, ui
     for (i = 0; i < handover->count; i++) {
         if (i == handover->self)
             continue;
-        handover->flows[i] = sender_of(pipeline, plan->own_channel[i], index);
+        handover->flows[i] = spill_connect_sender(pipeline, plan->own_channel[i], index);
         if (handover->by_device)
-            handover->datagrams[i] = sender_of(pipeline, plan->fast_channel[i], index);
+            handover->datagrams[i] = spill_connect_sender(pipeline, plan->fast_channel[i], index);
     }
 }
 
@@ -485,9 +285,9 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
     struct spill_fast *fast;
     uint32_t port, i;
 
-    lcore->fast = fast = allocate(sizeof(*fast), lcore->plan->memory_node);
+    lcore->fast = fast = spill_connect_allocate(sizeof(*fast), lcore->plan->memory_node);
     if (fast == NULL)
-        return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
+        return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
     fast->stop = pipeline->config.stop;
     fast->non_ip = pipeline->config.non_ip;
     fast->rules = pipeline->config.rules;
@@ -505,8 +305,8 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
     if (fast->datagrams == NULL || create_flows(pipeline, lcore, error) != 0 ||
         create_reassembly(pipeline, lcore, error) != 0 ||
         create_submitter(pipeline, index, error) != 0 ||
-        create_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency, by_port,
-                       error) != 0 ||
+        spill_connect_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency,
+                              by_port, error) != 0 ||
         create_exits(pipeline, &fast->exits, by_port, error) != 0)
         return -1;
     for (port = 0; port < plan->port_count; port++)
@@ -523,11 +323,12 @@ static int create_transmit(struct spill_pipeline *pipeline, uint32_t index,
 {
     struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
 
-    lcore->transmit = allocate(sizeof(*lcore->transmit), lcore->plan->memory_node);
+    lcore->transmit = spill_connect_allocate(sizeof(*lcore->transmit), lcore->plan->memory_node);
     if (lcore->transmit == NULL)
-        return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
-    if (create_outputs(pipeline, index, &lcore->transmit->transmitter, &lcore->transmit->ledger,
-                       &lcore->transmit->latency, NULL, error) != 0)
+        return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
+    if (spill_connect_outputs(pipeline, index, &lcore->transmit->transmitter,
+                              &lcore->transmit->ledger, &lcore->transmit->latency, NULL,
+                              error) != 0)
         return -1;
     spill_transmitter_add_stage(&lcore->transmit->transmitter, lcore->loop);
     return 0;
@@ -571,9 +372,9 @@ static void warm_up(void *rules)
 static int create_loop(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
                        struct spill_error *error)
 {
-    lcore->loop = allocate(sizeof(*lcore->loop), lcore->plan->memory_node);
+    lcore->loop = spill_connect_allocate(sizeof(*lcore->loop), lcore->plan->memory_node);
     if (lcore->loop == NULL)
-        return no_memory(error, lcore->plan->name, lcore->plan->memory_node);
+        return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
     spill_loop_init(lcore->loop, pipeline->config.stop, pipeline->config.force);
     lcore->loop->idle = pipeline->config.idle;
     lcore->loop->yield = lcore->plan->shared;
@@ -618,14 +419,14 @@ static int create_lcores(struct spill_pipeline *pipeline, struct spill_error *er
 struct spill_pipeline *spill_pipeline_create(const struct spill_pipeline_config *config,
                                              struct spill_error *error)
 {
-    struct spill_pipeline *pipeline = allocate(sizeof(*pipeline), -1);
+    struct spill_pipeline *pipeline = spill_connect_allocate(sizeof(*pipeline), -1);
 
     if (pipeline == NULL) {
-        no_memory(error, "pipeline", -1);
+        spill_connect_no_memory(error, "pipeline", -1);
         return NULL;
     }
     pipeline->config = *config;
-    if (create_channels(pipeline, error) == 0 && create_pools(pipeline, error) == 0 &&
+    if (spill_connect_channels(pipeline, error) == 0 && spill_connect_pools(pipeline, error) == 0 &&
         create_lcores(pipeline, error) == 0)
         return pipeline;
     spill_pipeline_free(pipeline);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Channels, pools and outputs, as the plan says. */
+#include "pipeline/connect.h"
+
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+
+#include "base/clock.h"
+#include "ipsec/esp.h"
+
+/* A device that refuses a packet for so long is asked why. */
+#define PATIENCE_US 100000
+
+void *spill_connect_allocate(size_t size, int node)
+{
+    return rte_zmalloc_socket(NULL, size, RTE_CACHE_LINE_SIZE, node < 0 ? SOCKET_ID_ANY : node);
+}
+
+int spill_connect_no_memory(struct spill_error *error, const char *what, int node)
+{
+    return spill_error_set(error, "%s: no memory on node %d; give more by --memory or hugepages",
+                           what, node);
+}
+
+static enum spill_ring_mode ring_mode(bool preemptible)
+{
+    return preemptible ? SPILL_RING_PREEMPTIBLE : SPILL_RING_EXCLUSIVE;
+}
+
+/* --------------------------------------------------------------------- channels and pools */
+
+static uint32_t count_senders(const struct spill_plan_channel *channel, uint32_t below)
+{
+    uint32_t count = 0, i;
+
+    for (i = 0; i < below; i++)
+        count += spill_plan_channel_sends(channel, i);
+    return count;
+}
+
+int spill_connect_channels(struct spill_pipeline *pipeline, struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    uint32_t i;
+
+    pipeline->channels =
+        spill_connect_allocate((plan->channel_count + 1) * sizeof(*pipeline->channels), -1);
+    if (pipeline->channels == NULL)
+        return spill_connect_no_memory(error, "channels", -1);
+    for (i = 0; i < plan->channel_count; i++) {
+        const struct spill_plan_channel *planned = &plan->channels[i];
+
+        pipeline->channels[i] = spill_channel_create(
+            planned->name, planned->capacity, count_senders(planned, plan->lcore_count),
+            planned->node, ring_mode(planned->preemptible), error);
+        if (pipeline->channels[i] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+struct spill_sender *spill_connect_sender(const struct spill_pipeline *pipeline, int channel,
+                                          uint32_t lcore)
+{
+    return spill_channel_sender(pipeline->channels[channel],
+                                count_senders(&pipeline->config.plan->channels[channel], lcore));
+}
+
+unsigned spill_connect_needs_met(const struct spill_pipeline_config *config)
+{
+    return config->crypto != NULL ? SPILL_NEED_IPSEC : 0;
+}
+
+/* The classes that are there, by their indexes; returns the last one's and one. */
+static uint32_t make_classes(const struct spill_pipeline *pipeline,
+                             struct spill_class classes[SPILL_CLASSES])
+{
+    const struct spill_pipeline_config *config = &pipeline->config;
+    uint32_t count = 0, i;
+
+    for (i = 0; i < SPILL_CLASSES; i++) {
+        const struct spill_pipeline_class *set = &config->classes[i];
+
+        classes[i] = (struct spill_class){.work = NULL};
+        if (!spill_class_is_there(i, spill_connect_needs_met(config)))
+            continue;
+        classes[i] = spill_class_rows[i]->make(config);
+        classes[i].name = spill_class_rows[i]->name;
+        classes[i].capacity = set->capacity != 0 ? set->capacity : SPILL_CLASS_CAPACITY;
+        classes[i].dispatch = classes[i].defers ? SPILL_DISPATCH_POOL : set->dispatch;
+        count = i + 1;
+    }
+    return count;
+}
+
+static int create_pool(struct spill_pipeline *pipeline, const struct spill_plan_pool *planned,
+                       struct spill_error *error)
+{
+    struct spill_class classes[SPILL_CLASSES];
+    char name[16];
+    struct spill_pool_config config = {
+        .name = name,
+        .socket = planned->node,
+        .workers = planned->workers,
+        .submitters = planned->served,
+        .mode = ring_mode(planned->preemptible),
+        .class_count = make_classes(pipeline, classes),
+        .classes = classes,
+        .device = {.collect = spill_esp_collect,
+                   .context = pipeline->config.crypto,
+                   .depth = SPILL_CRYPTO_DEPTH},
+    };
+
+    snprintf(name, sizeof(name), "pool%u", pipeline->pool_count);
+    pipeline->pools[pipeline->pool_count] = spill_pool_create(&config, error);
+    return pipeline->pools[pipeline->pool_count++] != NULL ? 0 : -1;
+}
+
+int spill_connect_pools(struct spill_pipeline *pipeline, struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    struct spill_plan_pool alone = {.node = SOCKET_ID_ANY};
+    uint32_t i;
+
+    for (i = 0; i < plan->pool_count; i++) {
+        if (plan->pools[i].served > 0) {
+            if (create_pool(pipeline, &plan->pools[i], error) != 0)
+                return -1;
+        } else {
+            pipeline->pool_count++;
+        }
+    }
+    for (i = 0; i < plan->lcore_count; i++)
+        alone.served += plan->lcores[i].role == SPILL_ROLE_FAST && plan->lcores[i].pool < 0;
+    return alone.served > 0 ? create_pool(pipeline, &alone, error) : 0;
+}
+
+/* ---------------------------------------------------------------------------- the outputs */
+
+/* Prepares an lcore's output to a queue: its own, or over the channel to the queue's owner. */
+static struct spill_output *add_output(struct spill_pipeline *pipeline, uint32_t lcore,
+                                       struct spill_transmitter *transmitter, uint32_t port,
+                                       uint32_t queue, struct spill_ledger *ledger,
+                                       struct spill_latency *latency)
+{
+    const struct spill_plan_queue *planned = &pipeline->config.plan->ports[port].tx[queue];
+    struct spill_output *output = &transmitter->outputs[transmitter->output_count++];
+
+    *output = (struct spill_output){
+        .port = pipeline->config.ports[port].id,
+        .queue = (uint16_t)queue,
+        .patience = rte_get_tsc_hz() / US_PER_S * PATIENCE_US,
+        .ledger = ledger,
+        .latency = latency,
+    };
+    if (planned->owner != (int)lcore)
+        output->sender = spill_connect_sender(pipeline, planned->channel, lcore);
+    else if (planned->channel >= 0)
+        output->channel = pipeline->channels[planned->channel];
+    return output;
+}
+
+/* Whether an lcore has a way to a transmit queue: owns it, or sends to it as a fast lcore. */
+static bool uses_queue(const struct spill_plan *plan, uint32_t lcore, uint32_t port, uint32_t queue)
+{
+    const struct spill_plan_lcore *planned = &plan->lcores[lcore];
+
+    return plan->ports[port].tx[queue].owner == (int)lcore ||
+           (planned->role == SPILL_ROLE_FAST &&
+            plan->ports[port].tx_queue_of[planned->index] == queue);
+}
+
+int spill_connect_outputs(struct spill_pipeline *pipeline, uint32_t lcore,
+                          struct spill_transmitter *transmitter, struct spill_ledger *ledger,
+                          struct spill_latency *latency, struct spill_output **by_port,
+                          struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    const struct spill_plan_lcore *planned = &plan->lcores[lcore];
+    uint32_t count = 0, port, queue;
+
+    for (port = 0; port < plan->port_count; port++)
+        for (queue = 0; queue < plan->ports[port].tx_queues; queue++)
+            count += uses_queue(plan, lcore, port, queue);
+    if (count > SPILL_OUTPUTS_MAX)
+        return spill_error_set(error, "lcore %s: %u transmit queues; at most %d", planned->name,
+                               count, SPILL_OUTPUTS_MAX);
+    transmitter->outputs =
+        spill_connect_allocate((count + 1) * sizeof(*transmitter->outputs), planned->memory_node);
+    if (transmitter->outputs == NULL)
+        return spill_connect_no_memory(error, planned->name, planned->memory_node);
+    for (port = 0; port < plan->port_count; port++) {
+        for (queue = 0; queue < plan->ports[port].tx_queues; queue++) {
+            struct spill_output *output;
+
+            if (!uses_queue(plan, lcore, port, queue))
+                continue;
+            output = add_output(pipeline, lcore, transmitter, port, queue, ledger, latency);
+            if (by_port != NULL && plan->ports[port].tx_queue_of[planned->index] == queue)
+                by_port[port] = output;
+        }
+    }
+    return 0;
+}
