@@ -79,12 +79,13 @@ static uint32_t tag_bytes(const struct spill_port_limits *limits, const struct r
         struct rte_vlan_hdr tag;
     } copy;
     const struct rte_ether_hdr *ether = rte_pktmbuf_read(mbuf, 0, sizeof(copy), &copy);
-    const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(ether + 1);
+    const struct rte_vlan_hdr *tag;
 
     if (ether == NULL || !is_tag(ether->ether_type))
         return 0;
     if (limits->kernel_tag)
         return ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ? RTE_VLAN_HLEN : 0;
+    tag = (const struct rte_vlan_hdr *)(ether + 1);
     return is_tag(tag->eth_proto) ? 2 * RTE_VLAN_HLEN : RTE_VLAN_HLEN;
 }
 
