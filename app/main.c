@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keygen.h"
-#include "log.h"
+#include "control/log.h"
 #include "program.h"
+#include "start/keygen.h"
 
 /* Large: the plan alone is some hundred KiB. */
 static struct spill_program program;

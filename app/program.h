@@ -11,8 +11,9 @@
 
 #include "base/error.h"
 #include "base/metrics.h"
+#include "config/options.h"
+#include "config/sources.h"
 #include "ipsec/sa_set.h"
-#include "options.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/security.h"
 #include "plan/plan.h"
@@ -22,7 +23,6 @@
 #include "runtime/snapshot.h"
 #include "runtime/token.h"
 #include "runtime/watchdog.h"
-#include "sources.h"
 
 /**
  * @file

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "option_table.h"
-#include "options.h"
-#include "options_compare.h"
+#include "config/option_table.h"
+#include "config/options.h"
+#include "config/options_compare.h"
 #include "options_parse.h"
 
 /* The same two ports and their wire as in base_file, as flags. */

@@ -3,7 +3,7 @@
  * and the other options about IPsec. */
 #include <arpa/inet.h>
 
-#include "option_table.h"
+#include "config/option_table.h"
 #include "options_parse.h"
 
 #define LINES_MAX 16

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "stream.h"
+#include "config/stream.h"
 
 static char folder[] = "/tmp/spillway-test-XXXXXX";
 static char path[sizeof(folder) + 8];

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "units.h"
+#include "config/units.h"
 
 struct good {
     const char *text;

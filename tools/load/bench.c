@@ -14,7 +14,7 @@
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 
-#include "arguments.h"
+#include "start/arguments.h"
 
 #define MBUFS 8191
 /* What the EAL and drivers take beside pools and tables. */

@@ -13,7 +13,7 @@
 #include <rte_ip.h>
 #include <rte_udp.h>
 
-#include "units.h"
+#include "config/units.h"
 
 #define FLOWS_DEFAULT 1024
 #define VLAN_LAST     4094

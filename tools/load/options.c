@@ -13,7 +13,7 @@
 #include <rte_version.h>
 
 #include "base/name.h"
-#include "option_value.h"
+#include "config/option_value.h"
 #include "plan/topology.h"
 
 #define CPU_LAST  (SPILL_CPUS_MAX - 1)

@@ -2,7 +2,7 @@
 /* The tables of options for docs/reference.md, from their rows; `write` puts them there. */
 #include <stdio.h>
 
-#include "option_table.h"
+#include "config/option_table.h"
 
 /* A '|' would end the cell. */
 static void print_escaped(const char *text)

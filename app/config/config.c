@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The configuration file as settings: what its sections and keys mean. */
+#include "config/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/ini.h"
+#include "config/options.h"
+#include "config/stream.h"
+
+/* What keys of a section are about. */
+enum section_kind { SECTION_SPILLWAY, SECTION_PORT, SECTION_WIRE, SECTION_SA };
+
+struct section {
+    enum section_kind kind;
+    const char *name; /* the port's, the wire's, …; NULL in [spillway] */
+};
+
+/* The file being read, and where in it. */
+struct load {
+    const char *path;
+    const char *directory; /* NULL: the working one */
+    struct section section;
+    size_t section_settings;               /* settings before the section's first */
+    unsigned int sections[SECTION_SA + 1]; /* of each kind, so far */
+    struct spill_settings *settings;
+    struct spill_error *error;
+};
+
+/* More than any good file has: each key of a section is compared with those before it. */
+#define KEYS_MAX 1024
+
+/* Keys that a message lists, and its room for them. */
+#define KEYS_LISTED 32
+#define KEYS_TEXT   256
+
+#define SECTIONS_MAX (1 + SPILL_PORTS_MAX + SPILL_WIRES_MAX + SPILL_SAS_MAX)
+
+/* Of each kind of section. */
+static const struct {
+    const char *word; /* in its heading */
+    bool named;
+    unsigned int most;
+} kinds[] = {
+    [SECTION_SPILLWAY] = {"spillway", false, 1},
+    [SECTION_PORT] = {"port", true, SPILL_PORTS_MAX},
+    [SECTION_WIRE] = {"wire", true, SPILL_WIRES_MAX},
+    [SECTION_SA] = {"sa", true, SPILL_SAS_MAX},
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static bool read_section(const char *text, struct section *section)
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        size_t length = strlen(kinds[i].word);
+
+        if (strncmp(text, kinds[i].word, length) != 0 ||
+            text[length] != (kinds[i].named ? ' ' : '\0'))
+            continue;
+        *section =
+            (struct section){(enum section_kind)i, kinds[i].named ? text + length + 1 : NULL};
+        return section->name == NULL || spill_is_name(section->name);
+    }
+    return false;
+}
+
+/* Whether a row is of a section; [spillway] has besides what flags can say. */
+static bool is_of(const struct spill_option *option, enum section_kind kind)
+{
+    switch (option->scope) {
+    case SPILL_OPTION_PORT:
+    case SPILL_OPTION_PER_PORT:
+        return kind == SECTION_PORT;
+    case SPILL_OPTION_WIRE:
+        return kind == SECTION_WIRE;
+    case SPILL_OPTION_PER_SA:
+        return kind == SECTION_SA;
+    default:
+        return false;
+    }
+}
+
+/* What a row is called in its section. */
+static const char *key_of(const struct spill_option *option)
+{
+    return option->key != NULL ? option->key : option->name;
+}
+
+/* The option a key stands for in a section, or NULL. */
+static const struct spill_option *find_option(const struct section *section, const char *key)
+{
+    const struct spill_option *option;
+    size_t count;
+    const struct spill_option *table = spill_option_table(&count);
+
+    if (section->kind == SECTION_SPILLWAY) {
+        option = spill_option_find(key, false);
+        return option == NULL || option->flag_only ? NULL : option;
+    }
+    for (option = table; option < table + count; option++) {
+        if (is_of(option, section->kind) && strcmp(key_of(option), key) == 0)
+            return option;
+    }
+    return NULL;
+}
+
+/* Writes the keys of a section, with `last` before the last one. */
+static void list_keys(enum section_kind kind, const char *last, char *text, size_t size)
+{
+    struct spill_option_word keys[KEYS_LISTED + 1];
+    size_t count, listed = 0;
+    const struct spill_option *table = spill_option_table(&count);
+
+    for (size_t i = 0; i < count && listed < KEYS_LISTED; i++) {
+        if (is_of(&table[i], kind))
+            keys[listed++].word = key_of(&table[i]);
+    }
+    keys[listed].word = NULL;
+    spill_option_words(keys, last, text, size);
+}
+
+/* Refuses a key that is unknown in [sa NAME]: with the one that is near, or with all there are. */
+static int refuse_sa_key(const struct load *load, const struct spill_ini_entry *entry)
+{
+    const char *nearest = spill_option_nearest(entry->key, true);
+    char keys[KEYS_TEXT];
+
+    if (nearest != NULL)
+        return spill_error_set(load->error,
+                               "%s:%u: key '%s' is unknown in [%s]: did you mean '%s'?", load->path,
+                               entry->line, entry->key, entry->section, nearest);
+    list_keys(SECTION_SA, ", ", keys, sizeof(keys));
+    return spill_error_set(load->error, "%s:%u: key '%s' is unknown in [%s]: expected one of: %s",
+                           load->path, entry->line, entry->key, entry->section, keys);
+}
+
+static int refuse_key(const struct load *load, const struct spill_ini_entry *entry)
+{
+    const struct spill_option *option = spill_option_find(entry->key, false);
+    const char *nearest;
+
+    if (load->section.kind == SECTION_SA)
+        return refuse_sa_key(load, entry);
+    if (load->section.kind != SECTION_SPILLWAY) {
+        char keys[KEYS_TEXT];
+
+        list_keys(load->section.kind, " or ", keys, sizeof(keys));
+        return spill_error_set(load->error, "%s:%u: key '%s' is unknown in [%s]: expected %s",
+                               load->path, entry->line, entry->key, entry->section, keys);
+    }
+    if (option == NULL && spill_option_find(entry->key, true) != NULL)
+        return spill_error_set(load->error, "%s:%u: key '%s': expected in a section [sa NAME]",
+                               load->path, entry->line, entry->key);
+    if (option != NULL)
+        return spill_error_set(load->error,
+                               "%s:%u: key '%s' is a flag only: give --%s to the command",
+                               load->path, entry->line, entry->key, entry->key);
+    nearest = spill_option_nearest(entry->key, false);
+    if (nearest != NULL && !spill_option_find(nearest, false)->flag_only)
+        return spill_error_set(load->error, "%s:%u: key '%s' is unknown: did you mean '%s'?",
+                               load->path, entry->line, entry->key, nearest);
+    return spill_error_set(load->error,
+                           "%s:%u: key '%s' is unknown: expected the name of a flag, as in --help",
+                           load->path, entry->line, entry->key);
+}
+
+static bool has_key(const struct spill_ini *ini, size_t heading, const char *key)
+{
+    for (size_t i = heading + 1; i < ini->count && ini->entries[i].key[0] != '\0'; i++) {
+        if (strcmp(ini->entries[i].key, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int check_required(const struct load *load, const struct spill_ini *ini, size_t heading)
+{
+    const struct spill_ini_entry *entry = &ini->entries[heading];
+    size_t count;
+    const struct spill_option *table = spill_option_table(&count);
+
+    for (const struct spill_option *row = table; row < table + count; row++) {
+        const char *key = key_of(row);
+        char form[SPILL_OPTION_TEXT_SIZE];
+
+        if (!row->required || !is_of(row, load->section.kind) || has_key(ini, heading, key))
+            continue;
+        if (row->form != NULL)
+            snprintf(form, sizeof(form), "%s", row->form);
+        else if (row->kind == SPILL_OPTION_WORD)
+            spill_option_words(row->words, " or ", form, sizeof(form));
+        else
+            spill_option_argument(row, form, sizeof(form));
+        return spill_error_set(load->error, "%s:%u: section [%s] has no key '%s': expected %s = %s",
+                               load->path, entry->line, entry->section, key, key, form);
+    }
+    return 0;
+}
+
+/* Begins a section: it must be known and have the keys that it needs. */
+static int take_heading(struct load *load, const struct spill_ini *ini, size_t index)
+{
+    const struct spill_ini_entry *entry = &ini->entries[index];
+
+    if (!read_section(entry->section, &load->section))
+        return spill_error_set(load->error,
+                               "%s:%u: section [%s] is unknown: expected [spillway], [port NAME], "
+                               "[wire NAME] or [sa NAME], NAME of " SPILL_NAME_RULE,
+                               load->path, entry->line, entry->section);
+    if (++load->sections[load->section.kind] > kinds[load->section.kind].most)
+        return spill_error_set(load->error,
+                               "%s:%u: section [%s]: expected at most %u sections [%s NAME]",
+                               load->path, entry->line, entry->section,
+                               kinds[load->section.kind].most, kinds[load->section.kind].word);
+    load->section_settings = load->settings->count;
+    return check_required(load, ini, index);
+}
+
+/* By section, then in the order of the file. */
+static int compare_headings(const void *left, const void *right)
+{
+    const struct spill_ini_entry *first = *(const struct spill_ini_entry *const *)left;
+    const struct spill_ini_entry *second = *(const struct spill_ini_entry *const *)right;
+    int order = strcmp(first->section, second->section);
+
+    return order != 0 ? order : (first > second) - (first < second);
+}
+
+/* Refuses a second heading of a section. Sorted, as there may be thousands. */
+static int check_headings(const struct load *load, const struct spill_ini *ini)
+{
+    const struct spill_ini_entry **headings;
+    size_t count = 0;
+    int status = 0;
+
+    if (ini->count == 0)
+        return 0;
+    headings = calloc(ini->count, sizeof(*headings));
+    if (headings == NULL)
+        return spill_error_set(load->error, "%s: out of memory", load->path);
+    for (size_t i = 0; i < ini->count; i++) {
+        if (ini->entries[i].key[0] == '\0')
+            headings[count++] = &ini->entries[i];
+    }
+    qsort(headings, count, sizeof(*headings), compare_headings);
+    for (size_t i = 1; status == 0 && i < count; i++) {
+        if (strcmp(headings[i]->section, headings[i - 1]->section) == 0)
+            status = spill_error_set(load->error, "%s:%u: section [%s] stands in line %u already",
+                                     load->path, headings[i]->line, headings[i]->section,
+                                     headings[i - 1]->line);
+    }
+    free(headings);
+    return status;
+}
+
+/* Two settings that say the same thing; wires without a name are told apart by their ends later. */
+static bool same_thing(const struct spill_setting *left, const struct spill_setting *right)
+{
+    if (left->option != right->option)
+        return false;
+    if (left->subject == NULL || right->subject == NULL)
+        return left->subject == right->subject && left->option->scope != SPILL_OPTION_WIRE;
+    return strcmp(left->subject, right->subject) == 0;
+}
+
+/* Refuses what was said before: in the same section, or in [spillway] what [port NAME] says too. */
+static int check_once(const struct load *load)
+{
+    const struct spill_settings *settings = load->settings;
+    const struct spill_setting *added = &settings->list[settings->count - 1];
+    size_t first = load->section.kind == SECTION_SA ? load->section_settings : 0;
+
+    for (size_t i = first; i + 1 < settings->count; i++) {
+        if (same_thing(&settings->list[i], added))
+            return spill_error_set(load->error, "%s: given already: %s", added->where,
+                                   settings->list[i].where);
+    }
+    return 0;
+}
+
+/* Appends what a key sets. */
+static int take_key(struct load *load, const struct spill_ini_entry *entry)
+{
+    const struct spill_option *option = find_option(&load->section, entry->key);
+    char *where;
+    int status;
+
+    if (option == NULL)
+        return refuse_key(load, entry);
+    if (load->settings->count - load->section_settings == KEYS_MAX)
+        return spill_error_set(load->error,
+                               "%s:%u: key '%s': expected at most %d keys in a section", load->path,
+                               entry->line, entry->key, KEYS_MAX);
+    if (asprintf(&where, "%s:%u: key '%s', value '%.100s'", load->path, entry->line, entry->key,
+                 entry->value) < 0)
+        return spill_error_set(load->error, "%s: out of memory", load->path);
+    status = spill_settings_add(load->settings, option, load->section.name, entry->value, where,
+                                load->directory, load->error);
+    free(where);
+    return status == 0 ? check_once(load) : -1;
+}
+
+int spill_config_read(FILE *file, const char *path, struct spill_settings *settings,
+                      struct spill_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory =
+        slash == NULL ? NULL : strndup(path, (size_t)(slash - path) + (slash == path));
+    struct load load = {.path = path, .directory = directory, .settings = settings, .error = error};
+    struct spill_ini ini = {0};
+    int status;
+
+    status = spill_ini_read(file, path, SECTIONS_MAX, &ini, error);
+    if (status == 0)
+        status = check_headings(&load, &ini);
+    for (size_t i = 0; status == 0 && i < ini.count; i++) {
+        if (ini.entries[i].key[0] == '\0')
+            status = take_heading(&load, &ini, i);
+        else
+            status = take_key(&load, &ini.entries[i]);
+    }
+    spill_ini_free(&ini);
+    free(directory);
+    return status;
+}
+
+int spill_config_load(const char *path, const struct spill_token *stop,
+                      struct spill_settings *settings, struct spill_error *error)
+{
+    struct spill_stream stream;
+    int status;
+
+    if (spill_stream_open(path, stop, &stream, error) != 0)
+        return -1;
+    status = spill_config_read(stream.file, path, settings, error);
+    spill_stream_close(&stream, error);
+    return status;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_OPTIONS_CHECK_H
+#define SPILLWAY_OPTIONS_CHECK_H
+
+#include "config/options.h"
+
+/**
+ * Checks what single values can't show: that ports and wires fit together, and options that need
+ * each other. Fills in the port indices of the wires.
+ *
+ * @param error  on failure one line that names what contradicts what
+ * @return 0, or -1
+ */
+int spill_options_check(struct spill_options *options, struct spill_error *error);
+
+/**
+ * The part of it that is about security associations: keys that need or exclude each other, and
+ * inbound ones that a packet could not tell apart.
+ *
+ * @param error  on failure one line with file, line and value of the key that does not fit
+ * @return 0, or -1
+ */
+int spill_options_check_sas(struct spill_options *options, struct spill_error *error);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A reload: files are read, then a version is made of them, each by a thread beside the control
+ * thread, which hears signals meanwhile and puts the version in force.
+ *
+ * Reading may wait without end for a file system that hangs, and nothing reaches a thread in there.
+ * It works with nothing but its own struct, so it can be given up and frees that once it comes
+ * back. Making takes seconds at most, has the store of SAs for its own, and is waited for.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "config/options_compare.h"
+#include "control/log.h"
+#include "program.h"
+
+/* What a reload gets to notice that the program ends. */
+#define GRACE_NS UINT64_C(500000000)
+/* How long files are read at most; and at least, before another signal begins anew. */
+#define READING_MOST  30
+#define READING_LEAST 1
+/* Threads that were given up and haven't come back; with so many, no other is begun. */
+#define LOST_MAX 4
+
+enum state { STEP_RUNNING, STEP_DONE, STEP_GIVEN_UP };
+
+struct spill_reload {
+    struct spill_program *program;
+    pthread_t thread;
+    bool making;       /* else reading; control */
+    uint64_t began;    /* TSC; control */
+    _Atomic int state; /* of the thread, enum state: who changes it second frees */
+    /* The thread's, until it is done: */
+    bool read; /* options and sources are whole */
+    struct spill_options options;
+    struct spill_sources sources;
+    struct spill_security *made; /* NULL: refused, with the error */
+    struct spill_error error;
+    char changes[512]; /* keys that were read and take a restart */
+};
+
+static void free_reload(struct spill_reload *reload)
+{
+    spill_security_free(reload->made);
+    if (reload->read)
+        spill_sources_free(&reload->sources);
+    spill_options_free(&reload->options);
+    free(reload);
+}
+
+/* The thread's last act. */
+static void end_step(struct spill_reload *reload)
+{
+    struct spill_program *program = reload->program;
+
+    if (atomic_exchange(&reload->state, STEP_DONE) != STEP_GIVEN_UP)
+        return;
+    free_reload(reload);
+    atomic_fetch_sub(&program->reloads_lost, 1);
+}
+
+/* Adds the name of a key that differs to the list. */
+static void note_change(const char *what, void *context)
+{
+    struct spill_reload *reload = context;
+    size_t used = strlen(reload->changes);
+
+    snprintf(reload->changes + used, sizeof(reload->changes) - used, "%s%s", used > 0 ? ", " : "",
+             what);
+}
+
+static void *read_files(void *argument)
+{
+    struct spill_reload *reload = argument;
+    struct spill_program *program = reload->program;
+    struct spill_options *options = &reload->options;
+
+    if (spill_options_parse(program->argc, program->argv, &program->stop, options,
+                            &reload->error) == SPILL_OPTIONS_GO_ON) {
+        spill_options_compare(&program->options, options, note_change, reload);
+        reload->read =
+            spill_sources_load(options, &program->stop, &reload->sources, &reload->error) == 0;
+    }
+    end_step(reload);
+    return NULL;
+}
+
+static void *make_version(void *argument)
+{
+    struct spill_reload *reload = argument;
+    struct spill_program *program = reload->program;
+
+    if (reload->sources.sa_count > 0 && program->sas == NULL)
+        spill_error_set(&reload->error,
+                        "[sa %s]: the program was started without any SA: expected a restart, "
+                        "which prepares for encryption",
+                        reload->sources.sas[0].name);
+    else
+        reload->made =
+            spill_program_make_version(program, &reload->options, &reload->sources, &reload->error);
+    end_step(reload);
+    return NULL;
+}
+
+static void refuse(struct spill_program *program, const char *reason)
+{
+    SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reason);
+    if (program->reload != NULL)
+        free_reload(program->reload);
+    program->reload = NULL;
+}
+
+static void begin_step(struct spill_program *program, void *(*step)(void *))
+{
+    struct spill_reload *reload = program->reload;
+
+    atomic_store(&reload->state, STEP_RUNNING);
+    if (pthread_create(&reload->thread, NULL, step, reload) != 0)
+        refuse(program, "no thread");
+}
+
+static void begin(struct spill_program *program)
+{
+    program->reload_wanted = false;
+    if (atomic_load(&program->reloads_lost) >= LOST_MAX) {
+        refuse(program, "several before it still read their files");
+        return;
+    }
+    program->reload = calloc(1, sizeof(*program->reload));
+    if (program->reload == NULL) {
+        refuse(program, "no memory");
+        return;
+    }
+    program->reload->program = program;
+    program->reload->began = spill_clock();
+    begin_step(program, read_files);
+}
+
+static void publish(struct spill_program *program)
+{
+    struct spill_security *security = program->reload->made;
+    unsigned number;
+
+    if (security == NULL) {
+        refuse(program, program->reload->error.text);
+        return;
+    }
+    number = (unsigned)security->number;
+    if (spill_program_replace_security(program, security) != 0) {
+        SPILL_LOG(ERR, "reload: an lcore still holds the version before the last: try again");
+    } else {
+        program->reload->made = NULL;
+        program->reloads++;
+        SPILL_LOG(NOTICE, "reloaded: version %u of the rules is in force", number);
+    }
+    free_reload(program->reload);
+    program->reload = NULL;
+}
+
+static void finish_step(struct spill_program *program)
+{
+    struct spill_reload *reload = program->reload;
+
+    pthread_join(reload->thread, NULL);
+    if (reload->making) {
+        publish(program);
+        return;
+    }
+    if (reload->changes[0] != '\0')
+        SPILL_LOG(WARNING, "reload: of %s the new value takes effect at the next start",
+                  reload->changes);
+    if (!reload->read) {
+        refuse(program, reload->error.text);
+        return;
+    }
+    reload->making = true;
+    begin_step(program, make_version);
+}
+
+/* Leaves the thread to itself, unless it is done at this very moment. */
+static void give_up(struct spill_program *program)
+{
+    struct spill_reload *reload = program->reload;
+
+    atomic_fetch_add(&program->reloads_lost, 1);
+    if (atomic_exchange(&reload->state, STEP_GIVEN_UP) == STEP_DONE) {
+        atomic_fetch_sub(&program->reloads_lost, 1);
+        atomic_store(&reload->state, STEP_DONE);
+        return;
+    }
+    pthread_detach(reload->thread);
+    program->reload = NULL;
+    refuse(program, "its files could not be read in time");
+}
+
+static bool takes_too_long(const struct spill_program *program)
+{
+    uint64_t seconds = program->reload_wanted ? READING_LEAST : READING_MOST;
+
+    return !program->reload->making &&
+           spill_clock() - program->reload->began >= seconds * rte_get_tsc_hz();
+}
+
+void spill_program_watch_reload(struct spill_program *program)
+{
+    if (program->reload != NULL && atomic_load(&program->reload->state) == STEP_DONE)
+        finish_step(program);
+    if (program->reload != NULL && takes_too_long(program))
+        give_up(program);
+    if (program->reload_wanted && program->reload == NULL)
+        begin(program);
+}
+
+bool spill_program_makes_version(const struct spill_program *program)
+{
+    return program->reload != NULL && program->reload->making;
+}
+
+void spill_program_end_reload(struct spill_program *program)
+{
+    struct spill_reload *reload = program->reload;
+
+    if (reload != NULL && spill_control_join(program, reload->thread, GRACE_NS)) {
+        free_reload(reload);
+        program->reload = NULL;
+    }
+    if (program->reload == NULL && atomic_load(&program->reloads_lost) == 0)
+        return;
+    SPILL_LOG(WARNING, "a reload is still under way; ending without it");
+    program->abandoned = true;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The security policy in force: the first version, those that replace it, and what SAs use up. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/log.h"
+#include "pipeline/security.h"
+#include "program.h"
+
+/* Telemetry's thread looks at the version in force: meanwhile none is replaced or freed. */
+static pthread_mutex_t holding = PTHREAD_MUTEX_INITIALIZER;
+
+const struct spill_security *spill_program_hold_security(struct spill_program *program)
+{
+    pthread_mutex_lock(&holding);
+    return program->rules != NULL ? spill_snapshot_get(program->rules) : NULL;
+}
+
+void spill_program_release_security(struct spill_program *program)
+{
+    (void)program;
+    pthread_mutex_unlock(&holding);
+}
+
+/* ------------------------------------------------------------------------------ one version */
+
+/* For each node, where the memory of its lcores that read the policy is; -1: there are none. */
+static void reading_nodes(const struct spill_plan *plan, int nodes[SPILL_NODES_MAX])
+{
+    uint32_t i;
+
+    for (i = 0; i < SPILL_NODES_MAX; i++)
+        nodes[i] = -1;
+    for (i = 1; i < plan->lcore_count; i++) {
+        if (plan->lcores[i].role == SPILL_ROLE_FAST || plan->lcores[i].role == SPILL_ROLE_POOL)
+            nodes[plan->lcores[i].node] = plan->lcores[i].memory_node;
+    }
+}
+
+/* The ids of the ports that rules name. Those of a reload may have been meant for others. */
+static int find_inputs(const struct spill_program *program, const struct spill_ruleset *ruleset,
+                       uint16_t *ids, struct spill_error *error)
+{
+    uint32_t i, j;
+
+    for (i = 0; i < ruleset->input_count; i++) {
+        for (j = 0; j < program->port_count; j++) {
+            if (strcmp(program->ports[j].name, ruleset->inputs[i]) == 0)
+                break;
+        }
+        if (j == program->port_count)
+            return spill_error_set(error,
+                                   "rules: in '%s': the program was started without that port: "
+                                   "expected a restart, which makes it",
+                                   ruleset->inputs[i]);
+        ids[i] = program->ports[j].id;
+    }
+    return 0;
+}
+
+/* The rules, with the ids of the SAs and ports that they name. */
+static struct spill_policy *make_policy(struct spill_program *program,
+                                        const struct spill_options *options,
+                                        const struct spill_ruleset *ruleset,
+                                        const struct spill_sa_set *sas, struct spill_error *error)
+{
+    uint16_t *ids, inputs[SPILL_INPUTS_NAMED_MAX];
+    struct spill_policy *policy;
+    int nodes[SPILL_NODES_MAX];
+    char name[17];
+    uint32_t i;
+
+    if (find_inputs(program, ruleset, inputs, error) != 0)
+        return NULL;
+    ids = calloc(ruleset->sa_count + 1u, sizeof(*ids));
+    if (ids == NULL) {
+        spill_error_set(error, "no memory for the rules");
+        return NULL;
+    }
+    for (i = 0; i < ruleset->sa_count; i++)
+        ids[i] = spill_sa_set_find(sas, ruleset->sas[i])->id;
+    reading_nodes(&program->plan, nodes);
+    snprintf(name, sizeof(name), "rules%u", (unsigned)program->versions);
+    policy =
+        spill_policy_create(name, ruleset, ids, inputs, options->default_verdict, nodes, error);
+    free(ids);
+    return policy;
+}
+
+/*
+ * Turns the ports of SAs from indices among the options' to ids of devices. A reload may name those
+ * alone that were there at the start.
+ */
+static int find_ports(const struct spill_program *program, const struct spill_options *options,
+                      struct spill_sources *sources, struct spill_error *error)
+{
+    uint32_t ids[SPILL_PORTS_MAX];
+    uint32_t i, j;
+
+    for (i = 0; i < options->port_count; i++) {
+        ids[i] = RTE_MAX_ETHPORTS;
+        for (j = 0; j < program->port_count; j++) {
+            if (strcmp(options->ports[i].name, program->options.ports[j].name) == 0)
+                ids[i] = program->ports[j].id;
+        }
+    }
+    for (i = 0; i < sources->sa_count; i++) {
+        uint64_t ports = 0, left;
+
+        for (left = sources->sas[i].ports; left != 0; left &= left - 1) {
+            uint32_t index = (uint32_t)__builtin_ctzll(left);
+
+            if (ids[index] == RTE_MAX_ETHPORTS)
+                return spill_error_set(
+                    error, "%s: port %s was not there at the start: expected a restart",
+                    spill_option_sa_where(&options->sas[i], "port"), options->ports[index].name);
+            ports |= UINT64_C(1) << ids[index];
+        }
+        sources->sas[i].ports = ports;
+    }
+    return 0;
+}
+
+struct spill_security *spill_program_make_version(struct spill_program *program,
+                                                  const struct spill_options *options,
+                                                  struct spill_sources *sources,
+                                                  struct spill_error *error)
+{
+    struct spill_security *security = NULL;
+    struct spill_sa_set *sas = NULL;
+    struct spill_policy *policy;
+
+    if (find_ports(program, options, sources, error) != 0)
+        return NULL;
+    program->versions++;
+    if (program->sas != NULL) {
+        sas = spill_sa_set_create(program->sas, sources->sas, sources->sa_count, error);
+        if (sas == NULL)
+            return NULL;
+    }
+    if (spill_token_cancelled(&program->stop)) {
+        spill_error_set(error, "the program ends");
+        spill_error_cancelled(error);
+        spill_sa_set_free(sas);
+        return NULL;
+    }
+    if (sources->ruleset->count == 0 && options->default_verdict == SPILL_VERDICT_DENY)
+        SPILL_LOG(WARNING, "no rule, and --default is deny: no IP packet will pass");
+    policy = make_policy(program, options, sources->ruleset, sas, error);
+    if (policy != NULL) {
+        security = spill_security_create(program->versions, policy, sas);
+        if (security != NULL)
+            return security;
+        spill_error_set(error, "no memory for the rules");
+    }
+    spill_policy_free(policy);
+    spill_sa_set_free(sas);
+    return NULL;
+}
+
+/* --------------------------------------------------------------------------- the first version */
+
+/* Fast lcores and workers, with their memory's nodes. */
+static uint32_t crypto_users(const struct spill_plan *plan, struct spill_crypto_user *users)
+{
+    uint32_t count = 0, i;
+
+    for (i = 1; i < plan->lcore_count; i++) {
+        const struct spill_plan_lcore *lcore = &plan->lcores[i];
+
+        if (lcore->role == SPILL_ROLE_FAST || lcore->role == SPILL_ROLE_POOL)
+            users[count++] =
+                (struct spill_crypto_user){.id = lcore->id, .node = lcore->memory_node};
+    }
+    return count;
+}
+
+static int open_crypto(struct spill_program *program, struct spill_error *error)
+{
+    struct spill_crypto_user users[SPILL_LCORES_MAX];
+    struct spill_sa_store_config config = {.lcores = users};
+
+    config.lcore_count = crypto_users(&program->plan, users);
+    reading_nodes(&program->plan, config.memory_nodes);
+    program->crypto =
+        spill_crypto_create(users, config.lcore_count, program->options.crypto, error);
+    if (program->crypto == NULL)
+        return -1;
+    config.crypto = program->crypto;
+    program->sas = spill_sa_store_create(&config, error);
+    return program->sas != NULL ? 0 : -1;
+}
+
+/* Makes the snapshot, with a version. */
+static int put_in_force(struct spill_program *program, struct spill_security *security)
+{
+    struct spill_snapshot *rules = spill_snapshot_create(SOCKET_ID_ANY, program->plan.lcore_count);
+
+    if (rules == NULL || spill_snapshot_publish(rules, security, spill_security_free) != 0) {
+        spill_snapshot_destroy(rules);
+        return -1;
+    }
+    pthread_mutex_lock(&holding);
+    program->rules = rules;
+    pthread_mutex_unlock(&holding);
+    return 0;
+}
+
+int spill_program_open_security(struct spill_program *program, struct spill_error *error)
+{
+    struct spill_security *security;
+
+    if (program->sources.sa_count > 0 && open_crypto(program, error) != 0)
+        return -1;
+    security = spill_program_make_version(program, &program->options, &program->sources, error);
+    spill_sources_free(&program->sources);
+    if (security == NULL)
+        return -1;
+    if (put_in_force(program, security) == 0)
+        return 0;
+    spill_security_free(security);
+    return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");
+}
+
+void spill_program_close_security(struct spill_program *program)
+{
+    pthread_mutex_lock(&holding);
+    spill_snapshot_destroy(program->rules);
+    program->rules = NULL;
+    pthread_mutex_unlock(&holding);
+    spill_sa_store_free(program->sas);
+    spill_crypto_free(program->crypto);
+    spill_sources_free(&program->sources);
+}
+
+/* ------------------------------------------------------------------------------ replacements */
+
+int spill_program_replace_security(struct spill_program *program, struct spill_security *security)
+{
+    int status;
+
+    pthread_mutex_lock(&holding);
+    status = spill_snapshot_publish(program->rules, security, spill_security_free);
+    pthread_mutex_unlock(&holding);
+    if (status == 0)
+        program->renewing = security->number;
+    return status;
+}
+
+/* Tells the ports that traffic has shown to be an SA's. */
+static void tell_ports(const struct spill_program *program, struct spill_sa *sa)
+{
+    uint64_t ports = atomic_load_explicit(&sa->state->ports, memory_order_relaxed);
+    uint32_t i;
+
+    for (i = 0; i < program->port_count && ports != sa->told_ports; i++) {
+        uint64_t port = UINT64_C(1) << program->ports[i].id;
+
+        if ((ports & ~sa->told_ports & port) != 0)
+            SPILL_LOG(NOTICE, "sa %s: its ESP is at port %s", sa->config.name,
+                      program->ports[i].name);
+    }
+    sa->told_ports = ports;
+}
+
+/* Says once when an SA's lifetime, or its numbers, come to their end. */
+static void tell_use(const struct spill_program *program, struct spill_sa *sa)
+{
+    struct spill_sa_use use = spill_sa_use(sa);
+
+    tell_ports(program, sa);
+    if (use.soft && sa->told < 1) {
+        sa->told = 1;
+        SPILL_LOG(WARNING, "sa %s: its soft lifetime is over: replace it soon", sa->config.name);
+    }
+    if (use.hard && sa->told < 2) {
+        sa->told = 2;
+        SPILL_LOG(ERR, "sa %s: its hard lifetime is over; nothing passes it any more",
+                  sa->config.name);
+    }
+}
+
+/* Tells when all flows go by the rules in force: until then some go by those before. */
+static void tell_renewed(struct spill_program *program)
+{
+    if (program->renewing == 0 || spill_pipeline_renewed(program->pipeline) < program->renewing)
+        return;
+    SPILL_LOG(NOTICE, "reloaded: all flows go by version %u now", (unsigned)program->renewing);
+    program->renewing = 0;
+}
+
+void spill_program_watch_security(struct spill_program *program)
+{
+    const struct spill_security *security;
+    uint32_t i;
+
+    spill_program_watch_reload(program);
+    tell_renewed(program);
+    /* Who makes a version has the store of SAs, to which versions that are freed give theirs. */
+    if (!spill_program_makes_version(program)) {
+        pthread_mutex_lock(&holding);
+        spill_snapshot_reclaim(program->rules);
+        if (program->sas != NULL)
+            spill_sa_store_reclaim(program->sas);
+        pthread_mutex_unlock(&holding);
+    }
+    if (program->sas == NULL)
+        return;
+    security = spill_snapshot_get(program->rules);
+    for (i = 0; i < security->sas->count; i++)
+        tell_use(program, security->sas->list[i]);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Commands on DPDK's telemetry socket: what is counted, and what SAs have used up. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_telemetry.h>
+
+#include "control/telemetry_writer.h"
+#include "pipeline/security.h"
+#include "program.h"
+
+/* DPDK's commands carry no argument of the program's, and come in threads of DPDK's: the lock is
+ * held while one reads, so that nothing goes meanwhile. NULL: nothing is told any more. */
+static struct spill_program *told_program;
+static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
+
+/* ------------------------------------------------------------------------ what is counted */
+
+/* Nothing, FAMILY, or FAMILY,MEMBER. */
+static int tell_metrics(struct spill_program *program, const char *parameters,
+                        struct rte_tel_data *data)
+{
+    struct spill_telemetry_writer writer;
+    const char *comma;
+    char family[32];
+
+    if (parameters == NULL) {
+        spill_telemetry_list(&writer, data);
+        spill_program_write_metrics(program, NULL, &writer.writer);
+        return 0;
+    }
+    comma = strchr(parameters, ',');
+    snprintf(family, sizeof(family), "%.*s",
+             comma != NULL ? (int)(comma - parameters) : (int)strlen(parameters), parameters);
+    spill_telemetry_answer(&writer, data, comma != NULL ? comma + 1 : NULL);
+    spill_program_write_metrics(program, family, &writer.writer);
+    return writer.found ? 0 : -EINVAL;
+}
+
+static int show_metrics(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+    int status = -EINVAL;
+
+    (void)command;
+    pthread_mutex_lock(&telling);
+    if (told_program != NULL)
+        status = tell_metrics(told_program, parameters, data);
+    pthread_mutex_unlock(&telling);
+    return status;
+}
+
+/* ----------------------------------------------------------------- security associations */
+
+static int list_sas(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+    (void)parameters;
+    if (show_metrics(command, "sas", data) != 0)
+        rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
+    return 0;
+}
+
+static int tell_sa(struct spill_program *program, const char *name, struct rte_tel_data *data)
+{
+    const struct spill_security *security = spill_program_hold_security(program);
+    const struct spill_sa *sa = NULL;
+    struct spill_telemetry_writer writer;
+
+    if (security != NULL && security->sas != NULL)
+        sa = spill_sa_set_find(security->sas, name);
+    if (sa != NULL) {
+        spill_telemetry_values(&writer, data);
+        spill_sa_write_use(sa, &writer.writer);
+    }
+    spill_program_release_security(program);
+    return sa != NULL ? 0 : -EINVAL;
+}
+
+static int show_sa(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+    int status = -EINVAL;
+
+    (void)command;
+    pthread_mutex_lock(&telling);
+    if (told_program != NULL && parameters != NULL)
+        status = tell_sa(told_program, parameters, data);
+    pthread_mutex_unlock(&telling);
+    return status;
+}
+
+/* ------------------------------------------------------------------------ from when to when */
+
+static void tell_of(struct spill_program *program)
+{
+    pthread_mutex_lock(&telling);
+    told_program = program;
+    pthread_mutex_unlock(&telling);
+}
+
+void spill_program_end_telemetry(void)
+{
+    tell_of(NULL);
+}
+
+int spill_program_start_telemetry(struct spill_program *program, struct spill_error *error)
+{
+    tell_of(program);
+    if (rte_telemetry_register_cmd("/spillway/metrics", show_metrics,
+                                   "What is counted: families; their members, or values. "
+                                   "Parameters: FAMILY[,MEMBER]") != 0 ||
+        rte_telemetry_register_cmd("/spillway/sas", list_sas,
+                                   "Names of the security associations. No parameters.") != 0 ||
+        rte_telemetry_register_cmd("/spillway/sa", show_sa,
+                                   "What one has used up, and its lifetime. Parameters: NAME") != 0)
+        return spill_error_set(error, "telemetry commands can't be registered");
+    return 0;
+}

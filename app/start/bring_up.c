@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ports, mempools, rules, pipeline: from a plan to running lcores. */
+#include <stdio.h>
+
+#include <rte_cycles.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include "base/clock.h"
+#include "control/log.h"
+#include "plan/placement.h"
+#include "program.h"
+#include "runtime/stamp.h"
+
+/* The shortest hang that ticks of a millisecond can tell from a control thread that came late. */
+#define STALL_LEAST_NS UINT64_C(4000000)
+
+/* With EAL arguments of the user's a device may not have been named there: then it is plugged in.
+ */
+static void plug_in(const struct spill_device *device)
+{
+    char text[SPILL_DEVICE_NAME_MAX + SPILL_DEVICE_ARGUMENTS_MAX + 2];
+    uint16_t id;
+
+    if (rte_eth_dev_get_port_by_name(device->name, &id) == 0)
+        return;
+    snprintf(text, sizeof(text), "%s%s%s", device->name, device->arguments[0] != '\0' ? "," : "",
+             device->arguments);
+    if (rte_dev_probe(text) != 0)
+        SPILL_LOG(DEBUG, "device %s can't be plugged in", text);
+}
+
+int spill_program_find_ports(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_options *options = &program->options;
+
+    for (uint32_t i = 0; i < options->port_count; i++) {
+        if (options->eal_given)
+            plug_in(&program->devices[i]);
+        if (spill_port_find(options->ports[i].name, &program->devices[i], &program->ports[i],
+                            error) != 0)
+            return -1;
+        program->port_count++;
+    }
+    return 0;
+}
+
+static int configure_port(struct spill_program *program, uint32_t index, struct spill_error *error)
+{
+    const struct spill_option_port *option = &program->options.ports[index];
+    const struct spill_plan_port *planned = &program->plan.ports[index];
+    const struct spill_plan_mempool *mempool = &planned->mempool;
+    struct spill_port_config config = option->config;
+    char name[32];
+
+    snprintf(name, sizeof(name), "mbufs-%.19s", planned->name);
+    program->mempools[index] = spill_port_pool_create(
+        name, (uint32_t)mempool->mbufs, SPILL_PACKET_PRIVATE_SIZE, (uint16_t)mempool->data_room,
+        mempool->preemptible, mempool->node, error);
+    if (program->mempools[index] == NULL)
+        return -1;
+    config.rx_queues = (uint16_t)planned->rx_queues;
+    config.tx_queues = (uint16_t)planned->tx_queues;
+    config.rss = planned->rx_queues > 1 && !program->plan.spread;
+    config.pool = program->mempools[index];
+    return spill_port_configure(&program->ports[index], &config, error);
+}
+
+/* What was asked for, with what there is now. */
+static struct spill_pipeline_config pipeline_config(struct spill_program *program)
+{
+    struct spill_pipeline_config config = program->options.pipeline;
+
+    config.plan = &program->plan;
+    config.ports = program->ports;
+    config.rules = program->rules;
+    config.crypto = program->crypto;
+    config.stop = &program->stop;
+    config.force = &program->force;
+    return config;
+}
+
+static void tell_placement(const char *name, int planned, int found)
+{
+    SPILL_LOG(WARNING, "%s: planned on node %d, but the kernel has it on node %d", name, planned,
+              found);
+}
+
+/* One piece of a mempool's memory; the argument is the port's plan. */
+static void check_piece(struct rte_mempool *mempool, void *argument,
+                        struct rte_mempool_memhdr *piece, unsigned index)
+{
+    const struct spill_plan_mempool *planned = argument;
+    struct spill_placement found;
+
+    (void)index;
+    if (spill_placement_check(piece->addr, piece->len, planned->node, &found) == 1)
+        tell_placement(mempool->name, planned->node, found.node);
+}
+
+/* Asks the kernel where all that the lcores use really is (law 8). */
+static void check_placement(struct spill_program *program)
+{
+    uint32_t i;
+
+    spill_pipeline_check_placement(program->pipeline, tell_placement);
+    for (i = 0; i < program->port_count; i++)
+        rte_mempool_mem_iter(program->mempools[i], check_piece, &program->plan.ports[i].mempool);
+}
+
+static int start_ports(struct spill_program *program, struct spill_error *error)
+{
+    uint32_t i, j;
+
+    for (i = 0; i < program->port_count; i++) {
+        struct spill_port *port = &program->ports[i];
+
+        if (spill_port_start(port, error) != 0)
+            return -1;
+        for (j = 0; j < port->note_count; j++)
+            SPILL_LOG(NOTICE, "%s", port->notes[j]);
+        SPILL_LOG(INFO, "port %s: %s, %u rx and %u tx queues, MTU %u, link %s", port->name,
+                  port->driver, port->rx_queues, port->tx_queues, port->mtu,
+                  spill_port_link_up(port) ? "up" : "down");
+    }
+    return 0;
+}
+
+int spill_program_bring_up(struct spill_program *program, struct spill_error *error)
+{
+    struct spill_pipeline_config config;
+    uint32_t i;
+
+    for (i = 0; i < program->plan.warning_count; i++)
+        SPILL_LOG(WARNING, "%s", program->plan.warnings[i]);
+    if (spill_stamp_register(error) != 0)
+        return -1;
+    for (i = 0; i < program->port_count; i++) {
+        if (configure_port(program, i, error) != 0)
+            return -1;
+    }
+    if (spill_program_open_security(program, error) != 0)
+        return -1;
+    config = pipeline_config(program);
+    program->pipeline = spill_pipeline_create(&config, error);
+    if (program->pipeline == NULL)
+        return -1;
+    check_placement(program);
+    if (start_ports(program, error) != 0)
+        return -1;
+    return spill_program_start_telemetry(program, error);
+}
+
+static void tell_stall(const struct spill_watchdog_report *report, void *argument)
+{
+    struct spill_program *program = argument;
+    double milliseconds = (double)report->cycles * 1e3 / (double)rte_get_tsc_hz();
+    const char *stage = report->stage != NULL ? report->stage : "between stages";
+
+    if (report->over) {
+        SPILL_LOG(WARNING, "lcore %u goes on after %.0f ms in '%s'", report->lcore_id, milliseconds,
+                  stage);
+        return;
+    }
+    SPILL_LOG(WARNING, "lcore %u hangs in '%s' for %.0f ms", report->lcore_id, stage, milliseconds);
+    if (program->options.on_stall == SPILL_OPTION_STALL_EXIT &&
+        spill_token_cancel(&program->stop, "stall"))
+        spill_program_end_as(program, SPILL_OUTCOME_FAILED);
+}
+
+int spill_program_launch(struct spill_program *program, struct spill_error *error)
+{
+    uint32_t i;
+
+    if (program->options.stall_timeout_ns != 0) {
+        spill_watchdog_init(
+            &program->watchdog,
+            spill_cycles(RTE_MAX(program->options.stall_timeout_ns, STALL_LEAST_NS)), tell_stall,
+            program);
+        for (i = 1; i < program->plan.lcore_count; i++)
+            spill_watchdog_watch(&program->watchdog, &program->pipeline->lcores[i].loop->heartbeat,
+                                 program->plan.lcores[i].id);
+    }
+    program->started = spill_clock();
+    return spill_pipeline_launch(program->pipeline, error);
+}
