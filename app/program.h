@@ -83,7 +83,6 @@ struct spill_program {
     uint64_t renewing;             /* version in force that not all flows go by yet, else 0 */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;
-    bool eal; /* rte_eal_init() succeeded */
 
     /* What the report tells: */
     enum spill_outcome outcome;

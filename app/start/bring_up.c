@@ -3,41 +3,24 @@
 #include <stdio.h>
 
 #include <rte_cycles.h>
-#include <rte_dev.h>
-#include <rte_errno.h>
-#include <rte_ethdev.h>
 
 #include "base/clock.h"
 #include "control/log.h"
 #include "plan/placement.h"
+#include "port/eal.h"
 #include "program.h"
 #include "runtime/stamp.h"
 
 /* The shortest hang that ticks of a millisecond can tell from a control thread that came late. */
 #define STALL_LEAST_NS UINT64_C(4000000)
 
-/* With EAL arguments of the user's a device may not have been named there: then it is plugged in.
- */
-static void plug_in(const struct spill_device *device)
-{
-    char text[SPILL_DEVICE_NAME_MAX + SPILL_DEVICE_ARGUMENTS_MAX + 2];
-    uint16_t id;
-
-    if (rte_eth_dev_get_port_by_name(device->name, &id) == 0)
-        return;
-    snprintf(text, sizeof(text), "%s%s%s", device->name, device->arguments[0] != '\0' ? "," : "",
-             device->arguments);
-    if (rte_dev_probe(text) != 0)
-        SPILL_LOG(DEBUG, "device %s can't be plugged in", text);
-}
-
 int spill_program_find_ports(struct spill_program *program, struct spill_error *error)
 {
     const struct spill_options *options = &program->options;
 
     for (uint32_t i = 0; i < options->port_count; i++) {
-        if (options->eal_given)
-            plug_in(&program->devices[i]);
+        if (options->eal_given && spill_eal_plug_in(&program->devices[i]) != 0)
+            SPILL_LOG(DEBUG, "device %s can't be plugged in", program->devices[i].name);
         if (spill_port_find(options->ports[i].name, &program->devices[i], &program->ports[i],
                             error) != 0)
             return -1;

@@ -3,10 +3,10 @@
 #include <pthread.h>
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
 
 #include "base/clock.h"
 #include "control/log.h"
+#include "port/eal.h"
 #include "program.h"
 
 /* Drivers get a tenth of a second to finish what was given to them. */
@@ -105,8 +105,7 @@ void spill_program_tear_down(struct spill_program *program)
         rte_mempool_free(program->mempools[i]);
     }
     spill_program_close_security(program);
-    if (program->eal)
-        rte_eal_cleanup();
+    spill_eal_end();
     spill_token_destroy(&program->stop);
     spill_token_destroy(&program->force);
     spill_options_free(&program->options);

@@ -3,25 +3,16 @@
 #include "bench.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
-#include <rte_dev.h>
-#include <rte_eal.h>
-#include <rte_errno.h>
-#include <rte_ethdev.h>
 #include <rte_lcore.h>
 
-#include "start/arguments.h"
+#include "port/eal.h"
 
 #define MBUFS 8191
 /* What the EAL and drivers take beside pools and tables. */
 #define EAL_BYTES (UINT64_C(64) << 20)
-
-/* The EAL's, which keeps pointers to the strings but moves them about in the array it is given. */
-static struct spill_arguments kept;
 
 static uint16_t send_room(const struct spill_load_options *options)
 {
@@ -45,70 +36,33 @@ static unsigned memory_mib(const struct spill_load_options *options,
     return (unsigned)(bytes >> 20) + 1;
 }
 
-static int own_arguments(const struct spill_load_options *options,
-                         const struct spill_device *devices, struct spill_arguments *arguments,
-                         struct spill_error *error)
-{
-    char **list;
-    int count;
-
-    spill_arguments_add(arguments, "--lcores=0@%d,1@%d", options->control, options->cpu);
-    spill_arguments_add(arguments, "--main-lcore=0");
-    spill_arguments_add(arguments, "--file-prefix=%s", options->name);
-    spill_arguments_add(arguments, "--log-level=*:error");
-    spill_arguments_add(arguments, "--no-telemetry");
-    if (options->no_huge) {
-        spill_arguments_add(arguments, "--no-huge");
-        spill_arguments_add(arguments, "-m");
-        spill_arguments_add(arguments, "%u", memory_mib(options, devices));
-    }
-    count = spill_device_eal_arguments(devices, options->port_count, &list);
-    if (count < 0)
-        return spill_error_set(error, "no memory for the EAL's arguments");
-    for (int i = 0; i < count; i++)
-        spill_arguments_add(arguments, "%s", list[i]);
-    spill_device_eal_arguments_free(list);
-    return 0;
-}
-
 static int start_eal(struct spill_load_bench *bench, const char *argv0,
                      const struct spill_device *devices, struct spill_error *error)
 {
     const struct spill_load_options *options = bench->options;
-    struct spill_arguments arguments;
+    char lcores[32];
+    const struct spill_eal_config config = {
+        .program = argv0,
+        .user = options->eal_given ? options->eal_argv : NULL,
+        .user_count = options->eal_argc,
+        .lcores = lcores,
+        .main_lcore = 0,
+        .name = options->name,
+        .log_level = "--log-level=*:error",
+        .memory_mib = options->no_huge ? memory_mib(options, devices) : 0,
+        .devices = devices,
+        .device_count = options->port_count,
+        .hint = "a device's peer may be missing",
+    };
 
-    spill_arguments_add(&kept, "%s", argv0);
-    for (int i = 0; options->eal_given && i < options->eal_argc; i++)
-        spill_arguments_add(&kept, "%s", options->eal_argv[i]);
-    if (!options->eal_given && own_arguments(options, devices, &kept, error) != 0)
+    snprintf(lcores, sizeof(lcores), "0@%d,1@%d", options->control, options->cpu);
+    if (spill_eal_start(&config, error) != 0)
         return -1;
-    arguments = kept;
-    if (rte_eal_init(arguments.count, arguments.values) < 0)
-        return spill_error_set(error,
-                               "the EAL does not start%s%s; a device's peer may be missing, and "
-                               "another instance needs another --name",
-                               rte_errno != 0 ? ": " : "",
-                               rte_errno != 0 ? rte_strerror(rte_errno) : "");
     bench->eal = true;
     bench->lcore = rte_get_next_lcore(-1, 1, 0);
     if (bench->lcore == RTE_MAX_LCORE)
         return spill_error_set(error, "the EAL has one lcore: expected two, such as --lcores=0,1");
     return 0;
-}
-
-/* The user's EAL arguments may leave a device out. */
-static void plug_in(const struct spill_device *device)
-{
-    char *text = NULL;
-    uint16_t id;
-
-    if (rte_eth_dev_get_port_by_name(device->name, &id) == 0)
-        return;
-    if (asprintf(&text, "%s%s%s", device->name, device->arguments[0] != '\0' ? "," : "",
-                 device->arguments) < 0 ||
-        rte_dev_probe(text) != 0)
-        fprintf(stderr, "spillway-load: %s can't be plugged in\n", device->name);
-    free(text);
 }
 
 static int start_port(struct spill_load_bench *bench, unsigned index,
@@ -120,8 +74,8 @@ static int start_port(struct spill_load_bench *bench, unsigned index,
         .rx_queues = 1, .tx_queues = 1, .mtu = mtu, .promiscuous = true};
     char name[32];
 
-    if (bench->options->eal_given)
-        plug_in(device);
+    if (bench->options->eal_given && spill_eal_plug_in(device) != 0)
+        fprintf(stderr, "spillway-load: %s can't be plugged in\n", device->name);
     if (spill_port_find(bench->options->ports[index].name, device, port, error) != 0)
         return -1;
     bench->port_count++;
@@ -198,8 +152,5 @@ void spill_load_bench_free(struct spill_load_bench *bench)
         rte_mempool_free(bench->receive_pools[i]);
     rte_mempool_free(bench->send_pool);
     spill_load_traffic_free(bench->traffic);
-    if (bench->eal)
-        rte_eal_cleanup();
-    while (kept.count > 0)
-        free(kept.values[--kept.count]);
+    spill_eal_end();
 }
