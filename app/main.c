@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/command_line.h"
 #include "control/log.h"
 #include "program.h"
 #include "start/keygen.h"

@@ -11,7 +11,6 @@
 #include "pipeline/pipeline.h"
 #include "plan/plan.h"
 #include "port/port.h"
-#include "runtime/token.h"
 
 /**
  * @file
@@ -20,7 +19,8 @@
  * One table (option_table.c) describes every option; the command line, the file and `--help` are
  * all read from it, and values are stored in the structs that `lib/` takes. Nothing here needs the
  * EAL, and nothing looks at devices or at CPUs: that is the plan's. Everything below is written by
- * spill_options_parse() and read only afterwards, on the control thread. Times are nanoseconds.
+ * spill_options_parse() (command_line.h) and read only afterwards, on the control thread. Times are
+ * nanoseconds.
  */
 
 #define SPILL_OPTION_WIRE_NAME_SIZE 64 /* a wire's name with its NUL: "A-B" when a flag made it */
@@ -118,32 +118,6 @@ struct spill_options {
     char *report;                    /* owned; path, or "-" for standard output; NULL: none */
     enum spill_option_log log_level; /* default notice */
 };
-
-enum spill_options_result {
-    SPILL_OPTIONS_ERROR = -1, /* bad input: the program ends with status 2 */
-    SPILL_OPTIONS_GO_ON = 0,
-    SPILL_OPTIONS_DONE = 1, /* --help or --version was printed: the program ends with status 0 */
-};
-
-/**
- * Reads the command line and, with `--config`, the file; flags override what the file says.
- *
- * With a `--` in argv, what stands before the first one are EAL arguments. `--help` and
- * `--version` print to standard output and win over everything else. A port or wire given by flag
- * replaces the device or ends of the file's entry of that name; the port's other settings stay
- * unless flags override them too. File names in a configuration file are relative to that file.
- * Nothing is kept from one call to the next: the same arguments can be parsed again, into other
- * options, while the first ones live.
- *
- * @param argc, argv  as main() has them; must stay as long as the options (EAL arguments)
- * @param stop        ends the reading of the file when it is cancelled; NULL: nothing does
- * @param options     written in any case; on SPILL_OPTIONS_GO_ON and on SPILL_OPTIONS_DONE and on
- *                    an error the caller calls spill_options_free()
- * @param error       on SPILL_OPTIONS_ERROR one line that names flag or file:line; may be NULL
- */
-enum spill_options_result spill_options_parse(int argc, char **argv, const struct spill_token *stop,
-                                              struct spill_options *options,
-                                              struct spill_error *error);
 
 /** Frees what the options own and empties them; a second call does nothing. */
 void spill_options_free(struct spill_options *options);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/command_line.h"
 #include "config/options_compare.h"
 #include "control/log.h"
 #include "program.h"

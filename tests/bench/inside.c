@@ -8,6 +8,7 @@
 
 #include <rte_cycles.h>
 
+#include "config/command_line.h"
 #include "inside.h"
 #include "program.h"
 

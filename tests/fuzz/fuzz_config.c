@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "config/command_line.h"
 #include "plan_inputs.h"
 #include "program.h"
 

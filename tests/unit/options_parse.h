@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "config/options.h"
+#include "config/command_line.h"
 
 #define ARGUMENTS_MAX   64
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
+#include "config/command_line.h"
 #include "config/option_table.h"
-#include "config/options.h"
 #include "config/options_compare.h"
 #include "options_parse.h"
 

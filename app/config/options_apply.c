@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config/options_apply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/grow.h"
+#include "config/option_table.h"
+#include "config/option_value.h"
+#include "pipeline/classes.h"
+
+/* The options being made, and which of their ports and wires a flag gave. */
+struct draft {
+    struct spill_options *options;
+    struct spill_error *error;
+    bool by_flag; /* the settings that are being applied are flags */
+    bool port_by_flag[SPILL_PORTS_MAX];
+    bool wire_by_flag[SPILL_WIRES_MAX];
+};
+
+/* Sets the fields of one scope's struct to the table's defaults; they are known to be good. */
+static void set_presets(enum spill_option_scope scope, void *target)
+{
+    size_t count;
+    const struct spill_option *table = spill_option_table(&count);
+    struct spill_error problem;
+
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].scope == scope && table[i].preset != NULL &&
+            spill_option_set(&table[i], target, table[i].preset, NULL, &problem) != 0)
+            abort();
+    }
+}
+
+void spill_options_preset(struct spill_options *options)
+{
+    *options = (struct spill_options){0};
+    spill_plan_input_init(&options->plan, NULL);
+    set_presets(SPILL_OPTION_PLAIN, options);
+    for (int i = 0; i < SPILL_CLASSES; i++)
+        set_presets(SPILL_OPTION_PER_CLASS, &options->pipeline.classes[i]);
+}
+
+static int replace_where(char **where, const char *text, struct spill_error *error)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL)
+        return spill_error_set(error, "%s: out of memory", text);
+    free(*where);
+    *where = copy;
+    return 0;
+}
+
+static int set_value(struct draft *draft, const struct spill_setting *setting, void *target)
+{
+    struct spill_error problem;
+
+    if (spill_option_set(setting->option, target, setting->value, setting->directory, &problem) ==
+        0)
+        return 0;
+    return spill_error_set(draft->error, "%s: %s", setting->where, problem.text);
+}
+
+static int make_port(struct draft *draft, const struct spill_setting *setting)
+{
+    struct spill_options *options = draft->options;
+    struct spill_option_port *port = spill_options_find_port(options, setting->subject);
+
+    if (port != NULL && draft->port_by_flag[port - options->ports] == draft->by_flag)
+        return spill_error_set(draft->error, "%s: given already: %s", setting->where, port->where);
+    if (port == NULL) {
+        if (options->port_count == SPILL_PORTS_MAX)
+            return spill_error_set(draft->error, "%s: expected at most %d ports", setting->where,
+                                   SPILL_PORTS_MAX);
+        port = &options->ports[options->port_count++];
+        snprintf(port->name, sizeof(port->name), "%s", setting->subject);
+        set_presets(SPILL_OPTION_PER_PORT, port);
+    }
+    draft->port_by_flag[port - options->ports] = draft->by_flag;
+    if (set_value(draft, setting, port) != 0)
+        return -1;
+    return replace_where(&port->where, setting->where, draft->error);
+}
+
+static bool same_wire(const struct spill_option_wire *left, const struct spill_option_wire *right)
+{
+    for (int swapped = 0; swapped < 2; swapped++) {
+        if (strcmp(left->port_names[0], right->port_names[swapped]) == 0 &&
+            strcmp(left->port_names[1], right->port_names[!swapped]) == 0)
+            return true;
+    }
+    return strcmp(left->name, right->name) == 0;
+}
+
+static int make_wire(struct draft *draft, const struct spill_setting *setting)
+{
+    struct spill_options *options = draft->options;
+    struct spill_option_wire made = {0};
+    struct spill_option_wire *wire = options->wires;
+
+    if (set_value(draft, setting, &made) != 0)
+        return -1;
+    if (setting->subject != NULL)
+        snprintf(made.name, sizeof(made.name), "%s", setting->subject);
+    else
+        snprintf(made.name, sizeof(made.name), "%s-%s", made.port_names[0], made.port_names[1]);
+
+    while (wire < options->wires + options->wire_count && !same_wire(wire, &made))
+        wire++;
+    if (wire == options->wires + SPILL_WIRES_MAX)
+        return spill_error_set(draft->error, "%s: expected at most %d wires", setting->where,
+                               SPILL_WIRES_MAX);
+    if (wire == options->wires + options->wire_count)
+        options->wire_count++;
+    else if (draft->wire_by_flag[wire - options->wires] == draft->by_flag)
+        return spill_error_set(draft->error, "%s: given already: %s", setting->where, wire->where);
+    else
+        memcpy(made.name, wire->name, sizeof(made.name)); /* of the file, which named it */
+    draft->wire_by_flag[wire - options->wires] = draft->by_flag;
+    made.where = wire->where;
+    *wire = made;
+    return replace_where(&wire->where, setting->where, draft->error);
+}
+
+/* Says which policies a class permits, and which classes the one that was given. */
+static int refuse_overflow(const struct draft *draft, const struct spill_setting *setting,
+                           uint32_t which)
+{
+    const struct spill_option_word *words = setting->option->words;
+    struct spill_option_word right[SPILL_OVERFLOWS + 1] = {{NULL, 0}};
+    struct spill_option_word others[SPILL_CLASSES + 1] = {{NULL, 0}};
+    char expected[SPILL_OPTION_TEXT_SIZE], only[SPILL_OPTION_CLASS_LIST_SIZE];
+    unsigned overflow = draft->options->pipeline.classes[which].overflow, count = 0;
+
+    for (const struct spill_option_word *word = words; word->word != NULL; word++) {
+        if (spill_class_permits(which, (enum spill_overflow)word->value))
+            right[count++] = *word;
+    }
+    count = 0;
+    for (uint32_t i = 0; i < SPILL_CLASSES; i++) {
+        if (spill_class_permits(i, (enum spill_overflow)overflow))
+            others[count++].word = spill_class_rows[i]->name;
+    }
+    spill_option_words(right, " or ", expected, sizeof(expected));
+    spill_option_words(others, " and ", only, sizeof(only));
+    return spill_error_set(draft->error, "%s: expected %s: only %s may let packets pass",
+                           setting->where, expected, only);
+}
+
+static int set_class(struct draft *draft, const struct spill_setting *setting)
+{
+    int which = spill_option_find_class(setting->subject);
+    struct spill_pipeline_class *class = &draft->options->pipeline.classes[which];
+
+    if (set_value(draft, setting, class) != 0)
+        return -1;
+    if (!spill_class_permits((uint32_t)which, class->overflow))
+        return refuse_overflow(draft, setting, (uint32_t)which);
+    return 0;
+}
+
+/* The security association of a setting: the last one, or a new one, as each stands in a section of
+ * its own. */
+static struct spill_option_sa *take_sa(struct draft *draft, const struct spill_setting *setting)
+{
+    struct spill_options *options = draft->options;
+    struct spill_option_sa *sa, *sas;
+
+    if (options->sa_count > 0) {
+        sa = &options->sas[options->sa_count - 1];
+        if (strcmp(sa->config.name, setting->subject) == 0)
+            return sa;
+    }
+    if (options->sa_count == SPILL_SAS_MAX) {
+        spill_error_set(draft->error, "%s: expected at most %d sections [sa NAME]", setting->where,
+                        SPILL_SAS_MAX);
+        return NULL;
+    }
+    sas = spill_grow(options->sas, options->sa_count, sizeof(*sas));
+    if (sas == NULL) {
+        spill_error_set(draft->error, "%s: out of memory", setting->where);
+        return NULL;
+    }
+    options->sas = sas;
+    sa = &options->sas[options->sa_count++];
+    *sa = (struct spill_option_sa){0};
+    snprintf(sa->config.name, sizeof(sa->config.name), "%s", setting->subject);
+    set_presets(SPILL_OPTION_PER_SA, sa);
+    return sa;
+}
+
+/* No key stands twice in a section. */
+static int add_where(struct spill_option_sa *sa, const struct spill_setting *setting,
+                     struct spill_error *error)
+{
+    struct spill_option_where *list = spill_grow(sa->where, sa->where_count, sizeof(*list));
+    char *text = strdup(setting->where);
+
+    if (list != NULL)
+        sa->where = list;
+    if (list == NULL || text == NULL) {
+        free(text);
+        return spill_error_set(error, "%s: out of memory", setting->where);
+    }
+    list[sa->where_count++] = (struct spill_option_where){setting->option, text};
+    return 0;
+}
+
+static int set_sa(struct draft *draft, const struct spill_setting *setting)
+{
+    struct spill_option_sa *sa = take_sa(draft, setting);
+
+    if (sa == NULL || set_value(draft, setting, sa) != 0)
+        return -1;
+    return add_where(sa, setting, draft->error);
+}
+
+static int apply(struct draft *draft, const struct spill_setting *setting)
+{
+    struct spill_options *options = draft->options;
+    struct spill_option_port *port;
+
+    switch (setting->option->scope) {
+    case SPILL_OPTION_PLAIN:
+        return set_value(draft, setting, options);
+    case SPILL_OPTION_PER_CLASS:
+        return set_class(draft, setting);
+    case SPILL_OPTION_PER_PORT:
+        port = spill_options_find_port(options, setting->subject);
+        if (port == NULL)
+            return spill_error_set(draft->error,
+                                   "%s: there is no port '%s': expected --port %s=...",
+                                   setting->where, setting->subject, setting->subject);
+        return set_value(draft, setting, port);
+    case SPILL_OPTION_PORT:
+        return make_port(draft, setting);
+    case SPILL_OPTION_WIRE:
+        return make_wire(draft, setting);
+    case SPILL_OPTION_PER_SA:
+        return set_sa(draft, setting);
+    }
+    return -1;
+}
+
+/* Ports come first: what is said about a port may stand before it. */
+static int apply_all(struct draft *draft, const struct spill_settings *settings)
+{
+    for (int ports = 1; ports >= 0; ports--) {
+        for (size_t i = 0; i < settings->count; i++) {
+            const struct spill_setting *setting = &settings->list[i];
+
+            if ((setting->option->scope == SPILL_OPTION_PORT) == ports &&
+                apply(draft, setting) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+int spill_options_apply(struct spill_options *options, const struct spill_settings *file,
+                        const struct spill_settings *flags, struct spill_error *error)
+{
+    struct draft draft = {.options = options, .error = error};
+
+    if (apply_all(&draft, file) != 0)
+        return -1;
+    draft.by_flag = true;
+    return apply_all(&draft, flags);
+}
