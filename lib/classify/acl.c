@@ -12,25 +12,32 @@
 #include <rte_common.h>
 
 #include "classify/prefix_sets.h"
+#include "packet/parse.h"
 
-/* The contexts: one for each family, without ports and with. */
+/* The contexts of each family, by what its packets have besides addresses. */
 enum lookup {
     LOOKUP_IPV4,
     LOOKUP_IPV4_PORTS,
+    LOOKUP_IPV4_TYPES, /* of ICMP: a port that it goes to, as it were */
     LOOKUP_IPV6,
     LOOKUP_IPV6_PORTS,
+    LOOKUP_IPV6_TYPES,
     LOOKUPS,
 };
 
+#define WITH_PORTS (LOOKUP_IPV4_PORTS - LOOKUP_IPV4)
+#define WITH_TYPES (LOOKUP_IPV4_TYPES - LOOKUP_IPV4)
+
 struct spill_acl {
-    /* NULL without rules: the default then. Of rules that name no ports, the context without ports
-     * stands in both places of the family. */
+    /* NULL without rules: the default then. Where no rule names ports, or types, the family's first
+     * context stands in that place, too. */
     struct rte_acl_ctx *context[LOOKUPS];
     /* For each port that a packet may have come in by, what a lookup reads: the bit of its name in
      * the rules, or all bits where no rule names it. */
     rte_be32_t inputs[UINT8_MAX + 1];
     struct spill_prefix_sets *sets; /* NULL: the rules name none */
     uint8_t default_verdict;
+    bool types; /* rules name types */
 };
 
 /* What a lookup reads of a packet: all in network order, in steps of four bytes as rte_acl wants.
@@ -68,32 +75,40 @@ union tuple {
 
 RTE_ACL_RULE_DEF(acl_rule, MOST_FIELDS);
 
-static bool with_ports(enum lookup lookup)
+/* The first context of a family. */
+static enum lookup first_of(enum lookup lookup)
 {
-    return lookup == LOOKUP_IPV4_PORTS || lookup == LOOKUP_IPV6_PORTS;
+    return lookup < LOOKUP_IPV6 ? LOOKUP_IPV4 : LOOKUP_IPV6;
+}
+
+/* Whether packets have ports there, or what stands in their place. */
+static bool has_ports(enum lookup lookup)
+{
+    return lookup != first_of(lookup);
 }
 
 /* Whether a rule stands in a context. */
 static bool belongs(const struct spill_rule *rule, enum lookup lookup)
 {
     const uint8_t family = lookup < LOOKUP_IPV6 ? SPILL_RULE_IPV4 : SPILL_RULE_IPV6;
+    const unsigned with = lookup - first_of(lookup);
 
-    return (rule->families & family) != 0 && (with_ports(lookup) || !rule->names_ports);
+    return (rule->families & family) != 0 && (with == WITH_PORTS || !rule->names_ports) &&
+           (with == WITH_TYPES || !rule->names_types);
 }
 
-/* How many rules stand in a context; 0 for one with ports that would be the same as the one
- * without. */
+/* How many rules stand in a context; 0 for one that would be the same as the family's first. */
 static uint32_t count_rules(const struct spill_ruleset *ruleset, enum lookup lookup)
 {
     uint32_t count = 0;
-    bool ports = false;
+    bool own = !has_ports(lookup);
 
     for (uint32_t i = 0; i < ruleset->count; i++)
         if (belongs(&ruleset->rules[i], lookup)) {
             count++;
-            ports |= ruleset->rules[i].names_ports;
+            own |= ruleset->rules[i].names_ports || ruleset->rules[i].names_types;
         }
-    return with_ports(lookup) && !ports ? 0 : count;
+    return own ? count : 0;
 }
 
 static void define_field(struct rte_acl_config *config, uint8_t type, uint8_t size, uint32_t offset)
@@ -119,7 +134,7 @@ static struct rte_acl_config define_fields(const struct spill_ruleset *ruleset, 
     for (uint32_t i = 0; i < ADDRESS_FIELDS(lookup); i++, offset += sizeof(uint32_t))
         define_field(&config, RTE_ACL_FIELD_TYPE_MASK, sizeof(uint32_t), offset);
     for (uint32_t i = 0; i < 2; i++, offset += sizeof(uint16_t))
-        if (with_ports(lookup))
+        if (has_ports(lookup))
             define_field(&config, RTE_ACL_FIELD_TYPE_RANGE, sizeof(uint16_t), offset);
     if (ruleset->input_count > 0)
         define_field(&config, RTE_ACL_FIELD_TYPE_BITMASK, sizeof(uint32_t), offset);
@@ -145,7 +160,7 @@ static uint32_t rule_size(const struct spill_ruleset *ruleset, enum lookup looku
 static size_t tries_memory(enum lookup lookup, size_t count)
 {
     const size_t for_speed = RTE_MIN(count, (size_t)MOST_RULES_FOR_SPEED);
-    const size_t overlap = (size_t)(with_ports(lookup) ? 40 : 8) << 20;
+    const size_t overlap = (size_t)(has_ports(lookup) ? 40 : 8) << 20;
 
     return for_speed * (12u << 10) + (count - for_speed) * (6u << 10) +
            RTE_MIN(count * (128u << 10), overlap);
@@ -198,7 +213,7 @@ static struct acl_rule translate(const struct spill_ruleset *ruleset, uint32_t i
             if (rule->length[end] > before)
                 field->mask_range.u32 = RTE_MIN(rule->length[end] - before, 32u);
         }
-    for (unsigned end = 0; end < 2 && with_ports(lookup); end++, field++) {
+    for (unsigned end = 0; end < 2 && has_ports(lookup); end++, field++) {
         field->value.u16 = rule->first_port[end];
         field->mask_range.u16 = rule->last_port[end];
     }
@@ -239,7 +254,8 @@ static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset 
 static int add_context(struct spill_acl *acl, const char *name, const struct spill_ruleset *ruleset,
                        const uint16_t *sa_ids, enum lookup lookup, int socket)
 {
-    static const char *const SUFFIX[LOOKUPS] = {"ipv4", "ipv4-ports", "ipv6", "ipv6-ports"};
+    static const char *const SUFFIX[LOOKUPS] = {"ipv4", "ipv4-ports", "ipv4-types",
+                                                "ipv6", "ipv6-ports", "ipv6-types"};
     char context_name[RTE_ACL_NAMESIZE];
     const struct rte_acl_param parameters = {
         .name = context_name,
@@ -249,8 +265,8 @@ static int add_context(struct spill_acl *acl, const char *name, const struct spi
     };
 
     if (parameters.max_rule_num == 0) {
-        if (with_ports(lookup))
-            acl->context[lookup] = acl->context[lookup - 1];
+        if (has_ports(lookup))
+            acl->context[lookup] = acl->context[first_of(lookup)];
         return 0;
     }
     snprintf(context_name, sizeof(context_name), "%s-%s", name, SUFFIX[lookup]);
@@ -283,6 +299,8 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
     memset(acl->inputs, UINT8_MAX, sizeof(acl->inputs));
     for (uint16_t i = 0; i < ruleset->input_count; i++)
         acl->inputs[port_ids[i]] = rte_cpu_to_be_32(UINT32_C(1) << i);
+    for (uint32_t i = 0; i < ruleset->count; i++)
+        acl->types |= ruleset->rules[i].names_types;
     if (ruleset->set_count > 0) {
         acl->sets = spill_prefix_sets_create(name, ruleset, socket, error);
         if (acl->sets == NULL) {
@@ -307,13 +325,24 @@ void spill_acl_free(struct spill_acl *acl)
 {
     if (acl == NULL)
         return;
-    for (unsigned with = LOOKUP_IPV4_PORTS; with < LOOKUPS; with += 2) {
-        if (acl->context[with] != acl->context[with - 1])
-            rte_acl_free(acl->context[with]);
-        rte_acl_free(acl->context[with - 1]);
-    }
+    for (enum lookup lookup = LOOKUPS; lookup-- > LOOKUP_IPV4;)
+        if (!has_ports(lookup) || acl->context[lookup] != acl->context[first_of(lookup)])
+            rte_acl_free(acl->context[lookup]);
     spill_prefix_sets_free(acl->sets);
     free(acl);
+}
+
+/* The lookup of a packet without ports; its type and code, where it has them, go to `port`. */
+static enum lookup lookup_of(const struct spill_acl *acl, const struct spill_packet *packet,
+                             enum lookup first, uint16_t port[2])
+{
+    uint16_t message;
+
+    if (!acl->types || !spill_icmp_message(packet, &message))
+        return first;
+    port[0] = 0;
+    port[1] = rte_cpu_to_be_16(message);
+    return first + WITH_TYPES;
 }
 
 /* Writes what a lookup reads of a packet, and returns the lookup that it needs. */
@@ -338,7 +367,8 @@ static inline enum lookup read_packet(const struct spill_acl *acl,
             for (unsigned end = 0; end < 2; end++)
                 tuple->v4.sets[end] =
                     rte_cpu_to_be_32(spill_prefix_sets_of4(acl->sets, tuple->v4.address[end]));
-        return LOOKUP_IPV4 + packet->has_ports;
+        return packet->has_ports ? LOOKUP_IPV4_PORTS
+                                 : lookup_of(acl, packet, LOOKUP_IPV4, tuple->v4.port);
     }
     tuple->v6.protocol = rte_cpu_to_le_32(packet->key.v6.protocol);
     memcpy(tuple->v6.address[0], packet->key.v6.address[source], 16);
@@ -350,7 +380,8 @@ static inline enum lookup read_packet(const struct spill_acl *acl,
         for (unsigned end = 0; end < 2; end++)
             tuple->v6.sets[end] = rte_cpu_to_be_32(
                 spill_prefix_sets_of6(acl->sets, (const uint8_t *)tuple->v6.address[end]));
-    return LOOKUP_IPV6 + packet->has_ports;
+    return packet->has_ports ? LOOKUP_IPV6_PORTS
+                             : lookup_of(acl, packet, LOOKUP_IPV6, tuple->v6.port);
 }
 
 void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count)

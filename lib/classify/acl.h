@@ -13,10 +13,11 @@
  * @file
  * A rule set compiled for lookup: which verdict does the first matching rule give a packet?
  *
- * Built on rte_acl. Each family has a context of all its rules, for packets with ports, and one of
- * the rules that name no ports, for packets without (other protocols, later fragments). So a rule
- * that names ports can't match a packet that carries none. The port that a packet came in by is a
- * field where any rule names one.
+ * Built on rte_acl. Each family has a context of the rules that name neither ports nor ICMP types,
+ * for packets without (other protocols, later fragments); one that has those with ports as well,
+ * for packets with ports; and one that has those with types, for ICMP messages. So a rule that
+ * names ports can't match a packet that carries none. The port that a packet came in by is a field
+ * where any rule names one.
  *
  * Once made, an ACL never changes: any number of threads may classify with it, without locks.
  */

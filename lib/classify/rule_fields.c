@@ -226,6 +226,12 @@ int spill_rule_complete(const struct spill_rule_place *place, const char *protoc
                                 "an IPv4 and an IPv6 address in one rule; two of one family");
     if (rule->families == 0)
         rule->families = SPILL_RULE_IPV4 | SPILL_RULE_IPV6;
+    if (rule->names_types)
+        rule->families &= rule->protocol == IPPROTO_ICMP ? SPILL_RULE_IPV4 : SPILL_RULE_IPV6;
+    if (rule->families == 0)
+        return spill_rule_error(place, "types of %s and an %s address in one rule",
+                                rule->protocol == IPPROTO_ICMP ? "ICMP" : "ICMPv6",
+                                rule->protocol == IPPROTO_ICMP ? "IPv6" : "IPv4");
     if (rule->names_ports && !rule->any_protocol && !has_ports(rule->protocol))
         return spill_rule_error(place,
                                 "protocol " SHOWN

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rules in words. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "classify/icmp_types.h"
 #include "classify/rule_reader.h"
 
 #define SAS_AT_ONCE 64         /* names that memory is taken for at a time */
 #define SA_SLOTS    (1u << 17) /* twice as many as there can be names */
-#define RANGES_MAX  64         /* of ports, at one end of a rule */
+#define RANGES_MAX  64         /* in a list */
 
-/* The ranges of ports at one end. */
+/* The ranges of ports at one end, or of types. */
 struct ranges {
     uint32_t count;
     uint16_t first[RANGES_MAX], last[RANGES_MAX];
@@ -138,18 +140,59 @@ static int parse_sa(const struct spill_rule_place *place, struct spill_rule_word
     return 0;
 }
 
-/* [in PORT[,PORT...]] */
+/* TYPE[/CODE][,TYPE[/CODE]...] */
+static int parse_types(const struct spill_rule_place *place, struct spill_rule_words *words,
+                       struct spill_rule *rule, struct ranges *ranges)
+{
+    char *list = spill_rule_take(words), *text;
+    const char *wrong = spill_icmp_protocol_wrong(rule);
+
+    if (wrong != NULL)
+        return spill_rule_error(place, "type: %s", wrong);
+    if (list == NULL)
+        return spill_rule_error(place, "no type after 'type'; names or numbers with commas");
+    rule->names_types = true;
+    for (ranges->count = 0; (text = strsep(&list, ",")) != NULL; ranges->count++) {
+        if (ranges->count == RANGES_MAX)
+            return spill_rule_error(place, "more than %u types in a list", RANGES_MAX);
+        if (!spill_icmp_type_read(rule->protocol, text, &ranges->first[ranges->count],
+                                  &ranges->last[ranges->count]))
+            return spill_rule_error(place,
+                                    "'%.80s': not a type of %s; a name such as echo-request, or "
+                                    "TYPE or TYPE/CODE, 0 to 255",
+                                    text, rule->protocol == IPPROTO_ICMP ? "ICMP" : "ICMPv6");
+    }
+    return 0;
+}
+
+/* PORT[,PORT...] */
 static int parse_inputs(const struct spill_rule_place *place, struct spill_rule_words *words,
                         struct spill_ruleset *ruleset, struct spill_rule *rule)
 {
-    char *names;
+    char *names = spill_rule_take(words);
 
-    if (!spill_rule_take_if(words, "in"))
-        return 0;
-    names = spill_rule_take(words);
     if (names == NULL)
         return spill_rule_error(place, "no port after 'in'; names with commas, as in lan,wan");
     return spill_rule_inputs(place, names, ruleset, rule);
+}
+
+/* [in …] [type …], in any order, each once. */
+static int parse_options(const struct spill_rule_place *place, struct spill_rule_words *words,
+                         struct spill_ruleset *ruleset, struct spill_rule *rule,
+                         struct ranges *types)
+{
+    for (;;) {
+        int result = 0;
+
+        if (rule->inputs == 0 && spill_rule_take_if(words, "in"))
+            result = parse_inputs(place, words, ruleset, rule);
+        else if (!rule->names_types && spill_rule_take_if(words, "type"))
+            result = parse_types(place, words, rule, types);
+        else
+            return 0;
+        if (result != 0)
+            return -1;
+    }
 }
 
 /* A rule with sets is for the families that they have; one without a prefix matches nothing. */
@@ -170,7 +213,7 @@ static int take_families_of_sets(const struct spill_rule_place *place,
     return 0;
 }
 
-/* A rule for each range of ports of the one end with each of the other. */
+/* A rule for each range of ports of the one end with each of the other; types are the second's. */
 static int append_ranges(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
                          struct spill_rule *rule, const struct ranges ranges[2])
 {
@@ -202,7 +245,7 @@ int spill_rule_read_text(const struct spill_rule_place *place, struct spill_rule
     if (spill_rule_protocol(place, protocol, rule) != 0 ||
         parse_end(place, words, ruleset, SPILL_RULE_SOURCE, rule, &ranges[0]) != 0 ||
         parse_end(place, words, ruleset, SPILL_RULE_DESTINATION, rule, &ranges[1]) != 0 ||
-        parse_inputs(place, words, ruleset, rule) != 0)
+        parse_options(place, words, ruleset, rule, &ranges[1]) != 0)
         return -1;
     if (spill_rule_complete(place, protocol, rule) != 0 ||
         take_families_of_sets(place, ruleset, rule) != 0)

@@ -17,7 +17,7 @@
  *
  * One rule a line; `#` starts a comment anywhere; empty lines and CR LF are fine:
  *
- *     ACTION PROTOCOL from END to END [in PORT[,PORT...]]
+ *     ACTION PROTOCOL from END to END [in PORT[,PORT...]] [type TYPE[/CODE][,TYPE[/CODE]...]]
  *     END = ADDRESS[/LENGTH]|@SET|any [port P[-Q][,P[-Q]...]]
  *
  * ACTION is allow, deny, reject (deny, and tell the sender) or `protect SA`, with the name of a
@@ -25,7 +25,8 @@
  * A rule with an IPv4 address is for IPv4 only, with an IPv6 address for IPv6 only, without any
  * address for both. Ports go with any and with the protocols that have ports; a rule that names
  * ports matches only packets that carry them, also where its protocol is any. A rule with `in` is
- * for packets that came in by one of these ports of the program, by their names.
+ * for packets that came in by one of these ports of the program, by their names. One with `type` is
+ * for ICMP or ICMPv6 messages of these types, by name or number (icmp_types.h).
  *
  * Two other lines:
  *
@@ -71,6 +72,8 @@ struct spill_rule {
     uint8_t protocol;  /* IP protocol, where any_protocol is false; else 0 */
     bool any_protocol; /* every protocol */
     bool names_ports;  /* matches only packets with ports, and these by first_port, last_port */
+    bool names_types;  /* matches only ICMP messages, and these by type * 256 + code, which is in
+                        * the destination's first_port to last_port */
     uint8_t length[2]; /* bits of address[] that count, of each end; 0: any */
     uint8_t address[2]
                    [16]; /* network order, zero beyond the prefix; IPv4 in the first four bytes */
@@ -82,7 +85,7 @@ struct spill_rule {
     uint16_t sa; /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
     uint8_t set[2]; /* of each end: 1 + index in spill_ruleset.sets, besides address; 0: none */
     uint16_t file;  /* index in spill_ruleset.paths */
-    uint32_t line;  /* in the file, from 1; of a list of ports each range makes a rule */
+    uint32_t line;  /* in the file, from 1; each range of a list makes a rule */
 };
 
 /** A prefix of a set. */

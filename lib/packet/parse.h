@@ -107,6 +107,16 @@ static inline uint8_t spill_packet_claim(const struct rte_mbuf *mbuf,
 }
 
 /**
+ * Type (high byte) and code of the ICMP or ICMPv6 message that a packet is; that of the other
+ * direction where the packet is `reversed`: of an answer the query, and the other way round. Codes
+ * of answers are not in keys: 0. Any thread.
+ *
+ * @return false, and nothing is written: it is no such message, too short, or a later fragment
+ * whose first is not known
+ */
+bool spill_icmp_message(const struct spill_packet *packet, uint16_t *message);
+
+/**
  * Hash of a packet's flow, for spreading packets over lcores. Both directions of a connection have
  * the same; fragments that carry no ports may differ from the one that does. What may be ESP, plain
  * or in UDP, has one for each pair of addresses: whatever a NAT makes of its ports, by whatever

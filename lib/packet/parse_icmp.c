@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ICMP and ICMPv6 in keys: who asks, what answers it, and what nothing answers. */
+#include <netinet/in.h>
+
 #include <rte_common.h>
 
+#include "packet/parse.h"
 #include "packet/parse_shared.h"
 
 #define HEADER 8 /* bytes: type, code, checksum, and of queries the identifier */
@@ -47,6 +50,36 @@ static const struct query *query_of(bool v4, const uint8_t *header)
             return &queries[i];
     }
     return NULL;
+}
+
+/* The type of what answers a query of this type. */
+static uint8_t answer_to(bool v4, uint8_t request)
+{
+    const struct query *queries = v4 ? QUERIES4 : QUERIES6;
+    const unsigned count = v4 ? RTE_DIM(QUERIES4) : RTE_DIM(QUERIES6);
+    unsigned i = 0;
+
+    while (i + 1 < count && queries[i].request != request)
+        i++;
+    return queries[i].reply;
+}
+
+bool spill_icmp_message(const struct spill_packet *packet, uint16_t *message)
+{
+    const bool v4 = packet->kind == SPILL_PACKET_IPV4;
+    const uint8_t protocol = v4 ? packet->key.v4.protocol : packet->key.v6.protocol;
+    const uint8_t network = v4 ? packet->key.v4.network : packet->key.v6.network;
+    const rte_be16_t port = v4 ? packet->key.v4.port[1] : packet->key.v6.port[1];
+
+    if (protocol != (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) || (network & SPILL_FLOW_FRAGMENT) != 0)
+        return false;
+    *message = rte_be_to_cpu_16(port);
+    /* Echo replies are never alone: these zeros are of one too short to have a type. */
+    if (spill_packet_is_alone(packet))
+        return *message != 0;
+    if ((packet->step == SPILL_STEP_ANSWER) != (packet->reversed != 0))
+        *message = (uint16_t)(answer_to(v4, (uint8_t)(*message >> 8)) << 8);
+    return true;
 }
 
 void spill_parse_icmp(const struct rte_mbuf *mbuf, uint32_t length, struct spill_packet *packet)

@@ -19,7 +19,7 @@ static bool matches(const struct spill_rule *rule, const struct match_packet *pa
 {
     if ((rule->families & (packet->v6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4)) == 0 ||
         (!rule->any_protocol && rule->protocol != packet->protocol) ||
-        (rule->names_ports && !packet->has_ports))
+        (rule->names_ports && !packet->has_ports) || (rule->names_types && !packet->has_type))
         return false;
     for (unsigned end = 0; end < 2; end++) {
         for (unsigned bit = 0; bit < rule->length[end]; bit++) {
@@ -28,7 +28,7 @@ static bool matches(const struct spill_rule *rule, const struct match_packet *pa
             if (((packet->address[end][bit / 8] ^ rule->address[end][bit / 8]) & mask) != 0)
                 return false;
         }
-        if (rule->names_ports &&
+        if ((rule->names_ports || (rule->names_types && end == 1)) &&
             (packet->port[end] < rule->first_port[end] || packet->port[end] > rule->last_port[end]))
             return false;
     }

@@ -12,6 +12,7 @@
 /** A packet by its ends, not by its key. */
 struct match_packet {
     bool v6, has_ports;
+    bool has_type; /* port[1] is an ICMP message's type * 256 + code */
     uint8_t protocol;
     uint8_t address[2][16]; /* source, destination */
     uint16_t port[2];       /* host order */

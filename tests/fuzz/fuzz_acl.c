@@ -71,6 +71,12 @@ static void take_ports(struct fuzz_input *input, struct spill_rule *rule, unsign
     }
 }
 
+/* Whether packets of a family and protocol are ICMP messages. */
+static bool has_types(bool v6, uint8_t protocol)
+{
+    return protocol == (v6 ? 58 : 1);
+}
+
 /* A rule as a file could have it. */
 static void take_rule(struct fuzz_input *input, uint8_t families, struct spill_rule *rule,
                       uint32_t line)
@@ -94,7 +100,11 @@ static void take_rule(struct fuzz_input *input, uint8_t families, struct spill_r
         for (unsigned end = 0; end < 2; end++)
             take_ports(input, rule, end);
     }
-    if (shape >= 0xe0 && families < 4) {
+    if ((shape & 0x20) != 0 && !rule->any_protocol && has_types(v6, rule->protocol)) {
+        rule->names_types = true;
+        take_ports(input, rule, 1);
+    }
+    if (shape >= 0xe0 && families < 4 && !rule->names_types) {
         rule->families = SPILL_RULE_IPV4 | SPILL_RULE_IPV6;
         return;
     }
@@ -134,6 +144,24 @@ static void take_packet(struct fuzz_input *input, const struct spill_ruleset *ru
         if ((change & 0x40 << end) != 0)
             packet->port[end] = (uint16_t)(packet->port[end] + (int8_t)fuzz_byte(input));
     }
+    packet->has_type =
+        has_types(packet->v6, packet->protocol) && (change & 4) == 0 && packet->port[1] != 0;
+}
+
+/* A message that nothing answers, or a later fragment. */
+static void write_message(const struct match_packet *from, struct spill_packet *to)
+{
+    const uint8_t network = from->has_type ? 0 : SPILL_FLOW_FRAGMENT;
+
+    if (from->v6) {
+        to->key.v6.port[1] = htons(from->port[1]);
+        to->key.v6.network = network;
+        to->key.v6.vlan = SPILL_VLAN_ALONE;
+    } else {
+        to->key.v4.port[1] = htons(from->port[1]);
+        to->key.v4.network = network;
+        to->key.v4.vlan = SPILL_VLAN_ALONE;
+    }
 }
 
 /*
@@ -164,6 +192,8 @@ static void write_packet(const struct match_packet *from, unsigned shape, struct
             to->key.v4.protocol = from->protocol;
         }
     }
+    if (has_types(from->v6, from->protocol))
+        write_message(from, to);
 }
 
 /* ----------------------------------------------------------------------------- first match */

@@ -32,7 +32,9 @@ static void check_rule(const struct spill_ruleset *ruleset, const struct spill_r
     FUZZ_CHECK(v4 == expected->v4 && v6 == expected->v6, "line %u: families", rule->line);
     FUZZ_CHECK((rule->any_protocol ? -1 : rule->protocol) == expected->protocol,
                "line %u: protocol", rule->line);
-    FUZZ_CHECK(rule->names_ports == expected->names_ports, "line %u: ports", rule->line);
+    FUZZ_CHECK(rule->names_ports == expected->names_ports &&
+                   rule->names_types == expected->names_types,
+               "line %u: ports, types", rule->line);
     for (unsigned end = 0; end < 2; end++) {
         FUZZ_CHECK(rule->length[end] == expected->length[end], "line %u: length", rule->line);
         FUZZ_CHECK(memcmp(rule->address[end], expected->address[end], 16) == 0, "line %u: address",

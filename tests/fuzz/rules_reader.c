@@ -375,6 +375,101 @@ static bool read_inputs(const char *word, struct reader *reader, struct reader_r
     return true;
 }
 
+/* Of both protocols: what number stands for a name; one with a code has it in the last digits. */
+static const struct {
+    const char *name;
+    int v4, v6;
+} types[] = {
+    {"echo-request", 8000, 128000},
+    {"echo-reply", 0, 129000},
+    {"destination-unreachable", 3000, 1000},
+    {"time-exceeded", 11000, 3000},
+    {"parameter-problem", 12000, 4000},
+    {"packet-too-big", -1, 2000},
+    {"redirect", 5000, 137000},
+    {"router-advertisement", 9000, 134000},
+    {"router-solicitation", 10000, 133000},
+    {"timestamp-request", 13000, -1},
+    {"timestamp-reply", 14000, -1},
+    {"address-mask-request", 17000, -1},
+    {"address-mask-reply", 18000, -1},
+    {"extended-echo-request", 42000, 160000},
+    {"extended-echo-reply", 43000, 161000},
+    {"neighbor-solicitation", -1, 135000},
+    {"neighbor-advertisement", -1, 136000},
+    {"mld-query", -1, 130000},
+    {"mld-report", -1, 131000},
+    {"mld-done", -1, 132000},
+    {"mld2-report", -1, 143000},
+    {"network-unreachable", 3001, -1},
+    {"host-unreachable", 3002, -1},
+    {"protocol-unreachable", 3003, -1},
+    {"port-unreachable", 3004, 1005},
+    {"fragmentation-needed", 3005, -1},
+    {"administratively-prohibited", 3014, 1002},
+    {"no-route", -1, 1001},
+    {"address-unreachable", -1, 1004},
+};
+
+/* NAME, TYPE, NAME/CODE or TYPE/CODE; type * 1000, and 1 more than the code where there is one. */
+static long type_of(char *text, bool v6)
+{
+    char *slash = strchr(text, '/');
+    long type, code = 0;
+
+    if (slash != NULL) {
+        *slash = '\0';
+        code = number_of(slash + 1, 255) + 1;
+        if (code == 0)
+            return -1;
+    }
+    type = number_of(text, 255);
+    type = type < 0 ? -1 : type * 1000;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (is(text, types[i].name))
+            type = v6 ? types[i].v6 : types[i].v4;
+    }
+    return type < 0 || (code != 0 && type % 1000 != 0) ? -1 : type + code;
+}
+
+/* type TYPE[,TYPE...] */
+static bool read_types(const char *word, struct reader_rule *rule, struct list *list)
+{
+    char copy[LINE + 1];
+    char *item = copy;
+
+    if (word == NULL || (rule->protocol != 1 && rule->protocol != 58))
+        return false;
+    strcpy(copy, word);
+    for (list->count = 0; item != NULL; list->count++) {
+        char *comma = strchr(item, ',');
+        long type;
+
+        if (comma != NULL)
+            *comma++ = '\0';
+        type = type_of(item, rule->protocol == 58);
+        if (type < 0 || list->count == RANGES)
+            return false;
+        list->first[list->count] = (unsigned)(type / 1000 * 256);
+        list->last[list->count] = list->first[list->count] + 255;
+        if (type % 1000 != 0)
+            list->last[list->count] = list->first[list->count] += (unsigned)(type % 1000 - 1);
+        item = comma;
+    }
+    rule->names_types = true;
+    return true;
+}
+
+/* A rule with types is for one family. */
+static bool take_protocol(struct reader_rule *rule)
+{
+    if (rule->names_types && rule->protocol == 1)
+        rule->v6 = false;
+    if (rule->names_types && rule->protocol == 58)
+        rule->v4 = false;
+    return rule->v4 || rule->v6;
+}
+
 static void keep(struct reader *reader, const struct reader_rule *rule)
 {
     if (reader->count < READER_RULES)
@@ -402,12 +497,18 @@ static bool read_rule(struct reader *reader, const char **word, struct reader_ru
     if (!read_end(reader, &word, "from", 0, rule, &lists[0]) ||
         !read_end(reader, &word, "to", 1, rule, &lists[1]))
         return false;
-    if (is(*word, "in")) {
-        if (!read_inputs(word[1], reader, rule))
+    for (; *word != NULL; word += 2) {
+        if (is(*word, "in") && rule->input_count == 0) {
+            if (!read_inputs(word[1], reader, rule))
+                return false;
+        } else if (is(*word, "type") && !rule->names_types) {
+            if (!read_types(word[1], rule, &lists[1]))
+                return false;
+        } else {
             return false;
-        word += 2;
+        }
     }
-    if (*word != NULL || !is_whole(rule) || !take_families(reader, rule))
+    if (!is_whole(rule) || !take_protocol(rule) || !take_families(reader, rule))
         return false;
     for (unsigned i = 0; i < lists[0].count; i++) {
         for (unsigned j = 0; j < lists[1].count; j++) {

@@ -21,7 +21,7 @@ struct reader_rule {
     char sa[17]; /* protect's */
     bool v4, v6;
     int protocol; /* -1: any */
-    bool names_ports;
+    bool names_ports, names_types;
     unsigned length[2];
     uint8_t address[2][16];
     unsigned first[2], last[2];

@@ -33,12 +33,12 @@ Piece = namedtuple("Piece", "datagram first end more")  # of a datagram; bytes [
 
 
 class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason piece type icmp answer "
-                        "neighbour", defaults=(None,) * 12)):
+                        "neighbour message", defaults=(None,) * 13)):
     """`reason` is set for frames that no rule lets pass, `source` for IP alone, `ports` where there are
     any. `vlan`: what makes networks of their own of one. `later`: a fragment that isn't the first.
     `piece`: of fragments alone. `type`: of what isn't IP, that of Ethernet, or below 0x600 the DSAP of
-    LLC. `icmp`: what is the same in a query and its answer, and in no other message. `answer`: it
-    begins nothing. `neighbour`: it passes without a rule, as ARP does."""
+    LLC. `icmp`: what is the same in a query and its answer, and in no other message. `message`: its type
+    and code. `answer`: it begins nothing. `neighbour`: it passes without a rule, as ARP does."""
 
     @property
     def flow(self):
@@ -232,6 +232,7 @@ def _icmp(packet, protocol, data):
     if packet.protocol != protocol or packet.later:
         return packet
     kind, code = (data[0], data[1]) if len(data) >= 8 else (None, None)
+    packet = packet._replace(message=(kind, code))
     for query, answer in QUERIES[protocol].items():
         if kind == query and code == 0:
             return packet._replace(icmp=(query, data[4:6], packet.source))
@@ -328,7 +329,7 @@ def by_flow(frames):
 
 class Rule:
     """One line of a rule file: ACTION PROTOCOL from ADDRESS [port P[-Q]] to ADDRESS [port P[-Q]]
-    [in PORT[,PORT...]]."""
+    [in PORT[,PORT...]] [type TYPE[/CODE][,...]], types in numbers."""
 
     def __init__(self, line):
         words = line.split("#")[0].split()
@@ -346,16 +347,22 @@ class Rule:
                 low, _, high = words.pop(0).partition("-")
                 ports = range(int(low), int(high or low) + 1)
             self.ends.append((network, ports))
-        self.inputs = None
+        self.inputs = self.types = None
         if words and words[0] == "in":
             words.pop(0)
             self.inputs = words.pop(0).split(",")
+        if words and words[0] == "type":
+            words.pop(0)
+            self.types = [tuple(map(int, kind.split("/"))) for kind in words.pop(0).split(",")]
         assert not words, line
 
     def matches(self, packet, port=None):
         if self.inputs is not None and port not in self.inputs:
             return False
         if self.protocol not in (None, packet.protocol):
+            return False
+        if self.types is not None and not any(packet.message and kind == packet.message[:len(kind)]
+                                              for kind in self.types):
             return False
         families = {network.version for network, _ in self.ends if network}
         if families and packet.source.version not in families:

@@ -68,6 +68,29 @@ class Captures(TestCase):
                 query(wan, lan, reply, 7)),      # passes
                 ([0, 1, 7, 9, 11], {"denied": 7}))
 
+    def test_types(self):
+        """A rule for types lets no other in, and its ports are none; pings by name, of both families."""
+        for lan, wan, name, echo, reply in (LAN, WAN, "icmp", 8, 0), (LAN6, WAN6, "icmp6", 128, 129):
+            unreachable = 3 if name == "icmp" else 1
+            rules = (f"allow any from {lan} to any port 2048,32768\n"  # as numbers what echo requests are
+                     f"deny {name} from {lan} to {wan} type echo-request/1\n"
+                     f"allow {name} from {lan} to {wan} type echo-request,{unreachable}/1 in in\n"
+                     f"allow {name} from {wan} to any type echo-reply\n")
+            later = query(lan, "192.0.2.1" if name == "icmp" else "2001:db8:9::1", echo, 3)
+            self.assertEqual(self.passing(
+                rules,
+                query(lan, wan, echo, 7),             # passes
+                query(wan, lan, reply, 7),            # passes
+                query(wan, lan, echo, 8),
+                query(lan, wan, echo, 9, code=1),
+                later,                                # to elsewhere
+                icmp(lan, wan, unreachable, 1),       # passes
+                icmp(lan, wan, unreachable, 2),
+                icmp(lan, wan, 13, 0),
+                query(wan, lan, reply, 99),           # passes: an answer to nothing, which a rule names
+                ip(lan, wan, 1 if name == "icmp" else 58, bytes(4))),  # too short to be anything
+                ([0, 1, 5, 8], {"denied": 6}))
+
     def test_errors(self):
         """About a connection they pass from the right side, to whom they are about; whatever the
         rules say of ICMP."""

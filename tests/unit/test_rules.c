@@ -47,10 +47,11 @@ struct meaning {
     int protocol;
     const char *source, *destination;
     int ports[4]; /* source first and last, destination first and last */
-    bool names_ports;
+    bool names_ports, names_types;
 };
 
-#define NO_PORTS {0, 65535, 0, 65535}, false
+#define NO_PORTS           {0, 65535, 0, 65535}, false, false
+#define TYPES(first, last) {0, 65535, first, last}, false, true
 
 static const struct meaning MEANINGS[] = {
     {"allow tcp from 10.0.0.0/8 to any port 443",
@@ -60,7 +61,8 @@ static const struct meaning MEANINGS[] = {
      "10.0.0.0/8",
      NULL,
      {0, 65535, 443, 443},
-     true},
+     true,
+     false},
     {"deny  udp from any port 1000-2000 to 192.0.2.0/24",
      DENY,
      SPILL_RULE_IPV4,
@@ -68,12 +70,21 @@ static const struct meaning MEANINGS[] = {
      NULL,
      "192.0.2.0/24",
      {1000, 2000, 0, 65535},
-     true},
+     true,
+     false},
     {"allow icmp6 from any to any", ALLOW, BOTH, 58, NULL, NULL, NO_PORTS},
     {"deny  any from 2001:db8::/32 to any", DENY, SPILL_RULE_IPV6, ANY, "2001:db8::/32", NULL,
      NO_PORTS},
     {"allow any from any to any", ALLOW, BOTH, ANY, NULL, NULL, NO_PORTS},
-    {"allow any from any port 1 to any port 2-3", ALLOW, BOTH, ANY, NULL, NULL, {1, 1, 2, 3}, true},
+    {"allow any from any port 1 to any port 2-3",
+     ALLOW,
+     BOTH,
+     ANY,
+     NULL,
+     NULL,
+     {1, 1, 2, 3},
+     true,
+     false},
     /* A range of all ports is a port named all the same. */
     {"allow tcp from any to any port 0-65535",
      ALLOW,
@@ -82,7 +93,8 @@ static const struct meaning MEANINGS[] = {
      NULL,
      NULL,
      {0, 65535, 0, 65535},
-     true},
+     true,
+     false},
     {"deny 47 from 192.0.2.1 to 192.0.2.2/32", DENY, SPILL_RULE_IPV4, 47, "192.0.2.1/32",
      "192.0.2.2/32", NO_PORTS},
     {"deny 0 from any to any", DENY, BOTH, 0, NULL, NULL, NO_PORTS},
@@ -94,11 +106,49 @@ static const struct meaning MEANINGS[] = {
      "::/0",
      NULL,
      {0, 65535, 53, 53},
-     true},
+     true,
+     false},
     {"allow icmp from any to any", ALLOW, BOTH, 1, NULL, NULL, NO_PORTS},
-    {"allow sctp from any to any port 9", ALLOW, BOTH, 132, NULL, NULL, {0, 65535, 9, 9}, true},
-    {"allow udplite from any to any port 9", ALLOW, BOTH, 136, NULL, NULL, {0, 65535, 9, 9}, true},
-    {"allow dccp from any to any port 9", ALLOW, BOTH, 33, NULL, NULL, {0, 65535, 9, 9}, true},
+    {"allow icmp from any to any type echo-request", ALLOW, SPILL_RULE_IPV4, 1, NULL, NULL,
+     TYPES(0x800, 0x8ff)},
+    {"allow icmp6 from any to any type echo-request", ALLOW, SPILL_RULE_IPV6, 58, NULL, NULL,
+     TYPES(0x8000, 0x80ff)},
+    {"deny 58 from ::1 to any type neighbor-advertisement", DENY, SPILL_RULE_IPV6, 58, "::1/128",
+     NULL, TYPES(0x8800, 0x88ff)},
+    {"allow icmp from 192.0.2.1 to any type port-unreachable", ALLOW, SPILL_RULE_IPV4, 1,
+     "192.0.2.1/32", NULL, TYPES(0x303, 0x303)},
+    {"allow icmp from any to any in lan type destination-unreachable/13", ALLOW, SPILL_RULE_IPV4, 1,
+     NULL, NULL, TYPES(0x30d, 0x30d)},
+    {"allow icmp from any to any type 255/255 in lan", ALLOW, SPILL_RULE_IPV4, 1, NULL, NULL,
+     TYPES(0xffff, 0xffff)},
+    {"allow icmp from any to any type 0", ALLOW, SPILL_RULE_IPV4, 1, NULL, NULL, TYPES(0, 0xff)},
+    {"allow sctp from any to any port 9",
+     ALLOW,
+     BOTH,
+     132,
+     NULL,
+     NULL,
+     {0, 65535, 9, 9},
+     true,
+     false},
+    {"allow udplite from any to any port 9",
+     ALLOW,
+     BOTH,
+     136,
+     NULL,
+     NULL,
+     {0, 65535, 9, 9},
+     true,
+     false},
+    {"allow dccp from any to any port 9",
+     ALLOW,
+     BOTH,
+     33,
+     NULL,
+     NULL,
+     {0, 65535, 9, 9},
+     true,
+     false},
     {"allow esp from any to any", ALLOW, BOTH, 50, NULL, NULL, NO_PORTS},
     {"allow ah from any to any", ALLOW, BOTH, 51, NULL, NULL, NO_PORTS},
     {"allow gre from any to any", ALLOW, BOTH, 47, NULL, NULL, NO_PORTS},
@@ -118,7 +168,8 @@ static const struct meaning MEANINGS[] = {
      "10.0.0.0/8",
      "192.168.0.0/16",
      {0, 65535, 80, 80},
-     true},
+     true,
+     false},
     {"@10.0.0.0/8 192.168.0.0/16 0 : 65535 0 : 65535 0x11/0xff", DENY, SPILL_RULE_IPV4, 17,
      "10.0.0.0/8", "192.168.0.0/16", NO_PORTS},
     {"@10.0.0.0/8 0.0.0.0/0 5 : 6 0 : 65535 0x11/0xff allow",
@@ -128,7 +179,8 @@ static const struct meaning MEANINGS[] = {
      "10.0.0.0/8",
      "0.0.0.0/0",
      {5, 6, 0, 65535},
-     true},
+     true,
+     false},
     {"@10.0.0.0/8 0.0.0.0/0 0 : 65535 0 : 65535 0x01/0xff 0x0000/0x0000 allow # why", ALLOW,
      SPILL_RULE_IPV4, 1, "10.0.0.0/8", "0.0.0.0/0", NO_PORTS},
     {"@10.0.0.0/8 0.0.0.0/0 0 : 65535 0 : 65535 0x06/0xff 0x1000/0x1000 deny", DENY,
@@ -146,7 +198,8 @@ static const struct meaning MEANINGS[] = {
      "2001:db8::/32",
      "::/0",
      {0, 65535, 0, 1023},
-     true},
+     true,
+     false},
 };
 
 static void check_address(const struct spill_rule *rule, unsigned end, const char *expected)
@@ -179,6 +232,7 @@ static void each_line_means_what_it_says(void **state)
         assert_int_equal(rule->any_protocol, meaning->protocol == ANY);
         assert_int_equal(rule->protocol, meaning->protocol == ANY ? 0 : meaning->protocol);
         assert_int_equal(rule->names_ports, meaning->names_ports);
+        assert_int_equal(rule->names_types, meaning->names_types);
         assert_int_equal(rule->line, 1);
         check_address(rule, SPILL_RULE_SOURCE, meaning->source);
         check_address(rule, SPILL_RULE_DESTINATION, meaning->destination);
@@ -193,6 +247,24 @@ static void each_line_means_what_it_says(void **state)
 /* Wrong lines, and what their error says behind "test.rules:1: ". */
 static const char *const WRONG[][2] = {
     {"deny ip from any to any", "ip: not a protocol that packets carry; any is all of them"},
+    {"deny tcp from any to any type echo-request", "type: only icmp and icmp6 have types"},
+    {"deny any from any to any type 8", "type: only icmp and icmp6 have types"},
+    {"deny icmp from any to any type", "no type after 'type'; names or numbers with commas"},
+    {"deny icmp from any to any type packet-too-big",
+     "'packet-too-big': not a type of ICMP; a name such as echo-request, or TYPE or TYPE/CODE, 0 "
+     "to 255"},
+    {"deny icmp6 from any to any type 256",
+     "'256': not a type of ICMPv6; a name such as echo-request, or TYPE or TYPE/CODE, 0 to 255"},
+    {"deny icmp from any to any type 3/256",
+     "'3/256': not a type of ICMP; a name such as echo-request, or TYPE or TYPE/CODE, 0 to 255"},
+    {"deny icmp from any to any type port-unreachable/3",
+     "'port-unreachable/3': not a type of ICMP; a name such as echo-request, or TYPE or TYPE/CODE, "
+     "0 to 255"},
+    {"deny icmp from any to any type 3,,4",
+     "'': not a type of ICMP; a name such as echo-request, or TYPE or TYPE/CODE, 0 to 255"},
+    {"deny icmp from any to any type 3 type 4", "'type': nothing is expected behind the rule"},
+    {"deny icmp from ::1 to any type 3", "types of ICMP and an IPv6 address in one rule"},
+    {"deny icmp6 from any to 192.0.2.1 type 3", "types of ICMPv6 and an IPv4 address in one rule"},
     {"pass tcp from any to any", "'pass': unknown action; allow, deny, reject or protect"},
     {"Allow tcp from any to any", "'Allow': unknown action; allow, deny, reject or protect"},
     {"inspect any from any to any",
@@ -607,6 +679,23 @@ static void lists_of_ports(void **state)
     spill_rules_free(read_text(text));
 }
 
+/* Each of a list makes a rule; all stand in one line. */
+static void lists_of_types(void **state)
+{
+    struct spill_ruleset *ruleset =
+        read_text("allow icmp from any to any type echo-request,3/4,time-exceeded\n");
+    static const uint16_t expected[][2] = {{0x800, 0x8ff}, {0x304, 0x304}, {0xb00, 0xbff}};
+
+    (void)state;
+    assert_int_equal(ruleset->count, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(ruleset->rules[i].first_port[1], expected[i][0]);
+        assert_int_equal(ruleset->rules[i].last_port[1], expected[i][1]);
+        assert_int_equal(ruleset->rules[i].line, 1);
+    }
+    spill_rules_free(ruleset);
+}
+
 /* Files of the test's own, by path. */
 static const char *const FOLDER[][2] = {
     {"/etc/shared.rules", "set inner = 10.0.0.0/8 2001:db8::/32\n\ndeny any from any to @inner\n"},
@@ -782,6 +871,7 @@ int main(void)
         cmocka_unit_test(sas_without_end),
         cmocka_unit_test(files),
         cmocka_unit_test(lists_of_ports),
+        cmocka_unit_test(lists_of_types),
         cmocka_unit_test(files_are_included_where_they_are_named),
         cmocka_unit_test(sets_have_prefixes_of_lines_and_files),
         cmocka_unit_test(an_error_names_the_file_that_has_it),
