@@ -67,11 +67,13 @@ static int start(const char *argv0, struct spill_error *error)
     return spill_program_launch(&program, error);
 }
 
-static void run(void)
+static int run(struct spill_error *error)
 {
     SPILL_LOG(NOTICE, "ready");
-    spill_control_run(&program);
+    if (spill_control_run(&program, error) != 0)
+        return -1;
     SPILL_LOG(INFO, "draining: %s", spill_token_reason(&program.stop));
+    return 0;
 }
 
 static bool wants_check(int argc, char **argv)
@@ -143,23 +145,18 @@ int main(int argc, char **argv)
     open_standard_streams();
     if (spill_log_open() != 0)
         return SPILL_STATUS_FAILED;
-    spill_token_init(&program.force, NULL);
-    spill_token_init(&program.stop, &program.force);
-    program.argc = argc;
-    program.argv = argv;
-    if (spill_signals_init(&program, &error) != 0 ||
+    if (spill_program_init(&program, argc, argv, &error) != 0 ||
+        spill_signals_init(&program, &error) != 0 ||
         spill_signals_guard_start(&program, &error) != 0)
         return complain(&error, SPILL_STATUS_FAILED);
     if (!prepare(argc, argv, &status))
         return (int)status;
     if (program.options.check)
         return check(argv[0], &error);
-    if (start(argv[0], &error) != 0) {
+    if (start(argv[0], &error) != 0 || (program.started != 0 && run(&error) != 0)) {
         complain(&error, SPILL_STATUS_FAILED);
         spill_program_end_as(&program, SPILL_OUTCOME_FAILED);
         spill_token_cancel(&program.stop, "start");
-    } else if (program.started != 0) {
-        run();
     }
     return (int)end();
 }

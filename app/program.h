@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "config/options.h"
 #include "config/sources.h"
+#include "control/events.h"
 #include "ipsec/sa_set.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/security.h"
@@ -46,7 +47,8 @@ enum spill_outcome {
 
 /** Where signals arrive, and the thread that reads them while the main thread can't. */
 struct spill_signals {
-    int descriptor;      /* signalfd */
+    int descriptor;           /* signalfd */
+    struct spill_event heard; /* by the control thread */
     unsigned ends;       /* SIGTERM and SIGINT so far; by the guard while there is one, else main */
     pthread_t guard;     /* its thread */
     int guard_over;      /* eventfd: it may go */
@@ -64,8 +66,9 @@ struct spill_program {
     struct spill_plan_input plan_input;
     struct spill_plan plan;
 
-    struct spill_token force; /* root: end at once */
-    struct spill_token stop;  /* its child: stop receiving, drain */
+    struct spill_token force;   /* root: end at once */
+    struct spill_token stop;    /* its child: stop receiving, drain */
+    struct spill_events events; /* that the control thread waits for */
     struct spill_signals signals;
     _Atomic int guard_status; /* enum spill_status: of an end that the guard makes */
 
@@ -79,8 +82,13 @@ struct spill_program {
     uint32_t reloads;              /* that came into force */
     bool reload_wanted;            /* a signal asked for it */
     struct spill_reload *reload;   /* under way, else NULL */
+    struct spill_event step_done;  /* of it, by its thread */
+    struct spill_event patience;   /* with its files, is over */
     _Atomic unsigned reloads_lost; /* given up, whose threads have not come back */
     uint64_t renewing;             /* version in force that not all flows go by yet, else 0 */
+    struct spill_event upkeep;     /* while something that was replaced is not freed */
+    struct spill_event lifetimes;  /* of SAs, looked at from time to time */
+    pthread_mutex_t holding;       /* the version in force: none is replaced or freed meanwhile */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;
 
@@ -102,6 +110,18 @@ static inline uint64_t spill_cycles(uint64_t nanoseconds)
 {
     return (uint64_t)((double)nanoseconds * (double)rte_get_tsc_hz() / 1e9);
 }
+
+/** The reverse. */
+static inline uint64_t spill_nanoseconds(uint64_t cycles)
+{
+    return (uint64_t)((double)cycles * 1e9 / (double)rte_get_tsc_hz());
+}
+
+/* -------------------------------------------------------------------------- program.c */
+
+/** Empty, with its tokens and nothing to wait for yet. Before anything else. @return 0, or -1 */
+int spill_program_init(struct spill_program *program, int argc, char **argv,
+                       struct spill_error *error);
 
 /* ------------------------------------------------------------------------ planning.c */
 
@@ -140,10 +160,8 @@ int spill_program_open_security(struct spill_program *program, struct spill_erro
 /** Frees them. No lcore runs. */
 void spill_program_close_security(struct spill_program *program);
 
-/**
- * At every tick: has a reload go on, frees what was replaced, watches lifetimes.
- */
-void spill_program_watch_security(struct spill_program *program);
+/** Frees what was replaced, or refused, as soon as nobody uses it any more. */
+void spill_program_free_replaced(struct spill_program *program);
 
 /**
  * The version in force, which stays until spill_program_release_security(); NULL before the first
@@ -169,12 +187,18 @@ int spill_program_replace_security(struct spill_program *program, struct spill_s
 
 /* --------------------------------------------------------------------------- reload.c */
 
+/** Prepares for reloads: what their threads have to say is heard. @return 0, or -1 with an error */
+int spill_program_open_reload(struct spill_program *program, struct spill_error *error);
+
+/** None is under way, or it was given up. */
+void spill_program_close_reload(struct spill_program *program);
+
 /**
- * At every tick: begins a reload that is wanted, beside everything else, and puts in force what one
- * has made. One that doesn't get its files within 30 s is given up, and so is one that has read for
- * a second when another is wanted.
+ * Begins a reload if one is wanted, beside everything else; what it has made is put in force later.
+ * One that doesn't get its files within 30 s is given up, and so is one that has read for a second
+ * when another is wanted.
  */
-void spill_program_watch_reload(struct spill_program *program);
+void spill_program_take_reload(struct spill_program *program);
 
 /** Whether the store of SAs is in a reload's hands. */
 bool spill_program_makes_version(const struct spill_program *program);
@@ -209,7 +233,10 @@ void spill_program_write_metrics(struct spill_program *program, const char *fami
 
 /* -------------------------------------------------------------------------- signals.c */
 
-/** Takes SIGTERM, SIGINT and SIGHUP over from their default. Before anything else. */
+/**
+ * Takes SIGTERM, SIGINT and SIGHUP over from their default, before there is another thread. They
+ * cancel the program's tokens, or reload, while the control thread waits or a guard reads.
+ */
 int spill_signals_init(struct spill_program *program, struct spill_error *error);
 
 /**
@@ -226,16 +253,13 @@ void spill_signals_start_over(struct spill_program *program);
  */
 void spill_signals_guard_end(struct spill_program *program);
 
-/** Waits for a signal, so long at most: cancels the program's tokens by it, or reloads. */
-void spill_signals_wait(struct spill_program *program, int milliseconds);
-
 /** Whether a second signal, or a later one, has come since there were `ends` of them. */
 bool spill_signals_cut_short(const struct spill_program *program, unsigned ends);
 
 /* -------------------------------------------------------------------------- control.c */
 
-/** Runs until the end begins: signals, time limits, watchdog, live counters. */
-void spill_control_run(struct spill_program *program);
+/** Runs until the end begins: events, limits, watchdog. @return 0, -1 with an error */
+int spill_control_run(struct spill_program *program, struct spill_error *error);
 
 /** Waits until the lcores have drained and ended, or the drain deadline forces them. */
 void spill_control_drain(struct spill_program *program);

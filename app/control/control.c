@@ -1,79 +1,47 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The control thread: time limits, watchdog, live counters, and the wait for the drain. */
+/* The control thread: what it waits for while lcores run, while they drain, and at the end. */
 #include <rte_cycles.h>
 
 #include "base/clock.h"
 #include "control/log.h"
+#include "control/run_limits.h"
 #include "program.h"
 
-#define TICK_MS       10
-#define DRAIN_TICK_MS 1
+/* No wait is longer, whoever was to wake it. */
+#define WAIT_NS UINT64_C(1000000000)
+/* Between two looks at lcores and threads that end, and can't say so. */
+#define END_TICK_NS UINT64_C(1000000)
 /* How long a loop that was told to end at once may take for the turn that it is in. */
 #define FORCE_SECONDS 1
 
-/* What the user asked to end after. */
-struct limits {
-    uint64_t received;  /* packets at the last tick */
-    uint64_t last_tick; /* TSC */
-    uint64_t idle;      /* cycles since a packet was received in which all lcores looked for one */
-    uint64_t next_stats;
-    uint64_t turns[SPILL_LCORES_MAX]; /* of each lcore's loop at the last tick */
-};
-
-static void check_limits(struct spill_program *program, struct limits *limits, uint64_t now)
+static void check_heartbeats(void *context)
 {
-    const struct spill_options *options = &program->options;
-    /* An lcore that lost its CPU has looked at nothing: that time is not idle. */
-    bool turned = spill_pipeline_turned(program->pipeline, limits->turns);
-    uint64_t received = spill_pipeline_received(program->pipeline);
-
-    if (received != limits->received)
-        limits->idle = 0;
-    else if (turned)
-        limits->idle += now - limits->last_tick;
-    limits->received = received;
-    limits->last_tick = now;
-    if (options->packets != 0 && received >= options->packets)
-        spill_token_cancel(&program->stop, "packets");
-    if (options->exit_on_idle_ns != 0 && limits->idle >= spill_cycles(options->exit_on_idle_ns))
-        spill_token_cancel(&program->stop, "idle");
-    if (options->stats_ns != 0 && now >= limits->next_stats) {
-        limits->next_stats += spill_cycles(options->stats_ns);
-        spill_program_print_stats(program);
-    }
+    spill_watchdog_check(context, spill_clock());
 }
 
-/* Milliseconds between two looks at everything. */
-static int choose_tick(const struct spill_program *program)
+static int watch_heartbeats(struct spill_program *program, struct spill_event *event)
 {
-    uint64_t tick = TICK_MS;
+    struct spill_watchdog *watchdog = &program->watchdog;
 
-    /* A limit in packets is passed by what comes in a tick. */
-    if (program->options.packets != 0)
-        return DRAIN_TICK_MS;
-    if (program->options.stall_timeout_ns != 0)
-        tick = RTE_MIN(tick, spill_watchdog_interval(&program->watchdog) * 1000 / rte_get_tsc_hz());
-    return (int)RTE_MAX(tick, UINT64_C(1));
+    if (program->options.stall_timeout_ns == 0)
+        return 0;
+    return spill_events_every(&program->events, event,
+                              spill_nanoseconds(spill_watchdog_interval(watchdog)),
+                              check_heartbeats, watchdog);
 }
 
-void spill_control_run(struct spill_program *program)
+int spill_control_run(struct spill_program *program, struct spill_error *error)
 {
-    const struct spill_options *options = &program->options;
-    uint64_t now = spill_clock();
-    struct limits limits = {.last_tick = now, .next_stats = now + spill_cycles(options->stats_ns)};
-    int tick = choose_tick(program);
+    struct spill_run_limits limits = {.program = NULL};
+    struct spill_event heartbeats = {.call = NULL};
+    int status = spill_run_limits_begin(&limits, program) | watch_heartbeats(program, &heartbeats);
 
-    while (!spill_token_cancelled(&program->stop)) {
-        spill_signals_wait(program, tick);
-        now = spill_clock();
-        if (options->duration_ns != 0 &&
-            now >= program->started + spill_cycles(options->duration_ns))
-            spill_token_cancel(&program->stop, "duration");
-        check_limits(program, &limits, now);
-        if (options->stall_timeout_ns != 0)
-            spill_watchdog_check(&program->watchdog, now);
-        spill_program_watch_security(program);
-    }
+    spill_program_take_reload(program); /* wanted by a signal during the start */
+    while (status == 0 && !spill_token_cancelled(&program->stop))
+        spill_events_wait(&program->events, WAIT_NS);
+    spill_event_remove(&heartbeats);
+    spill_run_limits_end(&limits);
+    return status == 0 ? 0 : spill_error_set(error, "no memory for the control thread's timers");
 }
 
 void spill_control_drain(struct spill_program *program)
@@ -85,7 +53,7 @@ void spill_control_drain(struct spill_program *program)
     spill_token_set_deadline(&program->force,
                              program->stopping + spill_cycles(program->options.drain_timeout_ns));
     while (spill_pipeline_running(program->pipeline, &hanging)) {
-        spill_signals_wait(program, DRAIN_TICK_MS);
+        spill_events_wait(&program->events, END_TICK_NS);
         now = spill_clock();
         if (spill_token_check_deadlines(&program->force, now) > 0)
             SPILL_LOG(ERR, "not drained within --drain-timeout: ending at once");
@@ -107,7 +75,7 @@ bool spill_control_join(struct spill_program *program, pthread_t thread, uint64_
     unsigned ends = program->signals.ends;
 
     while (pthread_tryjoin_np(thread, NULL) != 0) {
-        spill_signals_wait(program, DRAIN_TICK_MS);
+        spill_events_wait(&program->events, END_TICK_NS);
         if (spill_clock() >= deadline || spill_signals_cut_short(program, ends))
             return false;
     }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A reload: files are read, then a version is made of them, each by a thread beside the control
- * thread, which hears signals meanwhile and puts the version in force.
+ * thread, which it tells when it is done, and which puts the version in force.
  *
  * Reading may wait without end for a file system that hangs, and nothing reaches a thread in there.
  * It works with nothing but its own struct, so it can be given up and frees that once it comes
  * back. Making takes seconds at most, has the store of SAs for its own, and is waited for.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -21,8 +22,8 @@
 /* What a reload gets to notice that the program ends. */
 #define GRACE_NS UINT64_C(500000000)
 /* How long files are read at most; and at least, before another signal begins anew. */
-#define READING_MOST  30
-#define READING_LEAST 1
+#define READING_MOST_NS  UINT64_C(30000000000)
+#define READING_LEAST_NS UINT64_C(1000000000)
 /* Threads that were given up and haven't come back; with so many, no other is begun. */
 #define LOST_MAX 4
 
@@ -57,8 +58,10 @@ static void end_step(struct spill_reload *reload)
 {
     struct spill_program *program = reload->program;
 
-    if (atomic_exchange(&reload->state, STEP_DONE) != STEP_GIVEN_UP)
+    if (atomic_exchange(&reload->state, STEP_DONE) != STEP_GIVEN_UP) {
+        spill_event_notify(&program->step_done);
         return;
+    }
     free_reload(reload);
     atomic_fetch_sub(&program->reloads_lost, 1);
 }
@@ -123,6 +126,42 @@ static void begin_step(struct spill_program *program, void *(*step)(void *))
         refuse(program, "no thread");
 }
 
+/*
+ * Leaves the thread to itself, unless it is done at this very moment. While the program ends,
+ * spill_program_end_reload() sees to it, here as below.
+ */
+static void give_up(void *context)
+{
+    struct spill_program *program = context;
+    struct spill_reload *reload = program->reload;
+
+    if (spill_token_cancelled(&program->stop))
+        return;
+    atomic_fetch_add(&program->reloads_lost, 1);
+    if (atomic_exchange(&reload->state, STEP_GIVEN_UP) == STEP_DONE) {
+        atomic_fetch_sub(&program->reloads_lost, 1);
+        atomic_store(&reload->state, STEP_DONE);
+        return;
+    }
+    pthread_detach(reload->thread);
+    program->reload = NULL;
+    refuse(program, "its files could not be read in time");
+    spill_program_take_reload(program);
+}
+
+/* The timer may be moved to an earlier time. */
+static void bound_reading(struct spill_program *program, uint64_t most)
+{
+    uint64_t spent;
+
+    if (program->reload == NULL)
+        return;
+    spent = RTE_MIN(spill_nanoseconds(spill_clock() - program->reload->began), most);
+    if (spill_events_after(&program->events, &program->patience, most - spent, give_up, program) !=
+        0)
+        give_up(program);
+}
+
 static void begin(struct spill_program *program)
 {
     program->reload_wanted = false;
@@ -138,6 +177,7 @@ static void begin(struct spill_program *program)
     program->reload->program = program;
     program->reload->began = spill_clock();
     begin_step(program, read_files);
+    bound_reading(program, READING_MOST_NS);
 }
 
 static void publish(struct spill_program *program)
@@ -161,15 +201,18 @@ static void publish(struct spill_program *program)
     program->reload = NULL;
 }
 
-static void finish_step(struct spill_program *program)
+static void finish_making(struct spill_program *program)
+{
+    publish(program);
+    spill_program_free_replaced(program);
+}
+
+/* Its files were read: a version is made of them, if they are good. */
+static void finish_reading(struct spill_program *program)
 {
     struct spill_reload *reload = program->reload;
 
-    pthread_join(reload->thread, NULL);
-    if (reload->making) {
-        publish(program);
-        return;
-    }
+    spill_event_remove(&program->patience);
     if (reload->changes[0] != '\0')
         SPILL_LOG(WARNING, "reload: of %s the new value takes effect at the next start",
                   reload->changes);
@@ -181,38 +224,41 @@ static void finish_step(struct spill_program *program)
     begin_step(program, make_version);
 }
 
-/* Leaves the thread to itself, unless it is done at this very moment. */
-static void give_up(struct spill_program *program)
+static void finish_step(void *context)
 {
-    struct spill_reload *reload = program->reload;
+    struct spill_program *program = context;
 
-    atomic_fetch_add(&program->reloads_lost, 1);
-    if (atomic_exchange(&reload->state, STEP_GIVEN_UP) == STEP_DONE) {
-        atomic_fetch_sub(&program->reloads_lost, 1);
-        atomic_store(&reload->state, STEP_DONE);
+    if (spill_token_cancelled(&program->stop))
         return;
-    }
-    pthread_detach(reload->thread);
-    program->reload = NULL;
-    refuse(program, "its files could not be read in time");
+    pthread_join(program->reload->thread, NULL);
+    if (program->reload->making)
+        finish_making(program);
+    else
+        finish_reading(program);
+    spill_program_take_reload(program);
 }
 
-static bool takes_too_long(const struct spill_program *program)
+void spill_program_take_reload(struct spill_program *program)
 {
-    uint64_t seconds = program->reload_wanted ? READING_LEAST : READING_MOST;
-
-    return !program->reload->making &&
-           spill_clock() - program->reload->began >= seconds * rte_get_tsc_hz();
-}
-
-void spill_program_watch_reload(struct spill_program *program)
-{
-    if (program->reload != NULL && atomic_load(&program->reload->state) == STEP_DONE)
-        finish_step(program);
-    if (program->reload != NULL && takes_too_long(program))
-        give_up(program);
-    if (program->reload_wanted && program->reload == NULL)
+    if (!program->reload_wanted || spill_token_cancelled(&program->stop))
+        return;
+    if (program->reload == NULL)
         begin(program);
+    else if (!program->reload->making)
+        bound_reading(program, READING_LEAST_NS);
+}
+
+int spill_program_open_reload(struct spill_program *program, struct spill_error *error)
+{
+    if (spill_events_notice(&program->events, &program->step_done, finish_step, program) == 0)
+        return 0;
+    return spill_error_set(error, "reloads can't be heard of: %s", strerror(errno));
+}
+
+void spill_program_close_reload(struct spill_program *program)
+{
+    spill_event_remove(&program->patience);
+    spill_event_remove(&program->step_done);
 }
 
 bool spill_program_makes_version(const struct spill_program *program)

@@ -10,19 +10,19 @@
 #include "pipeline/security.h"
 #include "program.h"
 
-/* Telemetry's thread looks at the version in force: meanwhile none is replaced or freed. */
-static pthread_mutex_t holding = PTHREAD_MUTEX_INITIALIZER;
+/* Between two looks at whether readers are done with what was replaced, and at lifetimes. */
+#define UPKEEP_NS    UINT64_C(10000000)
+#define LIFETIMES_NS UINT64_C(100000000)
 
 const struct spill_security *spill_program_hold_security(struct spill_program *program)
 {
-    pthread_mutex_lock(&holding);
+    pthread_mutex_lock(&program->holding);
     return program->rules != NULL ? spill_snapshot_get(program->rules) : NULL;
 }
 
 void spill_program_release_security(struct spill_program *program)
 {
-    (void)program;
-    pthread_mutex_unlock(&holding);
+    pthread_mutex_unlock(&program->holding);
 }
 
 /* ------------------------------------------------------------------------------ one version */
@@ -203,37 +203,10 @@ static int put_in_force(struct spill_program *program, struct spill_security *se
         spill_snapshot_destroy(rules);
         return -1;
     }
-    pthread_mutex_lock(&holding);
+    pthread_mutex_lock(&program->holding);
     program->rules = rules;
-    pthread_mutex_unlock(&holding);
+    pthread_mutex_unlock(&program->holding);
     return 0;
-}
-
-int spill_program_open_security(struct spill_program *program, struct spill_error *error)
-{
-    struct spill_security *security;
-
-    if (program->sources.sa_count > 0 && open_crypto(program, error) != 0)
-        return -1;
-    security = spill_program_make_version(program, &program->options, &program->sources, error);
-    spill_sources_free(&program->sources);
-    if (security == NULL)
-        return -1;
-    if (put_in_force(program, security) == 0)
-        return 0;
-    spill_security_free(security);
-    return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");
-}
-
-void spill_program_close_security(struct spill_program *program)
-{
-    pthread_mutex_lock(&holding);
-    spill_snapshot_destroy(program->rules);
-    program->rules = NULL;
-    pthread_mutex_unlock(&holding);
-    spill_sa_store_free(program->sas);
-    spill_crypto_free(program->crypto);
-    spill_sources_free(&program->sources);
 }
 
 /* ------------------------------------------------------------------------------ replacements */
@@ -242,9 +215,9 @@ int spill_program_replace_security(struct spill_program *program, struct spill_s
 {
     int status;
 
-    pthread_mutex_lock(&holding);
+    pthread_mutex_lock(&program->holding);
     status = spill_snapshot_publish(program->rules, security, spill_security_free);
-    pthread_mutex_unlock(&holding);
+    pthread_mutex_unlock(&program->holding);
     if (status == 0)
         program->renewing = security->number;
     return status;
@@ -292,24 +265,78 @@ static void tell_renewed(struct spill_program *program)
     program->renewing = 0;
 }
 
-void spill_program_watch_security(struct spill_program *program)
+static void watch_lifetimes(void *context)
 {
-    const struct spill_security *security;
+    const struct spill_program *program = context;
+    const struct spill_security *security = spill_snapshot_get(program->rules);
     uint32_t i;
 
-    spill_program_watch_reload(program);
-    tell_renewed(program);
-    /* Who makes a version has the store of SAs, to which versions that are freed give theirs. */
-    if (!spill_program_makes_version(program)) {
-        pthread_mutex_lock(&holding);
-        spill_snapshot_reclaim(program->rules);
-        if (program->sas != NULL)
-            spill_sa_store_reclaim(program->sas);
-        pthread_mutex_unlock(&holding);
-    }
-    if (program->sas == NULL)
-        return;
-    security = spill_snapshot_get(program->rules);
     for (i = 0; i < security->sas->count; i++)
         tell_use(program, security->sas->list[i]);
+}
+
+/* Until all is freed and all flows go by the version in force. */
+static void keep_up(void *context)
+{
+    struct spill_program *program = context;
+    uint32_t left;
+
+    tell_renewed(program);
+    /* Who makes a version has the store of SAs, to which versions that are freed give theirs. */
+    if (spill_program_makes_version(program))
+        return;
+    pthread_mutex_lock(&program->holding);
+    left = spill_snapshot_reclaim(program->rules);
+    if (program->sas != NULL)
+        left += spill_sa_store_reclaim(program->sas);
+    pthread_mutex_unlock(&program->holding);
+    if (left == 0 && program->renewing == 0)
+        spill_event_remove(&program->upkeep);
+}
+
+void spill_program_free_replaced(struct spill_program *program)
+{
+    if (spill_events_every(&program->events, &program->upkeep, UPKEEP_NS, keep_up, program) != 0)
+        SPILL_LOG(ERR, "no memory for a timer: what was replaced stays until the next reload");
+}
+
+/* ------------------------------------------------------------------------- from when to when */
+
+static int watch(struct spill_program *program, struct spill_error *error)
+{
+    if (program->sas != NULL && spill_events_every(&program->events, &program->lifetimes,
+                                                   LIFETIMES_NS, watch_lifetimes, program) != 0)
+        return spill_error_set(error, "no memory for a timer");
+    return spill_program_open_reload(program, error);
+}
+
+int spill_program_open_security(struct spill_program *program, struct spill_error *error)
+{
+    struct spill_security *security;
+
+    if (program->sources.sa_count > 0 && open_crypto(program, error) != 0)
+        return -1;
+    security = spill_program_make_version(program, &program->options, &program->sources, error);
+    spill_sources_free(&program->sources);
+    if (security == NULL)
+        return -1;
+    if (put_in_force(program, security) != 0) {
+        spill_security_free(security);
+        return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");
+    }
+    return watch(program, error);
+}
+
+void spill_program_close_security(struct spill_program *program)
+{
+    spill_event_remove(&program->lifetimes);
+    spill_event_remove(&program->upkeep);
+    spill_program_close_reload(program);
+    pthread_mutex_lock(&program->holding);
+    spill_snapshot_destroy(program->rules);
+    program->rules = NULL;
+    pthread_mutex_unlock(&program->holding);
+    spill_sa_store_free(program->sas);
+    spill_crypto_free(program->crypto);
+    spill_sources_free(&program->sources);
 }

@@ -3,10 +3,11 @@
  * Signals: the first SIGTERM or SIGINT begins the end, the second cuts it short. SIGHUP has the
  * configuration read again.
  *
- * They are blocked in all threads and read from a descriptor. While the program reads its files,
- * starts, writes its report and frees what it has, the main thread is in the kernel, in the EAL and
- * in drivers, any of which may wait without end: a guard thread reads the signals then, and ends
- * the program itself when what was told to end does not.
+ * They are blocked in all threads and read from a descriptor, which is one of the control thread's
+ * events. While the program reads its files, starts, writes its report and frees what it has, the
+ * main thread is in the kernel, in the EAL and in drivers, any of which may wait without end: a
+ * guard thread reads the signals then, and ends the program itself when what was told to end does
+ * not.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,26 +27,6 @@
  */
 #define START_GRACE_MS 10000
 #define END_GRACE_MS   5000
-
-int spill_signals_init(struct spill_program *program, struct spill_error *error)
-{
-    struct spill_signals *signals = &program->signals;
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    /* Before any other thread is made, which inherits it. A peer that leaves is no reason to die.
-     */
-    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-        return spill_error_set(error, "signals can't be blocked: %s", strerror(errno));
-    signals->descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    signals->guard_over = eventfd(0, EFD_CLOEXEC);
-    if (signals->descriptor < 0 || signals->guard_over < 0)
-        return spill_error_set(error, "signals can't be received: %s", strerror(errno));
-    return 0;
-}
 
 static const char *signal_name(uint32_t number)
 {
@@ -83,12 +64,33 @@ static void take_signals(struct spill_program *program)
     }
 }
 
-void spill_signals_wait(struct spill_program *program, int milliseconds)
+/* The control thread's, while no guard reads. */
+static void hear(void *program)
 {
-    struct pollfd descriptor = {.fd = program->signals.descriptor, .events = POLLIN};
+    take_signals(program);
+    spill_program_take_reload(program);
+}
 
-    if (poll(&descriptor, 1, milliseconds) > 0)
-        take_signals(program);
+int spill_signals_init(struct spill_program *program, struct spill_error *error)
+{
+    struct spill_signals *signals = &program->signals;
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    /* Before any other thread is made, which inherits it. A peer that leaves is no reason to die.
+     */
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return spill_error_set(error, "signals can't be blocked: %s", strerror(errno));
+    signals->descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    signals->guard_over = eventfd(0, EFD_CLOEXEC);
+    if (signals->descriptor < 0 || signals->guard_over < 0 ||
+        spill_events_read(&program->events, &signals->heard, signals->descriptor, hear, program) !=
+            0)
+        return spill_error_set(error, "signals can't be received: %s", strerror(errno));
+    return 0;
 }
 
 bool spill_signals_cut_short(const struct spill_program *program, unsigned ends)

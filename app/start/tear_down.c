@@ -106,6 +106,8 @@ void spill_program_tear_down(struct spill_program *program)
     }
     spill_program_close_security(program);
     spill_eal_end();
+    spill_event_remove(&program->signals.heard);
+    spill_events_close(&program->events);
     spill_token_destroy(&program->stop);
     spill_token_destroy(&program->force);
     spill_options_free(&program->options);

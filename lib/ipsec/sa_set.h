@@ -83,8 +83,7 @@ struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
 /** Frees a version that no lcore reads any more. Its SAs go by spill_sa_store_reclaim(). */
 void spill_sa_set_free(struct spill_sa_set *set);
 
-/** Frees SAs that no version has, once their last job is home. At every tick. @return how many stay
- */
+/** Frees SAs that no version has, once their last job is home. @return how many stay until then */
 uint32_t spill_sa_store_reclaim(struct spill_sa_store *store);
 
 /**

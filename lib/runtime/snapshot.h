@@ -19,9 +19,9 @@
  * holds no pointer into any version.
  *
  * A reader pays one load to get the version, and a load and a store to its own line once an
- * iteration; it never waits, and neither does the control thread: it looks at every tick what has
- * become free. The retired versions are bounded (law 1): with SPILL_SNAPSHOT_RETIRED_MAX of them
- * held up by a reader that hangs, nothing more is published until it goes on.
+ * iteration; it never waits, and neither does the control thread: it looks from time to time what
+ * has become free. The retired versions are bounded (law 1): with SPILL_SNAPSHOT_RETIRED_MAX of
+ * them held up by a reader that hangs, nothing more is published until it goes on.
  *
  *     control thread                             a loop
  *     --------------                             ------
@@ -30,7 +30,7 @@
  *     spill_snapshot_reader_register(snapshot, &reader)
  *     launches the loop                          spill_snapshot_reader_online(&reader)
  *     spill_snapshot_publish(snapshot, v2, free) each iteration:
- *     at every tick:                                 v = spill_snapshot_get(snapshot), uses v
+ *     until it returns 0:                            v = spill_snapshot_get(snapshot), uses v
  *         spill_snapshot_reclaim(snapshot)           spill_snapshot_quiescent(&reader)
  *     joins the loop                             spill_snapshot_reader_offline(&reader)
  *     spill_snapshot_reader_unregister(&reader)
@@ -146,8 +146,8 @@ __rte_warn_unused_result int spill_snapshot_publish(struct spill_snapshot *snaps
                                                     spill_snapshot_free_fn free_version);
 
 /**
- * Frees the retired versions that no reader can hold any more. Never waits. Control thread, at
- * every tick.
+ * Frees the retired versions that no reader can hold any more. Never waits. Control thread,
+ * from time to time until it returns 0.
  *
  * @return how many are still held up
  */

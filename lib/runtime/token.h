@@ -64,7 +64,7 @@ void spill_token_set_deadline(struct spill_token *token, uint64_t deadline);
 
 /**
  * Cancels, with the reason "deadline", each token of a tree whose deadline has passed. Called by
- * the control thread at every tick.
+ * the control thread while it waits for an end.
  *
  * @param root  the tree's top
  * @param now   TSC cycles

@@ -14,7 +14,7 @@
  * Heartbeats of the loops, and the watchdog on the control thread that names a loop which hangs.
  *
  * A loop counts its iterations and says which stage it is in: two relaxed stores to a line of its
- * own. The watchdog compares the counts at every tick. A loop whose count stands still for the
+ * own. The watchdog compares the counts at every check. A loop whose count stands still for the
  * limit is reported once, with its stage, and once more when it goes on. A loop that sleeps, hasn't
  * started or has ended says so in its heartbeat, and is left alone.
  *
@@ -125,12 +125,12 @@ int spill_watchdog_watch(struct spill_watchdog *watchdog, const struct spill_hea
                          unsigned lcore_id);
 
 /**
- * Looks at every heartbeat, and reports what began or ceased to hang. Control thread, at every
- * tick.
+ * Looks at every heartbeat, and reports what began or ceased to hang. Control thread, from
+ * time to time.
  *
  * When more than half of the limit has passed since the last check (or the clock went back), the
  * checking thread itself was away, and the time between counts for nobody: observation of the loops
- * that were well starts anew, and a hang that was reported before doesn't grow by it. So a tick
+ * that were well starts anew, and a hang that was reported before doesn't grow by it. So checks
  * must come clearly more often than twice in a limit; spill_watchdog_interval() says how often.
  *
  * @param now  TSC cycles

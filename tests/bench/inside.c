@@ -32,9 +32,8 @@ int inside_start(const char *bench, int argc, char **argv, struct source *source
     struct spill_error error = {.text = ""};
 
     name = bench;
-    spill_token_init(&program.force, NULL);
-    spill_token_init(&program.stop, &program.force);
-    if (spill_options_parse(argc, argv, NULL, &program.options, &error) == SPILL_OPTIONS_GO_ON &&
+    if (spill_program_init(&program, argc, argv, &error) == 0 &&
+        spill_options_parse(argc, argv, NULL, &program.options, &error) == SPILL_OPTIONS_GO_ON &&
         start(source, bytes, &error) == 0)
         return 0;
     fprintf(stderr, "%s: %s\n", name, error.text);

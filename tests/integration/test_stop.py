@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs that end by themselves, and the report that they leave."""
 import json
+import pathlib
 import re
+import time
 
-from harness import CAPTURES, CPUS, TestCase, main, process_name, run, spillway, SPILLWAY
+from harness import CAPTURES, CPUS, Spillway, TestCase, main, process_name, run, spillway, SPILLWAY
 
 NULLS = ("--port", "a=net_null0", "--port", "b=net_null1", "--wire", "a:b", "--default", "allow",
          "--non-ip", "pass")
@@ -49,6 +51,18 @@ class Stop(TestCase):
         self.assertGreater(ports["d"]["tx_packets"], 0)
         self.assertEqual(ports["c"]["tx_packets"], 0)
         self.assertGreater(ports["a"]["tx_packets"], 0)
+
+
+class Control(TestCase):
+    def test_sleeps(self):
+        """Without a watchdog nothing is due: it wakes once a second, for all that it can't hear of."""
+        with Spillway(*NULLS, "--stall-timeout", "0", "--idle", "sleep") as program:
+            status = pathlib.Path(f"/proc/{program.ready().process.pid}/task/{program.process.pid}/status")
+            woken = lambda: int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status.read_text(), re.M)[1])  # noqa: E731
+            before = woken()
+            time.sleep(2)
+            self.assertLess(woken() - before, 20)
+            self.check(program.stop())
 
 
 class Report(TestCase):
