@@ -39,6 +39,9 @@ static int check(const char *argv0, struct spill_error *error)
                                       spill_program_find_ports(&program, error) != 0 ||
                                       spill_program_plan_again(&program, error) != 0))
         return complain(error, SPILL_STATUS_USAGE);
+    if (program.options.explain != NULL)
+        return spill_program_explain(&program, error) == 0 ? SPILL_STATUS_DRAINED
+                                                           : complain(error, SPILL_STATUS_USAGE);
     return spill_program_print_plan(&program) == 0 ? SPILL_STATUS_DRAINED : SPILL_STATUS_FAILED;
 }
 

@@ -135,6 +135,11 @@ int spill_program_plan_again(struct spill_program *program, struct spill_error *
 /** Prints the plan for --check, as text or JSON. @return 0, -1 when standard output fails */
 int spill_program_print_plan(const struct spill_program *program);
 
+/* ------------------------------------------------------------------------- explain.c */
+
+/** Prints what the rules say of options.explain. @return 0, -1 with an error */
+int spill_program_explain(struct spill_program *program, struct spill_error *error);
+
 /* ----------------------------------------------------------------------------- eal.c */
 
 /** Starts the EAL with the user's arguments, or with those that follow from the plan. */

@@ -131,6 +131,17 @@ int spill_option_read_dscp(void *target, const char *value, struct spill_error *
     return 0;
 }
 
+int spill_option_read_text(void *target, const char *value, struct spill_error *problem)
+{
+    char **field = target, *text = strdup(value);
+
+    if (text == NULL)
+        return spill_error_set(problem, "no memory");
+    free(*field);
+    *field = text;
+    return 0;
+}
+
 int spill_option_read_non_ip(void *target, const char *value, struct spill_error *problem)
 {
     return spill_ethertypes_read(value, target, problem);

@@ -28,6 +28,9 @@ int spill_option_read_algorithm(void *field, const char *value, struct spill_err
 /** `copy` or 0 to 63: uint8_t. */
 int spill_option_read_dscp(void *field, const char *value, struct spill_error *problem);
 
+/** Any text: an owned char *, in place of the one before. */
+int spill_option_read_text(void *field, const char *value, struct spill_error *problem);
+
 /** Types of frames: struct spill_non_ip. */
 int spill_option_read_non_ip(void *field, const char *value, struct spill_error *problem);
 

@@ -64,6 +64,10 @@ static const struct spill_option rows[] = {
     {.name = "json", .group = SPILL_OPTION_GROUP_GENERAL,
      .help = "with --check: print the plan as JSON",
      PLAIN(json), .kind = SPILL_OPTION_SWITCH},
+    {.name = "explain", .argument = "PACKET", .group = SPILL_OPTION_GROUP_GENERAL, .flag_only = true,
+     .help = "with --check: say which rule decides about a packet, such as "
+             "'tcp 10.0.0.1:1234 > 192.0.2.1:443 in lan', instead of the plan",
+     PLAIN(explain), READ(spill_option_read_text)},
     {.name = "version", .group = SPILL_OPTION_GROUP_GENERAL, .flag_only = true,
      .help = "print the version and end",
      .scope = SPILL_OPTION_PLAIN, .kind = SPILL_OPTION_ACTION},

@@ -53,5 +53,6 @@ void spill_options_free(struct spill_options *options)
     free(options->config);
     free(options->rules);
     free(options->report);
+    free(options->explain);
     *options = (struct spill_options){0};
 }

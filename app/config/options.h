@@ -115,6 +115,7 @@ struct spill_options {
     uint64_t stats_ns; /* 0: no live counters */
     bool check;
     bool json;
+    char *explain;                   /* owned; NULL, or the packet that --check explains */
     char *report;                    /* owned; path, or "-" for standard output; NULL: none */
     enum spill_option_log log_level; /* default notice */
 };

@@ -87,6 +87,8 @@ int spill_options_check(struct spill_options *options, struct spill_error *error
         return spill_error_set(error, "no wire given: expected --wire A:B, two of the ports");
     if (options->json && !options->check)
         return spill_error_set(error, "--json: expected --check with it: it is the plan's form");
+    if (options->explain != NULL && (!options->check || options->json))
+        return spill_error_set(error, "--explain: expected --check with it, and no --json");
     if (check_devices(options, error) != 0)
         return -1;
     /* Associations are on ends of wires, so these are first. */

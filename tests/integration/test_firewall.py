@@ -8,7 +8,7 @@ import zlib
 
 import capture
 import oracle
-from harness import CAPTURES, CPUS, TestCase, main, spillway
+from harness import CAPTURES, CPUS, SPILLWAY, TestCase, main, run, spillway
 
 OFFICE = """
 # what people may do, and nothing else
@@ -267,6 +267,68 @@ class Sets(Firewall):
         # 1 000 000 = 15 * 65536 + 66 * 256 + 64: 35.66.63.0/24 is the last.
         self.assertEqual(capture.read(out), frames[:2])
         self.assertEqual(report.drops, {"denied": 1})
+
+
+class Explain(TestCase):
+    """--check --explain says of a packet in words what the rules say of it."""
+    ports = "--port", "in=net_null0", "--port", "out=net_null1", "--wire", "in:out", "--check"
+
+    def explain(self, rules, packet, status=0):
+        done = run(SPILLWAY, *self.ports, "--rules", self.file("some.rules", rules), "--explain", packet,
+                   check=False)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return (done.stdout if status == 0 else done.stderr).replace(f"{self.folder}/", "").splitlines()
+
+    def test_what_the_oracle_says(self):
+        """Which rule it is, of a packet of each kind in the captures."""
+        rules = OFFICE.strip().splitlines() + ["allow any from any to any port 0-1023 in in",
+                                               "reject icmp from any to any type 8,3/1",
+                                               "allow 58 from any to any in out type 128"]
+        packets = {(str(packet.source), str(packet.destination), packet.protocol, packet.ports, packet.message)
+                   : packet for _, packet in oracle.sort_out(Sets.frames) if packet.source and not packet.reason}
+        for packet in random.Random(1).sample(list(packets.values()), 30):
+            ends = [f"[{end}]:{packet.ports[place]}" if packet.ports else str(end)
+                    for place, end in enumerate((packet.source, packet.destination))]
+            kind = ""
+            if packet.message and packet.message[0] is not None:
+                kind = f" type {packet.message[0]}/{packet.message[1]}"
+            for port in "in", "out":
+                matching = [(place + 1, line.split()[0]) for place, line in enumerate(rules)
+                            if line.split("#")[0] and oracle.Rule(line).matches(packet, port)]
+                said = self.explain("\n".join(rules), f"{packet.protocol} {ends[0]} > {ends[1]} in {port}{kind}")
+                self.assertEqual(said[0], f"{matching[0][1]}: some.rules:{matching[0][0]}" if matching
+                                 else "deny: no rule matches, and that is --default")
+
+    def test_near(self):
+        """Rules that had said something else, but for one thing."""
+        rules = "set ours = 10.0.0.0/8\nreject tcp from @ours to any port 22 in out\n" \
+            "allow tcp from @ours to 192.0.2.1 port 1-9,443\ndeny tcp from any to any port 7\n"
+        self.assertEqual(self.explain(rules, "tcp 10.0.0.1:5 > 192.0.2.1:443 in in"), ["allow: some.rules:3"])
+        self.assertEqual(self.explain(rules, "tcp 11.0.0.1:5 > 192.0.2.1:7 in in"),
+                         ["deny: some.rules:4", "some.rules:3, to allow, does not match: source"])
+        self.assertEqual(self.explain("allow icmp from any to any type echo-request/0", "icmp 10.0.0.1 > 10.0.0.2 "
+                                      "type echo-request"), ["allow: some.rules:1"])
+        self.assertEqual(self.explain(rules, "tcp 10.0.0.1:5 > 192.0.2.2:443 in in"),
+                         ["deny: no rule matches, and that is --default",
+                          "some.rules:3, to allow, does not match: destination"])
+
+    def test_no_packet(self):
+        for packet, why in (("", "expected a protocol"), ("tcp 10.0.0.1", "expected a protocol"),
+                            ("tcp 10.0.0.1:1 to 10.0.0.2:2", "expected a protocol"),
+                            ("tcp 10.0.0.0/8 > 10.0.0.2", "expected one packet"),
+                            ("tcp 10.0.0.1:1 > 10.0.0.2", "expected one packet"),
+                            ("any 10.0.0.1 > 10.0.0.2", "expected one packet"),
+                            ("tcp 10.0.0.1:1-2 > 10.0.0.2:3", "expected one packet"),
+                            ("tcp 10.0.0.1:1 > 10.0.0.2:3 in lan", "there is no port lan"),
+                            ("tcp 10.0.0.1:x > 10.0.0.2:3", "'x': not a port"),
+                            ("icmp 10.0.0.1 > 10.0.0.2 type 3,4", "expected one packet"),
+                            ("tcp 10.0.0.1:1 > 10.0.0.2:3 " + 20 * "in ", "more words"),
+                            ("tcp 10.0.0.1:1 > " + 600 * "1", "too long")):
+            said, = self.explain("allow any from any to any\n", packet, 2)
+            self.assertIn("--explain:", said)
+            self.assertIn(why, said)
+        said, = self.explain("allow any from any to any in in\n", "tcp 10.0.0.1:1 > 10.0.0.2:3", 2)
+        self.assertIn("expected the one that it comes in by", said)
 
 
 class Reject(Firewall):
