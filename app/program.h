@@ -91,6 +91,8 @@ struct spill_program {
     pthread_mutex_t holding;       /* the version in force: none is replaced or freed meanwhile */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;
+    struct spill_port_link links[SPILL_PORTS_MAX]; /* as last seen */
+    struct spill_event looking;                    /* at them, from time to time */
 
     /* What the report tells: */
     enum spill_outcome outcome;
@@ -263,7 +265,7 @@ bool spill_signals_cut_short(const struct spill_program *program, unsigned ends)
 
 /* -------------------------------------------------------------------------- control.c */
 
-/** Runs until the end begins: events, limits, watchdog. @return 0, -1 with an error */
+/** Runs until the end begins: events, limits, watchdog, links. @return 0, -1 with an error */
 int spill_control_run(struct spill_program *program, struct spill_error *error);
 
 /** Waits until the lcores have drained and ended, or the drain deadline forces them. */
@@ -276,6 +278,27 @@ void spill_control_drain(struct spill_program *program);
  * @return false when it still runs
  */
 bool spill_control_join(struct spill_program *program, pthread_t thread, uint64_t nanoseconds);
+
+/* ----------------------------------------------------------------------------- links.c */
+
+/** Takes all links for up, with their ports' MTUs: what differs is told at the first look. */
+void spill_program_init_links(struct spill_program *program);
+
+/**
+ * Looks at the ports' links, some times a second, until the lcores have ended: a change is logged,
+ * and where it is a kernel's interface that went down, went away or has another MTU, passed on to
+ * the lcores.
+ *
+ * @return 0, -1 without memory
+ */
+int spill_program_watch_links(struct spill_program *program);
+
+/** Gives a writer a port's link, as last seen, and what its device did not send. Any thread. */
+void spill_program_write_link(const struct spill_program *program, uint32_t index,
+                              struct spill_metric_writer *writer);
+
+/** Logs what devices took and did not send. Once the ports are closed. */
+void spill_program_tell_unsent(const struct spill_program *program);
 
 /* ------------------------------------------------------------------------ tear_down.c */
 

@@ -34,7 +34,8 @@ int spill_control_run(struct spill_program *program, struct spill_error *error)
 {
     struct spill_run_limits limits = {.program = NULL};
     struct spill_event heartbeats = {.call = NULL};
-    int status = spill_run_limits_begin(&limits, program) | watch_heartbeats(program, &heartbeats);
+    int status = spill_run_limits_begin(&limits, program) | watch_heartbeats(program, &heartbeats) |
+                 spill_program_watch_links(program);
 
     spill_program_take_reload(program); /* wanted by a signal during the start */
     while (status == 0 && !spill_token_cancelled(&program->stop))
@@ -66,6 +67,7 @@ void spill_control_drain(struct spill_program *program)
             break;
         }
     }
+    spill_event_remove(&program->looking);
     program->stopped = spill_clock();
 }
 

@@ -47,6 +47,7 @@ static void write_ports(const void *source, const struct spill_metric_family *fa
         spill_metrics_write(&spill_port_metrics, port, writer);
         spill_pipeline_write_port(program->pipeline, port->id, writer);
         spill_metrics_write(&spill_port_stats_metrics, &stats, writer);
+        spill_program_write_link(program, i, writer);
         writer->member_end(writer, family);
     }
 }

@@ -165,6 +165,7 @@ int spill_program_launch(struct spill_program *program, struct spill_error *erro
             spill_watchdog_watch(&program->watchdog, &program->pipeline->lcores[i].loop->heartbeat,
                                  program->plan.lcores[i].id);
     }
+    spill_program_init_links(program);
     program->started = spill_clock();
     return spill_pipeline_launch(program->pipeline, error);
 }

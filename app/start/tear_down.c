@@ -90,6 +90,8 @@ void spill_program_settle(struct spill_program *program)
         settle_lcores(program);
     if (program->port_count > 0)
         settle_ports(program);
+    if (program->started != 0 && !program->hanging)
+        spill_program_tell_unsent(program);
 }
 
 void spill_program_tear_down(struct spill_program *program)

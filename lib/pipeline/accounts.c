@@ -90,6 +90,11 @@ static struct spill_output sum_of_outputs(const struct spill_pipeline *pipeline,
     return sum;
 }
 
+uint64_t spill_pipeline_transmitted(const struct spill_pipeline *pipeline, uint16_t port_id)
+{
+    return sum_of_outputs(pipeline, port_id).transmitted;
+}
+
 void spill_pipeline_write_port(const struct spill_pipeline *pipeline, uint16_t port_id,
                                struct spill_metric_writer *writer)
 {

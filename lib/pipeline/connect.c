@@ -148,6 +148,7 @@ static struct spill_output *add_output(struct spill_pipeline *pipeline, uint32_t
 
     *output = (struct spill_output){
         .port = pipeline->config.ports[port].id,
+        .link = &pipeline->links.ports[pipeline->config.ports[port].id],
         .queue = (uint16_t)queue,
         .patience = rte_get_tsc_hz() / US_PER_S * PATIENCE_US,
         .ledger = ledger,

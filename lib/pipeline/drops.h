@@ -15,6 +15,7 @@ extern struct spill_drop_reason spill_drop_esp_fragment;   /* encryption.c */
 extern struct spill_drop_reason spill_drop_esp_wrong_port; /* encryption.c */
 extern struct spill_drop_reason spill_drop_esp_too_big;    /* encryption.c */
 extern struct spill_drop_reason spill_drop_tx_fit_limit;   /* exit.c */
+extern struct spill_drop_reason spill_drop_tx_link_down;   /* output.c */
 extern struct spill_drop_reason spill_drop_esp_wrapped;    /* protection.c */
 
 #endif

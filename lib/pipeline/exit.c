@@ -39,6 +39,12 @@ static SPILL_COUNTER(shortened, "exits", "cut", "packets",
 /* Frames that are sent together, where each was looked at for itself. */
 #define READY_MAX (SPILL_BURST + SPILL_FRAGMENTS_MAX)
 
+/* Bytes of a frame that fits whatever it is. */
+static uint32_t largest_of(const struct spill_port_limits *limits)
+{
+    return RTE_MIN((uint32_t)limits->packet + RTE_ETHER_HDR_LEN, (uint32_t)limits->frame);
+}
+
 void spill_exit_init(struct spill_exit *exit, const struct spill_port *port,
                      struct spill_output *output)
 {
@@ -46,11 +52,33 @@ void spill_exit_init(struct spill_exit *exit, const struct spill_port *port,
         .output = output,
         .limits = port->limits,
         .mtu = port->mtu,
-        .largest = RTE_MIN((uint32_t)port->limits.packet + RTE_ETHER_HDR_LEN,
-                           (uint32_t)port->limits.frame),
+        .most_packet = port->limits.packet,
+        .most_mtu = port->mtu,
+        .largest = largest_of(&port->limits),
         .only_largest = port->limits.least == 0 && port->limits.segments == UINT16_MAX,
         .address = port->address,
     };
+}
+
+static void follow(struct spill_exit *exit, struct spill_link link)
+{
+    const uint16_t mtu = link.mtu != 0 ? link.mtu : UINT16_MAX;
+
+    exit->lost = link.lost;
+    exit->limits.packet = (uint16_t)RTE_MIN(exit->most_packet, mtu);
+    exit->mtu = (uint16_t)RTE_MIN(exit->most_mtu, mtu);
+    exit->largest = link.lost ? 0 : largest_of(&exit->limits);
+}
+
+void spill_exits_follow(struct spill_exits *exits)
+{
+    uint32_t i;
+
+    exits->links_version = spill_links_version(exits->links);
+    for (i = 0; i < RTE_MAX_ETHPORTS; i++) {
+        if (exits->ports[i].output != NULL)
+            follow(&exits->ports[i], spill_links_get(&exits->links->ports[i]));
+    }
 }
 
 bool spill_exit_fits_all(const struct spill_exit *exit, struct rte_mbuf **mbufs, uint32_t count)
@@ -208,6 +236,10 @@ static uint32_t fit(struct spill_fast *fast, const struct spill_exit *exit, stru
 {
     uint32_t limit = frame_limit(&exit->limits, mbuf);
 
+    if (exit->lost) {
+        drop(fast, &spill_drop_tx_link_down, mbuf);
+        return 0;
+    }
     if (rte_pktmbuf_pkt_len(mbuf) > limit) {
         uint32_t end = (uint32_t)packet->l3_offset + packet->length;
 

@@ -11,6 +11,7 @@
 #include "packet/packet.h"
 #include "pipeline/allowance.h"
 #include "pipeline/error_limit.h"
+#include "pipeline/links.h"
 #include "pipeline/output.h"
 #include "port/port.h"
 
@@ -35,17 +36,22 @@
  * can't be told otherwise (RFC 1191 4), and af_packet hands over datagrams that the kernel has put
  * together from fragments, which were small enough when they came.
  *
+ * What is so of a port changes with its link (links.h): with a kernel interface's MTU, and while
+ * one is down or gone, nothing fits: dropped as `tx_link_down`.
+ *
  * What copies a packet is expensive work that can't go to the pool: it has an allowance of time,
  * and what finds none is dropped as `tx_fit_limit`.
  */
 
-/** One port's exit. Written before the lcores start. */
+/** One port's exit. Written before the lcores start, and by the lcore when the link changes. */
 struct spill_exit {
     struct spill_output *output;
     struct spill_port_limits limits;
-    uint16_t mtu;      /* bytes: what tunnels reckon with, also where there is no limit */
-    uint32_t largest;  /* bytes: a frame up to that fits, whatever it is */
-    bool only_largest; /* it takes any number of segments, and the shortest frame */
+    uint16_t mtu;     /* bytes: what tunnels reckon with, also where there is no limit */
+    uint32_t largest; /* bytes: a frame up to that fits, whatever it is; 0 while the link is lost */
+    bool lost;        /* what is given to its device is lost */
+    uint16_t most_packet, most_mtu; /* as the port was configured: no link's MTU makes more of it */
+    bool only_largest;              /* it takes any number of segments, and the shortest frame */
     struct rte_ether_addr address;
 };
 
@@ -55,6 +61,8 @@ struct spill_exits {
     struct spill_exit ports[RTE_MAX_ETHPORTS]; /* by id; before */
     struct spill_allowance fitting;            /* time for what copies packets */
     struct spill_error_limit errors;
+    const struct spill_links *links; /* before */
+    uint32_t links_version;          /* that the exits are of */
 };
 
 struct spill_fast;
@@ -62,6 +70,16 @@ struct spill_fast;
 /** Prepares a port's exit. Control thread, before the lcores start. @param port  configured */
 void spill_exit_init(struct spill_exit *exit, const struct spill_port *port,
                      struct spill_output *output);
+
+/** Makes the exits as the links are now. The lcore. */
+void spill_exits_follow(struct spill_exits *exits);
+
+/** The same where any link has changed since. The lcore, once a turn. */
+static inline void spill_exits_look(struct spill_exits *exits)
+{
+    if (unlikely(spill_links_version(exits->links) != exits->links_version))
+        spill_exits_follow(exits);
+}
 
 /** Where a packet leaves: the port, by that which it came by. For its `output`. */
 static inline uint8_t spill_exit_of(const struct spill_exits *exits, uint8_t input)

@@ -250,6 +250,7 @@ static uint32_t retire_poll(void *context, uint64_t now)
     struct spill_fast *fast = context;
 
     spill_fast_take_version(fast, now);
+    spill_exits_look(&fast->exits);
     if (unlikely(fast->renewed != fast->version) && spill_flow_table_renewed(fast->flows))
         __atomic_store_n(&fast->renewed, fast->version, __ATOMIC_RELEASE);
     return spill_submitter_retire(fast->submitter, now);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "packet/packet.h"
+#include "pipeline/drops.h"
 #include "runtime/stamp.h"
 
 static SPILL_DROP_REASON(tx_full, "tx_full",
@@ -16,6 +17,10 @@ static SPILL_DROP_REASON(tx_refused, "tx_refused",
                          "the device takes others, but never this packet");
 static SPILL_DROP_REASON(tx_channel_full, "tx_channel_full",
                          "the channel to the transmit queue's owner was full");
+
+SPILL_DROP_REASON(spill_drop_tx_link_down, "tx_link_down",
+                  "the kernel's interface below the port that it leaves by is down, without a "
+                  "carrier, or gone");
 
 /* A packet that is refused while none stands behind it is given up after so many times the patience
  * (a second): there is none to ask with. */
@@ -141,12 +146,13 @@ static bool transmit_front(struct spill_output *output)
 
 /* ------------------------------------------------------------------- why a device refuses */
 
-static void drop_front(struct spill_output *output, uint32_t count)
+static void drop_front(struct spill_output *output, uint32_t count,
+                       const struct spill_drop_reason *reason)
 {
     uint32_t i;
 
     for (i = 0; i < count; i++)
-        spill_ledger_drop(output->ledger, &tx_refused,
+        spill_ledger_drop(output->ledger, reason,
                           &output->backlog[(output->first + i) % SPILL_BACKLOG], 1);
     advance(output, count);
 }
@@ -181,7 +187,7 @@ static void offer_another(struct spill_output *output)
 
     if (offer(output, &output->backlog[(output->first + index) % SPILL_BACKLOG], 1) == 0)
         return;
-    drop_front(output, index);
+    drop_front(output, index, &tx_refused);
     advance(output, 1);
 }
 
@@ -191,14 +197,14 @@ static void ask_why(struct spill_output *output, uint64_t now)
     if (output->refused == 0) {
         output->refused = now;
         if (is_unfit(output))
-            drop_front(output, 1);
+            drop_front(output, 1, &tx_refused);
     } else if (now > output->refused + output->patience && has_descriptors(output)) {
-        drop_front(output, 1);
+        drop_front(output, 1, &tx_refused);
     } else if (now > output->refused + output->patience && output->waiting > 1) {
         output->refused = now;
         offer_another(output);
     } else if (now > output->refused + ALONE * output->patience) {
-        drop_front(output, 1);
+        drop_front(output, 1, &tx_refused);
     }
 }
 
@@ -206,6 +212,8 @@ uint32_t spill_output_retry(struct spill_output *output, uint64_t now)
 {
     uint32_t waiting = output->waiting, before;
 
+    if (unlikely(output->link != NULL && spill_links_get(output->link).lost))
+        drop_front(output, waiting, &spill_drop_tx_link_down);
     while (output->waiting > 0) {
         before = output->waiting;
         if (transmit_front(output))

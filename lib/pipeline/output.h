@@ -11,6 +11,7 @@
 #include "base/histogram.h"
 #include "base/ledger.h"
 #include "packet/packet.h"
+#include "pipeline/links.h"
 #include "runtime/channel.h"
 
 /**
@@ -26,7 +27,9 @@
  * come through the exit (exit.h), which lets none pass that the device is known not to take. For
  * what is not known the device is asked why it refuses the backlog's first packet: it says so when
  * it is to prepare it, or has an empty queue, or takes one of those behind it. Then it will never
- * take the first, which is dropped as `tx_refused`. A device that takes nothing is waited for.
+ * take the first, which is dropped as `tx_refused`. A device that takes nothing is waited for, but
+ * not one whose kernel's interface is known to be down or gone (links.h): what is in the backlog
+ * then is dropped as `tx_link_down`.
  */
 
 #define SPILL_BACKLOG 256 /* packets; a power of two */
@@ -47,6 +50,7 @@ struct spill_output {
     /* Written before the lcores start: */
     struct spill_sender *sender;   /* NULL: the queue is ours */
     struct spill_channel *channel; /* of our queue: what others send to it; NULL: they don't */
+    const struct spill_link *link; /* of the port; NULL: never lost */
     uint16_t port;
     uint16_t queue;
     uint64_t patience; /* cycles until a device that refuses a packet is asked why */

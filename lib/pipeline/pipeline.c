@@ -219,6 +219,7 @@ static int create_exits(const struct spill_pipeline *pipeline, struct spill_exit
         exits->other_end[port->id] = (uint8_t)pipeline->config.ports[plan->ports[i].peer].id;
         spill_exit_init(&exits->ports[port->id], port, by_port[i]);
     }
+    exits->links = &pipeline->links;
     /* Captures alone wait until there is time: nothing of theirs is lost for want of it. */
     exits->fitting.most = all_can_wait(pipeline)
                               ? INT64_MAX / 2

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "pipeline/fast.h"
+#include "pipeline/links.h"
 #include "pipeline/spread.h"
 #include "pipeline/transmit.h"
 #include "plan/plan.h"
@@ -70,6 +71,7 @@ struct spill_pipeline {
     uint32_t pool_count; /* the plan's, and one without workers for fast lcores that have none */
     struct spill_pool *pools[SPILL_NODES_MAX + 1];
     struct spill_channel **channels; /* by index in the plan */
+    struct spill_links links;        /* by id of the port */
     struct spill_ledger ledger;      /* the control thread's: what a forced end left behind */
     uint64_t abandoned_mbufs; /* likewise; of those, what the crypto device never gave back */
 };
@@ -133,6 +135,9 @@ void spill_pipeline_non_ip(const struct spill_pipeline *pipeline,
 /** Gives a writer what the lcores counted at a port. Any thread. */
 void spill_pipeline_write_port(const struct spill_pipeline *pipeline, uint16_t port_id,
                                struct spill_metric_writer *writer);
+
+/** Packets given to a port's device, by all lcores. Any thread. */
+uint64_t spill_pipeline_transmitted(const struct spill_pipeline *pipeline, uint16_t port_id);
 
 /**
  * Gives a writer what else is counted: lcores, channels, classes of expensive work, latencies,

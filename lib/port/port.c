@@ -225,6 +225,7 @@ void spill_port_stats(const struct spill_port *port, struct spill_port_stats *st
     /* Not every driver survives the question before it has queues (vmxnet3). */
     if (!port->open || !port->configured || rte_eth_stats_get(port->id, &counted) != 0)
         return;
+    stats->counted = true;
     stats->rx_packets = counted.ipackets;
     stats->tx_packets = counted.opackets;
     stats->rx_missed = counted.imissed;

@@ -87,6 +87,8 @@ struct spill_port {
     struct spill_port_limits limits;
     struct rte_mempool *pool; /* of received packets; not the port's to free */
     unsigned kept_mbufs;      /* of the pool, which the driver never gives back (af_xdp) */
+    unsigned interface;       /* of the kernel's, by which its driver sends without telling what is
+                               * lost there; 0: none */
     bool promiscuous;
     bool rss; /* spreads over rx queues by a symmetric hash */
     bool rx_scatter;
@@ -114,8 +116,21 @@ struct spill_port_config {
     struct rte_mempool *pool; /* for receive; its data room decides whether frames are scattered */
 };
 
+enum spill_link_state {
+    SPILL_LINK_UP,
+    SPILL_LINK_DOWN,
+    SPILL_LINK_GONE, /* the kernel's interface below the device is no longer there */
+};
+
+/** A port's link at one moment. */
+struct spill_port_link {
+    enum spill_link_state state;
+    uint16_t mtu; /* bytes; of a kernel's interface what it has now, else as configured */
+};
+
 /** Packets, by the device's own count since it was started. */
 struct spill_port_stats {
+    bool counted; /* the device counts; else all is 0 */
     uint64_t rx_packets;
     uint64_t tx_packets;
     uint64_t rx_missed; /* no free descriptor or buffer at the device: the loop was too slow */
@@ -163,6 +178,15 @@ int spill_port_start(struct spill_port *port, struct spill_error *error);
 
 /** Whether the link is up; asks the device without waiting. Devices without a link are up. */
 bool spill_port_link_up(const struct spill_port *port);
+
+/**
+ * Looks at a port's link. Of a device on a kernel's interface the kernel is asked (by ioctl): its
+ * drivers take an interface for up, and of the MTU that it was started with, whatever becomes of
+ * it; they take packets for it as before, and count most of them as sent.
+ *
+ * @param port  configured
+ */
+void spill_port_look(const struct spill_port *port, struct spill_port_link *link);
 
 /** Reads the device's counters; all 0 for a device that doesn't count, isn't configured or was
  * closed. */

@@ -336,6 +336,7 @@ int spill_port_configure(struct spill_port *port, const struct spill_port_config
     if (config->mtu != 0 && apply_mtu(port, &info, mtu, error) < 0)
         return -1;
     note_unfinished_frames(port);
+    port->interface = port->device.kernel_tag ? info.if_index : 0;
     port->mtu = mtu;
     port->pool = config->pool;
     port->wants_promiscuous = config->promiscuous;

@@ -4,6 +4,7 @@ import pathlib
 import socket
 import struct
 import threading
+import time
 import unittest
 
 import capture
@@ -211,6 +212,82 @@ class Exit(TestCase):
                   or self.send([frame(udp4(200, True))]), 10, "a small one at the other end")
             self.check(other.stop())
         self.assertEqual(program.stop().drops.get("tx_too_big"), 5)
+
+    def link(self, *what):
+        run("ip", "-n", self.net.middle, "link", *what)
+
+    def port(self, program, key):
+        return program.telemetry("/spillway/metrics,ports,b")[key]
+
+    def lost_at(self, second, down, up=None):
+        """What can't leave by an interface is named, and none of it counts as sent."""
+        program = self.wire(second, mtu=1500)
+        self.alive()
+        down()
+        until(lambda: self.port(program, "link") != "up", 10, "the link is seen")
+        given = self.port(program, "tx_packets")
+        self.send([frame(udp4(200, True))] * 50)
+        until(lambda: program.telemetry("/spillway/metrics,drops").get("tx_link_down", 0) >= 50, 10,
+              "they are dropped by name")
+        self.assertEqual(self.port(program, "tx_packets"), given)
+        if up:
+            up()
+            self.alive()
+        return program, self.check(program.stop())
+
+    def test_interface_goes_down(self):
+        for second in "net_af_packet1,iface=wan", "net_pcap0,iface=wan":
+            with self.subTest(second):
+                program, report = self.lost_at(second, lambda: self.link("set", "wan", "down"),
+                                               lambda: self.link("set", "wan", "up"))
+                self.assertRegex(program.log, r"port b: link down\n(.*\n)*.*port b: link up\n")
+                self.assertEqual(report["ports"][1]["link"], "up")
+
+    def test_carrier_goes(self):
+        self.lost_at("net_af_packet1,iface=wan",
+                     lambda: run("ip", "-n", self.net.right, "link", "set", "eth0", "down"))
+
+    def test_interface_is_deleted(self):
+        program, report = self.lost_at("net_af_packet1,iface=wan", lambda: self.link("delete", "wan"))
+        self.assertIn("port b: the interface of net_af_packet1 is gone", program.log)
+        self.assertEqual(report["ports"][1]["link"], "gone")
+
+    def test_what_the_device_did_not_send(self):
+        """Between the interface's end and the next look at it: the device counts."""
+        program = self.wire("net_af_packet1,iface=wan", mtu=1500)
+        self.alive()
+        ended = time.monotonic() + 60
+        while self.port(program, "link") == "up" and time.monotonic() < ended:
+            self.send([frame(udp4(200, True))] * 10)
+            if self.port(program, "tx_packets") > 500:
+                run("ip", "-n", self.net.middle, "link", "delete", "wan", check=False)
+        report = self.check(program.stop())
+        port = report["ports"][1]
+        self.assertGreater(port["tx_unsent"], 0)
+        self.assertIn(f"port b: {port['tx_unsent']} of {port['tx_packets']} packets that its device "
+                      "took were not sent, by its own count", program.log)
+
+    def test_mtu_is_lowered(self):
+        """The kernel skips what is too large without telling the driver."""
+        program = self.wire("net_af_packet1,iface=wan", mtu=1500)
+        self.alive()
+        self.link("set", "wan", "mtu", 1300)
+        until(lambda: self.port(program, "mtu") == 1300, 10, "the MTU is seen")
+        left, right = self.ears()
+        self.send([frame(udp4(1400, True))] * 5)
+        self.send([frame(udp4(1400, False, number)) for number in range(1, 6)])
+        self.alive()
+        self.link("set", "wan", "mtu", 1500)
+        until(lambda: self.port(program, "mtu") == 1500, 10, "the MTU is seen")
+        self.send([frame(udp4(1500, True))] * 5)
+        self.alive()
+        report = self.check(program.stop())
+        self.assertEqual(report.drops, {"tx_too_big": 5})
+        self.assertEqual([struct.unpack_from("!H", data, 40)[0] for data in left.frames
+                          if data[23] == 1 and data[34:36] == b"\x03\x04"], [1300] * 5)
+        self.assertEqual(right.payload(17), 5 * 1380 + 5 * 1480)
+        self.assertRegex(program.log, r"port b: its interface has MTU 1300 now, instead of 1500: .*\n"
+                                      r"(.*\n)*.*port b: its interface has MTU 1500 again")
 
     def test_unequal_ends_are_warned_of(self):
         program = self.wire("net_af_packet1,iface=wan")

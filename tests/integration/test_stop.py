@@ -79,7 +79,7 @@ class Report(TestCase):
                                                "delivered_to_host", "dropped", "in_flight"})
         for port in report["ports"]:
             self.assertLessEqual({"name", "driver", "socket", "rx_packets", "tx_packets",
-                                  "rx_missed", "rx_nombuf", "tx_retried"}, set(port))
+                                  "rx_missed", "rx_nombuf", "tx_retried", "tx_unsent", "link", "mtu"}, set(port))
         self.assertEqual([(port["name"], port["driver"]) for port in report["ports"]],
                          [("a", "net_pcap"), ("b", "net_null")])
         self.assertEqual(report["ports"][0]["rx_packets"], 540)

@@ -744,6 +744,73 @@ static void a_device_that_takes_nothing_is_waited_for(void **state)
     close_bench();
 }
 
+/* ---------------------------------------------------------------------------------- links */
+
+static void link_is(uint16_t mtu, bool lost)
+{
+    spill_links_set(&bench.pipeline->links, bench_ports[1].id,
+                    (struct spill_link){.mtu = mtu, .lost = lost});
+    turn();
+}
+
+/* Of an interface that is down its driver would take them: what waited is dropped with the rest. */
+static void what_leaves_by_a_lost_link_is_dropped(void **state)
+{
+    uint32_t shape, i;
+
+    (void)state;
+    limit(MTU);
+    for (shape = 0; shape < 2; shape++) {
+        open_bench(shape);
+        set_device(true, false);
+        for (i = 0; i < 20; i++)
+            feed_number(i, false);
+        turn();
+        assert_dropped("tx_link_down", 0);
+        link_is(0, true);
+        assert_dropped("tx_link_down", 20);
+        set_device(false, false);
+        for (i = 0; i < 5; i++)
+            feed_number(i, false);
+        turn();
+        assert_int_equal(came_count[1], 0);
+        assert_dropped("tx_link_down", 25);
+        link_is(0, false);
+        feed_number(1, false);
+        turn();
+        assert_int_equal(came_count[1], 1);
+        close_bench();
+    }
+}
+
+/* Nor is anybody told that a packet was too big, who could do nothing about it. */
+static void a_link_s_mtu_is_in_force_at_once(void **state)
+{
+    static struct frame frame;
+
+    (void)state;
+    limit(MTU);
+    open_bench(0);
+    build_udp4(&frame, 0, MTU, true);
+    link_is(MTU - 1, false);
+    pass(&frame, 0);
+    assert_int_equal(came_count[1], 0);
+    assert_int_equal(came_count[0], 1);
+    assert_int_equal(read16(rte_pktmbuf_mtod_offset(came[0][0], const uint8_t *, 14 + 20 + 6)),
+                     MTU - 1);
+    assert_dropped("tx_too_big", 1);
+    link_is(MTU - 1, true);
+    pass(&frame, 0);
+    assert_int_equal(came_count[0] + came_count[1], 0);
+    link_is(9000, false); /* its buffers are for the MTU that it was started with */
+    pass(&frame, 0);
+    assert_int_equal(came_count[1], 1);
+    build_udp4(&frame, 0, MTU + 1, true);
+    pass(&frame, 0);
+    assert_int_equal(came_count[1], 0);
+    close_bench();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -766,6 +833,8 @@ int main(void)
         cmocka_unit_test_teardown(a_packet_that_is_never_taken_blocks_no_other, reset_device),
         cmocka_unit_test_teardown(alone_it_is_given_up, reset_device),
         cmocka_unit_test_teardown(a_device_that_takes_nothing_is_waited_for, reset_device),
+        cmocka_unit_test_teardown(what_leaves_by_a_lost_link_is_dropped, reset_device),
+        cmocka_unit_test_teardown(a_link_s_mtu_is_in_force_at_once, clear),
     };
     int failed;
 

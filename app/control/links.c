@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The ports' links: watched while the lcores run, told, and passed on to those who send by them. */
+#include <inttypes.h>
+
+#include "control/log.h"
+#include "program.h"
+
+#define LOOK_NS UINT64_C(100000000)
+
+static const char *state_name(enum spill_link_state state)
+{
+    static const char *const names[] = {
+        [SPILL_LINK_UP] = "up",
+        [SPILL_LINK_DOWN] = "down",
+        [SPILL_LINK_GONE] = "gone",
+    };
+
+    return names[state];
+}
+
+static void tell_state(const struct spill_port *port, enum spill_link_state state)
+{
+    if (state == SPILL_LINK_UP)
+        SPILL_LOG(NOTICE, "port %s: link up", port->name);
+    else if (state == SPILL_LINK_DOWN)
+        SPILL_LOG(WARNING, "port %s: link down", port->name);
+    else
+        SPILL_LOG(WARNING,
+                  "port %s: the interface of %s is gone: it can't come back before a restart",
+                  port->name, port->device.name);
+}
+
+static void tell_mtu(const struct spill_port *port, uint16_t mtu)
+{
+    if (mtu < port->mtu)
+        SPILL_LOG(WARNING,
+                  "port %s: its interface has MTU %u now, instead of %u: what is larger "
+                  "does not leave by it",
+                  port->name, mtu, port->mtu);
+    else if (mtu > port->mtu)
+        SPILL_LOG(WARNING,
+                  "port %s: its interface has MTU %u now: more than %u leaves by it only "
+                  "after a restart",
+                  port->name, mtu, port->mtu);
+    else
+        SPILL_LOG(NOTICE, "port %s: its interface has MTU %u again", port->name, mtu);
+}
+
+void spill_program_init_links(struct spill_program *program)
+{
+    uint32_t i;
+
+    for (i = 0; i < program->port_count; i++)
+        program->links[i] = (struct spill_port_link){.mtu = program->ports[i].mtu};
+}
+
+static void look(struct spill_program *program, uint32_t index)
+{
+    const struct spill_port *port = &program->ports[index];
+    struct spill_port_link *before = &program->links[index], now;
+    struct spill_link link;
+
+    spill_port_look(port, &now);
+    if (now.state == before->state && now.mtu == before->mtu)
+        return;
+    if (now.state != before->state)
+        tell_state(port, now.state);
+    if (now.mtu != before->mtu && now.state != SPILL_LINK_GONE)
+        tell_mtu(port, now.mtu);
+    /* Other devices refuse what they can't send, or keep it until the link is up again. */
+    link = (struct spill_link){
+        .mtu = port->interface != 0 ? now.mtu : 0,
+        .lost = port->interface != 0 && now.state != SPILL_LINK_UP,
+    };
+    spill_links_set(&program->pipeline->links, port->id, link);
+    *before = now;
+}
+
+static void look_at_all(void *context)
+{
+    struct spill_program *program = context;
+    uint32_t i;
+
+    for (i = 0; i < program->port_count; i++)
+        look(program, i);
+}
+
+int spill_program_watch_links(struct spill_program *program)
+{
+    return spill_events_every(&program->events, &program->looking, LOOK_NS, look_at_all, program);
+}
+
+/* -------------------------------------------------------------------------------- telling */
+
+/* A port's link, and what it did with what it was given. */
+struct told {
+    struct spill_port_link link;
+    uint64_t taken, sent; /* packets, by spillway's count and the device's */
+    bool counted;         /* the latter is known */
+};
+
+static struct spill_metric_value link_state(const void *told)
+{
+    return spill_value_text(state_name(((const struct told *)told)->link.state));
+}
+
+static struct spill_metric_value mtu(const void *told)
+{
+    return spill_value_unsigned(((const struct told *)told)->link.mtu);
+}
+
+static uint64_t unsent(const struct told *told)
+{
+    return told->taken > told->sent ? told->taken - told->sent : 0;
+}
+
+static struct spill_metric_value tx_unsent(const void *told)
+{
+    const struct told *of = told;
+
+    return of->counted ? spill_value_unsigned(unsent(of))
+                       : (struct spill_metric_value){.type = SPILL_VALUE_NONE};
+}
+
+static const struct spill_metric rows[] = {
+    SPILL_METRIC_COMPUTED(TEXT, "link", link_state, "", "up, down, or gone with its interface"),
+    SPILL_METRIC_COMPUTED(GAUGE, "mtu", mtu, "bytes",
+                          "of the kernel's interface at this moment, else as configured"),
+    SPILL_METRIC_COMPUTED(GAUGE, "tx_unsent", tx_unsent, "packets",
+                          "of tx_packets, those that the device has not sent by its own count"),
+};
+static const struct spill_metrics metrics = SPILL_METRICS(rows);
+
+static struct told told_of(const struct spill_program *program, uint32_t index)
+{
+    struct told told = {.link = program->links[index]};
+    struct spill_port_stats stats = program->port_stats[index];
+
+    /* First what was given to it: so it can't have sent more than that, but by others. */
+    told.taken = spill_pipeline_transmitted(program->pipeline, program->ports[index].id);
+    if (!program->settled)
+        spill_port_stats(&program->ports[index], &stats);
+    told.sent = stats.tx_packets;
+    /* memif forgets what it counted when its peer has left. */
+    told.counted = stats.counted && (told.taken == 0 || stats.tx_packets + stats.tx_errors > 0);
+    return told;
+}
+
+void spill_program_write_link(const struct spill_program *program, uint32_t index,
+                              struct spill_metric_writer *writer)
+{
+    const struct told told = told_of(program, index);
+
+    spill_metrics_write(&metrics, &told, writer);
+}
+
+void spill_program_tell_unsent(const struct spill_program *program)
+{
+    uint32_t i;
+
+    for (i = 0; i < program->port_count; i++) {
+        const struct told told = told_of(program, i);
+
+        if (told.counted && unsent(&told) > 0)
+            SPILL_LOG(WARNING,
+                      "port %s: %" PRIu64 " of %" PRIu64 " packets that its device took were not "
+                      "sent, by its own count",
+                      program->ports[i].name, unsent(&told), told.taken);
+    }
+}

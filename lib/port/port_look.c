@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a port's link is at this moment. */
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_ethdev.h>
+
+#include "port/port.h"
+
+/* What the kernel says of an interface; false: it can't be asked. */
+static bool ask_kernel(unsigned interface, struct spill_port_link *link)
+{
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request;
+
+    if (descriptor < 0)
+        return false;
+    memset(&request, 0, sizeof(request));
+    link->state = SPILL_LINK_GONE;
+    if (if_indextoname(interface, request.ifr_name) != NULL &&
+        ioctl(descriptor, SIOCGIFFLAGS, &request) == 0) {
+        const bool up = (request.ifr_flags & IFF_UP) != 0 && (request.ifr_flags & IFF_RUNNING) != 0;
+
+        link->state = up ? SPILL_LINK_UP : SPILL_LINK_DOWN;
+        if (ioctl(descriptor, SIOCGIFMTU, &request) == 0)
+            link->mtu = (uint16_t)RTE_MIN(request.ifr_mtu, UINT16_MAX);
+    }
+    close(descriptor);
+    return true;
+}
+
+void spill_port_look(const struct spill_port *port, struct spill_port_link *link)
+{
+    *link = (struct spill_port_link){.state = SPILL_LINK_UP, .mtu = port->mtu};
+    if (port->interface != 0 && ask_kernel(port->interface, link))
+        return;
+    if (!spill_port_link_up(port))
+        link->state = SPILL_LINK_DOWN;
+}
