@@ -31,7 +31,7 @@
 #endif
 
 /** A number of rounds, made smaller where a sanitizer slows the test down. */
-#define TEST_ROUNDS(rounds) (TEST_SANITIZED ? (rounds) / 20 : (rounds))
+#define TEST_ROUNDS(rounds) (TEST_SANITIZED ? (rounds) / 4 : (rounds))
 
 /** CPUs that the process may use, filled by test_eal_start(). */
 static int test_cpus[CPU_SETSIZE];

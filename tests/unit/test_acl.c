@@ -445,6 +445,7 @@ static uint32_t compare(const struct spill_ruleset *ruleset, const struct spill_
     return hits;
 }
 
+/* For longer, and with the sanitizers' eyes: fuzz_acl. */
 static void agrees_with_first_match(void **state)
 {
     static const uint32_t COUNTS[] = {1, 2, 3, 5, 10, 30, 100, 300};
@@ -452,16 +453,16 @@ static void agrees_with_first_match(void **state)
 
     (void)state;
     seed();
-    for (unsigned round = 0; round < 160; round++) {
+    for (unsigned round = 0; round < 40; round++) {
         const enum spill_verdict verdict = draw(2) ? ALLOW : DENY;
         struct spill_ruleset *ruleset = random_rules(COUNTS[round % RTE_DIM(COUNTS)]);
         struct spill_acl *acl = make_acl(ruleset, verdict);
 
-        hits += compare(ruleset, acl, verdict, 100);
+        hits += compare(ruleset, acl, verdict, 50);
         spill_acl_free(acl);
         spill_rules_free(ruleset);
     }
-    assert_true(hits > 50000);
+    assert_true(hits > 6250);
 }
 
 static struct spill_ruleset *read_text(const char *text)
@@ -690,10 +691,11 @@ static size_t eal_memory_in_use(void)
     return size;
 }
 
-/* Both ways to build: looking for the fastest tries, and for the least memory. */
+/* Both ways to build: looking for the fastest tries, and, above 10 000 rules, for the least memory.
+ */
 static void many_rules_within_the_memory_planned(void **state)
 {
-    static const uint32_t COUNTS[] = {1000, 8000, 20000};
+    static const uint32_t COUNTS[] = {1000, 10001};
 
     (void)state;
     seed();
@@ -739,7 +741,7 @@ static void what_cannot_be_made_is_refused(void **state)
  * enough. */
 static void fails_cleanly_wherever_memory_ends(void **state)
 {
-    enum { BLOCK = 16 << 10, MOST = (512 << 20) / BLOCK };
+    enum { BLOCK = 32 << 10, MOST = (512 << 20) / BLOCK };
     static void *blocks[MOST];
     struct spill_ruleset *ruleset;
     struct spill_acl *acl = NULL;

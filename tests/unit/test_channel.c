@@ -13,8 +13,8 @@
 #define LCORES       5
 #define BURST        32
 #define SENDERS_MAX  3
-#define CLOSE_ROUNDS 400
-#define LEAVE_ROUNDS 20000
+#define CLOSE_ROUNDS 100
+#define LEAVE_ROUNDS 5000
 
 static const enum spill_ring_mode modes[] = {SPILL_RING_EXCLUSIVE, SPILL_RING_PREEMPTIBLE};
 static struct spill_error error;
@@ -263,12 +263,12 @@ static void several_producers(uint32_t senders, uint64_t packets, uint32_t capac
 static void each_element_once_and_in_its_senders_order(void **state)
 {
     (void)state;
-    several_producers(3, TEST_ROUNDS(2000000), 256, SPILL_RING_PREEMPTIBLE);
-    several_producers(3, TEST_ROUNDS(100000), 5, SPILL_RING_PREEMPTIBLE);
-    several_producers(1, TEST_ROUNDS(2000000), 256, SPILL_RING_EXCLUSIVE);
-    several_producers(1, TEST_ROUNDS(100000), 1, SPILL_RING_EXCLUSIVE);
+    several_producers(3, TEST_ROUNDS(500000), 256, SPILL_RING_PREEMPTIBLE);
+    several_producers(3, TEST_ROUNDS(25000), 5, SPILL_RING_PREEMPTIBLE);
+    several_producers(1, TEST_ROUNDS(500000), 256, SPILL_RING_EXCLUSIVE);
+    several_producers(1, TEST_ROUNDS(25000), 1, SPILL_RING_EXCLUSIVE);
     /* More threads than CPUs: slow, each preempted producer holds up the others. */
-    several_producers(2, TEST_ROUNDS(200000), 64, SPILL_RING_EXCLUSIVE);
+    several_producers(2, TEST_ROUNDS(50000), 64, SPILL_RING_EXCLUSIVE);
 }
 
 /* A sender that sends consecutive numbers until the channel is closed. */

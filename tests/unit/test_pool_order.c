@@ -3,7 +3,7 @@
 #include "pool_bench.h"
 
 #define MBUFS   8191
-#define PACKETS UINT64_C(10000000)
+#define PACKETS UINT64_C(2000000)
 #define FLOWS   10000
 #define LANES   64
 
