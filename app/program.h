@@ -93,6 +93,8 @@ struct spill_program {
     struct spill_watchdog watchdog;
     struct spill_port_link links[SPILL_PORTS_MAX]; /* as last seen */
     struct spill_event looking;                    /* at them, from time to time */
+    struct spill_event hearing;                    /* the kernel tell of them */
+    int links_told;                                /* where it does, -1: nowhere */
 
     /* What the report tells: */
     enum spill_outcome outcome;
@@ -285,13 +287,16 @@ bool spill_control_join(struct spill_program *program, pthread_t thread, uint64_
 void spill_program_init_links(struct spill_program *program);
 
 /**
- * Looks at the ports' links, some times a second, until the lcores have ended: a change is logged,
- * and where it is a kernel's interface that went down, went away or has another MTU, passed on to
- * the lcores.
+ * Looks at the ports' links now, once a second, and when the kernel tells of a change (rtnetlink),
+ * until spill_program_leave_links(): a change is logged, and where it is a kernel's interface that
+ * went down, went away or has another MTU, passed on to the lcores.
  *
  * @return 0, -1 without memory
  */
 int spill_program_watch_links(struct spill_program *program);
+
+/** The lcores have ended. After a watch that failed, too. */
+void spill_program_leave_links(struct spill_program *program);
 
 /** Gives a writer a port's link, as last seen, and what its device did not send. Any thread. */
 void spill_program_write_link(const struct spill_program *program, uint32_t index,

@@ -67,7 +67,7 @@ void spill_control_drain(struct spill_program *program)
             break;
         }
     }
-    spill_event_remove(&program->looking);
+    spill_program_leave_links(program);
     program->stopped = spill_clock();
 }
 

@@ -2,10 +2,16 @@
 /* The ports' links: watched while the lcores run, told, and passed on to those who send by them. */
 #include <inttypes.h>
 
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "control/log.h"
 #include "program.h"
 
-#define LOOK_NS UINT64_C(100000000)
+/* Between two looks at devices that are no interfaces of the kernel's, which tells of those. */
+#define LOOK_NS UINT64_C(1000000000)
 
 static const char *state_name(enum spill_link_state state)
 {
@@ -85,9 +91,61 @@ static void look_at_all(void *context)
         look(program, i);
 }
 
+/* The kernel has told of a change at some interface: of which and what is asked for itself. */
+static void hear_kernel(void *context)
+{
+    struct spill_program *program = context;
+    char message[1];
+
+    while (recv(program->links_told, message, sizeof(message), MSG_TRUNC) > 0)
+        ;
+    look_at_all(program);
+}
+
+static bool any_interface(const struct spill_program *program)
+{
+    uint32_t i;
+
+    for (i = 0; i < program->port_count; i++) {
+        if (program->ports[i].interface != 0)
+            return true;
+    }
+    return false;
+}
+
+/* A socket on which the kernel tells of changes; -1: it does not, and they are seen later. */
+static int open_kernel(void)
+{
+    const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+    int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+    if (descriptor >= 0 &&
+        bind(descriptor, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        close(descriptor);
+        descriptor = -1;
+    }
+    return descriptor;
+}
+
 int spill_program_watch_links(struct spill_program *program)
 {
-    return spill_events_every(&program->events, &program->looking, LOOK_NS, look_at_all, program);
+    int status = 0;
+
+    program->links_told = any_interface(program) ? open_kernel() : -1;
+    if (program->links_told >= 0)
+        status = spill_events_read(&program->events, &program->hearing, program->links_told,
+                                   hear_kernel, program);
+    look_at_all(program);
+    return status |
+           spill_events_every(&program->events, &program->looking, LOOK_NS, look_at_all, program);
+}
+
+void spill_program_leave_links(struct spill_program *program)
+{
+    spill_event_remove(&program->looking);
+    spill_event_remove(&program->hearing);
+    if (program->links_told >= 0)
+        close(program->links_told);
 }
 
 /* -------------------------------------------------------------------------------- telling */
