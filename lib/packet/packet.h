@@ -44,7 +44,7 @@ enum spill_packet_kind {
 /* In `key.type`, of frames without a type: the address within LLC (DSAP), or one of these. */
 #define SPILL_TYPE_STP   0x42  /* spanning trees (IEEE 802.1D) */
 #define SPILL_TYPE_ND    0x101 /* no frame's: what is to IPv6 what ARP is to IPv4 (non_ip.h) */
-#define SPILL_TYPE_CISCO 0x100 /* SNAP with Cisco's own protocols: CDP, PVST+, UDLD, VTP, … */
+#define SPILL_TYPE_CISCO 0x100 /* SNAP with Cisco's protocols of link control: CDP, … */
 
 #define SPILL_FLOW_FRAGMENT 0x80 /* in `network`: a later fragment, which carries no ports */
 #define SPILL_FLOW_ONE_END  0x40 /* in `network`: both directions come by one end of the wire */

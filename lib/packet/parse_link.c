@@ -104,6 +104,32 @@ static enum step walk_tag(const struct rte_mbuf *mbuf, struct spill_link *link)
     return STEP_ON;
 }
 
+/* Cisco's protocols of link control, of those that have SNAP types of its own. */
+static bool is_cisco_control(uint16_t type)
+{
+    switch (type) {
+    case 0x0104: /* PAgP */
+    case 0x010b: /* PVST+ */
+    case 0x0111: /* UDLD */
+    case 0x2000: /* CDP */
+    case 0x2003: /* VTP */
+    case 0x2004: /* DTP */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Frames to these addresses hold a whole frame behind what looks like SNAP (Cisco's ISL), whose
+ * type is a VLAN there, and may be that of any protocol. */
+static bool goes_to_isl(const struct rte_mbuf *mbuf)
+{
+    uint8_t to[5] = {0};
+
+    spill_read_frame(mbuf, 0, sizeof(to), to);
+    return (to[0] & ~2) == 1 && to[1] == 0 && to[2] == 0x0c && to[3] == 0 && to[4] == 0;
+}
+
 /* SNAP: with the type of Ethernet, or of somebody's own. */
 static enum step walk_snap(const struct rte_mbuf *mbuf, struct spill_link *link)
 {
@@ -113,10 +139,11 @@ static enum step walk_snap(const struct rte_mbuf *mbuf, struct spill_link *link)
     if (!read_link(mbuf, link, sizeof(snap), snap))
         return wrong(link, &spill_malformed_encapsulation);
     oui = spill_load_be32(snap + 2) & 0xffffff;
-    if (oui == OUI_CISCO)
+    if ((snap[1] | LLC_GROUP) != (LLC_SNAP | LLC_GROUP) || snap[2] != LLC_UI || goes_to_isl(mbuf))
+        return end_at(link, LLC_SNAP, &spill_encapsulated_ip);
+    if (oui == OUI_CISCO && is_cisco_control(spill_load_be16(snap + 6)))
         return end_at(link, SPILL_TYPE_CISCO, &spill_non_ip);
-    if ((snap[1] | LLC_GROUP) != (LLC_SNAP | LLC_GROUP) || snap[2] != LLC_UI ||
-        (oui != OUI_ETHERNET && oui != OUI_BRIDGE) || spill_load_be16(snap + 6) < LEAST_TYPE)
+    if ((oui != OUI_ETHERNET && oui != OUI_BRIDGE) || spill_load_be16(snap + 6) < LEAST_TYPE)
         return end_at(link, LLC_SNAP, &spill_encapsulated_ip);
     link->type = spill_load16(snap + 6);
     link->l3_offset += sizeof(snap);

@@ -59,6 +59,25 @@ class Own(Captures):
         self.assertEqual(len({oracle.parse(frame).reason for frame in frames} - {None}), 11)
         self.through(frames)
 
+    def test_cisco(self):
+        """Link control of Cisco passes; ISL, whose VLAN looks like a type, does not, nor what else is Cisco's."""
+        def frame(to, kind, inside=bytes(46)):
+            snap = b"\xaa\xaa\3\0\0\x0c" + struct.pack("!H", kind) + inside
+            return to + bytes(6) + struct.pack("!H", len(snap)) + snap
+        groups = bytes.fromhex("01000ccccccc"), bytes.fromhex("01000ccccccd")
+        control = [frame(groups[0], kind) for kind in (0x2000, 0x2003, 0x2004, 0x0111, 0x0104)]
+        control.append(frame(groups[1], 0x010B))
+        held = next(one for one in capture.read(CAPTURES / "office.pcap") if one[12:14] == b"\x08\0")
+        isl = [frame(bytes.fromhex(to), kind, bytes(4) + held)
+               for to in ("01000c000000", "03000c000000", "01000c000041") for kind in (2, 0x2000, 0x010B)]
+        source = capture.write(self.folder / "in.pcap", control + isl + [frame(groups[0], 0x2001)])
+        out = self.folder / "out.pcap"
+        report = self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
+            "--wire", "in:out", "--default", "allow", "--exit-on-idle", "300ms"))
+        self.assertEqual(report.drops, {"encapsulated_ip": len(isl) + 1})
+        self.assertEqual(capture.read(out), control)
+
     def test_non_ip_dropped(self):
         frames = [frame for frame in capture.read(CAPTURES / "office.pcap")
                   if oracle.parse(frame).source is None]

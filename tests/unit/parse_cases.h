@@ -68,6 +68,8 @@ static const struct {
     {"0024 aaaa03 0080c2 " V4("001c", "4000", "11") UDP, SPILL_PACKET_OTHER, &spill_encapsulated_ip,
      false, false, 0},
     {"0008 aaaa03 00000c 2000", SPILL_PACKET_OTHER, &spill_non_ip, false, false, 0},
+    {"0008 aaaa03 00000c 2001", SPILL_PACKET_OTHER, &spill_encapsulated_ip, false, false, 0},
+    {"0008 aaaa13 00000c 2000", SPILL_PACKET_OTHER, &spill_encapsulated_ip, false, false, 0},
     {"0007 aaaa03 00000c 2000", SPILL_PACKET_MALFORMED, &spill_malformed_encapsulation, false,
      false, 0},
     {"001f 060603 " IP4("001c", "4000", "11") UDP, SPILL_PACKET_OTHER, &spill_encapsulated_ip,

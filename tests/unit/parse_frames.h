@@ -285,15 +285,21 @@ static void put_other(struct frame *frame)
     static const uint16_t types[] = {0x0806, 0x88cc, 0x8863, 0x88e7, 0x8926, 0x0600};
     static const uint32_t llcs[] = {0x424203, 0xfefe03, 0x060603, 0xaaaa03, 0xabaa03, 0xaaaaf3};
     static const uint32_t ouis[] = {0x00000c, 0x000000, 0x0080c2};
+    static const uint16_t snaps[] = {0x010b, 0x2000, 0x2004, 0x0104};
+    static const uint8_t isl[] = {1, 0, 0x0c, 0, 0};
     uint32_t length = below(60);
 
+    if (one_in(4)) {
+        memcpy(frame->bytes, isl, sizeof(isl));
+        frame->bytes[0] = one_in(2) ? 1 : 3;
+    }
     if (one_in(2)) {
         put(frame, one_in(2) ? types[below(6)] : 0x0600 + below(0x1f0), 2);
     } else {
         put(frame, 8 + length, 2);
         put(frame, llcs[below(6)], 3);
         put(frame, ouis[below(3)], 3);
-        put(frame, one_in(2) ? 0x010b : below(0x600), 2);
+        put(frame, one_in(2) ? snaps[below(4)] : below(0x600), 2);
     }
     put_random(frame, length);
 }

@@ -296,7 +296,9 @@ static bool oracle_id(struct expected *expected, uint32_t tci)
 static uint32_t oracle_llc(const struct frame *frame, struct expected *expected, uint32_t length)
 {
     static const uint8_t ethernet[] = {0, 0, 0}, bridge[] = {0, 0, 0xf8}, cisco[] = {0, 0, 0x0c};
+    static const uint16_t control[] = {0x2000, 0x2003, 0x2004, 0x0111, 0x0104, 0x010b};
     const uint8_t *llc = frame->bytes + expected->l3;
+    unsigned i;
 
     if (length < 3 && expected->l3 + length <= expected->end) {
         not_ip(expected, 0, &spill_non_ip);
@@ -311,10 +313,16 @@ static uint32_t oracle_llc(const struct frame *frame, struct expected *expected,
         not_ip(expected, 6, &spill_encapsulated_ip);
     else if (llc[0] / 2 != 0x55)
         not_ip(expected, llc[0], &spill_non_ip);
-    else if (memcmp(llc + 3, cisco, 3) == 0)
-        not_ip(expected, SPILL_TYPE_CISCO, &spill_non_ip);
-    else if (llc[1] / 2 != 0x55 || llc[2] != 3 ||
-             (memcmp(llc + 3, ethernet, 3) != 0 && memcmp(llc + 3, bridge, 3) != 0) || llc[6] < 6)
+    else if (llc[1] / 2 != 0x55 || llc[2] != 3 || memcmp(frame->bytes, "\1\0\x0c\0", 5) == 0 ||
+             memcmp(frame->bytes, "\3\0\x0c\0", 5) == 0)
+        not_ip(expected, 0xaa, &spill_encapsulated_ip);
+    else if (memcmp(llc + 3, cisco, 3) == 0) {
+        not_ip(expected, 0xaa, &spill_encapsulated_ip);
+        for (i = 0; i < 6; i++) {
+            if (llc[6] * 256 + llc[7] == control[i])
+                not_ip(expected, SPILL_TYPE_CISCO, &spill_non_ip);
+        }
+    } else if ((memcmp(llc + 3, ethernet, 3) != 0 && memcmp(llc + 3, bridge, 3) != 0) || llc[6] < 6)
         not_ip(expected, 0xaa, &spill_encapsulated_ip);
     else {
         expected->l3 += 8;
