@@ -90,8 +90,10 @@ enum spill_verdict {
     SPILL_VERDICT_PROTECT, /* by the SA that stands beside it */
 };
 
-/* What stands beside DENY in the SA's place where the sender is told; else 0 does. */
-#define SPILL_SA_REJECT 1
+/* What stands beside DENY in the SA's place: where the sender is told, and of a packet that is
+ * denied for what it is, not by a rule; else 0 does. */
+#define SPILL_SA_REJECT        1
+#define SPILL_SA_NO_CONNECTION 2
 
 /* Whether a packet has an ESP header, and where. */
 enum spill_esp {
@@ -103,9 +105,13 @@ enum spill_esp {
 /** What a packet does to its connection, by its own transport header. */
 enum spill_step {
     SPILL_STEP_NONE,
-    SPILL_STEP_ANSWER, /* there was something before that it answers: it begins nothing */
+    SPILL_STEP_ANSWER, /* there was something before that it answers: it begins nothing; TCP's
+                        * SYN+ACK, SCTP's INIT ACK */
     /* Those that more has to be done about than a lookup: */
-    SPILL_STEP_ERROR, /* an ICMP error, which is about another connection; no fragment */
+    SPILL_STEP_OPEN,   /* TCP's SYN, SCTP's INIT */
+    SPILL_STEP_FINISH, /* its sender has said all: TCP's FIN */
+    SPILL_STEP_RESET,  /* the end: TCP's RST, SCTP's ABORT and SHUTDOWN COMPLETE */
+    SPILL_STEP_ERROR,  /* an ICMP error, which is about another connection; no fragment */
 };
 
 /** One packet's metadata: one cache line. Written by the lcore, or in the pool the worker, that
@@ -143,13 +149,26 @@ struct spill_packet {
             uint8_t step : 3; /* enum spill_step; by the parser */
         };
     };
-    uint8_t input;    /* id of the port it came from; written by the pipeline */
-    uint8_t output;   /* id of the port it leaves by; likewise */
-    uint16_t sa;      /* id of a PROTECT verdict's SA; of DENY may be SPILL_SA_REJECT; else 0 */
+    uint8_t input;  /* id of the port it came from; written by the pipeline */
+    uint8_t output; /* id of the port it leaves by; likewise */
+    uint16_t sa; /* id of a PROTECT verdict's SA; of DENY may be SPILL_SA_REJECT or _NO_CONNECTION;
+                    else 0 */
     uint16_t through; /* id of the SA it was decrypted with, 0: it came in the clear */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct spill_packet) == 64, "one cache line");
+
+/** The transport protocol that an IP packet's key has. */
+static inline uint8_t spill_packet_protocol(const struct spill_packet *packet)
+{
+    return packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.protocol : packet->key.v6.protocol;
+}
+
+/** Whether it is of IP, and more has to be done about it than a lookup, by what it does. */
+static inline bool spill_packet_steps(const struct spill_packet *packet)
+{
+    return packet->kind <= SPILL_PACKET_IPV6 && packet->step > SPILL_STEP_ANSWER;
+}
 
 /** Whether it is an ICMP message that nothing answers, by its key. */
 static inline bool spill_packet_is_alone(const struct spill_packet *packet)

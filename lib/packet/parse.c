@@ -10,7 +10,6 @@
 #include <rte_branch_prediction.h>
 #include <rte_jhash.h>
 #include <rte_prefetch.h>
-#include <rte_tcp.h>
 #include <rte_udp.h>
 
 #include "packet/parse_shared.h"
@@ -32,14 +31,17 @@ enum quick {
 /* The quick way loads neighbouring fields together, in host order: one load and swap for both. */
 
 /**
- * Whether this is a TCP or UDP header that is all there and tells the truth.
+ * Whether this is a TCP or UDP header that is all there and tells the truth. Of TCP, the first way
+ * takes no packet that opens or ends a connection.
  *
  * @param contiguous  bytes that can be read at `header`, at least SPILL_UDP_FIXED
  * @param length      bytes of the IP packet from there on; negative when its header lies
  */
-static __rte_always_inline bool quick_transport(uint8_t protocol, const uint8_t *header,
-                                                uint32_t contiguous, int32_t length)
+static __rte_always_inline bool quick_transport(enum quick quick, uint8_t protocol,
+                                                const uint8_t *header, uint32_t contiguous,
+                                                int32_t length)
 {
+    uint32_t offset_flags;
     int32_t claimed;
 
     if (protocol == IPPROTO_UDP) {
@@ -47,8 +49,10 @@ static __rte_always_inline bool quick_transport(uint8_t protocol, const uint8_t 
         return claimed >= SPILL_UDP_FIXED && claimed <= length;
     }
     if (protocol == IPPROTO_TCP && contiguous >= SPILL_TCP_FIXED) {
-        claimed = (header[offsetof(struct rte_tcp_hdr, data_off)] >> 4) * 4;
-        return claimed >= SPILL_TCP_FIXED && claimed <= length;
+        offset_flags = spill_load_be16(header + offsetof(struct rte_tcp_hdr, data_off));
+        claimed = (int32_t)(offset_flags >> 12) * 4;
+        return claimed >= SPILL_TCP_FIXED && claimed <= length &&
+               (quick != QUICK_PORTS || (offset_flags & SPILL_TCP_STEPS) == 0);
     }
     return false;
 }
@@ -65,7 +69,7 @@ static __rte_always_inline bool quick_header(enum quick quick, uint8_t protocol,
     if (quick == QUICK_PORTS && protocol == IPPROTO_UDP &&
         spill_load16(header + 2) == RTE_BE16(SPILL_ESP_UDP_PORT))
         return false;
-    return quick_transport(protocol, header, contiguous, length);
+    return quick_transport(quick, protocol, header, contiguous, length);
 }
 
 /** Enters what such a header says. */
@@ -174,13 +178,13 @@ static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte
            quick_ipv6(quick, mbuf, frame, &link, packet);
 }
 
-/** What is neither TCP nor UDP on the quick way. */
+/** What is neither TCP nor UDP on the quick way, and TCP that opens or ends a connection. */
 static __rte_noinline bool parse_other(const struct rte_mbuf *mbuf, uint8_t network,
                                        struct spill_packet *packet)
 {
     if (!parse_quickly(QUICK_ESP, mbuf, network, packet))
         spill_parse_carefully(mbuf, network, packet);
-    return packet->fragment != 0 || packet->step > SPILL_STEP_ANSWER;
+    return packet->fragment != 0 || spill_packet_steps(packet);
 }
 
 /* Takes from the keys at which end of the wire their first address is, where that can't be told. */

@@ -46,6 +46,9 @@
  * messages 0, and their type and code, with SPILL_VLAN_ALONE in `key.vlan`. SPILL_VLAN_SECOND there
  * says who asks, or sent the message: so only the one who is asked sends answers of the same key.
  *
+ * `step`: of TCP by its flags, of SCTP by its first chunk, of ICMP by its type; of a later fragment
+ * SPILL_STEP_NONE.
+ *
  * Fragments: a first fragment has ports. A later one has none, and SPILL_FLOW_FRAGMENT in
  * `key.network`; it has no ESP header either, whatever its protocol. Both have `fragment` 1. An
  * IPv6 packet that is its own only fragment (RFC 6946) is no fragment.

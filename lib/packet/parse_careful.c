@@ -4,7 +4,6 @@
  * may lie across segments, and names what is wrong.
  */
 
-#include <rte_tcp.h>
 #include <rte_udp.h>
 
 #include "packet/parse.h"
@@ -46,6 +45,13 @@ SPILL_DROP_REASON(
 /* Bytes of these headers that are always there. */
 #define SCTP_FIXED 12
 #define DCCP_FIXED 12
+
+/* SCTP's chunks (RFC 9260 3.2): bytes of a header, and types. */
+#define CHUNK_FIXED             4
+#define CHUNK_INIT              1
+#define CHUNK_INIT_ACK          2
+#define CHUNK_ABORT             6
+#define CHUNK_SHUTDOWN_COMPLETE 14
 
 /* An IP packet's payload, as far as it is known. Offsets are from the start of the frame. */
 struct payload {
@@ -125,6 +131,28 @@ static bool is_true_length(uint8_t protocol, const uint8_t *header, uint32_t len
     return claimed >= fixed && claimed <= length;
 }
 
+/** What an SCTP packet does to its association, by its first chunk. */
+static enum spill_step sctp_step(const struct rte_mbuf *mbuf, const struct payload *payload)
+{
+    const uint32_t offset = payload->offset + SCTP_FIXED;
+    uint8_t chunk[CHUNK_FIXED];
+
+    if (payload->end - offset < sizeof(chunk) ||
+        !spill_read_frame(mbuf, offset, sizeof(chunk), chunk))
+        return SPILL_STEP_NONE;
+    switch (chunk[0]) {
+    case CHUNK_INIT:
+        return SPILL_STEP_OPEN;
+    case CHUNK_INIT_ACK:
+        return SPILL_STEP_ANSWER;
+    case CHUNK_ABORT:
+    case CHUNK_SHUTDOWN_COMPLETE:
+        return SPILL_STEP_RESET;
+    default:
+        return SPILL_STEP_NONE;
+    }
+}
+
 /** Reads the transport header, as far as the payload has one that is known. */
 static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *mbuf,
                                                          const struct payload *payload,
@@ -151,6 +179,8 @@ static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *
                         payload->first_fragment ? PACKET_LENGTH_MAX : length))
         return &spill_malformed_transport;
     spill_enter_header(header, transport);
+    if (payload->protocol == IPPROTO_SCTP)
+        transport->step = (uint8_t)sctp_step(mbuf, payload);
     return NULL;
 }
 

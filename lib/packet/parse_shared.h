@@ -15,6 +15,7 @@
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_tcp.h>
 
 #include "packet/packet.h"
 
@@ -52,6 +53,7 @@ struct spill_transport {
     uint8_t protocol; /* as in the key */
     uint8_t fragment; /* SPILL_FLOW_FRAGMENT or 0 */
     uint8_t esp;      /* enum spill_esp */
+    uint8_t step;     /* enum spill_step */
     bool has_ports;
     bool fragmented; /* a first or a later fragment */
     uint32_t offset; /* of the transport header, from the start of the frame */
@@ -140,11 +142,25 @@ static __rte_always_inline void spill_write_rest(struct spill_packet *packet,
     uint64_t parsed = (uint64_t)link->inner_vlan | (uint64_t)link->l3_offset << 16 |
                       (uint64_t)bits << 24 | (uint64_t)transport->length << 32 |
                       (uint64_t)transport->offset << 48;
-    const uint64_t undecided = 0;
+    /* Of no verdict, and of the byte behind it one bit on. */
+    const uint64_t undecided = (uint64_t)transport->step << 9;
 
     memcpy(&packet->inner_vlan, &parsed, sizeof(parsed));
     packet->flow = NULL;
     memcpy(&packet->verdict, &undecided, sizeof(undecided));
+}
+
+/* Flags of a TCP header that say more than that the connection goes on. */
+#define SPILL_TCP_STEPS (RTE_TCP_SYN_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_RST_FLAG)
+
+/** What a TCP packet does to its connection, by its flags. */
+static inline enum spill_step spill_tcp_step(uint8_t flags)
+{
+    if ((flags & RTE_TCP_RST_FLAG) != 0)
+        return SPILL_STEP_RESET;
+    if ((flags & RTE_TCP_SYN_FLAG) != 0)
+        return (flags & RTE_TCP_ACK_FLAG) != 0 ? SPILL_STEP_ANSWER : SPILL_STEP_OPEN;
+    return (flags & RTE_TCP_FIN_FLAG) != 0 ? SPILL_STEP_FINISH : SPILL_STEP_NONE;
 }
 
 /** Enters what a header says that is whole and true: one with ports, or ESP's. */
@@ -159,6 +175,8 @@ static __rte_always_inline void spill_enter_header(const uint8_t *header,
     transport->port = spill_load32(header);
     if (transport->protocol == IPPROTO_UDP && transport->port >> 16 == RTE_BE16(SPILL_ESP_UDP_PORT))
         transport->esp = SPILL_ESP_UDP;
+    if (transport->protocol == IPPROTO_TCP)
+        transport->step = (uint8_t)spill_tcp_step(header[offsetof(struct rte_tcp_hdr, tcp_flags)]);
 }
 
 /** The part of a key behind its addresses, as a word of memory. */

@@ -32,13 +32,24 @@ typedef void (*spill_sort_out_then)(struct spill_fast *fast, struct rte_mbuf **m
 void spill_sort_out(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
                     uint32_t count, uint64_t stamp, enum spill_way way, spill_sort_out_then then);
 
-/** Whether any packet is a fragment, or needs more than a lookup. */
-static inline bool spill_sort_out_needed(const struct spill_packet *packets, uint32_t count)
+/** Whether any packet is a fragment, or needs more than a lookup, or none of that is known. */
+static inline bool spill_sort_out_more(const struct spill_packet *packets, uint32_t count)
 {
     uint32_t found = 0, i;
 
     for (i = 0; i < count; i++)
         found |= packets[i].fragment | (packets[i].step > SPILL_STEP_ANSWER);
+    return found != 0;
+}
+
+/** Whether any packet is a fragment, or an error. */
+static inline bool spill_sort_out_needed(const struct spill_packet *packets, uint32_t count)
+{
+    uint32_t found = 0, i;
+
+    for (i = 0; i < count; i++)
+        found |= packets[i].fragment |
+                 (packets[i].kind <= SPILL_PACKET_IPV6 && packets[i].step == SPILL_STEP_ERROR);
     return found != 0;
 }
 

@@ -111,7 +111,7 @@ static void put_link(struct frame *frame)
     unsigned tags = one_in(2) ? 0 : one_in(4) ? below(9) : below(3);
     unsigned stripped = one_in(4) ? below(RTE_MIN(tags, 2U) + 1) : 0;
     unsigned ids = 0, i;
-    uint16_t tcis[9];
+    uint16_t tcis[9] = {0};
 
     put_random(frame, 12);
     for (i = 0; i < tags; i++) {

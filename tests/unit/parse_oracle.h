@@ -36,6 +36,7 @@ struct expected {
     bool icmp;        /* `ports` are in that order whoever sent it; and: */
     bool answers;
     bool error;
+    uint8_t step;   /* of TCP and SCTP: enum spill_step */
     uint16_t alone; /* in the VLAN: that nothing answers it */
 };
 
@@ -66,7 +67,30 @@ static unsigned oracle_step(const struct expected *expected)
 {
     if (expected->answers)
         return SPILL_STEP_ANSWER;
-    return expected->error ? SPILL_STEP_ERROR : SPILL_STEP_NONE;
+    return expected->error ? SPILL_STEP_ERROR : expected->step;
+}
+
+static uint8_t oracle_tcp(uint8_t flags)
+{
+    const bool fin = flags % 2 == 1, syn = flags / 2 % 2 == 1, ack = flags / 16 % 2 == 1;
+
+    if (flags / 4 % 2 == 1)
+        return SPILL_STEP_RESET;
+    if (syn && ack)
+        return SPILL_STEP_ANSWER;
+    if (syn)
+        return SPILL_STEP_OPEN;
+    return fin ? SPILL_STEP_FINISH : SPILL_STEP_NONE;
+}
+
+static uint8_t oracle_sctp(uint8_t chunk)
+{
+    static const uint8_t steps[256] = {[1] = SPILL_STEP_OPEN,
+                                       [2] = SPILL_STEP_ANSWER,
+                                       [6] = SPILL_STEP_RESET,
+                                       [14] = SPILL_STEP_RESET};
+
+    return steps[chunk];
 }
 
 static void oracle_icmp(const struct frame *frame, struct expected *expected, uint32_t at,
@@ -128,6 +152,7 @@ static void oracle_transport(const struct frame *frame, struct expected *expecte
         length = frame->bytes[at + 12] / 16 * 4;
         if (length < 20 || length > room)
             malformed(expected, &spill_malformed_transport);
+        expected->step = oracle_tcp(frame->bytes[at + 13]);
         break;
     case 17:
     case 136:
@@ -155,6 +180,8 @@ static void oracle_transport(const struct frame *frame, struct expected *expecte
             malformed(expected, &spill_malformed_transport);
             return;
         }
+        if (there >= 16)
+            expected->step = oracle_sctp(frame->bytes[at + 12]);
         break;
     case 50:
         if (there < 8)

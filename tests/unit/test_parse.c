@@ -189,10 +189,13 @@ static void check_mbuf(const struct frame *frame, struct rte_mbuf *mbuf)
 {
     struct expected expected = oracle(frame);
     struct spill_packet packet;
+    bool more;
 
     memset(&packet, 0xa5, sizeof(packet));
-    spill_parse_burst(&mbuf, 1, NETWORK, &packet);
-    if (!agrees(&expected, &packet)) {
+    more = spill_parse_burst(&mbuf, 1, NETWORK, &packet);
+    if (!agrees(&expected, &packet) ||
+        more != (expected.fragment != 0 ||
+                 (expected.drop == NULL && oracle_step(&expected) > SPILL_STEP_ANSWER))) {
         show(frame);
         fail_msg("%u segments: kind %u drop %u, expected kind %u drop %s", mbuf->nb_segs,
                  packet.kind, packet.drop, expected.kind,
