@@ -49,10 +49,11 @@ static bool read_digits(const char **text, uint64_t *value)
     return true;
 }
 
-static const struct unit *find_unit(const struct unit *units, size_t count, const char *name)
+static const struct unit *find_unit(const struct unit *units, size_t count, const char *name,
+                                    size_t length)
 {
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(units[i].name, name) == 0)
+        if (strlen(units[i].name) == length && strncmp(units[i].name, name, length) == 0)
             return &units[i];
     }
     return NULL;
@@ -65,33 +66,53 @@ int spill_units_parse_size(const char *text, uint64_t *value, struct spill_error
     uint64_t digits, product;
 
     if (read_digits(&rest, &digits))
-        unit = find_unit(size_units, COUNT_OF(size_units), rest);
+        unit = find_unit(size_units, COUNT_OF(size_units), rest, strlen(rest));
     if (unit == NULL || __builtin_mul_overflow(digits, unit->factor, &product))
         return spill_error_set(error, "expected a number such as 1000, 64k, 1M or 1G (k is 1024)");
     *value = product;
     return 0;
 }
 
+/* Reads one number and its unit at *text, which is smaller than `above`, and adds it to *sum. */
+static bool read_time(const char **text, const struct unit **above, uint64_t *sum)
+{
+    const struct unit *unit;
+    uint64_t digits, product;
+    size_t length;
+
+    if (!read_digits(text, &digits))
+        return false;
+    length = strcspn(*text, "0123456789");
+    unit = find_unit(time_units, COUNT_OF(time_units), *text, length);
+    if (unit == NULL || unit >= *above || __builtin_mul_overflow(digits, unit->factor, &product) ||
+        __builtin_add_overflow(*sum, product, sum))
+        return false;
+    *text += length;
+    *above = unit;
+    return true;
+}
+
 int spill_units_parse_time(const char *text, uint64_t *nanoseconds, struct spill_error *error)
 {
+    const struct unit *above = time_units + COUNT_OF(time_units);
     const char *rest = text;
-    const struct unit *unit = NULL;
-    uint64_t digits, product;
+    uint64_t sum = 0, digits;
 
-    if (read_digits(&rest, &digits)) {
-        if (*rest == '\0' && digits == 0) {
-            *nanoseconds = 0;
-            return 0;
-        }
-        if (*rest == '\0')
+    if (read_digits(&rest, &digits) && *rest == '\0') {
+        if (digits != 0)
             return spill_error_set(error,
                                    "a time needs a unit: %.20sns, %.20sus, %.20sms or %.20ss", text,
                                    text, text, text);
-        unit = find_unit(time_units, COUNT_OF(time_units), rest);
+        *nanoseconds = 0;
+        return 0;
     }
-    if (unit == NULL || __builtin_mul_overflow(digits, unit->factor, &product))
-        return spill_error_set(error, "expected a time such as 500ns, 10us, 100ms, 2s, 1m or 1h");
-    *nanoseconds = product;
+    rest = text;
+    do {
+        if (!read_time(&rest, &above, &sum))
+            return spill_error_set(error,
+                                   "expected a time such as 500ns, 10us, 100ms, 2s, 1m or 2h5m");
+    } while (*rest != '\0');
+    *nanoseconds = sum;
     return 0;
 }
 

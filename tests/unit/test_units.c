@@ -57,10 +57,16 @@ static const struct good good_times[] = {
     {"2s", 2000000000},
     {"1m", 60000000000},
     {"1h", 3600000000000},
+    {"2h5m", 7500000000000},
+    {"1h1m1s1ms1us1ns", 3661001001001},
     {"18446744073709551615ns", UINT64_MAX},
 };
 
 static const char *const bad_times[] = {
+    "5m2h",
+    "1s1s",
+    "2h5",
+    "18446744073709551615ns1ns",
     "",
     "s",
     "us",
