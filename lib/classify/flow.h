@@ -28,6 +28,16 @@
 #define SPILL_FLOW_SPOKE_BOTH  0x03u
 #define SPILL_FLOW_SPOKE_AGAIN 0x04u /* a packet since it was last looked at for eviction */
 #define SPILL_FLOW_ASKING      0x08u /* a packet of the burst in hand is to ask the rules */
+/* The state of a connection (flow_state.h): 0 when it is established, and neither has sent a FIN.
+ */
+#define SPILL_FLOW_STATE   0xf0u
+#define SPILL_FLOW_OPENING 0x10u /* its handshake isn't done */
+#define SPILL_FLOW_FINISHED                                                                        \
+    0x20u                        /* direction 0 has sent a FIN; of direction 1 it is the next bit */
+#define SPILL_FLOW_CLOSING 0x80u /* it has ended */
+/* The same bits while it opens or closes say what has passed since: */
+#define SPILL_FLOW_SINCE      0x20u /* something of direction 0; of direction 1 it is the next bit */
+#define SPILL_FLOW_SINCE_DATA 0x10u /* closing: data; or an RST ended it, and anything will do */
 
 /* Packets of one flow that can be held at a time. */
 #define SPILL_FLOW_PENDING_MAX (UINT16_MAX - 1)
@@ -36,7 +46,7 @@
 enum spill_flow_class {
     SPILL_FLOW_FREE,        /* not in the table */
     SPILL_FLOW_STRANGER,    /* not decided yet, or denied */
-    SPILL_FLOW_ONE_SIDED,   /* allowed, but only one side has spoken yet */
+    SPILL_FLOW_ONE_SIDED,   /* allowed, but only one side has spoken yet; or opening, or closing */
     SPILL_FLOW_ESTABLISHED, /* both sides spoke */
     SPILL_FLOW_CLASSES,
 };
@@ -74,6 +84,20 @@ struct spill_flow {
 _Static_assert(sizeof(struct spill_flow) == 64, "one cache line");
 _Static_assert(offsetof(struct spill_flow, inner_vlan) == offsetof(struct spill_packet, inner_vlan),
                "key and inner VLAN stand together, as in a packet");
+
+/** Whether a direction of it was allowed, be it protected. */
+static inline bool spill_flow_is_allowed(const struct spill_flow *flow)
+{
+    return (flow->rights & (3 * SPILL_FLOW_ALLOWED | 3 * SPILL_FLOW_PROTECTED)) != 0;
+}
+
+/** Whether both sides spoke, in a connection that neither opens nor closes. */
+static inline bool spill_flow_is_established(const struct spill_flow *flow)
+{
+    const unsigned bits = SPILL_FLOW_SPOKE_BOTH | SPILL_FLOW_OPENING | SPILL_FLOW_CLOSING;
+
+    return (flow->spoken & bits) == SPILL_FLOW_SPOKE_BOTH;
+}
 
 /** What rights say of a packet that came through an SA: what was decided for its direction. */
 static inline enum spill_verdict spill_rights_own(unsigned rights, unsigned direction)
@@ -131,6 +155,28 @@ static inline enum spill_verdict spill_flow_verdict(const struct spill_flow *flo
 }
 
 /**
+ * Whether a packet goes by what was decided for its own direction, whatever the other one may: one
+ * that came through an SA, and one that opens a connection. But when both ends open one at the same
+ * time (RFC 9293 3.5), each answers the other.
+ */
+static inline bool spill_flow_goes_alone(const struct spill_flow *flow,
+                                         const struct spill_packet *packet)
+{
+    const unsigned state = SPILL_FLOW_OPENING | SPILL_FLOW_CLOSING;
+
+    return packet->through != 0 ||
+           (packet->step == SPILL_STEP_OPEN && (flow->spoken & state) != SPILL_FLOW_OPENING);
+}
+
+/** What is to happen to a packet of a flow, by either of the above. */
+static inline enum spill_verdict spill_flow_packet_verdict(const struct spill_flow *flow,
+                                                           const struct spill_packet *packet)
+{
+    return spill_flow_goes_alone(flow, packet) ? spill_flow_own_verdict(flow, packet->direction)
+                                               : spill_flow_verdict(flow, packet->direction);
+}
+
+/**
  * What was decided for a packet in the clear, be it due to be asked again: what holds while the
  * rules can't be asked.
  */
@@ -140,6 +186,25 @@ static inline enum spill_verdict spill_flow_kept_verdict(const struct spill_flow
     if ((flow->rights & SPILL_FLOW_STALE) != 0)
         return SPILL_VERDICT_UNKNOWN;
     return spill_rights_clear(flow->rights, direction);
+}
+
+/** The same of a packet that came in the clear, which may go alone. */
+static inline enum spill_verdict spill_flow_packet_kept(const struct spill_flow *flow,
+                                                        const struct spill_packet *packet)
+{
+    if ((flow->rights & SPILL_FLOW_STALE) != 0)
+        return SPILL_VERDICT_UNKNOWN;
+    return spill_flow_goes_alone(flow, packet)
+               ? spill_rights_own(flow->rights, packet->direction)
+               : spill_rights_clear(flow->rights, packet->direction);
+}
+
+/** Whether a packet changes the state of its connection, or may. */
+static inline bool spill_flow_needs_step(const struct spill_flow *flow,
+                                         const struct spill_packet *packet)
+{
+    return packet->step > SPILL_STEP_ANSWER ||
+           (flow->spoken & (SPILL_FLOW_OPENING | SPILL_FLOW_CLOSING)) != 0;
 }
 
 /**
@@ -153,13 +218,15 @@ static inline bool spill_flow_begun_by_other(const struct spill_flow *flow, unsi
 }
 
 /**
- * Whether a packet of either direction that came in the clear may pass at once: allowed, neither
- * direction protected, the rules not to be asked, and none waits before it.
+ * Whether a packet of either direction that came in the clear and is no step may pass at once:
+ * allowed, neither direction protected, the rules not to be asked, none waits before it, and the
+ * connection neither opens nor closes.
  */
 static inline bool spill_flow_passes(const struct spill_flow *flow)
 {
     const uint32_t bits = 3 * SPILL_FLOW_ALLOWED | 3 * SPILL_FLOW_PROTECTED | SPILL_FLOW_DUE |
-                          SPILL_FLOW_STALE | UINT32_C(0xffff0000);
+                          SPILL_FLOW_STALE | (SPILL_FLOW_OPENING | SPILL_FLOW_CLOSING) << 8 |
+                          UINT32_C(0xffff0000);
 
     /* 1 to 3: an allowed direction, and no bit above. */
     return (flow->gate & bits) - 1 < 3 * SPILL_FLOW_ALLOWED;

@@ -70,8 +70,7 @@ static struct spill_flow *oldest(const struct spill_flow_family *family,
 
 static enum spill_flow_class class_of(const struct spill_flow *flow)
 {
-    return (flow->spoken & SPILL_FLOW_SPOKE_BOTH) == SPILL_FLOW_SPOKE_BOTH ? SPILL_FLOW_ESTABLISHED
-                                                                           : SPILL_FLOW_ONE_SIDED;
+    return spill_flow_is_established(flow) ? SPILL_FLOW_ESTABLISHED : SPILL_FLOW_ONE_SIDED;
 }
 
 /* Of a class, one that is not in use goes. False: none may. */
@@ -116,17 +115,12 @@ void spill_flow_demote(struct spill_flow_family *family, struct spill_flow *flow
     spill_flow_enlist(family, flow, SPILL_FLOW_STRANGER);
 }
 
-static bool is_allowed(const struct spill_flow *flow)
-{
-    return (flow->rights & (3 * SPILL_FLOW_ALLOWED | 3 * SPILL_FLOW_PROTECTED)) != 0;
-}
-
 bool spill_flow_evict(struct spill_flow_family *family, const struct spill_flow_hash *hash)
 {
     struct spill_flow *flow;
 
     for (unsigned i = 0; i < LOOKS && (flow = oldest(family, SPILL_FLOW_STRANGER)) != NULL; i++) {
-        if (is_allowed(flow)) { /* it found no place when it became so */
+        if (spill_flow_is_allowed(flow)) { /* it found no place when it became so */
             if (spill_flow_promote(family, hash, flow) > 0)
                 return true;
             if (flow->class != SPILL_FLOW_STRANGER)
@@ -155,7 +149,7 @@ static struct spill_flow *stranger_near(const struct spill_flow_family *family, 
 
             if (flow->class != SPILL_FLOW_STRANGER || flow->pending != 0)
                 continue;
-            if (!is_allowed(flow))
+            if (!spill_flow_is_allowed(flow))
                 return flow;
             found = flow;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The flow table: what its owner does with it. flow_groups.h says how a key is found,
- * flow_evict.c who gives way to whom, flow_renewal.h when the rules are asked again. */
+ * flow_evict.c who gives way to whom, flow_renewal.h when the rules are asked again, flow_state.h
+ * when a flow expires. */
 #include "classify/flow_table.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "classify/flow_family.h"
 #include "classify/flow_hash.h"
 #include "classify/flow_renewal.h"
+#include "classify/flow_state.h"
 
 #define FAMILIES 2 /* by kind of their packets */
 
@@ -27,19 +29,10 @@ _Static_assert(offsetof(struct spill_packet, key) == 0, "a packet's address is i
 /* Part of the capacity that is strangers' alone. */
 #define STRANGERS 8
 
-/* A unit of `seen` is 2^TIME_SHIFT cycles (50 us at 2.6 GHz), or more when the timeout has more
- * than TIMEOUT_MAX of them: times are compared as long as they are less than 2^31 units apart, so
- * that a flow that has expired can be found so for 2^30 units (14 h) at least. Where none expires,
- * `seen` is kept from becoming older than TIMEOUT_MAX. */
-#define TIME_SHIFT  17
-#define TIMEOUT_MAX (1u << 30)
-
 struct spill_flow_table {
     struct spill_flow_family families[FAMILIES];
     struct spill_flow_hash hash;
-    unsigned time_shift;
-    uint32_t timeout; /* units of 2^time_shift cycles */
-    bool expires;     /* or else `timeout` is when a flow becomes no older */
+    struct spill_flow_times times;
     unsigned hand_family;
     uint32_t hand; /* the next place that is looked at */
     struct spill_flow_counters counters;
@@ -116,12 +109,7 @@ struct spill_flow_table *spill_flow_table_create(const struct spill_flow_table_c
                         config->socket);
         return NULL;
     }
-    table->time_shift = TIME_SHIFT;
-    while (config->timeout >> table->time_shift >= TIMEOUT_MAX)
-        table->time_shift++;
-    table->expires = config->timeout != 0;
-    table->timeout = table->expires ? RTE_MAX((uint32_t)(config->timeout >> table->time_shift), 1u)
-                                    : TIMEOUT_MAX;
+    spill_flow_times_init(&table->times, config);
     table->renewal.tick = config->renewal / (2 * SPILL_FLOW_PHASES);
     spill_flow_hash_init(&table->hash, config->seed);
     for (unsigned kind = 0; kind < FAMILIES; kind++)
@@ -181,25 +169,6 @@ static const struct spill_metric rows[] = {
                  "that were silent for the timeout"),
 };
 const struct spill_metrics spill_flow_metrics = SPILL_METRICS(rows);
-
-/* ------------------------------------------------------------------------------------- time */
-
-static inline uint32_t time_units(const struct spill_flow_table *table, uint64_t now)
-{
-    return (uint32_t)(now >> table->time_shift);
-}
-
-/* For how long a flow was silent, for two times less than 2^31 units apart. */
-static inline int32_t age_of(const struct spill_flow *flow, uint32_t now)
-{
-    return (int32_t)(now - flow->seen);
-}
-
-/* Whether a flow that is older than the timeout is to be forgotten. */
-static bool is_over(const struct spill_flow_table *table, const struct spill_flow *flow)
-{
-    return table->expires && flow->pending == 0;
-}
 
 /* --------------------------------------------------------------------------- finding flows */
 
@@ -326,11 +295,19 @@ uint64_t spill_flow_table_places(const struct spill_flow_table *table)
     return (uint64_t)FAMILIES * table->families[0].places;
 }
 
+/* Whether the flow that was found for a packet has expired. Apart, as it is rarely asked. */
+static __rte_noinline bool is_over(const struct spill_flow_table *table,
+                                   const struct spill_packet *packet, const struct spill_flow *flow,
+                                   uint32_t now)
+{
+    return spill_flow_is_over(&table->times, &table->families[packet->kind], flow, now);
+}
+
 uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
                                  uint32_t count, uint64_t now)
 {
-    const uint32_t units = time_units(table, now);
-    const int32_t timeout = (int32_t)table->timeout;
+    const uint32_t units = spill_flow_units(&table->times, now);
+    const int32_t least = table->times.least;
     struct looking looking;
     uint32_t hits = 0, misses = 0, passing = 0;
 
@@ -339,18 +316,22 @@ uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_pa
     for (uint32_t i = 0; i < count; i++) {
         struct spill_packet *packet = &packets[i];
         struct spill_flow *flow = looking.flows[i];
+        uint32_t seen = units;
 
         if (unlikely(packet->kind != SPILL_PACKET_IPV4 || !is_key4(flow, packet))) {
             if (packet->kind > SPILL_PACKET_IPV6)
                 continue;
             flow = search(&table->families[packet->kind], packet, looking.hashes[i]);
         }
-        if (unlikely(flow == NULL || (age_of(flow, units) > timeout && is_over(table, flow)))) {
-            packet->flow = NULL;
-            misses++;
-            continue;
+        if (unlikely(flow == NULL || spill_flow_age(flow, units) > least)) {
+            if (flow == NULL || is_over(table, packet, flow, units)) {
+                packet->flow = NULL;
+                misses++;
+                continue;
+            }
+            seen = spill_flow_seen(flow, units);
         }
-        flow->seen = units;
+        flow->seen = seen;
         flow->gate |= (SPILL_FLOW_SPOKE_AGAIN | 1u << packet->direction) << 8;
         packet->flow = flow;
         hits++;
@@ -426,7 +407,7 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
     const uint64_t hash =
         spill_flow_hash_of(&table->hash, family->is_v4,
                            (const uint64_t *)(const void *)&packet->key, packet->inner_vlan);
-    const uint32_t units = time_units(table, now);
+    const uint32_t units = spill_flow_units(&table->times, now);
     struct spill_flow *flow = search(family, packet, hash);
 
     if (flow == NULL) {
@@ -435,7 +416,7 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
             begin(table, flow, packet, units);
         return flow;
     }
-    if (age_of(flow, units) > (int32_t)table->timeout && is_over(table, flow)) {
+    if (spill_flow_is_over(&table->times, family, flow, units)) {
         table->counters.expired++;
         if (flow->class != SPILL_FLOW_STRANGER)
             spill_flow_demote(family, flow);
@@ -444,7 +425,7 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
     }
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
         spill_flow_renew(&table->renewal, flow, spill_flow_place(family, flow));
-    flow->seen = units;
+    flow->seen = spill_flow_seen(flow, units);
     flow->spoken |= (uint8_t)(SPILL_FLOW_SPOKE_AGAIN | 1u << packet->direction);
     return flow;
 }
@@ -459,7 +440,7 @@ struct spill_flow *spill_flow_table_find(struct spill_flow_table *table,
     struct spill_flow *flow = search(family, packet, hash);
 
     if (flow == NULL ||
-        (age_of(flow, time_units(table, now)) > (int32_t)table->timeout && is_over(table, flow)))
+        spill_flow_is_over(&table->times, family, flow, spill_flow_units(&table->times, now)))
         return NULL;
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
         spill_flow_renew(&table->renewal, flow, spill_flow_place(family, flow));
@@ -476,6 +457,20 @@ static struct spill_flow_family *family_of(struct spill_flow_table *table,
                             first->places * sizeof(*flow)];
 }
 
+bool spill_flow_table_is_older(const struct spill_flow_table *table, const struct spill_flow *flow)
+{
+    return flow->version != table->renewal.version ||
+           (flow->rights & (SPILL_FLOW_DUE | SPILL_FLOW_STALE)) != 0;
+}
+
+void spill_flow_table_step(struct spill_flow_table *table, struct spill_flow *flow,
+                           const struct spill_packet *packet, bool data, uint64_t now)
+{
+    if (spill_flow_is_allowed(flow))
+        spill_flow_step(&table->times, family_of(table, flow), flow, packet, data,
+                        spill_flow_units(&table->times, now));
+}
+
 void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *flow,
                            unsigned direction, enum spill_verdict verdict, uint16_t sa)
 {
@@ -486,26 +481,27 @@ void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *fl
         [SPILL_VERDICT_PROTECT] = SPILL_FLOW_PROTECTED,
     };
     struct spill_flow_family *family = family_of(table, flow);
+    const bool was_allowed = spill_flow_is_allowed(flow);
     bool allowed;
     uint32_t gone;
 
     if (verdict == SPILL_VERDICT_UNKNOWN)
         return;
-    if (flow->version != table->renewal.version ||
-        (flow->rights & (SPILL_FLOW_DUE | SPILL_FLOW_STALE)) != 0)
+    if (spill_flow_table_is_older(table, flow))
         flow->rights = 0;
     flow->version = table->renewal.version;
     flow->rights |= (uint8_t)(BITS[verdict] << direction);
     /* It stands beside the verdict that goes before the others. */
     if (spill_rights_own(flow->rights, direction) == verdict)
         flow->sa[direction] = sa;
-    allowed = (flow->rights & (3 * SPILL_FLOW_ALLOWED | 3 * SPILL_FLOW_PROTECTED)) != 0;
+    allowed = spill_flow_is_allowed(flow);
     if (!allowed && flow->class != SPILL_FLOW_STRANGER)
         spill_flow_demote(family, flow);
     if (!allowed || flow->class != SPILL_FLOW_STRANGER)
         return;
     /* What strangers have sent is no answer. */
-    flow->spoken = (uint8_t)(1u << direction);
+    if (!was_allowed)
+        flow->spoken = (uint8_t)(1u << direction);
     gone = spill_flow_promote(family, &table->hash, flow);
     table->counters.evicted += gone;
     table->counters.entries -= gone;
@@ -537,10 +533,10 @@ static bool expire_flow(struct spill_flow_table *table, struct spill_flow_family
 {
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
         spill_flow_renew(&table->renewal, flow, spill_flow_place(family, flow));
-    if (flow->pending != 0 || age_of(flow, now) <= (int32_t)table->timeout)
+    if (flow->pending != 0 || spill_flow_age(flow, now) <= table->times.least)
         return false;
-    if (!table->expires) {
-        flow->seen = now - table->timeout;
+    if (!spill_flow_is_over(&table->times, family, flow, now)) {
+        spill_flow_keep_age(flow, now);
         return false;
     }
     spill_flow_remove(family, &table->hash, flow);
@@ -549,7 +545,7 @@ static bool expire_flow(struct spill_flow_table *table, struct spill_flow_family
 
 uint32_t spill_flow_table_expire(struct spill_flow_table *table, uint64_t now, uint32_t count)
 {
-    const uint32_t units = time_units(table, now);
+    const uint32_t units = spill_flow_units(&table->times, now);
     uint32_t removed = 0;
 
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))

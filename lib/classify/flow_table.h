@@ -23,10 +23,11 @@
  * connection takes the place of the oldest *stranger*: one that is not decided yet, or denied.
  * Those that are allowed may have 7/8 of the capacity, so that there are always places for
  * strangers, and a flood of them displaces nobody else. Beyond that, one that becomes allowed takes
- * the place of one that is *one-sided*, and only one whose other side has answered takes that of
- * another such; of either, one that had no packet since it was last looked at goes. One that finds
- * none to displace stays among the strangers. All of that costs the same whether the table is
- * attacked or not. Entries with packets in the pool are never taken.
+ * the place of one that is *one-sided*, which is also what opens or closes, and only one whose
+ * other side has answered takes that of another such; of either, one that had no packet since it
+ * was last looked at goes. One that finds none to displace stays among the strangers. All of that
+ * costs the same whether the table is attacked or not. Entries with packets in the pool are never
+ * taken.
  *
  * Collisions can't be crafted: the hash is keyed by the table's seed, which must be secret.
  *
@@ -36,8 +37,8 @@
  * the caller spill_flow_hold()s the packets that wait, and reads the verdict of all others before
  * the first add.
  *
- * A verdict stands until the flow goes or was silent for the timeout, or spill_flow_table_renew()
- * asks for new ones.
+ * A verdict stands until the flow goes or was silent for the timeout of its state, or
+ * spill_flow_table_renew() asks for new ones.
  */
 
 /** What the owner counts, in flows or packets; the control thread reads. */
@@ -55,13 +56,25 @@ extern const struct spill_metrics spill_flow_metrics;
 
 struct spill_flow_table;
 
+/** How long flows may be silent, by protocol and state (flow_state.h). */
+enum spill_flow_timeout {
+    SPILL_FLOW_TCP_OPENING, /* also when only one side spoke, or none is allowed to */
+    SPILL_FLOW_TCP_ESTABLISHED,
+    SPILL_FLOW_TCP_CLOSING, /* since the end; of SCTP, too */
+    SPILL_FLOW_UDP_ONCE,    /* as above */
+    SPILL_FLOW_UDP,         /* both sides spoke; UDP-Lite, too */
+    SPILL_FLOW_OTHER,       /* of all other protocols */
+    SPILL_FLOW_TIMEOUTS,
+};
+
 struct spill_flow_table_config {
     const char *name;  /* 1 to SPILL_FLOW_TABLE_NAME_MAX bytes; copied */
     uint32_t capacity; /* flows of each family: SPILL_FLOW_CAPACITY_MIN to _MAX */
     uint64_t timeout;  /* TSC cycles without a packet after which a flow expires; 0 = never */
-    int socket;        /* NUMA node of the owner, or SOCKET_ID_ANY */
-    uint64_t renewal;  /* TSC cycles within which all flows ask new rules; 0 = at once */
-    uint64_t seed;     /* of the hash: random and secret, so that collisions can't be crafted */
+    uint64_t timeouts[SPILL_FLOW_TIMEOUTS]; /* those of one state, in place of that; 0 = as above */
+    int socket;                             /* NUMA node of the owner, or SOCKET_ID_ANY */
+    uint64_t renewal; /* TSC cycles within which all flows ask new rules; 0 = at once */
+    uint64_t seed;    /* of the hash: random and secret, so that collisions can't be crafted */
 };
 
 #define SPILL_FLOW_TABLE_NAME_MAX 20
@@ -138,6 +151,24 @@ struct spill_flow *spill_flow_table_find(struct spill_flow_table *table,
  */
 void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *flow,
                            unsigned direction, enum spill_verdict verdict, uint16_t sa);
+
+/**
+ * Whether what is known of a flow is of older rules, so that a verdict that is noted now would take
+ * its place. Owner.
+ */
+bool spill_flow_table_is_older(const struct spill_flow_table *table, const struct spill_flow *flow);
+
+/**
+ * Takes a flow to the state that a packet brings about which passes: of its connection, and neither
+ * denied nor an ICMP error. Nothing is changed while no direction of it is allowed. Owner.
+ *
+ * @param flow    an entry of this table
+ * @param packet  of that flow, and spill_flow_needs_step()
+ * @param data    whether it has any behind its transport header; asked where the flow is closing
+ * @param now     as above
+ */
+void spill_flow_table_step(struct spill_flow_table *table, struct spill_flow *flow,
+                           const struct spill_packet *packet, bool data, uint64_t now);
 
 /**
  * Notes that older rules allowed a direction of a flow of which nothing is noted: it is
