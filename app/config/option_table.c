@@ -22,6 +22,7 @@
 
 #define NUMBER(from, to) .kind = SPILL_OPTION_NUMBER, .least = (from), .most = (to)
 #define TIME(from, to)   .kind = SPILL_OPTION_TIME, .least = (from), .most = (to)
+#define TIMEOUT(state)   PLAIN(pipeline.flow_timeouts_ns[state]), TIME(MILLISECOND, 24 * HOUR)
 #define WORDS(...)                                                                                 \
     .kind = SPILL_OPTION_WORD, .words = (const struct spill_option_word[])                         \
     {                                                                                              \
@@ -121,8 +122,29 @@ static const struct spill_option rows[] = {
      .help = "flows that each fast lcore remembers",
      PLAIN(pipeline.flow_capacity), NUMBER(SPILL_FLOW_CAPACITY_MIN, SPILL_FLOW_CAPACITY_MAX), .preset = "64k"},
     {.name = "flow-timeout", .group = SPILL_OPTION_GROUP_FIREWALL,
-     .help = "forget a flow that was silent for so long",
-     PLAIN(pipeline.flow_timeout_ns), TIME(MILLISECOND, 24 * HOUR), .preset = "60s"},
+     .help = "forget any flow that was silent for so long, in place of the next six",
+     .absent = "as those say", PLAIN(pipeline.flow_timeout_ns), TIME(MILLISECOND, 24 * HOUR)},
+    {.name = "timeout-tcp-opening", .group = SPILL_OPTION_GROUP_FIREWALL,
+     .help = "the same of TCP before the handshake is done",
+     TIMEOUT(SPILL_FLOW_TCP_OPENING), .preset = "30s"},
+    {.name = "timeout-tcp-established", .group = SPILL_OPTION_GROUP_FIREWALL,
+     .help = "of TCP after it",
+     TIMEOUT(SPILL_FLOW_TCP_ESTABLISHED), .preset = "2h5m"},
+    {.name = "timeout-tcp-closing", .group = SPILL_OPTION_GROUP_FIREWALL,
+     .help = "of TCP, and SCTP, since it ended",
+     TIMEOUT(SPILL_FLOW_TCP_CLOSING), .preset = "10s"},
+    {.name = "timeout-udp-once", .group = SPILL_OPTION_GROUP_FIREWALL,
+     .help = "of UDP while only one side has spoken",
+     TIMEOUT(SPILL_FLOW_UDP_ONCE), .preset = "30s"},
+    {.name = "timeout-udp", .group = SPILL_OPTION_GROUP_FIREWALL,
+     .help = "of UDP once both sides have",
+     TIMEOUT(SPILL_FLOW_UDP), .preset = "3m"},
+    {.name = "timeout-other", .group = SPILL_OPTION_GROUP_FIREWALL,
+     .help = "of all other protocols",
+     TIMEOUT(SPILL_FLOW_OTHER), .preset = "60s"},
+    {.name = "tcp-pickup", .group = SPILL_OPTION_GROUP_FIREWALL,
+     .help = "a TCP connection that is under way may be taken up, not only opened by a SYN",
+     PLAIN(pipeline.tcp_pickup), .kind = SPILL_OPTION_YES_NO, .preset = "yes"},
 
     {.name = "direction", .group = SPILL_OPTION_GROUP_SA,
      .help = "which packets: those that come encrypted, or those to encrypt",

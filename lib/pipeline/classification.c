@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "classify/policy.h"
+#include "pipeline/connection.h"
 #include "pipeline/drops.h"
 #include "pipeline/protection.h"
 #include "pipeline/related.h"
@@ -49,29 +50,24 @@ static struct spill_class make(const struct spill_pipeline_config *config)
 
 /* ------------------------------------------------------------ the results, on the fast lcore */
 
-/* What a flow says about a packet of it, which came in the clear or through an SA. */
-static enum spill_verdict verdict_of(const struct spill_packet *packet)
+/*
+ * Whether a packet says nothing of who began a connection that goes by older rules: it would open
+ * one from the other side. What is noted of it would take the place of what is known.
+ */
+static bool opens_against(const struct spill_fast *fast, const struct spill_packet *packet)
 {
-    return packet->through == 0 ? spill_flow_verdict(packet->flow, packet->direction)
-                                : spill_flow_own_verdict(packet->flow, packet->direction);
-}
-
-/* Whether nobody gets the right to reply from it that a packet may pass: it begins nothing, and is
- * of nothing that was begun. */
-static bool opens_nothing(const struct spill_packet *packet)
-{
-    if ((packet->flow->rights & 3 * SPILL_FLOW_ALLOWED) != 0)
-        return false;
-    /* An error has a flow of its own, which nothing answers, or that of what it is about. */
-    return packet->step == SPILL_STEP_ERROR ? !spill_packet_is_alone(packet)
-                                            : packet->step == SPILL_STEP_ANSWER;
+    return packet->through == 0 && spill_flow_goes_alone(packet->flow, packet) &&
+           spill_flow_begun_by_other(packet->flow, packet->direction) &&
+           spill_flow_table_is_older(fast->flows, packet->flow);
 }
 
 static void note(struct spill_fast *fast, const struct spill_job *job, struct spill_packet *packet)
 {
     const unsigned direction = packet->direction ^ packet->reversed;
 
-    if (packet->verdict == SPILL_VERDICT_ALLOW && opens_nothing(packet))
+    if (packet->verdict == SPILL_VERDICT_ALLOW && spill_connection_opens_nothing(fast, packet))
+        return;
+    if (opens_against(fast, packet))
         return;
     if (likely(job->result == fast->version))
         spill_flow_table_note(fast->flows, packet->flow, direction,
@@ -86,20 +82,20 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
  * it is noted who began alone; and one that it brought along was noted before it came.
  */
 static void settle(struct spill_fast *fast, const struct spill_job *job,
-                   struct spill_packet *packet)
+                   const struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
     struct spill_flow *flow = packet->flow;
     enum spill_verdict known;
 
-    if (job->work > 0 && verdict_of(packet) == SPILL_VERDICT_UNKNOWN)
+    if (job->work > 0 && spill_flow_packet_verdict(flow, packet) == SPILL_VERDICT_UNKNOWN)
         note(fast, job, packet);
     spill_flow_release(flow);
-    known = verdict_of(packet);
+    known = spill_flow_packet_verdict(flow, packet);
     if (known != SPILL_VERDICT_UNKNOWN) {
         packet->verdict = (uint8_t)known;
         packet->sa = known == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
     } else if (packet->through == 0 &&
-               spill_flow_kept_verdict(flow, packet->direction) == SPILL_VERDICT_ALLOW) {
+               spill_flow_packet_kept(flow, packet) == SPILL_VERDICT_ALLOW) {
         packet->verdict = SPILL_VERDICT_ALLOW; /* until a packet has asked the newest rules */
     } else if (packet->reversed && packet->verdict != SPILL_VERDICT_ALLOW) {
         /* Who began it may not go on, or has to go on protected: this one is no reply any more. */
@@ -107,6 +103,11 @@ static void settle(struct spill_fast *fast, const struct spill_job *job,
         packet->verdict = SPILL_VERDICT_DENY;
     }
     packet->reversed = 0; /* what comes next has a drop reason there */
+    if (spill_connection_is_missing(fast, packet)) {
+        packet->verdict = SPILL_VERDICT_DENY;
+        packet->sa = SPILL_SA_NO_CONNECTION;
+    }
+    spill_connection_pass(fast, mbuf, packet, job->stamp);
 }
 
 /*
@@ -126,7 +127,7 @@ static void retire(struct spill_job *job, void *owner)
         spill_fast_take_version(fast, spill_clock());
     for (i = 0; i < job->count; i++) {
         packets[i] = spill_packet_of(job->mbufs[i]);
-        settle(fast, job, packets[i]);
+        settle(fast, job, job->mbufs[i], packets[i]);
     }
     if (job->lane == SPILL_LANE_INLINE)
         return;
@@ -170,9 +171,10 @@ static int add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pack
     flow->lane = lane;
     packet->flow = flow;
     /* One that waits for those before it may know its verdict already. */
-    packet->verdict = (uint8_t)verdict_of(packet);
+    packet->verdict = (uint8_t)spill_flow_packet_verdict(flow, packet);
     packet->sa = packet->verdict == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
-    packet->reversed = packet->through == 0 && spill_flow_begun_by_other(flow, packet->direction);
+    packet->reversed =
+        !spill_flow_goes_alone(flow, packet) && spill_flow_begun_by_other(flow, packet->direction);
     *spill_packet_of(mbuf) = *packet;
     if (lane == SPILL_LANE_INLINE) {
         spill_inline_add(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, &mbuf, 1, 0, stamp);
@@ -219,32 +221,35 @@ static bool leaves_credits(const struct spill_fast *fast)
 }
 
 /* Whether a packet that finds no place to ask new rules goes by what the old ones said. */
-static bool keeps_verdict(struct spill_packet *packet)
+static bool keeps_verdict(struct spill_fast *fast, const struct rte_mbuf *mbuf,
+                          struct spill_packet *packet, uint64_t stamp)
 {
     const struct spill_flow *flow = packet->flow;
 
     if (flow == NULL || packet->through != 0 ||
-        spill_flow_kept_verdict(flow, packet->direction) == SPILL_VERDICT_UNKNOWN)
+        spill_flow_packet_kept(flow, packet) == SPILL_VERDICT_UNKNOWN)
         return false;
-    packet->verdict = (uint8_t)spill_flow_kept_verdict(flow, packet->direction);
+    packet->verdict = (uint8_t)spill_flow_packet_kept(flow, packet);
     packet->sa = packet->verdict == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
+    spill_connection_pass(fast, mbuf, packet, stamp);
     return true;
 }
 
 /* Takes what a packet without a verdict needs: SPILL_LANE_INLINE, a lane with room, or NO_PLACE. */
-static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
+static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
+                      uint64_t stamp)
 {
     if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, 1, 0))
         return SPILL_LANE_INLINE;
     if (asks_again(packet->flow)) {
         if (fast->asking.left > 0)
             return SPILL_LANE_INLINE;
-        if (!leaves_credits(fast) && keeps_verdict(packet))
+        if (!leaves_credits(fast) && keeps_verdict(fast, mbuf, packet, stamp))
             return NO_PLACE;
     }
     if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane, NULL))
         return (int)fast->lane;
-    if (keeps_verdict(packet))
+    if (keeps_verdict(fast, mbuf, packet, stamp))
         return NO_PLACE;
     return refuse(fast, &pool_full_classify, mbuf, packet);
 }
@@ -265,7 +270,7 @@ static int submit_known(struct spill_fast *fast, struct rte_mbuf *mbuf, struct s
             lane = NO_PLACE;
         }
     } else {
-        lane = take_place(fast, mbuf, packet);
+        lane = take_place(fast, mbuf, packet, stamp);
     }
     return lane == NO_PLACE ? NO_PLACE : add(fast, mbuf, packet, flow, (uint8_t)lane, stamp);
 }
@@ -275,8 +280,8 @@ static int submit_new(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spi
                       uint64_t stamp)
 {
     /* First the place, then the flow: a packet that is refused must not evict another's. */
-    int lane =
-        fast->admits ? take_place(fast, mbuf, packet) : refuse(fast, &new_flow_limit, mbuf, packet);
+    int lane = fast->admits ? take_place(fast, mbuf, packet, stamp)
+                            : refuse(fast, &new_flow_limit, mbuf, packet);
     struct spill_flow *flow;
 
     if (lane == NO_PLACE)

@@ -6,6 +6,7 @@
 
 #include "packet/parse.h"
 #include "pipeline/classification.h"
+#include "pipeline/connection.h"
 #include "pipeline/decryption.h"
 #include "pipeline/drops.h"
 #include "pipeline/fast.h"
@@ -20,7 +21,7 @@
 #define SWEEP_EVERY       16
 #define SWEEP_SECONDS     60
 #define SWEEP_PLACES      4
-#define SWEEP_PLACES_BUSY 64
+#define SWEEP_PLACES_BUSY 256
 #define SWEEP_PLACES_IDLE 4096
 
 /*
@@ -39,7 +40,10 @@ static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_
     if (counter < 0 && packet->kind <= SPILL_PACKET_IPV6) {
         if (unlikely(packet->step == SPILL_STEP_ERROR))
             spill_related_adopt(fast, mbuf, packet, stamp);
-        return spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN;
+        if (spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN)
+            return true;
+        spill_connection_pass(fast, mbuf, packet, stamp);
+        return false;
     }
     if (counter >= 0) {
         fast->non_ip_passed[counter]++;
@@ -81,16 +85,20 @@ static bool has_esp(const struct spill_packet *packets, uint32_t count)
     return found != 0;
 }
 
-/* The step of a burst that came from one port: look up, then send what is allowed. */
+/*
+ * The step of a burst that came from one port: look up, then send what is allowed.
+ *
+ * @param steps  whether packets may change the states of their connections
+ */
 static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
-                   struct spill_packet *packets, uint32_t count, uint64_t stamp)
+                   struct spill_packet *packets, uint32_t count, uint64_t stamp, bool steps)
 {
     struct spill_packet *pointers[SPILL_BURST];
     uint32_t i;
 
     if (unlikely(fast->inbound) && has_esp(packets, count))
         count = spill_decryption_take(fast, port, mbufs, packets, count, stamp);
-    if (unlikely(spill_flow_table_lookup(fast->flows, packets, count, stamp) < count)) {
+    if (unlikely(spill_flow_table_lookup(fast->flows, packets, count, stamp) < count || steps)) {
         for (i = 0; i < count; i++) {
             packets[i].input = (uint8_t)port;
             packets[i].output = spill_exit_of(&fast->exits, (uint8_t)port);
@@ -111,7 +119,7 @@ static void handle_sorted(struct spill_fast *fast, struct rte_mbuf **mbufs,
                           enum spill_way way)
 {
     (void)way;
-    handle(fast, packets->input, mbufs, packets, count, stamp);
+    handle(fast, packets->input, mbufs, packets, count, stamp, true);
 }
 
 /* A burst from one port that has fragments. Those of ESP for us are put together, as whole. */
@@ -121,6 +129,16 @@ static void handle_fragments(struct spill_fast *fast, struct rte_mbuf **mbufs,
     if (unlikely(fast->inbound))
         count = spill_fragments_take(fast, packets->input, mbufs, packets, count, stamp);
     spill_sort_out(fast, mbufs, packets, count, stamp, SPILL_WAY_FAST, handle_sorted);
+}
+
+/* A burst from one port that needs more than a lookup. */
+static __rte_noinline void handle_more(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                       struct spill_packet *packets, uint32_t count, uint64_t stamp)
+{
+    if (spill_sort_out_needed(packets, count))
+        handle_fragments(fast, mbufs, packets, count, stamp);
+    else
+        handle(fast, packets->input, mbufs, packets, count, stamp, true);
 }
 
 static void go_on(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
@@ -179,12 +197,12 @@ static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input
     input->received += count;
     fast->ledger.received += count;
     if (likely(!spill_parse_burst(mbufs, count, fast->networks[input->port], packets))) {
-        handle(fast, input->port, mbufs, packets, count, now);
+        handle(fast, input->port, mbufs, packets, count, now, false);
         return count;
     }
     for (i = 0; i < count; i++)
         packets[i].input = (uint8_t)input->port;
-    handle_fragments(fast, mbufs, packets, count, now);
+    handle_more(fast, mbufs, packets, count, now);
     return count;
 }
 
@@ -194,10 +212,12 @@ static void handle_run(struct spill_fast *fast, const struct spill_input *input,
 {
     uint64_t stamp = spill_stamp_get(mbufs[0]);
 
-    if (likely(input->handed || !spill_sort_out_needed(packets, count)))
-        handle(fast, packets->input, mbufs, packets, count, stamp);
+    if (input->handed)
+        handle(fast, packets->input, mbufs, packets, count, stamp, true);
+    else if (likely(!spill_sort_out_more(packets, count)))
+        handle(fast, packets->input, mbufs, packets, count, stamp, false);
     else
-        handle_fragments(fast, mbufs, packets, count, stamp);
+        handle_more(fast, mbufs, packets, count, stamp);
 }
 
 /* A channel's packets, in runs of those that came from one port. */

@@ -72,6 +72,7 @@ struct spill_fast {
     struct spill_reassembly *reassembly; /* NULL: without IPsec */
     struct spill_non_ip non_ip;
     enum spill_overflow overflows[SPILL_CLASSES];
+    bool tcp_pickup;        /* TCP may be taken up under way */
     int64_t admission_most; /* cycles that can be saved up for new flows */
     /* Written by the lcore: */
     const struct spill_security *security; /* the version that this turn goes by */

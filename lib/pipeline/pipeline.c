@@ -151,6 +151,8 @@ static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_l
         .socket = lcore->plan->memory_node,
     };
 
+    for (unsigned i = 0; i < SPILL_FLOW_TIMEOUTS && config.timeout == 0; i++)
+        config.timeouts[i] = cycles(pipeline->config.flow_timeouts_ns[i]);
     if (spill_secret(&config.seed, sizeof(config.seed)) != 0)
         return no_secret(error);
     snprintf(name, sizeof(name), "flows-%s", lcore->plan->name);
@@ -297,6 +299,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
         fast->overflows[i] = pipeline->config.classes[i].overflow;
     fast->admission_most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);
     fast->admission = fast->admission_most;
+    fast->tcp_pickup = pipeline->config.tcp_pickup;
     fast->asking.most = fast->asking.left = fast->admission_most;
     fast->last_turn = spill_clock();
     fast->swept = fast->last_turn;

@@ -50,7 +50,9 @@ struct spill_pipeline_config {
     struct spill_pipeline_class classes[SPILL_CLASSES]; /* by index of the class */
     struct spill_non_ip non_ip;
     uint32_t flow_capacity;
-    uint64_t flow_timeout_ns; /* > 0 */
+    uint64_t flow_timeout_ns;                       /* of flows in any state; 0: as the next say */
+    uint64_t flow_timeouts_ns[SPILL_FLOW_TIMEOUTS]; /* by state */
+    bool tcp_pickup;                                /* a TCP connection may begin with any packet */
 };
 
 /** What runs on one polling lcore; the parts that it has not are NULL. */

@@ -14,6 +14,10 @@ static SPILL_DROP_REASON(esp_policy, "esp_policy",
                          "the packet came through an association, and its first matching rule is "
                          "not protect with that one");
 
+static SPILL_DROP_REASON(tcp_no_connection, "tcp_no_connection",
+                         "a TCP packet that a rule allows, but is of no connection and opens none, "
+                         "with tcp-pickup = no");
+
 SPILL_DROP_REASON(spill_drop_esp_wrapped, "esp_wrapped",
                   "ESP for an address of ours, or what a rule protects, stands behind PPPoE, MPLS, "
                   "SNAP or more than two tags");
@@ -23,6 +27,8 @@ static const struct spill_drop_reason *reason_of(const struct spill_packet *pack
 {
     if (packet->through != 0)
         return &esp_policy;
+    if (packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_NO_CONNECTION)
+        return &tcp_no_connection;
     return packet->verdict == SPILL_VERDICT_PROTECT ? &esp_required : &spill_drop_denied;
 }
 
@@ -58,12 +64,18 @@ static bool may_be_sent(const struct spill_fast *fast, const struct spill_packet
            spill_sa_set_same_name(fast->security->sas, packet->sa, packet->through);
 }
 
+bool spill_protection_passes(const struct spill_fast *fast, const struct spill_packet *packet)
+{
+    return may_be_sent(fast, packet) || outbound_sa(fast, packet, NULL) != NULL;
+}
+
 /* Whether nothing but protection can become of a packet that came in the clear. */
 static inline bool is_only_protected(const struct spill_packet *packet)
 {
     const struct spill_flow *flow = packet->flow;
 
     return flow != NULL && flow->pending == 0 && !packet->wrapped &&
+           !spill_flow_needs_step(flow, packet) &&
            spill_flow_own_verdict(flow, packet->direction) == SPILL_VERDICT_PROTECT;
 }
 

@@ -32,8 +32,7 @@ static inline enum spill_verdict spill_protection_verdict(struct spill_packet *p
 
     if (flow == NULL || flow->pending > 0 || (flow->spoken & SPILL_FLOW_ASKING) != 0)
         return SPILL_VERDICT_UNKNOWN;
-    verdict = packet->through == 0 ? spill_flow_verdict(flow, packet->direction)
-                                   : spill_flow_own_verdict(flow, packet->direction);
+    verdict = spill_flow_packet_verdict(flow, packet);
     if (verdict == SPILL_VERDICT_UNKNOWN) /* those behind it in the burst wait for its answer */
         flow->spoken |= SPILL_FLOW_ASKING;
     packet->verdict = (uint8_t)verdict;
@@ -52,6 +51,9 @@ static inline enum spill_verdict spill_protection_verdict(struct spill_packet *p
  */
 bool spill_protection_take_all(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                struct spill_packet **packets, uint32_t count, uint64_t stamp);
+
+/** Whether a packet with a verdict is to be sent, be it encrypted. The lcore. */
+bool spill_protection_passes(const struct spill_fast *fast, const struct spill_packet *packet);
 
 /**
  * Does what the verdicts say. The lcore.

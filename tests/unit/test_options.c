@@ -58,6 +58,19 @@ static const struct row rows[] = {
      {"allow", "arp,", "arp lldp", "arp,drop", "0x5ff", "0x0800", "2054"}},
     {"flow-capacity", "", "64", "32M", 64, 32 << 20, {"63", "33M", "0", "64K"}},
     {"flow-timeout", "", "1ms", "24h", 1000000, 86400000000000, {"0", "60", "999us", "25h"}},
+    {"timeout-tcp-opening", "", "1ms", "24h", 1000000, 86400000000000, {"0", "60", "999us", "25h"}},
+    {"timeout-tcp-established",
+     "",
+     "1ms",
+     "24h",
+     1000000,
+     86400000000000,
+     {"0", "60", "999us", "25h"}},
+    {"timeout-tcp-closing", "", "1ms", "24h", 1000000, 86400000000000, {"0", "60", "999us", "25h"}},
+    {"timeout-udp-once", "", "1ms", "24h", 1000000, 86400000000000, {"0", "60", "999us", "25h"}},
+    {"timeout-udp", "", "1ms", "24h", 1000000, 86400000000000, {"0", "60", "999us", "25h"}},
+    {"timeout-other", "", "1ms", "24h", 1000000, 86400000000000, {"0", "60", "999us", "25h"}},
+    {"tcp-pickup", "", "no", "yes", 0, 1, {"maybe", "on"}},
     {"fast", "", NULL, NULL, 0, 0, {"1-", "-1", "2-1", "1024", "1,,2", "1,", "a", "1 2"}},
     {"pool", "", NULL, NULL, 0, 0, {"0-1023", "99999999999999999999"}},
     {"rx", "", NULL, NULL, 0, 0, {"x"}},
@@ -277,6 +290,8 @@ static void test_non_ip(void **state)
     }
 }
 
+#define SECOND UINT64_C(1000000000)
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -286,7 +301,14 @@ static void test_defaults(void **state)
     assert_int_equal(options.pipeline.non_ip.count, 10);
     assert_false(options.pipeline.non_ip.rest || options.pipeline.non_ip.encapsulated);
     assert_int_equal(options.pipeline.flow_capacity, 65536);
-    assert_true(options.pipeline.flow_timeout_ns == 60000000000);
+    assert_true(options.pipeline.flow_timeout_ns == 0);
+    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_TCP_OPENING] == 30 * SECOND);
+    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_TCP_ESTABLISHED] == 7500 * SECOND);
+    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_TCP_CLOSING] == 10 * SECOND);
+    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_UDP_ONCE] == 30 * SECOND);
+    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_UDP] == 180 * SECOND);
+    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_OTHER] == 60 * SECOND);
+    assert_true(options.pipeline.tcp_pickup);
     assert_int_equal(options.pipeline.idle, SPILL_IDLE_PAUSE);
     assert_int_equal(options.pipeline.budget_ns, 10000);
     assert_int_equal(options.pipeline.lanes, 16);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What packets begin, go on with and end. */
+#include "pipeline/connection.h"
+
+#include <netinet/in.h>
+
+#include <rte_tcp.h>
+
+#include "pipeline/protection.h"
+
+bool spill_connection_opens_nothing(const struct spill_fast *fast,
+                                    const struct spill_packet *packet)
+{
+    if ((packet->flow->rights & 3 * SPILL_FLOW_ALLOWED) != 0)
+        return false;
+    switch (packet->step) {
+    case SPILL_STEP_OPEN:
+        return false;
+    case SPILL_STEP_ANSWER:
+    case SPILL_STEP_RESET:
+        return true;
+    case SPILL_STEP_ERROR:
+        /* It has a flow of its own, which nothing answers, or that of what it is about. */
+        return !spill_packet_is_alone(packet);
+    default:
+        return !fast->tcp_pickup && spill_packet_protocol(packet) == IPPROTO_TCP;
+    }
+}
+
+bool spill_connection_is_missing(const struct spill_fast *fast, const struct spill_packet *packet)
+{
+    return !fast->tcp_pickup && packet->verdict == SPILL_VERDICT_ALLOW && packet->through == 0 &&
+           spill_packet_protocol(packet) == IPPROTO_TCP && packet->step != SPILL_STEP_ERROR &&
+           spill_connection_opens_nothing(fast, packet);
+}
+
+/* Whether there is more than a header. Of SCTP, whatever it is. */
+static bool has_data(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const uint8_t *offset;
+    uint8_t copy;
+
+    if (spill_packet_protocol(packet) != IPPROTO_TCP || !packet->has_ports)
+        return true;
+    offset = rte_pktmbuf_read(
+        mbuf, packet->l4_offset + (uint32_t)offsetof(struct rte_tcp_hdr, data_off), 1, &copy);
+    return offset != NULL &&
+           packet->l4_offset + (*offset >> 4) * 4U < (uint32_t)packet->l3_offset + packet->length;
+}
+
+void spill_connection_step(struct spill_fast *fast, const struct rte_mbuf *mbuf,
+                           const struct spill_packet *packet, uint64_t now)
+{
+    if (packet->step != SPILL_STEP_ERROR && spill_protection_passes(fast, packet))
+        spill_flow_table_step(fast->flows, packet->flow, packet, has_data(mbuf, packet), now);
+}
