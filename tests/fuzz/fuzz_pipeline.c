@@ -37,7 +37,8 @@ static void take_options(struct fuzz_input *input, struct world_options *options
                                       .capacity = (sizes & 3) == 0 ? 1 : 8,
                                       .lanes = 1u << (sizes >> 2 & 3),
                                       .budget_ns = sizes >> 4 == 0 ? 0 : (sizes >> 4) * 1500u,
-                                      .flow_timeout_ns = UINT64_C(7000000000)};
+                                      .tcp_pickup = (ways & 0x80) == 0,
+                                      .by_state = (ways & 0x40) != 0};
     for (unsigned i = 0; i < SPILL_CLASSES; i++)
         options->dispatch[i] = (ways >> 2 * i & 3) % 3;
     for (unsigned i = 0; i < 2; i++) {

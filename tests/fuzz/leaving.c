@@ -112,19 +112,52 @@ static bool is_beside(const struct match_packet *fragment, const struct match_pa
            memcmp(fragment->address, first->address, sizeof(first->address)) == 0;
 }
 
+/* Whether there may be replies to a packet that a rule allows: it may begin something. */
+static bool may_begin(const struct view *view)
+{
+    if (view->match.protocol == IPPROTO_TCP && !world.options.tcp_pickup)
+        return view->packet.step == SPILL_STEP_OPEN;
+    return view->packet.step != SPILL_STEP_ANSWER && view->packet.step != SPILL_STEP_RESET;
+}
+
+/* Whether a packet is a reply that another, which has begun, entitles to pass. A SYN is one alone
+ * to another SYN. */
+static bool may_reply(const struct view *view, const struct view *began)
+{
+    return may_begin(began) && is_reply(&view->match, &began->match) &&
+           (view->packet.step != SPILL_STEP_OPEN || began->packet.step == SPILL_STEP_OPEN);
+}
+
+/* Whether a packet needs that one has begun a connection, be it its own sender. */
+static bool needs_connection(const struct view *view)
+{
+    return view->match.protocol == IPPROTO_TCP && view->match.has_ports &&
+           !world.options.tcp_pickup && view->packet.step != SPILL_STEP_OPEN;
+}
+
+/* Whether both are packets of one direction. */
+static bool is_along(const struct match_packet *one, const struct match_packet *other)
+{
+    return one->v6 == other->v6 && one->protocol == other->protocol && one->input == other->input &&
+           one->has_ports && other->has_ports &&
+           memcmp(one->address, other->address, sizeof(one->address)) == 0 &&
+           memcmp(one->port, other->port, sizeof(one->port)) == 0;
+}
+
 /* Whether a packet may pass in the clear: by its own verdict, or by that of who began. */
 static bool may_pass(const struct view *view)
 {
     struct view other;
 
-    if (was_verdict(&view->match, SPILL_VERDICT_ALLOW, NULL))
+    if (was_verdict(&view->match, SPILL_VERDICT_ALLOW, NULL) && !needs_connection(view))
         return true;
     for (uint32_t i = 0; i < traffic.count; i++) {
         const struct sent *sent = &traffic.sent[i];
 
         look(&other, sent->bytes, sent->length, sent->port);
         if (is_ip(&other) && was_verdict(&other.match, SPILL_VERDICT_ALLOW, NULL) &&
-            (is_reply(&view->match, &other.match) || is_beside(&view->match, &other.match)))
+            (may_reply(view, &other) || is_beside(&view->match, &other.match) ||
+             (may_begin(&other) && is_along(&view->match, &other.match))))
             return true;
     }
     return false;

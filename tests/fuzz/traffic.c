@@ -87,6 +87,7 @@ static uint32_t build(struct fuzz_input *input, bool outwards, uint8_t *frame)
 {
     static const uint8_t protocols[] = {17, 17, 17, 6, 17, 1, 50, 17};
     static const uint16_t services[] = {53, 80, 4500, 7777};
+    static const uint8_t flags[] = {0x02, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14, 0xff};
     uint8_t shape = fuzz_byte(input), more = fuzz_byte(input);
     unsigned net = take_net(input), host = fuzz_byte(input) % 80;
     bool v6 = (shape & 1) != 0;
@@ -136,8 +137,10 @@ static uint32_t build(struct fuzz_input *input, bool outwards, uint8_t *frame)
     put16(transport + (outwards ? 2 : 0), services[more >> 5 & 3]);
     if (protocol == 17)
         put16(transport + 4, payload);
-    if (protocol == 6)
+    if (protocol == 6) {
         transport[12] = 0x50;
+        transport[13] = flags[fuzz_byte(input) % sizeof(flags)];
+    }
     if (protocol == 1)
         transport[0] = (uint8_t)(v6 ? 128 : 8);
     return link + header + payload;

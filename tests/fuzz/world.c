@@ -383,7 +383,10 @@ static void configure(struct spill_pipeline_config *config)
                                              .lanes = options->lanes,
                                              .non_ip = {.rest = options->non_ip_pass},
                                              .flow_capacity = FLOWS,
-                                             .flow_timeout_ns = options->flow_timeout_ns};
+                                             .tcp_pickup = options->tcp_pickup};
+    for (unsigned i = 0; i < SPILL_FLOW_TIMEOUTS; i++)
+        config->flow_timeouts_ns[i] =
+            options->by_state ? (1 + i * 5 % 7) * UINT64_C(1000000000) : UINT64_C(7000000000);
     for (unsigned i = 0; i < SPILL_CLASSES; i++)
         config->classes[i] = (struct spill_pipeline_class){.capacity = options->capacity,
                                                            .dispatch = options->dispatch[i],

@@ -39,7 +39,8 @@ struct world_options {
     uint32_t capacity; /* jobs */
     uint32_t lanes;
     uint64_t budget_ns;
-    uint64_t flow_timeout_ns;
+    bool tcp_pickup;
+    bool by_state;  /* each state of a flow has a timeout of its own */
     uint8_t before; /* what memory holds before it is written */
 };
 
