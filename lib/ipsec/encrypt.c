@@ -34,7 +34,18 @@ static void refuse(struct spill_job *job, uint32_t from, const struct spill_drop
     job->work = (uint16_t)from;
 }
 
-/* How many of a job's packets a lifetime in bytes still allows. */
+/* Bytes of a job's packets before `end`. */
+static uint64_t bytes_before(const struct spill_job *job, uint32_t end)
+{
+    uint64_t bytes = 0;
+    uint32_t i;
+
+    for (i = 0; i < end; i++)
+        bytes += spill_packet_of(job->mbufs[i])->length;
+    return bytes;
+}
+
+/* How many of a job's packets a lifetime in bytes still allows: while it lasts, one may begin. */
 static uint32_t count_within(const struct spill_job *job, uint64_t used, uint64_t limit)
 {
     uint32_t i;
@@ -44,29 +55,58 @@ static uint32_t count_within(const struct spill_job *job, uint64_t used, uint64_
     return i;
 }
 
+/* Takes bytes, of as many of the job's packets as the lifetime allows, and returns how many. */
+static uint32_t take_bytes(const struct spill_job *job, _Atomic uint64_t *bytes, uint64_t limit)
+{
+    uint64_t used = atomic_load_explicit(bytes, memory_order_relaxed), more;
+    uint32_t allowed;
+
+    do {
+        allowed = used + job->bytes <= limit ? job->count : count_within(job, used, limit);
+        more = allowed == job->count ? job->bytes : bytes_before(job, allowed);
+    } while (!atomic_compare_exchange_weak_explicit(bytes, &used, used + more, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return allowed;
+}
+
+/* Takes so many numbers, or as many as are left below the limit. Returns the one before them. */
+static uint64_t take_numbers(_Atomic uint64_t *sequence, uint32_t *count, uint64_t limit)
+{
+    uint64_t taken = atomic_load_explicit(sequence, memory_order_relaxed);
+    uint32_t allowed;
+
+    do {
+        const uint64_t left = taken < limit ? limit - taken : 0;
+
+        allowed = (uint32_t)RTE_MIN((uint64_t)*count, left);
+    } while (!atomic_compare_exchange_weak_explicit(sequence, &taken, taken + allowed,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    *count = allowed;
+    return taken;
+}
+
 void spill_esp_take_numbers(struct spill_job *job, void *context)
 {
     const struct spill_sa *sa = spill_sa_of(job);
     const struct spill_sa_config *config = &sa->config;
-    uint64_t taken =
-        atomic_fetch_add_explicit(&sa->state->sequence, job->count, memory_order_relaxed);
-    uint64_t bytes = atomic_fetch_add_explicit(&sa->state->bytes, job->bytes, memory_order_relaxed);
-    uint64_t last = spill_sa_last_number(sa);
-    uint32_t allowed;
+    const uint64_t last = spill_sa_last_number(sa);
+    const uint64_t packets_hard = config->packets_hard != 0 ? config->packets_hard : UINT64_MAX;
+    const uint64_t bytes_hard = config->bytes_hard != 0 ? config->bytes_hard : UINT64_MAX;
+    const uint32_t within = take_bytes(job, &sa->state->bytes, bytes_hard);
+    uint32_t allowed = within;
 
     RTE_SET_USED(context);
-    job->serial = taken + 1;
     job->work = job->count;
-    if (unlikely(taken + job->count > last))
-        refuse(job, taken < last ? (uint32_t)(last - taken) : 0, &spill_esp_sequence_overflow);
-    if (config->packets_hard != 0 && taken + job->work > config->packets_hard)
-        refuse(job, taken < config->packets_hard ? (uint32_t)(config->packets_hard - taken) : 0,
-               &spill_esp_expired);
-    if (config->bytes_hard != 0 && bytes + job->bytes > config->bytes_hard) {
-        allowed = count_within(job, bytes, config->bytes_hard);
-        if (allowed < job->work)
-            refuse(job, allowed, &spill_esp_expired);
-    }
+    job->serial = take_numbers(&sa->state->sequence, &allowed, RTE_MIN(last, packets_hard)) + 1;
+    if (likely(allowed == job->count))
+        return;
+    if (allowed < within) /* they have no number, so their bytes are not used up either */
+        atomic_fetch_sub_explicit(&sa->state->bytes,
+                                  bytes_before(job, within) - bytes_before(job, allowed),
+                                  memory_order_relaxed);
+    refuse(job, allowed,
+           allowed < within && last <= packets_hard ? &spill_esp_sequence_overflow
+                                                    : &spill_esp_expired);
 }
 
 /* ------------------------------------------------------------------------- before the crypto */

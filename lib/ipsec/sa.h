@@ -82,7 +82,7 @@ struct spill_sa_config {
  */
 struct spill_sa_state {
     /* Outbound: counted up by each lcore that submits, a job at a time. */
-    _Atomic uint64_t sequence; /* numbers taken */
+    _Atomic uint64_t sequence; /* numbers taken; never beyond the last, nor a hard lifetime */
     _Atomic uint64_t bytes;    /* outbound: by who submits; inbound: by who has the window */
     /* Inbound: */
     _Atomic int writer;       /* lcore id of who has the window at this moment; -1: nobody */

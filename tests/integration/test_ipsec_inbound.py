@@ -142,6 +142,9 @@ class Inbound(IpsecCase):
             self.assertEqual(sum(done.report.drops.values()),
                              done.report.drops.get("esp_expired", 0))
             self.assertRegex(done.report.stderr, rf"(?i){one.name}\b.*{limit}")
+            told = done.report["sas"][one.name]
+            self.assertEqual([told[key] for key in ("packets", "sequence", "bytes")],
+                             [passes, passes, sum(len(frame) - 14 for frame in frames[:passes])])
 
 
 if __name__ == "__main__":

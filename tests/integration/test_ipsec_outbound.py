@@ -255,6 +255,10 @@ class Outbound(IpsecCase):
             self.assertEqual(done.report.drops, {"esp_expired": len(frames) - len(done.out)})
             self.assertIn(len(done.out), (10,) if unit == "packets" else range(5, 11))
             self.assertRegex(done.report.stderr, rf"(?i){one.name}\b.*hard")
+            told = done.report["sas"][one.name]
+            self.assertEqual([told[key] for key in ("packets", "sequence", "bytes")],
+                             [len(done.out), len(done.out), sum(len(frame) - 14 for frame in frames[:len(done.out)])],
+                             "what was dropped is not counted")
 
     def encrypted_until(self, frames, one):
         done = self.through(frames, [one])
