@@ -14,7 +14,7 @@ static SPILL_DROP_REASON(fragment_overlap, "fragment_overlap",
 static SPILL_DROP_REASON(fragment_nested, "fragment_nested", "an IPv6 fragment within a fragment");
 static SPILL_DROP_REASON(
     fragment_short, "fragment_short",
-    "a first fragment without the whole transport header (RFC 1858, RFC 7112)");
+    "a first fragment whose TCP options go on in the next (RFC 1858, RFC 7112)");
 static SPILL_DROP_REASON(fragment_no_first, "fragment_no_first",
                          "a later fragment whose first did not come in two seconds");
 static SPILL_DROP_REASON(fragment_table_full, "fragment_table_full",

@@ -108,6 +108,29 @@ class Captures(TestCase):
                                         "fragment_no_first": 1})
 
 
+    def test_headers_in_pieces(self):
+        """Each way to spread a header over fragments has a name, in both families."""
+        ends4, ends6 = bytes((10, 0, 0, 1, 10, 0, 0, 2)), b"\xfd" + bytes(15) + b"\xfd" + bytes(14) + b"\1"
+
+        def first(protocol, data, number, six):
+            if six:
+                header = struct.pack("!BBHI", protocol, 0, 1, number)
+                return bytes(12) + b"\x86\xdd" + struct.pack(
+                    "!IHBB", 6 << 28, 8 + len(data), 44, 64) + ends6 + header + data
+            return bytes(12) + b"\x08\0" + struct.pack(
+                "!BBHHHBBH", 0x45, 0, 20 + len(data), number, 0x2000, 64, protocol, 0) + ends4 + data
+        tcp = struct.pack("!HHIIBBHHH", 1000, 80, 1, 0, 15 << 4, 2, 100, 0, 0) + bytes(40)
+        nested = struct.pack("!BBHIHHHH", 17, 0, 1, 77, 1000, 53, 16, 0) + bytes(8)
+        for six in False, True:
+            frames = [first(6, tcp[:24], 1, six), first(6, tcp[:56], 2, six), first(6, tcp[:16], 3, six),
+                      first(17, tcp[:4], 4, six), first(6, tcp + bytes(4), 5, six)]
+            frames += [first(44, nested, 6, six)] if six else []
+            far, _, report = self.wire("allow any from any to any\n", frames)
+            self.assertEqual(report.drops, {"fragment_short": 2, "malformed_fragment": 1,
+                                            "malformed_transport": 1, **({"fragment_nested": 1} if six else {})})
+            self.assertEqual(far, frames[4:5])
+
+
 class Kernel(TestCase):
     """Real hosts send what is larger than their MTU. IPv6, as af_packet puts IPv4 together."""
 
