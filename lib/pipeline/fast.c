@@ -166,6 +166,34 @@ void spill_fast_go_on(struct spill_fast *fast, struct rte_mbuf **mbufs,
         go_on(fast, mbufs, packets, count, stamp, way);
 }
 
+void spill_fast_answer(struct spill_fast *fast, struct rte_mbuf *answer, uint8_t input)
+{
+    struct spill_answers *answers = &fast->answers;
+
+    fast->ledger.originated++;
+    answers->mbufs[answers->count] = answer;
+    answers->inputs[answers->count++] = input;
+}
+
+/* Nothing here is answered again: an answer is an error. Returns how many there were. */
+static uint32_t send_answers(struct spill_fast *fast, uint64_t now)
+{
+    struct spill_answers *answers = &fast->answers;
+    uint32_t count = answers->count, i;
+
+    for (i = 0; i < count; i++) {
+        struct spill_packet packet;
+
+        spill_parse_burst(&answers->mbufs[i], 1, fast->networks[answers->inputs[i]], &packet);
+        packet.input = answers->inputs[i];
+        if (packet.kind <= SPILL_PACKET_IPV6)
+            packet.secret = 1;
+        go_on(fast, &answers->mbufs[i], &packet, 1, now, SPILL_WAY_FAST);
+    }
+    answers->count = 0;
+    return count;
+}
+
 /*
  * Whether a burst more would find room everywhere: for sources that can wait. In the worst case
  * each of its packets needs a credit, and all that is at the pool comes back before it.
@@ -273,7 +301,7 @@ static uint32_t retire_poll(void *context, uint64_t now)
     spill_exits_look(&fast->exits);
     if (unlikely(fast->renewed != fast->version) && spill_flow_table_renewed(fast->flows))
         __atomic_store_n(&fast->renewed, fast->version, __ATOMIC_RELEASE);
-    return spill_submitter_retire(fast->submitter, now);
+    return send_answers(fast, now) + spill_submitter_retire(fast->submitter, now);
 }
 
 /* Once nothing is received and the lanes are empty, nothing more goes to the pool or downstream. */
@@ -281,7 +309,7 @@ static bool retire_end(void *context)
 {
     struct spill_fast *fast = context;
 
-    if (!fast->receive_ended || !spill_submitter_idle(fast->submitter))
+    if (!fast->receive_ended || !spill_submitter_idle(fast->submitter) || fast->answers.count > 0)
         return false;
     spill_datagrams_drop_all(fast->datagrams, NULL, &fast->ledger); /* that came through an SA */
     spill_submitter_leave(fast->submitter);

@@ -56,6 +56,16 @@ struct spill_input {
 /** What is told of inputs, added up over a port's. */
 extern const struct spill_metrics spill_input_metrics;
 
+#define SPILL_ANSWERS_MAX 32
+
+/** Errors about packets that came through an SA: they wait for the lcore's next turn, and then take
+ * the way of packets, as if the host behind had sent them. */
+struct spill_answers {
+    uint32_t count;
+    struct rte_mbuf *mbufs[SPILL_ANSWERS_MAX];
+    uint8_t inputs[SPILL_ANSWERS_MAX]; /* port by which that host's packets come */
+};
+
 struct spill_fast {
     /* Written before the lcores start: */
     const struct spill_token *stop;
@@ -87,6 +97,7 @@ struct spill_fast {
     bool has_time;       /* the receive stage found a short burst when it last ran, or none */
     uint64_t last_turn;  /* TSC when it last began */
     struct spill_exits exits;
+    struct spill_answers answers;
     bool admits; /* this turn: the next was above 0 when it began, which holds for a burst in parts
                   */
     struct spill_allowance asking; /* time for asking new rules about known flows here */
@@ -113,6 +124,23 @@ void spill_fast_add_stages(struct spill_fast *fast, struct spill_loop *loop);
  * @param now  TSC
  */
 void spill_fast_take_version(struct spill_fast *fast, uint64_t now);
+
+/** Whether one answer more can wait. The lcore. */
+static inline bool spill_fast_can_answer(const struct spill_fast *fast)
+{
+    return fast->answers.count < SPILL_ANSWERS_MAX;
+}
+
+/**
+ * Sends an answer to a packet that came through an SA the way that the answered host's own packets
+ * take: by its connection's rule, through the outbound SA that this names. It leaves through one or
+ * not at all (`esp_answer`), as it holds the beginning of what was protected. Not before the next
+ * turn: whoever makes it is in the midst of a burst, or of jobs that are retired. The lcore.
+ *
+ * @param answer  given away; there is room for it
+ * @param input   port that the answered packet was to leave by
+ */
+void spill_fast_answer(struct spill_fast *fast, struct rte_mbuf *answer, uint8_t input);
 
 /**
  * Goes on with packets that came through an SA: they are looked up, and sent, dropped or classified

@@ -18,9 +18,19 @@ static SPILL_DROP_REASON(tcp_no_connection, "tcp_no_connection",
                          "a TCP packet that a rule allows, but is of no connection and opens none, "
                          "with tcp-pickup = no");
 
+static SPILL_DROP_REASON(esp_answer, "esp_answer",
+                         "an error about a packet that came through an association, and no rule "
+                         "protects what goes back");
+
 SPILL_DROP_REASON(spill_drop_esp_wrapped, "esp_wrapped",
                   "ESP for an address of ours, or what a rule protects, stands behind PPPoE, MPLS, "
                   "SNAP or more than two tags");
+
+/* What does not come through an SA, and may leave through one alone. */
+static inline bool is_secret(const struct spill_packet *packet)
+{
+    return packet->kind <= SPILL_PACKET_IPV6 && packet->secret;
+}
 
 /* Why a packet that is neither sent nor encrypted is dropped. */
 static const struct spill_drop_reason *reason_of(const struct spill_packet *packet)
@@ -29,13 +39,15 @@ static const struct spill_drop_reason *reason_of(const struct spill_packet *pack
         return &esp_policy;
     if (packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_NO_CONNECTION)
         return &tcp_no_connection;
+    if (is_secret(packet))
+        return &esp_answer;
     return packet->verdict == SPILL_VERDICT_PROTECT ? &esp_required : &spill_drop_denied;
 }
 
 static bool is_rejected(const struct spill_packet *packet)
 {
     return packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_REJECT &&
-           packet->through == 0;
+           packet->through == 0 && !is_secret(packet);
 }
 
 /* The outbound SA that is to protect a clear packet, or NULL; mostly that of the one before it. */
@@ -57,7 +69,7 @@ static struct spill_sa *outbound_sa(const struct spill_fast *fast,
 static bool may_be_sent(const struct spill_fast *fast, const struct spill_packet *packet)
 {
     if (packet->through == 0)
-        return packet->verdict == SPILL_VERDICT_ALLOW;
+        return packet->verdict == SPILL_VERDICT_ALLOW && !is_secret(packet);
     if (packet->verdict != SPILL_VERDICT_PROTECT)
         return false;
     return packet->sa == packet->through ||

@@ -128,6 +128,15 @@ static uint64_t abandon_backlogs(struct spill_pipeline *pipeline,
     return packets;
 }
 
+static uint64_t abandon_answers(struct spill_pipeline *pipeline, struct spill_answers *answers)
+{
+    const uint32_t count = answers->count;
+
+    spill_ledger_drop(&pipeline->ledger, &spill_drop_drain_deadline, answers->mbufs, count);
+    answers->count = 0;
+    return count;
+}
+
 static uint64_t told(void (*tell)(const char *, uint64_t), const char *kind, const char *name,
                      uint64_t packets)
 {
@@ -160,6 +169,9 @@ uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
                 told(tell, "fragments that wait on", lcore->plan->name,
                      spill_datagrams_drop_all(lcore->fast->datagrams, &spill_drop_drain_deadline,
                                               &pipeline->ledger));
+        if (lcore->fast != NULL)
+            packets += told(tell, "answers that wait on", lcore->plan->name,
+                            abandon_answers(pipeline, &lcore->fast->answers));
         if (lcore->fast != NULL)
             packets += told(tell, "lanes of", lcore->plan->name,
                             spill_submitter_abandon(lcore->fast->submitter, drop_job, pipeline));

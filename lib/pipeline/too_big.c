@@ -58,8 +58,7 @@ static uint16_t told(const struct rte_mbuf *mbuf, const struct spill_packet *pac
 {
     uint32_t least = packet->kind == SPILL_PACKET_IPV6 ? IPV6_LEAST : RTE_ETHER_MIN_MTU;
 
-    if (packet->kind > SPILL_PACKET_IPV6 || packet->through != 0 ||
-        !spill_icmp_may_answer(mbuf, packet))
+    if (packet->kind > SPILL_PACKET_IPV6 || !spill_icmp_may_answer(mbuf, packet))
         return 0;
     room = RTE_MAX(room, least);
     return packet->length > room ? (uint16_t)room : 0;
@@ -69,9 +68,11 @@ static void tell(struct spill_fast *fast, struct rte_mbuf *mbuf, const struct sp
                  uint16_t mtu, uint64_t stamp)
 {
     struct spill_exits *exits = &fast->exits;
+    const bool through = packet->through != 0;
     struct rte_mbuf *reply;
 
-    if (!spill_error_limit_take(&exits->errors, packet, stamp)) {
+    if ((through && !spill_fast_can_answer(fast)) ||
+        !spill_error_limit_take(&exits->errors, packet, stamp)) {
         spill_ledger_count(&fast->ledger, &errors_limited, 1);
         return;
     }
@@ -80,7 +81,10 @@ static void tell(struct spill_fast *fast, struct rte_mbuf *mbuf, const struct sp
     if (reply == NULL)
         return;
     spill_ledger_count(&fast->ledger, &errors, 1);
-    spill_exit_answer(fast, reply, packet->input, stamp);
+    if (through)
+        spill_fast_answer(fast, reply, packet->output);
+    else
+        spill_exit_answer(fast, reply, packet->input, stamp);
 }
 
 uint32_t spill_too_big(struct spill_fast *fast, const struct spill_drop_reason *reason,

@@ -22,8 +22,8 @@
  * Deals with a packet that is too large: it becomes fragments, or is dropped, and then its sender
  * is told how large one may be, where that is right. An IPv4 packet must have DF for that, nobody
  * is told of less than the least MTU of IP (68 bytes; of IPv6 1 280, RFC 8201 4) or of as much as
- * his packet has, and errors are limited (error_limit.h). What came through an SA is not answered:
- * the answer would carry its content in the clear. The lcore.
+ * his packet has, and errors are limited (error_limit.h). What came through an SA is answered
+ * through one (spill_fast_answer()). The lcore.
  *
  * @param reason     why it is dropped, if it can't be split; if only time is missing for that, it
  * is `tx_fit_limit`

@@ -105,7 +105,8 @@ class IpsecCase(TestCase):
     def association(self, direction, *about, **how):
         return Association(next(self.numbers), self.chance, direction, *about, **how)
 
-    def through(self, frames, associations, rules=None, default="deny", mtu=MTU, shape=INLINE):
+    def through(self, frames, associations, rules=None, default="deny", mtu=MTU, shape=INLINE,
+                out_mtu=None):
         """Sends frames through a spillway with these SAs. `rules`: None: a rule for each."""
         if rules is None:
             rules = "".join(one.rule() for one in associations)
@@ -115,7 +116,7 @@ class IpsecCase(TestCase):
         config = self.file("ipsec.conf", f"[spillway]\nrules = rules\ndefault = {default}\n"
                            f"[port in]\nmtu = {mtu}\n"
                            f"device = net_pcap0,rx_pcap={files['in']},tx_pcap={files['back']}\n"
-                           f"[port out]\nmtu = {mtu}\ndevice = net_pcap1,tx_pcap={files['out']}\n"
+                           f"[port out]\nmtu = {out_mtu or mtu}\ndevice = net_pcap1,tx_pcap={files['out']}\n"
                            "[wire in-out]\nports = in, out\n"
                            + "".join(one.section(self.folder) for one in associations))
         report = self.check(spillway("--config", config, "--exit-on-idle", "300ms", *shape,

@@ -374,14 +374,14 @@ def pseudo_header(packet, protocol, size):
 
 
 def udp_frame(source, destination, data, ports=(40000, 40001), identification=1, traffic=0,
-              link=b"\x02\0\0\0\0\2\x02\0\0\0\0\1"):
+              fragment=0, link=b"\x02\0\0\0\0\2\x02\0\0\0\0\1"):
     """An Ethernet frame with a UDP datagram whose checksums are right."""
     ends = [ipaddress.ip_address(address) for address in (source, destination)]
     size = 8 + len(data)
     packed = ends[0].packed + ends[1].packed
     if ends[0].version == 4:
-        header = struct.pack("!BBHHHBBH", 0x45, traffic, 0, identification & 0xFFFF, 0, TTL, 0,
-                             0) + packed
+        header = struct.pack("!BBHHHBBH", 0x45, traffic, 0, identification & 0xFFFF, fragment,
+                             TTL, 0, 0) + packed
         header = with_lengths(header, 9, UDP, size)
     else:
         header = with_lengths(struct.pack("!IHBB", 6 << 28 | traffic << 20, 0, 0, TTL) + packed, 6,

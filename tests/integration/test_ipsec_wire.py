@@ -3,6 +3,7 @@
 
 See associations.py. Here both ports receive: what goes into `in` comes out of `out`, and back.
 """
+import itertools
 import struct
 
 import capture
@@ -265,6 +266,32 @@ class OnTheWire(IpsecCase):
                     told = esp.split(done.back[0])[1]
                     self.assertEqual((len(done.back), told[40], struct.unpack_from("!I", told, 44)[0]),
                                      (1, 2, 1280))
+
+    def test_too_big_behind_decryption(self):
+        """The sender inside is told through the tunnel; where no rule protects what goes back, nobody is."""
+        shapes = INLINE, POOL, (*POOL, "--dispatch", "classify=pool")
+        for inner, outer, shape in itertools.product((4, 6), (4, 6), shapes):
+            one = self.association("in", inner=inner, outer=outer)
+            back = self.association("out", inner=inner, outer=outer)
+            near, far = one.hosts()
+            clear = [one.frame(bytes(size), number, **({"fragment": 0x4000} if inner == 4 else {}))
+                     for number, size in enumerate((10, 1400, 1400, 1200), 1)]
+            sealed = [one.sa.encrypt(frame, number) for number, frame in enumerate(clear, 1)]
+            for answered in True, False:
+                rules = one.rule() + (f"protect {back.name}" if answered else "allow") + (
+                    f" any from {far} to {near}\n")
+                done = self.through(sealed, [one, back], rules, shape=shape, out_mtu=1300)
+                self.same(done.out, [clear[0], clear[3]])
+                self.assertEqual(done.report.drops,
+                                 {"tx_too_big": 2} | ({} if answered else {"esp_answer": 2}))
+                self.assertEqual(done.report["exits"]["icmp_errors"], 2)
+                self.assertEqual(len(done.back), 2 if answered else 0)
+                for frame in done.back:
+                    told = esp.split(back.sa.decrypt(frame).frame)[1]
+                    at = {4: 20, 6: 40}[inner]
+                    self.assertEqual(told[at:at + 2], {4: b"\3\4", 6: b"\2\0"}[inner])
+                    self.assertEqual(struct.unpack_from("!H", told, at + 6)[0], 1300)
+                    self.assertIn(told[at + 8:at + 400], esp.split(clear[1])[1] + esp.split(clear[2])[1])
 
     def test_fragments_of_others(self):
         """Fragments in transit, of IKE to an address of ours, and of UDP from strangers, go by the rules
