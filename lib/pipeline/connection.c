@@ -34,13 +34,13 @@ bool spill_connection_is_missing(const struct spill_fast *fast, const struct spi
            spill_connection_opens_nothing(fast, packet);
 }
 
-/* Whether there is more than a header. Of SCTP, whatever it is. */
+/* Whether there is more than a header. Of SCTP, and of fragments, whatever it is. */
 static bool has_data(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     const uint8_t *offset;
     uint8_t copy;
 
-    if (spill_packet_protocol(packet) != IPPROTO_TCP || !packet->has_ports)
+    if (spill_packet_protocol(packet) != IPPROTO_TCP || packet->fragment != 0)
         return true;
     offset = rte_pktmbuf_read(
         mbuf, packet->l4_offset + (uint32_t)offsetof(struct rte_tcp_hdr, data_off), 1, &copy);

@@ -96,8 +96,11 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
     struct spill_packet *pointers[SPILL_BURST];
     uint32_t i;
 
-    if (unlikely(fast->inbound) && has_esp(packets, count))
+    if (unlikely(fast->inbound) && has_esp(packets, count)) {
         count = spill_decryption_take(fast, port, mbufs, packets, count, stamp);
+        if (count == 0)
+            return;
+    }
     if (unlikely(spill_flow_table_lookup(fast->flows, packets, count, stamp) < count || steps)) {
         for (i = 0; i < count; i++) {
             packets[i].input = (uint8_t)port;
