@@ -33,12 +33,13 @@ Piece = namedtuple("Piece", "datagram first end more")  # of a datagram; bytes [
 
 
 class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason piece type icmp answer "
-                        "neighbour message", defaults=(None,) * 13)):
+                        "neighbour message step data", defaults=(None,) * 15)):
     """`reason` is set for frames that no rule lets pass, `source` for IP alone, `ports` where there are
     any. `vlan`: what makes networks of their own of one. `later`: a fragment that isn't the first.
     `piece`: of fragments alone. `type`: of what isn't IP, that of Ethernet, or below 0x600 the DSAP of
     LLC. `icmp`: what is the same in a query and its answer, and in no other message. `message`: its type
-    and code. `answer`: it begins nothing. `neighbour`: it passes without a rule, as ARP does."""
+    and code. `answer`: it begins nothing. `neighbour`: it passes without a rule, as ARP does. `step`: what it does to
+    its connection: "open", "finish", "reset". `data`: it has more than headers."""
 
     @property
     def flow(self):
@@ -189,8 +190,8 @@ def _ipv4(data, vlan):
         start = (fragment & 0x1FFF) * 8
         piece = Piece((data[12:20], protocol, number, vlan), start, start + total - header,
                       bool(fragment & 0x2000))
-    return _icmp(Packet(vlan, ipaddress.ip_address(data[12:16]), ipaddress.ip_address(data[16:20]),
-                        protocol, ports, later, piece=piece), ICMP, data[header:total])
+    return _step(_icmp(Packet(vlan, ipaddress.ip_address(data[12:16]), ipaddress.ip_address(data[16:20]),
+                              protocol, ports, later, piece=piece), ICMP, data[header:total]), data[header:total])
 
 
 def _ipv6(data, vlan):
@@ -224,8 +225,8 @@ def _ipv6(data, vlan):
         raise Dropped("fragment_nested")
     neighbour = (walked == 0 and kind == ICMPV6 and len(body) >= 24 and data[7] == 255
                  and body[:2] in (b"\x87\0", b"\x88\0"))
-    return _icmp(Packet(vlan, ipaddress.ip_address(data[8:24]), ipaddress.ip_address(data[24:40]), kind,
-                        ports, later, piece=piece, neighbour=neighbour), ICMPV6, body)
+    return _step(_icmp(Packet(vlan, ipaddress.ip_address(data[8:24]), ipaddress.ip_address(data[24:40]), kind,
+                              ports, later, piece=piece, neighbour=neighbour), ICMPV6, body), body)
 
 
 def _icmp(packet, protocol, data):
@@ -239,6 +240,22 @@ def _icmp(packet, protocol, data):
         if kind == answer:
             return packet._replace(icmp=(query, data[4:6], packet.destination), answer=True)
     return packet._replace(icmp=("alone", kind, code, packet.source))
+
+
+def _step(packet, data):
+    if packet.later or packet.protocol not in (TCP, SCTP):
+        return packet
+    if packet.protocol == SCTP:
+        chunk = data[12] if len(data) >= 16 else None
+        return packet._replace(step={1: "open", 6: "reset", 14: "reset"}.get(chunk), data=True,
+                               answer=chunk == 2 or None)
+    flags, data = data[13], packet.piece is not None or len(data) > (data[12] >> 4) * 4
+    packet = packet._replace(data=data)
+    if flags & 4:
+        return packet._replace(step="reset")
+    if flags & 2:
+        return packet._replace(answer=True) if flags & 16 else packet._replace(step="open")
+    return packet._replace(step="finish" if flags & 1 else None)
 
 
 def _transport(protocol, data, offset, more, before):
@@ -299,7 +316,8 @@ def sort_out(frames):
         if datagram.first is None:
             continue
         datagram.waiting.sort(key=lambda waits: waits[1].later)
-        result += [(one, datagram.first) for one, _ in datagram.waiting]
+        result += [(one, datagram.first._replace(step=None, data=True, answer=None) if waits.later else datagram.first)
+                   for one, waits in datagram.waiting]
         datagram.waiting = []
         if datagram.end is not None and len(datagram.covered) == datagram.end:
             del datagrams[piece.datagram]
@@ -376,13 +394,56 @@ class Rule:
         return True
 
 
+class Connection:
+    """Two ends, and what has passed between them. Times are not looked at: all of it comes at once."""
+
+    def __init__(self, pickup=True):
+        self.state, self.pickup = None, pickup
+        self.sent, self.finished, self.data = set(), set(), False
+
+    def takes(self, packet, allowed):
+        """Whether a packet passes that rules allow for itself, or not."""
+        if self.state is None:
+            return allowed and self.begins(packet)
+        if packet.step == "open" and self.state != "opening" and not allowed:
+            return False
+        if packet.step == "open" and self.state == "closing":
+            self.state, self.sent, self.finished = "opening", set(), set()
+        self.goes_on(packet)
+        return True
+
+    def begins(self, packet):
+        if packet.protocol == TCP and packet.step != "open" and not self.pickup:
+            return False
+        if not packet.answer and packet.step != "reset":
+            self.state = "opening" if packet.step == "open" else "established"
+            self.goes_on(packet)
+        return True
+
+    def goes_on(self, packet):
+        plain = packet.step is None and not packet.answer
+        if self.state == "opening":
+            self.sent.add(packet.first)
+            if len(self.sent) == 2 and (plain or packet.step == "finish"):
+                self.state = "established"
+        if self.state == "closing" and plain:
+            self.sent.add(packet.first)
+            self.data |= packet.data
+            if len(self.sent) == 2 and self.data:
+                self.state, self.finished = "established", set()
+        elif self.state == "established" and packet.step == "finish":
+            self.finished.add(packet.first)
+        if self.state in ("opening", "established") and (packet.step == "reset" or len(self.finished) == 2):
+            self.state, self.sent, self.data = "closing", set(), packet.step == "reset"
+
+
 class Firewall:
     """First match wins; an allowed packet allows its replies, which come by the wire's other end, or
     out of the one capture that is all there is of a wire."""
 
-    def __init__(self, rules, default_allow=False):
+    def __init__(self, rules, default_allow=False, pickup=True):
         self.rules = [Rule(line) for line in rules.splitlines() if line.split("#")[0].strip()]
-        self.default_allow = default_allow
+        self.default_allow, self.pickup = default_allow, pickup
 
     def allows(self, packet, port="in"):
         """Whether a packet that came in by a port passes for itself."""
@@ -395,14 +456,15 @@ class Firewall:
 
     def passing(self, frames):
         """Those that pass of one capture of a wire, which has both directions, one after the other."""
-        opened, passing = set(), []
+        connections, passing = {}, []
         for frame, packet in in_order(frames):
-            if self.allows(packet):
-                if packet.source and not packet.answer:
-                    opened.add(packet.flow)
-            elif packet.source is None or packet.reason or packet.flow not in opened:
+            if packet.source is None or packet.reason:
+                if self.allows(packet):
+                    passing.append(frame)
                 continue
-            passing.append(frame)
+            connection = connections.setdefault(packet.flow, Connection(self.pickup))
+            if connection.takes(packet, self.allows(packet)):
+                passing.append(frame)
         return passing
 
     def fates(self, ends):
@@ -410,8 +472,14 @@ class Firewall:
         "passes", "denied" and "either". That is one which passes if the packet that it is a reply
         to came first, which nobody knows of two captures."""
         packets = [[packet for _, packet in in_order(frames)] for frames in ends]
-        opened = [{(packet.flow, packet.first) for packet in end
-                   if packet.source and not packet.answer and self.allows(packet, port)} for port, end in zip(PORT_NAMES, packets)]
-        return [["passes" if self.allows(packet, PORT_NAMES[end]) else
-                 "either" if packet.source and (packet.flow, not packet.first) in opened[1 - end] else "denied"
-                 for packet in packets[end]] for end in (0, 1)]
+        opened = [{(packet.flow, packet.first, packet.step == "open") for packet in end
+                   if packet.source and not packet.answer and packet.step != "reset" and self.allows(packet, port)}
+                  for port, end in zip(PORT_NAMES, packets)]
+
+        def fate(packet, end):
+            if self.allows(packet, PORT_NAMES[end]):
+                return "passes"
+            ways = (True,) if packet.step == "open" else (True, False)
+            return "either" if packet.source and any((packet.flow, not packet.first, way) in opened[1 - end]
+                                                     for way in ways) else "denied"
+        return [[fate(packet, end) for packet in packets[end]] for end in (0, 1)]

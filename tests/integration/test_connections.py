@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What belongs to a connection, and what a packet may do because of one."""
 import ipaddress
+import os
+import random
 import struct
 
 import capture
+import oracle
 from harness import CPUS, TestCase, main, spillway
 
 A, B = CPUS[0], CPUS[-1]
@@ -31,7 +34,7 @@ def query(source, target, kind, identifier, code=0):
     return icmp(source, target, kind, code, struct.pack("!HH", identifier, 1))
 
 
-class Captures(TestCase):
+class Capturing(TestCase):
     def passing(self, rules, *steps, options=("--fast", A)):
         """Which of the frames pass, by their place. What comes in by a wire's one capture has both
         directions, so that it is sure which comes first."""
@@ -48,6 +51,8 @@ class Captures(TestCase):
             self.assertEqual(places, sorted(places), "the order")
         return places, report.drops
 
+
+class Captures(Capturing):
     def test_queries(self):
         """A ping out opens nothing but its answers in."""
         for lan, wan, echo, reply, other in (LAN, WAN, 8, 0, 14), (LAN6, WAN6, 128, 129, 140):
@@ -154,6 +159,127 @@ class Captures(TestCase):
         self.assertEqual(drops, {"denied": len(frames) - 2})
         self.assertEqual(self.passing("", *(frame for frame, _ in frames),
                                       options=("--fast", A, "--non-ip", "arp"))[0], [])
+
+
+def tcp(source, target, ports, flags, payload=b""):
+    return ip(source, target, 6, struct.pack("!HHIIBBHHH", *ports, 1, 1, 0x50, flags, 1024, 0, 0) + payload)
+
+
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+
+
+class Tcp(Capturing):
+    """What opens a connection and what ends it."""
+
+    def talk(self, *packets, rules=f"allow tcp from {LAN} to any\n", options=("--fast", A)):
+        """Which pass of packets as "c:SYN" and "s:ACK+", where + is data."""
+        frames = []
+        for packet in packets:
+            side, _, what = packet.partition(":")
+            flags = sum(globals()[name] for name in what.rstrip("+").split("|"))
+            ends = (LAN, WAN, (1000, 80)) if side == "c" else (WAN, LAN, (80, 1000))
+            frames.append(tcp(*ends, flags, b"data" if "+" in what else b""))
+        passing, drops = self.passing(rules, *frames, options=options)
+        return [packets[place] for place in range(len(packets)) if place not in passing], drops
+
+    def test_after_the_end(self):
+        """A SYN from the side that serves asks the rules; nothing opens anything."""
+        hands = ("c:SYN", "s:SYN|ACK", "c:ACK")
+        for end in ("c:RST",), ("s:RST",), ("c:FIN|ACK", "s:FIN|ACK", "c:ACK"), ("s:FIN|ACK", "c:FIN|ACK", "s:ACK"):
+            self.assertEqual(self.talk(*hands, *end, "s:SYN", "s:SYN|ACK", "s:ACK+", "s:SYN", "c:SYN", "s:SYN|ACK"),
+                             (["s:SYN", "s:SYN"], {"denied": 2}))
+        self.assertEqual(self.talk(*hands, "c:RST", "s:SYN", "c:SYN|ACK", "s:ACK", rules="allow tcp from any to any\n"),
+                         ([], {}))
+
+    def test_refused_and_again(self):
+        self.assertEqual(self.talk("c:SYN", "s:RST|ACK", "s:SYN", "c:SYN", "s:SYN|ACK", "c:ACK", "s:SYN"),
+                         (["s:SYN", "s:SYN"], {"denied": 2}))
+
+    def test_simultaneous_open(self):
+        self.assertEqual(self.talk("c:SYN", "s:SYN", "c:SYN|ACK", "s:SYN|ACK", "c:ACK+", "s:ACK+", "s:SYN"),
+                         (["s:SYN"], {"denied": 1}))
+
+    def test_nothing_begun(self):
+        """Neither SYN+ACK nor RST begin anything, but where a rule allows them for themselves."""
+        self.assertEqual(self.talk("s:SYN|ACK", "s:RST", "s:ACK+", "s:FIN|ACK", "c:SYN|ACK", "s:ACK+", "c:RST", "s:ACK"),
+                         (["s:SYN|ACK", "s:RST", "s:ACK+", "s:FIN|ACK", "s:ACK+", "s:ACK"], {"denied": 6}))
+
+    def test_pickup(self):
+        self.assertEqual(self.talk("s:ACK+", "c:ACK+", "s:ACK+", "s:SYN"), (["s:ACK+", "s:SYN"], {"denied": 2}))
+        self.assertEqual(
+            self.talk("c:ACK+", "c:FIN|ACK", "c:RST", "c:SYN|ACK", "s:ACK", "c:SYN", "s:SYN|ACK", "c:ACK+",
+                      options=("--fast", A, "--tcp-pickup", "no")),
+            (["c:ACK+", "c:FIN|ACK", "c:RST", "c:SYN|ACK", "s:ACK"], {"tcp_no_connection": 4, "denied": 1}))
+
+    def test_sctp(self):
+        """INIT opens, whatever opens; after ABORT the server's asks the rules."""
+        def chunk(kind, server=False, path=0):
+            lan = f"10.0.{path}.1"
+            ends = (WAN, lan, 80, 1000) if server else (lan, WAN, 1000, 80)
+            return ip(*ends[:2], 132, struct.pack("!HHIIBBH", *ends[2:], 1, 0, kind, 0, 4))
+        frames = [(chunk(2, True), False), (chunk(1), True), (chunk(2, True), True), (chunk(10), True),
+                  (chunk(11, True), True), (chunk(1, True), False), (chunk(4, True, 1), False), (chunk(4, False, 1), True),
+                  (chunk(5, True, 1), True), (chunk(6), True), (chunk(1, True), False), (chunk(1), True)]
+        passing, drops = self.passing("allow sctp from 10.0.0.0/8 to any\n", *(frame for frame, _ in frames))
+        self.assertEqual(passing, [at for at, (_, passes) in enumerate(frames) if passes])
+        self.assertEqual(drops, {"denied": len(frames) - len(passing)})
+
+
+class RandomTcp(Capturing):
+    """Connections by chance, in which packets are lost, come twice and in another order, and strangers
+    write some, against the oracle."""
+
+    SHAPES = (("--fast", A), ("--fast", A, "--pool", B, "--dispatch", "classify=pool"),
+              ("--rx", A, "--fast", f"{A},{B}", "--tx", B))
+
+    def conversation(self, dice, client, server):
+        """Packets as (whether of the client, flags, payload)."""
+        data = [(dice.random() < 0.5, ACK, b"x" * dice.choice((0, 5))) for _ in range(dice.randrange(6))]
+        first, second = dice.choice(((True, False), (False, True)))
+        ends = dice.choice(([(first, FIN | ACK, b""), (second, FIN | ACK, b""), (first, ACK, b"")], [(first, RST, b"")],
+                            [(first, FIN | ACK, b""), (second, ACK, b"more"), (second, RST, b"")], []))
+        opening = dice.choice(([(True, SYN, b""), (False, SYN | ACK, b""), (True, ACK, b"")],
+                               [(True, SYN, b""), (False, RST | ACK, b"")], [],
+                               [(True, SYN, b""), (False, SYN, b""), (True, SYN | ACK, b""), (False, SYN | ACK, b"")]))
+        packets = []
+        for packet in opening + data + ends:
+            if dice.random() < 0.1:
+                continue
+            packets += [packet] * (1 + (dice.random() < 0.1))
+            if dice.random() < 0.1:
+                packets.append((dice.random() < 0.5, dice.choice((SYN, SYN | ACK, RST, FIN | ACK, ACK)), b""))
+        for place in range(len(packets) - 1):
+            if dice.random() < 0.1:
+                packets[place:place + 2] = reversed(packets[place:place + 2])
+        return [tcp(*((*client[:1], *server[:1], (client[1], server[1])) if of_client
+                      else (*server[:1], *client[:1], (server[1], client[1]))), flags, payload)
+                for of_client, flags, payload in packets]
+
+    def test_against_the_oracle(self):
+        seed = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
+        print(f"SEED={seed}", flush=True)
+        dice = random.Random(seed)
+        rules = f"allow tcp from {LAN} to any\nallow tcp from {LAN6} to any\nallow tcp from any to any port 443\n"
+        for shape in self.SHAPES:
+            pickup = dice.random() < 0.7
+            lines = []
+            for number in range(60):
+                lan, wan = dice.choice(((LAN, WAN), (LAN6, WAN6)))
+                ends = ((lan, 1000 + number), (wan, dice.choice((80, 443))))
+                # Several after each other, which either side may open, by the same ports.
+                lines.append([frame for _ in range(dice.randrange(1, 5)) for frame in
+                              self.conversation(dice, *(ends if dice.random() < 0.8 else ends[::-1]))])
+            frames = []
+            while any(lines):
+                line = dice.choice([line for line in lines if line])
+                frames.append(line.pop(0))
+            places, drops = self.passing(rules, *frames, options=(*shape, "--tcp-pickup", "yes" if pickup else "no"))
+            placed = [frame + struct.pack("!H", place) for place, frame in enumerate(frames)]
+            expected = {struct.unpack("!H", frame[-2:])[0]
+                        for frame in oracle.Firewall(rules, pickup=pickup).passing(placed)}
+            wrong = sorted(expected ^ set(places))
+            self.assertEqual(wrong, [], f"seed {seed}, {shape}, pickup {pickup}")
+            self.assertEqual(sum(drops.values()), len(frames) - len(places))
 
 
 if __name__ == "__main__":
