@@ -29,25 +29,35 @@ int spill_program_find_ports(struct spill_program *program, struct spill_error *
     return 0;
 }
 
+/* The queues of a port that is configured again let go of the mempool that they had. */
 static int configure_port(struct spill_program *program, uint32_t index, struct spill_error *error)
 {
+    struct rte_mempool *before = program->mempools[index];
     const struct spill_option_port *option = &program->options.ports[index];
     const struct spill_plan_port *planned = &program->plan.ports[index];
     const struct spill_plan_mempool *mempool = &planned->mempool;
     struct spill_port_config config = option->config;
+    struct rte_mempool *pool;
     char name[32];
 
-    snprintf(name, sizeof(name), "mbufs-%.19s", planned->name);
-    program->mempools[index] = spill_port_pool_create(
-        name, (uint32_t)mempool->mbufs, SPILL_PACKET_PRIVATE_SIZE, (uint16_t)mempool->data_room,
-        mempool->preemptible, mempool->node, error);
-    if (program->mempools[index] == NULL)
+    snprintf(name, sizeof(name), "mbufs%s-%.19s", before != NULL ? "2" : "", planned->name);
+    pool = spill_port_pool_create(name, (uint32_t)mempool->mbufs, SPILL_PACKET_PRIVATE_SIZE,
+                                  (uint16_t)mempool->data_room, mempool->preemptible, mempool->node,
+                                  error);
+    if (pool == NULL)
         return -1;
     config.rx_queues = (uint16_t)planned->rx_queues;
     config.tx_queues = (uint16_t)planned->tx_queues;
     config.rss = planned->rx_queues > 1 && !program->plan.spread;
-    config.pool = program->mempools[index];
-    return spill_port_configure(&program->ports[index], &config, error);
+    config.pool = pool;
+    if (spill_port_configure(&program->ports[index], &config, error) != 0) {
+        if (before == NULL)
+            program->mempools[index] = pool; /* which its queues may have */
+        return -1;
+    }
+    program->mempools[index] = pool;
+    rte_mempool_free(before);
+    return 0;
 }
 
 /* What was asked for, with what there is now. */
@@ -110,29 +120,68 @@ static int start_ports(struct spill_program *program, struct spill_error *error)
     return 0;
 }
 
-int spill_program_bring_up(struct spill_program *program, struct spill_error *error)
+/* Ports, rules and pipeline by the plan. */
+static int build(struct spill_program *program, struct spill_error *error)
 {
     struct spill_pipeline_config config;
     uint32_t i;
 
-    for (i = 0; i < program->plan.warning_count; i++)
-        SPILL_LOG(WARNING, "%s", program->plan.warnings[i]);
-    if (spill_stamp_register(error) != 0)
-        return -1;
     for (i = 0; i < program->port_count; i++) {
         if (configure_port(program, i, error) != 0)
             return -1;
     }
-    if (spill_program_open_security(program, error) != 0)
+    if (program->rules == NULL && spill_program_open_security(program, error) != 0)
         return -1;
     config = pipeline_config(program);
     program->pipeline = spill_pipeline_create(&config, error);
     if (program->pipeline == NULL)
         return -1;
     check_placement(program);
-    if (start_ports(program, error) != 0)
+    return start_ports(program, error);
+}
+
+/* Whether a device spreads in a way of its own. That shows only when it is started. */
+static bool any_refused(const struct spill_program *program)
+{
+    uint32_t i;
+
+    for (i = 0; i < program->port_count; i++) {
+        if (program->ports[i].rss_refused)
+            return true;
+    }
+    return false;
+}
+
+/* All of it again, by a plan in which the devices don't spread. Rules and associations stay: the
+ * lcores are the same. */
+static int build_again(struct spill_program *program, struct spill_error *error)
+{
+    uint32_t i;
+
+    for (i = 0; i < program->port_count; i++) {
+        if (spill_port_stop(&program->ports[i], error) != 0)
+            return -1;
+    }
+    spill_pipeline_free(program->pipeline);
+    program->pipeline = NULL;
+    return spill_program_plan_again(program, error) == 0 ? build(program, error) : -1;
+}
+
+int spill_program_bring_up(struct spill_program *program, struct spill_error *error)
+{
+    int status;
+    uint32_t i;
+
+    for (i = 0; i < program->plan.warning_count; i++)
+        SPILL_LOG(WARNING, "%s", program->plan.warnings[i]);
+    if (spill_stamp_register(error) != 0)
         return -1;
-    return spill_program_start_telemetry(program, error);
+    status = build(program, error);
+    if (status != 0 && any_refused(program)) {
+        SPILL_LOG(WARNING, "%s: flows are spread in software", error->text);
+        status = build_again(program, error);
+    }
+    return status == 0 ? spill_program_start_telemetry(program, error) : -1;
 }
 
 static void tell_stall(const struct spill_watchdog_report *report, void *argument)

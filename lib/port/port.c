@@ -181,6 +181,19 @@ static void become_promiscuous(struct spill_port *port)
                         port->name, port->device.name);
 }
 
+static int start_spreading(struct spill_port *port, struct spill_error *error)
+{
+    const int result = spread_evenly(port);
+
+    if (result == 0 || spreads_evenly(port))
+        return 0;
+    port->rss_refused = true;
+    port->capabilities.rss_symmetric = false;
+    spill_port_stop(port, NULL);
+    return spill_error_set(error, "port %s: %s keeps a table of rx queues of its own (%s)",
+                           port->name, port->device.name, rte_strerror(-result));
+}
+
 int spill_port_start(struct spill_port *port, struct spill_error *error)
 {
     int result;
@@ -195,16 +208,7 @@ int spill_port_start(struct spill_port *port, struct spill_error *error)
     port->started = true;
     if (port->wants_promiscuous)
         become_promiscuous(port);
-    if (port->rss) {
-        result = spread_evenly(port);
-        if (result != 0 && !spreads_evenly(port))
-            return spill_error_set(error,
-                                   "port %s: %s keeps a table of rx queues of its own (%s): give "
-                                   "--rx-queues %s:1, and flows are spread in software",
-                                   port->name, port->device.name, rte_strerror(-result),
-                                   port->name);
-    }
-    return 0;
+    return port->rss ? start_spreading(port, error) : 0;
 }
 
 bool spill_port_link_up(const struct spill_port *port)

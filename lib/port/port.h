@@ -90,7 +90,8 @@ struct spill_port {
     unsigned interface;       /* of the kernel's, by which its driver sends without telling what is
                                * lost there; 0: none */
     bool promiscuous;
-    bool rss; /* spreads over rx queues by a symmetric hash */
+    bool rss;         /* spreads over rx queues by a symmetric hash */
+    bool rss_refused; /* it was to, but its start showed that it spreads in a way of its own */
     bool rx_scatter;
     bool open; /* from spill_port_find() to spill_port_close() */
     bool configured;
@@ -170,7 +171,8 @@ int spill_port_configure(struct spill_port *port, const struct spill_port_config
 /**
  * Starts the device: from now on it receives. Its counters start at 0. Only now is it told to be
  * promiscuous and how to spread, as not every driver takes that before. That it refuses to be
- * promiscuous is a note; that it spreads in another way than it is told, an error.
+ * promiscuous is a note; that it spreads in another way than it is told, an error: then
+ * `rss_refused` is set, it is stopped, and is no longer said to be able to.
  *
  * @return 0 or -1
  */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Devices and ports: strings, what is planned from them, and real drivers (null, ring, pcap). */
+#include <dlfcn.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -581,6 +583,45 @@ static void rss_is_symmetric_and_even(void **state)
     pool_end(config.pool);
 }
 
+/* Stands before DPDK's, which is in a library: a device may keep a table of its own. */
+static bool refuses;
+
+int rte_eth_dev_rss_reta_update(uint16_t id, struct rte_eth_rss_reta_entry64 *table, uint16_t size)
+{
+    int (*update)(uint16_t, struct rte_eth_rss_reta_entry64 *, uint16_t) =
+        (int (*)(uint16_t, struct rte_eth_rss_reta_entry64 *, uint16_t))dlsym(
+            RTLD_NEXT, "rte_eth_dev_rss_reta_update");
+
+    return refuses ? -ENOTSUP : update(id, table, size);
+}
+
+/* The port is stopped, and can be configured and started as one that does not spread. */
+static void a_refused_table_is_no_spreading(void **state)
+{
+    struct spill_port_config config = {.rx_queues = 2, .tx_queues = 1, .rss = true};
+    struct spill_port port;
+
+    (void)state;
+    config.pool = pool_new(RTE_MBUF_DEFAULT_BUF_SIZE);
+    find(&port, "net_null0");
+    port.device.spread = SPILL_DEVICE_SPREAD_ASK;
+    port.capabilities.rss_fields = RTE_ETH_RSS_IP;
+    port.capabilities.rss_symmetric = true;
+    configure(&port, &config);
+    refuses = true;
+    assert_int_equal(spill_port_start(&port, &error), -1);
+    refuses = false;
+    assert_non_null(strstr(error.text, "keeps a table of rx queues of its own"));
+    assert_true(port.rss_refused);
+    assert_false(port.started);
+    assert_false(port.capabilities.rss_symmetric);
+    config.rx_queues = 1;
+    configure(&port, &config);
+    assert_int_equal(spill_port_start(&port, &error), 0);
+    assert_int_equal(spill_port_stop(&port, &error), 0);
+    pool_end(config.pool);
+}
+
 static void started_ports_are_promiscuous_and_refuse_configuration(void **state)
 {
     struct spill_port_config config = {.rx_queues = 1, .tx_queues = 1, .promiscuous = true};
@@ -857,6 +898,7 @@ int main(void)
         cmocka_unit_test(mtu_is_told_or_noted_or_refused),
         cmocka_unit_test(several_queues_of_a_device_without_rss),
         cmocka_unit_test(rss_is_symmetric_and_even),
+        cmocka_unit_test(a_refused_table_is_no_spreading),
         cmocka_unit_test(started_ports_are_promiscuous_and_refuse_configuration),
         cmocka_unit_test(notes_are_bounded),
         cmocka_unit_test(counters_begin_at_the_start),
