@@ -6,7 +6,7 @@ import unittest
 
 import capture
 import oracle
-from harness import CAPTURES, Net, Spillway, TestCase, main, spillway, until
+from harness import BUILD, CAPTURES, CPUS, Net, Spillway, TestCase, main, process_name, spillway, until
 
 LAN, WAN = "net_af_packet0,iface=lan", "net_af_packet0,iface=wan"
 
@@ -166,6 +166,29 @@ class AfPacket(Device):
                              "--rx-queues", "b:2", "--tx-queues", "a:2", "--tx-queues", "b:2")
         self.pings(net)
         self.check(program.stop())
+
+
+class Refuses(Device):
+    """Of the drivers here without a NIC, failsafe alone claims RSS and is asked for it."""
+
+    EAL = ("--vdev=net_failsafe0,dev(net_null5)", "--vdev=net_failsafe1,dev(net_null6)", "--no-huge", "-m", "1024",
+           "--no-pci", "--no-telemetry", "--lcores", f"0@{CPUS[0]},1@{CPUS[0]},2@{CPUS[-1]}")
+
+    def test_table(self):
+        """A device that keeps a table of its own: flows are spread in software, with a warning."""
+        library = BUILD / "tests" / "integration" / "librefuse_table.so"
+        for refuses in False, True:
+            report = self.check(spillway(
+                "--port", "a=net_failsafe0", "--port", "b=net_failsafe1", "--wire", "a:b", "--default", "allow",
+                "--packets", "100k", "--idle", "sleep", "--fast", f"{CPUS[0]},{CPUS[-1]}",
+                eal=(*self.EAL, f"--file-prefix={process_name('spw')}"),
+                wrapper=("env", f"LD_PRELOAD={library}") if refuses else ()))
+            said = "port a: net_failsafe0 keeps a table of rx queues of its own (Operation not supported): " \
+                "flows are spread in software" in report.stderr
+            self.assertEqual(said, refuses, report.stderr)
+            self.assertEqual(report.packets["received"], sum(port["rx_packets"] for port in report["ports"]))
+            lcores = [lcore["packets"] for lcore in report["lcores"] if lcore["role"] == "fast"]
+            self.assertEqual(len(lcores), 2)
 
 
 class Hugepages(Device):
