@@ -158,8 +158,15 @@ static void damage(struct fuzz_input *input, uint8_t *bytes, uint32_t length)
     }
 }
 
-static uint32_t pad(uint8_t *bytes, uint32_t length, uint32_t padding)
+/* Puts bytes behind what is whole without them: what claims to be longer than its frame would get
+ * what it lacks. */
+static uint32_t pad(uint8_t *bytes, uint32_t length, enum world_port port, uint32_t padding)
 {
+    struct spill_packet packet;
+
+    rte_pktmbuf_free(traffic_parse(bytes, length, port, &packet));
+    if (packet.kind == SPILL_PACKET_MALFORMED)
+        return length;
     memset(bytes + length, 0x5a, padding);
     return length + padding;
 }
@@ -175,7 +182,7 @@ void traffic_clear(struct fuzz_input *input, uint32_t padding)
     sent.length = build(input, (sent.port == WORLD_LAN) != ((shape & 0x0e) == 0x0e), frame);
     if ((shape & 0x30) == 0x30)
         damage(input, frame, RTE_MIN(sent.length, 80u));
-    sent.length = pad(frame, sent.length, padding);
+    sent.length = pad(frame, sent.length, sent.port, padding);
     feed(&sent, cut);
 }
 
@@ -293,7 +300,7 @@ void traffic_esp(struct fuzz_input *input, uint32_t padding)
         sent.length = traffic_copy(mbuf, frame);
         if ((shape & 0x60) == 0x40)
             sent.authentic = damage_esp(input, mbuf, frame, sent.length);
-        sent.length = pad(frame, sent.length, padding);
+        sent.length = pad(frame, sent.length, sent.port, padding);
         feed(&sent, 0);
     }
     rte_pktmbuf_free(mbuf);
