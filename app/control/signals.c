@@ -24,9 +24,10 @@
 /*
  * How long a start that was told to end may go on, and what follows the drain beyond its timeout. A
  * start takes half a second of CPU time, and on a busy machine ten of the clock: that is no hang.
+ * Nor is an end that frees its memory for as long.
  */
 #define START_GRACE_MS 10000
-#define END_GRACE_MS   5000
+#define END_GRACE_MS   10000
 
 static const char *signal_name(uint32_t number)
 {

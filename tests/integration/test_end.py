@@ -296,7 +296,7 @@ class Waits(End):
 
     def test_report_into_a_pipe_without_reader(self):
         with self.wire("--report", self.pipe, "--duration", "100ms") as program:
-            report = program.wait(20)
+            report = program.wait(30)
             self.assertEqual(report.status, 1, report.stderr)
             self.assertIn("is a pipe that nobody reads", report.stderr)
 
@@ -312,7 +312,7 @@ class Waits(End):
             except BlockingIOError:
                 break
         with self.wire("--report", self.pipe, "--duration", "100ms", "--drain-timeout", "1s") as program:
-            report = program.wait(20)
+            report = program.wait(30)
             self.assertEqual(report.status, 1, report.stderr)
             self.assertIn("the report and what follows it do not end", report.stderr)
 
@@ -365,7 +365,7 @@ class Waits(End):
             time.sleep(1)
             program.signal()
             until(lambda: "ending already (duration)" in program.log, 10, "the signal noted")
-            report = program.wait(20)
+            report = program.wait(30)
             self.check(report, outcome="forced", status=3)
             self.assertGreaterEqual(report["drain_ms"], 2900)
             self.assertNotIn("again", report.stderr)
