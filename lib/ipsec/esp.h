@@ -29,7 +29,7 @@
  */
 
 /* Why a packet can't be protected, or didn't come out. */
-extern struct spill_drop_reason spill_esp_no_room;           /* both; esp_work.c */
+extern struct spill_drop_reason spill_esp_no_room;           /* both; esp_fetch.c */
 extern struct spill_drop_reason spill_esp_crypto_failed;     /* out: encrypt.c */
 extern struct spill_drop_reason spill_esp_expired;           /* out and in */
 extern struct spill_drop_reason spill_esp_sequence_overflow; /* out */
@@ -101,7 +101,7 @@ bool spill_esp_decrypt(struct spill_job *job, void *crypto);
 /** Brings jobs that were under way on the user's device: the pool's collect(). */
 uint32_t spill_esp_collect(struct spill_job **done, uint32_t most, void *crypto);
 
-/* ------------------------------------------------- shared by encrypt.c, decrypt.c, esp_work.c */
+/* ---------------------------------- shared by encrypt.c, decrypt.c, esp_fetch.c, esp_collect.c */
 
 /** Marks a packet as failed. */
 static inline void spill_esp_fail(struct rte_mbuf *mbuf, const struct spill_drop_reason *reason)

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/metrics.h"
-#include "classify/rules.h"
+#include "base/name.h"
 #include "ipsec/algorithm.h"
 #include "ipsec/crypto.h"
 #include "ipsec/replay.h"

@@ -13,7 +13,6 @@
 #include "pipeline/related.h"
 #include "pipeline/security.h"
 
-SPILL_DROP_REASON(spill_drop_denied, "denied", "a rule, or the default, denies the packet's flow");
 static SPILL_DROP_REASON(
     pool_full_classify, "pool_full_classify",
     "the packet's flow is new or waits for its verdict, and the classify class had no credit left");

@@ -4,6 +4,7 @@
 #include "pipeline/pipeline.h"
 
 #include "ipsec/esp.h"
+#include "pipeline/drops.h"
 #include "pipeline/outer.h"
 #include "pipeline/place.h"
 #include "pipeline/too_big.h"
@@ -11,15 +12,6 @@
 static SPILL_DROP_REASON(
     pool_full_encrypt, "pool_full_encrypt",
     "the packet was to be encrypted, and the encrypt class had no credit left");
-SPILL_DROP_REASON(
-    spill_drop_esp_too_big, "esp_too_big",
-    "protected, the packet would be larger than the MTU of the port; its sender is told");
-SPILL_DROP_REASON(spill_drop_esp_fragment, "esp_fragment",
-                  "a fragment that was to be protected in transport mode; or ESP in fragments that "
-                  "is not from a peer's address, or for an association without addresses");
-SPILL_DROP_REASON(spill_drop_esp_wrong_port, "esp_wrong_port",
-                  "ESP, or a packet in the clear that an association is to protect, came in at the "
-                  "wrong end of its wire");
 
 /* What packets of one SA have in common, within a burst. */
 struct group {

@@ -21,9 +21,6 @@ static SPILL_DROP_REASON(
 static SPILL_DROP_REASON(
     tx_too_short, "tx_too_short",
     "the frame is shorter than the device's least, and its buffer has no room for padding");
-SPILL_DROP_REASON(spill_drop_tx_fit_limit, "tx_fit_limit",
-                  "the packet was to be fragmented, or made one segment, and a busy lcore had no "
-                  "time for more of that");
 
 static SPILL_COUNTER(
     fragmented, "exits", "fragmented", "packets",

@@ -18,10 +18,6 @@ static SPILL_DROP_REASON(tx_refused, "tx_refused",
 static SPILL_DROP_REASON(tx_channel_full, "tx_channel_full",
                          "the channel to the transmit queue's owner was full");
 
-SPILL_DROP_REASON(spill_drop_tx_link_down, "tx_link_down",
-                  "the kernel's interface below the port that it leaves by is down, without a "
-                  "carrier, or gone");
-
 /* A packet that is refused while none stands behind it is given up after so many times the patience
  * (a second): there is none to ask with. */
 #define ALONE 10

@@ -22,10 +22,6 @@ static SPILL_DROP_REASON(esp_answer, "esp_answer",
                          "an error about a packet that came through an association, and no rule "
                          "protects what goes back");
 
-SPILL_DROP_REASON(spill_drop_esp_wrapped, "esp_wrapped",
-                  "ESP for an address of ours, or what a rule protects, stands behind PPPoE, MPLS, "
-                  "SNAP or more than two tags");
-
 /* What does not come through an SA, and may leave through one alone. */
 static inline bool is_secret(const struct spill_packet *packet)
 {

@@ -11,9 +11,6 @@
 #include "pipeline/pipeline.h"
 #include "plan/placement.h"
 
-SPILL_DROP_REASON(spill_drop_drain_deadline, "drain_deadline",
-                  "the program ended by force while the packet was still on its way");
-
 SPILL_DROP_REASON(spill_drop_crypto_abandoned, "crypto_abandoned",
                   "the program ended by force while the packet was with the crypto device");
 

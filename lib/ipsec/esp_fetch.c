@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What encryption and decryption have in common: fetching ahead, and jobs on a device. */
+/* What encryption and decryption have in common before their work: packets are fetched ahead. */
 #include "ipsec/esp.h"
 
-#include <rte_lcore.h>
 #include <rte_prefetch.h>
 
 SPILL_DROP_REASON(spill_esp_no_room, "esp_no_room",
@@ -52,25 +51,4 @@ void spill_esp_prefetch(const struct spill_job *job)
         fetch_mbuf(job->mbufs[i]);
     for (i = 0; i < job->count; i++)
         fetch_frame(job->mbufs[i]);
-}
-
-uint32_t spill_esp_collect(struct spill_job **done, uint32_t most, void *crypto)
-{
-    struct spill_crypto_ops *finished[SPILL_CRYPTO_DEPTH];
-    struct spill_crypto_lcore *lcore = spill_crypto_lcore(crypto, rte_lcore_id());
-    uint32_t count = spill_crypto_finish(lcore, finished), i;
-
-    RTE_SET_USED(most); /* at least SPILL_CRYPTO_DEPTH */
-    for (i = 0; i < count; i++) {
-        struct spill_job *job = finished[i]->job;
-        struct spill_sa *sa = spill_sa_of(job);
-
-        finished[i]->job = NULL;
-        if (sa->config.direction == SPILL_SA_OUT)
-            spill_esp_end_encrypt(job, sa->lcores[lcore->id]);
-        else
-            spill_esp_end_decrypt(job, sa->lcores[lcore->id]);
-        done[i] = job;
-    }
-    return count;
 }
