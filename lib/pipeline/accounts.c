@@ -46,7 +46,7 @@ void spill_pipeline_non_ip(const struct spill_pipeline *pipeline,
         const struct spill_fast *fast = pipeline->lcores[i].fast;
 
         for (j = 0; fast != NULL && j < SPILL_NON_IP_COUNTERS; j++)
-            sums[j] += __atomic_load_n(&fast->non_ip_passed[j], __ATOMIC_RELAXED);
+            sums[j] += __atomic_load_n(&fast->forward.non_ip_passed[j], __ATOMIC_RELAXED);
     }
 }
 
@@ -61,9 +61,9 @@ static struct spill_input sum_of_inputs(const struct spill_pipeline *pipeline, u
         const struct spill_fast *fast = pipeline->lcores[i].fast;
         const struct spill_spread *spread = pipeline->lcores[i].spread;
 
-        for (j = 0; fast != NULL && j < fast->input_count; j++) {
-            if (fast->inputs[j].channel == NULL && fast->inputs[j].port == port_id)
-                spill_metrics_add(&spill_input_metrics, &sum, &fast->inputs[j]);
+        for (j = 0; fast != NULL && j < fast->receive.input_count; j++) {
+            if (fast->receive.inputs[j].channel == NULL && fast->receive.inputs[j].port == port_id)
+                spill_metrics_add(&spill_input_metrics, &sum, &fast->receive.inputs[j]);
         }
         for (j = 0; spread != NULL && j < spread->queue_count; j++) {
             if (spread->queues[j].port == port_id)

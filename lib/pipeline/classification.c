@@ -9,6 +9,7 @@
 #include "classify/policy.h"
 #include "pipeline/connection.h"
 #include "pipeline/drops.h"
+#include "pipeline/fast.h"
 #include "pipeline/protection.h"
 #include "pipeline/related.h"
 #include "pipeline/security.h"
@@ -22,8 +23,6 @@ static SPILL_DROP_REASON(
     flow_table_full, "flow_table_full",
     "the flow table had no place: all flows that could go wait for a verdict, or are allowed");
 
-/* Of its busy time, a fast lcore spends at most 1 / 2^ADMISSION_SHIFT on entering new flows. */
-#define ADMISSION_SHIFT 5
 /* In place of a lane: the packet has none, and is dealt with. */
 #define NO_PLACE -1
 
@@ -68,7 +67,7 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
         return;
     if (opens_against(fast, packet))
         return;
-    if (likely(job->result == fast->version))
+    if (likely(job->result == fast->version.number))
         spill_flow_table_note(fast->flows, packet->flow, direction,
                               (enum spill_verdict)packet->verdict, packet->sa);
     else if (packet->verdict == SPILL_VERDICT_ALLOW && packet->through == 0)
@@ -122,8 +121,8 @@ static void retire(struct spill_job *job, void *owner)
 
     /* Published in this turn, and seen by who did the work: its SAs are none of the version before.
      */
-    if (unlikely(job->work > 0 && job->result > fast->version))
-        spill_fast_take_version(fast, spill_clock());
+    if (unlikely(job->work > 0 && job->result > fast->version.number))
+        spill_version_take(&fast->version, fast->flows, spill_clock());
     for (i = 0; i < job->count; i++) {
         packets[i] = spill_packet_of(job->mbufs[i]);
         settle(fast, job, job->mbufs[i], packets[i]);
@@ -241,13 +240,13 @@ static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spi
     if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, 1, 0))
         return SPILL_LANE_INLINE;
     if (asks_again(packet->flow)) {
-        if (fast->asking.left > 0)
+        if (fast->admission.asking.left > 0)
             return SPILL_LANE_INLINE;
         if (!leaves_credits(fast) && keeps_verdict(fast, mbuf, packet, stamp))
             return NO_PLACE;
     }
-    if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->lane, NULL))
-        return (int)fast->lane;
+    if (spill_lane_reserve(fast->submitter, SPILL_CLASS_CLASSIFY, fast->admission.lane, NULL))
+        return (int)fast->admission.lane;
     if (keeps_verdict(fast, mbuf, packet, stamp))
         return NO_PLACE;
     return refuse(fast, &pool_full_classify, mbuf, packet);
@@ -279,8 +278,8 @@ static int submit_new(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spi
                       uint64_t stamp)
 {
     /* First the place, then the flow: a packet that is refused must not evict another's. */
-    int lane = fast->admits ? take_place(fast, mbuf, packet, stamp)
-                            : refuse(fast, &new_flow_limit, mbuf, packet);
+    int lane = fast->admission.admits ? take_place(fast, mbuf, packet, stamp)
+                                      : refuse(fast, &new_flow_limit, mbuf, packet);
     struct spill_flow *flow;
 
     if (lane == NO_PLACE)
@@ -295,17 +294,13 @@ static int submit_new(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spi
     return add(fast, mbuf, packet, flow, (uint8_t)lane, stamp);
 }
 
-void spill_classification_earn(struct spill_fast *fast, uint64_t now)
+void spill_classification_earn(struct spill_fast *fast, uint64_t passed, bool has_time)
 {
-    int64_t passed = (int64_t)(now - fast->last_turn);
-    int64_t most = fast->admission_most;
+    struct spill_admission *admission = &fast->admission;
 
-    fast->admission += fast->has_time ? passed : passed >> ADMISSION_SHIFT;
-    if (fast->admission > most)
-        fast->admission = most;
-    fast->admits = fast->admission > 0;
-    spill_allowance_earn(&fast->asking, (uint64_t)passed, fast->has_time);
-    fast->last_turn = now;
+    spill_allowance_earn(&admission->entering, passed, has_time);
+    admission->admits = admission->entering.left > 0;
+    spill_allowance_earn(&admission->asking, passed, has_time);
 }
 
 /* Does the work of a burst's inline packets. What known flows ask anew is paid for by their own. */
@@ -315,7 +310,7 @@ static void run_inline(struct spill_fast *fast, bool asked)
 
     spill_inline_run(fast->submitter, SPILL_CLASS_CLASSIFY);
     if (asked)
-        spill_allowance_spend(&fast->asking, spill_clock() - began);
+        spill_allowance_spend(&fast->admission.asking, spill_clock() - began);
 }
 
 /* The flow that a packet before this one of the burst has entered for the same key, or NULL. */
@@ -375,7 +370,7 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
                            uint64_t stamp, int *lanes)
 {
     /* What is refused is not charged: a flood of it would cost more than is ever earned. */
-    bool charged = fast->admits;
+    bool charged = fast->admission.admits;
     uint64_t began = charged ? spill_clock() : 0;
     uint32_t i;
 
@@ -400,7 +395,7 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
         lanes[which[i]] = lane;
     }
     if (charged)
-        fast->admission -= (int64_t)(spill_clock() - began);
+        fast->admission.entering.left -= (int64_t)(spill_clock() - began);
 }
 
 void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbufs,
@@ -412,8 +407,8 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
     uint32_t fresh_count = 0, i;
     bool asked = false;
 
-    if (++fast->lane == fast->submitter->lane_count)
-        fast->lane = 0;
+    if (++fast->admission.lane == fast->submitter->lane_count)
+        fast->admission.lane = 0;
     /* Flows that the lookup found first: held, they can't be evicted by those that are new. */
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = packets[which[i]];

@@ -2,10 +2,12 @@
 #ifndef SPILLWAY_CLASSIFICATION_H
 #define SPILLWAY_CLASSIFICATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "packet/packet.h"
-#include "pipeline/fast.h"
+#include "pipeline/allowance.h"
+#include "pipeline/classes.h"
 #include "runtime/pool.h"
 #include "runtime/snapshot.h"
 
@@ -24,7 +26,21 @@
  * whatever the dispatch, as long as there is an allowance for it: a 32nd of its time, of its own,
  * as a flood of new flows uses up what those have. Without that it takes a credit only while half
  * of them are free for those behind it, and goes on by its old verdict until it must ask.
+ *
+ * Uses of a packet: kind, key, direction, flow, step, through. Sets: verdict, sa, flow where it was
+ * new, and reversed while it is in the work; all of it goes along in the mbuf.
  */
+
+struct spill_fast;
+
+/** What a fast lcore has for new flows. Written by the lcore, but for its bounds. */
+struct spill_admission {
+    struct spill_allowance entering; /* time that new flows may still cost */
+    struct spill_allowance asking;   /* for asking new rules about known flows here */
+    bool admits;     /* this turn: there was some when it began, which holds for a burst in parts */
+    bool tcp_pickup; /* TCP may be taken up under way; before the lcores start */
+    uint32_t lane;   /* that this burst's new flows go to, when they go to the pool */
+};
 
 /** Its row in the table of classes. */
 extern const struct spill_class_row spill_classification;
@@ -35,8 +51,11 @@ extern const struct spill_class_row spill_classification;
  * go into it while it has time to spare (its bursts are short), saved up for 100 us at most, which
  * a receive queue survives; else a 32nd, so that new flows get through a saturated lcore too, while
  * a flood of them leaves the known flows alone. The lcore, once a turn.
+ *
+ * @param passed    cycles since the turn before
+ * @param has_time  whether its burst was short
  */
-void spill_classification_earn(struct spill_fast *fast, uint64_t now);
+void spill_classification_earn(struct spill_fast *fast, uint64_t passed, bool has_time);
 
 /**
  * Submits the packets of a burst that need a verdict. The lcore.

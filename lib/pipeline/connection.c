@@ -23,15 +23,15 @@ bool spill_connection_opens_nothing(const struct spill_fast *fast,
         /* It has a flow of its own, which nothing answers, or that of what it is about. */
         return !spill_packet_is_alone(packet);
     default:
-        return !fast->tcp_pickup && spill_packet_protocol(packet) == IPPROTO_TCP;
+        return !fast->admission.tcp_pickup && spill_packet_protocol(packet) == IPPROTO_TCP;
     }
 }
 
 bool spill_connection_is_missing(const struct spill_fast *fast, const struct spill_packet *packet)
 {
-    return !fast->tcp_pickup && packet->verdict == SPILL_VERDICT_ALLOW && packet->through == 0 &&
-           spill_packet_protocol(packet) == IPPROTO_TCP && packet->step != SPILL_STEP_ERROR &&
-           spill_connection_opens_nothing(fast, packet);
+    return !fast->admission.tcp_pickup && packet->verdict == SPILL_VERDICT_ALLOW &&
+           packet->through == 0 && spill_packet_protocol(packet) == IPPROTO_TCP &&
+           packet->step != SPILL_STEP_ERROR && spill_connection_opens_nothing(fast, packet);
 }
 
 /* Whether there is more than a header. Of SCTP, and of fragments, whatever it is. */

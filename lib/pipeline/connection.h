@@ -13,6 +13,9 @@
  * What packets do to their connections: what a packet may begin, and the state that it takes its
  * connection to (classify/flow_state.h). All of it is for packets that have a flow and its verdict,
  * in the order in which they came; the lcore.
+ *
+ * Uses of a packet: kind, key, direction, step, through, flow, verdict, l4_offset, length. Sets:
+ * nothing.
  */
 
 /**

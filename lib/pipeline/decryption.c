@@ -90,7 +90,8 @@ static const struct spill_drop_reason *note(struct spill_fast *fast, const struc
 
     if (sa->config.esn)
         number = spill_replay_extend(job->serial, state->replay.reach, packet->sequence);
-    if (spill_sa_is_wrong_input(sa, packet->input, spill_fast_other_end(fast, packet->input)))
+    if (spill_sa_is_wrong_input(sa, packet->input,
+                                spill_exit_of(&fast->exits, (uint8_t)packet->input)))
         return &spill_drop_esp_wrong_port;
     packets = atomic_load_explicit(&state->packets, memory_order_relaxed);
     bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed);
@@ -157,7 +158,7 @@ static void retire(struct spill_job *job, void *owner)
     }
     sa->packets += count;
     if (count > 0)
-        spill_fast_go_on(fast, mbufs, packets, count, job->stamp, way);
+        spill_forward(fast, mbufs, packets, count, job->stamp, way);
 }
 
 static void attach(struct spill_fast *fast)
@@ -254,8 +255,8 @@ static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uin
     struct spill_packet *packets[SPILL_BURST];
     uint32_t bytes, count, placed;
 
-    arrivals->wrong_port =
-        spill_sa_is_wrong_input(sa, arrivals->port, spill_fast_other_end(fast, arrivals->port));
+    arrivals->wrong_port = spill_sa_is_wrong_input(
+        sa, arrivals->port, spill_exit_of(&fast->exits, (uint8_t)arrivals->port));
     count = take_group(fast, arrivals, first, mbufs, packets, &bytes);
     placed = spill_place_burst(fast, &place, mbufs, packets, count, bytes);
 
@@ -272,7 +273,7 @@ static void find_ours(const struct spill_fast *fast, struct arrivals *arrivals, 
     struct spill_sa *sas[SPILL_BURST];
     uint32_t i;
 
-    spill_sa_set_lookup(fast->security->sas, arrivals->packets, none, sas, arrivals->count);
+    spill_sa_set_lookup(fast->version.security->sas, arrivals->packets, none, sas, arrivals->count);
     for (i = 0; i < arrivals->count; i++)
         ours[i] = sas[i] != NULL;
 }
@@ -329,7 +330,7 @@ uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rt
     }
     if (arrivals.count == 0)
         return count;
-    spill_sa_set_lookup(fast->security->sas, arrivals.packets, arrivals.spis, arrivals.sas,
+    spill_sa_set_lookup(fast->version.security->sas, arrivals.packets, arrivals.spis, arrivals.sas,
                         arrivals.count);
     taken = settle_strangers(fast, &arrivals);
     for (i = 0; i < arrivals.count; i++) {

@@ -18,6 +18,9 @@
  * (SA, replay window), decrypted in jobs of one SA, which chooses the lane, and in order looked
  * at again: only then are sequence numbers noted, by one lcore at a time. So it does not matter
  * which lcores an SA's packets come to.
+ *
+ * Uses of a packet: kind, key, direction, esp, wrapped, fragment, l4_offset, length. Sets: input,
+ * sequence in place of flow while it is in the work; what comes out is parsed anew, with through.
  */
 
 /** Its row in the table of classes. */

@@ -97,16 +97,15 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
     struct spill_packet pieces[SPILL_FRAGMENTS_MAX], *packets[SPILL_FRAGMENTS_MAX];
     /* It may stand in the mbuf, which is freed with the packet. */
     const struct spill_packet whole = *packet;
+    const bool transport = group->sa->config.mode == SPILL_SA_TRANSPORT;
+    struct rte_mbuf *answer;
     uint32_t count, bytes = 0, i;
 
-    if (group->sa->config.mode == SPILL_SA_TRANSPORT) {
-        spill_too_big(fast, &spill_drop_esp_too_big, mbuf, packet, group->room, group->place.stamp,
-                      NULL);
-        return;
-    }
     count = spill_too_big(fast, &spill_drop_esp_too_big, mbuf, packet, group->room,
-                          group->place.stamp, fragments);
-    for (i = 0; i < count; i++) {
+                          group->place.stamp, transport ? NULL : fragments, &answer);
+    if (answer != NULL)
+        spill_exit_answer(fast, answer, whole.input, group->place.stamp);
+    for (i = 0; !transport && i < count; i++) {
         pieces[i] = whole;
         pieces[i].fragment = 1;
         pieces[i].length = (uint16_t)(rte_pktmbuf_pkt_len(fragments[i]) - whole.l3_offset);
@@ -139,7 +138,7 @@ static uint32_t room_for(const struct spill_fast *fast, struct group *group,
 
     if (unlikely(packet->output != group->output || packet->l3_offset != group->l3_offset ||
                  l3_size != group->l3_size)) {
-        twin = spill_sa_set_twin(fast->security->sas, group->sa);
+        twin = spill_sa_set_twin(fast->version.security->sas, group->sa);
         group->wrong_port =
             spill_sa_is_wrong_clear_input(group->sa, twin, packet->input, packet->output);
         group->room =

@@ -19,6 +19,9 @@
  * sequence numbers, which are taken when a job is complete, too; any number of workers work on one
  * SA at a time. A packet whose lane is busy follows into it, also where there is time to do it
  * here.
+ *
+ * Uses of a packet: kind, l3_offset, l4_offset, length, fragment, input, output, sa. Sets:
+ * key.notes and drop while it is in the work; sent by output, which stays.
  */
 
 /** Packets of a burst that are to be encrypted, in order. */

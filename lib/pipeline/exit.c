@@ -22,10 +22,6 @@ static SPILL_DROP_REASON(
     tx_too_short, "tx_too_short",
     "the frame is shorter than the device's least, and its buffer has no room for padding");
 
-static SPILL_COUNTER(
-    fragmented, "exits", "fragmented", "packets",
-    "IPv4 packets that were too large for their port or for ESP and could be split");
-static SPILL_COUNTER(pieces, "exits", "fragments", "packets", "the pieces of those");
 static SPILL_COUNTER(linearized, "exits", "linearized", "packets",
                      "made one segment, as the device takes no more");
 static SPILL_COUNTER(padded, "exits", "padded", "packets",
@@ -160,13 +156,6 @@ static void cut(struct rte_mbuf *mbuf, uint32_t length)
     mbuf->pkt_len = length;
 }
 
-void spill_exit_count_fragments(struct spill_fast *fast, uint32_t count)
-{
-    fast->ledger.originated += count - 1;
-    spill_ledger_count(&fast->ledger, &fragmented, 1);
-    spill_ledger_count(&fast->ledger, &pieces, count);
-}
-
 /* Work that copies a packet, when there is time for it; what it took is paid. */
 static bool linearize(struct spill_fast *fast, struct rte_mbuf *mbuf)
 {
@@ -214,13 +203,17 @@ static uint32_t split(struct spill_fast *fast, const struct spill_exit *exit, st
                       const struct spill_packet *packet, uint32_t room, uint64_t stamp,
                       struct rte_mbuf **fragments)
 {
+    const uint8_t input = packet->input; /* it may stand in the mbuf */
+    /* A port without a limit but its driver's takes a packet whole or not at all. */
+    const bool whole = exit->limits.packet == UINT16_MAX;
+    struct rte_mbuf *answer;
     uint32_t kept = 0, count, i;
 
-    /* A port without a limit but its driver's takes a packet whole or not at all. */
-    if (exit->limits.packet == UINT16_MAX)
-        return spill_too_big(fast, &tx_too_big, mbuf, packet, room, stamp, NULL);
-    count = spill_too_big(fast, &tx_too_big, mbuf, packet, room, stamp, fragments);
-    for (i = 0; i < count; i++) {
+    count = spill_too_big(fast, &tx_too_big, mbuf, packet, room, stamp, whole ? NULL : fragments,
+                          &answer);
+    if (answer != NULL)
+        spill_exit_answer(fast, answer, input, stamp);
+    for (i = 0; !whole && i < count; i++) {
         if (suit(fast, exit, fragments[i]))
             fragments[kept++] = fragments[i];
     }

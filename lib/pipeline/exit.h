@@ -41,6 +41,9 @@
  *
  * What copies a packet is expensive work that can't go to the pool: it has an allowance of time,
  * and what finds none is dropped as `tx_fit_limit`.
+ *
+ * Uses of a packet: kind, l3_offset, length, input, output. Sets: nothing, but for a burst that
+ * came by one port input and output, where it looks closer.
  */
 
 /** One port's exit. Written before the lcores start, and by the lcore when the link changes. */
@@ -113,9 +116,6 @@ void spill_exit_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
  */
 void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_mbuf **mbufs,
                            struct spill_packet *packets, uint32_t count, uint64_t stamp);
-
-/** Counts a packet that was split: all fragments but one were made here. The lcore. */
-void spill_exit_count_fragments(struct spill_fast *fast, uint32_t count);
 
 /**
  * Sends what was made here to answer a packet, by the port that the packet came by. The lcore.

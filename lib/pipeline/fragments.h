@@ -13,6 +13,9 @@
  * is put together (reassembly.h) and decrypted. In UDP only the first fragment tells ESP from other
  * things; what turns out to be none goes on in fragments, as it came. All other fragments stay in
  * the burst.
+ *
+ * Uses of a packet: kind, key, direction, esp, fragment, input. Sets: input; what is put together
+ * is parsed anew.
  */
 
 /** Takes fragments that may be ESP of ours out of a burst: as spill_decryption_take(). The lcore.

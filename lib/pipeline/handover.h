@@ -22,6 +22,8 @@
  * any more that it might hand on.
  *
  * What a channel does not take is dropped as `handover_full`.
+ *
+ * Uses of a packet: kind, key, has_ports, input. Sets: nothing; all of it goes along in the mbuf.
  */
 
 struct spill_fast;

@@ -64,7 +64,7 @@ static uint32_t split_in_time(struct spill_fast *fast, struct rte_mbuf *mbuf,
         spill_ledger_drop(&fast->ledger, &spill_drop_esp_too_big, &mbuf, 1);
         return 0;
     }
-    spill_exit_count_fragments(fast, (uint32_t)count);
+    spill_too_big_count_fragments(fast, (uint32_t)count);
     rte_pktmbuf_free(mbuf);
     return (uint32_t)count;
 }

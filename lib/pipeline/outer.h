@@ -14,6 +14,8 @@
  * least of IPv6, so an IPv6 packet that is no larger than that is protected however little room
  * there is, and what comes of it is fragmented. It is ours, so that is allowed over IPv6, too. The
  * other gateway puts it together.
+ *
+ * Uses of a packet: l3_offset, output. Sets, of IPv4 that is split: kind, length, l4_offset.
  */
 
 #define SPILL_OUTER_IPV6_LEAST 1280 /* RFC 8200 5 */

@@ -80,9 +80,9 @@ static int add_input(void *context, const struct spill_port *port, uint16_t queu
     struct spill_fast *fast = context;
 
     (void)network;
-    if (fast->input_count == SPILL_INPUTS_MAX)
+    if (fast->receive.input_count == SPILL_INPUTS_MAX)
         return -1;
-    fast->inputs[fast->input_count++] = (struct spill_input){
+    fast->receive.inputs[fast->receive.input_count++] = (struct spill_input){
         .port = port->id, .queue = queue, .can_wait = port->device.finite_source};
     return 0;
 }
@@ -271,7 +271,7 @@ static int create_inputs(struct spill_pipeline *pipeline, uint32_t index, struct
 
     for (i = 0; i < RTE_DIM(channels); i++) {
         if (channels[i] >= 0)
-            fast->inputs[fast->input_count++] =
+            fast->receive.inputs[fast->receive.input_count++] =
                 (struct spill_input){.channel = pipeline->channels[channels[i]],
                                      .handed = i == 1,
                                      .can_wait = all_can_wait(pipeline)};
@@ -291,18 +291,18 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
     lcore->fast = fast = spill_connect_allocate(sizeof(*fast), lcore->plan->memory_node);
     if (fast == NULL)
         return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
-    fast->stop = pipeline->config.stop;
-    fast->non_ip = pipeline->config.non_ip;
-    fast->rules = pipeline->config.rules;
+    fast->receive.stop = pipeline->config.stop;
+    fast->forward.non_ip = pipeline->config.non_ip;
+    fast->version.rules = pipeline->config.rules;
     fast->lcore_id = lcore->plan->id;
     for (i = 0; i < SPILL_CLASSES; i++)
         fast->overflows[i] = pipeline->config.classes[i].overflow;
-    fast->admission_most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);
-    fast->admission = fast->admission_most;
-    fast->tcp_pickup = pipeline->config.tcp_pickup;
-    fast->asking.most = fast->asking.left = fast->admission_most;
-    fast->last_turn = spill_clock();
-    fast->swept = fast->last_turn;
+    fast->admission.entering.most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);
+    fast->admission.entering.left = fast->admission.entering.most;
+    fast->admission.tcp_pickup = pipeline->config.tcp_pickup;
+    fast->admission.asking.most = fast->admission.asking.left = fast->admission.entering.most;
+    fast->receive.last_turn = spill_clock();
+    fast->sweep.swept = fast->receive.last_turn;
     fast->datagrams = spill_datagrams_create(
         rte_get_tsc_hz() / MS_PER_S * SPILL_DATAGRAMS_TIMEOUT_MS, &fast->ledger,
         lcore->plan->memory_node < 0 ? SOCKET_ID_ANY : lcore->plan->memory_node, error);
@@ -314,7 +314,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
         create_exits(pipeline, &fast->exits, by_port, error) != 0)
         return -1;
     for (port = 0; port < plan->port_count; port++)
-        fast->networks[pipeline->config.ports[port].id] = network_of(pipeline, port);
+        fast->receive.networks[pipeline->config.ports[port].id] = network_of(pipeline, port);
     connect_handover(pipeline, index, seed, &fast->handover);
     if (create_inputs(pipeline, index, fast, error) != 0)
         return -1;

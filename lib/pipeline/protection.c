@@ -56,7 +56,7 @@ static struct spill_sa *outbound_sa(const struct spill_fast *fast,
         return NULL;
     if (likely(last != NULL && last->id == packet->sa))
         return last;
-    sa = spill_sa_set_get(fast->security->sas, packet->sa);
+    sa = spill_sa_set_get(fast->version.security->sas, packet->sa);
     return sa != NULL && sa->config.direction == SPILL_SA_OUT ? sa : NULL;
 }
 
@@ -69,7 +69,7 @@ static bool may_be_sent(const struct spill_fast *fast, const struct spill_packet
     if (packet->verdict != SPILL_VERDICT_PROTECT)
         return false;
     return packet->sa == packet->through ||
-           spill_sa_set_same_name(fast->security->sas, packet->sa, packet->through);
+           spill_sa_set_same_name(fast->version.security->sas, packet->sa, packet->through);
 }
 
 bool spill_protection_passes(const struct spill_fast *fast, const struct spill_packet *packet)
@@ -98,7 +98,7 @@ bool spill_protection_take_all(struct spill_fast *fast, struct rte_mbuf **mbufs,
         if (!is_only_protected(packets[i]) || packets[i]->sa != id)
             return false;
     }
-    sa = spill_sa_set_get(fast->security->sas, id);
+    sa = spill_sa_set_get(fast->version.security->sas, id);
     if (sa == NULL || sa->config.direction != SPILL_SA_OUT)
         return false;
     spill_encryption_submit(fast, sa, mbufs, packets, count, stamp);

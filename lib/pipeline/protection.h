@@ -17,6 +17,8 @@
  *     packet that came through an SA (decryption.h)
  *                    protect by that SA, or by the one it stands for -> send
  *                    anything else -> drop: esp_policy
+ *
+ * Uses of a packet: flow, direction, through, wrapped, verdict, sa. Sets: verdict.
  */
 
 /**

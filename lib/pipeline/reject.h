@@ -9,6 +9,8 @@
  * Packets of flows that a rule rejects: dropped as `rejected`, and their senders told: a TCP
  * segment by a RST, others by "administratively prohibited". Answers share the limits of ICMP
  * errors (error_limit.h), so that nobody can have spillway flood somebody whose address he uses.
+ *
+ * Uses of a packet: kind, key, offsets, length, fragment, input. Sets: nothing.
  */
 
 /**

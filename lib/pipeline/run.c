@@ -193,7 +193,7 @@ uint64_t spill_pipeline_renewed(const struct spill_pipeline *pipeline)
         const struct spill_fast *fast = pipeline->lcores[i].fast;
 
         if (fast != NULL)
-            least = RTE_MIN(least, __atomic_load_n(&fast->renewed, __ATOMIC_ACQUIRE));
+            least = RTE_MIN(least, __atomic_load_n(&fast->version.renewed, __ATOMIC_ACQUIRE));
     }
     return least;
 }

@@ -8,12 +8,16 @@
 #include "packet/fragment.h"
 #include "packet/icmp_error.h"
 #include "pipeline/drops.h"
-#include "pipeline/exit.h"
+#include "pipeline/fast.h"
 
 static SPILL_COUNTER(errors, "exits", "icmp_errors", "packets",
                      "sent to senders of packets that were too large");
 static SPILL_COUNTER(errors_limited, "exits", "icmp_errors_limited", "packets",
                      "not sent, as there were too many");
+static SPILL_COUNTER(
+    fragmented, "exits", "fragmented", "packets",
+    "IPv4 packets that were too large for their port or for ESP and could be split");
+static SPILL_COUNTER(pieces, "exits", "fragments", "packets", "the pieces of those");
 
 /* The least that an IPv6 link carries (RFC 8200 5): of less nobody is told. */
 #define IPV6_LEAST 1280
@@ -36,6 +40,13 @@ static uint16_t fragment_size(const struct rte_mbuf *mbuf, uint32_t room)
                                        RTE_PKTMBUF_HEADROOM);
 }
 
+void spill_too_big_count_fragments(struct spill_fast *fast, uint32_t count)
+{
+    fast->ledger.originated += count - 1;
+    spill_ledger_count(&fast->ledger, &fragmented, 1);
+    spill_ledger_count(&fast->ledger, &pieces, count);
+}
+
 /* Splits a packet that may be. Returns how many fragments there are, 0: it can't be done. */
 static uint32_t split(struct spill_fast *fast, struct rte_mbuf *mbuf,
                       const struct spill_packet *packet, uint32_t room, struct rte_mbuf **fragments)
@@ -48,7 +59,7 @@ static uint32_t split(struct spill_fast *fast, struct rte_mbuf *mbuf,
     spill_allowance_spend(&exits->fitting, spill_clock() - began);
     if (count <= 0)
         return 0;
-    spill_exit_count_fragments(fast, (uint32_t)count);
+    spill_too_big_count_fragments(fast, (uint32_t)count);
     rte_pktmbuf_free(mbuf);
     return (uint32_t)count;
 }
@@ -64,39 +75,39 @@ static uint16_t told(const struct rte_mbuf *mbuf, const struct spill_packet *pac
     return packet->length > room ? (uint16_t)room : 0;
 }
 
-static void tell(struct spill_fast *fast, struct rte_mbuf *mbuf, const struct spill_packet *packet,
-                 uint16_t mtu, uint64_t stamp)
+/* The answer to a packet in the clear, or NULL: there are too many, no mbuf for it, or it waits. */
+static struct rte_mbuf *tell(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                             const struct spill_packet *packet, uint16_t mtu, uint64_t stamp)
 {
     struct spill_exits *exits = &fast->exits;
     const bool through = packet->through != 0;
     struct rte_mbuf *reply;
 
-    if ((through && !spill_fast_can_answer(fast)) ||
+    if ((through && !spill_answers_have_room(&fast->answers)) ||
         !spill_error_limit_take(&exits->errors, packet, stamp)) {
         spill_ledger_count(&fast->ledger, &errors_limited, 1);
-        return;
+        return NULL;
     }
     reply =
         spill_icmp_too_big(mbuf, packet, mtu, &exits->ports[packet->output].address, mbuf->pool);
-    if (reply == NULL)
-        return;
-    spill_ledger_count(&fast->ledger, &errors, 1);
-    if (through)
-        spill_fast_answer(fast, reply, packet->output);
-    else
-        spill_exit_answer(fast, reply, packet->input, stamp);
+    spill_ledger_count(&fast->ledger, &errors, reply != NULL);
+    if (reply == NULL || !through)
+        return reply;
+    spill_answers_add(fast, reply, packet->output);
+    return NULL;
 }
 
 uint32_t spill_too_big(struct spill_fast *fast, const struct spill_drop_reason *reason,
                        struct rte_mbuf *mbuf, const struct spill_packet *packet, uint32_t room,
-                       uint64_t stamp, struct rte_mbuf **fragments)
+                       uint64_t stamp, struct rte_mbuf **fragments, struct rte_mbuf **answer)
 {
     uint32_t count = 0;
     uint16_t mtu;
 
+    *answer = NULL;
     if (!may_be_split(mbuf, packet)) {
         if ((mtu = told(mbuf, packet, room)) != 0)
-            tell(fast, mbuf, packet, mtu, stamp);
+            *answer = tell(fast, mbuf, packet, mtu, stamp);
     } else if (fragments != NULL) {
         if (fast->exits.fitting.left > 0)
             count = split(fast, mbuf, packet, room, fragments);

@@ -12,6 +12,9 @@
  * Packets that are larger than what they leave by can carry: the port (exit.h), or an SA and then
  * the port (encryption.h; RFC 4301 8). An IPv4 packet that may be fragmented can be. The sender of
  * any other is told how large a packet may be (RFC 1191, RFC 8201), and the packet is dropped.
+ *
+ * Uses of a packet: kind, key, l3_offset, l4_offset, length, fragment, through, output. Sets:
+ * nothing.
  */
 
 /* Fragments of one packet: of the largest packet at the least MTU that a port takes, more than
@@ -23,7 +26,7 @@
  * is told how large one may be, where that is right. An IPv4 packet must have DF for that, nobody
  * is told of less than the least MTU of IP (68 bytes; of IPv6 1 280, RFC 8201 4) or of as much as
  * his packet has, and errors are limited (error_limit.h). What came through an SA is answered
- * through one (spill_fast_answer()). The lcore.
+ * through one (answers.h). The lcore.
  *
  * @param reason     why it is dropped, if it can't be split; if only time is missing for that, it
  * is `tx_fit_limit`
@@ -33,10 +36,14 @@
  * @param stamp      TSC when it was received
  * @param fragments  NULL: it is not to be split. Else gets the fragments, which are the caller's
  * and count as originated here, but one that stands for the packet itself
+ * @param answer     gets what is to be sent back in the clear by spill_exit_answer(), or NULL
  * @return how many fragments there are; 0: it was dropped
  */
 uint32_t spill_too_big(struct spill_fast *fast, const struct spill_drop_reason *reason,
                        struct rte_mbuf *mbuf, const struct spill_packet *packet, uint32_t room,
-                       uint64_t stamp, struct rte_mbuf **fragments);
+                       uint64_t stamp, struct rte_mbuf **fragments, struct rte_mbuf **answer);
+
+/** Counts a packet that was split: all fragments but one were made here. The lcore. */
+void spill_too_big_count_fragments(struct spill_fast *fast, uint32_t count);
 
 #endif

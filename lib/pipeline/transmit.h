@@ -17,6 +17,8 @@
  *
  * A channel is read as long as the device, and the others' part of the backlog behind it, take what
  * comes out of it: then it waits in the channel, and its senders see it full.
+ *
+ * Touches no packet but its mbuf.
  */
 
 #define SPILL_OUTPUTS_MAX 64

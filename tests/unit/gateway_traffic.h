@@ -249,7 +249,7 @@ static inline void gateway_all_asked(void)
         const struct spill_fast *fast = bench.pipeline->lcores[i].fast;
 
         while (fast != NULL &&
-               __atomic_load_n(&fast->renewed, __ATOMIC_ACQUIRE) != newest->number) {
+               __atomic_load_n(&fast->version.renewed, __ATOMIC_ACQUIRE) != newest->number) {
             if (gateway_drain() == 0)
                 sched_yield();
         }

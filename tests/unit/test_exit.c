@@ -26,7 +26,7 @@ static void open_bench(uint32_t shape)
 
     if (bench_open(&bench, &options) != 0)
         fail_msg("%s", bench.error.text);
-    bench.pipeline->lcores[1].fast->non_ip.rest = true;
+    bench.pipeline->lcores[1].fast->forward.non_ip.rest = true;
 }
 
 static void take_all(void)
@@ -466,8 +466,8 @@ static void what_copies_packets_gets_the_time_that_there_is(void **state)
     assert_int_equal(came_count[1], 2);
     feed(lay(&large, 0));
     fitting->left = 1;
-    fast->has_time = false;
-    fast->last_turn = rte_rdtsc();
+    fast->receive.has_time = false;
+    fast->receive.last_turn = rte_rdtsc();
     turn_once();
     assert_int_equal(came_count[1], 4);
     assert_true(fitting->left < 1); /* what it costs is taken out */

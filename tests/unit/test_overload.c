@@ -225,7 +225,7 @@ static void a_shared_transmit_queue_serves_all_alike(void **state)
     assert_true(bench.came[1] >= (uint64_t)TAKEN * (TURNS - 1)); /* never less than it can take */
     for (lcore = 1; lcore <= LCORES; lcore++) {
         const struct spill_fast *fast = bench.pipeline->lcores[lcore].fast;
-        uint64_t had = fast->inputs[0].channel->received;
+        uint64_t had = fast->receive.inputs[0].channel->received;
         uint64_t lost =
             bench_drops(&fast->ledger, "tx_full") + bench_drops(&fast->ledger, "tx_channel_full");
         double part = (double)(had - lost) * LCORES / (double)bench.came[1];

@@ -628,8 +628,8 @@ static void renew(struct hand *hand, uint64_t number, const char *rules, bool wa
     assert_int_equal(bench_publish(&bench, number, rules), 0);
     do
         turn_all(hand);
-    while (wait && fast->renewed != number && rte_rdtsc() < deadline);
-    assert_true(!wait || fast->renewed == number);
+    while (wait && fast->version.renewed != number && rte_rdtsc() < deadline);
+    assert_true(!wait || fast->version.renewed == number);
 }
 
 /* A reload keeps what the rules would let its initiator begin, and ends what not, whoever speaks.
@@ -716,13 +716,13 @@ static void a_reply_waits_for_who_asks_in_its_burst(void **state)
 /* A turn with so much time for new flows, at the end of a long burst; returns what is left. */
 static int64_t turn_with_time(struct hand *hand, struct spill_fast *fast, int64_t admission)
 {
-    fast->has_time = false;
-    fast->last_turn = rte_rdtsc();
-    fast->admission = admission;
+    fast->receive.has_time = false;
+    fast->receive.last_turn = rte_rdtsc();
+    fast->admission.entering.left = admission;
     turn_all(hand);
     while (bench_drain(&bench) > 0)
         ;
-    return fast->admission;
+    return fast->admission.entering.left;
 }
 
 /* Law 3: without time for them new flows are dropped, and known ones go on. */

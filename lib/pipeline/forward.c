@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pipeline/forward.h"
+
+#include "packet/parse.h"
+#include "pipeline/classification.h"
+#include "pipeline/connection.h"
+#include "pipeline/exit.h"
+#include "pipeline/fast.h"
+#include "pipeline/protection.h"
+#include "pipeline/related.h"
+#include "pipeline/sort_out.h"
+
+/*
+ * Finds a packet's verdict; what needs none, or can't have one, is dealt with. Returns whether the
+ * rules must be asked.
+ */
+static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
+                   uint64_t stamp)
+{
+    int counter = -1;
+
+    if (unlikely(spill_non_ip_is_neighbour(mbuf, packet)))
+        counter = spill_non_ip_find_neighbour(&fast->forward.non_ip);
+    else if (packet->kind == SPILL_PACKET_OTHER)
+        counter = spill_non_ip_find(&fast->forward.non_ip, packet);
+    if (counter < 0 && packet->kind <= SPILL_PACKET_IPV6) {
+        if (unlikely(packet->step == SPILL_STEP_ERROR))
+            spill_related_adopt(fast, mbuf, packet, stamp);
+        if (spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN)
+            return true;
+        spill_connection_pass(fast, mbuf, packet, stamp);
+        return false;
+    }
+    if (counter >= 0) {
+        fast->forward.non_ip_passed[counter]++;
+        packet->verdict = SPILL_VERDICT_ALLOW;
+    } else {
+        spill_ledger_drop(&fast->ledger, spill_drop_reason_get(packet->drop), &mbuf, 1);
+    }
+    return false;
+}
+
+uint32_t spill_forward_decide(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                              struct spill_packet **packets, uint32_t count, uint64_t stamp)
+{
+    uint8_t undecided[SPILL_BURST];
+    uint32_t undecided_count = 0, i;
+
+    for (i = 0; i < count; i++) {
+        if (decide(fast, mbufs[i], packets[i], stamp))
+            undecided[undecided_count++] = (uint8_t)i;
+    }
+    if (undecided_count > 0)
+        spill_classification_submit(fast, mbufs, packets, undecided, undecided_count, stamp);
+    return spill_protection_apply(fast, mbufs, packets, count, stamp);
+}
+
+static void go_on(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
+                  uint32_t count, uint64_t stamp, enum spill_way way)
+{
+    struct spill_packet *pointers[SPILL_BURST];
+    uint32_t i;
+
+    spill_flow_table_lookup(fast->flows, packets, count, stamp);
+    for (i = 0; i < count; i++) {
+        packets[i].output = spill_exit_of(&fast->exits, packets[i].input);
+        pointers[i] = &packets[i];
+    }
+    count = spill_forward_decide(fast, mbufs, pointers, count, stamp);
+    spill_exit_send(fast, mbufs, pointers, count, stamp, way);
+}
+
+void spill_forward(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
+                   uint32_t count, uint64_t stamp, enum spill_way way)
+{
+    if (unlikely(spill_sort_out_needed(packets, count)))
+        spill_sort_out(fast, mbufs, packets, count, stamp, way, go_on);
+    else
+        go_on(fast, mbufs, packets, count, stamp, way);
+}
+
+uint32_t spill_forward_answers(struct spill_fast *fast, uint64_t now)
+{
+    struct spill_answers *answers = &fast->answers;
+    uint32_t count = answers->count, i;
+
+    for (i = 0; i < count; i++) {
+        struct spill_packet packet;
+
+        spill_parse_burst(&answers->mbufs[i], 1, fast->receive.networks[answers->inputs[i]],
+                          &packet);
+        packet.input = answers->inputs[i];
+        if (packet.kind <= SPILL_PACKET_IPV6)
+            packet.secret = 1;
+        go_on(fast, &answers->mbufs[i], &packet, 1, now, SPILL_WAY_FAST);
+    }
+    answers->count = 0;
+    return count;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pipeline/receive.h"
+
+#include <rte_ethdev.h>
+
+#include "packet/parse.h"
+#include "pipeline/classification.h"
+#include "pipeline/decryption.h"
+#include "pipeline/fast.h"
+#include "pipeline/forward.h"
+#include "pipeline/fragments.h"
+#include "pipeline/protection.h"
+#include "pipeline/sort_out.h"
+#include "pipeline/sweep.h"
+#include "runtime/stamp.h"
+
+/* Whether any packet may be ESP, or a fragment of it. */
+static bool has_esp(const struct spill_packet *packets, uint32_t count)
+{
+    uint32_t found = 0, i;
+
+    for (i = 0; i < count; i++)
+        found |= packets[i].esp | packets[i].fragment;
+    return found != 0;
+}
+
+/*
+ * The step of a burst that came from one port: look up, then send what is allowed.
+ *
+ * @param steps  whether packets may change the states of their connections
+ */
+static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
+                   struct spill_packet *packets, uint32_t count, uint64_t stamp, bool steps)
+{
+    struct spill_packet *pointers[SPILL_BURST];
+    uint32_t i;
+
+    if (unlikely(fast->version.inbound) && has_esp(packets, count)) {
+        count = spill_decryption_take(fast, port, mbufs, packets, count, stamp);
+        if (count == 0)
+            return;
+    }
+    if (unlikely(spill_flow_table_lookup(fast->flows, packets, count, stamp) < count || steps)) {
+        for (i = 0; i < count; i++) {
+            packets[i].input = (uint8_t)port;
+            packets[i].output = spill_exit_of(&fast->exits, (uint8_t)port);
+            pointers[i] = &packets[i];
+        }
+        if (spill_protection_take_all(fast, mbufs, pointers, count, stamp))
+            return;
+        count = spill_forward_decide(fast, mbufs, pointers, count, stamp);
+        spill_exit_send(fast, mbufs, pointers, count, stamp, SPILL_WAY_FAST);
+        return;
+    }
+    spill_exit_send_burst(fast, port, mbufs, packets, count, stamp);
+}
+
+/* The same step for what spill_sort_out() left of the burst. */
+static void handle_sorted(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                          struct spill_packet *packets, uint32_t count, uint64_t stamp,
+                          enum spill_way way)
+{
+    (void)way;
+    handle(fast, packets->input, mbufs, packets, count, stamp, true);
+}
+
+/* A burst from one port that has fragments. Those of ESP for us are put together, as whole. */
+static void handle_fragments(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                             struct spill_packet *packets, uint32_t count, uint64_t stamp)
+{
+    if (unlikely(fast->version.inbound))
+        count = spill_fragments_take(fast, packets->input, mbufs, packets, count, stamp);
+    spill_sort_out(fast, mbufs, packets, count, stamp, SPILL_WAY_FAST, handle_sorted);
+}
+
+/* A burst from one port that needs more than a lookup. */
+static __rte_noinline void handle_more(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                       struct spill_packet *packets, uint32_t count, uint64_t stamp)
+{
+    if (spill_sort_out_needed(packets, count))
+        handle_fragments(fast, mbufs, packets, count, stamp);
+    else
+        handle(fast, packets->input, mbufs, packets, count, stamp, true);
+}
+
+/*
+ * Whether a burst more would find room everywhere: for sources that can wait. In the worst case
+ * each of its packets needs a credit, and all that is at the pool comes back before it.
+ */
+static bool has_room(const struct spill_fast *fast)
+{
+    uint32_t held = fast->submitter->held,
+             bursts = fast->version.security->sas == NULL ? 1 : held + 1, i;
+
+    if (fast->admission.entering.left <= 0)
+        return false;
+    /* With IPsec, what comes back from one class may need a credit of the next. */
+    if (held > 0 && fast->submitter->credits < bursts * SPILL_BURST)
+        return false;
+    for (i = 0; i < fast->transmitter.output_count; i++) {
+        if (!spill_output_has_room(&fast->transmitter.outputs[i], held))
+            return false;
+    }
+    return true;
+}
+
+static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input, uint64_t now)
+{
+    struct rte_mbuf *mbufs[SPILL_BURST];
+    struct spill_packet packets[SPILL_BURST];
+    uint32_t count = rte_eth_rx_burst(input->port, input->queue, mbufs, SPILL_BURST), i;
+
+    if (count == 0)
+        return 0;
+    input->received += count;
+    fast->ledger.received += count;
+    if (likely(!spill_parse_burst(mbufs, count, fast->receive.networks[input->port], packets))) {
+        handle(fast, input->port, mbufs, packets, count, now, false);
+        return count;
+    }
+    for (i = 0; i < count; i++)
+        packets[i].input = (uint8_t)input->port;
+    handle_more(fast, mbufs, packets, count, now);
+    return count;
+}
+
+/* Packets of one port that another lcore received and parsed. */
+static void handle_run(struct spill_fast *fast, const struct spill_input *input,
+                       struct rte_mbuf **mbufs, struct spill_packet *packets, uint32_t count)
+{
+    uint64_t stamp = spill_stamp_get(mbufs[0]);
+
+    if (input->handed)
+        handle(fast, packets->input, mbufs, packets, count, stamp, true);
+    else if (likely(!spill_sort_out_more(packets, count)))
+        handle(fast, packets->input, mbufs, packets, count, stamp, false);
+    else
+        handle_more(fast, mbufs, packets, count, stamp);
+}
+
+/* A channel's packets, in runs of those that came from one port. */
+static uint32_t receive_channel(struct spill_fast *fast, const struct spill_input *input)
+{
+    struct rte_mbuf *mbufs[SPILL_BURST];
+    struct spill_packet packets[SPILL_BURST];
+    uint32_t count = spill_channel_receive(input->channel, mbufs, SPILL_BURST);
+    uint32_t first = 0, i;
+
+    for (i = 0; i < count; i++)
+        packets[i] = *spill_packet_of(mbufs[i]);
+    for (i = 1; i <= count; i++) {
+        if (i == count || packets[i].input != packets[first].input) {
+            handle_run(fast, input, mbufs + first, packets + first, i - first);
+            first = i;
+        }
+    }
+    return count;
+}
+
+static uint32_t take_input(struct spill_fast *fast, struct spill_input *input, uint64_t now,
+                           bool stopped)
+{
+    if (input->can_wait &&
+        (!has_room(fast) || !(input->handed || spill_handover_has_room(&fast->handover))))
+        return 0;
+    if (input->channel != NULL)
+        return receive_channel(fast, input);
+    return likely(!stopped) ? receive_queue(fast, input, now) : 0;
+}
+
+static uint32_t receive_poll(void *context, uint64_t now)
+{
+    struct spill_fast *fast = context;
+    struct spill_receive *receive = &fast->receive;
+    const uint64_t passed = now - receive->last_turn;
+    bool stopped = spill_token_cancelled(receive->stop);
+    uint32_t handled = 0, i;
+
+    spill_allowance_earn(&fast->exits.fitting, passed, receive->has_time);
+    spill_classification_earn(fast, passed, receive->has_time);
+    receive->last_turn = now;
+    for (i = 0; i < receive->input_count && handled < SPILL_TURN; i++) {
+        struct spill_input *input = &receive->inputs[receive->next_input];
+        uint32_t count = take_input(fast, input, now, stopped);
+
+        if (++receive->next_input == receive->input_count)
+            receive->next_input = 0;
+        handled += count;
+        /* As much as an lcore that spreads may receive. */
+        if (input->channel != NULL && count == SPILL_BURST)
+            handled += take_input(fast, input, now, stopped);
+    }
+    /* At a few Mpps hardly a poll is empty, but a loop that is ahead of its packets finds few. */
+    receive->has_time = handled <= SPILL_BURST / 4;
+    spill_submitter_flush(fast->submitter);
+    spill_submitter_help(fast->submitter);
+    if (handled == 0 || ++fast->sweep.turns % SPILL_SWEEP_EVERY == 0)
+        spill_sweep(fast, now, handled == 0);
+    return handled;
+}
+
+static bool inputs_ended(const struct spill_fast *fast, bool handed)
+{
+    uint32_t i;
+
+    for (i = 0; i < fast->receive.input_count; i++) {
+        const struct spill_input *input = &fast->receive.inputs[i];
+
+        if (input->channel != NULL && input->handed == handed &&
+            !spill_channel_ended(input->channel))
+            return false;
+    }
+    return true;
+}
+
+/* Devices first, then what others received, then what others found to be ours: see handover.h. */
+static bool receive_end(void *context)
+{
+    struct spill_fast *fast = context;
+
+    if (fast->handover.by_device)
+        spill_handover_leave_datagrams(&fast->handover);
+    if (!inputs_ended(fast, false))
+        return false;
+    if (fast->reassembly != NULL)
+        spill_reassembly_expire(fast->reassembly, UINT64_MAX);
+    spill_datagrams_drop_all(fast->datagrams, NULL, &fast->ledger);
+    spill_handover_leave_flows(&fast->handover);
+    fast->receive.ended = inputs_ended(fast, true);
+    return fast->receive.ended;
+}
+
+void spill_receive_add_stage(struct spill_fast *fast, struct spill_loop *loop)
+{
+    struct spill_stage stage = {
+        .name = "receive", .poll = receive_poll, .end = receive_end, .context = fast};
+
+    spill_loop_add(loop, &stage);
+}
+
+static const struct spill_metric input_rows[] = {
+    SPILL_METRIC(COUNTER, "rx_packets", struct spill_input, received, "packets",
+                 "received from the device, by spillway's count"),
+};
+const struct spill_metrics spill_input_metrics = SPILL_METRICS(input_rows);

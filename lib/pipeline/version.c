@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pipeline/version.h"
+
+void spill_version_change(struct spill_version *version, struct spill_flow_table *flows,
+                          uint64_t now)
+{
+    const struct spill_security *security = version->security;
+
+    if (version->number != 0)
+        spill_flow_table_renew(flows, now);
+    version->number = security->number;
+    version->inbound = security->sas != NULL && security->sas->has_inbound;
+}
+
+void spill_version_change_done(struct spill_version *version, const struct spill_flow_table *flows)
+{
+    if (spill_flow_table_renewed(flows))
+        __atomic_store_n(&version->renewed, version->number, __ATOMIC_RELEASE);
+}

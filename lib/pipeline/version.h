@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_VERSION_H
+#define SPILLWAY_VERSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_branch_prediction.h>
+
+#include "classify/flow_table.h"
+#include "pipeline/security.h"
+#include "runtime/snapshot.h"
+
+/**
+ * @file
+ * Which version of the security policy a fast lcore goes by: the newest at the beginning of each
+ * turn. Touches no packet.
+ */
+
+/** A fast lcore's. Written by the lcore, but for the snapshot. */
+struct spill_version {
+    const struct spill_snapshot *rules;    /* of struct spill_security; before the lcores start */
+    const struct spill_security *security; /* the version that this turn goes by */
+    uint64_t number;                       /* of the one that the flows' verdicts are of */
+    uint64_t renewed; /* of the one that all flows go by; the control thread reads */
+    bool inbound;     /* it has inbound SAs */
+};
+
+/* Those below where there is a change. */
+void spill_version_change(struct spill_version *version, struct spill_flow_table *flows,
+                          uint64_t now);
+void spill_version_change_done(struct spill_version *version, const struct spill_flow_table *flows);
+
+/**
+ * Goes by the newest version from here on. Its rules are asked again about every flow. The lcore,
+ * at the beginning of a turn, or when it hears of a newer one within.
+ *
+ * @param now  TSC
+ */
+static inline void spill_version_take(struct spill_version *version, struct spill_flow_table *flows,
+                                      uint64_t now)
+{
+    version->security = spill_snapshot_get(version->rules);
+    if (unlikely(version->security->number != version->number))
+        spill_version_change(version, flows, now);
+}
+
+/** Notes when all flows go by the version in force. The lcore, once a turn. */
+static inline void spill_version_look(struct spill_version *version,
+                                      const struct spill_flow_table *flows)
+{
+    if (unlikely(version->renewed != version->number))
+        spill_version_change_done(version, flows);
+}
+
+#endif
