@@ -198,6 +198,7 @@ static struct acl_rule translate(const struct spill_ruleset *ruleset, uint32_t i
 
     if (rule->sa != 0)
         out.data.userdata |= (uint32_t)sa_ids[rule->sa - 1] << RESULT_SA_SHIFT;
+    out.data.userdata |= (uint32_t)rule->mss << RESULT_SA_SHIFT;
     if (rule->reject)
         out.data.userdata |= (uint32_t)SPILL_SA_REJECT << RESULT_SA_SHIFT;
     field->value.u8 = rule->protocol;

@@ -73,7 +73,8 @@ struct spill_flow {
         };
         uint32_t gate; /* all of that at once */
     };
-    uint16_t sa[2]; /* by direction: id of the SA that protects it, or SPILL_SA_REJECT */
+    uint16_t
+        sa[2]; /* by direction: id of the SA that protects it, or SPILL_SA_REJECT, or its MSS */
     /* Its class and its neighbours there, by their places: the table's. */
     uint64_t next : SPILL_FLOW_PLACE_BITS;
     uint64_t previous : SPILL_FLOW_PLACE_BITS;

@@ -147,7 +147,8 @@ struct spill_flow *spill_flow_table_find(struct spill_flow_table *table,
  *
  * @param flow     an entry of this table
  * @param verdict  UNKNOWN notes nothing
- * @param sa       id of the SA of PROTECT; of DENY SPILL_SA_REJECT where the sender is told; else 0
+ * @param sa       id of the SA of PROTECT; of DENY SPILL_SA_REJECT where the sender is told; of
+ * ALLOW its MSS; else 0
  */
 void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *flow,
                            unsigned direction, enum spill_verdict verdict, uint16_t sa);

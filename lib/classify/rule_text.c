@@ -176,7 +176,29 @@ static int parse_inputs(const struct spill_rule_place *place, struct spill_rule_
     return spill_rule_inputs(place, names, ruleset, rule);
 }
 
-/* [in …] [type …], in any order, each once. */
+/* N or auto */
+static int parse_mss(const struct spill_rule_place *place, struct spill_rule_words *words,
+                     struct spill_rule *rule)
+{
+    const char *text = spill_rule_take(words);
+    uint32_t bytes = 0;
+
+    if (rule->action != SPILL_VERDICT_ALLOW)
+        return spill_rule_error(place, "mss goes with allow");
+    if (!rule->any_protocol && rule->protocol != IPPROTO_TCP)
+        return spill_rule_error(place, "mss goes with tcp and any");
+    if (text != NULL && strcmp(text, "auto") == 0) {
+        rule->mss = SPILL_SA_MSS_AUTO;
+        return 0;
+    }
+    if (text == NULL || !spill_rule_number(text, UINT16_MAX, &bytes) || bytes < SPILL_MSS_MIN)
+        return spill_rule_error(place, "'%.80s': not a segment's size; auto, or %u to 65535",
+                                text == NULL ? "end of line" : text, SPILL_MSS_MIN);
+    rule->mss = (uint16_t)bytes;
+    return 0;
+}
+
+/* [in …] [type …] [mss …], in any order, each once. */
 static int parse_options(const struct spill_rule_place *place, struct spill_rule_words *words,
                          struct spill_ruleset *ruleset, struct spill_rule *rule,
                          struct ranges *types)
@@ -188,6 +210,8 @@ static int parse_options(const struct spill_rule_place *place, struct spill_rule
             result = parse_inputs(place, words, ruleset, rule);
         else if (!rule->names_types && spill_rule_take_if(words, "type"))
             result = parse_types(place, words, rule, types);
+        else if (rule->mss == 0 && spill_rule_take_if(words, "mss"))
+            result = parse_mss(place, words, rule);
         else
             return 0;
         if (result != 0)

@@ -20,6 +20,9 @@
  *     ACTION PROTOCOL from END to END [in PORT[,PORT...]] [type TYPE[/CODE][,TYPE[/CODE]...]]
  *     END = ADDRESS[/LENGTH]|@SET|any [port P[-Q][,P[-Q]...]]
  *
+ * `mss N|auto` behind all of that makes TCP's ends announce segments of at most N bytes, or of what
+ * fits the MTUs of the ports.
+ *
  * ACTION is allow, deny, reject (deny, and tell the sender) or `protect SA`, with the name of a
  * security association (inspect is reserved). PROTOCOL is any, a name or a number.
  * A rule with an IPv4 address is for IPv4 only, with an IPv6 address for IPv6 only, without any
@@ -53,6 +56,8 @@
 #define SPILL_PREFIXES_MAX   (1u << 22) /* of all sets */
 #define SPILL_RULE_FILES_MAX 256        /* that a rule file leads to */
 
+#define SPILL_MSS_MIN 64 /* bytes; no link that IP runs over has a smaller MTU than 68 */
+
 #define SPILL_INPUTS_NAMED_MAX 32 /* ports that the rules of a file name with `in` */
 
 /* The ends of a packet's way: index of the arrays in struct spill_rule. */
@@ -80,9 +85,10 @@ struct spill_rule {
     uint16_t first_port[2]; /* host order, of each end; 0 to 65535 where none is named */
     uint16_t last_port[2];
     uint32_t
-        inputs;  /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
-    bool reject; /* of one that denies: its sender is told */
-    uint16_t sa; /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
+        inputs;   /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
+    uint16_t mss; /* of one that allows: SPILL_SA_MSS_AUTO, or bytes; 0: not said */
+    bool reject;  /* of one that denies: its sender is told */
+    uint16_t sa;  /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
     uint8_t set[2]; /* of each end: 1 + index in spill_ruleset.sets, besides address; 0: none */
     uint16_t file;  /* index in spill_ruleset.paths */
     uint32_t line;  /* in the file, from 1; each range of a list makes a rule */

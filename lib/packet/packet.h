@@ -94,6 +94,9 @@ enum spill_verdict {
  * denied for what it is, not by a rule; else 0 does. */
 #define SPILL_SA_REJECT        1
 #define SPILL_SA_NO_CONNECTION 2
+/* And beside ALLOW: the largest segment that TCP's ends are to announce, in bytes; this: what fits
+ * the ports; or 0. */
+#define SPILL_SA_MSS_AUTO 1
 
 /* Whether a packet has an ESP header, and where. */
 enum spill_esp {
@@ -154,7 +157,7 @@ struct spill_packet {
     uint8_t input;  /* id of the port it came from; written by the pipeline */
     uint8_t output; /* id of the port it leaves by; likewise */
     uint16_t sa; /* id of a PROTECT verdict's SA; of DENY may be SPILL_SA_REJECT or _NO_CONNECTION;
-                    else 0 */
+                    of ALLOW the MSS, when classification gives it; else 0 */
     uint16_t through; /* id of the SA it was decrypted with, 0: it came in the clear */
 } __attribute__((aligned(64)));
 

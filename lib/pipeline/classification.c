@@ -79,8 +79,8 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
  * goes for those behind it. Of a verdict that was found by rules which have been replaced since,
  * it is noted who began alone; and one that it brought along was noted before it came.
  */
-static void settle(struct spill_fast *fast, const struct spill_job *job,
-                   const struct rte_mbuf *mbuf, struct spill_packet *packet)
+static void settle(struct spill_fast *fast, const struct spill_job *job, struct rte_mbuf *mbuf,
+                   struct spill_packet *packet)
 {
     struct spill_flow *flow = packet->flow;
     enum spill_verdict known;
@@ -219,7 +219,7 @@ static bool leaves_credits(const struct spill_fast *fast)
 }
 
 /* Whether a packet that finds no place to ask new rules goes by what the old ones said. */
-static bool keeps_verdict(struct spill_fast *fast, const struct rte_mbuf *mbuf,
+static bool keeps_verdict(struct spill_fast *fast, struct rte_mbuf *mbuf,
                           struct spill_packet *packet, uint64_t stamp)
 {
     const struct spill_flow *flow = packet->flow;

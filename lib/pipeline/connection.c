@@ -4,8 +4,10 @@
 
 #include <netinet/in.h>
 
+#include <rte_ip.h>
 #include <rte_tcp.h>
 
+#include "packet/tcp_mss.h"
 #include "pipeline/protection.h"
 
 bool spill_connection_opens_nothing(const struct spill_fast *fast,
@@ -48,9 +50,46 @@ static bool has_data(const struct rte_mbuf *mbuf, const struct spill_packet *pac
            packet->l4_offset + (*offset >> 4) * 4U < (uint32_t)packet->l3_offset + packet->length;
 }
 
-void spill_connection_step(struct spill_fast *fast, const struct rte_mbuf *mbuf,
+/* What the rule of a connection that passes in the clear says of segments; 0: nothing. */
+static uint16_t mss_of(const struct spill_flow *flow)
+{
+    for (unsigned direction = 0; direction < 2; direction++) {
+        if (spill_rights_own(flow->rights, direction) == SPILL_VERDICT_ALLOW)
+            return flow->sa[direction];
+    }
+    return 0;
+}
+
+/* The largest segment that fits both ports: one end's leave by the one, the other's by the other.
+ */
+static uint16_t mss_that_fits(const struct spill_fast *fast, const struct spill_packet *packet)
+{
+    const uint32_t mtu =
+        RTE_MIN(fast->exits.ports[packet->input].mtu, fast->exits.ports[packet->output].mtu);
+    const uint32_t headers = (packet->kind == SPILL_PACKET_IPV4 ? sizeof(struct rte_ipv4_hdr)
+                                                                : sizeof(struct rte_ipv6_hdr)) +
+                             sizeof(struct rte_tcp_hdr);
+
+    return (uint16_t)(mtu - RTE_MIN(mtu, headers));
+}
+
+/* Both ends announce in the segments that have SYN. */
+static void clamp(const struct spill_fast *fast, struct rte_mbuf *mbuf,
+                  const struct spill_packet *packet)
+{
+    const uint16_t mss = mss_of(packet->flow);
+
+    if (mss != 0 && (packet->step == SPILL_STEP_OPEN || packet->step == SPILL_STEP_ANSWER) &&
+        spill_packet_protocol(packet) == IPPROTO_TCP)
+        spill_tcp_clamp_mss(mbuf, packet,
+                            mss == SPILL_SA_MSS_AUTO ? mss_that_fits(fast, packet) : mss);
+}
+
+void spill_connection_step(struct spill_fast *fast, struct rte_mbuf *mbuf,
                            const struct spill_packet *packet, uint64_t now)
 {
-    if (packet->step != SPILL_STEP_ERROR && spill_protection_passes(fast, packet))
-        spill_flow_table_step(fast->flows, packet->flow, packet, has_data(mbuf, packet), now);
+    if (packet->step == SPILL_STEP_ERROR || !spill_protection_passes(fast, packet))
+        return;
+    spill_flow_table_step(fast->flows, packet->flow, packet, has_data(mbuf, packet), now);
+    clamp(fast, mbuf, packet);
 }

@@ -30,16 +30,17 @@ bool spill_connection_opens_nothing(const struct spill_fast *fast,
 bool spill_connection_is_missing(const struct spill_fast *fast, const struct spill_packet *packet);
 
 /** As below, of packets that need it. */
-void spill_connection_step(struct spill_fast *fast, const struct rte_mbuf *mbuf,
+void spill_connection_step(struct spill_fast *fast, struct rte_mbuf *mbuf,
                            const struct spill_packet *packet, uint64_t now);
 
 /**
- * Takes a packet's connection to the state that it brings about, if it is sent on.
+ * Takes a packet's connection to the state that it brings about, if it is sent on; its rule's
+ * `mss` is put into a segment with SYN.
  *
  * @param packet  with its verdict
  * @param now     TSC when it was received
  */
-static inline void spill_connection_pass(struct spill_fast *fast, const struct rte_mbuf *mbuf,
+static inline void spill_connection_pass(struct spill_fast *fast, struct rte_mbuf *mbuf,
                                          const struct spill_packet *packet, uint64_t now)
 {
     if (unlikely(spill_flow_needs_step(packet->flow, packet)))

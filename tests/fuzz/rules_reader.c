@@ -504,6 +504,13 @@ static bool read_rule(struct reader *reader, const char **word, struct reader_ru
         } else if (is(*word, "type") && !rule->names_types) {
             if (!read_types(word[1], rule, &lists[1]))
                 return false;
+        } else if (is(*word, "mss") && rule->mss == 0) {
+            long bytes = is(word[1], "auto") ? 1 : number_of(word[1], 65535);
+
+            if (rule->action != 'a' || (rule->protocol != -1 && rule->protocol != 6) ||
+                (bytes < 64 && !is(word[1], "auto")))
+                return false;
+            rule->mss = (unsigned)bytes;
         } else {
             return false;
         }

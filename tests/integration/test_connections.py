@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What belongs to a connection, and what a packet may do because of one."""
 import ipaddress
+import itertools
 import os
 import random
 import struct
@@ -280,6 +281,49 @@ class RandomTcp(Capturing):
             wrong = sorted(expected ^ set(places))
             self.assertEqual(wrong, [], f"seed {seed}, {shape}, pickup {pickup}")
             self.assertEqual(sum(drops.values()), len(frames) - len(places))
+
+
+class Segments(TestCase):
+    """`mss`: what the ends of a connection announce."""
+
+    @staticmethod
+    def segment(source, target, ports, flags, options):
+        """A TCP segment with a true checksum."""
+        ends = b"".join(ipaddress.ip_address(end).packed for end in (source, target))
+        options += bytes(-len(options) % 4)
+        def header(checksum):
+            return struct.pack("!HHIIBBHHH", *ports, 7, 9, (20 + len(options)) // 4 << 4, flags, 1000, checksum,
+                               0) + options
+        text = ends + struct.pack("!HH", 6, len(header(0))) + header(0)
+        total = sum(struct.unpack(f"!{len(text) // 2}H", text))
+        while total >> 16:
+            total = (total & 0xFFFF) + (total >> 16)
+        return ip(source, target, 6, header(total ^ 0xFFFF))
+
+    def test_sizes(self):
+        """Larger ones become N, in both directions and in no other packet; the checksum is right."""
+        SYN, ACK, BOTH = 2, 16, 18
+        options = {  # those of a SYN, with the size in its place
+            b"\2\4%s": True, b"\1\2\4%s": True, b"\1\1\1\2\4%s\1": True, b"\4\2\2\4%s\3\3\7": True,
+            b"\0\2\4%s": False, b"\2\3%s": False, b"\3\0\2\4%s": False, b"\1\2\6%s\1\1": False, b"\2\xff%s": False}
+        for lan, wan, auto in ((LAN, WAN, 1460), (LAN6, WAN6, 1440)):
+            for rule, most in ("1360", 1360), ("auto", auto), ("65535", 65535):
+                sent, expected = [], []
+                for port, ((text, told), size) in enumerate(
+                        itertools.product(options.items(), (0, 500, 1359, 1360, 1361, 1500, 65535)), 1000):
+                    is_ = min(size, most) if told else size
+                    there, back = (lan, wan, (port, 80)), (wan, lan, (80, port))
+                    for ends, flags in (there, SYN), (back, BOTH), (there, ACK):
+                        sent.append(self.segment(*ends, flags, text % struct.pack("!H", size)))
+                        expected.append(self.segment(*ends, flags, text % struct.pack(
+                            "!H", size if flags == ACK else is_)))
+                file, out = capture.write(self.folder / "in.pcap", sent), self.folder / "out.pcap"
+                self.check(spillway(
+                    "--port", f"in=net_pcap0,rx_pcap={file}", "--port", f"out=net_pcap1,tx_pcap={out}",
+                    "--mtu", "in:1500", "--wire", "in:out", "--fast", A, "--exit-on-idle", "200ms", "--rules",
+                    self.file("rules", f"allow tcp from {lan} to any port 80 mss {rule}\n")))
+                for place, (got, right) in enumerate(zip(capture.read(out), expected, strict=True)):
+                    self.assertEqual(got, right, f"{place}: {sent[place].hex()}")
 
 
 if __name__ == "__main__":

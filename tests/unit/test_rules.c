@@ -247,6 +247,13 @@ static void each_line_means_what_it_says(void **state)
 /* Wrong lines, and what their error says behind "test.rules:1: ". */
 static const char *const WRONG[][2] = {
     {"deny ip from any to any", "ip: not a protocol that packets carry; any is all of them"},
+    {"deny tcp from any to any mss 1360", "mss goes with allow"},
+    {"protect x tcp from any to any mss auto", "mss goes with allow"},
+    {"allow udp from any to any mss 1360", "mss goes with tcp and any"},
+    {"allow tcp from any to any mss", "'end of line': not a segment's size; auto, or 64 to 65535"},
+    {"allow tcp from any to any mss 63", "'63': not a segment's size; auto, or 64 to 65535"},
+    {"allow tcp from any to any mss 65536", "'65536': not a segment's size; auto, or 64 to 65535"},
+    {"allow tcp from any to any mss auto mss 64", "'mss': nothing is expected behind the rule"},
     {"deny tcp from any to any type echo-request", "type: only icmp and icmp6 have types"},
     {"deny any from any to any type 8", "type: only icmp and icmp6 have types"},
     {"deny icmp from any to any type", "no type after 'type'; names or numbers with commas"},
@@ -679,6 +686,21 @@ static void lists_of_ports(void **state)
     spill_rules_free(read_text(text));
 }
 
+static void sizes_of_segments(void **state)
+{
+    struct spill_ruleset *ruleset = read_text("allow any from any to any mss 1360 in lan\n"
+                                              "allow tcp from any to any port 1,2 mss auto\n"
+                                              "allow 6 from any to any\n");
+
+    (void)state;
+    assert_int_equal(ruleset->count, 4);
+    assert_int_equal(ruleset->rules[0].mss, 1360);
+    assert_int_equal(ruleset->rules[1].mss, SPILL_SA_MSS_AUTO);
+    assert_int_equal(ruleset->rules[2].mss, SPILL_SA_MSS_AUTO);
+    assert_int_equal(ruleset->rules[3].mss, 0);
+    spill_rules_free(ruleset);
+}
+
 /* Each of a list makes a rule; all stand in one line. */
 static void lists_of_types(void **state)
 {
@@ -872,6 +894,7 @@ int main(void)
         cmocka_unit_test(files),
         cmocka_unit_test(lists_of_ports),
         cmocka_unit_test(lists_of_types),
+        cmocka_unit_test(sizes_of_segments),
         cmocka_unit_test(files_are_included_where_they_are_named),
         cmocka_unit_test(sets_have_prefixes_of_lines_and_files),
         cmocka_unit_test(an_error_names_the_file_that_has_it),
