@@ -318,6 +318,33 @@ static bool unprotect(const struct view *view, struct spill_sa *sa, uint8_t *byt
     return good;
 }
 
+/* ------------------------------------------------------------------------------ ICMP errors */
+
+/* An error about a packet that came in by the port that it leaves by: in the clear, or inside of
+ * ESP. */
+static bool is_error_about(const struct view *view, enum world_port port, bool inside)
+{
+    const uint8_t *icmp = view->bytes + view->packet.l4_offset;
+    uint32_t carried = own_length(view) - view->packet.l4_offset - 8;
+    uint8_t protocol = view->packet.kind == SPILL_PACKET_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+
+    if (!is_ip(view) || view->match.protocol != protocol || carried > 1280 || carried < 20)
+        return false;
+    for (uint32_t i = 0; i < traffic.count; i++) {
+        const struct sent *sent = &traffic.sent[i];
+        struct view fed;
+
+        if (sent->port != port || (inside && !(sent->esp && sent->authentic)))
+            continue;
+        look(&fed, inside ? sent->inner : sent->bytes, inside ? sent->inner_length : sent->length,
+             sent->port);
+        if (is_ip(&fed) && carried <= fed.packet.length &&
+            memcmp(icmp + 8, fed.bytes + fed.packet.l3_offset, carried) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* ESP that the gateway made. */
 static bool is_ours(const struct view *view, enum world_port port)
 {
@@ -333,6 +360,8 @@ static bool is_ours(const struct view *view, enum world_port port)
     if (!unprotect(view, sa, bytes, &inside))
         fail(view, port, "the other end can't read it");
     note_number(view, kind, key, number);
+    if (is_error_about(&inside, port, true))
+        return true;
     if (!is_packet_of(&inside, port, sa->config.mode == SPILL_SA_TUNNEL) &&
         !is_piece(&inside, port))
         fail(&inside, port, "this was protected, and nobody sent it");
@@ -467,31 +496,6 @@ static bool is_piece_of_protected(const struct view *view, enum world_port port)
     return false;
 }
 
-/* ------------------------------------------------------------------------------ ICMP errors */
-
-/* An error about a packet that came in by the port that it leaves by. */
-static bool is_error(const struct view *view, enum world_port port)
-{
-    const uint8_t *icmp = view->bytes + view->packet.l4_offset;
-    uint32_t carried = own_length(view) - view->packet.l4_offset - 8;
-    uint8_t protocol = view->packet.kind == SPILL_PACKET_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-
-    if (!is_ip(view) || view->match.protocol != protocol || carried > 1280 || carried < 20)
-        return false;
-    for (uint32_t i = 0; i < traffic.count; i++) {
-        const struct sent *sent = &traffic.sent[i];
-        struct view fed;
-
-        if (sent->port != port)
-            continue;
-        look(&fed, sent->bytes, sent->length, sent->port);
-        if (is_ip(&fed) && carried <= fed.packet.length &&
-            memcmp(icmp + 8, fed.bytes + fed.packet.l3_offset, carried) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* What leaves fits the port. Tags may stand beside the MTU, or the kernel's one. */
 static void check_size(const struct view *view, enum world_port port)
 {
@@ -523,7 +527,7 @@ static void check(enum world_port port, const uint8_t *bytes, uint32_t length)
         return;
     }
     if (is_ours(&view, port) || passes(&view, port) || was_protected(&view, port) ||
-        is_error(&view, port) || is_piece_of_protected(&view, port))
+        is_error_about(&view, port, false) || is_piece_of_protected(&view, port))
         return;
     if (!is_piece(&view, port))
         fail(&view, port, "nobody sent this");
