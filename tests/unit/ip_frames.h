@@ -19,6 +19,7 @@
 #include <rte_mbuf.h>
 
 #include "packet/parse.h"
+#include "poison.h"
 
 /**
  * @file
@@ -222,8 +223,7 @@ static inline int start_eal(void **state)
     (void)state;
     if (rte_eal_init(RTE_DIM(arguments), arguments) < 0)
         return -1;
-    frame_pool = rte_pktmbuf_pool_create("frames", FRAME_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                         SOCKET_ID_ANY);
+    frame_pool = fixture_poison_pool("frames", FRAME_MBUFS, 0, RTE_MBUF_DEFAULT_BUF_SIZE);
     return frame_pool == NULL ? -1 : 0;
 }
 
@@ -232,7 +232,7 @@ static inline int stop_eal(void **state)
     unsigned left = rte_mempool_in_use_count(frame_pool);
 
     (void)state;
-    rte_mempool_free(frame_pool);
+    fixture_poison_free(frame_pool);
     return rte_eal_cleanup() != 0 || left != 0 ? -1 : 0;
 }
 

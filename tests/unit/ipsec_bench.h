@@ -17,6 +17,7 @@
 #include "ipsec/sa_set.h"
 #include "lcores.h"
 #include "packet/parse.h"
+#include "poison.h"
 
 /**
  * @file
@@ -45,9 +46,8 @@ static uint64_t ipsec_seed;
 static inline void ipsec_start(unsigned lcores)
 {
     test_eal_start(lcores, 512, NULL);
-    ipsec_mbufs =
-        rte_pktmbuf_pool_create("ipsec", IPSEC_MBUFS, 0, SPILL_PACKET_PRIVATE_SIZE,
-                                RTE_PKTMBUF_HEADROOM + IPSEC_FRAME_MAX + 256, SOCKET_ID_ANY);
+    ipsec_mbufs = fixture_poison_pool("ipsec", IPSEC_MBUFS, SPILL_PACKET_PRIVATE_SIZE,
+                                      RTE_PKTMBUF_HEADROOM + IPSEC_FRAME_MAX + 256);
     if (ipsec_mbufs == NULL)
         exit(1);
     ipsec_seed = test_seed() | 1;

@@ -12,6 +12,7 @@
 #include "lcores.h"
 #include "pipeline/pipeline.h"
 #include "plan_inputs.h"
+#include "poison.h"
 #include "runtime/stamp.h"
 
 /**
@@ -119,8 +120,8 @@ static inline void bench_start(unsigned lcores)
 {
     test_eal_start(lcores, 256, NULL);
     make_machine(&bench_machine, 1, test_cpu_count, 1);
-    bench_mbufs = rte_pktmbuf_pool_create("bench", BENCH_MBUFS, 128, SPILL_PACKET_PRIVATE_SIZE,
-                                          RTE_PKTMBUF_HEADROOM + 256, SOCKET_ID_ANY);
+    bench_mbufs = fixture_poison_pool("bench", BENCH_MBUFS, SPILL_PACKET_PRIVATE_SIZE,
+                                      RTE_PKTMBUF_HEADROOM + 256);
     if (bench_mbufs == NULL || spill_stamp_register(NULL) != 0)
         exit(1);
     bench_add_port(0, "lan");

@@ -15,6 +15,7 @@
 #include "classify/datagrams.h"
 #include "lcores.h"
 #include "packet/parse.h"
+#include "poison.h"
 
 #define MBUFS   2047
 #define TIMEOUT 1000
@@ -435,8 +436,8 @@ static int start(void **state)
     (void)state;
     test_eal_start(1, 64, NULL);
     seed = test_seed() | 1;
-    mempool = rte_pktmbuf_pool_create("fragments", MBUFS, 0, SPILL_PACKET_PRIVATE_SIZE,
-                                      RTE_PKTMBUF_HEADROOM + 512, SOCKET_ID_ANY);
+    mempool = fixture_poison_pool("fragments", MBUFS, SPILL_PACKET_PRIVATE_SIZE,
+                                  RTE_PKTMBUF_HEADROOM + 512);
     return mempool != NULL ? 0 : -1;
 }
 

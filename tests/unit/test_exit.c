@@ -839,8 +839,8 @@ int main(void)
     int failed;
 
     bench_start(3);
-    frame_pool = rte_pktmbuf_pool_create("frames", FRAME_MBUFS, 0, SPILL_PACKET_PRIVATE_SIZE,
-                                         RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    frame_pool = fixture_poison_pool("frames", FRAME_MBUFS, SPILL_PACKET_PRIVATE_SIZE,
+                                     RTE_MBUF_DEFAULT_BUF_SIZE);
     if (frame_pool == NULL)
         return 1;
     srand((unsigned)bench_seed);

@@ -18,6 +18,7 @@
 #include "packet/fragment_ipv6.h"
 #include "packet/parse.h"
 #include "pipeline/reassembly.h"
+#include "poison.h"
 
 #define MBUFS   1023
 #define LINK    14
@@ -322,8 +323,8 @@ int main(void)
     int failed;
 
     test_eal_start(1, 64, NULL);
-    pool = rte_pktmbuf_pool_create("fragments", MBUFS, 0, SPILL_PACKET_PRIVATE_SIZE,
-                                   RTE_PKTMBUF_HEADROOM + 2048, SOCKET_ID_ANY);
+    pool = fixture_poison_pool("fragments", MBUFS, SPILL_PACKET_PRIVATE_SIZE,
+                               RTE_PKTMBUF_HEADROOM + 2048);
     if (pool == NULL)
         return 1;
     for (i = 0; i < PAYLOAD; i++)
