@@ -47,6 +47,10 @@ BENCHES = {
         "a channel against the rte_ring below it",
         "A burst is sent and received again on one lcore, or from one to another.",
         [inside.channel]),
+    "flows": (
+        "the flow table's lookup against rte_hash's",
+        "Bursts of packets of known flows, in random order.",
+        [inside.flows]),
     "pool": (
         "what handing work to the pool costs the lcore that does it",
         "Jobs of 32 packets of which the worker writes a line each.",

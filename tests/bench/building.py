@@ -5,7 +5,7 @@ import contextlib
 import subprocess
 import sys
 
-PROGRAMS = ["channel", "pool", "beside", "protect", "esp", "machine"]
+PROGRAMS = ["channel", "flows", "pool", "beside", "protect", "esp", "machine"]
 EXAMPLES = ["l3fwd", "ipsec-secgw"]
 
 

@@ -52,6 +52,18 @@ def channel(bench, options):
                     1.15 if burst == 32 else None)
 
 
+def flows(bench, options):
+    """Without hugepages there is no memory for a million."""
+    for runs in repeated(bench, options, "flows"):
+        name = f"{runs[0]['flows']} flows"
+        if any(run["found"] < 1 for run in runs):
+            raise SystemExit(f"bench_flows: {name}: not all were found")
+        values = {key: [run[key] for run in runs] for key in ("table", "hash")}
+        bench.figure(f"flow table, {name}", "cycles a packet", values["table"], void(runs, options))
+        bench.figure(f"rte_hash, {name}", "cycles a packet", values["hash"], void(runs, options))
+        bench.ratio(f"flow table / rte_hash, {name}", pairs(values["table"], values["hash"]), 1.0)
+
+
 def pool(bench, options):
     kept_up, overloaded = repeated(bench, options, "pool")
 
