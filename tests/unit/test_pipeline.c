@@ -670,6 +670,39 @@ static void a_reload_knows_who_began(void **state)
     bench_close(&bench);
 }
 
+/* A verdict by rules that were replaced while it was found is its packet's, and not its flow's. */
+static void a_verdict_of_old_rules_is_not_noted_as_new(void **state)
+{
+    struct bench_options options = options_for(1);
+    static struct hand hand;
+    unsigned turn;
+
+    (void)state;
+    set_fault(FAULT_NONE, 0);
+    options.dispatch = SPILL_DISPATCH_POOL;
+    memset(&hand, 0, sizeof(hand));
+    open_or_fail(&options);
+    for (turn = 0; turn < 10; turn++)
+        turn_all(&hand); /* time to spare: new flows may be entered */
+    feed_direction(0, 1, 0, 1);
+    turn_all(&hand); /* the workers come behind the fast lcore, which has not seen it yet */
+    renew(&hand, 2, "deny any from any to any\n", true);
+    while (bench_drain(&bench) > 0)
+        ;
+    assert_int_equal(bench.came[1], 1);
+    feed_direction(0, 1, 0, 1);
+    for (turn = 0; turn < 10; turn++)
+        turn_all(&hand);
+    while (bench_drain(&bench) > 0)
+        ;
+    assert_int_equal(bench.came[1], 1);
+    spill_token_cancel(&bench.stop, "test");
+    while (!turn_all(&hand))
+        ;
+    assert_balanced();
+    bench_close(&bench);
+}
+
 /* A reply in the burst of the packet that opens its flow, though it had been denied before. */
 static void a_reply_waits_for_who_opens_its_flow(void **state)
 {
@@ -832,6 +865,7 @@ int main(void)
         cmocka_unit_test_teardown(none_that_is_let_pass_overtakes_its_flow, clear),
         cmocka_unit_test_teardown(a_flow_belongs_to_the_ends_of_its_wire, clear),
         cmocka_unit_test_teardown(a_reload_knows_who_began, clear),
+        cmocka_unit_test_teardown(a_verdict_of_old_rules_is_not_noted_as_new, clear),
         cmocka_unit_test_teardown(a_reply_waits_for_who_opens_its_flow, clear),
         cmocka_unit_test(a_reply_waits_for_who_asks_in_its_burst),
         cmocka_unit_test_teardown(new_flows_get_the_time_that_there_is, clear),
