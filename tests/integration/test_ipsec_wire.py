@@ -153,6 +153,29 @@ class OnTheWire(IpsecCase):
             self.same(sorted(esp.split(frame)[1] for frame in done.out),
                       sorted(esp.split(frame)[1] for frame in frames))
 
+    def test_two_wires(self):
+        """ESP of one association comes by two wires, as while a failover is under way: all of it is
+        decrypted, and leaves by the wire that it came by."""
+        if len(CPUS) < 2:
+            self.skipTest("needs two CPUs")
+        one = self.association("in")
+        frames = [one.frame(self.chance.randbytes(50), number) for number in range(400)]
+        self.file("rules", one.rule())
+        config = ["[spillway]\nrules = rules\n" + one.section(self.folder)]
+        for wire in 0, 1:
+            capture.write(self.folder / f"in{wire}.pcap", [
+                one.sa.encrypt(frame, number) for number, frame in enumerate(frames, 1) if number % 2 == wire])
+            config.append(f"[port in{wire}]\ndevice = net_pcap{wire},rx_pcap={self.folder}/in{wire}.pcap\n"
+                          f"[port out{wire}]\ndevice = net_pcap{2 + wire},tx_pcap={self.folder}/out{wire}.pcap\n"
+                          f"[wire w{wire}]\nports = in{wire}, out{wire}\n")
+        report = self.check(spillway(
+            "--config", self.file("two.conf", "".join(config)), "--exit-on-idle", "300ms", "--fast",
+            ",".join(str(cpu) for cpu in CPUS[:2]), "--idle", "sleep", "--on-pool-full", "classify=inline"))
+        self.assertEqual(report.drops, {})
+        for wire in 0, 1:
+            self.same(capture.read(self.folder / f"out{wire}.pcap"),
+                      [frame for number, frame in enumerate(frames, 1) if number % 2 == wire], wire)
+
     # ------------------------------------------------------------------ in fragments
 
     def pieces(self, frame, size, identification=1):
