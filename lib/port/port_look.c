@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a port's link is at this moment. */
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,6 +11,19 @@
 #include <rte_ethdev.h>
 
 #include "port/port.h"
+
+/* Whether an interface that is up has a carrier. IFF_RUNNING says so up to a second late, when
+ * packets have long been leaving; it is for drivers that don't answer. */
+static bool has_carrier(int descriptor, const struct ifreq *flags)
+{
+    struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+    struct ifreq request = *flags;
+
+    request.ifr_data = (char *)&link;
+    if (ioctl(descriptor, SIOCETHTOOL, &request) == 0)
+        return link.data != 0;
+    return (flags->ifr_flags & IFF_RUNNING) != 0;
+}
 
 /* What the kernel says of an interface; false: it can't be asked. */
 static bool ask_kernel(unsigned interface, struct spill_port_link *link)
@@ -22,7 +37,7 @@ static bool ask_kernel(unsigned interface, struct spill_port_link *link)
     link->state = SPILL_LINK_GONE;
     if (if_indextoname(interface, request.ifr_name) != NULL &&
         ioctl(descriptor, SIOCGIFFLAGS, &request) == 0) {
-        const bool up = (request.ifr_flags & IFF_UP) != 0 && (request.ifr_flags & IFF_RUNNING) != 0;
+        const bool up = (request.ifr_flags & IFF_UP) != 0 && has_carrier(descriptor, &request);
 
         link->state = up ? SPILL_LINK_UP : SPILL_LINK_DOWN;
         if (ioctl(descriptor, SIOCGIFMTU, &request) == 0)
