@@ -657,8 +657,12 @@ static void a_reload_knows_who_began(void **state)
     renew(&hand, 3, bench_usual_rules, true);
     for (uint32_t flow = 1; flow <= 6; flow++)
         assert_int_equal(pass(&hand, 1, flow, 1), 1);
+    /* And once more: what was asked for the one who began was noted as that one's. */
+    renew(&hand, 4, bench_usual_rules, true);
+    for (uint32_t flow = 1; flow <= 6; flow++)
+        assert_int_equal(pass(&hand, 1, flow, 1), 1);
     /* Others: both directions end, with the packet of either. */
-    renew(&hand, 4, "deny any from any to any\n", true);
+    renew(&hand, 5, "deny any from any to any\n", true);
     for (uint32_t flow = 1; flow <= 6; flow++) {
         assert_int_equal(pass(&hand, flow % 2, flow, flow % 2), 0);
         assert_int_equal(pass(&hand, !(flow % 2), flow, !(flow % 2)), 0);
