@@ -107,10 +107,3 @@ bool spill_icmp_type_read(uint8_t protocol, const char *text, uint16_t *first, u
     *last = (uint16_t)(found.type << 8 | (found.code == ALL_CODES ? UINT8_MAX : found.code));
     return true;
 }
-
-const char *spill_icmp_protocol_wrong(const struct spill_rule *rule)
-{
-    if (rule->any_protocol || (rule->protocol != IPPROTO_ICMP && rule->protocol != IPPROTO_ICMPV6))
-        return "only icmp and icmp6 have types";
-    return NULL;
-}

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "classify/rules.h"
-
 /**
  * @file
  * Types and codes of ICMP and ICMPv6 from text: by the names of IANA's registries, which are those
@@ -22,8 +20,5 @@
  * @return false when it is none
  */
 bool spill_icmp_type_read(uint8_t protocol, const char *text, uint16_t *first, uint16_t *last);
-
-/** Why a rule may not name types, and what would be right; NULL: it may. */
-const char *spill_icmp_protocol_wrong(const struct spill_rule *rule);
 
 #endif

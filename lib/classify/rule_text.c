@@ -145,10 +145,9 @@ static int parse_types(const struct spill_rule_place *place, struct spill_rule_w
                        struct spill_rule *rule, struct ranges *ranges)
 {
     char *list = spill_rule_take(words), *text;
-    const char *wrong = spill_icmp_protocol_wrong(rule);
 
-    if (wrong != NULL)
-        return spill_rule_error(place, "type: %s", wrong);
+    if (rule->any_protocol || (rule->protocol != IPPROTO_ICMP && rule->protocol != IPPROTO_ICMPV6))
+        return spill_rule_error(place, "type: only icmp and icmp6 have types");
     if (list == NULL)
         return spill_rule_error(place, "no type after 'type'; names or numbers with commas");
     rule->names_types = true;
