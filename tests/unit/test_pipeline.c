@@ -674,18 +674,25 @@ static void a_reload_knows_who_began(void **state)
     bench_close(&bench);
 }
 
+/* A pipeline whose classification is all the pool's, and that turns when the test says so. */
+static void open_by_hand(struct hand *hand)
+{
+    struct bench_options options = options_for(1);
+
+    set_fault(FAULT_NONE, 0);
+    options.dispatch = SPILL_DISPATCH_POOL;
+    memset(hand, 0, sizeof(*hand));
+    open_or_fail(&options);
+}
+
 /* A verdict by rules that were replaced while it was found is its packet's, and not its flow's. */
 static void a_verdict_of_old_rules_is_not_noted_as_new(void **state)
 {
-    struct bench_options options = options_for(1);
     static struct hand hand;
     unsigned turn;
 
     (void)state;
-    set_fault(FAULT_NONE, 0);
-    options.dispatch = SPILL_DISPATCH_POOL;
-    memset(&hand, 0, sizeof(hand));
-    open_or_fail(&options);
+    open_by_hand(&hand);
     for (turn = 0; turn < 10; turn++)
         turn_all(&hand); /* time to spare: new flows may be entered */
     feed_direction(0, 1, 0, 1);
@@ -710,15 +717,11 @@ static void a_verdict_of_old_rules_is_not_noted_as_new(void **state)
 /* A reply in the burst of the packet that opens its flow, though it had been denied before. */
 static void a_reply_waits_for_who_opens_its_flow(void **state)
 {
-    struct bench_options options = options_for(1);
     static struct hand hand;
     unsigned turn;
 
     (void)state;
-    set_fault(FAULT_NONE, 0);
-    options.dispatch = SPILL_DISPATCH_POOL;
-    memset(&hand, 0, sizeof(hand));
-    open_or_fail(&options);
+    open_by_hand(&hand);
     assert_int_equal(pass(&hand, 1, 1, 1), 0);
     for (turn = 0; turn < 10; turn++)
         turn_all(&hand);
