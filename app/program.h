@@ -12,11 +12,11 @@
 #include "base/error.h"
 #include "base/metrics.h"
 #include "config/options.h"
-#include "config/sources.h"
+#include "config/policy_files.h"
 #include "control/events.h"
 #include "ipsec/sa_set.h"
+#include "pipeline/generation.h"
 #include "pipeline/pipeline.h"
-#include "pipeline/security.h"
 #include "plan/plan.h"
 #include "plan/topology.h"
 #include "port/mbuf_pool.h"
@@ -61,7 +61,7 @@ struct spill_program {
     struct spill_topology topology;
     int argc; /* of main(), to read it all again */
     char **argv;
-    struct spill_sources sources; /* from the plan until the first version is made of it */
+    struct spill_policy_files files; /* from the plan until the first version is made of it */
     struct spill_device devices[SPILL_PORTS_MAX]; /* by index of the port in the options */
     struct spill_plan_input plan_input;
     struct spill_plan plan;
@@ -75,7 +75,7 @@ struct spill_program {
     uint32_t port_count; /* found */
     struct spill_port ports[SPILL_PORTS_MAX];
     struct rte_mempool *mempools[SPILL_PORTS_MAX];
-    struct spill_snapshot *rules; /* of struct spill_security */
+    struct spill_snapshot *rules; /* of struct spill_generation */
     struct spill_crypto *crypto;  /* NULL, as the next: without IPsec */
     struct spill_sa_store *sas;
     uint32_t versions;             /* of the rules and SAs, made or tried */
@@ -164,35 +164,36 @@ int spill_program_launch(struct spill_program *program, struct spill_error *erro
 /* ------------------------------------------------------------------------- security.c */
 
 /** Makes crypto devices, SAs and rules, and puts their first version in force. @return 0, or -1 */
-int spill_program_open_security(struct spill_program *program, struct spill_error *error);
+int spill_program_open_generation(struct spill_program *program, struct spill_error *error);
 
 /** Frees them. No lcore runs. */
-void spill_program_close_security(struct spill_program *program);
+void spill_program_close_generation(struct spill_program *program);
 
 /** Frees what was replaced, or refused, as soon as nobody uses it any more. */
 void spill_program_free_replaced(struct spill_program *program);
 
 /**
- * The version in force, which stays until spill_program_release_security(); NULL before the first
+ * The version in force, which stays until spill_program_release_generation(); NULL before the first
  * and after the last. Any thread but the lcores (takes a lock, at which the control thread may
  * wait).
  */
-const struct spill_security *spill_program_hold_security(struct spill_program *program);
-void spill_program_release_security(struct spill_program *program);
+const struct spill_generation *spill_program_hold_generation(struct spill_program *program);
+void spill_program_release_generation(struct spill_program *program);
 
 /**
  * A version of what files have. A reload's thread, or the control thread before any.
  *
- * @param sources  the ports of its SAs become ids of devices
+ * @param files    the ports of its SAs become ids of devices
  * @return NULL with an error, and nothing has changed
  */
-struct spill_security *spill_program_make_version(struct spill_program *program,
-                                                  const struct spill_options *options,
-                                                  struct spill_sources *sources,
-                                                  struct spill_error *error);
+struct spill_generation *spill_program_make_version(struct spill_program *program,
+                                                    const struct spill_options *options,
+                                                    struct spill_policy_files *files,
+                                                    struct spill_error *error);
 
 /** Puts another version in force. @return 0; -EBUSY, and the version stays the caller's */
-int spill_program_replace_security(struct spill_program *program, struct spill_security *security);
+int spill_program_replace_generation(struct spill_program *program,
+                                     struct spill_generation *generation);
 
 /* --------------------------------------------------------------------------- reload.c */
 

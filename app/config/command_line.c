@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/config.h"
+#include "config/config_file.h"
 #include "config/option_table.h"
 #include "config/options_apply.h"
 #include "config/options_check.h"
@@ -114,7 +114,7 @@ static int load_config(const struct spill_settings *flags, const struct spill_to
         if (strcmp(flags->list[i].option->name, "config") == 0)
             path = flags->list[i].value;
     }
-    return path == NULL ? 0 : spill_config_load(path, stop, settings, error);
+    return path == NULL ? 0 : spill_config_file_load(path, stop, settings, error);
 }
 
 enum spill_options_result spill_options_parse(int argc, char **argv, const struct spill_token *stop,

@@ -65,7 +65,7 @@ static int set_value(struct draft *draft, const struct spill_setting *setting, v
 static int make_port(struct draft *draft, const struct spill_setting *setting)
 {
     struct spill_options *options = draft->options;
-    struct spill_option_port *port = spill_options_find_port(options, setting->subject);
+    struct spill_option_port *port = spill_options_find_port(options, setting->instance);
 
     if (port != NULL && draft->port_by_flag[port - options->ports] == draft->by_flag)
         return spill_error_set(draft->error, "%s: given already: %s", setting->where, port->where);
@@ -74,7 +74,7 @@ static int make_port(struct draft *draft, const struct spill_setting *setting)
             return spill_error_set(draft->error, "%s: expected at most %d ports", setting->where,
                                    SPILL_PORTS_MAX);
         port = &options->ports[options->port_count++];
-        snprintf(port->name, sizeof(port->name), "%s", setting->subject);
+        snprintf(port->name, sizeof(port->name), "%s", setting->instance);
         set_presets(SPILL_OPTION_PER_PORT, port);
     }
     draft->port_by_flag[port - options->ports] = draft->by_flag;
@@ -101,8 +101,8 @@ static int make_wire(struct draft *draft, const struct spill_setting *setting)
 
     if (set_value(draft, setting, &made) != 0)
         return -1;
-    if (setting->subject != NULL)
-        snprintf(made.name, sizeof(made.name), "%s", setting->subject);
+    if (setting->instance != NULL)
+        snprintf(made.name, sizeof(made.name), "%s", setting->instance);
     else
         snprintf(made.name, sizeof(made.name), "%s-%s", made.port_names[0], made.port_names[1]);
 
@@ -150,7 +150,7 @@ static int refuse_overflow(const struct draft *draft, const struct spill_setting
 
 static int set_class(struct draft *draft, const struct spill_setting *setting)
 {
-    int which = spill_option_find_class(setting->subject);
+    int which = spill_option_find_class(setting->instance);
     struct spill_pipeline_class *class = &draft->options->pipeline.classes[which];
 
     if (set_value(draft, setting, class) != 0)
@@ -169,7 +169,7 @@ static struct spill_option_sa *take_sa(struct draft *draft, const struct spill_s
 
     if (options->sa_count > 0) {
         sa = &options->sas[options->sa_count - 1];
-        if (strcmp(sa->config.name, setting->subject) == 0)
+        if (strcmp(sa->config.name, setting->instance) == 0)
             return sa;
     }
     if (options->sa_count == SPILL_SAS_MAX) {
@@ -185,7 +185,7 @@ static struct spill_option_sa *take_sa(struct draft *draft, const struct spill_s
     options->sas = sas;
     sa = &options->sas[options->sa_count++];
     *sa = (struct spill_option_sa){0};
-    snprintf(sa->config.name, sizeof(sa->config.name), "%s", setting->subject);
+    snprintf(sa->config.name, sizeof(sa->config.name), "%s", setting->instance);
     set_presets(SPILL_OPTION_PER_SA, sa);
     return sa;
 }
@@ -227,11 +227,11 @@ static int apply(struct draft *draft, const struct spill_setting *setting)
     case SPILL_OPTION_PER_CLASS:
         return set_class(draft, setting);
     case SPILL_OPTION_PER_PORT:
-        port = spill_options_find_port(options, setting->subject);
+        port = spill_options_find_port(options, setting->instance);
         if (port == NULL)
             return spill_error_set(draft->error,
                                    "%s: there is no port '%s': expected --port %s=...",
-                                   setting->where, setting->subject, setting->subject);
+                                   setting->where, setting->instance, setting->instance);
         return set_value(draft, setting, port);
     case SPILL_OPTION_PORT:
         return make_port(draft, setting);

@@ -8,7 +8,7 @@
 #include "base/name.h"
 #include "config/grow.h"
 
-/* What stands between an option's subject and its value, or 0 when it has no subject. */
+/* What stands between an option's instance and its value, or 0 when it has no instance. */
 static char separator_of(const struct spill_option *option)
 {
     switch (option->scope) {
@@ -22,8 +22,8 @@ static char separator_of(const struct spill_option *option)
     }
 }
 
-static int check_subject(const struct spill_option *option, const char *subject, const char *where,
-                         struct spill_error *error)
+static int check_instance(const struct spill_option *option, const char *instance,
+                          const char *where, struct spill_error *error)
 {
     char argument[SPILL_OPTION_TEXT_SIZE];
 
@@ -31,10 +31,10 @@ static int check_subject(const struct spill_option *option, const char *subject,
     if (option->scope == SPILL_OPTION_PER_CLASS) {
         char classes[SPILL_OPTION_CLASS_LIST_SIZE];
 
-        if (spill_option_find_class(subject) < 0)
+        if (spill_option_find_class(instance) < 0)
             return spill_error_set(error, "%s: expected %s, where CLASS is one of: %s", where,
                                    argument, spill_option_class_list(classes, sizeof(classes)));
-    } else if (!spill_is_name(subject)) {
+    } else if (!spill_is_name(instance)) {
         return spill_error_set(error, "%s: expected %s, where NAME is " SPILL_NAME_RULE, where,
                                argument);
     }
@@ -42,7 +42,7 @@ static int check_subject(const struct spill_option *option, const char *subject,
 }
 
 int spill_settings_add(struct spill_settings *settings, const struct spill_option *option,
-                       const char *subject, const char *value, const char *where,
+                       const char *instance, const char *value, const char *where,
                        const char *directory, struct spill_error *error)
 {
     char separator = separator_of(option);
@@ -50,17 +50,17 @@ int spill_settings_add(struct spill_settings *settings, const struct spill_optio
     struct spill_setting *list;
     size_t length;
 
-    if (subject != NULL) {
-        setting.subject = strdup(subject);
+    if (instance != NULL) {
+        setting.instance = strdup(instance);
     } else if (separator != '\0') {
         const char *end = strchr(value, separator);
 
         length = end == NULL ? 0 : (size_t)(end - value);
-        setting.subject = strndup(value, length);
-        if (setting.subject == NULL)
+        setting.instance = strndup(value, length);
+        if (setting.instance == NULL)
             return spill_error_set(error, "%s: out of memory", where);
-        if (check_subject(option, setting.subject, where, error) != 0) {
-            free(setting.subject);
+        if (check_instance(option, setting.instance, where, error) != 0) {
+            free(setting.instance);
             return -1;
         }
         value += length + 1;
@@ -71,7 +71,7 @@ int spill_settings_add(struct spill_settings *settings, const struct spill_optio
 
     list = spill_grow(settings->list, settings->count, sizeof(*list));
     if (list == NULL || setting.value == NULL || setting.where == NULL) {
-        free(setting.subject);
+        free(setting.instance);
         free(setting.value);
         free(setting.where);
         free(setting.directory);
@@ -85,7 +85,7 @@ int spill_settings_add(struct spill_settings *settings, const struct spill_optio
 void spill_settings_free(struct spill_settings *settings)
 {
     for (size_t i = 0; i < settings->count; i++) {
-        free(settings->list[i].subject);
+        free(settings->list[i].instance);
         free(settings->list[i].value);
         free(settings->list[i].where);
         free(settings->list[i].directory);

@@ -15,7 +15,7 @@
 
 struct spill_setting {
     const struct spill_option *option;
-    char *subject;   /* owned; the port, class or wire it is about; NULL: none (plain, --wire) */
+    char *instance;  /* owned; the port, class or wire it is about; NULL: none (plain, --wire) */
     char *value;     /* owned */
     char *where;     /* owned; "--mtu 'lan:9000'" or "wire.conf:7: key 'mtu', value '9000'" */
     char *directory; /* owned; of the file it stood in; NULL: a flag */
@@ -29,15 +29,15 @@ struct spill_settings {
 /**
  * Appends a setting; the strings are copied.
  *
- * @param subject    given by the section it stood in; NULL: options that have one begin their
+ * @param instance    given by the section it stood in; NULL: options that have one begin their
  *                   value with it (`NAME:value`, `CLASS=value`, `NAME=device`)
  * @param value      text as given
  * @param where      begins every message about it
  * @param directory  NULL for flags
- * @return 0, or -1 when the subject is missing or no name
+ * @return 0, or -1 when the instance is missing or no name
  */
 int spill_settings_add(struct spill_settings *settings, const struct spill_option *option,
-                       const char *subject, const char *value, const char *where,
+                       const char *instance, const char *value, const char *where,
                        const char *directory, struct spill_error *error);
 
 /** Frees all of them. */

@@ -56,8 +56,8 @@ static void write_sas(const void *source, const struct spill_metric_family *fami
                       struct spill_metric_writer *writer)
 {
     struct spill_program *program = (struct spill_program *)(uintptr_t)source;
-    const struct spill_security *security = spill_program_hold_security(program);
-    const struct spill_sa_set *sas = security != NULL ? security->sas : NULL;
+    const struct spill_generation *generation = spill_program_hold_generation(program);
+    const struct spill_sa_set *sas = generation != NULL ? generation->sas : NULL;
     uint32_t i;
 
     for (i = 0; sas != NULL && i < sas->count; i++) {
@@ -65,7 +65,7 @@ static void write_sas(const void *source, const struct spill_metric_family *fami
         spill_sa_write_metrics(sas->list[i], writer);
         writer->member_end(writer, family);
     }
-    spill_program_release_security(program);
+    spill_program_release_generation(program);
 }
 
 /* Frames of one type that passed though they are not IP. */

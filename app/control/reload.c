@@ -38,17 +38,17 @@ struct spill_reload {
     /* The thread's, until it is done: */
     bool read; /* options and sources are whole */
     struct spill_options options;
-    struct spill_sources sources;
-    struct spill_security *made; /* NULL: refused, with the error */
+    struct spill_policy_files files;
+    struct spill_generation *made; /* NULL: refused, with the error */
     struct spill_error error;
     char changes[512]; /* keys that were read and take a restart */
 };
 
 static void free_reload(struct spill_reload *reload)
 {
-    spill_security_free(reload->made);
+    spill_generation_free(reload->made);
     if (reload->read)
-        spill_sources_free(&reload->sources);
+        spill_policy_files_free(&reload->files);
     spill_options_free(&reload->options);
     free(reload);
 }
@@ -86,7 +86,7 @@ static void *read_files(void *argument)
                             &reload->error) == SPILL_OPTIONS_GO_ON) {
         spill_options_compare(&program->options, options, note_change, reload);
         reload->read =
-            spill_sources_load(options, &program->stop, &reload->sources, &reload->error) == 0;
+            spill_policy_files_load(options, &program->stop, &reload->files, &reload->error) == 0;
     }
     end_step(reload);
     return NULL;
@@ -97,14 +97,14 @@ static void *make_version(void *argument)
     struct spill_reload *reload = argument;
     struct spill_program *program = reload->program;
 
-    if (reload->sources.sa_count > 0 && program->sas == NULL)
+    if (reload->files.sa_count > 0 && program->sas == NULL)
         spill_error_set(&reload->error,
                         "[sa %s]: the program was started without any SA: expected a restart, "
                         "which prepares for encryption",
-                        reload->sources.sas[0].name);
+                        reload->files.sas[0].name);
     else
         reload->made =
-            spill_program_make_version(program, &reload->options, &reload->sources, &reload->error);
+            spill_program_make_version(program, &reload->options, &reload->files, &reload->error);
     end_step(reload);
     return NULL;
 }
@@ -182,15 +182,15 @@ static void begin(struct spill_program *program)
 
 static void publish(struct spill_program *program)
 {
-    struct spill_security *security = program->reload->made;
+    struct spill_generation *generation = program->reload->made;
     unsigned number;
 
-    if (security == NULL) {
+    if (generation == NULL) {
         refuse(program, program->reload->error.text);
         return;
     }
-    number = (unsigned)security->number;
-    if (spill_program_replace_security(program, security) != 0) {
+    number = (unsigned)generation->number;
+    if (spill_program_replace_generation(program, generation) != 0) {
         SPILL_LOG(ERR, "reload: an lcore still holds the version before the last: try again");
     } else {
         program->reload->made = NULL;

@@ -8,7 +8,7 @@
 #include <rte_telemetry.h>
 
 #include "control/telemetry_writer.h"
-#include "pipeline/security.h"
+#include "pipeline/generation.h"
 #include "program.h"
 
 /* DPDK's commands carry no argument of the program's, and come in threads of DPDK's: the lock is
@@ -63,17 +63,17 @@ static int list_sas(const char *command, const char *parameters, struct rte_tel_
 
 static int tell_sa(struct spill_program *program, const char *name, struct rte_tel_data *data)
 {
-    const struct spill_security *security = spill_program_hold_security(program);
+    const struct spill_generation *generation = spill_program_hold_generation(program);
     const struct spill_sa *sa = NULL;
     struct spill_telemetry_writer writer;
 
-    if (security != NULL && security->sas != NULL)
-        sa = spill_sa_set_find(security->sas, name);
+    if (generation != NULL && generation->sas != NULL)
+        sa = spill_sa_set_find(generation->sas, name);
     if (sa != NULL) {
         spill_telemetry_values(&writer, data);
         spill_sa_write_use(sa, &writer.writer);
     }
-    spill_program_release_security(program);
+    spill_program_release_generation(program);
     return sa != NULL ? 0 : -EINVAL;
 }
 

@@ -130,7 +130,7 @@ static int build(struct spill_program *program, struct spill_error *error)
         if (configure_port(program, i, error) != 0)
             return -1;
     }
-    if (program->rules == NULL && spill_program_open_security(program, error) != 0)
+    if (program->rules == NULL && spill_program_open_generation(program, error) != 0)
         return -1;
     config = pipeline_config(program);
     program->pipeline = spill_pipeline_create(&config, error);

@@ -104,7 +104,7 @@ static uint32_t find_input(const struct spill_ruleset *ruleset, const struct spi
 static int take_packet(struct spill_program *program, const struct spill_ruleset *said,
                        struct spill_rule_packet *packet, struct spill_error *error)
 {
-    const struct spill_ruleset *ruleset = program->sources.ruleset;
+    const struct spill_ruleset *ruleset = program->files.ruleset;
     const struct spill_rule *rule = said->rules;
 
     if (!is_packet(said))
@@ -210,7 +210,7 @@ static void print_near(const struct spill_ruleset *ruleset, const struct spill_r
 
 int spill_program_explain(struct spill_program *program, struct spill_error *error)
 {
-    const struct spill_ruleset *ruleset = program->sources.ruleset;
+    const struct spill_ruleset *ruleset = program->files.ruleset;
     enum spill_verdict decided = program->options.default_verdict;
     struct spill_rule_packet packet;
     uint32_t index;

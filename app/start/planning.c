@@ -138,7 +138,7 @@ static void plan_input(struct spill_program *program)
             CRYPTO_BYTES + 2 * options->sa_count * SA_BYTES + sizeof(struct spill_reassembly);
     input->held_mbufs = options->sa_count > 0 ? SPILL_REASSEMBLY_MBUFS : 0;
     /* Twice: a reload makes the next version beside the one in force. */
-    input->extra_bytes = 2 * spill_acl_memory(program->sources.ruleset);
+    input->extra_bytes = 2 * spill_acl_memory(program->files.ruleset);
     input->memory_mode = options->no_huge ? SPILL_MEMORY_NO_HUGE : SPILL_MEMORY_HUGEPAGES;
 }
 
@@ -183,7 +183,7 @@ static int compute_plan(struct spill_program *program, struct spill_error *error
 }
 
 /* Rules, SAs and keys: what is wrong with them is told before anything starts. */
-static int load_sources(struct spill_program *program, struct spill_error *error)
+static int load_policy_files(struct spill_program *program, struct spill_error *error)
 {
     const struct spill_options *options = &program->options;
 
@@ -195,12 +195,12 @@ static int load_sources(struct spill_program *program, struct spill_error *error
                                options->sas[0].config.name);
     if (check_device(options, error) != 0)
         return -1;
-    return spill_sources_load(options, &program->stop, &program->sources, error);
+    return spill_policy_files_load(options, &program->stop, &program->files, error);
 }
 
 int spill_program_plan(struct spill_program *program, struct spill_error *error)
 {
-    if (parse_devices(program, error) != 0 || load_sources(program, error) != 0)
+    if (parse_devices(program, error) != 0 || load_policy_files(program, error) != 0)
         return -1;
     if (spill_topology_read(&program->topology, "/sys", error) != 0)
         return -1;

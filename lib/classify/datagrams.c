@@ -36,7 +36,7 @@ struct datagram_id {
     uint16_t inner_vlan;
     uint8_t protocol; /* IPv4 */
     uint8_t input;
-    uint16_t through;
+    uint16_t inbound_sa;
     uint8_t kind;
     uint8_t zero[3];
 };
@@ -210,7 +210,7 @@ static void identify(const struct spill_packet *packet, const struct spill_fragm
     *id = (struct datagram_id){.id = header->id,
                                .inner_vlan = packet->inner_vlan,
                                .input = packet->input,
-                               .through = packet->through,
+                               .inbound_sa = packet->inbound_sa,
                                .kind = packet->kind};
     if (packet->kind == SPILL_PACKET_IPV4) {
         memcpy(id->address[0], &packet->key.v4.address[source], sizeof(uint32_t));

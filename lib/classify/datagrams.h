@@ -62,7 +62,8 @@ uint64_t spill_datagrams_bytes(void);
  * Takes a fragment.
  *
  * @param mbuf    given away unless true is returned: it waits, or was dropped
- * @param packet  with `input` and `through`; of a later fragment, the key becomes that of its first
+ * @param packet  with `input` and `inbound_sa`; of a later fragment, the key becomes that of its
+ * first
  * @param now     TSC
  * @return whether the packet goes on now. After a first one, spill_datagrams_next() has what waited
  *         for it

@@ -51,8 +51,8 @@ enum spill_flow_class {
     SPILL_FLOW_CLASSES,
 };
 
-#define SPILL_FLOW_PLACE_BITS 26
-#define SPILL_FLOW_NO_VLAN    UINT16_MAX /* `inner_vlan` of an entry that is free */
+#define SPILL_FLOW_SLOT_BITS 26
+#define SPILL_FLOW_NO_VLAN   UINT16_MAX /* `inner_vlan` of an entry that is free */
 
 /** One connection, one cache line. Written by the table's owner only. Its address stays while it is
  * in the table. An IPv4 flow has 24 bytes to spare behind its key. */
@@ -75,9 +75,9 @@ struct spill_flow {
     };
     uint16_t
         sa[2]; /* by direction: id of the SA that protects it, or SPILL_SA_REJECT, or its MSS */
-    /* Its class and its neighbours there, by their places: the table's. */
-    uint64_t next : SPILL_FLOW_PLACE_BITS;
-    uint64_t previous : SPILL_FLOW_PLACE_BITS;
+    /* Its class and its neighbours there, by their slots: the table's. */
+    uint64_t next : SPILL_FLOW_SLOT_BITS;
+    uint64_t previous : SPILL_FLOW_SLOT_BITS;
     uint64_t class : 3;
     uint64_t lane : 8; /* while packets are held: the lane they are in; the caller's to write */
 } __attribute__((aligned(64)));
@@ -165,7 +165,7 @@ static inline bool spill_flow_goes_alone(const struct spill_flow *flow,
 {
     const unsigned state = SPILL_FLOW_OPENING | SPILL_FLOW_CLOSING;
 
-    return packet->through != 0 ||
+    return packet->inbound_sa != 0 ||
            (packet->step == SPILL_STEP_OPEN && (flow->spoken & state) != SPILL_FLOW_OPENING);
 }
 

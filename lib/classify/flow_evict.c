@@ -5,7 +5,7 @@
  *
  * A packet changes no list: that would cost each of them two cache misses more. What it says
  * of its flow (that both sides have spoken, that it is in use) is looked at when the flow is the
- * oldest of its list and somebody wants its place: it may then go to another class, or to the end
+ * oldest of its list and somebody wants its slot: it may then go to another class, or to the end
  * once more (the second chance of CLOCK).
  */
 #include "classify/flow_family.h"
@@ -15,14 +15,14 @@
 #define LOOKS         32
 #define ALLOWED_LOOKS 16
 
-#define LINK(place) ((place) & ((1u << SPILL_FLOW_PLACE_BITS) - 1))
+#define LINK(slot) ((slot) & ((1u << SPILL_FLOW_SLOT_BITS) - 1))
 
 void spill_flow_lists_init(struct spill_flow_family *family)
 {
     for (unsigned class = 0; class < SPILL_FLOW_CLASSES; class ++) {
         struct spill_flow *list = spill_flow_list(family, class);
 
-        list->next = list->previous = LINK(family->places + class);
+        list->next = list->previous = LINK(family->slots + class);
     }
 }
 
@@ -36,22 +36,22 @@ void spill_flow_enlist(struct spill_flow_family *family, struct spill_flow *flow
                        enum spill_flow_class class)
 {
     struct spill_flow *list = spill_flow_list(family, class);
-    uint32_t place = spill_flow_place(family, flow);
+    uint32_t slot = spill_flow_slot(family, flow);
 
     if (flow->class != SPILL_FLOW_FREE)
         unlist(family, flow);
     flow->class = class;
     flow->previous = list->previous;
-    flow->next = LINK(family->places + class);
-    spill_flow_at(family, list->previous)->next = LINK(place);
-    list->previous = LINK(place);
+    flow->next = LINK(family->slots + class);
+    spill_flow_at(family, list->previous)->next = LINK(slot);
+    list->previous = LINK(slot);
 }
 
 void spill_flow_remove(struct spill_flow_family *family, const struct spill_flow_hash *hash,
                        struct spill_flow *flow)
 {
     spill_flow_groups_give(&family->groups, spill_flow_hash_entry(hash, family, flow),
-                           spill_flow_place(family, flow));
+                           spill_flow_slot(family, flow));
     family->allowed -= flow->class > SPILL_FLOW_STRANGER;
     family->entry_count--;
     unlist(family, flow);
@@ -63,9 +63,9 @@ void spill_flow_remove(struct spill_flow_family *family, const struct spill_flow
 static struct spill_flow *oldest(const struct spill_flow_family *family,
                                  enum spill_flow_class class)
 {
-    uint32_t place = (uint32_t)spill_flow_list(family, class)->next;
+    uint32_t slot = (uint32_t)spill_flow_list(family, class)->next;
 
-    return place < family->places ? spill_flow_at(family, place) : NULL;
+    return slot < family->slots ? spill_flow_at(family, slot) : NULL;
 }
 
 static enum spill_flow_class class_of(const struct spill_flow *flow)
@@ -120,7 +120,7 @@ bool spill_flow_evict(struct spill_flow_family *family, const struct spill_flow_
     struct spill_flow *flow;
 
     for (unsigned i = 0; i < LOOKS && (flow = oldest(family, SPILL_FLOW_STRANGER)) != NULL; i++) {
-        if (spill_flow_is_allowed(flow)) { /* it found no place when it became so */
+        if (spill_flow_is_allowed(flow)) { /* it found no slot when it became so */
             if (spill_flow_promote(family, hash, flow) > 0)
                 return true;
             if (flow->class != SPILL_FLOW_STRANGER)
@@ -135,8 +135,8 @@ bool spill_flow_evict(struct spill_flow_family *family, const struct spill_flow_
     return false;
 }
 
-/* Of the places that a key may have, the first whose flow is a stranger that may go; one that is
- * allowed, and found no place among those, only if no other is there. */
+/* Of the slots that a key may have, the first whose flow is a stranger that may go; one that is
+ * allowed, and found no slot among those, only if no other is there. */
 static struct spill_flow *stranger_near(const struct spill_flow_family *family, uint64_t of_key)
 {
     struct spill_flow_probe probe = spill_flow_probe(&family->groups, of_key);

@@ -20,8 +20,8 @@
 
 struct spill_flow_family {
     struct spill_flow_groups groups;
-    struct spill_flow *entries; /* by place; behind them the heads of the classes' lists */
-    uint32_t places;
+    struct spill_flow *entries; /* by slot; behind them the heads of the classes' lists */
+    uint32_t slots;
     uint32_t capacity;
     uint32_t entry_count;
     uint32_t allowed;      /* of those: not strangers */
@@ -31,13 +31,13 @@ struct spill_flow_family {
 };
 
 static inline struct spill_flow *spill_flow_at(const struct spill_flow_family *family,
-                                               uint64_t place)
+                                               uint64_t slot)
 {
-    return &family->entries[place];
+    return &family->entries[slot];
 }
 
-static inline uint32_t spill_flow_place(const struct spill_flow_family *family,
-                                        const struct spill_flow *flow)
+static inline uint32_t spill_flow_slot(const struct spill_flow_family *family,
+                                       const struct spill_flow *flow)
 {
     return (uint32_t)(flow - family->entries);
 }
@@ -46,7 +46,7 @@ static inline uint32_t spill_flow_place(const struct spill_flow_family *family,
 static inline struct spill_flow *spill_flow_list(const struct spill_flow_family *family,
                                                  enum spill_flow_class class)
 {
-    return &family->entries[family->places + class];
+    return &family->entries[family->slots + class];
 }
 
 /** Hash of what stands at `words` as in a packet or in an entry: key and inner VLAN. */

@@ -15,20 +15,20 @@
  *
  * A group is 15 tags, which one instruction compares at once, and a count of the keys that passed
  * it because it was full (Bronson and Shi, "F14", 2019): where that is 0, a search ends. Entry i of
- * group g is place g * 15 + i. The tags of a million flows are 1.3 MB and stay in a cache, so that
+ * group g is slot g * 15 + i. The tags of a million flows are 1.3 MB and stay in a cache, so that
  * a search reads one line of memory: that of the entry itself.
  *
  * A key has four groups: its home, and three more at a distance that also comes from its hash. It
  * goes home while there is room to spare, then where there is more of it, home or second group,
- * and last into the third and fourth. With 6/7 of all places taken, which is most, 63 % of the keys
- * are at home, 36 % in the second group, and of 5 000 additions one finds all of its 60 places
+ * and last into the third and fourth. With 6/7 of all slots taken, which is most, 63 % of the keys
+ * are at home, 36 % in the second group, and of 5 000 additions one finds all of its 60 slots
  * taken. With fewer it is one of 20 000 at 98 % of the capacity, of 300 000 at 95, of 10 million at
- * 92 (which is 79 % of the places), and of 100 million at 90.
+ * 92 (which is 79 % of the slots), and of 100 million at 90.
  *
  * For the files of the flow table alone.
  */
 
-#define SPILL_FLOW_GROUP  15 /* places of a group */
+#define SPILL_FLOW_GROUP  15 /* slots of a group */
 #define SPILL_FLOW_PROBES 4  /* groups of a key */
 
 struct spill_flow_group {
@@ -97,13 +97,13 @@ static inline uint32_t spill_flow_group_match(const struct spill_flow_group *gro
 }
 
 /**
- * Takes a free place for a key that is not there.
+ * Takes a free slot for a key that is not there.
  *
- * @return the place, or -1 when all that the key may have are taken
+ * @return the slot, or -1 when all that the key may have are taken
  */
 int64_t spill_flow_groups_take(struct spill_flow_groups *groups, uint64_t hash);
 
-/** Gives back the place of a key. */
-void spill_flow_groups_give(struct spill_flow_groups *groups, uint64_t hash, uint32_t place);
+/** Gives back the slot of a key. */
+void spill_flow_groups_give(struct spill_flow_groups *groups, uint64_t hash, uint32_t slot);
 
 #endif

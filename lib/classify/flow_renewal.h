@@ -10,7 +10,7 @@
 /**
  * @file
  * When the flows of a table have to ask new rules: a wheel of phases, each of which has a part of
- * the flows, by their place. It goes round twice in the time of a renewal. When it comes by a
+ * the flows, by their slot. It goes round twice in the time of a renewal. When it comes by a
  * phase, the version that is in force then is what its flows should be of, and what they should
  * have been of since it came by before, they must be of. So a flow that a packet finds is compared
  * with its phase, and nothing else has to be done at a renewal, however many flows there are.
@@ -31,7 +31,7 @@ struct spill_flow_renewal {
     uint16_t version; /* in force */
     uint16_t phase;   /* the next one */
     uint32_t left;    /* phases until all flows are of it */
-    uint64_t unclean; /* places that the hand has not come by since; 0: nothing is to be compared */
+    uint64_t unclean; /* slots that the hand has not come by since; 0: nothing is to be compared */
     uint16_t should[SPILL_FLOW_PHASES];
     uint16_t must[SPILL_FLOW_PHASES];
 };
@@ -42,24 +42,24 @@ static inline bool spill_flow_renewal_goes_on(const struct spill_flow_renewal *r
     return renewal->unclean != 0;
 }
 
-/** Begins a renewal of a table with so many places. */
-void spill_flow_renewal_begin(struct spill_flow_renewal *renewal, uint64_t now, uint64_t places);
+/** Begins a renewal of a table with so many slots. */
+void spill_flow_renewal_begin(struct spill_flow_renewal *renewal, uint64_t now, uint64_t slots);
 
 /** Turns the wheel as far as it is due. */
-void spill_flow_renewal_turn(struct spill_flow_renewal *renewal, uint64_t now, uint64_t places);
+void spill_flow_renewal_turn(struct spill_flow_renewal *renewal, uint64_t now, uint64_t slots);
 
-/** The hand has come by so many places. */
-static inline void spill_flow_renewal_clean(struct spill_flow_renewal *renewal, uint64_t places)
+/** The hand has come by so many slots. */
+static inline void spill_flow_renewal_clean(struct spill_flow_renewal *renewal, uint64_t slots)
 {
     if (renewal->left == 0)
-        renewal->unclean -= places < renewal->unclean ? places : renewal->unclean;
+        renewal->unclean -= slots < renewal->unclean ? slots : renewal->unclean;
 }
 
 /** Compares a flow with its phase. */
 static inline void spill_flow_renew(const struct spill_flow_renewal *renewal,
-                                    struct spill_flow *flow, uint32_t place)
+                                    struct spill_flow *flow, uint32_t slot)
 {
-    const uint32_t phase = place % SPILL_FLOW_PHASES;
+    const uint32_t phase = slot % SPILL_FLOW_PHASES;
     const uint16_t must = spill_flow_is_protected(flow) ? renewal->version : renewal->must[phase];
 
     if (flow->rights == 0)

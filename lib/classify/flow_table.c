@@ -23,7 +23,7 @@ _Static_assert(offsetof(struct spill_packet, key) == 0, "a packet's address is i
 
 #define HEAP_OVERHEAD 256 /* bytes that the EAL's heap adds to each piece, at most */
 
-/* Of a capacity's places, this part more, so that they can be found; see flow_groups.h. */
+/* Of a capacity's slots, this part more, so that they can be found; see flow_groups.h. */
 #define PLACES_FOR(capacity) ((uint64_t)(capacity)*7 / 6)
 #define GROUPS_LEAST         SPILL_FLOW_PROBES
 /* Part of the capacity that is strangers' alone. */
@@ -34,7 +34,7 @@ struct spill_flow_table {
     struct spill_flow_hash hash;
     struct spill_flow_times times;
     unsigned hand_family;
-    uint32_t hand; /* the next place that is looked at */
+    uint32_t hand; /* the next slot that is looked at */
     struct spill_flow_counters counters;
     struct spill_flow_renewal renewal;
 };
@@ -62,7 +62,7 @@ static int family_create(struct spill_flow_family *family, unsigned kind,
     snprintf(family->name, sizeof(family->name), "%s.%s", config->name,
              family->is_v4 ? "v4" : "v6");
     family->groups.count = groups;
-    family->places = groups * SPILL_FLOW_GROUP;
+    family->slots = groups * SPILL_FLOW_GROUP;
     family->capacity = config->capacity;
     family->allowed_most = config->capacity - config->capacity / STRANGERS;
     family->groups.all =
@@ -74,8 +74,8 @@ static int family_create(struct spill_flow_family *family, unsigned kind,
         return spill_error_set(error, "flow table %s: no memory for %u flows on NUMA node %d",
                                family->name, config->capacity, config->socket);
     }
-    for (uint64_t place = 0; place < family->places + SPILL_FLOW_CLASSES; place++)
-        spill_flow_at(family, place)->inner_vlan = SPILL_FLOW_NO_VLAN;
+    for (uint64_t slot = 0; slot < family->slots + SPILL_FLOW_CLASSES; slot++)
+        spill_flow_at(family, slot)->inner_vlan = SPILL_FLOW_NO_VLAN;
     spill_flow_lists_init(family);
     return 0;
 }
@@ -148,7 +148,7 @@ void spill_flow_table_memory(const struct spill_flow_table *table,
 
         memory[kind].name = family->name;
         memory[kind].start = family->entries;
-        memory[kind].bytes = family->places * sizeof(struct spill_flow);
+        memory[kind].bytes = family->slots * sizeof(struct spill_flow);
     }
 }
 
@@ -284,15 +284,15 @@ static __rte_noinline uint32_t renew_found(struct spill_flow_table *table,
         if (packets[i].kind > SPILL_PACKET_IPV6 || flow == NULL)
             continue;
         spill_flow_renew(&table->renewal, flow,
-                         spill_flow_place(&table->families[packets[i].kind], flow));
+                         spill_flow_slot(&table->families[packets[i].kind], flow));
         passing += spill_flow_passes(flow);
     }
     return passing;
 }
 
-uint64_t spill_flow_table_places(const struct spill_flow_table *table)
+uint64_t spill_flow_table_slots(const struct spill_flow_table *table)
 {
-    return (uint64_t)FAMILIES * table->families[0].places;
+    return (uint64_t)FAMILIES * table->families[0].slots;
 }
 
 /* Whether the flow that was found for a packet has expired. Apart, as it is rarely asked. */
@@ -338,7 +338,7 @@ uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_pa
         passing += spill_flow_passes(flow);
     }
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal))) {
-        spill_flow_renewal_turn(&table->renewal, now, spill_flow_table_places(table));
+        spill_flow_renewal_turn(&table->renewal, now, spill_flow_table_slots(table));
         passing = renew_found(table, packets, count);
     }
     if (unlikely(passing < hits))
@@ -360,11 +360,11 @@ static void begin(const struct spill_flow_table *table, struct spill_flow *flow,
     flow->spoken = (uint8_t)(1u << packet->direction);
 }
 
-/* A place for a new key. -1: there is none. */
-static int64_t take_place(struct spill_flow_table *table, struct spill_flow_family *family,
-                          uint64_t hash)
+/* A slot for a new key. -1: there is none. */
+static int64_t take_slot(struct spill_flow_table *table, struct spill_flow_family *family,
+                         uint64_t hash)
 {
-    int64_t place;
+    int64_t slot;
 
     if (family->entry_count == family->capacity) {
         if (!spill_flow_evict(family, &table->hash))
@@ -372,26 +372,26 @@ static int64_t take_place(struct spill_flow_table *table, struct spill_flow_fami
         table->counters.evicted++;
         table->counters.entries--;
     }
-    place = spill_flow_groups_take(&family->groups, hash);
-    if (unlikely(place < 0) && spill_flow_evict_near(family, &table->hash, hash)) {
+    slot = spill_flow_groups_take(&family->groups, hash);
+    if (unlikely(slot < 0) && spill_flow_evict_near(family, &table->hash, hash)) {
         table->counters.evicted++;
         table->counters.entries--;
-        place = spill_flow_groups_take(&family->groups, hash);
+        slot = spill_flow_groups_take(&family->groups, hash);
     }
-    return place;
+    return slot;
 }
 
 static struct spill_flow *add(struct spill_flow_table *table, struct spill_flow_family *family,
                               const struct spill_packet *packet, uint64_t hash)
 {
-    const int64_t place = take_place(table, family, hash);
+    const int64_t slot = take_slot(table, family, hash);
     struct spill_flow *flow;
 
-    if (unlikely(place < 0)) {
+    if (unlikely(slot < 0)) {
         table->counters.refused++;
         return NULL;
     }
-    flow = spill_flow_at(family, (uint64_t)place);
+    flow = spill_flow_at(family, (uint64_t)slot);
     memcpy(&flow->key, &packet->key, family->is_v4 ? sizeof(flow->key.v4) : sizeof(flow->key.v6));
     flow->inner_vlan = packet->inner_vlan;
     spill_flow_enlist(family, flow, SPILL_FLOW_STRANGER);
@@ -424,7 +424,7 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
         return flow;
     }
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
-        spill_flow_renew(&table->renewal, flow, spill_flow_place(family, flow));
+        spill_flow_renew(&table->renewal, flow, spill_flow_slot(family, flow));
     flow->seen = spill_flow_seen(flow, units);
     flow->spoken |= (uint8_t)(SPILL_FLOW_SPOKE_AGAIN | 1u << packet->direction);
     return flow;
@@ -443,7 +443,7 @@ struct spill_flow *spill_flow_table_find(struct spill_flow_table *table,
         spill_flow_is_over(&table->times, family, flow, spill_flow_units(&table->times, now)))
         return NULL;
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
-        spill_flow_renew(&table->renewal, flow, spill_flow_place(family, flow));
+        spill_flow_renew(&table->renewal, flow, spill_flow_slot(family, flow));
     return flow;
 }
 
@@ -454,7 +454,7 @@ static struct spill_flow_family *family_of(struct spill_flow_table *table,
     const struct spill_flow_family *first = &table->families[0];
 
     return &table->families[(uintptr_t)flow - (uintptr_t)first->entries >=
-                            first->places * sizeof(*flow)];
+                            first->slots * sizeof(*flow)];
 }
 
 bool spill_flow_table_is_older(const struct spill_flow_table *table, const struct spill_flow *flow)
@@ -519,7 +519,7 @@ void spill_flow_table_note_old(struct spill_flow_table *table, struct spill_flow
 
 void spill_flow_table_renew(struct spill_flow_table *table, uint64_t now)
 {
-    spill_flow_renewal_begin(&table->renewal, now, spill_flow_table_places(table));
+    spill_flow_renewal_begin(&table->renewal, now, spill_flow_table_slots(table));
 }
 
 bool spill_flow_table_renewed(const struct spill_flow_table *table)
@@ -532,7 +532,7 @@ static bool expire_flow(struct spill_flow_table *table, struct spill_flow_family
                         struct spill_flow *flow, uint32_t now)
 {
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
-        spill_flow_renew(&table->renewal, flow, spill_flow_place(family, flow));
+        spill_flow_renew(&table->renewal, flow, spill_flow_slot(family, flow));
     if (flow->pending != 0 || spill_flow_age(flow, now) <= table->times.least)
         return false;
     if (!spill_flow_is_over(&table->times, family, flow, now)) {
@@ -549,15 +549,15 @@ uint32_t spill_flow_table_expire(struct spill_flow_table *table, uint64_t now, u
     uint32_t removed = 0;
 
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
-        spill_flow_renewal_turn(&table->renewal, now, spill_flow_table_places(table));
+        spill_flow_renewal_turn(&table->renewal, now, spill_flow_table_slots(table));
     for (uint32_t i = 0; i < count; i++) {
         struct spill_flow_family *family = &table->families[table->hand_family];
-        const uint32_t place = table->hand++;
+        const uint32_t slot = table->hand++;
 
-        rte_prefetch0(spill_flow_at(family, RTE_MIN(place + count, family->places - 1)));
-        if (family->groups.all[place / SPILL_FLOW_GROUP].tags[place % SPILL_FLOW_GROUP] != 0)
-            removed += expire_flow(table, family, spill_flow_at(family, place), units);
-        if (table->hand == family->places) {
+        rte_prefetch0(spill_flow_at(family, RTE_MIN(slot + count, family->slots - 1)));
+        if (family->groups.all[slot / SPILL_FLOW_GROUP].tags[slot % SPILL_FLOW_GROUP] != 0)
+            removed += expire_flow(table, family, spill_flow_at(family, slot), units);
+        if (table->hand == family->slots) {
             table->hand = 0;
             table->hand_family = (table->hand_family + 1) % FAMILIES;
         }

@@ -21,7 +21,7 @@
  *
  * It is bounded: `capacity` IPv4 and as many IPv6 connections. When a family is full, a new
  * connection takes the place of the oldest *stranger*: one that is not decided yet, or denied.
- * Those that are allowed may have 7/8 of the capacity, so that there are always places for
+ * Those that are allowed may have 7/8 of the capacity, so that there are always slots for
  * strangers, and a flood of them displaces nobody else. Beyond that, one that becomes allowed takes
  * the place of one that is *one-sided*, which is also what opens or closes, and only one whose
  * other side has answered takes that of another such; of either, one that had no packet since it
@@ -48,7 +48,7 @@ struct spill_flow_counters {
     uint64_t misses;  /* packets that it didn't find */
     uint64_t evicted; /* entries that gave place to a new one */
     uint64_t expired; /* entries not seen for the timeout */
-    uint64_t refused; /* additions without place: see spill_flow_table_find_or_add() */
+    uint64_t refused; /* additions without slot: see spill_flow_table_find_or_add() */
 };
 
 /** What of them is told; sums over several tables likewise. */
@@ -125,7 +125,7 @@ uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_pa
  * @param packet  of kind SPILL_PACKET_IPV4 or SPILL_PACKET_IPV6; its `flow` is left as it is
  * @param now     as above
  * @return the entry; NULL (counted as refused) when the family is full and those that could go are
- *         held, or when all places that the key can have are taken by such that can't
+ *         held, or when all slots that the key can have are taken by such that can't
  */
 struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
                                                 const struct spill_packet *packet, uint64_t now);
@@ -155,7 +155,7 @@ void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *fl
 
 /**
  * Whether what is known of a flow is of older rules, so that a verdict that is noted now would take
- * its place. Owner.
+ * its slot. Owner.
  */
 bool spill_flow_table_is_older(const struct spill_flow_table *table, const struct spill_flow *flow);
 
@@ -198,7 +198,7 @@ void spill_flow_table_renew(struct spill_flow_table *table, uint64_t now);
 bool spill_flow_table_renewed(const struct spill_flow_table *table);
 
 /**
- * Looks at the next `count` places of the table and removes flows that have not been seen for the
+ * Looks at the next `count` slots of the table and removes flows that have not been seen for the
  * timeout and aren't held. Goes on with a renewal. The work is bounded by `count`: a few in each
  * loop of the lcore keep the table clean, more of them may be spent in idle time. Owner. All of the
  * table must be looked at within 14 hours, or times become ambiguous; also of one without timeout.
@@ -208,8 +208,8 @@ bool spill_flow_table_renewed(const struct spill_flow_table *table);
  */
 uint32_t spill_flow_table_expire(struct spill_flow_table *table, uint64_t now, uint32_t count);
 
-/** How many places there are to look at, of both families. */
-uint64_t spill_flow_table_places(const struct spill_flow_table *table);
+/** How many slots there are to look at, of both families. */
+uint64_t spill_flow_table_slots(const struct spill_flow_table *table);
 
 /** The owner's counters; the control thread may read them at any time. They live with the table. */
 const struct spill_flow_counters *spill_flow_table_counters(const struct spill_flow_table *table);

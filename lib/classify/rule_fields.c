@@ -39,15 +39,15 @@ static bool has_ports(uint8_t protocol)
     }
 }
 
-int spill_rule_error(const struct spill_rule_place *place, const char *format, ...)
+int spill_rule_error(const struct spill_rule_location *location, const char *format, ...)
 {
-    char message[sizeof(place->error->text)];
+    char message[sizeof(location->error->text)];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    return spill_error_set(place->error, "%s:%u: %s", place->name, place->line, message);
+    return spill_error_set(location->error, "%s:%u: %s", location->name, location->line, message);
 }
 
 bool spill_rule_number(const char *text, uint32_t most, uint32_t *value)
@@ -67,8 +67,8 @@ bool spill_rule_number(const char *text, uint32_t most, uint32_t *value)
     return true;
 }
 
-int spill_rule_action(const struct spill_rule_place *place, const char *text, bool may_protect,
-                      struct spill_rule *rule)
+int spill_rule_action(const struct spill_rule_location *location, const char *text,
+                      bool may_protect, struct spill_rule *rule)
 {
     const char *right = may_protect ? "allow, deny, reject or protect" : "allow or deny";
 
@@ -81,17 +81,17 @@ int spill_rule_action(const struct spill_rule_place *place, const char *text, bo
     else if (strcmp(text, "protect") == 0 && may_protect)
         rule->action = SPILL_VERDICT_PROTECT;
     else if (strcmp(text, "protect") == 0)
-        return spill_rule_error(place, "protect: a ClassBench filter has no place for an SA; %s",
+        return spill_rule_error(location, "protect: a ClassBench filter has no place for an SA; %s",
                                 right);
     else if (strcmp(text, "inspect") == 0)
-        return spill_rule_error(place, "inspect: this version does not do that yet; %s", right);
+        return spill_rule_error(location, "inspect: this version does not do that yet; %s", right);
     else
-        return spill_rule_error(place, "'" SHOWN "': unknown action; %s", text, right);
+        return spill_rule_error(location, "'" SHOWN "': unknown action; %s", text, right);
     rule->reject = strcmp(text, "reject") == 0;
     return 0;
 }
 
-int spill_rule_protocol(const struct spill_rule_place *place, const char *text,
+int spill_rule_protocol(const struct spill_rule_location *location, const char *text,
                         struct spill_rule *rule)
 {
     const struct protoent *known;
@@ -112,12 +112,13 @@ int spill_rule_protocol(const struct spill_rule_place *place, const char *text,
         }
     /* In /etc/protocols that is number 0, which no packet has: nobody means it. */
     if (strcmp(text, "ip") == 0)
-        return spill_rule_error(place, "ip: not a protocol that packets carry; any is all of them");
+        return spill_rule_error(location,
+                                "ip: not a protocol that packets carry; any is all of them");
     known = getprotobyname(text);
     if (known == NULL || known->p_proto < 0 || known->p_proto > UINT8_MAX)
         return spill_rule_error(
-            place, "'" SHOWN "': unknown protocol; any, a name such as tcp, or a number 0 to 255",
-            text);
+            location,
+            "'" SHOWN "': unknown protocol; any, a name such as tcp, or a number 0 to 255", text);
     rule->protocol = (uint8_t)known->p_proto;
     return 0;
 }
@@ -136,19 +137,19 @@ static bool clear_host_part(uint8_t *address, unsigned bytes, unsigned length)
     return found;
 }
 
-static int host_bits_error(const struct spill_rule_place *place, const char *text,
+static int host_bits_error(const struct spill_rule_location *location, const char *text,
                            const char *without_length, const struct spill_rule *rule,
                            enum spill_rule_end end, int family)
 {
     char network[INET6_ADDRSTRLEN];
 
     inet_ntop(family, rule->address[end], network, sizeof(network));
-    return spill_rule_error(place, "%s: host bits are set; %s/%u or %s/%u", text, network,
+    return spill_rule_error(location, "%s: host bits are set; %s/%u or %s/%u", text, network,
                             rule->length[end], without_length, family == AF_INET ? 32 : 128);
 }
 
-int spill_rule_address(const struct spill_rule_place *place, const char *text, bool clear_host_bits,
-                       enum spill_rule_end end, struct spill_rule *rule)
+int spill_rule_address(const struct spill_rule_location *location, const char *text,
+                       bool clear_host_bits, enum spill_rule_end end, struct spill_rule *rule)
 {
     const size_t size = strcspn(text, "/");
     char address[INET6_ADDRSTRLEN];
@@ -162,39 +163,40 @@ int spill_rule_address(const struct spill_rule_place *place, const char *text, b
     family = strchr(address, ':') == NULL ? AF_INET : AF_INET6;
     if (size >= sizeof(address) || inet_pton(family, address, rule->address[end]) != 1)
         return spill_rule_error(
-            place,
+            location,
             "'" SHOWN "': not an address; any, or IPv4 or IPv6 such as 192.0.2.0/24, 2001:db8::/32",
             text);
     bits = family == AF_INET ? 32 : 128;
     length = bits;
     if (text[size] == '/' && !spill_rule_number(text + size + 1, bits, &length))
-        return spill_rule_error(place, "'" SHOWN "': the prefix length of %s is a number 0 to %u",
-                                text, family == AF_INET ? "IPv4" : "IPv6", bits);
+        return spill_rule_error(location,
+                                "'" SHOWN "': the prefix length of %s is a number 0 to %u", text,
+                                family == AF_INET ? "IPv4" : "IPv6", bits);
     rule->length[end] = (uint8_t)length;
     rule->families |= family == AF_INET ? SPILL_RULE_IPV4 : SPILL_RULE_IPV6;
     if (clear_host_part(rule->address[end], bits / 8, length) && !clear_host_bits)
-        return host_bits_error(place, text, address, rule, end, family);
+        return host_bits_error(location, text, address, rule, end, family);
     return 0;
 }
 
-int spill_rule_ports(const struct spill_rule_place *place, const char *first, const char *last,
-                     enum spill_rule_end end, struct spill_rule *rule)
+int spill_rule_ports(const struct spill_rule_location *location, const char *first,
+                     const char *last, enum spill_rule_end end, struct spill_rule *rule)
 {
     uint32_t low, high;
 
     if (!spill_rule_number(first, UINT16_MAX, &low))
-        return spill_rule_error(place, "'" SHOWN "': not a port; a number 0 to 65535", first);
+        return spill_rule_error(location, "'" SHOWN "': not a port; a number 0 to 65535", first);
     if (!spill_rule_number(last, UINT16_MAX, &high))
-        return spill_rule_error(place, "'" SHOWN "': not a port; a number 0 to 65535", last);
+        return spill_rule_error(location, "'" SHOWN "': not a port; a number 0 to 65535", last);
     if (low > high)
-        return spill_rule_error(place, "ports %u to %u: the first is above the last; %u to %u", low,
-                                high, high, low);
+        return spill_rule_error(location, "ports %u to %u: the first is above the last; %u to %u",
+                                low, high, high, low);
     rule->first_port[end] = (uint16_t)low;
     rule->last_port[end] = (uint16_t)high;
     return 0;
 }
 
-int spill_rule_inputs(const struct spill_rule_place *place, char *text,
+int spill_rule_inputs(const struct spill_rule_location *location, char *text,
                       struct spill_ruleset *ruleset, struct spill_rule *rule)
 {
     const char *name;
@@ -204,12 +206,12 @@ int spill_rule_inputs(const struct spill_rule_place *place, char *text,
 
         if (!spill_is_name(name))
             return spill_rule_error(
-                place, "'" SHOWN "': not the name of a port; names with commas, as in lan,wan",
+                location, "'" SHOWN "': not the name of a port; names with commas, as in lan,wan",
                 name);
         while (i < ruleset->input_count && strcmp(ruleset->inputs[i], name) != 0)
             i++;
         if (i == SPILL_INPUTS_NAMED_MAX)
-            return spill_rule_error(place, "port %s: more than %u of them", name,
+            return spill_rule_error(location, "port %s: more than %u of them", name,
                                     SPILL_INPUTS_NAMED_MAX);
         if (i == ruleset->input_count)
             snprintf(ruleset->inputs[ruleset->input_count++], SPILL_NAME_SIZE, "%s", name);
@@ -218,22 +220,22 @@ int spill_rule_inputs(const struct spill_rule_place *place, char *text,
     return 0;
 }
 
-int spill_rule_complete(const struct spill_rule_place *place, const char *protocol,
+int spill_rule_complete(const struct spill_rule_location *location, const char *protocol,
                         struct spill_rule *rule)
 {
     if (rule->families == (SPILL_RULE_IPV4 | SPILL_RULE_IPV6))
-        return spill_rule_error(place,
+        return spill_rule_error(location,
                                 "an IPv4 and an IPv6 address in one rule; two of one family");
     if (rule->families == 0)
         rule->families = SPILL_RULE_IPV4 | SPILL_RULE_IPV6;
     if (rule->names_types)
         rule->families &= rule->protocol == IPPROTO_ICMP ? SPILL_RULE_IPV4 : SPILL_RULE_IPV6;
     if (rule->families == 0)
-        return spill_rule_error(place, "types of %s and an %s address in one rule",
+        return spill_rule_error(location, "types of %s and an %s address in one rule",
                                 rule->protocol == IPPROTO_ICMP ? "ICMP" : "ICMPv6",
                                 rule->protocol == IPPROTO_ICMP ? "IPv6" : "IPv4");
     if (rule->names_ports && !rule->any_protocol && !has_ports(rule->protocol))
-        return spill_rule_error(place,
+        return spill_rule_error(location,
                                 "protocol " SHOWN
                                 " has no ports; they go with any, tcp, udp, sctp, "
                                 "udplite and dccp",

@@ -37,26 +37,27 @@ bool spill_rule_take_if(struct spill_rule_words *words, const char *expected);
 const char *spill_rule_shown(const struct spill_rule_words *words);
 
 /** Appends a copy of a rule. */
-int spill_rule_append(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
+int spill_rule_append(const struct spill_rule_location *location, struct spill_ruleset *ruleset,
                       const struct spill_rule *rule);
 
 /** ACTION PROTOCOL from … to …; `rule` matches everything when it comes in, and is scratch. */
-int spill_rule_read_text(const struct spill_rule_place *place, struct spill_rule_words *words,
+int spill_rule_read_text(const struct spill_rule_location *location, struct spill_rule_words *words,
                          struct spill_ruleset *ruleset, struct spill_rule *rule);
 
 /** @SOURCE DESTINATION P : Q P : Q PROTOCOL/MASK [FLAGS/MASK] [ACTION]; likewise. */
-int spill_rule_read_filter(const struct spill_rule_place *place, struct spill_rule_words *words,
-                           struct spill_ruleset *ruleset, struct spill_rule *rule);
+int spill_rule_read_filter(const struct spill_rule_location *location,
+                           struct spill_rule_words *words, struct spill_ruleset *ruleset,
+                           struct spill_rule *rule);
 
 /** The set of this name: 1 + its index; 0 if there is none. */
 uint8_t spill_rule_set_find(const struct spill_ruleset *ruleset, const char *name);
 
 /** Adds a set without prefixes, of which there is none of that name. Returns its number, or 0. */
-uint8_t spill_rule_set_add(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
-                           const char *name);
+uint8_t spill_rule_set_add(const struct spill_rule_location *location,
+                           struct spill_ruleset *ruleset, const char *name);
 
 /** PREFIX into a set, by its number. */
-int spill_rule_set_prefix(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
+int spill_rule_set_prefix(const struct spill_rule_location *location, struct spill_ruleset *ruleset,
                           uint8_t set, const char *text);
 
 #endif

@@ -15,19 +15,19 @@ uint8_t spill_rule_set_find(const struct spill_ruleset *ruleset, const char *nam
     return 0;
 }
 
-uint8_t spill_rule_set_add(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
-                           const char *name)
+uint8_t spill_rule_set_add(const struct spill_rule_location *location,
+                           struct spill_ruleset *ruleset, const char *name)
 {
     if (!spill_is_name(name)) {
-        spill_rule_error(place, "'%.80s': not the name of a set; " SPILL_NAME_RULE, name);
+        spill_rule_error(location, "'%.80s': not the name of a set; " SPILL_NAME_RULE, name);
         return 0;
     }
     if (spill_rule_set_find(ruleset, name) != 0) {
-        spill_rule_error(place, "set %s: there is one of that name", name);
+        spill_rule_error(location, "set %s: there is one of that name", name);
         return 0;
     }
     if (ruleset->set_count == SPILL_SETS_MAX) {
-        spill_rule_error(place, "set %s: more than %u of them", name, SPILL_SETS_MAX);
+        spill_rule_error(location, "set %s: more than %u of them", name, SPILL_SETS_MAX);
         return 0;
     }
     memcpy(ruleset->sets[ruleset->set_count], name, strlen(name) + 1);
@@ -35,7 +35,7 @@ uint8_t spill_rule_set_add(const struct spill_rule_place *place, struct spill_ru
 }
 
 /* Room for one more prefix. */
-static int grow(const struct spill_rule_place *place, struct spill_ruleset *ruleset)
+static int grow(const struct spill_rule_location *location, struct spill_ruleset *ruleset)
 {
     uint32_t capacity =
         ruleset->prefix_capacity == 0 ? FIRST_CAPACITY : ruleset->prefix_capacity * 2;
@@ -44,26 +44,26 @@ static int grow(const struct spill_rule_place *place, struct spill_ruleset *rule
     if (ruleset->prefix_count < ruleset->prefix_capacity)
         return 0;
     if (ruleset->prefix_count == SPILL_PREFIXES_MAX)
-        return spill_rule_error(place, "more than %u prefixes in sets", SPILL_PREFIXES_MAX);
+        return spill_rule_error(location, "more than %u prefixes in sets", SPILL_PREFIXES_MAX);
     prefixes = reallocarray(ruleset->prefixes, capacity, sizeof(*prefixes));
     if (prefixes == NULL)
-        return spill_rule_error(place, "no memory for another prefix");
+        return spill_rule_error(location, "no memory for another prefix");
     ruleset->prefixes = prefixes;
     ruleset->prefix_capacity = capacity;
     return 0;
 }
 
-int spill_rule_set_prefix(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
+int spill_rule_set_prefix(const struct spill_rule_location *location, struct spill_ruleset *ruleset,
                           uint8_t set, const char *text)
 {
     struct spill_rule rule = {0};
     struct spill_prefix *prefix;
 
     if (strcmp(text, "any") == 0)
-        return spill_rule_error(place,
+        return spill_rule_error(location,
                                 "any: not a prefix; one such as 192.0.2.0/24, 2001:db8::/32");
-    if (spill_rule_address(place, text, false, SPILL_RULE_SOURCE, &rule) != 0 ||
-        grow(place, ruleset) != 0)
+    if (spill_rule_address(location, text, false, SPILL_RULE_SOURCE, &rule) != 0 ||
+        grow(location, ruleset) != 0)
         return -1;
     prefix = &ruleset->prefixes[ruleset->prefix_count++];
     *prefix = (struct spill_prefix){

@@ -18,8 +18,8 @@ struct ranges {
 };
 
 /* P[-Q][,P[-Q]...] */
-static int parse_ranges(const struct spill_rule_place *place, char *text, enum spill_rule_end end,
-                        struct ranges *ranges)
+static int parse_ranges(const struct spill_rule_location *location, char *text,
+                        enum spill_rule_end end, struct ranges *ranges)
 {
     char *first, *last;
 
@@ -27,13 +27,14 @@ static int parse_ranges(const struct spill_rule_place *place, char *text, enum s
         struct spill_rule rule;
 
         if (ranges->count == RANGES_MAX)
-            return spill_rule_error(place, "more than %u ports and ranges in a list", RANGES_MAX);
+            return spill_rule_error(location, "more than %u ports and ranges in a list",
+                                    RANGES_MAX);
         last = strchr(first, '-');
         if (last == NULL)
             last = first;
         else
             *last++ = '\0';
-        if (spill_rule_ports(place, first, last, end, &rule) != 0)
+        if (spill_rule_ports(location, first, last, end, &rule) != 0)
             return -1;
         ranges->first[ranges->count] = rule.first_port[end];
         ranges->last[ranges->count] = rule.last_port[end];
@@ -42,21 +43,21 @@ static int parse_ranges(const struct spill_rule_place *place, char *text, enum s
 }
 
 /* ADDRESS[/LENGTH], any or @SET */
-static int parse_address(const struct spill_rule_place *place, const char *text,
+static int parse_address(const struct spill_rule_location *location, const char *text,
                          const struct spill_ruleset *ruleset, enum spill_rule_end end,
                          struct spill_rule *rule)
 {
     if (text[0] != '@')
-        return spill_rule_address(place, text, false, end, rule);
+        return spill_rule_address(location, text, false, end, rule);
     rule->set[end] = spill_rule_set_find(ruleset, text + 1);
     if (rule->set[end] == 0)
-        return spill_rule_error(place, "'%.80s': no such set; a line before it: set %.80s = ...",
+        return spill_rule_error(location, "'%.80s': no such set; a line before it: set %.80s = ...",
                                 text, text + 1);
     return 0;
 }
 
 /* from|to ADDRESS [port LIST] */
-static int parse_end(const struct spill_rule_place *place, struct spill_rule_words *words,
+static int parse_end(const struct spill_rule_location *location, struct spill_rule_words *words,
                      const struct spill_ruleset *ruleset, enum spill_rule_end end,
                      struct spill_rule *rule, struct ranges *ranges)
 {
@@ -66,21 +67,21 @@ static int parse_end(const struct spill_rule_place *place, struct spill_rule_wor
 
     *ranges = (struct ranges){.count = 1, .last = {UINT16_MAX}};
     if (!spill_rule_take_if(words, keyword))
-        return spill_rule_error(place, "'%.80s': '%s' is expected here", spill_rule_shown(words),
+        return spill_rule_error(location, "'%.80s': '%s' is expected here", spill_rule_shown(words),
                                 keyword);
     address = spill_rule_take(words);
     if (address == NULL)
-        return spill_rule_error(place, "no address after '%s'; any, or one such as 192.0.2.0/24",
+        return spill_rule_error(location, "no address after '%s'; any, or one such as 192.0.2.0/24",
                                 keyword);
-    if (parse_address(place, address, ruleset, end, rule) != 0)
+    if (parse_address(location, address, ruleset, end, rule) != 0)
         return -1;
     if (!spill_rule_take_if(words, "port"))
         return 0;
     list = spill_rule_take(words);
     if (list == NULL)
-        return spill_rule_error(place, "no number after 'port'; P or P-Q, 0 to 65535");
+        return spill_rule_error(location, "no number after 'port'; P or P-Q, 0 to 65535");
     rule->names_ports = true;
-    return parse_ranges(place, list, end, ranges);
+    return parse_ranges(location, list, end, ranges);
 }
 
 /* Where the index of a name stands, or is to stand: tens of thousands of SAs are found quickly. */
@@ -98,17 +99,17 @@ static uint16_t *sa_slot(const struct spill_ruleset *ruleset, const char *name)
 }
 
 /* Appends a name that no rule had so far. */
-static int append_sa(const struct spill_rule_place *place, const char *name,
+static int append_sa(const struct spill_rule_location *location, const char *name,
                      struct spill_ruleset *ruleset)
 {
     if (ruleset->sa_count == UINT16_MAX)
-        return spill_rule_error(place, "SA %s: more than %u of them", name, UINT16_MAX);
+        return spill_rule_error(location, "SA %s: more than %u of them", name, UINT16_MAX);
     if (ruleset->sa_count % SAS_AT_ONCE == 0) {
         void *sas =
             reallocarray(ruleset->sas, ruleset->sa_count + SAS_AT_ONCE, sizeof(*ruleset->sas));
 
         if (sas == NULL)
-            return spill_rule_error(place, "no memory for another SA");
+            return spill_rule_error(location, "no memory for another SA");
         ruleset->sas = sas;
     }
     snprintf(ruleset->sas[ruleset->sa_count++], sizeof(*ruleset->sas), "%s", name);
@@ -116,23 +117,23 @@ static int append_sa(const struct spill_rule_place *place, const char *name,
 }
 
 /* The name of an SA into rule->sa. */
-static int parse_sa(const struct spill_rule_place *place, struct spill_rule_words *words,
+static int parse_sa(const struct spill_rule_location *location, struct spill_rule_words *words,
                     struct spill_ruleset *ruleset, struct spill_rule *rule)
 {
     const char *name = spill_rule_take(words);
     uint16_t *slot;
 
     if (name == NULL)
-        return spill_rule_error(place, "no name of an SA after 'protect'");
+        return spill_rule_error(location, "no name of an SA after 'protect'");
     if (!spill_is_name(name))
-        return spill_rule_error(place, "'%.80s': not the name of an SA; " SPILL_NAME_RULE, name);
+        return spill_rule_error(location, "'%.80s': not the name of an SA; " SPILL_NAME_RULE, name);
     if (ruleset->sa_slots == NULL)
         ruleset->sa_slots = calloc(SA_SLOTS, sizeof(*ruleset->sa_slots));
     if (ruleset->sa_slots == NULL)
-        return spill_rule_error(place, "no memory for SAs");
+        return spill_rule_error(location, "no memory for SAs");
     slot = sa_slot(ruleset, name);
     if (*slot == 0) {
-        if (append_sa(place, name, ruleset) != 0)
+        if (append_sa(location, name, ruleset) != 0)
             return -1;
         *slot = ruleset->sa_count;
     }
@@ -141,22 +142,22 @@ static int parse_sa(const struct spill_rule_place *place, struct spill_rule_word
 }
 
 /* TYPE[/CODE][,TYPE[/CODE]...] */
-static int parse_types(const struct spill_rule_place *place, struct spill_rule_words *words,
+static int parse_types(const struct spill_rule_location *location, struct spill_rule_words *words,
                        struct spill_rule *rule, struct ranges *ranges)
 {
     char *list = spill_rule_take(words), *text;
 
     if (rule->any_protocol || (rule->protocol != IPPROTO_ICMP && rule->protocol != IPPROTO_ICMPV6))
-        return spill_rule_error(place, "type: only icmp and icmp6 have types");
+        return spill_rule_error(location, "type: only icmp and icmp6 have types");
     if (list == NULL)
-        return spill_rule_error(place, "no type after 'type'; names or numbers with commas");
+        return spill_rule_error(location, "no type after 'type'; names or numbers with commas");
     rule->names_types = true;
     for (ranges->count = 0; (text = strsep(&list, ",")) != NULL; ranges->count++) {
         if (ranges->count == RANGES_MAX)
-            return spill_rule_error(place, "more than %u types in a list", RANGES_MAX);
+            return spill_rule_error(location, "more than %u types in a list", RANGES_MAX);
         if (!spill_icmp_type_read(rule->protocol, text, &ranges->first[ranges->count],
                                   &ranges->last[ranges->count]))
-            return spill_rule_error(place,
+            return spill_rule_error(location,
                                     "'%.80s': not a type of %s; a name such as echo-request, or "
                                     "TYPE or TYPE/CODE, 0 to 255",
                                     text, rule->protocol == IPPROTO_ICMP ? "ICMP" : "ICMPv6");
@@ -165,40 +166,40 @@ static int parse_types(const struct spill_rule_place *place, struct spill_rule_w
 }
 
 /* PORT[,PORT...] */
-static int parse_inputs(const struct spill_rule_place *place, struct spill_rule_words *words,
+static int parse_inputs(const struct spill_rule_location *location, struct spill_rule_words *words,
                         struct spill_ruleset *ruleset, struct spill_rule *rule)
 {
     char *names = spill_rule_take(words);
 
     if (names == NULL)
-        return spill_rule_error(place, "no port after 'in'; names with commas, as in lan,wan");
-    return spill_rule_inputs(place, names, ruleset, rule);
+        return spill_rule_error(location, "no port after 'in'; names with commas, as in lan,wan");
+    return spill_rule_inputs(location, names, ruleset, rule);
 }
 
 /* N or auto */
-static int parse_mss(const struct spill_rule_place *place, struct spill_rule_words *words,
+static int parse_mss(const struct spill_rule_location *location, struct spill_rule_words *words,
                      struct spill_rule *rule)
 {
     const char *text = spill_rule_take(words);
     uint32_t bytes = 0;
 
     if (rule->action != SPILL_VERDICT_ALLOW)
-        return spill_rule_error(place, "mss goes with allow");
+        return spill_rule_error(location, "mss goes with allow");
     if (!rule->any_protocol && rule->protocol != IPPROTO_TCP)
-        return spill_rule_error(place, "mss goes with tcp and any");
+        return spill_rule_error(location, "mss goes with tcp and any");
     if (text != NULL && strcmp(text, "auto") == 0) {
         rule->mss = SPILL_SA_MSS_AUTO;
         return 0;
     }
     if (text == NULL || !spill_rule_number(text, UINT16_MAX, &bytes) || bytes < SPILL_MSS_MIN)
-        return spill_rule_error(place, "'%.80s': not a segment's size; auto, or %u to 65535",
+        return spill_rule_error(location, "'%.80s': not a segment's size; auto, or %u to 65535",
                                 text == NULL ? "end of line" : text, SPILL_MSS_MIN);
     rule->mss = (uint16_t)bytes;
     return 0;
 }
 
 /* [in …] [type …] [mss …], in any order, each once. */
-static int parse_options(const struct spill_rule_place *place, struct spill_rule_words *words,
+static int parse_options(const struct spill_rule_location *location, struct spill_rule_words *words,
                          struct spill_ruleset *ruleset, struct spill_rule *rule,
                          struct ranges *types)
 {
@@ -206,11 +207,11 @@ static int parse_options(const struct spill_rule_place *place, struct spill_rule
         int result = 0;
 
         if (rule->inputs == 0 && spill_rule_take_if(words, "in"))
-            result = parse_inputs(place, words, ruleset, rule);
+            result = parse_inputs(location, words, ruleset, rule);
         else if (!rule->names_types && spill_rule_take_if(words, "type"))
-            result = parse_types(place, words, rule, types);
+            result = parse_types(location, words, rule, types);
         else if (rule->mss == 0 && spill_rule_take_if(words, "mss"))
-            result = parse_mss(place, words, rule);
+            result = parse_mss(location, words, rule);
         else
             return 0;
         if (result != 0)
@@ -219,7 +220,7 @@ static int parse_options(const struct spill_rule_place *place, struct spill_rule
 }
 
 /* A rule with sets is for the families that they have; one without a prefix matches nothing. */
-static int take_families_of_sets(const struct spill_rule_place *place,
+static int take_families_of_sets(const struct spill_rule_location *location,
                                  const struct spill_ruleset *ruleset, struct spill_rule *rule)
 {
     for (unsigned end = 0; end < 2; end++) {
@@ -227,7 +228,8 @@ static int take_families_of_sets(const struct spill_rule_place *place,
             rule->set[end] == 0 ? 0 : ruleset->set_families[rule->set[end] - 1];
 
         if (families != 0 && (rule->families & families) == 0)
-            return spill_rule_error(place, "@%s has no %s prefix, which the rule's other end wants",
+            return spill_rule_error(location,
+                                    "@%s has no %s prefix, which the rule's other end wants",
                                     ruleset->sets[rule->set[end] - 1],
                                     rule->families == SPILL_RULE_IPV4 ? "IPv4" : "IPv6");
         if (families != 0)
@@ -237,7 +239,7 @@ static int take_families_of_sets(const struct spill_rule_place *place,
 }
 
 /* A rule for each range of ports of the one end with each of the other; types are the second's. */
-static int append_ranges(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
+static int append_ranges(const struct spill_rule_location *location, struct spill_ruleset *ruleset,
                          struct spill_rule *rule, const struct ranges ranges[2])
 {
     for (uint32_t i = 0; i < ranges[0].count; i++)
@@ -246,32 +248,32 @@ static int append_ranges(const struct spill_rule_place *place, struct spill_rule
             rule->last_port[0] = ranges[0].last[i];
             rule->first_port[1] = ranges[1].first[j];
             rule->last_port[1] = ranges[1].last[j];
-            if (spill_rule_append(place, ruleset, rule) != 0)
+            if (spill_rule_append(location, ruleset, rule) != 0)
                 return -1;
         }
     return 0;
 }
 
-int spill_rule_read_text(const struct spill_rule_place *place, struct spill_rule_words *words,
+int spill_rule_read_text(const struct spill_rule_location *location, struct spill_rule_words *words,
                          struct spill_ruleset *ruleset, struct spill_rule *rule)
 {
     struct ranges ranges[2];
     const char *protocol;
 
-    if (spill_rule_action(place, spill_rule_take(words), true, rule) != 0)
+    if (spill_rule_action(location, spill_rule_take(words), true, rule) != 0)
         return -1;
-    if (rule->action == SPILL_VERDICT_PROTECT && parse_sa(place, words, ruleset, rule) != 0)
+    if (rule->action == SPILL_VERDICT_PROTECT && parse_sa(location, words, ruleset, rule) != 0)
         return -1;
     protocol = spill_rule_take(words);
     if (protocol == NULL)
-        return spill_rule_error(place, "no protocol after the action; any, tcp, udp, …");
-    if (spill_rule_protocol(place, protocol, rule) != 0 ||
-        parse_end(place, words, ruleset, SPILL_RULE_SOURCE, rule, &ranges[0]) != 0 ||
-        parse_end(place, words, ruleset, SPILL_RULE_DESTINATION, rule, &ranges[1]) != 0 ||
-        parse_options(place, words, ruleset, rule, &ranges[1]) != 0)
+        return spill_rule_error(location, "no protocol after the action; any, tcp, udp, …");
+    if (spill_rule_protocol(location, protocol, rule) != 0 ||
+        parse_end(location, words, ruleset, SPILL_RULE_SOURCE, rule, &ranges[0]) != 0 ||
+        parse_end(location, words, ruleset, SPILL_RULE_DESTINATION, rule, &ranges[1]) != 0 ||
+        parse_options(location, words, ruleset, rule, &ranges[1]) != 0)
         return -1;
-    if (spill_rule_complete(place, protocol, rule) != 0 ||
-        take_families_of_sets(place, ruleset, rule) != 0)
+    if (spill_rule_complete(location, protocol, rule) != 0 ||
+        take_families_of_sets(location, ruleset, rule) != 0)
         return -1;
-    return append_ranges(place, ruleset, rule, ranges);
+    return append_ranges(location, ruleset, rule, ranges);
 }

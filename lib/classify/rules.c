@@ -14,7 +14,7 @@
 /* A file being read. */
 struct open_file {
     struct spill_rule_file file;
-    struct spill_rule_place place;
+    struct spill_rule_location location;
     uint8_t set; /* whose prefixes it has; 0: it has rules */
 };
 
@@ -55,7 +55,8 @@ static char *next_word(char **rest)
     return word;
 }
 
-static int split(const struct spill_rule_place *place, char *line, struct spill_rule_words *words)
+static int split(const struct spill_rule_location *location, char *line,
+                 struct spill_rule_words *words)
 {
     unsigned count = 0;
     char *word;
@@ -63,7 +64,7 @@ static int split(const struct spill_rule_place *place, char *line, struct spill_
     *words = (struct spill_rule_words){0};
     while ((word = next_word(&line)) != NULL) {
         if (count == SPILL_RULE_WORDS_MAX)
-            return spill_rule_error(place, "'%.80s': more words than a rule has", word);
+            return spill_rule_error(location, "'%.80s': more words than a rule has", word);
         words->word[count++] = word;
     }
     return 0;
@@ -99,28 +100,28 @@ static const char *keep_name(struct spill_ruleset *ruleset, char *path)
 /* Goes on with a file that the present one names; its lines are rules, or prefixes of a set. */
 static int open_file(struct reader *reader, const char *path, uint8_t set)
 {
-    const struct spill_rule_place *place = &reader->open[reader->depth - 1].place;
+    const struct spill_rule_location *location = &reader->open[reader->depth - 1].location;
     struct open_file *next = &reader->open[reader->depth];
     struct spill_error error = {.text = ""};
     char *resolved;
 
     if (reader->files == NULL)
-        return spill_rule_error(place, "%.80s: no file can be named here", path);
+        return spill_rule_error(location, "%.80s: no file can be named here", path);
     if (reader->depth == DEPTH_MAX)
-        return spill_rule_error(place, "%.80s: files within files, more than %u deep", path,
+        return spill_rule_error(location, "%.80s: files within files, more than %u deep", path,
                                 DEPTH_MAX);
     if (reader->ruleset->path_count == SPILL_RULE_FILES_MAX)
-        return spill_rule_error(place, "%.80s: more than %u files", path, SPILL_RULE_FILES_MAX);
-    resolved = resolve(place->name, path);
-    *next = (struct open_file){.set = set, .place = {.line = 1, .error = place->error}};
-    next->place.file = (uint16_t)reader->ruleset->path_count;
-    next->place.name = resolved == NULL ? NULL : keep_name(reader->ruleset, resolved);
-    if (next->place.name == NULL) {
+        return spill_rule_error(location, "%.80s: more than %u files", path, SPILL_RULE_FILES_MAX);
+    resolved = resolve(location->name, path);
+    *next = (struct open_file){.set = set, .location = {.line = 1, .error = location->error}};
+    next->location.file = (uint16_t)reader->ruleset->path_count;
+    next->location.name = resolved == NULL ? NULL : keep_name(reader->ruleset, resolved);
+    if (next->location.name == NULL) {
         free(resolved);
-        return spill_rule_error(place, "no memory for a file's name");
+        return spill_rule_error(location, "no memory for a file's name");
     }
     if (reader->files->open(reader->files->context, resolved, &next->file, &error) != 0)
-        return spill_rule_error(place, "%s", error.text);
+        return spill_rule_error(location, "%s", error.text);
     reader->depth++;
     return 0;
 }
@@ -131,22 +132,22 @@ static void close_file(struct reader *reader)
     struct open_file *last = &reader->open[--reader->depth];
 
     if (reader->depth > 0)
-        reader->files->close(reader->files->context, &last->file, last->place.error);
+        reader->files->close(reader->files->context, &last->file, last->location.error);
 }
 
 /* ----------------------------------------------------------------------------------- lines */
 
-int spill_rule_append(const struct spill_rule_place *place, struct spill_ruleset *ruleset,
+int spill_rule_append(const struct spill_rule_location *location, struct spill_ruleset *ruleset,
                       const struct spill_rule *rule)
 {
     if (ruleset->count == SPILL_RULES_MAX)
-        return spill_rule_error(place, "more than %u rules", SPILL_RULES_MAX);
+        return spill_rule_error(location, "more than %u rules", SPILL_RULES_MAX);
     if (ruleset->count == ruleset->capacity) {
         const uint32_t capacity = ruleset->capacity == 0 ? FIRST_CAPACITY : ruleset->capacity * 2;
         struct spill_rule *rules = reallocarray(ruleset->rules, capacity, sizeof(*rules));
 
         if (rules == NULL)
-            return spill_rule_error(place, "no memory for another rule");
+            return spill_rule_error(location, "no memory for another rule");
         ruleset->rules = rules;
         ruleset->capacity = capacity;
     }
@@ -155,56 +156,59 @@ int spill_rule_append(const struct spill_rule_place *place, struct spill_ruleset
 }
 
 /* NAME = [PREFIX...] [file PATH] */
-static int read_set(struct reader *reader, const struct spill_rule_place *place, char *rest)
+static int read_set(struct reader *reader, const struct spill_rule_location *location, char *rest)
 {
     const char *name = next_word(&rest), *word = name == NULL ? NULL : next_word(&rest);
     uint8_t set;
 
     if (word == NULL || strcmp(word, "=") != 0)
-        return spill_rule_error(place, "'%.80s': set NAME = PREFIX... [file PATH] is expected here",
+        return spill_rule_error(location,
+                                "'%.80s': set NAME = PREFIX... [file PATH] is expected here",
                                 word != NULL ? word : "end of line");
-    set = spill_rule_set_add(place, reader->ruleset, name);
+    set = spill_rule_set_add(location, reader->ruleset, name);
     if (set == 0)
         return -1;
     while ((word = next_word(&rest)) != NULL && strcmp(word, "file") != 0)
-        if (spill_rule_set_prefix(place, reader->ruleset, set, word) != 0)
+        if (spill_rule_set_prefix(location, reader->ruleset, set, word) != 0)
             return -1;
     if (word == NULL)
         return 0;
     word = next_word(&rest);
     if (word == NULL)
-        return spill_rule_error(place, "no path after 'file'");
+        return spill_rule_error(location, "no path after 'file'");
     if (next_word(&rest) != NULL)
-        return spill_rule_error(place, "set %s: nothing is expected behind the file", name);
+        return spill_rule_error(location, "set %s: nothing is expected behind the file", name);
     return open_file(reader, word, set);
 }
 
 /* PATH */
-static int read_include(struct reader *reader, const struct spill_rule_place *place, char *rest)
+static int read_include(struct reader *reader, const struct spill_rule_location *location,
+                        char *rest)
 {
     const char *path = next_word(&rest);
 
     if (path == NULL)
-        return spill_rule_error(place, "no path after 'include'");
+        return spill_rule_error(location, "no path after 'include'");
     if (next_word(&rest) != NULL)
-        return spill_rule_error(place, "include %.80s: nothing is expected behind the path", path);
+        return spill_rule_error(location, "include %.80s: nothing is expected behind the path",
+                                path);
     return open_file(reader, path, 0);
 }
 
-static int read_rule(const struct spill_rule_place *place, char *line,
+static int read_rule(const struct spill_rule_location *location, char *line,
                      struct spill_ruleset *ruleset)
 {
     struct spill_rule rule = {
-        .last_port = {UINT16_MAX, UINT16_MAX}, .line = place->line, .file = place->file};
+        .last_port = {UINT16_MAX, UINT16_MAX}, .line = location->line, .file = location->file};
     struct spill_rule_words words;
 
-    if (split(place, line, &words) != 0)
+    if (split(location, line, &words) != 0)
         return -1;
-    if (words.word[0][0] == '@' ? spill_rule_read_filter(place, &words, ruleset, &rule) != 0
-                                : spill_rule_read_text(place, &words, ruleset, &rule) != 0)
+    if (words.word[0][0] == '@' ? spill_rule_read_filter(location, &words, ruleset, &rule) != 0
+                                : spill_rule_read_text(location, &words, ruleset, &rule) != 0)
         return -1;
     if (words.word[words.next] != NULL)
-        return spill_rule_error(place, "'%.80s': nothing is expected behind the rule",
+        return spill_rule_error(location, "'%.80s': nothing is expected behind the rule",
                                 spill_rule_shown(&words));
     return 0;
 }
@@ -220,14 +224,14 @@ static bool begins_with(char *line, const char *word, char **rest)
     return true;
 }
 
-static int read_prefix(struct reader *reader, const struct spill_rule_place *place, uint8_t set,
-                       char *line)
+static int read_prefix(struct reader *reader, const struct spill_rule_location *location,
+                       uint8_t set, char *line)
 {
     const char *prefix = next_word(&line);
 
     if (next_word(&line) != NULL)
-        return spill_rule_error(place, "a file of prefixes has one a line");
-    return spill_rule_set_prefix(place, reader->ruleset, set, prefix);
+        return spill_rule_error(location, "a file of prefixes has one a line");
+    return spill_rule_set_prefix(location, reader->ruleset, set, prefix);
 }
 
 static int read_statement(struct reader *reader, const struct open_file *file, char *line)
@@ -238,31 +242,31 @@ static int read_statement(struct reader *reader, const struct open_file *file, c
     if (*line == '\0')
         return 0;
     if (file->set != 0)
-        return read_prefix(reader, &file->place, file->set, line);
+        return read_prefix(reader, &file->location, file->set, line);
     if (begins_with(line, "set", &rest))
-        return read_set(reader, &file->place, rest);
+        return read_set(reader, &file->location, rest);
     if (begins_with(line, "include", &rest))
-        return read_include(reader, &file->place, rest);
-    return read_rule(&file->place, line, reader->ruleset);
+        return read_include(reader, &file->location, rest);
+    return read_rule(&file->location, line, reader->ruleset);
 }
 
 /* Reads a line without its end and comment. Returns 1, 0 at the end of the file, -1 with an error.
  */
-static int read_line(FILE *file, const struct spill_rule_place *place, char *line)
+static int read_line(FILE *file, const struct spill_rule_location *location, char *line)
 {
     size_t size = 0;
     int byte;
 
     while ((byte = getc_unlocked(file)) != EOF && byte != '\n') {
         if (byte == '\0')
-            return spill_rule_error(place, "a NUL byte; a rule file is text");
+            return spill_rule_error(location, "a NUL byte; a rule file is text");
         if (size == SPILL_RULES_MAX_LINE)
-            return spill_rule_error(place, "the line is longer than %u bytes",
+            return spill_rule_error(location, "the line is longer than %u bytes",
                                     SPILL_RULES_MAX_LINE);
         line[size++] = (char)byte;
     }
     if (ferror(file))
-        return spill_rule_error(place, "can't read: %s", strerror(errno));
+        return spill_rule_error(location, "can't read: %s", strerror(errno));
     line[size] = '\0';
     line[strcspn(line, "#")] = '\0';
     return byte == EOF && size == 0 ? 0 : 1;
@@ -274,11 +278,11 @@ static int read_all(struct reader *reader)
 
     while (reader->depth > 0) {
         struct open_file *file = &reader->open[reader->depth - 1];
-        const int result = read_line(file->file.stream, &file->place, line);
+        const int result = read_line(file->file.stream, &file->location, line);
 
         if (result < 0 || (result > 0 && read_statement(reader, file, line) != 0))
             return -1;
-        file->place.line++;
+        file->location.line++;
         if (result == 0)
             close_file(reader);
     }
@@ -300,8 +304,8 @@ struct spill_ruleset *spill_rules_read(FILE *file, const char *name,
         free(reader.ruleset);
         return NULL;
     }
-    reader.open[0] =
-        (struct open_file){.file.stream = file, .place = {.name = path, .line = 1, .error = error}};
+    reader.open[0] = (struct open_file){.file.stream = file,
+                                        .location = {.name = path, .line = 1, .error = error}};
     result = read_all(&reader);
     while (reader.depth > 0)
         close_file(&reader);

@@ -26,8 +26,8 @@ static const char *const drivers[] = {"crypto_aesni_gcm", "crypto_aesni_mb", "cr
 struct device {
     char name[RTE_CRYPTODEV_NAME_MAX_LEN];
     uint8_t id;
-    uint8_t way; /* enum spill_crypto_way */
-    bool made;   /* here, so it is taken away here */
+    uint8_t mode; /* enum spill_crypto_mode */
+    bool made;    /* here, so it is taken away here */
     int node;
     uint32_t pool_count;
     uint32_t sessions;          /* in all pools */
@@ -127,12 +127,12 @@ static int configure(struct spill_crypto *crypto, struct device *device, struct 
 
     rte_cryptodev_info_get(device->id, &info);
     if (crypto->user_device == NULL)
-        device->way = (info.feature_flags & RTE_CRYPTODEV_FF_SYM_CPU_CRYPTO) != 0
-                          ? SPILL_CRYPTO_CALL
-                          : SPILL_CRYPTO_QUEUE;
+        device->mode = (info.feature_flags & RTE_CRYPTODEV_FF_SYM_CPU_CRYPTO) != 0
+                           ? SPILL_CRYPTO_CALL
+                           : SPILL_CRYPTO_QUEUE;
     else
-        device->way = SPILL_CRYPTO_DEVICE;
-    config.nb_queue_pairs = device->way == SPILL_CRYPTO_CALL ? 1 : (uint16_t)crypto->lcore_count;
+        device->mode = SPILL_CRYPTO_DEVICE;
+    config.nb_queue_pairs = device->mode == SPILL_CRYPTO_CALL ? 1 : (uint16_t)crypto->lcore_count;
     if (info.max_nb_queue_pairs != 0 && config.nb_queue_pairs > info.max_nb_queue_pairs)
         return spill_error_set(error,
                                "crypto device %s: %u queue pairs; %u lcores work with it, each "
@@ -330,8 +330,8 @@ int spill_crypto_session_create(struct spill_crypto *crypto, struct rte_crypto_s
             user->device = device->id;
             session->aead = xform->type == RTE_CRYPTO_SYM_XFORM_AEAD;
             session->device = device->id;
-            session->way = device->way;
-            session->queue = device->way == SPILL_CRYPTO_CALL ? 0 : user->queue;
+            session->mode = device->mode;
+            session->queue = device->mode == SPILL_CRYPTO_CALL ? 0 : user->queue;
             return 0;
         }
     }

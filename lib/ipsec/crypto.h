@@ -32,7 +32,7 @@
 /* Jobs that a worker may have under way on the user's device. */
 #define SPILL_CRYPTO_DEPTH 8
 
-enum spill_crypto_way {
+enum spill_crypto_mode {
     SPILL_CRYPTO_CALL,
     SPILL_CRYPTO_QUEUE,
     SPILL_CRYPTO_DEVICE,
@@ -70,7 +70,7 @@ struct spill_crypto_lcore {
 struct spill_crypto_session {
     struct rte_cryptodev_sym_session *session;
     uint8_t device;
-    uint8_t way; /* enum spill_crypto_way */
+    uint8_t mode; /* enum spill_crypto_mode */
     bool aead;
     uint16_t queue;
 };

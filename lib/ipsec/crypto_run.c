@@ -113,7 +113,7 @@ static void run_queue(const struct spill_crypto_session *session, struct rte_cry
 void spill_crypto_run(const struct spill_crypto_session *session, struct rte_crypto_op **ops,
                       uint32_t count)
 {
-    if (session->way == SPILL_CRYPTO_CALL)
+    if (session->mode == SPILL_CRYPTO_CALL)
         run_call(session, ops, count);
     else
         run_queue(session, ops, count);
@@ -124,7 +124,7 @@ void spill_crypto_warm_up(const struct spill_crypto_session *session)
     struct rte_crypto_sym_vec none = {.num = 0};
     union rte_crypto_sym_ofs ofs = {.raw = 0};
 
-    if (session->way == SPILL_CRYPTO_CALL)
+    if (session->mode == SPILL_CRYPTO_CALL)
         rte_cryptodev_sym_cpu_crypto_process(session->device, session->session, ofs, &none);
 }
 

@@ -66,10 +66,10 @@ static void note_outside(const struct rte_mbuf *mbuf, struct spill_packet *packe
 {
     const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
     bool ipv6 = packet->kind == SPILL_PACKET_IPV6;
-    uint8_t network = ipv6 ? packet->key.v6.network : packet->key.v4.network;
+    uint8_t zone = ipv6 ? packet->key.v6.zone : packet->key.v4.zone;
     struct spill_esp_note *note = spill_esp_note_of(packet);
 
-    note->network = (network & (uint8_t)~SPILL_FLOW_FRAGMENT) ^ packet->direction;
+    note->zone = (zone & (uint8_t)~SPILL_FLOW_FRAGMENT) ^ packet->direction;
     note->outer_tos = traffic_class(ip, ipv6);
     memcpy(note->link, ip - sizeof(note->link), sizeof(note->link));
 }
@@ -153,7 +153,7 @@ static bool is_sound(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool *ipv
         return false;
     }
     /* Authentic: from here on the packet counts in the SA's window, whatever is wrong with it. */
-    packet->through = sa->id;
+    packet->inbound_sa = sa->id;
     trailer = rte_pktmbuf_mtod_offset(mbuf, const struct trailer *,
                                       rte_pktmbuf_pkt_len(mbuf) - sa->high_size -
                                           sa->config.algorithm->icv_size - sizeof(*trailer));
@@ -223,19 +223,19 @@ static void frame(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool ipv6)
     }
 }
 
-/* Parses frames, those together that came from one network. */
+/* Parses frames, those together that came from one zone. */
 static void parse(struct rte_mbuf **mbufs, uint32_t count, struct spill_packet *inside)
 {
     uint32_t first, end;
 
     for (first = 0; first < count; first = end) {
-        uint8_t network = spill_esp_note_of(spill_packet_of(mbufs[first]))->network;
+        uint8_t zone = spill_esp_note_of(spill_packet_of(mbufs[first]))->zone;
 
         for (end = first + 1; end < count; end++) {
-            if (spill_esp_note_of(spill_packet_of(mbufs[end]))->network != network)
+            if (spill_esp_note_of(spill_packet_of(mbufs[end]))->zone != zone)
                 break;
         }
-        spill_parse_burst(mbufs + first, end - first, network, inside + first);
+        spill_parse_burst(mbufs + first, end - first, zone, inside + first);
     }
 }
 
@@ -250,7 +250,7 @@ static void become(const struct spill_sa *sa, struct rte_mbuf *mbuf,
     *packet = *inside;
     packet->input = input;
     packet->sequence = sequence;
-    packet->through = sa->id;
+    packet->inbound_sa = sa->id;
     if (packet->kind <= SPILL_PACKET_IPV6 && sa->config.mode == SPILL_SA_TUNNEL) {
         /* Behind it there may be padding that hides its size (RFC 4303 2.7). */
         spill_esp_cut(mbuf, (uint32_t)packet->l3_offset + packet->length);
@@ -298,7 +298,7 @@ bool spill_esp_decrypt(struct spill_job *job, void *crypto)
 
     spill_esp_prefetch(job);
     count = unwrap_all(job, lcore, slot->pointers);
-    if (count > 0 && lcore->crypto.way == SPILL_CRYPTO_DEVICE) {
+    if (count > 0 && lcore->crypto.mode == SPILL_CRYPTO_DEVICE) {
         if (spill_crypto_submit(&lcore->crypto, job, slot, count))
             return false;
     } else if (count > 0) {

@@ -385,7 +385,7 @@ bool spill_esp_encrypt(struct spill_job *job, void *crypto)
 
     spill_esp_prefetch(job);
     count = wrap_all(job, lcore, slot->pointers);
-    if (count > 0 && lcore->crypto.way == SPILL_CRYPTO_DEVICE) {
+    if (count > 0 && lcore->crypto.mode == SPILL_CRYPTO_DEVICE) {
         if (spill_crypto_submit(&lcore->crypto, job, slot, count))
             return false;
     } else if (count > 0) {

@@ -60,8 +60,7 @@ struct spill_esp_note {
     /* In: */
     uint32_t length;              /* of the packet before its trailer is taken off */
     uint8_t link[SPILL_ESP_LINK]; /* Ethernet with up to two tags, at its end */
-    uint8_t
-        network; /* the wire and the end of it by which it came, as spill_parse_burst() wants it */
+    uint8_t zone; /* the wire and the end of it by which it came, as spill_parse_burst() wants it */
     uint8_t outer_tos; /* of the outer header */
     /* Out: */
     rte_be16_t df; /* "don't fragment" of the packet inside, as an IPv4 header has it */
@@ -91,8 +90,8 @@ bool spill_esp_encrypt(struct spill_job *job, void *crypto);
 
 /**
  * Decrypts a job's packets: the class's work(). Packets become the frames inside, and are parsed
- * again: their metadata is that of the packet inside, with `through` the SA's id, and `sequence` as
- * it was.
+ * again: their metadata is that of the packet inside, with `inbound_sa` the SA's id, and `sequence`
+ * as it was.
  *
  * @param crypto  struct spill_crypto *
  */

@@ -46,15 +46,15 @@ enum spill_packet_kind {
 #define SPILL_TYPE_ND    0x101 /* no frame's: what is to IPv6 what ARP is to IPv4 (non_ip.h) */
 #define SPILL_TYPE_CISCO 0x100 /* SNAP with Cisco's protocols of link control: CDP, … */
 
-#define SPILL_FLOW_FRAGMENT 0x80 /* in `network`: a later fragment, which carries no ports */
-#define SPILL_FLOW_ONE_END  0x40 /* in `network`: both directions come by one end of the wire */
+#define SPILL_FLOW_FRAGMENT 0x80 /* in `zone`: a later fragment, which carries no ports */
+#define SPILL_FLOW_ONE_END  0x40 /* in `zone`: both directions come by one end of the wire */
 
 /**
  * Key of an IPv4 connection. The end with the lower (address, port) is the first, so that both
  * directions of a connection have one key (`direction` in struct spill_packet tells them apart).
  * Compared and hashed as 16 bytes: every byte is written.
  *
- * A connection belongs to the two ends of a wire: `network` says at which of them its first address
+ * A connection belongs to the two ends of a wire: `zone` says at which of them its first address
  * is. So what comes in by the other end with the same addresses has another key. Bits of it:
  * 0: that end; 1 to 5: number of the wire; 6: SPILL_FLOW_ONE_END, bit 0 is 0 then;
  * 7: SPILL_FLOW_FRAGMENT.
@@ -64,7 +64,7 @@ struct spill_key4 {
     uint16_t port[2];    /* network order; 0 where the protocol or the fragment has none. ICMP: the
                           * identifier of a query or 0; type and code */
     uint8_t protocol;
-    uint8_t network; /* the wire, and at which end of it the first address is */
+    uint8_t zone;  /* the wire, and at which end of it the first address is */
     uint16_t vlan; /* id in the outermost tag that has one, host order, or 0; and SPILL_VLAN_… */
 } __attribute__((packed, aligned(8)));
 
@@ -73,7 +73,7 @@ struct spill_key6 {
     uint8_t address[2][16];
     uint16_t port[2];
     uint8_t protocol;
-    uint8_t network;
+    uint8_t zone;
     uint16_t vlan;
 } __attribute__((packed, aligned(8)));
 
@@ -158,7 +158,7 @@ struct spill_packet {
     uint8_t output; /* id of the port it leaves by; likewise */
     uint16_t sa; /* id of a PROTECT verdict's SA; of DENY may be SPILL_SA_REJECT or _NO_CONNECTION;
                     of ALLOW the MSS, when classification gives it; else 0 */
-    uint16_t through; /* id of the SA it was decrypted with, 0: it came in the clear */
+    uint16_t inbound_sa; /* id of the SA it was decrypted with, 0: it came in the clear */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct spill_packet) == 64, "one cache line");

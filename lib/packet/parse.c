@@ -144,11 +144,11 @@ static __rte_always_inline bool quick_ipv6(enum quick quick, const struct rte_mb
 
 /** @return false when the packet needs the careful way */
 static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte_mbuf *mbuf,
-                                              uint8_t network, struct spill_packet *packet)
+                                              uint8_t zone, struct spill_packet *packet)
 {
     const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
     const uint8_t *type = frame + offsetof(struct rte_ether_hdr, ether_type);
-    struct spill_link link = {.l3_offset = RTE_ETHER_HDR_LEN, .network = network};
+    struct spill_link link = {.l3_offset = RTE_ETHER_HDR_LEN, .zone = zone};
 
     /* The shortest packet that can succeed; longer than Ethernet and two tags. */
     if (unlikely(rte_pktmbuf_data_len(mbuf) <
@@ -179,11 +179,11 @@ static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte
 }
 
 /** What is neither TCP nor UDP on the quick way, and TCP that opens or ends a connection. */
-static __rte_noinline bool parse_other(const struct rte_mbuf *mbuf, uint8_t network,
+static __rte_noinline bool parse_other(const struct rte_mbuf *mbuf, uint8_t zone,
                                        struct spill_packet *packet)
 {
-    if (!parse_quickly(QUICK_ESP, mbuf, network, packet))
-        spill_parse_carefully(mbuf, network, packet);
+    if (!parse_quickly(QUICK_ESP, mbuf, zone, packet))
+        spill_parse_carefully(mbuf, zone, packet);
     return packet->fragment != 0 || spill_packet_steps(packet);
 }
 
@@ -194,13 +194,13 @@ static __rte_noinline void forget_ends(struct spill_packet *packets, uint32_t co
 
     for (i = 0; i < count; i++) {
         if (packets[i].kind == SPILL_PACKET_IPV4)
-            packets[i].key.v4.network &= (uint8_t)~1u;
+            packets[i].key.v4.zone &= (uint8_t)~1u;
         else if (packets[i].kind == SPILL_PACKET_IPV6)
-            packets[i].key.v6.network &= (uint8_t)~1u;
+            packets[i].key.v6.zone &= (uint8_t)~1u;
     }
 }
 
-bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
+bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t zone,
                        struct spill_packet *packets)
 {
     bool more = false;
@@ -211,10 +211,10 @@ bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
     for (i = 0; i < count; i++) {
         if (i + PREFETCH_AHEAD < count)
             rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + PREFETCH_AHEAD], const void *));
-        if (unlikely(!parse_quickly(QUICK_PORTS, mbufs[i], network, &packets[i])))
-            more |= parse_other(mbufs[i], network, &packets[i]);
+        if (unlikely(!parse_quickly(QUICK_PORTS, mbufs[i], zone, &packets[i])))
+            more |= parse_other(mbufs[i], zone, &packets[i]);
     }
-    if (unlikely((network & SPILL_FLOW_ONE_END) != 0))
+    if (unlikely((zone & SPILL_FLOW_ONE_END) != 0))
         forget_ends(packets, count);
     return more;
 }

@@ -50,7 +50,7 @@
  * SPILL_STEP_NONE.
  *
  * Fragments: a first fragment has ports. A later one has none, and SPILL_FLOW_FRAGMENT in
- * `key.network`; it has no ESP header either, whatever its protocol. Both have `fragment` 1. An
+ * `key.zone`; it has no ESP header either, whatever its protocol. Both have `fragment` 1. An
  * IPv6 packet that is its own only fragment (RFC 6946) is no fragment.
  */
 
@@ -80,15 +80,15 @@ extern struct spill_drop_reason spill_malformed_transport;
  *
  * @param mbufs    frames from their Ethernet header on, without FCS; only read
  * @param count    how many; 0 is fine
- * @param network  wire they came on, 0 to 31, times 2, plus the end of it by which they came in, 0
+ * @param zone  wire they came on, 0 to 31, times 2, plus the end of it by which they came in, 0
  * or 1. Goes into each key, the end turned round for those of direction 1
  * @param packets  room for `count`. Of each are written the member of `key` that its kind names
  * (all of the larger one for kinds without key) and all other fields: `flow` NULL, `verdict`
- * unknown, `drop` 0 for IP, `input`, `output`, `sa` and `through` 0, `length` and
+ * unknown, `drop` 0 for IP, `input`, `output`, `sa` and `inbound_sa` 0, `length` and
  * `l4_offset` 0 for kinds without key.
  * @return whether any is a fragment, or needs more than a lookup (`step`)
  */
-bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t network,
+bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t zone,
                        struct spill_packet *packets);
 
 /**

@@ -344,11 +344,10 @@ static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
     return NULL;
 }
 
-void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t network,
-                           struct spill_packet *packet)
+void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t zone, struct spill_packet *packet)
 {
     const struct spill_transport none = {0};
-    struct spill_link link = {.network = network};
+    struct spill_link link = {.zone = zone};
     bool sound = spill_parse_link(mbuf, &link);
     const struct spill_drop_reason *reason = link.reason;
 

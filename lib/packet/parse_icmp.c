@@ -68,10 +68,10 @@ bool spill_icmp_message(const struct spill_packet *packet, uint16_t *message)
 {
     const bool v4 = packet->kind == SPILL_PACKET_IPV4;
     const uint8_t protocol = v4 ? packet->key.v4.protocol : packet->key.v6.protocol;
-    const uint8_t network = v4 ? packet->key.v4.network : packet->key.v6.network;
+    const uint8_t zone = v4 ? packet->key.v4.zone : packet->key.v6.zone;
     const rte_be16_t port = v4 ? packet->key.v4.port[1] : packet->key.v6.port[1];
 
-    if (protocol != (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) || (network & SPILL_FLOW_FRAGMENT) != 0)
+    if (protocol != (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) || (zone & SPILL_FLOW_FRAGMENT) != 0)
         return false;
     *message = rte_be_to_cpu_16(port);
     /* Echo replies are never alone: these zeros are of one too short to have a type. */

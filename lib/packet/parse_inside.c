@@ -108,9 +108,9 @@ static bool read_ports(struct inside *inside)
 }
 
 /* The end of the wire by which the packet inside came: the error comes by the other one. */
-static uint8_t other_end(uint8_t network, unsigned direction)
+static uint8_t other_end(uint8_t zone, unsigned direction)
 {
-    return (network & SPILL_FLOW_ONE_END) != 0 ? network : network ^ (uint8_t)direction ^ 1;
+    return (zone & SPILL_FLOW_ONE_END) != 0 ? zone : zone ^ (uint8_t)direction ^ 1;
 }
 
 static bool write_packet4(const struct inside *inside, const struct spill_packet *error,
@@ -120,11 +120,11 @@ static bool write_packet4(const struct inside *inside, const struct spill_packet
     const struct spill_link link = {.vlan = key->vlan & SPILL_VLAN_PLACE,
                                     .inner_vlan = error->inner_vlan,
                                     .l3_offset = error->l3_offset,
-                                    .network = other_end(key->network, error->direction)};
+                                    .zone = other_end(key->zone, error->direction)};
 
     spill_write_packet4(packet, &link, inside->addresses, &inside->found);
-    if ((key->network & SPILL_FLOW_ONE_END) != 0)
-        packet->key.v4.network &= (uint8_t)~1u;
+    if ((key->zone & SPILL_FLOW_ONE_END) != 0)
+        packet->key.v4.zone &= (uint8_t)~1u;
     if (packet->key.v4.protocol == IPPROTO_ICMP)
         spill_parse_icmp(inside->mbuf, inside->end - inside->at, packet);
     return packet->key.v4.address[packet->direction] == key->address[!error->direction] &&
@@ -138,11 +138,11 @@ static bool write_packet6(const struct inside *inside, const struct spill_packet
     const struct spill_link link = {.vlan = key->vlan & SPILL_VLAN_PLACE,
                                     .inner_vlan = error->inner_vlan,
                                     .l3_offset = error->l3_offset,
-                                    .network = other_end(key->network, error->direction)};
+                                    .zone = other_end(key->zone, error->direction)};
 
     spill_write_packet6(packet, &link, inside->addresses, &inside->found);
-    if ((key->network & SPILL_FLOW_ONE_END) != 0)
-        packet->key.v6.network &= (uint8_t)~1u;
+    if ((key->zone & SPILL_FLOW_ONE_END) != 0)
+        packet->key.v6.zone &= (uint8_t)~1u;
     if (packet->key.v6.protocol == IPPROTO_ICMPV6)
         spill_parse_icmp(inside->mbuf, inside->end - inside->at, packet);
     return memcmp(packet->key.v6.address[packet->direction], key->address[!error->direction],

@@ -40,7 +40,7 @@ struct spill_link {
     uint32_t l3_offset;  /* of the header behind them, from the start of the frame */
     uint32_t end;        /* of what they hold; by the careful way */
     const struct spill_drop_reason *reason; /* where there is no IP behind them: why */
-    uint8_t network;                        /* as spill_parse_burst() is told */
+    uint8_t zone;                           /* as spill_parse_burst() is told */
     bool wrapped;                           /* there is more than Ethernet and two tags */
 };
 
@@ -185,7 +185,7 @@ static __rte_always_inline uint64_t spill_key_rest(uint32_t port, bool direction
                                                    const struct spill_transport *transport)
 {
     uint64_t upper = (uint64_t)transport->protocol |
-                     (uint64_t)((link->network ^ direction) | transport->fragment) << 8 |
+                     (uint64_t)((link->zone ^ direction) | transport->fragment) << 8 |
                      (uint64_t)link->vlan << 16;
 
     return port | upper << 32;
@@ -264,7 +264,7 @@ static __rte_always_inline void spill_write_packet6(struct spill_packet *packet,
  * Walks from the start of a frame to IP, or to where it is clear that there is none. The thread
  * that holds the packet.
  *
- * @param link  zero but for `network`; written
+ * @param link  zero but for `zone`; written
  * @return false: the frame contradicts itself, as `reason` says. `reason` is NULL behind which
  * there is IP, and for others the name to drop them under unless their type may pass
  */
@@ -282,7 +282,6 @@ void spill_parse_icmp(const struct rte_mbuf *mbuf, uint32_t length, struct spill
  * Parses a packet of any kind, contiguous or not. A result is always written, as
  * spill_parse_burst() says. The thread that holds the packet.
  */
-void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t network,
-                           struct spill_packet *packet);
+void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t zone, struct spill_packet *packet);
 
 #endif

@@ -10,9 +10,9 @@
 #include "pipeline/connection.h"
 #include "pipeline/drops.h"
 #include "pipeline/fast.h"
+#include "pipeline/generation.h"
 #include "pipeline/protection.h"
 #include "pipeline/related.h"
-#include "pipeline/security.h"
 
 static SPILL_DROP_REASON(
     pool_full_classify, "pool_full_classify",
@@ -30,14 +30,14 @@ static SPILL_DROP_REASON(
 
 static bool classify(struct spill_job *job, void *context)
 {
-    const struct spill_security *security = spill_snapshot_get(context);
+    const struct spill_generation *generation = spill_snapshot_get(context);
     struct spill_packet *packets[SPILL_JOB_PACKETS];
     uint32_t i;
 
     for (i = 0; i < job->count; i++)
         packets[i] = spill_packet_of(job->mbufs[i]);
-    spill_acl_classify(spill_policy_acl(security->policy), packets, job->count);
-    job->result = security->number;
+    spill_acl_classify(spill_policy_acl(generation->policy), packets, job->count);
+    job->result = generation->number;
     return true;
 }
 
@@ -54,7 +54,7 @@ static struct spill_class make(const struct spill_pipeline_config *config)
  */
 static bool opens_against(const struct spill_fast *fast, const struct spill_packet *packet)
 {
-    return packet->through == 0 && spill_flow_goes_alone(packet->flow, packet) &&
+    return packet->inbound_sa == 0 && spill_flow_goes_alone(packet->flow, packet) &&
            spill_flow_begun_by_other(packet->flow, packet->direction) &&
            spill_flow_table_is_older(fast->flows, packet->flow);
 }
@@ -70,7 +70,7 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
     if (likely(job->result == fast->version.number))
         spill_flow_table_note(fast->flows, packet->flow, direction,
                               (enum spill_verdict)packet->verdict, packet->sa);
-    else if (packet->verdict == SPILL_VERDICT_ALLOW && packet->through == 0)
+    else if (packet->verdict == SPILL_VERDICT_ALLOW && packet->inbound_sa == 0)
         spill_flow_table_note_old(fast->flows, packet->flow, direction);
 }
 
@@ -92,7 +92,7 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, struct 
     if (known != SPILL_VERDICT_UNKNOWN) {
         packet->verdict = (uint8_t)known;
         packet->sa = known == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
-    } else if (packet->through == 0 &&
+    } else if (packet->inbound_sa == 0 &&
                spill_flow_packet_kept(flow, packet) == SPILL_VERDICT_ALLOW) {
         packet->verdict = SPILL_VERDICT_ALLOW; /* until a packet has asked the newest rules */
     } else if (packet->reversed && packet->verdict != SPILL_VERDICT_ALLOW) {
@@ -130,7 +130,7 @@ static void retire(struct spill_job *job, void *owner)
     if (job->lane == SPILL_LANE_INLINE)
         return;
     count = spill_protection_apply(fast, job->mbufs, packets, job->count, job->stamp);
-    spill_exit_send(fast, job->mbufs, packets, count, job->stamp, SPILL_WAY_POOL);
+    spill_exit_send(fast, job->mbufs, packets, count, job->stamp, SPILL_PATH_POOL);
 }
 
 static void attach(struct spill_fast *fast)
@@ -224,7 +224,7 @@ static bool keeps_verdict(struct spill_fast *fast, struct rte_mbuf *mbuf,
 {
     const struct spill_flow *flow = packet->flow;
 
-    if (flow == NULL || packet->through != 0 ||
+    if (flow == NULL || packet->inbound_sa != 0 ||
         spill_flow_packet_kept(flow, packet) == SPILL_VERDICT_UNKNOWN)
         return false;
     packet->verdict = (uint8_t)spill_flow_packet_kept(flow, packet);

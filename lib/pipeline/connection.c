@@ -32,7 +32,7 @@ bool spill_connection_opens_nothing(const struct spill_fast *fast,
 bool spill_connection_is_missing(const struct spill_fast *fast, const struct spill_packet *packet)
 {
     return !fast->admission.tcp_pickup && packet->verdict == SPILL_VERDICT_ALLOW &&
-           packet->through == 0 && spill_packet_protocol(packet) == IPPROTO_TCP &&
+           packet->inbound_sa == 0 && spill_packet_protocol(packet) == IPPROTO_TCP &&
            packet->step != SPILL_STEP_ERROR && spill_connection_opens_nothing(fast, packet);
 }
 

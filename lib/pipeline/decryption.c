@@ -6,9 +6,9 @@
 #include "ipsec/esp.h"
 #include "ipsec/sa_set.h"
 #include "packet/parse.h"
+#include "pipeline/dispatch.h"
 #include "pipeline/drops.h"
 #include "pipeline/esp_header.h"
-#include "pipeline/place.h"
 
 static SPILL_DROP_REASON(
     pool_full_decrypt, "pool_full_decrypt",
@@ -124,7 +124,7 @@ static void note_all(struct spill_fast *fast, const struct spill_job *job,
         struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
 
         reasons[i] = NULL;
-        if (packet->through != 0)
+        if (packet->inbound_sa != 0)
             reasons[i] = writes ? note(fast, job, job->mbufs[i], packet) : &esp_other_lcore;
     }
     if (likely(writes))
@@ -136,7 +136,7 @@ static void retire(struct spill_job *job, void *owner)
 {
     struct spill_fast *fast = owner;
     struct spill_sa_lcore *sa = spill_sa_of(job)->lcores[fast->lcore_id];
-    enum spill_way way = job->lane == SPILL_LANE_INLINE ? SPILL_WAY_FAST : SPILL_WAY_POOL;
+    enum spill_path path = job->lane == SPILL_LANE_INLINE ? SPILL_PATH_FAST : SPILL_PATH_POOL;
     const struct spill_drop_reason *reasons[SPILL_JOB_PACKETS];
     struct rte_mbuf *mbufs[SPILL_JOB_PACKETS];
     struct spill_packet packets[SPILL_JOB_PACKETS];
@@ -158,7 +158,7 @@ static void retire(struct spill_job *job, void *owner)
     }
     sa->packets += count;
     if (count > 0)
-        spill_forward(fast, mbufs, packets, count, job->stamp, way);
+        spill_forward(fast, mbufs, packets, count, job->stamp, path);
 }
 
 static void attach(struct spill_fast *fast)
@@ -246,22 +246,22 @@ static uint32_t take_group(struct spill_fast *fast, struct arrivals *arrivals, u
 static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uint32_t first)
 {
     struct spill_sa *sa = arrivals->sas[first];
-    struct spill_place place = {.class_index = SPILL_CLASS_DECRYPT,
-                                .lane = sa->lane & (fast->submitter->lane_count - 1),
-                                .subject = &sa->lcores[fast->lcore_id]->subject,
-                                .serial = spill_replay_top(&sa->state->replay),
-                                .stamp = arrivals->stamp};
+    struct spill_dispatch_group group = {.class_index = SPILL_CLASS_DECRYPT,
+                                         .lane = sa->lane & (fast->submitter->lane_count - 1),
+                                         .subject = &sa->lcores[fast->lcore_id]->subject,
+                                         .serial = spill_replay_top(&sa->state->replay),
+                                         .stamp = arrivals->stamp};
     struct rte_mbuf *mbufs[SPILL_BURST];
     struct spill_packet *packets[SPILL_BURST];
-    uint32_t bytes, count, placed;
+    uint32_t bytes, count, taken;
 
     arrivals->wrong_port = spill_sa_is_wrong_input(
         sa, arrivals->port, spill_exit_of(&fast->exits, (uint8_t)arrivals->port));
     count = take_group(fast, arrivals, first, mbufs, packets, &bytes);
-    placed = spill_place_burst(fast, &place, mbufs, packets, count, bytes);
+    taken = spill_dispatch_burst(fast, &group, mbufs, packets, count, bytes);
 
-    if (unlikely(placed < count))
-        spill_ledger_drop(&fast->ledger, &pool_full_decrypt, mbufs + placed, count - placed);
+    if (unlikely(taken < count))
+        spill_ledger_drop(&fast->ledger, &pool_full_decrypt, mbufs + taken, count - taken);
 }
 
 /* --------------------------------------------------------------------------- what is ours */
@@ -273,7 +273,8 @@ static void find_ours(const struct spill_fast *fast, struct arrivals *arrivals, 
     struct spill_sa *sas[SPILL_BURST];
     uint32_t i;
 
-    spill_sa_set_lookup(fast->version.security->sas, arrivals->packets, none, sas, arrivals->count);
+    spill_sa_set_lookup(fast->version.generation->sas, arrivals->packets, none, sas,
+                        arrivals->count);
     for (i = 0; i < arrivals->count; i++)
         ours[i] = sas[i] != NULL;
 }
@@ -330,8 +331,8 @@ uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rt
     }
     if (arrivals.count == 0)
         return count;
-    spill_sa_set_lookup(fast->version.security->sas, arrivals.packets, arrivals.spis, arrivals.sas,
-                        arrivals.count);
+    spill_sa_set_lookup(fast->version.generation->sas, arrivals.packets, arrivals.spis,
+                        arrivals.sas, arrivals.count);
     taken = settle_strangers(fast, &arrivals);
     for (i = 0; i < arrivals.count; i++) {
         if (arrivals.sas[i] != NULL)

@@ -4,9 +4,9 @@
 #include "pipeline/pipeline.h"
 
 #include "ipsec/esp.h"
+#include "pipeline/dispatch.h"
 #include "pipeline/drops.h"
 #include "pipeline/outer.h"
-#include "pipeline/place.h"
 #include "pipeline/too_big.h"
 
 static SPILL_DROP_REASON(
@@ -16,7 +16,7 @@ static SPILL_DROP_REASON(
 /* What packets of one SA have in common, within a burst. */
 struct group {
     struct spill_sa *sa;
-    struct spill_place place;
+    struct spill_dispatch_group dispatch;
     uint32_t output, l3_offset, l3_size; /* of the packet that `room` is for */
     uint32_t room;
     bool wrong_port; /* its input is where the SA's ESP is, not what it protects */
@@ -37,7 +37,7 @@ static void retire(struct spill_job *job, void *owner)
 {
     struct spill_fast *fast = owner;
     struct spill_sa_lcore *sa = spill_sa_of(job)->lcores[fast->lcore_id];
-    enum spill_way way = job->lane == SPILL_LANE_INLINE ? SPILL_WAY_FAST : SPILL_WAY_POOL;
+    enum spill_path path = job->lane == SPILL_LANE_INLINE ? SPILL_PATH_FAST : SPILL_PATH_POOL;
     struct rte_mbuf *done[SPILL_JOB_PACKETS];
     struct spill_packet *packets[SPILL_JOB_PACKETS];
     uint32_t identification = spill_sa_of(job)->state->identification + (uint32_t)job->serial;
@@ -55,15 +55,15 @@ static void retire(struct spill_job *job, void *owner)
         sa->packets++;
         if (unlikely(spill_outer_may_be_large(fast, job->mbufs[i], packet))) {
             /* What stands before it must not be overtaken. */
-            spill_exit_send(fast, done, packets, count, job->stamp, way);
+            spill_exit_send(fast, done, packets, count, job->stamp, path);
             count = 0;
-            spill_outer_send(fast, job->mbufs[i], packet, identification + i, job->stamp, way);
+            spill_outer_send(fast, job->mbufs[i], packet, identification + i, job->stamp, path);
             continue;
         }
         packets[count] = packet;
         done[count++] = job->mbufs[i];
     }
-    spill_exit_send(fast, done, packets, count, job->stamp, way);
+    spill_exit_send(fast, done, packets, count, job->stamp, path);
 }
 
 static void attach(struct spill_fast *fast)
@@ -80,13 +80,13 @@ const struct spill_class_row spill_encryption = {
 };
 
 /* Packets that have room. */
-static void place(struct spill_fast *fast, const struct group *group, struct rte_mbuf **mbufs,
-                  struct spill_packet **packets, uint32_t count, uint32_t bytes)
+static void dispatch(struct spill_fast *fast, const struct group *group, struct rte_mbuf **mbufs,
+                     struct spill_packet **packets, uint32_t count, uint32_t bytes)
 {
-    uint32_t placed = spill_place_burst(fast, &group->place, mbufs, packets, count, bytes);
+    uint32_t taken = spill_dispatch_burst(fast, &group->dispatch, mbufs, packets, count, bytes);
 
-    if (unlikely(placed < count))
-        spill_ledger_drop(&fast->ledger, &pool_full_encrypt, mbufs + placed, count - placed);
+    if (unlikely(taken < count))
+        spill_ledger_drop(&fast->ledger, &pool_full_encrypt, mbufs + taken, count - taken);
 }
 
 /* A packet that protection would make too big: in tunnel mode its fragments go the same way. */
@@ -102,9 +102,9 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
     uint32_t count, bytes = 0, i;
 
     count = spill_too_big(fast, &spill_drop_esp_too_big, mbuf, packet, group->room,
-                          group->place.stamp, transport ? NULL : fragments, &answer);
+                          group->dispatch.stamp, transport ? NULL : fragments, &answer);
     if (answer != NULL)
-        spill_exit_answer(fast, answer, whole.input, group->place.stamp);
+        spill_exit_answer(fast, answer, whole.input, group->dispatch.stamp);
     for (i = 0; !transport && i < count; i++) {
         pieces[i] = whole;
         pieces[i].fragment = 1;
@@ -112,7 +112,7 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
         packets[i] = &pieces[i];
         bytes += pieces[i].length;
     }
-    place(fast, group, fragments, packets, count, bytes);
+    dispatch(fast, group, fragments, packets, count, bytes);
 }
 
 /* Not inlined: hardly ever called. A packet that nobody may be told is too big is protected. */
@@ -124,7 +124,7 @@ static __rte_noinline void submit_unfit(struct spill_fast *fast, const struct gr
     else if (packet->fragment != 0 && group->sa->config.mode == SPILL_SA_TRANSPORT)
         spill_ledger_drop(&fast->ledger, &spill_drop_esp_fragment, &mbuf, 1);
     else if (spill_outer_may_be_split(packet, group->sa->config.mode == SPILL_SA_TUNNEL))
-        place(fast, group, &mbuf, &packet, 1, packet->length);
+        dispatch(fast, group, &mbuf, &packet, 1, packet->length);
     else
         submit_too_big(fast, group, mbuf, packet);
 }
@@ -138,7 +138,7 @@ static uint32_t room_for(const struct spill_fast *fast, struct group *group,
 
     if (unlikely(packet->output != group->output || packet->l3_offset != group->l3_offset ||
                  l3_size != group->l3_size)) {
-        twin = spill_sa_set_twin(fast->version.security->sas, group->sa);
+        twin = spill_sa_set_twin(fast->version.generation->sas, group->sa);
         group->wrong_port =
             spill_sa_is_wrong_clear_input(group->sa, twin, packet->input, packet->output);
         group->room =
@@ -167,10 +167,10 @@ void spill_encryption_submit(struct spill_fast *fast, struct spill_sa *sa, struc
     struct group group = {
         .sa = sa,
         .output = RTE_MAX_ETHPORTS,
-        .place = {.class_index = SPILL_CLASS_ENCRYPT,
-                  .lane = sa->lane & (fast->submitter->lane_count - 1),
-                  .subject = &sa->lcores[fast->lcore_id]->subject,
-                  .stamp = stamp},
+        .dispatch = {.class_index = SPILL_CLASS_ENCRYPT,
+                     .lane = sa->lane & (fast->submitter->lane_count - 1),
+                     .subject = &sa->lcores[fast->lcore_id]->subject,
+                     .stamp = stamp},
     };
     uint32_t first = 0, bytes = 0, i;
 
@@ -182,12 +182,12 @@ void spill_encryption_submit(struct spill_fast *fast, struct spill_sa *sa, struc
             continue;
         }
         /* What stands before it must not be overtaken. */
-        place(fast, &group, mbufs + first, packets + first, i - first, bytes);
+        dispatch(fast, &group, mbufs + first, packets + first, i - first, bytes);
         submit_unfit(fast, &group, mbufs[i], packets[i]);
         first = i + 1;
         bytes = 0;
     }
-    place(fast, &group, mbufs + first, packets + first, i - first, bytes);
+    dispatch(fast, &group, mbufs + first, packets + first, i - first, bytes);
 }
 
 /* Moves the packets of the first one's SA to `group`, in order, and the others to the front. */

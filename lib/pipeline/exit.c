@@ -248,7 +248,7 @@ static uint32_t fit(struct spill_fast *fast, const struct spill_exit *exit, stru
 /* A burst in which not everything fits: each packet is looked at. */
 static __rte_noinline void fit_and_send(struct spill_fast *fast, const struct spill_exit *exit,
                                         struct rte_mbuf **mbufs, struct spill_packet **packets,
-                                        uint32_t count, uint64_t stamp, enum spill_way way)
+                                        uint32_t count, uint64_t stamp, enum spill_path path)
 {
     struct rte_mbuf *ready[READY_MAX];
     uint32_t waiting = 0, i;
@@ -256,34 +256,34 @@ static __rte_noinline void fit_and_send(struct spill_fast *fast, const struct sp
     for (i = 0; i < count; i++) {
         waiting += fit(fast, exit, mbufs[i], packets[i], stamp, ready + waiting);
         if (waiting >= SPILL_BURST) {
-            spill_output_send(exit->output, ready, waiting, stamp, way);
+            spill_output_send(exit->output, ready, waiting, stamp, path);
             waiting = 0;
         }
     }
-    spill_output_send(exit->output, ready, waiting, stamp, way);
+    spill_output_send(exit->output, ready, waiting, stamp, path);
 }
 
 static void send_run(struct spill_fast *fast, struct rte_mbuf **mbufs,
                      struct spill_packet **packets, uint32_t count, uint64_t stamp,
-                     enum spill_way way)
+                     enum spill_path path)
 {
     const struct spill_exit *exit = &fast->exits.ports[packets[0]->output];
 
     if (likely(spill_exit_fits(exit, mbufs, count)))
-        spill_output_send(exit->output, mbufs, count, stamp, way);
+        spill_output_send(exit->output, mbufs, count, stamp, path);
     else
-        fit_and_send(fast, exit, mbufs, packets, count, stamp, way);
+        fit_and_send(fast, exit, mbufs, packets, count, stamp, path);
 }
 
 void spill_exit_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
                      struct spill_packet **packets, uint32_t count, uint64_t stamp,
-                     enum spill_way way)
+                     enum spill_path path)
 {
     uint32_t first = 0, i;
 
     for (i = 1; i <= count; i++) {
         if (i == count || packets[i]->output != packets[first]->output) {
-            send_run(fast, mbufs + first, packets + first, i - first, stamp, way);
+            send_run(fast, mbufs + first, packets + first, i - first, stamp, path);
             first = i;
         }
     }
@@ -298,7 +298,7 @@ void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_m
     uint32_t i;
 
     if (likely(spill_exit_fits(exit, mbufs, count))) {
-        spill_output_send(exit->output, mbufs, count, stamp, SPILL_WAY_FAST);
+        spill_output_send(exit->output, mbufs, count, stamp, SPILL_PATH_FAST);
         return;
     }
     for (i = 0; i < count; i++) {
@@ -306,7 +306,7 @@ void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_m
         packets[i].output = output;
         pointers[i] = &packets[i];
     }
-    fit_and_send(fast, exit, mbufs, pointers, count, stamp, SPILL_WAY_FAST);
+    fit_and_send(fast, exit, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
 }
 
 void spill_exit_answer(struct spill_fast *fast, struct rte_mbuf *answer, uint8_t input,
@@ -316,5 +316,5 @@ void spill_exit_answer(struct spill_fast *fast, struct rte_mbuf *answer, uint8_t
     struct spill_packet *pointer = &packet;
 
     fast->ledger.originated++;
-    spill_exit_send(fast, &answer, &pointer, 1, stamp, SPILL_WAY_FAST);
+    spill_exit_send(fast, &answer, &pointer, 1, stamp, SPILL_PATH_FAST);
 }

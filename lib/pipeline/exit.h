@@ -107,7 +107,7 @@ uint32_t spill_exit_room(const struct spill_exits *exits, const struct rte_mbuf 
  */
 void spill_exit_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
                      struct spill_packet **packets, uint32_t count, uint64_t stamp,
-                     enum spill_way way);
+                     enum spill_path path);
 
 /**
  * The same for a burst that came by one port, to the other end of its wire.

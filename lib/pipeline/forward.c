@@ -56,7 +56,7 @@ uint32_t spill_forward_decide(struct spill_fast *fast, struct rte_mbuf **mbufs,
 }
 
 static void go_on(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
-                  uint32_t count, uint64_t stamp, enum spill_way way)
+                  uint32_t count, uint64_t stamp, enum spill_path path)
 {
     struct spill_packet *pointers[SPILL_BURST];
     uint32_t i;
@@ -67,16 +67,16 @@ static void go_on(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill
         pointers[i] = &packets[i];
     }
     count = spill_forward_decide(fast, mbufs, pointers, count, stamp);
-    spill_exit_send(fast, mbufs, pointers, count, stamp, way);
+    spill_exit_send(fast, mbufs, pointers, count, stamp, path);
 }
 
 void spill_forward(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
-                   uint32_t count, uint64_t stamp, enum spill_way way)
+                   uint32_t count, uint64_t stamp, enum spill_path path)
 {
     if (unlikely(spill_sort_out_needed(packets, count)))
-        spill_sort_out(fast, mbufs, packets, count, stamp, way, go_on);
+        spill_sort_out(fast, mbufs, packets, count, stamp, path, go_on);
     else
-        go_on(fast, mbufs, packets, count, stamp, way);
+        go_on(fast, mbufs, packets, count, stamp, path);
 }
 
 uint32_t spill_forward_answers(struct spill_fast *fast, uint64_t now)
@@ -87,12 +87,11 @@ uint32_t spill_forward_answers(struct spill_fast *fast, uint64_t now)
     for (i = 0; i < count; i++) {
         struct spill_packet packet;
 
-        spill_parse_burst(&answers->mbufs[i], 1, fast->receive.networks[answers->inputs[i]],
-                          &packet);
+        spill_parse_burst(&answers->mbufs[i], 1, fast->receive.zones[answers->inputs[i]], &packet);
         packet.input = answers->inputs[i];
         if (packet.kind <= SPILL_PACKET_IPV6)
             packet.secret = 1;
-        go_on(fast, &answers->mbufs[i], &packet, 1, now, SPILL_WAY_FAST);
+        go_on(fast, &answers->mbufs[i], &packet, 1, now, SPILL_PATH_FAST);
     }
     answers->count = 0;
     return count;

@@ -43,10 +43,10 @@ uint32_t spill_forward_decide(struct spill_fast *fast, struct rte_mbuf **mbufs,
  * and sent, dropped or classified as their rules say. The lcore.
  *
  * @param mbufs    given away
- * @param packets  of each, parsed, with `through` and `input`
+ * @param packets  of each, parsed, with `inbound_sa` and `input`
  */
 void spill_forward(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
-                   uint32_t count, uint64_t stamp, enum spill_way way);
+                   uint32_t count, uint64_t stamp, enum spill_path path);
 
 /**
  * Has the answers that wait (answers.h) take the way of packets. Nothing here is answered again: an

@@ -40,7 +40,7 @@ static bool is_part(const struct spill_fast *fast, const struct rte_mbuf *mbuf,
 
     if (!may_be_part(mbuf, packet))
         return false;
-    spill_sa_set_lookup(fast->version.security->sas, &packet, &none, &sa, 1);
+    spill_sa_set_lookup(fast->version.generation->sas, &packet, &none, &sa, 1);
     if (sa == NULL || !comes_from(sa, packet) ||
         spill_sa_is_wrong_input(sa, port, spill_exit_of(&fast->exits, (uint8_t)port)))
         return false;
@@ -67,7 +67,7 @@ static void let_go(struct spill_fast *fast, struct spill_datagram *datagram, uin
 
     for (i = 0; i < count; i++)
         packets[i] = *spill_packet_of(mbufs[i]);
-    spill_forward(fast, mbufs, packets, count, stamp, SPILL_WAY_FAST);
+    spill_forward(fast, mbufs, packets, count, stamp, SPILL_PATH_FAST);
 }
 
 /* Whether any packet of a burst is a fragment. */
@@ -104,7 +104,7 @@ uint32_t spill_fragments_take(struct spill_fast *fast, uint16_t port, struct rte
             let_go(fast, datagram, stamp);
         } else if ((mbuf = spill_reassembly_join(fast->reassembly, datagram)) != NULL) {
             /* It goes on in the burst, in the place of the last that came of it. */
-            spill_parse_burst(&mbuf, 1, fast->receive.networks[port], &packets[kept]);
+            spill_parse_burst(&mbuf, 1, fast->receive.zones[port], &packets[kept]);
             packets[kept].input = (uint8_t)port;
             mbufs[kept++] = mbuf;
         }

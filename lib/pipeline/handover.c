@@ -65,7 +65,7 @@ void spill_handover_send(struct spill_fast *fast, struct spill_sender *sender,
                          struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp)
 {
     *spill_packet_of(mbuf) = *packet;
-    spill_output_mark(&mbuf, 1, stamp, SPILL_WAY_FAST);
+    spill_output_mark(&mbuf, 1, stamp, SPILL_PATH_FAST);
     if (spill_channel_send(sender, &mbuf, 1) == 0)
         spill_ledger_drop(&fast->ledger, &handover_full, &mbuf, 1);
 }

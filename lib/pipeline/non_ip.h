@@ -64,7 +64,7 @@ static inline bool spill_non_ip_is_neighbour(const struct rte_mbuf *mbuf,
     uint8_t copy;
 
     if (packet->kind != SPILL_PACKET_IPV6 || key->protocol != IPPROTO_ICMPV6 ||
-        packet->through != 0 || packet->fragment != 0 || packet->length < SPILL_ND_LENGTH ||
+        packet->inbound_sa != 0 || packet->fragment != 0 || packet->length < SPILL_ND_LENGTH ||
         packet->l4_offset != packet->l3_offset + sizeof(struct rte_ipv6_hdr) ||
         !spill_packet_is_alone(packet) ||
         (key->port[1] != RTE_BE16(135 << 8) && key->port[1] != RTE_BE16(136 << 8)))

@@ -70,7 +70,7 @@ static uint32_t split_in_time(struct spill_fast *fast, struct rte_mbuf *mbuf,
 }
 
 void spill_outer_send(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
-                      uint32_t identification, uint64_t stamp, enum spill_way way)
+                      uint32_t identification, uint64_t stamp, enum spill_path path)
 {
     uint32_t room = spill_exit_room(&fast->exits, mbuf, packet), count = 1, i;
     struct rte_mbuf *fragments[SPILL_FRAGMENTS_MAX];
@@ -82,5 +82,5 @@ void spill_outer_send(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spi
                               identification, fragments);
     for (i = 0; i < count; i++)
         packets[i] = &ours;
-    spill_exit_send(fast, fragments, packets, count, stamp, way);
+    spill_exit_send(fast, fragments, packets, count, stamp, path);
 }

@@ -47,6 +47,6 @@ static inline bool spill_outer_may_be_large(const struct spill_fast *fast,
  * @param identification  of its fragments, over IPv6
  */
 void spill_outer_send(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
-                      uint32_t identification, uint64_t stamp, enum spill_way way);
+                      uint32_t identification, uint64_t stamp, enum spill_path path);
 
 #endif

@@ -22,20 +22,21 @@ static SPILL_DROP_REASON(tx_channel_full, "tx_channel_full",
  * (a second): there is none to ask with. */
 #define ALONE 10
 
-void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp, enum spill_way way)
+void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp,
+                       enum spill_path path)
 {
     uint32_t i;
 
     /* The lowest bit carries the way: a cycle of latency is no loss. */
     for (i = 0; i < count; i++)
-        spill_stamp_set(mbufs[i], (stamp & ~UINT64_C(1)) | (way == SPILL_WAY_POOL));
+        spill_stamp_set(mbufs[i], (stamp & ~UINT64_C(1)) | (path == SPILL_PATH_POOL));
 }
 
-static void record(struct spill_output *output, uint64_t now, uint64_t stamp, enum spill_way way,
+static void record(struct spill_output *output, uint64_t now, uint64_t stamp, enum spill_path path,
                    uint32_t count)
 {
     /* The stamp may be another lcore's, whose TSC may be ahead by a few cycles. */
-    spill_histogram_record(&output->latency->ways[way], now > stamp ? now - stamp : 0, count);
+    spill_histogram_record(&output->latency->paths[path], now > stamp ? now - stamp : 0, count);
 }
 
 /* Appends marked packets to the backlog, for which there is room. */
@@ -72,14 +73,14 @@ static void send_to_channel(struct spill_output *output, struct rte_mbuf **mbufs
 }
 
 void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count,
-                       uint64_t stamp, enum spill_way way)
+                       uint64_t stamp, enum spill_path path)
 {
     uint32_t sent = 0;
 
     if (count == 0)
         return;
     if (output->sender != NULL) {
-        spill_output_mark(mbufs, count, stamp, way);
+        spill_output_mark(mbufs, count, stamp, path);
         send_to_channel(output, mbufs, count);
         return;
     }
@@ -89,11 +90,11 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
         output->transmitted += sent;
         output->ledger->transmitted += sent;
         if (likely(sent > 0))
-            record(output, spill_clock(), stamp, way, sent);
+            record(output, spill_clock(), stamp, path, sent);
     }
     if (unlikely(sent < count)) {
         output->retried += count - sent;
-        spill_output_mark(mbufs + sent, count - sent, stamp, way);
+        spill_output_mark(mbufs + sent, count - sent, stamp, path);
         keep(output, mbufs + sent, count - sent);
     }
 }
@@ -110,7 +111,7 @@ static uint32_t offer(struct spill_output *output, struct rte_mbuf **mbufs, uint
     sent = rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count);
     now = spill_clock();
     for (i = 0; i < sent; i++)
-        record(output, now, stamps[i], (stamps[i] & 1) != 0 ? SPILL_WAY_POOL : SPILL_WAY_FAST, 1);
+        record(output, now, stamps[i], (stamps[i] & 1) != 0 ? SPILL_PATH_POOL : SPILL_PATH_FAST, 1);
     output->transmitted += sent;
     output->ledger->transmitted += sent;
     return sent;
@@ -251,9 +252,9 @@ static const struct spill_metric rows[] = {
 const struct spill_metrics spill_output_metrics = SPILL_METRICS(rows);
 
 static const struct spill_metric latency_rows[] = {
-    SPILL_METRIC_COUNTED("fast", struct spill_latency, ways[SPILL_WAY_FAST],
+    SPILL_METRIC_COUNTED("fast", struct spill_latency, paths[SPILL_PATH_FAST],
                          "receive to transmit, of packets that waited in no lane"),
-    SPILL_METRIC_COUNTED("pool", struct spill_latency, ways[SPILL_WAY_POOL],
+    SPILL_METRIC_COUNTED("pool", struct spill_latency, paths[SPILL_PATH_POOL],
                          "receive to transmit, of packets that waited in a lane"),
 };
 const struct spill_metrics spill_latency_metrics = SPILL_METRICS(latency_rows);

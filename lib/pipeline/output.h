@@ -35,15 +35,15 @@
 #define SPILL_BACKLOG 256 /* packets; a power of two */
 
 /** Which way a packet took: its latency counts there. */
-enum spill_way {
-    SPILL_WAY_FAST, /* never left its fast lcore, but for channels */
-    SPILL_WAY_POOL, /* waited in a lane of the pool */
-    SPILL_WAYS,
+enum spill_path {
+    SPILL_PATH_FAST, /* never left its fast lcore, but for channels */
+    SPILL_PATH_POOL, /* waited in a lane of the pool */
+    SPILL_PATHS,
 };
 
 /** Receive to transmit within the program, cycles, by way. One for each lcore that transmits. */
 struct spill_latency {
-    struct spill_histogram ways[SPILL_WAYS];
+    struct spill_histogram paths[SPILL_PATHS];
 };
 
 struct spill_output {
@@ -91,7 +91,7 @@ static inline uint32_t spill_output_own_room(const struct spill_output *output)
  * @param stamp  TSC when they were received
  */
 void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count,
-                       uint64_t stamp, enum spill_way way);
+                       uint64_t stamp, enum spill_path path);
 
 /**
  * Takes what others sent to the queue, and transmits, as long as the device and the others' part of
@@ -128,6 +128,7 @@ static inline bool spill_output_has_room(const struct spill_output *output, uint
 uint32_t spill_output_retry(struct spill_output *output, uint64_t now);
 
 /** Writes receive time and way into packets that leave this lcore. Their holder. */
-void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp, enum spill_way way);
+void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp,
+                       enum spill_path path);
 
 #endif

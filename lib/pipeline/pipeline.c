@@ -43,7 +43,7 @@ static bool captures_both_ends(const struct spill_pipeline *pipeline, uint32_t p
 }
 
 /* The number of a port's wire, and which end of it the port is: as spill_parse_burst() wants it. */
-static uint8_t network_of(const struct spill_pipeline *pipeline, uint32_t port)
+static uint8_t zone_of(const struct spill_pipeline *pipeline, uint32_t port)
 {
     const struct spill_plan *plan = pipeline->config.plan;
     uint32_t first = RTE_MIN(port, (uint32_t)plan->ports[port].peer), number = 0, i;
@@ -57,7 +57,7 @@ static uint8_t network_of(const struct spill_pipeline *pipeline, uint32_t port)
 /* A receive queue that an lcore owns: handed to `add` for each. */
 static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
                              int (*add)(void *context, const struct spill_port *port,
-                                        uint16_t queue, uint8_t network),
+                                        uint16_t queue, uint8_t zone),
                              void *context, struct spill_error *error)
 {
     const struct spill_plan *plan = pipeline->config.plan;
@@ -67,7 +67,7 @@ static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
         for (queue = 0; queue < plan->ports[port].rx_queues; queue++) {
             if (plan->ports[port].rx[queue].owner == (int)lcore &&
                 add(context, &pipeline->config.ports[port], (uint16_t)queue,
-                    network_of(pipeline, port)) != 0)
+                    zone_of(pipeline, port)) != 0)
                 return spill_error_set(error, "lcore %s: more than %d receive queues",
                                        plan->lcores[lcore].name, SPILL_INPUTS_MAX - 2);
         }
@@ -75,11 +75,11 @@ static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
     return 0;
 }
 
-static int add_input(void *context, const struct spill_port *port, uint16_t queue, uint8_t network)
+static int add_input(void *context, const struct spill_port *port, uint16_t queue, uint8_t zone)
 {
     struct spill_fast *fast = context;
 
-    (void)network;
+    (void)zone;
     if (fast->receive.input_count == SPILL_INPUTS_MAX)
         return -1;
     fast->receive.inputs[fast->receive.input_count++] = (struct spill_input){
@@ -88,17 +88,14 @@ static int add_input(void *context, const struct spill_port *port, uint16_t queu
 }
 
 static int add_spread_queue(void *context, const struct spill_port *port, uint16_t queue,
-                            uint8_t network)
+                            uint8_t zone)
 {
     struct spill_spread *spread = context;
 
     if (spread->queue_count == SPILL_SPREAD_QUEUES_MAX)
         return -1;
-    spread->queues[spread->queue_count++] =
-        (struct spill_spread_queue){.port = port->id,
-                                    .queue = queue,
-                                    .network = network,
-                                    .can_wait = port->device.finite_source};
+    spread->queues[spread->queue_count++] = (struct spill_spread_queue){
+        .port = port->id, .queue = queue, .zone = zone, .can_wait = port->device.finite_source};
     return 0;
 }
 
@@ -314,7 +311,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
         create_exits(pipeline, &fast->exits, by_port, error) != 0)
         return -1;
     for (port = 0; port < plan->port_count; port++)
-        fast->receive.networks[pipeline->config.ports[port].id] = network_of(pipeline, port);
+        fast->receive.zones[pipeline->config.ports[port].id] = zone_of(pipeline, port);
     connect_handover(pipeline, index, seed, &fast->handover);
     if (create_inputs(pipeline, index, fast, error) != 0)
         return -1;
@@ -366,11 +363,11 @@ static void create_worker(struct spill_pipeline *pipeline, uint32_t index, uint3
 /* Crypto drivers take memory for each thread at its first call: no packet is to wait for that. */
 static void warm_up(void *rules)
 {
-    const struct spill_security *security = spill_snapshot_get(rules);
+    const struct spill_generation *generation = spill_snapshot_get(rules);
     uint32_t i;
 
-    for (i = 0; security->sas != NULL && i < security->sas->count; i++)
-        spill_crypto_warm_up(&security->sas->list[i]->lcores[rte_lcore_id()]->crypto);
+    for (i = 0; generation->sas != NULL && i < generation->sas->count; i++)
+        spill_crypto_warm_up(&generation->sas->list[i]->lcores[rte_lcore_id()]->crypto);
 }
 
 static int create_loop(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,

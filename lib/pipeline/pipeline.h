@@ -40,7 +40,7 @@ struct spill_pipeline_class {
 struct spill_pipeline_config {
     const struct spill_plan *plan;   /* stays the caller's; must outlive the pipeline */
     struct spill_port *ports;        /* configured, by index in the plan; likewise */
-    struct spill_snapshot *rules;    /* of struct spill_security; likewise */
+    struct spill_snapshot *rules;    /* of struct spill_generation; likewise */
     struct spill_crypto *crypto;     /* NULL: without IPsec; likewise */
     const struct spill_token *stop;  /* no more receiving, drain */
     const struct spill_token *force; /* end at once; an ancestor of stop */

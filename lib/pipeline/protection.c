@@ -31,7 +31,7 @@ static inline bool is_secret(const struct spill_packet *packet)
 /* Why a packet that is neither sent nor encrypted is dropped. */
 static const struct spill_drop_reason *reason_of(const struct spill_packet *packet)
 {
-    if (packet->through != 0)
+    if (packet->inbound_sa != 0)
         return &esp_policy;
     if (packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_NO_CONNECTION)
         return &tcp_no_connection;
@@ -43,7 +43,7 @@ static const struct spill_drop_reason *reason_of(const struct spill_packet *pack
 static bool is_rejected(const struct spill_packet *packet)
 {
     return packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_REJECT &&
-           packet->through == 0 && !is_secret(packet);
+           packet->inbound_sa == 0 && !is_secret(packet);
 }
 
 /* The outbound SA that is to protect a clear packet, or NULL; mostly that of the one before it. */
@@ -52,11 +52,11 @@ static struct spill_sa *outbound_sa(const struct spill_fast *fast,
 {
     struct spill_sa *sa;
 
-    if (packet->verdict != SPILL_VERDICT_PROTECT || packet->through != 0)
+    if (packet->verdict != SPILL_VERDICT_PROTECT || packet->inbound_sa != 0)
         return NULL;
     if (likely(last != NULL && last->id == packet->sa))
         return last;
-    sa = spill_sa_set_get(fast->version.security->sas, packet->sa);
+    sa = spill_sa_set_get(fast->version.generation->sas, packet->sa);
     return sa != NULL && sa->config.direction == SPILL_SA_OUT ? sa : NULL;
 }
 
@@ -64,12 +64,12 @@ static struct spill_sa *outbound_sa(const struct spill_fast *fast,
  * round: it is the one that has taken its place. Or it stands for the one that the rule names. */
 static bool may_be_sent(const struct spill_fast *fast, const struct spill_packet *packet)
 {
-    if (packet->through == 0)
+    if (packet->inbound_sa == 0)
         return packet->verdict == SPILL_VERDICT_ALLOW && !is_secret(packet);
     if (packet->verdict != SPILL_VERDICT_PROTECT)
         return false;
-    return packet->sa == packet->through ||
-           spill_sa_set_same_name(fast->version.security->sas, packet->sa, packet->through);
+    return packet->sa == packet->inbound_sa ||
+           spill_sa_set_same_name(fast->version.generation->sas, packet->sa, packet->inbound_sa);
 }
 
 bool spill_protection_passes(const struct spill_fast *fast, const struct spill_packet *packet)
@@ -98,7 +98,7 @@ bool spill_protection_take_all(struct spill_fast *fast, struct rte_mbuf **mbufs,
         if (!is_only_protected(packets[i]) || packets[i]->sa != id)
             return false;
     }
-    sa = spill_sa_set_get(fast->version.security->sas, id);
+    sa = spill_sa_set_get(fast->version.generation->sas, id);
     if (sa == NULL || sa->config.direction != SPILL_SA_OUT)
         return false;
     spill_encryption_submit(fast, sa, mbufs, packets, count, stamp);

@@ -130,7 +130,7 @@ static void write_key(struct spill_reassembly_key *key, const struct spill_packe
         memcpy(key->address[0], &v4->address[source], sizeof(v4->address[0]));
         memcpy(key->address[1], &v4->address[!source], sizeof(v4->address[0]));
         key->vlan = v4->vlan;
-        key->network = v4->network & (uint8_t)~SPILL_FLOW_FRAGMENT;
+        key->zone = v4->zone & (uint8_t)~SPILL_FLOW_FRAGMENT;
         key->protocol = v4->protocol;
     } else {
         const struct spill_key6 *v6 = &packet->key.v6;
@@ -138,7 +138,7 @@ static void write_key(struct spill_reassembly_key *key, const struct spill_packe
         memcpy(key->address[0], v6->address[source], sizeof(v6->address[0]));
         memcpy(key->address[1], v6->address[!source], sizeof(v6->address[0]));
         key->vlan = v6->vlan;
-        key->network = v6->network & (uint8_t)~SPILL_FLOW_FRAGMENT;
+        key->zone = v6->zone & (uint8_t)~SPILL_FLOW_FRAGMENT;
         /* No protocol: later fragments may say any (RFC 8200 4.5). */
     }
 }

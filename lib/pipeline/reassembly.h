@@ -37,7 +37,7 @@ struct spill_reassembly_key {
     uint8_t address[2][16]; /* source, destination */
     uint32_t identification;
     uint16_t vlan, inner_vlan;
-    uint8_t network;
+    uint8_t zone;
     uint8_t protocol;
     uint8_t kind;
     uint8_t unused;

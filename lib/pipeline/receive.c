@@ -49,7 +49,7 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
         if (spill_protection_take_all(fast, mbufs, pointers, count, stamp))
             return;
         count = spill_forward_decide(fast, mbufs, pointers, count, stamp);
-        spill_exit_send(fast, mbufs, pointers, count, stamp, SPILL_WAY_FAST);
+        spill_exit_send(fast, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
         return;
     }
     spill_exit_send_burst(fast, port, mbufs, packets, count, stamp);
@@ -58,9 +58,9 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
 /* The same step for what spill_sort_out() left of the burst. */
 static void handle_sorted(struct spill_fast *fast, struct rte_mbuf **mbufs,
                           struct spill_packet *packets, uint32_t count, uint64_t stamp,
-                          enum spill_way way)
+                          enum spill_path path)
 {
-    (void)way;
+    (void)path;
     handle(fast, packets->input, mbufs, packets, count, stamp, true);
 }
 
@@ -70,7 +70,7 @@ static void handle_fragments(struct spill_fast *fast, struct rte_mbuf **mbufs,
 {
     if (unlikely(fast->version.inbound))
         count = spill_fragments_take(fast, packets->input, mbufs, packets, count, stamp);
-    spill_sort_out(fast, mbufs, packets, count, stamp, SPILL_WAY_FAST, handle_sorted);
+    spill_sort_out(fast, mbufs, packets, count, stamp, SPILL_PATH_FAST, handle_sorted);
 }
 
 /* A burst from one port that needs more than a lookup. */
@@ -90,7 +90,7 @@ static __rte_noinline void handle_more(struct spill_fast *fast, struct rte_mbuf 
 static bool has_room(const struct spill_fast *fast)
 {
     uint32_t held = fast->submitter->held,
-             bursts = fast->version.security->sas == NULL ? 1 : held + 1, i;
+             bursts = fast->version.generation->sas == NULL ? 1 : held + 1, i;
 
     if (fast->admission.entering.left <= 0)
         return false;
@@ -114,7 +114,7 @@ static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input
         return 0;
     input->received += count;
     fast->ledger.received += count;
-    if (likely(!spill_parse_burst(mbufs, count, fast->receive.networks[input->port], packets))) {
+    if (likely(!spill_parse_burst(mbufs, count, fast->receive.zones[input->port], packets))) {
         handle(fast, input->port, mbufs, packets, count, now, false);
         return count;
     }

@@ -47,7 +47,7 @@ struct spill_receive {
     bool ended;                     /* nothing more will be received */
     bool has_time;                  /* the stage found a short burst when it last ran, or none */
     struct spill_input inputs[SPILL_INPUTS_MAX]; /* before, but for what they count */
-    uint8_t networks[RTE_MAX_ETHPORTS]; /* number of a port's wire, part of the flow key; by id;
+    uint8_t zones[RTE_MAX_ETHPORTS]; /* number of a port's wire, part of the flow key; by id;
                                            before */
 };
 

@@ -22,7 +22,7 @@ bool spill_related_adopt(struct spill_fast *fast, const struct rte_mbuf *mbuf,
     if (!spill_parse_inside(mbuf, packet, &inside))
         return false;
     flow = spill_flow_table_find(fast->flows, &inside, now);
-    if (flow == NULL || !stands(flow, inside.direction, packet->through != 0))
+    if (flow == NULL || !stands(flow, inside.direction, packet->inbound_sa != 0))
         return false;
     packet->key = inside.key;
     packet->direction = !inside.direction;

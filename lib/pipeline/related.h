@@ -23,7 +23,7 @@
  * must stand: allowed or protected, not silent for too long, and the one who is said to have sent
  * the packet inside has spoken. The lcore.
  *
- * @param packet  whose step is SPILL_STEP_ERROR, with `through`
+ * @param packet  whose step is SPILL_STEP_ERROR, with `inbound_sa`
  * @param now     TSC
  * @return whether it is so; if not, it goes by the rules for itself
  */

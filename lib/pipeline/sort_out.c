@@ -12,7 +12,7 @@ struct sorting {
     struct spill_packet *packets;
     uint32_t kept;
     uint64_t stamp;
-    enum spill_way way;
+    enum spill_path path;
     spill_sort_out_then then;
 };
 
@@ -20,7 +20,7 @@ static void go_on(struct sorting *sorting, struct rte_mbuf **mbufs, struct spill
                   uint32_t count)
 {
     if (count > 0)
-        sorting->then(sorting->fast, mbufs, packets, count, sorting->stamp, sorting->way);
+        sorting->then(sorting->fast, mbufs, packets, count, sorting->stamp, sorting->path);
 }
 
 /* Whether the packet is another lcore's; it was sent there. */
@@ -40,7 +40,7 @@ static bool hand_to_flow(const struct sorting *sorting, struct rte_mbuf *mbuf,
 {
     const struct spill_handover *handover = &sorting->fast->handover;
 
-    return packet->through == 0 && handover->count > 1 &&
+    return packet->inbound_sa == 0 && handover->count > 1 &&
            hand_on(sorting, mbuf, packet, handover->flows,
                    spill_handover_flow_owner(handover, packet));
 }
@@ -51,7 +51,7 @@ static bool hand_to_datagram(const struct sorting *sorting, struct rte_mbuf *mbu
 {
     const struct spill_handover *handover = &sorting->fast->handover;
 
-    return packet->through == 0 && handover->count > 1 &&
+    return packet->inbound_sa == 0 && handover->count > 1 &&
            hand_on(sorting, mbuf, packet, handover->datagrams,
                    spill_handover_datagram_owner(handover, packet));
 }
@@ -64,7 +64,7 @@ static bool hand_to_related(const struct sorting *sorting, struct rte_mbuf *mbuf
     struct spill_packet inside;
 
     if (!handover->by_device || handover->count == 1 || packet->kind > SPILL_PACKET_IPV6 ||
-        packet->step != SPILL_STEP_ERROR || packet->through != 0 ||
+        packet->step != SPILL_STEP_ERROR || packet->inbound_sa != 0 ||
         !spill_parse_inside(mbuf, packet, &inside))
         return false;
     inside.input = packet->input;
@@ -110,9 +110,9 @@ static void take(struct sorting *sorting, struct rte_mbuf *mbuf, struct spill_pa
 }
 
 void spill_sort_out(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
-                    uint32_t count, uint64_t stamp, enum spill_way way, spill_sort_out_then then)
+                    uint32_t count, uint64_t stamp, enum spill_path path, spill_sort_out_then then)
 {
-    struct sorting sorting = {fast, mbufs, packets, 0, stamp, way, then};
+    struct sorting sorting = {fast, mbufs, packets, 0, stamp, path, then};
     uint32_t i;
 
     for (i = 0; i < count; i++) {

@@ -23,17 +23,17 @@
 /** What follows for packets that stay on this lcore. */
 typedef void (*spill_sort_out_then)(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                     struct spill_packet *packets, uint32_t count, uint64_t stamp,
-                                    enum spill_way way);
+                                    enum spill_path path);
 
 /**
  * Takes the fragments out of a burst, and calls `then` with what is left, whose order is kept; what
  * waited for a first fragment comes directly behind it. The lcore.
  *
  * @param mbufs    given away
- * @param packets  of each, with `input`, and `through` where it came through an SA
+ * @param packets  of each, with `input`, and `inbound_sa` where it came through an SA
  */
 void spill_sort_out(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
-                    uint32_t count, uint64_t stamp, enum spill_way way, spill_sort_out_then then);
+                    uint32_t count, uint64_t stamp, enum spill_path path, spill_sort_out_then then);
 
 /** Whether any packet is a fragment, or needs more than a lookup, or none of that is known. */
 static inline bool spill_sort_out_more(const struct spill_packet *packets, uint32_t count)

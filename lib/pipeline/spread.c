@@ -74,7 +74,7 @@ static uint32_t poll_queue(struct spill_spread *spread, struct spill_spread_queu
         return 0;
     queue->received += received;
     spread->ledger.received += received;
-    spill_parse_burst(mbufs, received, queue->network, packets);
+    spill_parse_burst(mbufs, received, queue->zone, packets);
     for (i = 0; i < received; i++) {
         if (unlikely(packets[i].kind == SPILL_PACKET_MALFORMED)) {
             spill_ledger_drop(&spread->ledger, spill_drop_reason_get(packets[i].drop), &mbufs[i],
@@ -86,7 +86,7 @@ static uint32_t poll_queue(struct spill_spread *spread, struct spill_spread_queu
         mbufs[kept] = mbufs[i];
         packets[kept++] = packets[i];
     }
-    spill_output_mark(mbufs, kept, now, SPILL_WAY_FAST);
+    spill_output_mark(mbufs, kept, now, SPILL_PATH_FAST);
     send_by_flow(spread, mbufs, packets, kept);
     return received;
 }

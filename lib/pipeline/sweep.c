@@ -15,12 +15,12 @@ void spill_sweep(struct spill_fast *fast, uint64_t now, bool idle)
 {
     const uint64_t most = idle ? SWEEP_PLACES_IDLE : SWEEP_PLACES_BUSY;
     const uint64_t interval =
-        rte_get_tsc_hz() * SWEEP_SECONDS / spill_flow_table_places(fast->flows);
+        rte_get_tsc_hz() * SWEEP_SECONDS / spill_flow_table_slots(fast->flows);
     const uint64_t due = (now - fast->sweep.swept) / RTE_MAX(interval, UINT64_C(1));
     const uint64_t count = RTE_MAX(RTE_MIN(due, most), (uint64_t)SWEEP_PLACES);
 
     spill_flow_table_expire(fast->flows, now, (uint32_t)count);
-    fast->sweep.swept = due > most && due < spill_flow_table_places(fast->flows)
+    fast->sweep.swept = due > most && due < spill_flow_table_slots(fast->flows)
                             ? fast->sweep.swept + count * interval
                             : now;
     spill_datagrams_expire(fast->datagrams, now);

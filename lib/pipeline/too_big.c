@@ -80,7 +80,7 @@ static struct rte_mbuf *tell(struct spill_fast *fast, struct rte_mbuf *mbuf,
                              const struct spill_packet *packet, uint16_t mtu, uint64_t stamp)
 {
     struct spill_exits *exits = &fast->exits;
-    const bool through = packet->through != 0;
+    const bool through = packet->inbound_sa != 0;
     struct rte_mbuf *reply;
 
     if ((through && !spill_answers_have_room(&fast->answers)) ||

@@ -4,12 +4,12 @@
 void spill_version_change(struct spill_version *version, struct spill_flow_table *flows,
                           uint64_t now)
 {
-    const struct spill_security *security = version->security;
+    const struct spill_generation *generation = version->generation;
 
     if (version->number != 0)
         spill_flow_table_renew(flows, now);
-    version->number = security->number;
-    version->inbound = security->sas != NULL && security->sas->has_inbound;
+    version->number = generation->number;
+    version->inbound = generation->sas != NULL && generation->sas->has_inbound;
 }
 
 void spill_version_change_done(struct spill_version *version, const struct spill_flow_table *flows)

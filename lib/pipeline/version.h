@@ -8,7 +8,7 @@
 #include <rte_branch_prediction.h>
 
 #include "classify/flow_table.h"
-#include "pipeline/security.h"
+#include "pipeline/generation.h"
 #include "runtime/snapshot.h"
 
 /**
@@ -19,9 +19,9 @@
 
 /** A fast lcore's. Written by the lcore, but for the snapshot. */
 struct spill_version {
-    const struct spill_snapshot *rules;    /* of struct spill_security; before the lcores start */
-    const struct spill_security *security; /* the version that this turn goes by */
-    uint64_t number;                       /* of the one that the flows' verdicts are of */
+    const struct spill_snapshot *rules; /* of struct spill_generation; before the lcores start */
+    const struct spill_generation *generation; /* the version that this turn goes by */
+    uint64_t number;                           /* of the one that the flows' verdicts are of */
     uint64_t renewed; /* of the one that all flows go by; the control thread reads */
     bool inbound;     /* it has inbound SAs */
 };
@@ -40,8 +40,8 @@ void spill_version_change_done(struct spill_version *version, const struct spill
 static inline void spill_version_take(struct spill_version *version, struct spill_flow_table *flows,
                                       uint64_t now)
 {
-    version->security = spill_snapshot_get(version->rules);
-    if (unlikely(version->security->number != version->number))
+    version->generation = spill_snapshot_get(version->rules);
+    if (unlikely(version->generation->number != version->number))
         spill_version_change(version, flows, now);
 }
 

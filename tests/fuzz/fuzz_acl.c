@@ -151,15 +151,15 @@ static void take_packet(struct fuzz_input *input, const struct spill_ruleset *ru
 /* A message that nothing answers, or a later fragment. */
 static void write_message(const struct match_packet *from, struct spill_packet *to)
 {
-    const uint8_t network = from->has_type ? 0 : SPILL_FLOW_FRAGMENT;
+    const uint8_t zone = from->has_type ? 0 : SPILL_FLOW_FRAGMENT;
 
     if (from->v6) {
         to->key.v6.port[1] = htons(from->port[1]);
-        to->key.v6.network = network;
+        to->key.v6.zone = zone;
         to->key.v6.vlan = SPILL_VLAN_ALONE;
     } else {
         to->key.v4.port[1] = htons(from->port[1]);
-        to->key.v4.network = network;
+        to->key.v4.zone = zone;
         to->key.v4.vlan = SPILL_VLAN_ALONE;
     }
 }

@@ -282,7 +282,7 @@ static char *run(int count, char *const *given, struct spill_error *error)
             text = plan_text();
         }
     }
-    spill_sources_free(&program.sources);
+    spill_policy_files_free(&program.files);
     spill_options_free(&program.options);
     return text;
 }

@@ -101,9 +101,9 @@ static void check_key(const struct expected *expected, const struct spill_packet
     FUZZ_CHECK((v4 ? packet->key.v4.protocol : packet->key.v6.protocol) == expected->protocol,
                "protocol");
     /* The lowest bit says at which end of the wire the first address is. */
-    FUZZ_CHECK((v4 ? packet->key.v4.network : packet->key.v6.network) ==
+    FUZZ_CHECK((v4 ? packet->key.v4.zone : packet->key.v6.zone) ==
                    (NETWORK ^ first) + (expected->later ? SPILL_FLOW_FRAGMENT : 0),
-               "network");
+               "zone");
     FUZZ_CHECK((v4 ? packet->key.v4.vlan : packet->key.v6.vlan) ==
                    (expected->vlan | expected->alone |
                     (expected->icmp && first != expected->answers ? SPILL_VLAN_SECOND : 0)),
@@ -132,7 +132,7 @@ static void check(const struct expected *expected, const struct spill_packet *pa
     FUZZ_CHECK(packet->wrapped == expected->wrapped, "wrapped");
     FUZZ_CHECK(packet->esp == expected->esp, "ESP %u", packet->esp);
     FUZZ_CHECK(packet->fragment == expected->fragment, "fragment");
-    FUZZ_CHECK(packet->sa == 0 && packet->through == 0 && packet->flow == NULL &&
+    FUZZ_CHECK(packet->sa == 0 && packet->inbound_sa == 0 && packet->flow == NULL &&
                    packet->verdict == SPILL_VERDICT_UNKNOWN && packet->input == 0 &&
                    packet->output == 0,
                "what parsing doesn't know");

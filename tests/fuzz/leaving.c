@@ -310,7 +310,7 @@ static bool unprotect(const struct view *view, struct spill_sa *sa, uint8_t *byt
     job.mbufs[job.count++] = mbuf;
     job.work = job.count;
     FUZZ_CHECK(spill_esp_decrypt(&job, world_crypto), "the other end has no device");
-    good = packet->through != 0 && packet->kind != SPILL_PACKET_MALFORMED;
+    good = packet->inbound_sa != 0 && packet->kind != SPILL_PACKET_MALFORMED;
     length = good ? traffic_copy(mbuf, bytes) : 0;
     rte_pktmbuf_free(mbuf);
     if (good)

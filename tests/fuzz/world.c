@@ -215,7 +215,7 @@ void __wrap_spill_acl_classify(const struct spill_acl *acl, struct spill_packet 
 
 /* ------------------------------------------------------------------------------- versions */
 
-static struct spill_security *make_version(void)
+static struct spill_generation *make_version(void)
 {
     struct spill_sa_config configs[2 * WORLD_KINDS];
     const struct spill_ruleset *ruleset = world_rulesets[world.rules_now];
@@ -223,7 +223,7 @@ static struct spill_security *make_version(void)
     int nodes[SPILL_NODES_MAX];
     struct spill_sa_set *set;
     struct spill_policy *policy;
-    struct spill_security *security;
+    struct spill_generation *generation;
     char name[16];
     unsigned i;
 
@@ -241,17 +241,17 @@ static struct spill_security *make_version(void)
     policy = spill_policy_create(name, ruleset, ids, world_port_ids(ruleset), SPILL_VERDICT_DENY,
                                  nodes, &error);
     MUST(policy != NULL);
-    security = spill_security_create(++world.versions, policy, set);
-    MUST(security != NULL);
-    return security;
+    generation = spill_generation_create(++world.versions, policy, set);
+    MUST(generation != NULL);
+    return generation;
 }
 
 static void publish(void)
 {
-    struct spill_security *security = make_version();
+    struct spill_generation *generation = make_version();
 
     world.rules_used[world.rules_now] = true;
-    FUZZ_CHECK(spill_snapshot_publish(world.rules, security, spill_security_free) == 0,
+    FUZZ_CHECK(spill_snapshot_publish(world.rules, generation, spill_generation_free) == 0,
                "too many versions that somebody reads");
     spill_sa_store_reclaim(world.store);
 }

@@ -5,8 +5,8 @@
 #include "first_match.h"
 #include "fuzz.h"
 #include "ipsec/esp.h"
+#include "pipeline/generation.h"
 #include "pipeline/pipeline.h"
-#include "pipeline/security.h"
 
 /**
  * @file

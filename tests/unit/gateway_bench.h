@@ -187,7 +187,7 @@ static inline void gateway_publish(const char *more)
 {
     struct spill_sa_set *set =
         spill_sa_set_create(gateway.store, gateway.configs, RTE_DIM(gateway.configs), &bench.error);
-    struct spill_security *security;
+    struct spill_generation *generation;
     char text[1024];
 
     if (set == NULL)
@@ -200,9 +200,9 @@ static inline void gateway_publish(const char *more)
              "allow udp from 10.0.0.0/8 to any port 3333\n",
              more);
     gateway.versions++;
-    security = spill_security_create(gateway.versions, gateway_policy(set, text), set);
-    assert_non_null(security);
-    while (spill_snapshot_publish(bench.rules, security, spill_security_free) != 0)
+    generation = spill_generation_create(gateway.versions, gateway_policy(set, text), set);
+    assert_non_null(generation);
+    while (spill_snapshot_publish(bench.rules, generation, spill_generation_free) != 0)
         sched_yield();
     spill_sa_store_reclaim(gateway.store);
 }

@@ -242,7 +242,7 @@ static inline void gateway_quiet(void)
 /** Waits until no flow goes by older rules than the newest. */
 static inline void gateway_all_asked(void)
 {
-    const struct spill_security *newest = spill_snapshot_get(bench.rules);
+    const struct spill_generation *newest = spill_snapshot_get(bench.rules);
     uint32_t i;
 
     for (i = 1; i < bench.plan.lcore_count; i++) {

@@ -245,7 +245,7 @@ static inline void ipsec_job(struct spill_job *job, const struct spill_sa *sa)
 }
 
 /** The network that a job's packet comes from: there are some of each of two in a row. */
-static inline uint8_t ipsec_network(uint32_t index)
+static inline uint8_t ipsec_zone(uint32_t index)
 {
     return index % 5 < 3 ? 5 : 6;
 }
@@ -255,7 +255,7 @@ static inline struct spill_packet *ipsec_add(struct spill_job *job, struct rte_m
 {
     struct spill_packet *packet = spill_packet_of(mbuf);
 
-    spill_parse_burst(&mbuf, 1, ipsec_network(job->count), packet);
+    spill_parse_burst(&mbuf, 1, ipsec_zone(job->count), packet);
     assert_in_range(packet->kind, SPILL_PACKET_IPV4, SPILL_PACKET_IPV6);
     job->mbufs[job->count++] = mbuf;
     job->work = job->count;

@@ -183,7 +183,7 @@ static inline int bench_publish(struct bench *bench, uint64_t number, const char
     int nodes[SPILL_NODES_MAX];
     struct spill_ruleset *ruleset;
     struct spill_policy *policy = NULL;
-    struct spill_security *security;
+    struct spill_generation *generation;
     FILE *file;
     unsigned i;
 
@@ -199,17 +199,17 @@ static inline int bench_publish(struct bench *bench, uint64_t number, const char
     spill_rules_free(ruleset);
     if (policy == NULL)
         return -1;
-    security = spill_security_create(number, policy, NULL);
-    if (security == NULL) {
+    generation = spill_generation_create(number, policy, NULL);
+    if (generation == NULL) {
         spill_policy_free(policy);
         return spill_error_set(&bench->error, "no memory for the rules");
     }
     if (bench->rules == NULL)
         bench->rules = spill_snapshot_create(SOCKET_ID_ANY, SPILL_LCORES_MAX);
     if (bench->rules != NULL &&
-        spill_snapshot_publish(bench->rules, security, spill_security_free) == 0)
+        spill_snapshot_publish(bench->rules, generation, spill_generation_free) == 0)
         return 0;
-    spill_security_free(security);
+    spill_generation_free(generation);
     return spill_error_set(&bench->error, "no memory for the rules");
 }
 

@@ -137,7 +137,7 @@ static void write_message(const struct packet *from, struct spill_packet *to)
 {
     static const uint8_t ANSWERS[][2] = {{8, 0}, {13, 14}, {128, 129}, {160, 161}};
     uint16_t vlan = SPILL_VLAN_ALONE, message = from->port[1];
-    uint8_t network = (uint8_t)draw(128);
+    uint8_t zone = (uint8_t)draw(128);
 
     to->step = SPILL_STEP_NONE;
     for (unsigned i = 0; i < RTE_DIM(ANSWERS); i++) {
@@ -150,15 +150,15 @@ static void write_message(const struct packet *from, struct spill_packet *to)
         to->step = (answer != (to->reversed != 0)) ? SPILL_STEP_ANSWER : SPILL_STEP_NONE;
     }
     if (!from->has_type)
-        network |= SPILL_FLOW_FRAGMENT;
+        zone |= SPILL_FLOW_FRAGMENT;
     if (from->v6) {
         to->key.v6.port[1] = htons(message);
         to->key.v6.vlan = vlan;
-        to->key.v6.network = network;
+        to->key.v6.zone = zone;
     } else {
         to->key.v4.port[1] = htons(message);
         to->key.v4.vlan = vlan;
-        to->key.v4.network = network;
+        to->key.v4.zone = zone;
     }
 }
 

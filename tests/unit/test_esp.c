@@ -91,17 +91,16 @@ static void check_outside(const struct ipsec_case *kind, struct rte_mbuf *mbuf, 
 }
 
 static void check_inside(struct rte_mbuf *mbuf, const struct ipsec_frame *frame, uint64_t number,
-                         uint8_t network)
+                         uint8_t zone)
 {
     const struct spill_packet *packet = spill_packet_of(mbuf);
 
     if (ipsec_failure(mbuf)[0] != '\0')
         fail_msg("%s", ipsec_failure(mbuf));
-    assert_int_equal(packet->through, 2);
+    assert_int_equal(packet->inbound_sa, 2);
     assert_int_equal(packet->sequence, (uint32_t)number);
-    assert_int_equal(packet->kind == SPILL_PACKET_IPV6 ? packet->key.v6.network
-                                                       : packet->key.v4.network,
-                     network ^ packet->direction);
+    assert_int_equal(packet->kind == SPILL_PACKET_IPV6 ? packet->key.v6.zone : packet->key.v4.zone,
+                     zone ^ packet->direction);
     assert_int_equal(mbuf->pkt_len, frame->length);
     assert_memory_equal(rte_pktmbuf_mtod(mbuf, const void *), frame->bytes, frame->length);
 }
@@ -143,14 +142,14 @@ static uint64_t round_trip(const struct ipsec_case *kind, struct spill_sa *pair[
     run_all(others, spill_esp_decrypt);
     for (j = 0; j < JOBS; j++) {
         for (i = 0; i < others[j].count; i++)
-            check_inside(others[j].mbufs[i], &before[j][i], jobs[j].serial + i, ipsec_network(i));
+            check_inside(others[j].mbufs[i], &before[j][i], jobs[j].serial + i, ipsec_zone(i));
         ipsec_free(&others[j]);
     }
     return sum;
 }
 
 /* All kinds of SA with the crypto that is open. Returns how many the drivers can do. */
-static uint32_t round_trips(uint64_t *sums, uint64_t seed, enum spill_crypto_way way)
+static uint32_t round_trips(uint64_t *sums, uint64_t seed, enum spill_crypto_mode mode)
 {
     struct ipsec_case kind;
     struct spill_sa *pair[2];
@@ -160,12 +159,12 @@ static uint32_t round_trips(uint64_t *sums, uint64_t seed, enum spill_crypto_way
     for (n = 0; ipsec_case_get(n, &kind); n++) {
         if (!ipsec_pair(&kind, pair)) {
             /* OpenSSL's driver has neither; ipsec-mb's have all. */
-            assert_int_equal(way, SPILL_CRYPTO_QUEUE);
+            assert_int_equal(mode, SPILL_CRYPTO_QUEUE);
             assert_true(kind.algorithm->aead == RTE_CRYPTO_AEAD_CHACHA20_POLY1305 ||
                         kind.algorithm->cipher == RTE_CRYPTO_CIPHER_NULL);
             continue;
         }
-        assert_int_equal(pair[0]->lcores[0]->crypto.way, way);
+        assert_int_equal(pair[0]->lcores[0]->crypto.mode, mode);
         random_state = seed + n;
         sum = round_trip(&kind, pair);
         /* The same on the wire, whoever did it. */

@@ -81,7 +81,7 @@ static struct rte_mbuf *sent(bool ipv6, uint32_t payload)
 }
 
 /* What becomes of a frame that the parser takes for ESP; "" when it comes out. */
-static const char *fate_of(struct rte_mbuf *mbuf, uint16_t *through)
+static const char *fate_of(struct rte_mbuf *mbuf, uint16_t *inbound_sa)
 {
     struct spill_packet packet;
     struct spill_job job;
@@ -91,23 +91,23 @@ static const char *fate_of(struct rte_mbuf *mbuf, uint16_t *through)
     spill_parse_burst(&mbuf, 1, 0, &packet);
     if (packet.esp == SPILL_ESP_NONE || packet.kind > SPILL_PACKET_IPV6) {
         rte_pktmbuf_free(mbuf);
-        *through = 0;
+        *inbound_sa = 0;
         return "no ESP";
     }
     ipsec_add(&job, mbuf)->sequence = 0;
     ipsec_decrypt(&job);
     failure = ipsec_failure(mbuf);
-    *through = spill_packet_of(mbuf)->through;
+    *inbound_sa = spill_packet_of(mbuf)->inbound_sa;
     ipsec_free(&job);
     return failure;
 }
 
 static void expect(struct rte_mbuf *mbuf, const char *reason, bool authentic)
 {
-    uint16_t through;
+    uint16_t inbound_sa;
 
-    assert_string_equal(fate_of(mbuf, &through), reason);
-    assert_int_equal(through, authentic ? 2 : 0);
+    assert_string_equal(fate_of(mbuf, &inbound_sa), reason);
+    assert_int_equal(inbound_sa, authentic ? 2 : 0);
 }
 
 static const char *const kinds[] = {"aes-128-gcm", "aes-256-cbc+sha512", "aes-128-ctr+sha256",
@@ -185,11 +185,11 @@ static void padding_must_be_right(void **state)
             peer.pad_length = 255; /* more than there is */
             expect(sent(false, 41), "esp_bad_padding", true);
             for (length = 0; length < 256; length++) {
-                uint16_t through;
+                uint16_t inbound_sa;
 
                 peer.pad_length = (int)length;
-                fate_of(sent(false, 41), &through); /* whatever: it does no harm */
-                assert_int_equal(through, 2);
+                fate_of(sent(false, 41), &inbound_sa); /* whatever: it does no harm */
+                assert_int_equal(inbound_sa, 2);
             }
             ipsec_free_pair(pair);
         }
@@ -217,14 +217,14 @@ static void tunnels_carry_ip_alone(void **state)
         /* Transport mode carries anything but nothing. */
         open_pair(kinds[i], 0, false);
         for (next = 0; next < 256; next++) {
-            uint16_t through;
+            uint16_t inbound_sa;
             const char *fate;
 
             peer.next_header = (int)next;
-            fate = fate_of(sent(false, 100), &through);
+            fate = fate_of(sent(false, 100), &inbound_sa);
             assert_int_equal(strcmp(fate, "esp_dummy") == 0, next == 59);
             assert_int_not_equal(strncmp(fate, "esp_", 4) == 0, next != 59);
-            assert_int_equal(through, 2);
+            assert_int_equal(inbound_sa, 2);
         }
         ipsec_free_pair(pair);
     }
@@ -301,14 +301,14 @@ static void every_truncation_has_a_name(void **state)
             for (length = 0, whole = 1; length < whole; length++) {
                 struct rte_mbuf *mbuf = sent(false, 100);
                 struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(mbuf, void *, 14);
-                uint16_t through;
+                uint16_t inbound_sa;
                 const char *fate;
 
                 whole = mbuf->pkt_len - 34;
                 rte_pktmbuf_trim(mbuf, (uint16_t)(whole - length));
                 ip->total_length = rte_cpu_to_be_16((uint16_t)(20 + length));
-                fate = fate_of(mbuf, &through);
-                assert_int_equal(through, 0);
+                fate = fate_of(mbuf, &inbound_sa);
+                assert_int_equal(inbound_sa, 0);
                 malformed += strcmp(fate, "esp_malformed") == 0;
                 bad += strcmp(fate, "esp_bad_icv") == 0;
                 if (length >= 8)
@@ -342,7 +342,7 @@ static void random_bytes_never_come_out(void **state)
             uint32_t payload = test_random_below(&ipsec_seed, 600), j;
             struct rte_mbuf *mbuf = ipsec_packet(&frame, i % 2 != 0, payload, 0, false);
             uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, 14);
-            uint16_t through;
+            uint16_t inbound_sa;
 
             ip[i % 2 != 0 ? 6 : 9] = nat != 0 ? IPPROTO_UDP : IPPROTO_ESP;
             for (j = i % 2 != 0 ? 40 : 20; j < mbuf->pkt_len - 14; j++)
@@ -351,8 +351,8 @@ static void random_bytes_never_come_out(void **state)
                 ipsec_put16(ip + (i % 2 != 0 ? 42 : 22), 4500);
                 ipsec_put16(ip + (i % 2 != 0 ? 44 : 24), payload);
             }
-            assert_string_not_equal(fate_of(mbuf, &through), "");
-            assert_int_equal(through, 0);
+            assert_string_not_equal(fate_of(mbuf, &inbound_sa), "");
+            assert_int_equal(inbound_sa, 0);
         }
         ipsec_free_pair(pair);
     }
@@ -377,7 +377,7 @@ static void a_packet_counts_once_in_a_job(void **state)
         assert_string_equal(ipsec_failure(job.mbufs[0]), "");
         assert_string_equal(ipsec_failure(job.mbufs[1]), "esp_replayed");
         assert_string_equal(ipsec_failure(job.mbufs[2]), "");
-        assert_int_equal(spill_packet_of(two)->through, 2); /* authentic: the window is asked */
+        assert_int_equal(spill_packet_of(two)->inbound_sa, 2); /* authentic: the window is asked */
         ipsec_free(&job);
         ipsec_free_pair(pair);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where keys find a place: how often none of a key's is free, and that nothing is left behind. */
+/* Where keys find a slot: how often none of a key's is free, and that nothing is left behind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 struct key {
     uint64_t hash;
-    uint32_t place;
+    uint32_t slot;
 };
 
 static struct key keys[CAPACITY];
@@ -34,17 +34,17 @@ static uint64_t draw(void)
     return z ^ (z >> 31);
 }
 
-/* Adds a key, whatever its hash; returns how many others found no place before it. */
+/* Adds a key, whatever its hash; returns how many others found no slot before it. */
 static uint32_t add(struct spill_flow_groups *groups, struct key *key)
 {
     for (uint32_t refused = 0;; refused++) {
-        int64_t place;
+        int64_t slot;
 
         key->hash = draw();
-        place = spill_flow_groups_take(groups, key->hash);
-        if (place < 0)
+        slot = spill_flow_groups_take(groups, key->hash);
+        if (slot < 0)
             continue;
-        key->place = (uint32_t)place;
+        key->slot = (uint32_t)slot;
         return refused;
     }
 }
@@ -65,11 +65,11 @@ static uint32_t refused_at(uint32_t count, uint32_t additions)
     for (uint32_t i = 0; i < additions; i++) {
         struct key *key = &keys[draw() % count];
 
-        spill_flow_groups_give(&groups, key->hash, key->place);
+        spill_flow_groups_give(&groups, key->hash, key->slot);
         refused += add(&groups, key);
     }
     for (uint32_t i = 0; i < count; i++)
-        spill_flow_groups_give(&groups, keys[i].hash, keys[i].place);
+        spill_flow_groups_give(&groups, keys[i].hash, keys[i].slot);
     for (uint32_t i = 0; i < GROUPS; i++) {
         static const struct spill_flow_group empty;
 

@@ -142,7 +142,7 @@ static struct spill_packet packet_from(const struct connection *connection, uint
 
     packet.direction = event->from & 1u;
     packet.step = event->step & 7u;
-    packet.through = 0;
+    packet.inbound_sa = 0;
     if (packet.kind == SPILL_PACKET_IPV4)
         packet.key.v4.protocol = connection->protocol;
     else

@@ -58,7 +58,7 @@ static bool is_over(const struct model *model, const struct model_flow *flow)
     return flow->pending == 0 && units(model->now) - flow->seen > TIMEOUT / UNIT;
 }
 
-/* Also whether an allowed flow on which both sides spoke waits among the strangers for a place: it
+/* Also whether an allowed flow on which both sides spoke waits among the strangers for a slot: it
  * may take that of its like. */
 static void model_classes(struct model *model)
 {
@@ -188,7 +188,7 @@ static void model_add(struct model *model)
     flow = add(model->table, kind, number, model->now);
     if (flow == NULL) {
         assert_false(known || over);
-        /* A full table makes room, and a fuller one than 7/8 may have all places of a key taken. */
+        /* A full table makes room, and a fuller one than 7/8 may have all slots of a key taken. */
         assert_true(model_count(model, kind) >= CAPACITY * 7 / 8);
         gone = model_sweep(model, false, may_go(model, full));
         assert_true(gone <= full);
@@ -317,7 +317,7 @@ static void is_refused_while_all_are_held(void **state)
     assert_null(add(table, SPILL_PACKET_IPV4, 1000, LATER));
     assert_null(find(table, SPILL_PACKET_IPV4, 1000, LATER));
     assert_int_equal(spill_flow_table_expire(table, LATER, 1000), 0);
-    /* The other family has places of its own. */
+    /* The other family has slots of its own. */
     assert_non_null(add(table, SPILL_PACKET_IPV6, 1000, LATER));
     for (uint32_t i = 0; i < RTE_DIM(flows); i++) {
         assert_ptr_equal(find(table, SPILL_PACKET_IPV4, i, LATER), flows[i]);
@@ -348,7 +348,7 @@ static void flood_one(struct spill_flow_table *table, enum flood what, uint8_t k
 {
     struct spill_flow *flow;
 
-    /* Few find all places that they may have taken by such as may not go. */
+    /* Few find all slots that they may have taken by such as may not go. */
     flow = what == ONE_SIDED ? add_allowed(table, kind, i, false, now) : add(table, kind, i, now);
     if (what == ONE_SIDED || flow == NULL)
         return;
@@ -530,7 +530,7 @@ static void an_expiry_looks_at_no_more_than_it_is_told(void **state)
  */
 static void crafted_keys_harm_none_that_is_allowed(void **state)
 {
-    enum { places = SPILL_FLOW_GROUP * SPILL_FLOW_PROBES };
+    enum { slots = SPILL_FLOW_GROUP * SPILL_FLOW_PROBES };
     struct spill_flow_table *table = make_table(1000, 0);
     struct spill_flow_hash hash;
 
@@ -551,7 +551,7 @@ static void crafted_keys_harm_none_that_is_allowed(void **state)
         assert_int_equal(spill_flow_hash6(&hash, key, 0) == 0, i % 2 == 1);
         (void)spill_flow_table_find_or_add(table, &packet, 0);
     }
-    assert_in_range(spill_flow_table_counters(table)->entries, 1000, 1000 + 2 * places);
+    assert_in_range(spill_flow_table_counters(table)->entries, 1000, 1000 + 2 * slots);
     assert_int_equal(spill_flow_table_counters(table)->entries - 1000 +
                          spill_flow_table_counters(table)->refused +
                          spill_flow_table_counters(table)->evicted,

@@ -176,8 +176,8 @@ static bool agrees(const struct expected *expected, const struct spill_packet *p
            packet->l4_offset == expected->l4 && packet->has_ports == expected->has_ports &&
            packet->esp == expected->esp && packet->fragment == expected->fragment &&
            packet->wrapped == expected->wrapped && packet->length == expected->length &&
-           packet->inner_vlan == expected->inner_vlan && packet->sa == 0 && packet->through == 0 &&
-           packet->output == 0 &&
+           packet->inner_vlan == expected->inner_vlan && packet->sa == 0 &&
+           packet->inbound_sa == 0 && packet->output == 0 &&
            (expected->drop != NULL
                 ? packet->drop == expected->drop->id
                 : packet->reversed == 0 && packet->step == oracle_step(expected)) &&
@@ -337,7 +337,7 @@ static void test_each_rule(void **state)
         if (v6 || cases[i].kind == SPILL_PACKET_IPV4) {
             assert_int_equal(v6 ? packet.key.v6.protocol : packet.key.v4.protocol,
                              cases[i].protocol);
-            assert_int_equal(v6 ? packet.key.v6.network : packet.key.v4.network,
+            assert_int_equal(v6 ? packet.key.v6.zone : packet.key.v4.zone,
                              (NETWORK ^ packet.direction) |
                                  (cases[i].later ? SPILL_FLOW_FRAGMENT : 0));
         }

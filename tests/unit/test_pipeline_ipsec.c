@@ -270,13 +270,13 @@ static void inbound_lifetimes_end_where_they_should(void **state)
 static void a_window_has_one_writer(void **state)
 {
     struct gateway_options options = options_for(0, SPILL_DISPATCH_AUTO);
-    const struct spill_security *security;
+    const struct spill_generation *generation;
     struct spill_ledger ledger;
 
     (void)state;
     gateway_open(&options);
-    security = spill_snapshot_get(bench.rules);
-    atomic_store(&spill_sa_set_find(security->sas, "in")->state->writer, RTE_MAX_LCORE - 1);
+    generation = spill_snapshot_get(bench.rules);
+    atomic_store(&spill_sa_set_find(generation->sas, "in")->state->writer, RTE_MAX_LCORE - 1);
     gateway_run(GATEWAY_DECRYPTS, 500);
     gateway_finish(&ledger);
     gateway_assert_drops(&ledger, "esp_other_lcore");

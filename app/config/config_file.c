@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The configuration file as settings: what its sections and keys mean. */
-#include "config/config.h"
+#include "config/config_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -260,9 +260,9 @@ static bool same_thing(const struct spill_setting *left, const struct spill_sett
 {
     if (left->option != right->option)
         return false;
-    if (left->subject == NULL || right->subject == NULL)
-        return left->subject == right->subject && left->option->scope != SPILL_OPTION_WIRE;
-    return strcmp(left->subject, right->subject) == 0;
+    if (left->instance == NULL || right->instance == NULL)
+        return left->instance == right->instance && left->option->scope != SPILL_OPTION_WIRE;
+    return strcmp(left->instance, right->instance) == 0;
 }
 
 /* Refuses what was said before: in the same section, or in [spillway] what [port NAME] says too. */
@@ -302,8 +302,8 @@ static int take_key(struct load *load, const struct spill_ini_entry *entry)
     return status == 0 ? check_once(load) : -1;
 }
 
-int spill_config_read(FILE *file, const char *path, struct spill_settings *settings,
-                      struct spill_error *error)
+int spill_config_file_read(FILE *file, const char *path, struct spill_settings *settings,
+                           struct spill_error *error)
 {
     const char *slash = strrchr(path, '/');
     char *directory =
@@ -326,15 +326,15 @@ int spill_config_read(FILE *file, const char *path, struct spill_settings *setti
     return status;
 }
 
-int spill_config_load(const char *path, const struct spill_token *stop,
-                      struct spill_settings *settings, struct spill_error *error)
+int spill_config_file_load(const char *path, const struct spill_token *stop,
+                           struct spill_settings *settings, struct spill_error *error)
 {
     struct spill_stream stream;
     int status;
 
     if (spill_stream_open(path, stop, &stream, error) != 0)
         return -1;
-    status = spill_config_read(stream.file, path, settings, error);
+    status = spill_config_file_read(stream.file, path, settings, error);
     spill_stream_close(&stream, error);
     return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef SPILLWAY_SOURCES_H
-#define SPILLWAY_SOURCES_H
+#ifndef SPILLWAY_POLICY_FILES_H
+#define SPILLWAY_POLICY_FILES_H
 
 #include <stdint.h>
 
@@ -15,7 +15,7 @@
  * What the security policy is made of, as files have it: rules, and SAs with their keys. Plain
  * memory, checked as a whole; any thread of control's.
  */
-struct spill_sources {
+struct spill_policy_files {
     struct spill_ruleset *ruleset; /* owned */
     uint32_t sa_count;
     struct spill_sa_config *sas; /* owned; wiped when freed */
@@ -25,13 +25,13 @@ struct spill_sources {
  * Reads the rules file and the key files that the options name.
  *
  * @param stop     ends the reading when it is cancelled; NULL: nothing does
- * @param sources  written; on success for spill_sources_free()
+ * @param files    written; on success for spill_policy_files_free()
  * @return 0; -1 with an error, and nothing to free
  */
-int spill_sources_load(const struct spill_options *options, const struct spill_token *stop,
-                       struct spill_sources *sources, struct spill_error *error);
+int spill_policy_files_load(const struct spill_options *options, const struct spill_token *stop,
+                            struct spill_policy_files *files, struct spill_error *error);
 
 /** Frees them, the keys wiped. Empty ones are fine. */
-void spill_sources_free(struct spill_sources *sources);
+void spill_policy_files_free(struct spill_policy_files *files);
 
 #endif

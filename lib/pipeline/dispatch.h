@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef SPILLWAY_PLACE_H
-#define SPILLWAY_PLACE_H
+#ifndef SPILLWAY_DISPATCH_H
+#define SPILLWAY_DISPATCH_H
 
 #include <rte_mbuf.h>
 
@@ -14,7 +14,7 @@
  */
 
 /** What packets of a burst have in common that are of one SA. */
-struct spill_place {
+struct spill_dispatch_group {
     uint32_t class_index;
     uint32_t lane;                 /* of the SA */
     struct spill_subject *subject; /* the SA's, on this lcore */
@@ -28,17 +28,17 @@ struct spill_place {
  *
  * Inline when the class may and there is time; else in the lane of their SA, with a credit; else,
  * by the overflow policy, inline over the budget, or not at all. But where the lane is busy they go
- * into the lane or nowhere: no other way keeps the order (law 4). Nor is there a place for what is
+ * into the lane or nowhere: no other way keeps the order (law 4). Nor is there room for what is
  * behind a packet that has none, so that an overload is cheap.
  *
- * @param mbufs    at most SPILL_BURST; those that have a place are given away
+ * @param mbufs    at most SPILL_BURST; those that are taken are given away
  * @param packets  metadata of each
  * @param bytes    of all IP packets together
- * @return how many have a place: the first ones. The others are the caller's, and counted as
+ * @return how many are taken: the first ones. The others are the caller's, and counted as
  *         refused
  */
-uint32_t spill_place_burst(struct spill_fast *fast, const struct spill_place *place,
-                           struct rte_mbuf **mbufs, struct spill_packet **packets, uint32_t count,
-                           uint32_t bytes);
+uint32_t spill_dispatch_burst(struct spill_fast *fast, const struct spill_dispatch_group *group,
+                              struct rte_mbuf **mbufs, struct spill_packet **packets,
+                              uint32_t count, uint32_t bytes);
 
 #endif

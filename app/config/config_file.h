@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef SPILLWAY_CONFIG_H
-#define SPILLWAY_CONFIG_H
+#ifndef SPILLWAY_CONFIG_FILE_H
+#define SPILLWAY_CONFIG_FILE_H
 
 #include <stdio.h>
 
@@ -22,11 +22,11 @@
  * @param error  on failure "file:line: …" with the section or key and what would be right
  * @return 0, or -1; the settings are the caller's to free in both cases
  */
-int spill_config_load(const char *path, const struct spill_token *stop,
-                      struct spill_settings *settings, struct spill_error *error);
+int spill_config_file_load(const char *path, const struct spill_token *stop,
+                           struct spill_settings *settings, struct spill_error *error);
 
 /** Reads a file that is open. @param path  what errors call it, and file names are relative to */
-int spill_config_read(FILE *file, const char *path, struct spill_settings *settings,
-                      struct spill_error *error);
+int spill_config_file_read(FILE *file, const char *path, struct spill_settings *settings,
+                           struct spill_error *error);
 
 #endif

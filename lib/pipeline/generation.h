@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef SPILLWAY_SECURITY_H
-#define SPILLWAY_SECURITY_H
+#ifndef SPILLWAY_GENERATION_H
+#define SPILLWAY_GENERATION_H
 
 #include <stdint.h>
 
@@ -12,7 +12,7 @@
  * The security policy in force: the rules, and the SAs that they name. One version of both,
  * immutable, so that a rule never names an SA that is not there; published through a snapshot.
  */
-struct spill_security {
+struct spill_generation {
     uint64_t number;             /* of the version, from 1 */
     struct spill_policy *policy; /* owned */
     struct spill_sa_set *sas;    /* owned; NULL: the program works without IPsec */
@@ -20,10 +20,10 @@ struct spill_security {
 
 /** Makes a version of its parts, which become its own. NULL when memory is short: then they don't.
  */
-struct spill_security *spill_security_create(uint64_t number, struct spill_policy *policy,
-                                             struct spill_sa_set *sas);
+struct spill_generation *spill_generation_create(uint64_t number, struct spill_policy *policy,
+                                                 struct spill_sa_set *sas);
 
 /** Frees a version (a void * for spill_snapshot_publish()). Control thread. May be NULL. */
-void spill_security_free(void *security);
+void spill_generation_free(void *generation);
 
 #endif

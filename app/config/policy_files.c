@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rules and SAs as files have them. */
-#include "config/sources.h"
+#include "config/policy_files.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,21 +19,21 @@ static struct spill_sa_config describe(const struct spill_option_sa *option)
     return sa;
 }
 
-static int load_sas(const struct spill_options *options, struct spill_sources *sources,
+static int load_sas(const struct spill_options *options, struct spill_policy_files *files,
                     struct spill_error *error)
 {
     struct spill_error reason;
     uint32_t i;
 
-    sources->sas = calloc(options->sa_count + 1u, sizeof(*sources->sas));
-    if (sources->sas == NULL)
+    files->sas = calloc(options->sa_count + 1u, sizeof(*files->sas));
+    if (files->sas == NULL)
         return spill_error_set(error, "no memory for SAs");
     for (i = 0; i < options->sa_count; i++) {
         const struct spill_option_sa *option = &options->sas[i];
 
-        sources->sas[i] = describe(option);
-        sources->sa_count++;
-        if (spill_ipsec_key_load(option->key_file, option->config.algorithm, sources->sas[i].key,
+        files->sas[i] = describe(option);
+        files->sa_count++;
+        if (spill_ipsec_key_load(option->key_file, option->config.algorithm, files->sas[i].key,
                                  &reason) != 0)
             return spill_error_set(error, "%s: %s", spill_option_sa_where(option, "key-file"),
                                    reason.text);
@@ -45,21 +45,21 @@ static int load_sas(const struct spill_options *options, struct spill_sources *s
  * No two SAs may have one key. Their sequence numbers, of which vectors are made, would be the
  * same: with GCM, CTR and ChaCha20 that gives the plaintext away (RFC 4106 2, RFC 8221 4).
  */
-static int check_keys(const struct spill_options *options, const struct spill_sources *sources,
+static int check_keys(const struct spill_options *options, const struct spill_policy_files *files,
                       struct spill_error *error)
 {
     uint32_t i, j;
 
-    for (i = 0; i < sources->sa_count; i++) {
+    for (i = 0; i < files->sa_count; i++) {
         for (j = 0; j < i; j++) {
-            if (sources->sas[i].algorithm != sources->sas[j].algorithm ||
-                memcmp(sources->sas[i].key, sources->sas[j].key, SPILL_IPSEC_KEY_MAX) != 0)
+            if (files->sas[i].algorithm != files->sas[j].algorithm ||
+                memcmp(files->sas[i].key, files->sas[j].key, SPILL_IPSEC_KEY_MAX) != 0)
                 continue;
             return spill_error_set(error,
                                    "%s: [sa %s] has the same key: expected one of its own, as "
                                    "`spillway keygen` makes it",
                                    spill_option_sa_where(&options->sas[i], "key-file"),
-                                   sources->sas[j].name);
+                                   files->sas[j].name);
         }
     }
     return 0;
@@ -75,29 +75,29 @@ static const struct spill_rule *rule_of(const struct spill_ruleset *ruleset, uin
     return rule;
 }
 
-static int check_names(const struct spill_sources *sources, struct spill_error *error)
+static int check_names(const struct spill_policy_files *files, struct spill_error *error)
 {
-    const struct spill_ruleset *ruleset = sources->ruleset;
+    const struct spill_ruleset *ruleset = files->ruleset;
     uint32_t i, j;
 
     for (i = 0; i < ruleset->sa_count; i++) {
-        for (j = 0; j < sources->sa_count; j++) {
-            if (strcmp(ruleset->sas[i], sources->sas[j].name) == 0)
+        for (j = 0; j < files->sa_count; j++) {
+            if (strcmp(ruleset->sas[i], files->sas[j].name) == 0)
                 break;
         }
-        if (j == sources->sa_count)
+        if (j == files->sa_count)
             return spill_error_set(error,
                                    "%s:%u: protect '%s': there is no such SA: expected a section "
                                    "[sa %s] in the configuration file",
                                    spill_rules_path(ruleset, rule_of(ruleset, i)),
                                    rule_of(ruleset, i)->line, ruleset->sas[i], ruleset->sas[i]);
-        if (sources->sas[j].stands_for[0] != '\0')
+        if (files->sas[j].stands_for[0] != '\0')
             return spill_error_set(error,
                                    "%s:%u: protect '%s': it stands for another SA: expected the "
                                    "name of that one, %s",
                                    spill_rules_path(ruleset, rule_of(ruleset, i)),
                                    rule_of(ruleset, i)->line, ruleset->sas[i],
-                                   sources->sas[j].stands_for);
+                                   files->sas[j].stands_for);
     }
     return 0;
 }
@@ -112,10 +112,10 @@ static const struct spill_rule *rule_of_input(const struct spill_ruleset *rulese
     return rule;
 }
 
-static int check_inputs(const struct spill_options *options, const struct spill_sources *sources,
+static int check_inputs(const struct spill_options *options, const struct spill_policy_files *files,
                         struct spill_error *error)
 {
-    const struct spill_ruleset *ruleset = sources->ruleset;
+    const struct spill_ruleset *ruleset = files->ruleset;
     uint32_t i, j;
 
     for (i = 0; i < ruleset->input_count; i++) {
@@ -194,10 +194,10 @@ static uint64_t side_of(const struct spill_options *options, const struct spill_
 }
 
 /* Where [sa NAME] does not say by which ports its ESP is, rules may. */
-static int find_sides(const struct spill_options *options, struct spill_sources *sources,
+static int find_sides(const struct spill_options *options, struct spill_policy_files *files,
                       struct spill_error *error)
 {
-    const struct spill_ruleset *ruleset = sources->ruleset;
+    const struct spill_ruleset *ruleset = files->ruleset;
     uint64_t *come = calloc(ruleset->sa_count + 1u, sizeof(*come));
     uint32_t i, j;
 
@@ -205,8 +205,8 @@ static int find_sides(const struct spill_options *options, struct spill_sources 
         return spill_error_set(error, "no memory for SAs");
     if (ruleset->input_count > 0)
         find_inputs(options, ruleset, come);
-    for (i = 0; i < sources->sa_count; i++) {
-        struct spill_sa_config *sa = &sources->sas[i];
+    for (i = 0; i < files->sa_count; i++) {
+        struct spill_sa_config *sa = &files->sas[i];
         const char *name = sa->stands_for[0] != '\0' ? sa->stands_for : sa->name;
 
         for (j = 0; j < ruleset->sa_count && sa->ports == 0; j++) {
@@ -255,32 +255,32 @@ static struct spill_ruleset *load_rules(const char *path, const struct spill_tok
     return ruleset;
 }
 
-int spill_sources_load(const struct spill_options *options, const struct spill_token *stop,
-                       struct spill_sources *sources, struct spill_error *error)
+int spill_policy_files_load(const struct spill_options *options, const struct spill_token *stop,
+                            struct spill_policy_files *files, struct spill_error *error)
 {
-    *sources = (struct spill_sources){0};
+    *files = (struct spill_policy_files){0};
     if (options->rules != NULL)
-        sources->ruleset = load_rules(options->rules, stop, error);
+        files->ruleset = load_rules(options->rules, stop, error);
     else
-        sources->ruleset = calloc(1, sizeof(*sources->ruleset));
-    if (sources->ruleset == NULL) {
+        files->ruleset = calloc(1, sizeof(*files->ruleset));
+    if (files->ruleset == NULL) {
         if (options->rules == NULL)
             spill_error_set(error, "no memory for the rules");
         return -1;
     }
-    if (load_sas(options, sources, error) == 0 && check_keys(options, sources, error) == 0 &&
-        check_names(sources, error) == 0 && check_inputs(options, sources, error) == 0 &&
-        find_sides(options, sources, error) == 0)
+    if (load_sas(options, files, error) == 0 && check_keys(options, files, error) == 0 &&
+        check_names(files, error) == 0 && check_inputs(options, files, error) == 0 &&
+        find_sides(options, files, error) == 0)
         return 0;
-    spill_sources_free(sources);
+    spill_policy_files_free(files);
     return -1;
 }
 
-void spill_sources_free(struct spill_sources *sources)
+void spill_policy_files_free(struct spill_policy_files *files)
 {
-    spill_rules_free(sources->ruleset);
-    if (sources->sas != NULL)
-        explicit_bzero(sources->sas, sources->sa_count * sizeof(*sources->sas));
-    free(sources->sas);
-    *sources = (struct spill_sources){0};
+    spill_rules_free(files->ruleset);
+    if (files->sas != NULL)
+        explicit_bzero(files->sas, files->sa_count * sizeof(*files->sas));
+    free(files->sas);
+    *files = (struct spill_policy_files){0};
 }

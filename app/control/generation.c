@@ -7,20 +7,20 @@
 #include <string.h>
 
 #include "control/log.h"
-#include "pipeline/security.h"
+#include "pipeline/generation.h"
 #include "program.h"
 
 /* Between two looks at whether readers are done with what was replaced, and at lifetimes. */
 #define UPKEEP_NS    UINT64_C(10000000)
 #define LIFETIMES_NS UINT64_C(100000000)
 
-const struct spill_security *spill_program_hold_security(struct spill_program *program)
+const struct spill_generation *spill_program_hold_generation(struct spill_program *program)
 {
     pthread_mutex_lock(&program->holding);
     return program->rules != NULL ? spill_snapshot_get(program->rules) : NULL;
 }
 
-void spill_program_release_security(struct spill_program *program)
+void spill_program_release_generation(struct spill_program *program)
 {
     pthread_mutex_unlock(&program->holding);
 }
@@ -95,7 +95,7 @@ static struct spill_policy *make_policy(struct spill_program *program,
  * alone that were there at the start.
  */
 static int find_ports(const struct spill_program *program, const struct spill_options *options,
-                      struct spill_sources *sources, struct spill_error *error)
+                      struct spill_policy_files *files, struct spill_error *error)
 {
     uint32_t ids[SPILL_PORTS_MAX];
     uint32_t i, j;
@@ -107,10 +107,10 @@ static int find_ports(const struct spill_program *program, const struct spill_op
                 ids[i] = program->ports[j].id;
         }
     }
-    for (i = 0; i < sources->sa_count; i++) {
+    for (i = 0; i < files->sa_count; i++) {
         uint64_t ports = 0, left;
 
-        for (left = sources->sas[i].ports; left != 0; left &= left - 1) {
+        for (left = files->sas[i].ports; left != 0; left &= left - 1) {
             uint32_t index = (uint32_t)__builtin_ctzll(left);
 
             if (ids[index] == RTE_MAX_ETHPORTS)
@@ -119,25 +119,25 @@ static int find_ports(const struct spill_program *program, const struct spill_op
                     spill_option_sa_where(&options->sas[i], "port"), options->ports[index].name);
             ports |= UINT64_C(1) << ids[index];
         }
-        sources->sas[i].ports = ports;
+        files->sas[i].ports = ports;
     }
     return 0;
 }
 
-struct spill_security *spill_program_make_version(struct spill_program *program,
-                                                  const struct spill_options *options,
-                                                  struct spill_sources *sources,
-                                                  struct spill_error *error)
+struct spill_generation *spill_program_make_version(struct spill_program *program,
+                                                    const struct spill_options *options,
+                                                    struct spill_policy_files *files,
+                                                    struct spill_error *error)
 {
-    struct spill_security *security = NULL;
+    struct spill_generation *generation = NULL;
     struct spill_sa_set *sas = NULL;
     struct spill_policy *policy;
 
-    if (find_ports(program, options, sources, error) != 0)
+    if (find_ports(program, options, files, error) != 0)
         return NULL;
     program->versions++;
     if (program->sas != NULL) {
-        sas = spill_sa_set_create(program->sas, sources->sas, sources->sa_count, error);
+        sas = spill_sa_set_create(program->sas, files->sas, files->sa_count, error);
         if (sas == NULL)
             return NULL;
     }
@@ -147,13 +147,13 @@ struct spill_security *spill_program_make_version(struct spill_program *program,
         spill_sa_set_free(sas);
         return NULL;
     }
-    if (sources->ruleset->count == 0 && options->default_verdict == SPILL_VERDICT_DENY)
+    if (files->ruleset->count == 0 && options->default_verdict == SPILL_VERDICT_DENY)
         SPILL_LOG(WARNING, "no rule, and --default is deny: no IP packet will pass");
-    policy = make_policy(program, options, sources->ruleset, sas, error);
+    policy = make_policy(program, options, files->ruleset, sas, error);
     if (policy != NULL) {
-        security = spill_security_create(program->versions, policy, sas);
-        if (security != NULL)
-            return security;
+        generation = spill_generation_create(program->versions, policy, sas);
+        if (generation != NULL)
+            return generation;
         spill_error_set(error, "no memory for the rules");
     }
     spill_policy_free(policy);
@@ -195,11 +195,11 @@ static int open_crypto(struct spill_program *program, struct spill_error *error)
 }
 
 /* Makes the snapshot, with a version. */
-static int put_in_force(struct spill_program *program, struct spill_security *security)
+static int put_in_force(struct spill_program *program, struct spill_generation *generation)
 {
     struct spill_snapshot *rules = spill_snapshot_create(SOCKET_ID_ANY, program->plan.lcore_count);
 
-    if (rules == NULL || spill_snapshot_publish(rules, security, spill_security_free) != 0) {
+    if (rules == NULL || spill_snapshot_publish(rules, generation, spill_generation_free) != 0) {
         spill_snapshot_destroy(rules);
         return -1;
     }
@@ -211,15 +211,16 @@ static int put_in_force(struct spill_program *program, struct spill_security *se
 
 /* ------------------------------------------------------------------------------ replacements */
 
-int spill_program_replace_security(struct spill_program *program, struct spill_security *security)
+int spill_program_replace_generation(struct spill_program *program,
+                                     struct spill_generation *generation)
 {
     int status;
 
     pthread_mutex_lock(&program->holding);
-    status = spill_snapshot_publish(program->rules, security, spill_security_free);
+    status = spill_snapshot_publish(program->rules, generation, spill_generation_free);
     pthread_mutex_unlock(&program->holding);
     if (status == 0)
-        program->renewing = security->number;
+        program->renewing = generation->number;
     return status;
 }
 
@@ -268,11 +269,11 @@ static void tell_renewed(struct spill_program *program)
 static void watch_lifetimes(void *context)
 {
     const struct spill_program *program = context;
-    const struct spill_security *security = spill_snapshot_get(program->rules);
+    const struct spill_generation *generation = spill_snapshot_get(program->rules);
     uint32_t i;
 
-    for (i = 0; i < security->sas->count; i++)
-        tell_use(program, security->sas->list[i]);
+    for (i = 0; i < generation->sas->count; i++)
+        tell_use(program, generation->sas->list[i]);
 }
 
 /* Until all is freed and all flows go by the version in force. */
@@ -310,24 +311,24 @@ static int watch(struct spill_program *program, struct spill_error *error)
     return spill_program_open_reload(program, error);
 }
 
-int spill_program_open_security(struct spill_program *program, struct spill_error *error)
+int spill_program_open_generation(struct spill_program *program, struct spill_error *error)
 {
-    struct spill_security *security;
+    struct spill_generation *generation;
 
-    if (program->sources.sa_count > 0 && open_crypto(program, error) != 0)
+    if (program->files.sa_count > 0 && open_crypto(program, error) != 0)
         return -1;
-    security = spill_program_make_version(program, &program->options, &program->sources, error);
-    spill_sources_free(&program->sources);
-    if (security == NULL)
+    generation = spill_program_make_version(program, &program->options, &program->files, error);
+    spill_policy_files_free(&program->files);
+    if (generation == NULL)
         return -1;
-    if (put_in_force(program, security) != 0) {
-        spill_security_free(security);
+    if (put_in_force(program, generation) != 0) {
+        spill_generation_free(generation);
         return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");
     }
     return watch(program, error);
 }
 
-void spill_program_close_security(struct spill_program *program)
+void spill_program_close_generation(struct spill_program *program)
 {
     spill_event_remove(&program->lifetimes);
     spill_event_remove(&program->upkeep);
@@ -338,5 +339,5 @@ void spill_program_close_security(struct spill_program *program)
     pthread_mutex_unlock(&program->holding);
     spill_sa_store_free(program->sas);
     spill_crypto_free(program->crypto);
-    spill_sources_free(&program->sources);
+    spill_policy_files_free(&program->files);
 }
