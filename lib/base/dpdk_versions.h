@@ -25,6 +25,13 @@
 #define spill_dpdk_ipv6_key(bytes) ((const struct rte_ipv6_addr *)(const void *)(bytes))
 #endif
 
+/** Keys of 16 bytes each, as rte_fib6 takes them to look up. */
+#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
+#define spill_dpdk_ipv6_keys(bytes) (bytes)
+#else
+#define spill_dpdk_ipv6_keys(bytes) ((struct rte_ipv6_addr *)(void *)(bytes))
+#endif
+
 /** Adds an unsigned number to a dictionary of telemetry. */
 static inline int spill_dpdk_add_number(struct rte_tel_data *data, const char *name,
                                         uint64_t number)
