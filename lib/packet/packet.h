@@ -108,9 +108,10 @@ enum spill_esp {
 /** What a packet does to its connection, by its own transport header. */
 enum spill_step {
     SPILL_STEP_NONE,
-    SPILL_STEP_ANSWER, /* there was something before that it answers: it begins nothing; TCP's
-                        * SYN+ACK, SCTP's INIT ACK */
+    SPILL_STEP_ANSWER, /* there was something before that it answers: it begins nothing; of ICMP,
+                        * and SCTP's INIT ACK */
     /* Those that more has to be done about than a lookup: */
+    SPILL_STEP_ACCEPT, /* an answer that agrees to segments as well: TCP's SYN+ACK */
     SPILL_STEP_OPEN,   /* TCP's SYN, SCTP's INIT */
     SPILL_STEP_FINISH, /* its sender has said all: TCP's FIN */
     SPILL_STEP_RESET,  /* the end: TCP's RST, SCTP's ABORT and SHUTDOWN COMPLETE */

@@ -159,7 +159,7 @@ static inline enum spill_step spill_tcp_step(uint8_t flags)
     if ((flags & RTE_TCP_RST_FLAG) != 0)
         return SPILL_STEP_RESET;
     if ((flags & RTE_TCP_SYN_FLAG) != 0)
-        return (flags & RTE_TCP_ACK_FLAG) != 0 ? SPILL_STEP_ANSWER : SPILL_STEP_OPEN;
+        return (flags & RTE_TCP_ACK_FLAG) != 0 ? SPILL_STEP_ACCEPT : SPILL_STEP_OPEN;
     return (flags & RTE_TCP_FIN_FLAG) != 0 ? SPILL_STEP_FINISH : SPILL_STEP_NONE;
 }
 

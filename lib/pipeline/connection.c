@@ -19,6 +19,7 @@ bool spill_connection_opens_nothing(const struct spill_fast *fast,
     case SPILL_STEP_OPEN:
         return false;
     case SPILL_STEP_ANSWER:
+    case SPILL_STEP_ACCEPT:
     case SPILL_STEP_RESET:
         return true;
     case SPILL_STEP_ERROR:
@@ -79,7 +80,7 @@ static void clamp(const struct spill_fast *fast, struct rte_mbuf *mbuf,
 {
     const uint16_t mss = mss_of(packet->flow);
 
-    if (mss != 0 && (packet->step == SPILL_STEP_OPEN || packet->step == SPILL_STEP_ANSWER) &&
+    if (mss != 0 && (packet->step == SPILL_STEP_OPEN || packet->step == SPILL_STEP_ACCEPT) &&
         spill_packet_protocol(packet) == IPPROTO_TCP)
         spill_tcp_clamp_mss(mbuf, packet,
                             mss == SPILL_SA_MSS_AUTO ? mss_that_fits(fast, packet) : mss);

@@ -117,7 +117,8 @@ static bool may_begin(const struct view *view)
 {
     if (view->match.protocol == IPPROTO_TCP && !world.options.tcp_pickup)
         return view->packet.step == SPILL_STEP_OPEN;
-    return view->packet.step != SPILL_STEP_ANSWER && view->packet.step != SPILL_STEP_RESET;
+    return view->packet.step != SPILL_STEP_ANSWER && view->packet.step != SPILL_STEP_ACCEPT &&
+           view->packet.step != SPILL_STEP_RESET;
 }
 
 /* Whether a packet is a reply that another, which has begun, entitles to pass. A SYN is one alone

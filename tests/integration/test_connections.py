@@ -313,7 +313,8 @@ class Segments(TestCase):
                         itertools.product(options.items(), (0, 500, 1359, 1360, 1361, 1500, 65535)), 1000):
                     is_ = min(size, most) if told else size
                     there, back = (lan, wan, (port, 80)), (wan, lan, (80, port))
-                    for ends, flags in (there, SYN), (back, BOTH), (there, ACK):
+                    for ends, flags in ((there, SYN), (back, BOTH), (there, ACK), (back, ACK),
+                                        (there, SYN), (back, BOTH)):  # it began anew, or they come again
                         sent.append(self.segment(*ends, flags, text % struct.pack("!H", size)))
                         expected.append(self.segment(*ends, flags, text % struct.pack(
                             "!H", size if flags == ACK else is_)))

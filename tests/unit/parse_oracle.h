@@ -77,7 +77,7 @@ static uint8_t oracle_tcp(uint8_t flags)
     if (flags / 4 % 2 == 1)
         return SPILL_STEP_RESET;
     if (syn && ack)
-        return SPILL_STEP_ANSWER;
+        return SPILL_STEP_ACCEPT;
     if (syn)
         return SPILL_STEP_OPEN;
     return fin ? SPILL_STEP_FINISH : SPILL_STEP_NONE;

@@ -171,7 +171,7 @@ static bool handle(struct spill_flow_table *table, struct spill_packet *packet, 
 static struct event random_event(const struct connection *connection, uint32_t now)
 {
     static const uint8_t steps[] = {SPILL_STEP_NONE,   SPILL_STEP_NONE,   SPILL_STEP_NONE,
-                                    SPILL_STEP_NONE,   SPILL_STEP_OPEN,   SPILL_STEP_ANSWER,
+                                    SPILL_STEP_NONE,   SPILL_STEP_OPEN,   SPILL_STEP_ACCEPT,
                                     SPILL_STEP_FINISH, SPILL_STEP_FINISH, SPILL_STEP_RESET};
 
     return (struct event){
@@ -206,7 +206,7 @@ static void sequences_by_chance(void **state)
         is = read_all(connection);
         if (connection->count == EVENTS ||
             (connection->count == 0 &&
-             (event.step == SPILL_STEP_ANSWER || event.step == SPILL_STEP_RESET)))
+             (event.step == SPILL_STEP_ACCEPT || event.step == SPILL_STEP_RESET)))
             continue; /* those begin nothing: that is said elsewhere */
         passes = event.from == CLIENT ||
                  (connection->count > 0 && (event.step != SPILL_STEP_OPEN || is.opening));
@@ -253,7 +253,7 @@ static bool stands(struct spill_flow_table *table, uint32_t now)
 static void shake_hands(struct spill_flow_table *table)
 {
     assert_true(pass(table, CLIENT, SPILL_STEP_OPEN, false, 0));
-    assert_true(pass(table, SERVER, SPILL_STEP_ANSWER, false, 0));
+    assert_true(pass(table, SERVER, SPILL_STEP_ACCEPT, false, 0));
     assert_true(pass(table, CLIENT, SPILL_STEP_NONE, false, 0));
 }
 
@@ -287,7 +287,7 @@ static void the_end_is_the_end(void **state)
     assert_false(pass(table, SERVER, SPILL_STEP_OPEN, false, 101));
     for (uint32_t at = 101; at <= 110; at++)
         assert_true(
-            pass(table, SERVER, at % 2 == 0 ? SPILL_STEP_ANSWER : SPILL_STEP_NONE, true, at));
+            pass(table, SERVER, at % 2 == 0 ? SPILL_STEP_ACCEPT : SPILL_STEP_NONE, true, at));
     assert_false(pass(table, SERVER, SPILL_STEP_NONE, true, 111));
     assert_true(pass(table, CLIENT, SPILL_STEP_OPEN, false, 111));
 }
@@ -325,8 +325,8 @@ static void both_may_open(void **state)
     (void)state;
     assert_true(pass(table, CLIENT, SPILL_STEP_OPEN, false, 0));
     assert_true(pass(table, SERVER, SPILL_STEP_OPEN, false, 0));
-    assert_true(pass(table, SERVER, SPILL_STEP_ANSWER, false, 0));
-    assert_true(pass(table, CLIENT, SPILL_STEP_ANSWER, false, 0));
+    assert_true(pass(table, SERVER, SPILL_STEP_ACCEPT, false, 0));
+    assert_true(pass(table, CLIENT, SPILL_STEP_ACCEPT, false, 0));
     assert_true(pass(table, SERVER, SPILL_STEP_NONE, true, 0));
     assert_true(stands(table, 400));
     assert_false(pass(table, SERVER, SPILL_STEP_OPEN, false, 1));
@@ -335,7 +335,7 @@ static void both_may_open(void **state)
 /* What opens or has ended takes the place of no established connection, which takes theirs. */
 static void only_the_established_displace_their_like(void **state)
 {
-    static const enum spill_step steps[] = {SPILL_STEP_OPEN, SPILL_STEP_ANSWER, SPILL_STEP_NONE,
+    static const enum spill_step steps[] = {SPILL_STEP_OPEN, SPILL_STEP_ACCEPT, SPILL_STEP_NONE,
                                             SPILL_STEP_RESET};
     struct spill_flow_table *table = make();
     uint32_t ended = 0;
