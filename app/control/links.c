@@ -71,6 +71,8 @@ static void look(struct spill_program *program, uint32_t index)
         return;
     if (now.state != before->state)
         tell_state(port, now.state);
+    if (before->state != SPILL_LINK_UP && now.state == SPILL_LINK_UP)
+        spill_port_recover(port);
     if (now.mtu != before->mtu && now.state != SPILL_LINK_GONE)
         tell_mtu(port, now.mtu);
     /* Other devices refuse what they can't send, or keep it until the link is up again. */

@@ -190,6 +190,14 @@ bool spill_port_link_up(const struct spill_port *port);
  */
 void spill_port_look(const struct spill_port *port, struct spill_port_link *link);
 
+/**
+ * Takes the error that the kernel has left for the next to use a socket of the port's interface,
+ * which is back: af_packet would send nothing with its first packet, which then waits for the
+ * second. Its driver keeps the sockets to itself, so they are looked for among all descriptors.
+ * Control thread, before anybody hears that the link is up.
+ */
+void spill_port_recover(const struct spill_port *port);
+
 /** Reads the device's counters; all 0 for a device that doesn't count, isn't configured or was
  * closed. */
 void spill_port_stats(const struct spill_port *port, struct spill_port_stats *stats);

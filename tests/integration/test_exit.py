@@ -259,6 +259,21 @@ class Exit(TestCase):
                 self.assertRegex(program.log, r"port b: link down\n(.*\n)*.*port b: link up\n")
                 self.assertEqual(report["ports"][1]["link"], "up")
 
+    def test_first_packet_after_it_is_up_again(self):
+        """It leaves by itself: what the kernel has left in the device's socket would keep it."""
+        program = self.wire("net_af_packet1,iface=wan", mtu=1500)
+        self.alive()
+        for time_ in range(1, 4):
+            self.link("set", "wan", "down")
+            until(lambda: self.port(program, "link") == "down", 10, "the end is seen")
+            self.link("set", "wan", "up")
+            until(lambda: self.port(program, "link") == "up", 10, "its return is seen")
+            ear = Ear(self.net.right)
+            self.send([frame(udp4(200 + time_, True))])
+            until(lambda: ear.payload(17) == 180 + time_, 10, "the one packet arrives")
+            ear.close()
+        self.assertEqual(self.check(program.stop())["ports"][1]["tx_unsent"], 0)
+
     def test_carrier_goes(self):
         self.lost_at("net_af_packet1,iface=wan",
                      lambda: run("ip", "-n", self.net.right, "link", "set", "eth0", "down"))
