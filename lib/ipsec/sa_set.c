@@ -436,66 +436,78 @@ struct spill_sa *spill_sa_set_find(const struct spill_sa_set *set, const char *n
     return NULL;
 }
 
-/* Writes the key that a packet is looked up by. Returns its size. */
-static size_t write_key(union rte_ipsec_sad_key *key, const struct spill_packet *packet,
-                        rte_be32_t spi)
+/* Whether a packet's addresses are those of another: neighbours are mostly of one SA. */
+static inline bool has_same_ends(const struct spill_packet *packet,
+                                 const struct spill_packet *other)
 {
+    const struct spill_key4 *v4 = &packet->key.v4, *other4 = &other->key.v4;
+
+    if (packet->kind != other->kind || packet->direction != other->direction)
+        return false;
+    if (packet->kind == SPILL_PACKET_IPV4)
+        return v4->address[0] == other4->address[0] && v4->address[1] == other4->address[1];
+    return memcmp(packet->key.v6.address, other->key.v6.address, sizeof(other->key.v6.address)) ==
+           0;
+}
+
+/* The keys of one family in a burst, each of the first packet that has it. */
+struct keys {
+    uint32_t count;
+    uint8_t firsts[SPILL_BURST];
+    union rte_ipsec_sad_key keys[SPILL_BURST];
+    const union rte_ipsec_sad_key *pointers[SPILL_BURST];
+};
+
+static void add_key(struct keys *keys, const struct spill_packet *packet, rte_be32_t spi,
+                    uint32_t index)
+{
+    union rte_ipsec_sad_key *key = &keys->keys[keys->count];
     unsigned source = packet->direction;
 
     if (packet->kind == SPILL_PACKET_IPV4) {
         key->v4.spi = spi;
         key->v4.dip = packet->key.v4.address[!source];
         key->v4.sip = packet->key.v4.address[source];
-        return sizeof(key->v4);
+    } else {
+        key->v6.spi = spi;
+        memcpy(spill_dpdk_ipv6(key->v6.dip), packet->key.v6.address[!source], sizeof(key->v6.dip));
+        memcpy(spill_dpdk_ipv6(key->v6.sip), packet->key.v6.address[source], sizeof(key->v6.sip));
     }
-    key->v6.spi = spi;
-    memcpy(spill_dpdk_ipv6(key->v6.dip), packet->key.v6.address[!source], sizeof(key->v6.dip));
-    memcpy(spill_dpdk_ipv6(key->v6.sip), packet->key.v6.address[source], sizeof(key->v6.sip));
-    return sizeof(key->v6);
+    keys->firsts[keys->count] = (uint8_t)index;
+    keys->pointers[keys->count++] = key;
 }
 
-/*
- * Looks up the packets of one family; `which` are their indexes. Neighbours are mostly of one SA:
- * what has the key of the one before it is not looked up again.
- */
-static void lookup_family(const struct rte_ipsec_sad *sad, struct spill_packet **packets,
-                          const rte_be32_t *spis, struct spill_sa **sas, const uint8_t *which,
-                          uint32_t count)
+static void lookup_keys(const struct rte_ipsec_sad *sad, struct keys *keys, struct spill_sa **sas)
 {
-    union rte_ipsec_sad_key keys[SPILL_BURST];
-    const union rte_ipsec_sad_key *pointers[SPILL_BURST];
-    uint8_t places[SPILL_BURST]; /* each packet's key */
     void *found[SPILL_BURST];
-    uint32_t distinct = 0, i;
+    uint32_t i;
 
-    for (i = 0; i < count; i++) {
-        union rte_ipsec_sad_key *key = &keys[distinct];
-        size_t size = write_key(key, packets[which[i]], spis[which[i]]);
-
-        pointers[distinct] = key;
-        if (distinct == 0 || memcmp(key, key - 1, size) != 0)
-            distinct++;
-        places[i] = (uint8_t)(distinct - 1);
-    }
-    rte_ipsec_sad_lookup(sad, pointers, found, distinct);
-    for (i = 0; i < count; i++)
-        sas[which[i]] = found[places[i]];
+    if (keys->count == 0)
+        return;
+    rte_ipsec_sad_lookup(sad, keys->pointers, found, keys->count);
+    for (i = 0; i < keys->count; i++)
+        sas[keys->firsts[i]] = found[i];
 }
 
 void spill_sa_set_lookup(const struct spill_sa_set *set, struct spill_packet **packets,
                          const rte_be32_t *spis, struct spill_sa **sas, uint32_t count)
 {
     const struct spill_sad *sad = set->by_slot[spill_node_slot()];
-    uint8_t which[2][SPILL_BURST];
-    uint32_t counts[2] = {0, 0}, i;
+    struct keys ipv4, ipv6;
+    uint64_t repeated = 0;
+    uint32_t i;
 
+    ipv4.count = ipv6.count = 0;
     for (i = 0; i < count; i++) {
-        bool ipv6 = packets[i]->kind == SPILL_PACKET_IPV6;
-
-        which[ipv6][counts[ipv6]++] = (uint8_t)i;
+        if (i > 0 && spis[i] == spis[i - 1] && has_same_ends(packets[i], packets[i - 1]))
+            repeated |= UINT64_C(1) << i;
+        else
+            add_key(packets[i]->kind == SPILL_PACKET_IPV4 ? &ipv4 : &ipv6, packets[i], spis[i], i);
     }
-    if (counts[0] > 0)
-        lookup_family(sad->ipv4, packets, spis, sas, which[0], counts[0]);
-    if (counts[1] > 0)
-        lookup_family(sad->ipv6, packets, spis, sas, which[1], counts[1]);
+    lookup_keys(sad->ipv4, &ipv4, sas);
+    lookup_keys(sad->ipv6, &ipv6, sas);
+    for (i = 1; i < count; i++) {
+        if ((repeated >> i & 1) != 0)
+            sas[i] = sas[i - 1];
+    }
 }

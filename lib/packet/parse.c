@@ -182,22 +182,10 @@ static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte
 static __rte_noinline bool parse_other(const struct rte_mbuf *mbuf, uint8_t zone,
                                        struct spill_packet *packet)
 {
-    if (!parse_quickly(QUICK_ESP, mbuf, zone, packet))
-        spill_parse_carefully(mbuf, zone, packet);
+    if (parse_quickly(QUICK_ESP, mbuf, zone, packet))
+        return packet->step > SPILL_STEP_ANSWER;
+    spill_parse_carefully(mbuf, zone, packet);
     return packet->fragment != 0 || spill_packet_steps(packet);
-}
-
-/* Takes from the keys at which end of the wire their first address is, where that can't be told. */
-static __rte_noinline void forget_ends(struct spill_packet *packets, uint32_t count)
-{
-    uint32_t i;
-
-    for (i = 0; i < count; i++) {
-        if (packets[i].kind == SPILL_PACKET_IPV4)
-            packets[i].key.v4.zone &= (uint8_t)~1u;
-        else if (packets[i].kind == SPILL_PACKET_IPV6)
-            packets[i].key.v6.zone &= (uint8_t)~1u;
-    }
 }
 
 bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t zone,
@@ -214,8 +202,6 @@ bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t zone,
         if (unlikely(!parse_quickly(QUICK_PORTS, mbufs[i], zone, &packets[i])))
             more |= parse_other(mbufs[i], zone, &packets[i]);
     }
-    if (unlikely((zone & SPILL_FLOW_ONE_END) != 0))
-        forget_ends(packets, count);
     return more;
 }
 

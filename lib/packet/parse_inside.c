@@ -110,7 +110,7 @@ static bool read_ports(struct inside *inside)
 /* The end of the wire by which the packet inside came: the error comes by the other one. */
 static uint8_t other_end(uint8_t zone, unsigned direction)
 {
-    return (zone & SPILL_FLOW_ONE_END) != 0 ? zone : zone ^ (uint8_t)direction ^ 1;
+    return zone ^ (uint8_t)direction ^ 1;
 }
 
 static bool write_packet4(const struct inside *inside, const struct spill_packet *error,
@@ -123,8 +123,6 @@ static bool write_packet4(const struct inside *inside, const struct spill_packet
                                     .zone = other_end(key->zone, error->direction)};
 
     spill_write_packet4(packet, &link, inside->addresses, &inside->found);
-    if ((key->zone & SPILL_FLOW_ONE_END) != 0)
-        packet->key.v4.zone &= (uint8_t)~1u;
     if (packet->key.v4.protocol == IPPROTO_ICMP)
         spill_parse_icmp(inside->mbuf, inside->end - inside->at, packet);
     return packet->key.v4.address[packet->direction] == key->address[!error->direction] &&
@@ -141,8 +139,6 @@ static bool write_packet6(const struct inside *inside, const struct spill_packet
                                     .zone = other_end(key->zone, error->direction)};
 
     spill_write_packet6(packet, &link, inside->addresses, &inside->found);
-    if ((key->zone & SPILL_FLOW_ONE_END) != 0)
-        packet->key.v6.zone &= (uint8_t)~1u;
     if (packet->key.v6.protocol == IPPROTO_ICMPV6)
         spill_parse_icmp(inside->mbuf, inside->end - inside->at, packet);
     return memcmp(packet->key.v6.address[packet->direction], key->address[!error->direction],

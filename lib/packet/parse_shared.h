@@ -179,13 +179,21 @@ static __rte_always_inline void spill_enter_header(const uint8_t *header,
         transport->step = (uint8_t)spill_tcp_step(header[offsetof(struct rte_tcp_hdr, tcp_flags)]);
 }
 
+/** The wire, and at which end of it the first address is where that can be told. */
+static __rte_always_inline uint8_t spill_key_zone(uint8_t zone, bool direction)
+{
+    const uint8_t one_end = (zone & SPILL_FLOW_ONE_END) / SPILL_FLOW_ONE_END;
+
+    return (uint8_t)((zone ^ direction) & ~one_end);
+}
+
 /** The part of a key behind its addresses, as a word of memory. */
 static __rte_always_inline uint64_t spill_key_rest(uint32_t port, bool direction,
                                                    const struct spill_link *link,
                                                    const struct spill_transport *transport)
 {
     uint64_t upper = (uint64_t)transport->protocol |
-                     (uint64_t)((link->zone ^ direction) | transport->fragment) << 8 |
+                     (uint64_t)(spill_key_zone(link->zone, direction) | transport->fragment) << 8 |
                      (uint64_t)link->vlan << 16;
 
     return port | upper << 32;

@@ -62,15 +62,6 @@ static void learn_port(struct spill_sa_state *state, unsigned port)
         atomic_store_explicit(&state->ports, known | UINT64_C(1) << port, memory_order_relaxed);
 }
 
-/* Whether what came so far has used up a hard lifetime: while it lasts, a packet may begin. */
-static bool has_expired(const struct spill_sa *sa, uint64_t packets, uint64_t bytes)
-{
-    const struct spill_sa_config *config = &sa->config;
-
-    return (config->packets_hard != 0 && packets >= config->packets_hard) ||
-           (config->bytes_hard != 0 && bytes >= config->bytes_hard);
-}
-
 /* What an authentic packet takes of a lifetime in bytes: the IP packet inside, which is what its
  * sender counted, too; all that there is where none was found. */
 static uint32_t bytes_inside(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
@@ -79,23 +70,66 @@ static uint32_t bytes_inside(const struct rte_mbuf *mbuf, const struct spill_pac
                                              : rte_pktmbuf_pkt_len(mbuf) - packet->l3_offset;
 }
 
-/* Notes an authentic packet in its SA, in order. NULL, or why it goes no further. */
-static const struct spill_drop_reason *note(struct spill_fast *fast, const struct spill_job *job,
-                                            const struct rte_mbuf *mbuf,
+/* What a job's packets are held against while they are noted in their SA, by its one writer. */
+struct noting {
+    const struct spill_exits *exits;
+    const struct spill_sa *sa;
+    uint64_t serial;
+    uint64_t packets, bytes;         /* that came so far */
+    uint64_t packets_end, bytes_end; /* with so many a hard lifetime is used up */
+    uint16_t input;                  /* that `wrong_port` is known of */
+    bool wrong_port;
+};
+
+static struct noting begin_noting(const struct spill_fast *fast, const struct spill_job *job)
+{
+    const struct spill_sa *sa = spill_sa_of(job);
+    const struct spill_sa_config *config = &sa->config;
+
+    return (struct noting){
+        .exits = &fast->exits,
+        .sa = sa,
+        .serial = job->serial,
+        .packets = atomic_load_explicit(&sa->state->packets, memory_order_relaxed),
+        .bytes = atomic_load_explicit(&sa->state->bytes, memory_order_relaxed),
+        .packets_end = config->packets_hard != 0 ? config->packets_hard : UINT64_MAX,
+        .bytes_end = config->bytes_hard != 0 ? config->bytes_hard : UINT64_MAX,
+        .input = RTE_MAX_ETHPORTS,
+    };
+}
+
+static void end_noting(const struct noting *noting)
+{
+    struct spill_sa_state *state = noting->sa->state;
+
+    atomic_store_explicit(&state->packets, noting->packets, memory_order_relaxed);
+    atomic_store_explicit(&state->bytes, noting->bytes, memory_order_relaxed);
+}
+
+/* Whether a packet came by a port that its SA's ESP must not come by: mostly as the one before. */
+static bool came_by_wrong_port(struct noting *noting, uint8_t input)
+{
+    if (unlikely(input != noting->input)) {
+        noting->input = input;
+        noting->wrong_port =
+            spill_sa_is_wrong_input(noting->sa, input, spill_exit_of(noting->exits, input));
+    }
+    return noting->wrong_port;
+}
+
+/* Notes an authentic packet in its SA, in order. NULL, or why it goes no further. While a hard
+ * lifetime lasts, a packet may begin. */
+static const struct spill_drop_reason *note(struct noting *noting, const struct rte_mbuf *mbuf,
                                             const struct spill_packet *packet)
 {
-    struct spill_sa *sa = spill_sa_of(job);
-    struct spill_sa_state *state = sa->state;
-    uint64_t number = packet->sequence, packets, bytes;
+    struct spill_sa_state *state = noting->sa->state;
+    uint64_t number = packet->sequence;
 
-    if (sa->config.esn)
-        number = spill_replay_extend(job->serial, state->replay.reach, packet->sequence);
-    if (spill_sa_is_wrong_input(sa, packet->input,
-                                spill_exit_of(&fast->exits, (uint8_t)packet->input)))
+    if (noting->sa->config.esn)
+        number = spill_replay_extend(noting->serial, state->replay.reach, packet->sequence);
+    if (came_by_wrong_port(noting, packet->input))
         return &spill_drop_esp_wrong_port;
-    packets = atomic_load_explicit(&state->packets, memory_order_relaxed);
-    bytes = atomic_load_explicit(&state->bytes, memory_order_relaxed);
-    if (has_expired(sa, packets, bytes))
+    if (noting->packets >= noting->packets_end || noting->bytes >= noting->bytes_end)
         return &spill_esp_expired;
     switch (spill_replay_note(&state->replay, number)) {
     case SPILL_REPLAY_SEEN:
@@ -106,8 +140,8 @@ static const struct spill_drop_reason *note(struct spill_fast *fast, const struc
         break;
     }
     learn_port(state, packet->input);
-    atomic_store_explicit(&state->packets, packets + 1, memory_order_relaxed);
-    atomic_store_explicit(&state->bytes, bytes + bytes_inside(mbuf, packet), memory_order_relaxed);
+    noting->packets++;
+    noting->bytes += bytes_inside(mbuf, packet);
     return NULL;
 }
 
@@ -117,7 +151,8 @@ static void note_all(struct spill_fast *fast, const struct spill_job *job,
                      const struct spill_drop_reason **reasons)
 {
     struct spill_sa_state *state = spill_sa_of(job)->state;
-    bool writes = spill_sa_take_window(state, fast->lcore_id);
+    const bool writes = spill_sa_take_window(state, fast->lcore_id);
+    struct noting noting = begin_noting(fast, job);
     uint32_t i;
 
     for (i = 0; i < job->count; i++) {
@@ -125,10 +160,12 @@ static void note_all(struct spill_fast *fast, const struct spill_job *job,
 
         reasons[i] = NULL;
         if (packet->inbound_sa != 0)
-            reasons[i] = writes ? note(fast, job, job->mbufs[i], packet) : &esp_other_lcore;
+            reasons[i] = writes ? note(&noting, job->mbufs[i], packet) : &esp_other_lcore;
     }
-    if (likely(writes))
+    if (likely(writes)) {
+        end_noting(&noting);
         spill_sa_leave_window(state);
+    }
 }
 
 /* A job that is done: what was inside goes the way of packets, what failed is dropped. */
@@ -180,16 +217,17 @@ const struct spill_class_row spill_decryption = {
 static const struct spill_drop_reason *examine(const struct arrivals *arrivals, uint32_t index)
 {
     struct spill_sa *sa = arrivals->sas[index];
+    const struct spill_packet *packet = arrivals->packets[index];
     struct spill_replay *replay = &sa->state->replay;
     uint64_t number = arrivals->sequences[index];
 
-    if (sa->config.nat_traversal != (arrivals->packets[index]->esp == SPILL_ESP_UDP))
+    if (sa->config.nat_traversal != (packet->esp == SPILL_ESP_UDP))
         return &esp_no_sa;
-    if (arrivals->packets[index]->fragment != 0)
+    if (packet->fragment != 0)
         return &spill_drop_esp_fragment;
     if (arrivals->wrong_port)
         return &spill_drop_esp_wrong_port;
-    if (arrivals->packets[index]->wrapped)
+    if (packet->wrapped)
         return &spill_drop_esp_wrapped;
     if (sa->config.esn)
         number = spill_replay_extend(spill_replay_top(replay), replay->reach, (uint32_t)number);
@@ -338,6 +376,8 @@ uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rt
         if (arrivals.sas[i] != NULL)
             submit_group(fast, &arrivals, i);
     }
+    if ((uint32_t)__builtin_popcountll(taken) == count)
+        return 0;
     for (i = 0; i < count; i++) {
         if ((taken >> i & 1) != 0)
             continue;

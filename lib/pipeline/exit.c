@@ -279,13 +279,14 @@ void spill_exit_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
                      struct spill_packet **packets, uint32_t count, uint64_t stamp,
                      enum spill_path path)
 {
-    uint32_t first = 0, i;
+    uint32_t first, end;
 
-    for (i = 1; i <= count; i++) {
-        if (i == count || packets[i]->output != packets[first]->output) {
-            send_run(fast, mbufs + first, packets + first, i - first, stamp, path);
-            first = i;
-        }
+    for (first = 0; first < count; first = end) {
+        const uint8_t output = packets[first]->output;
+
+        for (end = first + 1; end < count && packets[end]->output == output; end++)
+            ;
+        send_run(fast, mbufs + first, packets + first, end - first, stamp, path);
     }
 }
 

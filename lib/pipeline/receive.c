@@ -17,11 +17,13 @@
 /* Whether any packet may be ESP, or a fragment of it. */
 static bool has_esp(const struct spill_packet *packets, uint32_t count)
 {
-    uint32_t found = 0, i;
+    uint32_t i;
 
-    for (i = 0; i < count; i++)
-        found |= packets[i].esp | packets[i].fragment;
-    return found != 0;
+    for (i = 0; i < count; i++) {
+        if ((packets[i].esp | packets[i].fragment) != 0)
+            return true;
+    }
+    return false;
 }
 
 /*

@@ -45,14 +45,13 @@ static inline bool spill_sort_out_more(const struct spill_packet *packets, uint3
     return found != 0;
 }
 
-/** Whether any packet is a fragment, or an error. */
+/** Whether any packet is a fragment, or an error, or none of that is known. */
 static inline bool spill_sort_out_needed(const struct spill_packet *packets, uint32_t count)
 {
     uint32_t found = 0, i;
 
     for (i = 0; i < count; i++)
-        found |= packets[i].fragment |
-                 (packets[i].kind <= SPILL_PACKET_IPV6 && packets[i].step == SPILL_STEP_ERROR);
+        found |= packets[i].fragment | (packets[i].step == SPILL_STEP_ERROR);
     return found != 0;
 }
 

@@ -185,6 +185,42 @@ static void a_device_that_does_not_answer_keeps_its_packets(void **state)
     gateway_close();
 }
 
+/*
+ * An association's ESP comes by the port where its first authentic packet came, and not by the
+ * other end of the wire: also when all of it is in one job.
+ */
+static void one_job_may_hold_esp_of_both_ports(void **state)
+{
+    struct gateway_options options = options_for(0, SPILL_DISPATCH_POOL);
+    struct rte_mbuf *mbufs[16];
+    struct spill_worker *worker;
+    struct spill_ledger ledger;
+    uint32_t i;
+
+    (void)state;
+    gateway_delay = 0;
+    options.by_hand = true;
+    options.dispatch[SPILL_CLASS_CLASSIFY] = SPILL_DISPATCH_INLINE;
+    gateway_open(&options);
+    assert_int_equal(rte_pktmbuf_alloc_bulk(bench_mbufs, mbufs, RTE_DIM(mbufs)), 0);
+    for (i = 0; i < RTE_DIM(mbufs); i++)
+        gateway_fill(mbufs[i], i < 8 ? 0 : 1, 1);
+    gateway_encrypt(mbufs, RTE_DIM(mbufs));
+    gateway_put(0, mbufs, 8);
+    gateway_put(1, mbufs + 8, 8);
+    worker = turn_by_hand();
+    assert_int_equal(spill_worker_poll(worker), RTE_DIM(mbufs));
+    turn_by_hand();
+    spill_pipeline_ledger(bench.pipeline, &ledger);
+    assert_int_equal(bench_drops(&ledger, "esp_wrong_port"), 8);
+    assert_int_equal(spill_ledger_dropped(&ledger), 8);
+    spill_token_cancel(&bench.force, "test");
+    spill_pipeline_abandon(bench.pipeline, NULL);
+    while (gateway_drain() > 0)
+        ;
+    gateway_close();
+}
+
 /* Whether a packet of each flow in the clear has come. */
 static bool clear_flows_known(void)
 {
@@ -435,6 +471,7 @@ int main(void)
         cmocka_unit_test_teardown(overflow_inline_keeps_the_order, gateway_clear),
         cmocka_unit_test_teardown(a_device_gives_all_back_in_order, gateway_clear),
         cmocka_unit_test_teardown(a_device_that_does_not_answer_keeps_its_packets, gateway_clear),
+        cmocka_unit_test_teardown(one_job_may_hold_esp_of_both_ports, gateway_clear),
         cmocka_unit_test_teardown(bypass_loses_nothing_while_the_pool_is_full, gateway_clear),
         cmocka_unit_test_teardown(inbound_lifetimes_end_where_they_should, gateway_clear),
         cmocka_unit_test_teardown(a_window_has_one_writer, gateway_clear),

@@ -402,6 +402,60 @@ static void inbound_sas_are_found(void **state)
     spill_sa_set_free(set);
 }
 
+/* In a burst of runs, each of one sender, direction and SPI: whatever changes from one to the next,
+ * each packet has what it has alone. */
+static void neighbours_in_a_burst_may_differ_in_anything(void **state)
+{
+    static const char *const ends4[] = {"\xc0\x00\x02\x01", "\xc6\x33\x64\x01", "\xc0\x00\x02\x02"};
+    static const uint32_t known[] = {0, 1001, 1002, 1003};
+    struct spill_sa_set *set = make_set(5);
+    struct spill_packet burst[SPILL_BURST], *pointers[SPILL_BURST];
+    struct spill_sa *sas[SPILL_BURST];
+    rte_be32_t spis[SPILL_BURST];
+    uint32_t round, i;
+
+    (void)state;
+    for (round = 0; round < 2000; round++) {
+        uint32_t spi = 0, direction = 0, source = 0, destination = 1, family = 4;
+
+        for (i = 0; i < SPILL_BURST; i++) {
+            const uint8_t *ends6[] = {configs[2].source.bytes, configs[2].destination.bytes,
+                                      configs[2].source.bytes};
+
+            switch (test_random_below(&ipsec_seed, 12)) {
+            case 0:
+                spi = test_random_below(&ipsec_seed, RTE_DIM(known));
+                break;
+            case 1: /* what the other end says */
+                direction = !direction;
+                RTE_SWAP(source, destination);
+                break;
+            case 2:
+                source = test_random_below(&ipsec_seed, 3);
+                break;
+            case 3:
+                destination = test_random_below(&ipsec_seed, 3);
+                break;
+            case 4:
+                family = family == 4 ? 6 : 4;
+                break;
+            default:
+                break;
+            }
+            if (family == 4)
+                make_packet(&burst[i], 4, ends4[source], ends4[destination], direction);
+            else
+                make_packet(&burst[i], 6, ends6[source], ends6[destination], direction);
+            pointers[i] = &burst[i];
+            spis[i] = rte_cpu_to_be_32(known[spi]);
+        }
+        spill_sa_set_lookup(set, pointers, spis, sas, SPILL_BURST);
+        for (i = 0; i < SPILL_BURST; i++)
+            assert_ptr_equal(sas[i], found(set, pointers[i], rte_be_to_cpu_32(spis[i])));
+    }
+    spill_sa_set_free(set);
+}
+
 static void many_sas_find_their_place(void **state)
 {
     static struct spill_sa_config many[200];
@@ -588,6 +642,7 @@ int main(void)
         WITH_STORE(one_stands_for_another),
         WITH_STORE(versions_go_in_any_order),
         WITH_STORE(inbound_sas_are_found),
+        WITH_STORE(neighbours_in_a_burst_may_differ_in_anything),
         WITH_STORE(many_sas_find_their_place),
         WITH_STORE(lcores_of_no_one_node_find_them_too),
         WITH_CRYPTO(resumed_sas_go_on_behind_their_last_number),
