@@ -78,12 +78,14 @@ struct spill_program {
     struct spill_snapshot *rules; /* of struct spill_generation */
     struct spill_crypto *crypto;  /* NULL, as the next: without IPsec */
     struct spill_sa_store *sas;
-    uint32_t versions;             /* of the rules and SAs, made or tried */
-    uint32_t reloads;              /* that came into force */
-    bool reload_wanted;            /* a signal asked for it */
-    struct spill_reload *reload;   /* under way, else NULL */
-    struct spill_event step_done;  /* of it, by its thread */
-    struct spill_event patience;   /* with its files, is over */
+    struct spill_router *router;                      /* NULL: no port is routed */
+    uint16_t interfaces[SPILL_ROUTER_INTERFACES_MAX]; /* the router's, by index in the options */
+    uint32_t versions;                                /* of the rules and SAs, made or tried */
+    uint32_t reloads;                                 /* that came into force */
+    bool reload_wanted;                               /* a signal asked for it */
+    struct spill_reload *reload;                      /* under way, else NULL */
+    struct spill_event step_done;                     /* of it, by its thread */
+    struct spill_event patience;                      /* with its files, is over */
     _Atomic unsigned reloads_lost; /* given up, whose threads have not come back */
     uint64_t renewing;             /* version in force that not all flows go by yet, else 0 */
     struct spill_event upkeep;     /* while something that was replaced is not freed */
@@ -157,6 +159,12 @@ int spill_program_find_ports(struct spill_program *program, struct spill_error *
 
 /** Makes mempools, rules and pipeline, and starts the ports. @return 0, -1 with an error */
 int spill_program_bring_up(struct spill_program *program, struct spill_error *error);
+
+/* -------------------------------------------------------------------------- routing.c */
+
+/** Makes the router, if any port is routed, with what the configuration says of it. The rules are
+ * there. @return 0, -1 with an error */
+int spill_program_open_router(struct spill_program *program, struct spill_error *error);
 
 /** Starts the lcores. @return 0, -1 with an error */
 int spill_program_launch(struct spill_program *program, struct spill_error *error);

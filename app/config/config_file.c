@@ -6,11 +6,21 @@
 #include <string.h>
 
 #include "config/ini.h"
+#include "config/option_reader.h"
 #include "config/options.h"
 #include "config/stream.h"
 
 /* What keys of a section are about. */
-enum section_kind { SECTION_SPILLWAY, SECTION_PORT, SECTION_WIRE, SECTION_SA };
+enum section_kind {
+    SECTION_SPILLWAY,
+    SECTION_PORT,
+    SECTION_WIRE,
+    SECTION_SA,
+    SECTION_ROUTE,
+    SECTION_NEIGHBOR,
+    SECTION_ROUTER,
+    SECTION_KINDS,
+};
 
 struct section {
     enum section_kind kind;
@@ -22,8 +32,8 @@ struct load {
     const char *path;
     const char *directory; /* NULL: the working one */
     struct section section;
-    size_t section_settings;               /* settings before the section's first */
-    unsigned int sections[SECTION_SA + 1]; /* of each kind, so far */
+    size_t section_settings;              /* settings before the section's first */
+    unsigned int sections[SECTION_KINDS]; /* of each kind, so far */
     struct spill_settings *settings;
     struct spill_error *error;
 };
@@ -35,18 +45,39 @@ struct load {
 #define KEYS_LISTED 32
 #define KEYS_TEXT   256
 
-#define SECTIONS_MAX (1 + SPILL_PORTS_MAX + SPILL_WIRES_MAX + SPILL_SAS_MAX)
+#define PORTS_MAX (SPILL_PORTS_MAX + SPILL_ROUTER_INTERFACES_MAX) /* with sub-ports */
+#define SECTIONS_MAX                                                                               \
+    (2 + PORTS_MAX + SPILL_WIRES_MAX + SPILL_SAS_MAX + SPILL_OPTION_ROUTES_MAX +                   \
+     SPILL_OPTION_NEIGHBORS_MAX)
+
+static bool is_prefix(const char *text)
+{
+    struct spill_ip_prefix prefix;
+
+    return strchr(text, '/') != NULL && spill_ip_prefix_read(text, &prefix) &&
+           spill_ip_prefix_is_exact(&prefix);
+}
+
+static bool is_address(const char *text)
+{
+    struct spill_ip ip;
+
+    return spill_ip_read(text, &ip);
+}
 
 /* Of each kind of section. */
 static const struct {
-    const char *word; /* in its heading */
-    bool named;
+    const char *word;                  /* in its heading */
+    bool (*is_name)(const char *text); /* what stands behind it; NULL: nothing */
     unsigned int most;
 } kinds[] = {
-    [SECTION_SPILLWAY] = {"spillway", false, 1},
-    [SECTION_PORT] = {"port", true, SPILL_PORTS_MAX},
-    [SECTION_WIRE] = {"wire", true, SPILL_WIRES_MAX},
-    [SECTION_SA] = {"sa", true, SPILL_SAS_MAX},
+    [SECTION_SPILLWAY] = {"spillway", NULL, 1},
+    [SECTION_PORT] = {"port", spill_option_is_interface, PORTS_MAX},
+    [SECTION_WIRE] = {"wire", spill_is_name, SPILL_WIRES_MAX},
+    [SECTION_SA] = {"sa", spill_is_name, SPILL_SAS_MAX},
+    [SECTION_ROUTE] = {"route", is_prefix, SPILL_OPTION_ROUTES_MAX},
+    [SECTION_NEIGHBOR] = {"neighbor", is_address, SPILL_OPTION_NEIGHBORS_MAX},
+    [SECTION_ROUTER] = {"router", NULL, 1},
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -57,11 +88,11 @@ static bool read_section(const char *text, struct section *section)
         size_t length = strlen(kinds[i].word);
 
         if (strncmp(text, kinds[i].word, length) != 0 ||
-            text[length] != (kinds[i].named ? ' ' : '\0'))
+            text[length] != (kinds[i].is_name != NULL ? ' ' : '\0'))
             continue;
         *section =
-            (struct section){(enum section_kind)i, kinds[i].named ? text + length + 1 : NULL};
-        return section->name == NULL || spill_is_name(section->name);
+            (struct section){(enum section_kind)i, kinds[i].is_name ? text + length + 1 : NULL};
+        return section->name == NULL || kinds[i].is_name(section->name);
     }
     return false;
 }
@@ -72,11 +103,18 @@ static bool is_of(const struct spill_option *option, enum section_kind kind)
     switch (option->scope) {
     case SPILL_OPTION_PORT:
     case SPILL_OPTION_PER_PORT:
+    case SPILL_OPTION_PER_INTERFACE:
         return kind == SECTION_PORT;
     case SPILL_OPTION_WIRE:
         return kind == SECTION_WIRE;
     case SPILL_OPTION_PER_SA:
         return kind == SECTION_SA;
+    case SPILL_OPTION_PER_ROUTE:
+        return kind == SECTION_ROUTE;
+    case SPILL_OPTION_PER_NEIGHBOR:
+        return kind == SECTION_NEIGHBOR;
+    case SPILL_OPTION_ROUTER:
+        return kind == SECTION_ROUTER;
     default:
         return false;
     }
@@ -185,7 +223,8 @@ static int check_required(const struct load *load, const struct spill_ini *ini, 
         const char *key = key_of(row);
         char form[SPILL_OPTION_TEXT_SIZE];
 
-        if (!row->required || !is_of(row, load->section.kind) || has_key(ini, heading, key))
+        if (!row->required || !is_of(row, load->section.kind) || has_key(ini, heading, key) ||
+            (row->scope == SPILL_OPTION_PORT && has_key(ini, heading, "parent")))
             continue;
         if (row->form != NULL)
             snprintf(form, sizeof(form), "%s", row->form);
@@ -207,7 +246,8 @@ static int take_heading(struct load *load, const struct spill_ini *ini, size_t i
     if (!read_section(entry->section, &load->section))
         return spill_error_set(load->error,
                                "%s:%u: section [%s] is unknown: expected [spillway], [port NAME], "
-                               "[wire NAME] or [sa NAME], NAME of " SPILL_NAME_RULE,
+                               "[wire NAME] or [sa NAME], NAME of " SPILL_NAME_RULE
+                               ", [router], [route PREFIX] or [neighbor ADDRESS]",
                                load->path, entry->line, entry->section);
     if (++load->sections[load->section.kind] > kinds[load->section.kind].most)
         return spill_error_set(load->error,
@@ -270,7 +310,8 @@ static int check_once(const struct load *load)
 {
     const struct spill_settings *settings = load->settings;
     const struct spill_setting *added = &settings->list[settings->count - 1];
-    size_t first = load->section.kind == SECTION_SA ? load->section_settings : 0;
+    /* Of some there may be thousands; their headings are compared. */
+    size_t first = load->section.kind >= SECTION_SA ? load->section_settings : 0;
 
     for (size_t i = first; i + 1 < settings->count; i++) {
         if (same_thing(&settings->list[i], added))

@@ -7,13 +7,18 @@
 
 #include "config/units.h"
 
+static bool is_meant(const struct spill_option *row, bool per_sa)
+{
+    return per_sa ? row->scope == SPILL_OPTION_PER_SA : spill_option_is_flag(row);
+}
+
 const struct spill_option *spill_option_find_in(const struct spill_option_table *table,
                                                 const char *name, bool per_sa)
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct spill_option *row = &table->rows[i];
 
-        if ((row->scope == SPILL_OPTION_PER_SA) == per_sa && strcmp(row->name, name) == 0)
+        if (is_meant(row, per_sa) && strcmp(row->name, name) == 0)
             return row;
     }
     return NULL;
@@ -59,7 +64,7 @@ const char *spill_option_nearest_in(const struct spill_option_table *table, cons
         const struct spill_option *row = &table->rows[i];
         unsigned int distance;
 
-        if ((row->scope == SPILL_OPTION_PER_SA) != per_sa)
+        if (!is_meant(row, per_sa))
             continue;
         distance = edit_distance(name, row->name);
         if (strncmp(row->name, name, length) == 0)
@@ -97,7 +102,7 @@ const char *spill_option_argument(const struct spill_option *option, char *text,
     static const char *const before[] = {
         [SPILL_OPTION_PER_PORT] = "NAME:",
         [SPILL_OPTION_PER_CLASS] = "CLASS=",
-        [SPILL_OPTION_PER_SA] = "",
+        [SPILL_OPTION_ROUTER] = "",
     };
     const char *prefix = before[option->scope] != NULL ? before[option->scope] : "";
     const char *own = option->argument;
@@ -192,7 +197,7 @@ static size_t print_wrapped(const char *text, size_t column)
 
 static void print_option(const struct spill_option *option)
 {
-    const char *dashes = option->scope == SPILL_OPTION_PER_SA ? "" : "--";
+    const char *dashes = spill_option_is_flag(option) ? "--" : "";
     int used = printf("  %s%s", dashes, option->name);
     char argument[SPILL_OPTION_TEXT_SIZE], preset[64], absent[64];
     size_t column;

@@ -23,7 +23,12 @@ enum spill_option_scope {
     SPILL_OPTION_PER_CLASS, /* struct spill_pipeline_class; `CLASS=value` */
     SPILL_OPTION_PORT,      /* makes a port; `NAME=value`, or the key `device` of [port NAME] */
     SPILL_OPTION_WIRE,      /* makes a wire; `A:B`, or the key `ports` of [wire NAME] */
-    SPILL_OPTION_PER_SA,    /* struct spill_option_sa; a key of [sa NAME], no flag */
+    /* Keys of the file alone, no flags: */
+    SPILL_OPTION_PER_SA,        /* struct spill_option_sa; of [sa NAME] */
+    SPILL_OPTION_PER_INTERFACE, /* struct spill_option_interface; of [port NAME] */
+    SPILL_OPTION_PER_ROUTE,     /* struct spill_option_route; of [route PREFIX] */
+    SPILL_OPTION_PER_NEIGHBOR,  /* struct spill_option_neighbor; of [neighbor ADDRESS] */
+    SPILL_OPTION_ROUTER,        /* the options themselves; of [router] */
 };
 
 /** How the value is read. */
@@ -78,6 +83,12 @@ struct spill_option {
      */
     int (*read)(void *field, const char *value, struct spill_error *problem);
 };
+
+/** Whether there is a flag for it. */
+static inline bool spill_option_is_flag(const struct spill_option *option)
+{
+    return option->scope < SPILL_OPTION_PER_SA;
+}
 
 /** Rows that stand together in texts. */
 struct spill_option_group {

@@ -20,6 +20,13 @@
 #define PER_SA(field)                                                                              \
     .scope = SPILL_OPTION_PER_SA, .at_reload = true, FIELD_OF(struct spill_option_sa, field)
 
+#define PER_INTERFACE(field)                                                                       \
+    .scope = SPILL_OPTION_PER_INTERFACE, FIELD_OF(struct spill_option_interface, field)
+#define PER_ROUTE(field) .scope = SPILL_OPTION_PER_ROUTE, FIELD_OF(struct spill_option_route, field)
+#define PER_NEIGHBOR(field)                                                                        \
+    .scope = SPILL_OPTION_PER_NEIGHBOR, FIELD_OF(struct spill_option_neighbor, field)
+#define ROUTER(field) .scope = SPILL_OPTION_ROUTER, FIELD_OF(struct spill_options, router.field)
+
 #define NUMBER(from, to) .kind = SPILL_OPTION_NUMBER, .least = (from), .most = (to)
 #define TIME(from, to)   .kind = SPILL_OPTION_TIME, .least = (from), .most = (to)
 #define TIMEOUT(state)   PLAIN(pipeline.flow_timeouts_ns[state]), TIME(MILLISECOND, 24 * HOUR)
@@ -47,6 +54,11 @@ static const struct spill_option_group groups[] = {
     [SPILL_OPTION_GROUP_PORTS] = {"Ports and wires", NULL},
     [SPILL_OPTION_GROUP_FIREWALL] = {"Firewall", NULL},
     [SPILL_OPTION_GROUP_SA] = {"IPsec", ": keys of [sa NAME] in the configuration file, no flags"},
+    [SPILL_OPTION_GROUP_PORT_ROUTED] =
+        {"Routed ports", ": keys of [port NAME] in the configuration file, no flags"},
+    [SPILL_OPTION_GROUP_ROUTE] = {"Routes", ": keys of [route PREFIX], likewise"},
+    [SPILL_OPTION_GROUP_NEIGHBOR] = {"Neighbors", ": keys of [neighbor ADDRESS], likewise"},
+    [SPILL_OPTION_GROUP_ROUTER] = {"Router", ": keys of [router], likewise"},
     [SPILL_OPTION_GROUP_ROLES] = {"Roles", " (LIST is CPUs as in 1-2,5)"},
     [SPILL_OPTION_GROUP_WORK] = {"Expensive work, by CLASS", NULL},
     [SPILL_OPTION_GROUP_MEMORY] = {"Memory", NULL},
@@ -204,6 +216,48 @@ static const struct spill_option rows[] = {
     {.name = "port", .argument = "NAME[,NAME...]", .group = SPILL_OPTION_GROUP_SA,
      .help = "by which its ESP comes or goes, one of a wire; not given: as traffic shows",
      PER_SA(port), READ(spill_option_read_port_names)},
+
+    {.name = "routed", .group = SPILL_OPTION_GROUP_PORT_ROUTED,
+     .help = "forward by route what comes in by this port or sub-port; such a port is in no wire",
+     PER_INTERFACE(routed), .kind = SPILL_OPTION_YES_NO, .preset = "no"},
+    {.name = "address", .argument = "ADDRESS/LENGTH, ...", .group = SPILL_OPTION_GROUP_PORT_ROUTED,
+     .help = "its addresses, with the lengths of their networks' prefixes",
+     PER_INTERFACE(addresses), READ(spill_option_read_addresses)},
+    {.name = "parent", .argument = "NAME", .group = SPILL_OPTION_GROUP_PORT_ROUTED,
+     .help = "the port that a sub-port is of, in place of a device",
+     PER_INTERFACE(parent), .kind = SPILL_OPTION_NAME},
+    {.name = "vlan", .group = SPILL_OPTION_GROUP_PORT_ROUTED,
+     .help = "the VLAN that a sub-port is for",
+     PER_INTERFACE(vlan), NUMBER(1, 4094)},
+
+    {.name = "via", .argument = "HOP, ...", .group = SPILL_OPTION_GROUP_ROUTE,
+     .help = "next hops, which share the flows by their weights: ADDRESS [port NAME] [weight N], or "
+             "port NAME for who is on its link",
+     PER_ROUTE(via), READ(spill_option_read_vias)},
+    {.name = "action", .group = SPILL_OPTION_GROUP_ROUTE,
+     .help = "in place of a next hop: drop, and tell the sender but for blackhole",
+     PER_ROUTE(action), WORDS({"blackhole", SPILL_ROUTE_BLACKHOLE},
+                              {"unreachable", SPILL_ROUTE_UNREACHABLE},
+                              {"prohibit", SPILL_ROUTE_PROHIBIT})},
+
+    {.name = "port", .argument = "NAME", .group = SPILL_OPTION_GROUP_NEIGHBOR, .required = true,
+     .help = "the routed port or sub-port on whose link it is",
+     PER_NEIGHBOR(interface), READ(spill_option_read_interface)},
+    {.name = "mac", .argument = "MAC", .group = SPILL_OPTION_GROUP_NEIGHBOR, .required = true,
+     .help = "its MAC address",
+     PER_NEIGHBOR(mac), READ(spill_option_read_mac)},
+
+    {.name = "rpf", .group = SPILL_OPTION_GROUP_ROUTER,
+     .help = "drop what comes from an address to which there is no route (loose), or none by the "
+             "port that it came in by (strict)",
+     ROUTER(rpf), WORDS({"off", SPILL_RPF_OFF}, {"loose", SPILL_RPF_LOOSE},
+                        {"strict", SPILL_RPF_STRICT}), .preset = "off"},
+    {.name = "routes", .group = SPILL_OPTION_GROUP_ROUTER,
+     .help = "IPv4 routes that there may be",
+     ROUTER(routes4), NUMBER(64, 4 * MEGA), .preset = "64k"},
+    {.name = "routes6", .group = SPILL_OPTION_GROUP_ROUTER,
+     .help = "IPv6 routes that there may be",
+     ROUTER(routes6), NUMBER(64, MEGA), .preset = "16k"},
 
     {.name = "fast", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "receive, look up, decide, transmit", .absent = "as planned",

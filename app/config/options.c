@@ -15,6 +15,25 @@ struct spill_option_port *spill_options_find_port(struct spill_options *options,
     return NULL;
 }
 
+struct spill_option_interface *spill_options_find_interface(const struct spill_options *options,
+                                                            const char *name)
+{
+    for (unsigned int i = 0; i < options->interface_count; i++) {
+        if (strcmp(options->interfaces[i].name, name) == 0)
+            return &options->interfaces[i];
+    }
+    return NULL;
+}
+
+bool spill_options_route(const struct spill_options *options)
+{
+    for (unsigned int i = 0; i < options->interface_count; i++) {
+        if (options->interfaces[i].routed)
+            return true;
+    }
+    return false;
+}
+
 const struct spill_option_sa *spill_options_find_sa(const struct spill_options *options,
                                                     const char *name)
 {
@@ -48,6 +67,15 @@ void spill_options_free(struct spill_options *options)
         free(options->sas[i].where);
         free(options->sas[i].key_file);
     }
+    for (unsigned int i = 0; i < options->interface_count; i++)
+        free(options->interfaces[i].where);
+    for (unsigned int i = 0; i < options->route_count; i++)
+        free(options->routes[i].where);
+    for (unsigned int i = 0; i < options->neighbor_count; i++)
+        free(options->neighbors[i].where);
+    free(options->interfaces);
+    free(options->routes);
+    free(options->neighbors);
     free(options->sas);
     free(options->crypto);
     free(options->config);

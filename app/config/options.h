@@ -11,6 +11,7 @@
 #include "pipeline/pipeline.h"
 #include "plan/plan.h"
 #include "port/port.h"
+#include "route/router.h"
 
 /**
  * @file
@@ -23,7 +24,11 @@
  * nanoseconds.
  */
 
-#define SPILL_OPTION_WIRE_NAME_SIZE 64 /* a wire's name with its NUL: "A-B" when a flag made it */
+#define SPILL_OPTION_ADDRESSES_MAX  16   /* of an interface */
+#define SPILL_OPTION_VIAS_MAX       16   /* of a route */
+#define SPILL_OPTION_ROUTES_MAX     4096 /* in the file */
+#define SPILL_OPTION_NEIGHBORS_MAX  1024 /* likewise */
+#define SPILL_OPTION_WIRE_NAME_SIZE 64   /* a wire's name with its NUL: "A-B" when a flag made it */
 
 enum spill_option_stall {
     SPILL_OPTION_STALL_LOG,
@@ -77,6 +82,62 @@ struct spill_option_sa {
     struct spill_option_where *where; /* owned; of the keys that were given */
 };
 
+/** Addresses with the lengths of their networks. */
+struct spill_option_addresses {
+    uint16_t count;
+    struct spill_ip_prefix list[SPILL_OPTION_ADDRESSES_MAX];
+};
+
+/* A name of a sub-port, as lan.100: of its port, and a VLAN. */
+#define SPILL_OPTION_INTERFACE_SIZE (SPILL_NAME_SIZE + 5)
+
+/** What routing has to do with a port, or with a sub-port of one: keys of [port NAME]. */
+struct spill_option_interface {
+    char name[SPILL_OPTION_INTERFACE_SIZE];
+    char *where; /* owned; the first of its keys, for messages */
+    bool routed;
+    char parent[SPILL_NAME_SIZE]; /* of a sub-port; else empty */
+    uint16_t vlan;                /* of a sub-port; else 0 */
+    struct spill_option_addresses addresses;
+    uint16_t port; /* index into spill_options.ports: its own, or the parent's */
+};
+
+/** One way of a route, as given. */
+struct spill_option_via {
+    struct spill_ip gateway; /* family 0: whoever has the address is on the port's link */
+    char interface[SPILL_OPTION_INTERFACE_SIZE]; /* empty: that whose network has the gateway */
+    uint32_t weight;
+    uint16_t index; /* into spill_options.interfaces */
+};
+
+struct spill_option_vias {
+    uint16_t count;
+    struct spill_option_via list[SPILL_OPTION_VIAS_MAX];
+};
+
+/** One route, `[route PREFIX]`. */
+struct spill_option_route {
+    struct spill_ip_prefix prefix;
+    char *where;                    /* owned; the first of its keys */
+    enum spill_route_action action; /* NONE: not given, it forwards */
+    struct spill_option_vias via;
+};
+
+/** One neighbour, `[neighbor ADDRESS]`. */
+struct spill_option_neighbor {
+    struct spill_ip address;
+    char *where; /* owned; the first of its keys */
+    char interface[SPILL_OPTION_INTERFACE_SIZE];
+    struct rte_ether_addr mac;
+    uint16_t index; /* into spill_options.interfaces */
+};
+
+/** `[router]`. */
+struct spill_option_router {
+    enum spill_router_rpf rpf;
+    uint32_t routes4, routes6; /* how many there may be */
+};
+
 struct spill_option;
 
 struct spill_options {
@@ -94,6 +155,15 @@ struct spill_options {
 
     uint16_t sa_count;
     struct spill_option_sa *sas; /* owned; in the order of the file */
+
+    struct spill_option_router router;
+    uint16_t interface_count;
+    struct spill_option_interface
+        *interfaces; /* owned, as the next two; in the order of the file */
+    uint16_t route_count;
+    struct spill_option_route *routes;
+    uint16_t neighbor_count;
+    struct spill_option_neighbor *neighbors;
 
     char *rules; /* owned; path that can be opened as it is; NULL: only the default verdict */
     enum spill_verdict default_verdict;    /* deny or allow */
@@ -125,6 +195,13 @@ void spill_options_free(struct spill_options *options);
 
 /** @return the port of that name, or NULL */
 struct spill_option_port *spill_options_find_port(struct spill_options *options, const char *name);
+
+/** @return the interface of that name, routed or not, or NULL */
+struct spill_option_interface *spill_options_find_interface(const struct spill_options *options,
+                                                            const char *name);
+
+/** @return whether any port or sub-port is routed */
+bool spill_options_route(const struct spill_options *options);
 
 /** @return the security association of that name, or NULL */
 const struct spill_option_sa *spill_options_find_sa(const struct spill_options *options,

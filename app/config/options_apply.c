@@ -37,6 +37,7 @@ void spill_options_preset(struct spill_options *options)
     *options = (struct spill_options){0};
     spill_plan_input_init(&options->plan, NULL);
     set_presets(SPILL_OPTION_PLAIN, options);
+    set_presets(SPILL_OPTION_ROUTER, options);
     for (int i = 0; i < SPILL_CLASSES; i++)
         set_presets(SPILL_OPTION_PER_CLASS, &options->pipeline.classes[i]);
 }
@@ -216,6 +217,89 @@ static int set_sa(struct draft *draft, const struct spill_setting *setting)
     return add_where(sa, setting, draft->error);
 }
 
+/* A field of a list in the options, for one more of what a section is about. */
+static void *grow_list(struct draft *draft, const struct spill_setting *setting, void *list,
+                       uint16_t count, size_t size, uint16_t most)
+{
+    void *grown = count < most ? spill_grow(list, count, size) : NULL;
+
+    if (count == most)
+        spill_error_set(draft->error, "%s: expected at most %u of these sections", setting->where,
+                        most);
+    else if (grown == NULL)
+        spill_error_set(draft->error, "%s: out of memory", setting->where);
+    return grown;
+}
+
+static int set_interface(struct draft *draft, const struct spill_setting *setting)
+{
+    struct spill_options *options = draft->options;
+    struct spill_option_interface *interface =
+        spill_options_find_interface(options, setting->instance);
+
+    if (interface == NULL) {
+        interface = grow_list(draft, setting, options->interfaces, options->interface_count,
+                              sizeof(*interface), SPILL_ROUTER_INTERFACES_MAX);
+        if (interface == NULL)
+            return -1;
+        options->interfaces = interface;
+        interface = &options->interfaces[options->interface_count++];
+        *interface = (struct spill_option_interface){.routed = false};
+        set_presets(SPILL_OPTION_PER_INTERFACE, interface);
+        snprintf(interface->name, sizeof(interface->name), "%s", setting->instance);
+        if (replace_where(&interface->where, setting->where, draft->error) != 0)
+            return -1;
+    }
+    return set_value(draft, setting, interface);
+}
+
+/* The keys of a section stand together: it is the last one's, or a new one. */
+static int set_route(struct draft *draft, const struct spill_setting *setting)
+{
+    struct spill_options *options = draft->options;
+    struct spill_option_route *route, *list;
+    struct spill_ip_prefix prefix;
+
+    spill_ip_prefix_read(setting->instance, &prefix);
+    route = options->route_count > 0 ? &options->routes[options->route_count - 1] : NULL;
+    if (route == NULL || route->prefix.length != prefix.length ||
+        !spill_ip_equal(&route->prefix.address, &prefix.address)) {
+        list = grow_list(draft, setting, options->routes, options->route_count, sizeof(*list),
+                         SPILL_OPTION_ROUTES_MAX);
+        if (list == NULL)
+            return -1;
+        options->routes = list;
+        route = &options->routes[options->route_count++];
+        *route = (struct spill_option_route){.prefix = prefix};
+        if (replace_where(&route->where, setting->where, draft->error) != 0)
+            return -1;
+    }
+    return set_value(draft, setting, route);
+}
+
+static int set_neighbor(struct draft *draft, const struct spill_setting *setting)
+{
+    struct spill_options *options = draft->options;
+    struct spill_option_neighbor *neighbor, *list;
+    struct spill_ip address;
+
+    spill_ip_read(setting->instance, &address);
+    neighbor =
+        options->neighbor_count > 0 ? &options->neighbors[options->neighbor_count - 1] : NULL;
+    if (neighbor == NULL || !spill_ip_equal(&neighbor->address, &address)) {
+        list = grow_list(draft, setting, options->neighbors, options->neighbor_count, sizeof(*list),
+                         SPILL_OPTION_NEIGHBORS_MAX);
+        if (list == NULL)
+            return -1;
+        options->neighbors = list;
+        neighbor = &options->neighbors[options->neighbor_count++];
+        *neighbor = (struct spill_option_neighbor){.address = address};
+        if (replace_where(&neighbor->where, setting->where, draft->error) != 0)
+            return -1;
+    }
+    return set_value(draft, setting, neighbor);
+}
+
 static int apply(struct draft *draft, const struct spill_setting *setting)
 {
     struct spill_options *options = draft->options;
@@ -239,6 +323,14 @@ static int apply(struct draft *draft, const struct spill_setting *setting)
         return make_wire(draft, setting);
     case SPILL_OPTION_PER_SA:
         return set_sa(draft, setting);
+    case SPILL_OPTION_PER_INTERFACE:
+        return set_interface(draft, setting);
+    case SPILL_OPTION_PER_ROUTE:
+        return set_route(draft, setting);
+    case SPILL_OPTION_PER_NEIGHBOR:
+        return set_neighbor(draft, setting);
+    case SPILL_OPTION_ROUTER:
+        return set_value(draft, setting, options);
     }
     return -1;
 }

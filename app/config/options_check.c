@@ -70,9 +70,17 @@ static int join_wires(struct spill_options *options, struct spill_error *error)
         }
     }
     for (unsigned int i = 0; i < options->port_count; i++) {
-        if (owners[i] == NULL)
-            return spill_error_set(error, "%s: port '%s' is in no wire: expected --wire %s:...",
+        if (owners[i] == NULL && !spill_options_port_routes(options, i))
+            return spill_error_set(error,
+                                   "%s: port '%s' is in no wire: expected --wire %s:..., or routed "
+                                   "= yes in [port %s]",
                                    options->ports[i].where, options->ports[i].name,
+                                   options->ports[i].name, options->ports[i].name);
+        if (owners[i] != NULL && spill_options_port_routes(options, i))
+            return spill_error_set(error,
+                                   "%s: port '%s' is routed: expected it in no wire, or routed = "
+                                   "no in [port %s]",
+                                   owners[i]->where, options->ports[i].name,
                                    options->ports[i].name);
     }
     return 0;
@@ -83,13 +91,15 @@ int spill_options_check(struct spill_options *options, struct spill_error *error
     if (options->port_count == 0)
         return spill_error_set(error, "no port given: expected --port NAME=DEVICE twice and "
                                       "--wire, or --config FILE; see --help");
-    if (options->wire_count == 0)
+    if (options->wire_count == 0 && !spill_options_route(options))
         return spill_error_set(error, "no wire given: expected --wire A:B, two of the ports");
     if (options->json && !options->check)
         return spill_error_set(error, "--json: expected --check with it: it is the plan's form");
     if (options->explain != NULL && (!options->check || options->json))
         return spill_error_set(error, "--explain: expected --check with it, and no --json");
     if (check_devices(options, error) != 0)
+        return -1;
+    if (spill_options_check_router(options, error) != 0)
         return -1;
     /* Associations are on ends of wires, so these are first. */
     if (join_wires(options, error) != 0)

@@ -22,4 +22,14 @@ int spill_options_check(struct spill_options *options, struct spill_error *error
  */
 int spill_options_check_sas(struct spill_options *options, struct spill_error *error);
 
+/**
+ * The part that is about routed ports, routes and neighbours. Fills in their indices.
+ *
+ * @return 0, or -1 with an error, likewise
+ */
+int spill_options_check_router(struct spill_options *options, struct spill_error *error);
+
+/** Whether a port, by its index, is routed, or a sub-port of it. */
+bool spill_options_port_routes(const struct spill_options *options, unsigned int port);
+
 #endif

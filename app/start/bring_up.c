@@ -69,6 +69,7 @@ static struct spill_pipeline_config pipeline_config(struct spill_program *progra
     config.ports = program->ports;
     config.rules = program->rules;
     config.crypto = program->crypto;
+    config.router = program->router;
     config.stop = &program->stop;
     config.force = &program->force;
     return config;
@@ -131,6 +132,8 @@ static int build(struct spill_program *program, struct spill_error *error)
             return -1;
     }
     if (program->rules == NULL && spill_program_open_generation(program, error) != 0)
+        return -1;
+    if (spill_program_open_router(program, error) != 0)
         return -1;
     config = pipeline_config(program);
     program->pipeline = spill_pipeline_create(&config, error);

@@ -10,6 +10,7 @@
 #include "ipsec/esp.h"
 #include "pipeline/classes.h"
 #include "pipeline/too_big.h"
+#include "pipeline/waiting.h"
 #include "program.h"
 
 #define DESCRIPTORS 1024
@@ -139,6 +140,11 @@ static void plan_input(struct spill_program *program)
     input->held_mbufs = options->sa_count > 0 ? SPILL_REASSEMBLY_MBUFS : 0;
     /* Twice: a reload makes the next version beside the one in force. */
     input->extra_bytes = 2 * spill_acl_memory(program->files.ruleset);
+    if (spill_options_route(options)) {
+        input->extra_bytes += spill_router_memory(options->router.routes4, options->router.routes6);
+        input->lcore_bytes += sizeof(struct spill_route_lcore) + sizeof(struct spill_waiting);
+        input->fragments += SPILL_WAITING_ALL;
+    }
     input->memory_mode = options->no_huge ? SPILL_MEMORY_NO_HUGE : SPILL_MEMORY_HUGEPAGES;
 }
 

@@ -18,6 +18,7 @@ struct spill_policy *spill_policy_create(const char *name, const struct spill_ru
         spill_error_set(error, "rules: no memory");
         return NULL;
     }
+    policy->allows_all = ruleset->count == 0 && default_verdict == SPILL_VERDICT_ALLOW;
     for (node = 0; node < SPILL_NODES_MAX; node++) {
         memory = memory_nodes[node];
         if (memory < 0)

@@ -14,6 +14,7 @@
  * it (law 8). Immutable; published through a snapshot.
  */
 struct spill_policy {
+    bool allows_all; /* it has no rules, and allows what no rule matches */
     struct spill_acl *copies[SPILL_NODES_MAX]; /* by memory node; NULL: nobody reads there */
     const struct spill_acl *by_slot[SPILL_NODE_SLOTS]; /* by spill_node_slot() of who reads */
 };

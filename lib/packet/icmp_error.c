@@ -7,6 +7,7 @@
 #include <rte_byteorder.h>
 #include <rte_ip.h>
 
+#include "base/dpdk_versions.h"
 #include "packet/answer.h"
 #include "packet/parse.h"
 
@@ -26,10 +27,10 @@ struct icmp_error {
 
 #define ICMP4_UNREACHABLE          3
 #define ICMP4_FRAGMENTATION_NEEDED 4
-#define ICMP4_PROHIBITED           13
+#define ICMP4_TIME_EXCEEDED        11
 #define ICMP6_UNREACHABLE          1
-#define ICMP6_PROHIBITED           1
 #define ICMP6_TOO_BIG              2
+#define ICMP6_TIME_EXCEEDED        3
 #define ICMP6_FIRST_QUERY          128 /* all types below are errors */
 #define ICMP6_REDIRECT             137
 
@@ -77,10 +78,26 @@ bool spill_icmp_may_answer(const struct rte_mbuf *mbuf, const struct spill_packe
            !spill_answer_is_later_fragment(mbuf, packet);
 }
 
+/* Has an answer come from an address of ours. */
+static void write_source(const struct spill_answer *answer, bool v4,
+                         const struct spill_answer_source *source)
+{
+    struct rte_ipv4_hdr *ipv4 = answer->ip;
+    struct rte_ipv6_hdr *ipv6 = answer->ip;
+
+    if (v4) {
+        ipv4->src_addr = source->address4;
+        ipv4->hdr_checksum = 0;
+        ipv4->hdr_checksum = rte_ipv4_cksum(ipv4);
+    } else {
+        memcpy(spill_dpdk_ipv6(ipv6->src_addr), source->address6, sizeof(source->address6));
+    }
+}
+
 /* An error of this type and code; the caller has seen that there may be one. */
 static struct rte_mbuf *make(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
                              const struct icmp_error *header, const struct rte_ether_addr *own,
-                             struct rte_mempool *pool)
+                             const struct spill_answer_source *source, struct rte_mempool *pool)
 {
     const bool v4 = packet->kind == SPILL_PACKET_IPV4;
     const uint32_t before = (uint32_t)sizeof(*header) +
@@ -94,6 +111,8 @@ static struct rte_mbuf *make(const struct rte_mbuf *mbuf, const struct spill_pac
     if (!spill_answer_begin(mbuf, packet, v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, CLASS_CS6, length,
                             own, pool, &answer))
         return NULL;
+    if (source != NULL)
+        write_source(&answer, v4, source);
     icmp = answer.payload;
     *icmp = *header;
     if (!spill_answer_copy(mbuf, packet->l3_offset, quoted, icmp + 1)) {
@@ -106,27 +125,61 @@ static struct rte_mbuf *make(const struct rte_mbuf *mbuf, const struct spill_pac
     return answer.mbuf;
 }
 
-struct rte_mbuf *spill_icmp_too_big(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
-                                    uint16_t mtu, const struct rte_ether_addr *own,
-                                    struct rte_mempool *pool)
+static struct icmp_error too_big(const struct spill_packet *packet, uint16_t mtu)
 {
     const bool v4 = packet->kind == SPILL_PACKET_IPV4;
-    const struct icmp_error header = {
+
+    return (struct icmp_error){
         .type = v4 ? ICMP4_UNREACHABLE : ICMP6_TOO_BIG,
         .code = v4 ? ICMP4_FRAGMENTATION_NEEDED : 0,
         .mtu = rte_cpu_to_be_32(mtu),
     };
+}
 
-    return spill_icmp_may_answer(mbuf, packet) ? make(mbuf, packet, &header, own, pool) : NULL;
+struct rte_mbuf *spill_icmp_too_big(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                                    uint16_t mtu, const struct rte_ether_addr *own,
+                                    struct rte_mempool *pool)
+{
+    const struct icmp_error header = too_big(packet, mtu);
+
+    return spill_icmp_may_answer(mbuf, packet) ? make(mbuf, packet, &header, own, NULL, pool)
+                                               : NULL;
+}
+
+struct rte_mbuf *spill_icmp_too_big_from(const struct rte_mbuf *mbuf,
+                                         const struct spill_packet *packet, uint16_t mtu,
+                                         const struct spill_answer_source *source,
+                                         struct rte_mempool *pool)
+{
+    const struct icmp_error header = too_big(packet, mtu);
+
+    return spill_icmp_may_answer(mbuf, packet) ? make(mbuf, packet, &header, NULL, source, pool)
+                                               : NULL;
+}
+
+/* Types and codes, of ICMPv4 and ICMPv6. IPv4 has no scopes: there it is the host that can't be
+ * reached. */
+static const struct icmp_error refusals[][2] = {
+    [SPILL_ICMP_NO_ROUTE] = {{ICMP4_UNREACHABLE, 0, 0, 0}, {ICMP6_UNREACHABLE, 0, 0, 0}},
+    [SPILL_ICMP_HOST_UNREACHABLE] = {{ICMP4_UNREACHABLE, 1, 0, 0}, {ICMP6_UNREACHABLE, 3, 0, 0}},
+    [SPILL_ICMP_PROHIBITED] = {{ICMP4_UNREACHABLE, 13, 0, 0}, {ICMP6_UNREACHABLE, 1, 0, 0}},
+    [SPILL_ICMP_TIME_EXCEEDED] = {{ICMP4_TIME_EXCEEDED, 0, 0, 0}, {ICMP6_TIME_EXCEEDED, 0, 0, 0}},
+    [SPILL_ICMP_BEYOND_SCOPE] = {{ICMP4_UNREACHABLE, 1, 0, 0}, {ICMP6_UNREACHABLE, 2, 0, 0}},
+};
+
+struct rte_mbuf *spill_icmp_refuse(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                                   enum spill_icmp_refusal refusal,
+                                   const struct spill_answer_source *source,
+                                   struct rte_mempool *pool)
+{
+    if (!spill_icmp_may_answer(mbuf, packet) || !spill_answer_is_to_host(mbuf, packet))
+        return NULL;
+    return make(mbuf, packet, &refusals[refusal][packet->kind == SPILL_PACKET_IPV6], NULL, source,
+                pool);
 }
 
 struct rte_mbuf *spill_icmp_prohibited(const struct rte_mbuf *mbuf,
                                        const struct spill_packet *packet, struct rte_mempool *pool)
 {
-    static const struct icmp_error v4 = {.type = ICMP4_UNREACHABLE, .code = ICMP4_PROHIBITED};
-    static const struct icmp_error v6 = {.type = ICMP6_UNREACHABLE, .code = ICMP6_PROHIBITED};
-
-    if (!spill_icmp_may_answer(mbuf, packet) || !spill_answer_is_to_host(mbuf, packet))
-        return NULL;
-    return make(mbuf, packet, packet->kind == SPILL_PACKET_IPV4 ? &v4 : &v6, NULL, pool);
+    return spill_icmp_refuse(mbuf, packet, SPILL_ICMP_PROHIBITED, NULL, pool);
 }

@@ -12,8 +12,24 @@
 
 /**
  * @file
- * ICMP errors that answer a packet, from where it was going to: see answer.h.
+ * ICMP errors that answer a packet: from where it was going to (see answer.h), or, where spillway
+ * routes, from an address of its own.
  */
+
+/** Where a router's errors come from: of the packet's family. */
+struct spill_answer_source {
+    uint32_t address4; /* network order */
+    uint8_t address6[16];
+};
+
+/** Why a router does not forward a packet. */
+enum spill_icmp_refusal {
+    SPILL_ICMP_NO_ROUTE,         /* network unreachable; IPv6: no route to destination */
+    SPILL_ICMP_HOST_UNREACHABLE, /* IPv6: address unreachable */
+    SPILL_ICMP_PROHIBITED,       /* administratively */
+    SPILL_ICMP_TIME_EXCEEDED,    /* in transit */
+    SPILL_ICMP_BEYOND_SCOPE,     /* of the source address: IPv6 alone (RFC 4443 3.1) */
+};
 
 /**
  * Whether a packet may be answered with an error that says that it is too big. Not (RFC 1122 3.2.2,
@@ -55,5 +71,22 @@ struct rte_mbuf *spill_icmp_too_big(const struct rte_mbuf *mbuf, const struct sp
  */
 struct rte_mbuf *spill_icmp_prohibited(const struct rte_mbuf *mbuf,
                                        const struct spill_packet *packet, struct rte_mempool *pool);
+
+/**
+ * Makes the error that a router sends about a packet that it does not forward (RFC 1812 5.2.7,
+ * 5.3.1, RFC 4443 3.1, 3.3); otherwise like spill_icmp_prohibited().
+ *
+ * @param source  where it comes from; NULL: from where the packet was going to
+ */
+struct rte_mbuf *spill_icmp_refuse(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                                   enum spill_icmp_refusal refusal,
+                                   const struct spill_answer_source *source,
+                                   struct rte_mempool *pool);
+
+/** spill_icmp_too_big() of a router. */
+struct rte_mbuf *spill_icmp_too_big_from(const struct rte_mbuf *mbuf,
+                                         const struct spill_packet *packet, uint16_t mtu,
+                                         const struct spill_answer_source *source,
+                                         struct rte_mempool *pool);
 
 #endif

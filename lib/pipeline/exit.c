@@ -271,6 +271,8 @@ static void send_run(struct spill_fast *fast, struct rte_mbuf **mbufs,
 
     if (likely(spill_exit_fits(exit, mbufs, count)))
         spill_output_send(exit->output, mbufs, count, stamp, path);
+    else if (packets[0]->output == SPILL_OUTPUT_ROUTE) /* where nothing fits */
+        spill_routing_send(fast, mbufs, packets, count, stamp, path);
     else
         fit_and_send(fast, exit, mbufs, packets, count, stamp, path);
 }
@@ -317,5 +319,8 @@ void spill_exit_answer(struct spill_fast *fast, struct rte_mbuf *answer, uint8_t
     struct spill_packet *pointer = &packet;
 
     fast->ledger.originated++;
-    spill_exit_send(fast, &answer, &pointer, 1, stamp, SPILL_PATH_FAST);
+    if (fast->routing.routed[input])
+        spill_routing_originate(fast, answer, input, stamp);
+    else
+        spill_exit_send(fast, &answer, &pointer, 1, stamp, SPILL_PATH_FAST);
 }

@@ -13,14 +13,16 @@
 #include "pipeline/error_limit.h"
 #include "pipeline/links.h"
 #include "pipeline/output.h"
+#include "pipeline/routing.h"
 #include "port/port.h"
 
 /**
  * @file
  * The exit: the one place that says where a packet leaves, and whether it can (law 10).
  *
- * *Where* is spill_exit_of(): the other end of the wire that the packet came by. It is written to
- * `output` in the packet's metadata; an ICMP error leaves by its packet's `input` instead.
+ * *Where* is spill_exit_of(): the other end of the wire that the packet came by, or, where it came
+ * by a routed port, where its route leads (routing.h). It is written to `output` in the packet's
+ * metadata; an ICMP error leaves by its packet's `input` instead, or is routed.
  *
  * *Whether* is held against what the port can carry (struct spill_port_limits): the largest frame,
  * the least, and the number of segments. For a burst that is one look at each mbuf; only where
@@ -60,9 +62,9 @@ struct spill_exit {
 
 /** A fast lcore's exits. Written by the lcore, but for what is written before it starts. */
 struct spill_exits {
-    uint8_t other_end[RTE_MAX_ETHPORTS];       /* of a port's wire; before */
-    struct spill_exit ports[RTE_MAX_ETHPORTS]; /* by id; before */
-    struct spill_allowance fitting;            /* time for what copies packets */
+    uint8_t other_end[RTE_MAX_ETHPORTS]; /* of a port's wire, or SPILL_OUTPUT_ROUTE; before */
+    struct spill_exit ports[RTE_MAX_ETHPORTS + 1]; /* by id; before. The last: of what is routed */
+    struct spill_allowance fitting;                /* time for what copies packets */
     struct spill_error_limit errors;
     const struct spill_links *links; /* before */
     uint32_t links_version;          /* that the exits are of */

@@ -2,6 +2,8 @@
 /* The stages of a fast lcore in their order; and that of retiring, which is of all classes. */
 #include "pipeline/fast.h"
 
+#include "pipeline/waiting.h"
+
 static uint32_t retire_poll(void *context, uint64_t now)
 {
     struct spill_fast *fast = context;
@@ -9,6 +11,8 @@ static uint32_t retire_poll(void *context, uint64_t now)
     spill_version_take(&fast->version, fast->flows, now);
     spill_exits_look(&fast->exits);
     spill_version_look(&fast->version, fast->flows);
+    if (unlikely(fast->routing.waiting != NULL && fast->routing.waiting->count > 0))
+        spill_waiting_look(fast, now);
     return spill_forward_answers(fast, now) + spill_submitter_retire(fast->submitter, now);
 }
 
@@ -20,6 +24,9 @@ static bool retire_end(void *context)
     if (!fast->receive.ended || !spill_submitter_idle(fast->submitter) || fast->answers.count > 0)
         return false;
     spill_datagrams_drop_all(fast->datagrams, NULL, &fast->ledger); /* that came through an SA */
+    if (fast->routing.waiting != NULL)
+        spill_waiting_drop_all(fast->routing.waiting, &fast->ledger,
+                               &spill_drop_neighbor_unresolved);
     spill_submitter_leave(fast->submitter);
     spill_transmitter_leave(&fast->transmitter);
     return true;

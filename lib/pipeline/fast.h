@@ -13,6 +13,7 @@
 #include "pipeline/handover.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/receive.h"
+#include "pipeline/routing.h"
 #include "pipeline/sweep.h"
 #include "pipeline/transmit.h"
 #include "pipeline/version.h"
@@ -30,6 +31,9 @@
  *                  |                  -> new, or waiting for its flow's verdict: classification
  *                  +-> fragments: those of one datagram together, then on
  *                  +-> ESP for us: decryption -> flow lookup, for what was inside
+ *
+ * By a routed port (routing.h) the input is looked at before the flow, and the output is found by
+ * the route; where no rules are, there is no flow lookup.
  *
  * Everything here is the lcore's own (law 6). The header of each stage says which fields of a
  * packet it uses and which it sets (packet/packet.h has them all).
@@ -51,7 +55,8 @@ struct spill_fast {
     struct spill_receive receive;
     struct spill_forward forward;
     struct spill_handover handover;
-    struct spill_exits exits; /* exit.c, too_big.c, outer.c, reject.c */
+    struct spill_routing routing; /* routing.c, routing_input.c, waiting.c: their memory */
+    struct spill_exits exits;     /* exit.c, too_big.c, outer.c, reject.c */
     struct spill_answers answers;
     struct spill_transmitter transmitter; /* its outputs, and queues that others send to */
     /* Accounts; each stage writes them. */

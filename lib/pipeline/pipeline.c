@@ -42,12 +42,25 @@ static bool captures_both_ends(const struct spill_pipeline *pipeline, uint32_t p
            ports[pipeline->config.plan->ports[port].peer].device.silent;
 }
 
+/* Of all routed ports: a connection may have each of its directions by any of them. */
+static uint8_t routed_zone(const struct spill_pipeline *pipeline)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    uint32_t wires = 0, i;
+
+    for (i = 0; i < plan->port_count; i++)
+        wires += plan->ports[i].peer > (int)i;
+    return (uint8_t)(wires << 1 | SPILL_FLOW_ONE_END);
+}
+
 /* The number of a port's wire, and which end of it the port is: as spill_parse_burst() wants it. */
 static uint8_t zone_of(const struct spill_pipeline *pipeline, uint32_t port)
 {
     const struct spill_plan *plan = pipeline->config.plan;
     uint32_t first = RTE_MIN(port, (uint32_t)plan->ports[port].peer), number = 0, i;
 
+    if (plan->ports[port].peer < 0)
+        return routed_zone(pipeline);
     for (i = 0; i < first; i++)
         number += plan->ports[i].peer > (int)i;
     return (uint8_t)(number << 1 | (port != first) |
@@ -205,6 +218,13 @@ static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
     return 0;
 }
 
+/* What is routed has room for what fits any of the ports. */
+static void add_routed(struct spill_exit *exit, const struct spill_port *port)
+{
+    if (exit->mtu == 0 || port->mtu < exit->mtu)
+        *exit = (struct spill_exit){.limits = port->limits, .mtu = port->mtu};
+}
+
 /* The exits of a fast lcore, whose own outputs are given by index of the port in the plan. */
 static int create_exits(const struct spill_pipeline *pipeline, struct spill_exits *exits,
                         struct spill_output *const *by_port, struct spill_error *error)
@@ -215,7 +235,11 @@ static int create_exits(const struct spill_pipeline *pipeline, struct spill_exit
     for (i = 0; i < plan->port_count; i++) {
         const struct spill_port *port = &pipeline->config.ports[i];
 
-        exits->other_end[port->id] = (uint8_t)pipeline->config.ports[plan->ports[i].peer].id;
+        exits->other_end[port->id] = SPILL_OUTPUT_ROUTE;
+        if (plan->ports[i].peer >= 0)
+            exits->other_end[port->id] = (uint8_t)pipeline->config.ports[plan->ports[i].peer].id;
+        else
+            add_routed(&exits->ports[SPILL_OUTPUT_ROUTE], port);
         spill_exit_init(&exits->ports[port->id], port, by_port[i]);
     }
     exits->links = &pipeline->links;
@@ -308,7 +332,9 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
         create_submitter(pipeline, index, error) != 0 ||
         spill_connect_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency,
                               by_port, error) != 0 ||
-        create_exits(pipeline, &fast->exits, by_port, error) != 0)
+        create_exits(pipeline, &fast->exits, by_port, error) != 0 ||
+        spill_routing_init(&fast->routing, pipeline->config.router, plan->lcores[index].index,
+                           lcore->plan->memory_node, error) != 0)
         return -1;
     for (port = 0; port < plan->port_count; port++)
         fast->receive.zones[pipeline->config.ports[port].id] = zone_of(pipeline, port);
@@ -445,6 +471,7 @@ static void free_lcore(struct spill_pipeline_lcore *lcore)
         spill_flow_table_free(lcore->fast->flows);
         rte_free(lcore->fast->reassembly);
         spill_datagrams_free(lcore->fast->datagrams);
+        spill_routing_free(&lcore->fast->routing);
     }
     if (lcore->reads)
         spill_snapshot_reader_unregister(&lcore->reader);

@@ -12,6 +12,7 @@
 #include "pipeline/transmit.h"
 #include "plan/plan.h"
 #include "port/port.h"
+#include "route/router.h"
 #include "runtime/channel.h"
 #include "runtime/loop.h"
 #include "runtime/pool.h"
@@ -42,6 +43,7 @@ struct spill_pipeline_config {
     struct spill_port *ports;        /* configured, by index in the plan; likewise */
     struct spill_snapshot *rules;    /* of struct spill_generation; likewise */
     struct spill_crypto *crypto;     /* NULL: without IPsec; likewise */
+    struct spill_router *router;     /* NULL: no port is routed; likewise, with its interfaces */
     const struct spill_token *stop;  /* no more receiving, drain */
     const struct spill_token *force; /* end at once; an ancestor of stop */
     enum spill_idle idle;

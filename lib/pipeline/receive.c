@@ -10,6 +10,7 @@
 #include "pipeline/forward.h"
 #include "pipeline/fragments.h"
 #include "pipeline/protection.h"
+#include "pipeline/routing.h"
 #include "pipeline/sort_out.h"
 #include "pipeline/sweep.h"
 #include "runtime/stamp.h"
@@ -37,6 +38,11 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
     struct spill_packet *pointers[SPILL_BURST];
     uint32_t i;
 
+    if (unlikely(fast->routing.routed[port])) {
+        count = spill_routing_admit(fast, port, mbufs, packets, count, stamp);
+        if (count == 0)
+            return;
+    }
     if (unlikely(fast->version.inbound) && has_esp(packets, count)) {
         count = spill_decryption_take(fast, port, mbufs, packets, count, stamp);
         if (count == 0)
@@ -106,6 +112,12 @@ static bool has_room(const struct spill_fast *fast)
     return true;
 }
 
+/* Whether what comes by a port is routed, and no flow is asked about it. */
+static bool is_routed_alone(const struct spill_fast *fast, uint16_t port)
+{
+    return fast->routing.routed[port] && fast->version.open;
+}
+
 static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input, uint64_t now)
 {
     struct rte_mbuf *mbufs[SPILL_BURST];
@@ -116,6 +128,11 @@ static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input
         return 0;
     input->received += count;
     fast->ledger.received += count;
+    if (unlikely(is_routed_alone(fast, input->port))) {
+        spill_parse_burst(mbufs, count, fast->receive.zones[input->port], packets);
+        spill_routing_take(fast, input->port, mbufs, packets, count, now);
+        return count;
+    }
     if (likely(!spill_parse_burst(mbufs, count, fast->receive.zones[input->port], packets))) {
         handle(fast, input->port, mbufs, packets, count, now, false);
         return count;
@@ -132,6 +149,10 @@ static void handle_run(struct spill_fast *fast, const struct spill_input *input,
 {
     uint64_t stamp = spill_stamp_get(mbufs[0]);
 
+    if (unlikely(is_routed_alone(fast, packets->input))) {
+        spill_routing_take(fast, packets->input, mbufs, packets, count, stamp);
+        return;
+    }
     if (input->handed)
         handle(fast, packets->input, mbufs, packets, count, stamp, true);
     else if (likely(!spill_sort_out_more(packets, count)))

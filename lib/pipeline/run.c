@@ -9,6 +9,7 @@
 
 #include "pipeline/drops.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/waiting.h"
 #include "plan/placement.h"
 
 SPILL_DROP_REASON(spill_drop_crypto_abandoned, "crypto_abandoned",
@@ -175,6 +176,10 @@ uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
         if (lcore->fast != NULL && lcore->fast->reassembly != NULL)
             packets += told(tell, "fragments of ESP at", lcore->plan->name,
                             spill_reassembly_expire(lcore->fast->reassembly, UINT64_MAX));
+        if (lcore->fast != NULL && lcore->fast->routing.waiting != NULL)
+            packets += told(tell, "packets for neighbors on", lcore->plan->name,
+                            spill_waiting_drop_all(lcore->fast->routing.waiting, &pipeline->ledger,
+                                                   &spill_drop_drain_deadline));
         if (transmitter != NULL)
             packets += told(tell, "transmit backlog of", lcore->plan->name,
                             abandon_backlogs(pipeline, transmitter));

@@ -9,6 +9,7 @@
 #include "packet/icmp_error.h"
 #include "pipeline/drops.h"
 #include "pipeline/fast.h"
+#include "pipeline/routing_error.h"
 
 static SPILL_COUNTER(errors, "exits", "icmp_errors", "packets",
                      "sent to senders of packets that were too large");
@@ -75,6 +76,20 @@ static uint16_t told(const struct rte_mbuf *mbuf, const struct spill_packet *pac
     return packet->length > room ? (uint16_t)room : 0;
 }
 
+/* Where spillway routes it says so itself. */
+static struct rte_mbuf *make(const struct spill_fast *fast, struct rte_mbuf *mbuf,
+                             const struct spill_packet *packet, uint16_t mtu)
+{
+    struct spill_answer_source source;
+
+    if (!spill_routing_answers(fast, packet->input))
+        return spill_icmp_too_big(mbuf, packet, mtu, &fast->exits.ports[packet->output].address,
+                                  mbuf->pool);
+    return spill_routing_source(fast, mbuf, packet, &source)
+               ? spill_icmp_too_big_from(mbuf, packet, mtu, &source, mbuf->pool)
+               : NULL;
+}
+
 /* The answer to a packet in the clear, or NULL: there are too many, no mbuf for it, or it waits. */
 static struct rte_mbuf *tell(struct spill_fast *fast, struct rte_mbuf *mbuf,
                              const struct spill_packet *packet, uint16_t mtu, uint64_t stamp)
@@ -88,8 +103,7 @@ static struct rte_mbuf *tell(struct spill_fast *fast, struct rte_mbuf *mbuf,
         spill_ledger_count(&fast->ledger, &errors_limited, 1);
         return NULL;
     }
-    reply =
-        spill_icmp_too_big(mbuf, packet, mtu, &exits->ports[packet->output].address, mbuf->pool);
+    reply = make(fast, mbuf, packet, mtu);
     spill_ledger_count(&fast->ledger, &errors, reply != NULL);
     if (reply == NULL || !through)
         return reply;

@@ -10,6 +10,7 @@ void spill_version_change(struct spill_version *version, struct spill_flow_table
         spill_flow_table_renew(flows, now);
     version->number = generation->number;
     version->inbound = generation->sas != NULL && generation->sas->has_inbound;
+    version->open = generation->sas == NULL && generation->policy->allows_all;
 }
 
 void spill_version_change_done(struct spill_version *version, const struct spill_flow_table *flows)

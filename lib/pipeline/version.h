@@ -24,6 +24,7 @@ struct spill_version {
     uint64_t number;                           /* of the one that the flows' verdicts are of */
     uint64_t renewed; /* of the one that all flows go by; the control thread reads */
     bool inbound;     /* it has inbound SAs */
+    bool open;        /* it lets everything pass: no flow needs to be known */
 };
 
 /* Those below where there is a change. */

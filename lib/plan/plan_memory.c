@@ -239,7 +239,7 @@ static void size_mempool(const struct spill_plan_input *input, struct spill_plan
     if (port->peer >= 0) {
         add_transmit_terms(input, plan, (unsigned)port->peer, mempool);
         add_error_term(input, plan, index, mempool);
-    } else if (input->wire_count == 0) {
+    } else { /* by whichever its packets are to leave */
         add_all_transmit_terms(input, plan, mempool);
     }
     add_way_terms(input, plan, mempool);

@@ -14,26 +14,26 @@ static uint8_t mask_of(unsigned byte, unsigned length)
     return length <= byte * 8 ? 0 : (uint8_t)(UINT8_MAX << (8 - length % 8));
 }
 
-void spill_prefix_trim(struct spill_prefix *prefix)
+void spill_ip_prefix_trim(struct spill_ip_prefix *prefix)
 {
     for (unsigned i = 0; i < sizeof(prefix->address.bytes); i++)
         prefix->address.bytes[i] &= mask_of(i, prefix->length);
 }
 
-bool spill_prefix_is_exact(const struct spill_prefix *prefix)
+bool spill_ip_prefix_is_exact(const struct spill_ip_prefix *prefix)
 {
-    struct spill_prefix trimmed = *prefix;
+    struct spill_ip_prefix trimmed = *prefix;
 
-    spill_prefix_trim(&trimmed);
+    spill_ip_prefix_trim(&trimmed);
     return spill_ip_equal(&trimmed.address, &prefix->address);
 }
 
-bool spill_prefix_has(const struct spill_prefix *prefix, const struct spill_ip *address)
+bool spill_ip_prefix_has(const struct spill_ip_prefix *prefix, const struct spill_ip *address)
 {
-    struct spill_prefix theirs = {*address, prefix->length}, ours = *prefix;
+    struct spill_ip_prefix theirs = {*address, prefix->length}, ours = *prefix;
 
-    spill_prefix_trim(&theirs);
-    spill_prefix_trim(&ours);
+    spill_ip_prefix_trim(&theirs);
+    spill_ip_prefix_trim(&ours);
     return spill_ip_equal(&theirs.address, &ours.address);
 }
 
@@ -43,9 +43,9 @@ bool spill_ip_read(const char *text, struct spill_ip *ip)
     return inet_pton(ip->family, text, ip->bytes) == 1;
 }
 
-bool spill_prefix_read(const char *text, struct spill_prefix *prefix)
+bool spill_ip_prefix_read(const char *text, struct spill_ip_prefix *prefix)
 {
-    char address[SPILL_PREFIX_TEXT];
+    char address[SPILL_IP_PREFIX_TEXT];
     const char *slash = strchr(text, '/');
     const size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
     unsigned long bits;
@@ -69,19 +69,20 @@ bool spill_prefix_read(const char *text, struct spill_prefix *prefix)
     return true;
 }
 
-const char *spill_ip_write(const struct spill_ip *ip, char text[SPILL_PREFIX_TEXT])
+const char *spill_ip_write(const struct spill_ip *ip, char text[SPILL_IP_PREFIX_TEXT])
 {
-    if (ip->family == 0 || inet_ntop(ip->family, ip->bytes, text, SPILL_PREFIX_TEXT) == NULL)
-        snprintf(text, SPILL_PREFIX_TEXT, "none");
+    if (ip->family == 0 || inet_ntop(ip->family, ip->bytes, text, SPILL_IP_PREFIX_TEXT) == NULL)
+        snprintf(text, SPILL_IP_PREFIX_TEXT, "none");
     return text;
 }
 
-const char *spill_prefix_write(const struct spill_prefix *prefix, char text[SPILL_PREFIX_TEXT])
+const char *spill_ip_prefix_write(const struct spill_ip_prefix *prefix,
+                                  char text[SPILL_IP_PREFIX_TEXT])
 {
     size_t length;
 
     spill_ip_write(&prefix->address, text);
     length = strlen(text);
-    snprintf(text + length, SPILL_PREFIX_TEXT - length, "/%u", prefix->length);
+    snprintf(text + length, SPILL_IP_PREFIX_TEXT - length, "/%u", prefix->length);
     return text;
 }

@@ -18,7 +18,7 @@ struct spill_ip {
     uint8_t bytes[16]; /* network order; IPv4 in the first four, and zeros behind */
 };
 
-struct spill_prefix {
+struct spill_ip_prefix {
     struct spill_ip address;
     uint8_t length; /* bits */
 };
@@ -53,13 +53,13 @@ static inline struct spill_ip spill_ip_of6(const uint8_t address[16])
 }
 
 /** Whether a prefix has bits behind its length. Any thread. */
-bool spill_prefix_is_exact(const struct spill_prefix *prefix);
+bool spill_ip_prefix_is_exact(const struct spill_ip_prefix *prefix);
 
 /** Clears the bits behind the length. Any thread. */
-void spill_prefix_trim(struct spill_prefix *prefix);
+void spill_ip_prefix_trim(struct spill_ip_prefix *prefix);
 
 /** Whether an address is of a prefix. Any thread. */
-bool spill_prefix_has(const struct spill_prefix *prefix, const struct spill_ip *address);
+bool spill_ip_prefix_has(const struct spill_ip_prefix *prefix, const struct spill_ip *address);
 
 /**
  * Reads an address, `10.0.0.1` or `2001:db8::1`.
@@ -74,13 +74,14 @@ bool spill_ip_read(const char *text, struct spill_ip *ip);
  *
  * @return false: it is none
  */
-bool spill_prefix_read(const char *text, struct spill_prefix *prefix);
+bool spill_ip_prefix_read(const char *text, struct spill_ip_prefix *prefix);
 
 /* Room for a prefix in text, with its end. */
-#define SPILL_PREFIX_TEXT 64
+#define SPILL_IP_PREFIX_TEXT 64
 
 /** Writes an address, or a prefix, as text. Any thread. @return `text` */
-const char *spill_ip_write(const struct spill_ip *ip, char text[SPILL_PREFIX_TEXT]);
-const char *spill_prefix_write(const struct spill_prefix *prefix, char text[SPILL_PREFIX_TEXT]);
+const char *spill_ip_write(const struct spill_ip *ip, char text[SPILL_IP_PREFIX_TEXT]);
+const char *spill_ip_prefix_write(const struct spill_ip_prefix *prefix,
+                                  char text[SPILL_IP_PREFIX_TEXT]);
 
 #endif

@@ -11,8 +11,8 @@
 #include "base/dpdk_versions.h"
 
 /* Bytes of a node of rte_rib and rte_rib6, of which there may be two for a route. */
-#define NODE4 64
-#define NODE6 96
+#define NODE4 208
+#define NODE6 208
 /* Of the table of the first 24 bits, and of one of 8 more; next hops have two bytes. */
 #define TBL24 (2u << 24)
 #define TBL8  (2u << 8)
@@ -96,7 +96,7 @@ void spill_fib_free(struct spill_fib *fib)
     }
 }
 
-static uint32_t host4(const struct spill_prefix *prefix)
+static uint32_t host4(const struct spill_ip_prefix *prefix)
 {
     uint32_t address;
 
@@ -104,7 +104,7 @@ static uint32_t host4(const struct spill_prefix *prefix)
     return rte_be_to_cpu_32(address);
 }
 
-int spill_fib_add(struct spill_fib *fib, const struct spill_prefix *prefix, uint16_t group)
+int spill_fib_add(struct spill_fib *fib, const struct spill_ip_prefix *prefix, uint16_t group)
 {
     int status = 0, i;
 
@@ -120,7 +120,7 @@ int spill_fib_add(struct spill_fib *fib, const struct spill_prefix *prefix, uint
     return status;
 }
 
-int spill_fib_delete(struct spill_fib *fib, const struct spill_prefix *prefix)
+int spill_fib_delete(struct spill_fib *fib, const struct spill_ip_prefix *prefix)
 {
     int status = 0, i;
 

@@ -46,7 +46,7 @@ void spill_fib_free(struct spill_fib *fib);
  *
  * @return 0, or negative: no room; then the copies may differ, and the instance must be made anew
  */
-int spill_fib_add(struct spill_fib *fib, const struct spill_prefix *prefix, uint16_t group);
-int spill_fib_delete(struct spill_fib *fib, const struct spill_prefix *prefix);
+int spill_fib_add(struct spill_fib *fib, const struct spill_ip_prefix *prefix, uint16_t group);
+int spill_fib_delete(struct spill_fib *fib, const struct spill_ip_prefix *prefix);
 
 #endif

@@ -118,7 +118,7 @@ int spill_router_set_neighbor(struct spill_router *router, uint16_t interface,
                               const struct spill_ip *address, enum spill_neighbor_state state,
                               const struct rte_ether_addr *mac, struct spill_error *error)
 {
-    char text[SPILL_PREFIX_TEXT];
+    char text[SPILL_IP_PREFIX_TEXT];
     uint16_t hop = spill_hop_find(router->first, interface, address);
 
     if (hop == 0)

@@ -21,7 +21,7 @@ void spill_rib_free(struct spill_rib *rib)
     free(rib->entries);
 }
 
-static uint32_t *chain_of(const struct spill_rib *rib, const struct spill_prefix *prefix)
+static uint32_t *chain_of(const struct spill_rib *rib, const struct spill_ip_prefix *prefix)
 {
     const uint32_t hash =
         rte_jhash(prefix->address.bytes, sizeof(prefix->address.bytes), rib->seed ^ prefix->length);
@@ -35,7 +35,7 @@ static uint32_t index_of(const struct spill_rib *rib, const struct spill_rib_ent
 }
 
 struct spill_rib_entry *spill_rib_find(const struct spill_rib *rib,
-                                       const struct spill_prefix *prefix)
+                                       const struct spill_ip_prefix *prefix)
 {
     uint32_t i;
 
@@ -49,7 +49,7 @@ struct spill_rib_entry *spill_rib_find(const struct spill_rib *rib,
     return NULL;
 }
 
-struct spill_rib_entry *spill_rib_make(struct spill_rib *rib, const struct spill_prefix *prefix)
+struct spill_rib_entry *spill_rib_make(struct spill_rib *rib, const struct spill_ip_prefix *prefix)
 {
     struct spill_rib_entry *entry = spill_rib_find(rib, prefix);
     uint32_t *head, index;

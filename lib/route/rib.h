@@ -17,7 +17,7 @@
 #define SPILL_SIDES 2
 
 struct spill_rib_entry {
-    struct spill_prefix prefix;
+    struct spill_ip_prefix prefix;
     uint16_t wanted;               /* number of the group; 0: no route */
     uint16_t applied[SPILL_SIDES]; /* likewise */
     bool listed[SPILL_SIDES];      /* it is on the side's list */
@@ -42,10 +42,10 @@ void spill_rib_free(struct spill_rib *rib);
 
 /** @return NULL: there is none, nor was one that a side still has */
 struct spill_rib_entry *spill_rib_find(const struct spill_rib *rib,
-                                       const struct spill_prefix *prefix);
+                                       const struct spill_ip_prefix *prefix);
 
 /** Finds an entry or makes one. @param prefix  exact. @return NULL: there are too many */
-struct spill_rib_entry *spill_rib_make(struct spill_rib *rib, const struct spill_prefix *prefix);
+struct spill_rib_entry *spill_rib_make(struct spill_rib *rib, const struct spill_ip_prefix *prefix);
 
 /** Says which group a route is to have, 0: none, and lists it where it has another. */
 void spill_rib_want(struct spill_rib *rib, struct spill_rib_entry *entry, uint16_t group);

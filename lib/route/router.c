@@ -282,7 +282,8 @@ static bool is_link_local6(const struct spill_ip *ip)
     return ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
 }
 
-static struct spill_route_sources sources_of(const struct spill_prefix *addresses, uint32_t count)
+static struct spill_route_sources sources_of(const struct spill_ip_prefix *addresses,
+                                             uint32_t count)
 {
     struct spill_route_sources sources = {.has4 = 0};
     uint32_t i;
@@ -302,7 +303,7 @@ static struct spill_route_sources sources_of(const struct spill_prefix *addresse
 }
 
 void spill_router_set_addresses(struct spill_router *router, uint16_t interface,
-                                const struct spill_prefix *addresses, uint32_t count)
+                                const struct spill_ip_prefix *addresses, uint32_t count)
 {
     const struct spill_route_sources sources = sources_of(addresses, count);
     struct spill_route_tables *tables;
@@ -354,14 +355,14 @@ static void want(struct spill_router *router, struct spill_rib *rib, struct spil
         spill_groups_unuse(router, before);
 }
 
-static int set_route(struct spill_router *router, const struct spill_prefix *prefix, uint16_t group,
-                     struct spill_error *error)
+static int set_route(struct spill_router *router, const struct spill_ip_prefix *prefix,
+                     uint16_t group, struct spill_error *error)
 {
     struct spill_rib *rib = &table_of(router, prefix->address.family)->rib;
-    struct spill_prefix exact = *prefix;
+    struct spill_ip_prefix exact = *prefix;
     struct spill_rib_entry *entry;
 
-    spill_prefix_trim(&exact);
+    spill_ip_prefix_trim(&exact);
     entry = spill_rib_make(rib, &exact);
     if (entry == NULL)
         return spill_error_set(error, "route: there are %u of %s, which is the most; more by %s",
@@ -371,7 +372,7 @@ static int set_route(struct spill_router *router, const struct spill_prefix *pre
     return 0;
 }
 
-int spill_router_set_route(struct spill_router *router, const struct spill_prefix *prefix,
+int spill_router_set_route(struct spill_router *router, const struct spill_ip_prefix *prefix,
                            enum spill_route_action action, const struct spill_route_path *paths,
                            uint32_t count, struct spill_error *error)
 {
@@ -386,19 +387,19 @@ int spill_router_set_route(struct spill_router *router, const struct spill_prefi
     return status;
 }
 
-int spill_router_set_route_group(struct spill_router *router, const struct spill_prefix *prefix,
+int spill_router_set_route_group(struct spill_router *router, const struct spill_ip_prefix *prefix,
                                  uint32_t group, struct spill_error *error)
 {
     return set_route(router, prefix, (uint16_t)group, error);
 }
 
-void spill_router_remove_route(struct spill_router *router, const struct spill_prefix *prefix)
+void spill_router_remove_route(struct spill_router *router, const struct spill_ip_prefix *prefix)
 {
     struct spill_rib *rib = &table_of(router, prefix->address.family)->rib;
-    struct spill_prefix exact = *prefix;
+    struct spill_ip_prefix exact = *prefix;
     struct spill_rib_entry *entry;
 
-    spill_prefix_trim(&exact);
+    spill_ip_prefix_trim(&exact);
     entry = spill_rib_find(rib, &exact);
     if (entry == NULL)
         return;
@@ -425,12 +426,12 @@ uint64_t spill_router_refused(const struct spill_router *router)
 }
 
 enum spill_route_action spill_router_get_route(const struct spill_router *router,
-                                               const struct spill_prefix *prefix)
+                                               const struct spill_ip_prefix *prefix)
 {
-    struct spill_prefix exact = *prefix;
+    struct spill_ip_prefix exact = *prefix;
     const struct spill_rib_entry *entry;
 
-    spill_prefix_trim(&exact);
+    spill_ip_prefix_trim(&exact);
     entry = spill_rib_find(rib_of(router, prefix->address.family), &exact);
     return entry == NULL || entry->wanted == 0 ? SPILL_ROUTE_NONE
                                                : router->groups[entry->wanted].action;

@@ -141,7 +141,7 @@ void spill_router_set_mac(struct spill_router *router, uint16_t interface,
  * addresses are set by whoever sets these: LOCAL for each, FORWARD on the link for its prefix.
  */
 void spill_router_set_addresses(struct spill_router *router, uint16_t interface,
-                                const struct spill_prefix *addresses, uint32_t count);
+                                const struct spill_ip_prefix *addresses, uint32_t count);
 
 /** Says whether an interface's link is up: paths over one that is not are not taken, as long as
  * there are others. They are up at first. */
@@ -156,12 +156,12 @@ void spill_router_set_link(struct spill_router *router, uint16_t interface, bool
  * @param paths   of FORWARD at least one, else none
  * @return 0, or -1 with an error: too many routes, groups or neighbours; a path that can't be
  */
-int spill_router_set_route(struct spill_router *router, const struct spill_prefix *prefix,
+int spill_router_set_route(struct spill_router *router, const struct spill_ip_prefix *prefix,
                            enum spill_route_action action, const struct spill_route_path *paths,
                            uint32_t count, struct spill_error *error);
 
 /** Removes a route; nothing where there is none. */
-void spill_router_remove_route(struct spill_router *router, const struct spill_prefix *prefix);
+void spill_router_remove_route(struct spill_router *router, const struct spill_ip_prefix *prefix);
 
 /**
  * A set of paths that many routes use and that can be changed for all of them at once, as the
@@ -182,7 +182,7 @@ int spill_router_change_group(struct spill_router *router, uint32_t group,
 void spill_router_release_group(struct spill_router *router, uint32_t group);
 
 /** spill_router_set_route() with a group that is held. */
-int spill_router_set_route_group(struct spill_router *router, const struct spill_prefix *prefix,
+int spill_router_set_route_group(struct spill_router *router, const struct spill_ip_prefix *prefix,
                                  uint32_t group, struct spill_error *error);
 
 /**
@@ -198,7 +198,7 @@ uint64_t spill_router_refused(const struct spill_router *router);
 
 /** The route of a prefix exactly: NONE, or its action. For tests and for what is told. */
 enum spill_route_action spill_router_get_route(const struct spill_router *router,
-                                               const struct spill_prefix *prefix);
+                                               const struct spill_ip_prefix *prefix);
 
 /* --------------------------------------------------------------------------- neighbours */
 

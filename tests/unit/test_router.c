@@ -70,11 +70,11 @@ static struct spill_ip ip(const char *text)
     return address;
 }
 
-static struct spill_prefix prefix(const char *text)
+static struct spill_ip_prefix prefix(const char *text)
 {
-    struct spill_prefix made;
+    struct spill_ip_prefix made;
 
-    assert_true(spill_prefix_read(text, &made));
+    assert_true(spill_ip_prefix_read(text, &made));
     return made;
 }
 
@@ -90,7 +90,7 @@ static struct spill_route_path path(uint16_t interface, const char *gateway)
 static void route(struct spill_router *router, const char *to, uint16_t interface,
                   const char *gateway)
 {
-    const struct spill_prefix where = prefix(to);
+    const struct spill_ip_prefix where = prefix(to);
     const struct spill_route_path way = path(interface, gateway);
     struct spill_error error;
 
@@ -139,10 +139,35 @@ static uint8_t action_to(const struct spill_router *router, const char *to)
 
 /* ---------------------------------------------------------------------------------- cases */
 
+/* The plan counts with as much as is taken. */
+static void test_memory(void **state)
+{
+    struct spill_router_config config = {
+        .routes4 = 60000, .routes6 = 20000, .lcores = 1, .readers = readers};
+    struct rte_malloc_socket_stats before, after;
+    struct spill_router *router;
+    struct spill_error error;
+    uint64_t taken, said = spill_router_memory(60000, 20000);
+    unsigned i;
+
+    spill_router_free(*state);
+    *state = NULL;
+    for (i = 0; i < SPILL_NODES_MAX; i++)
+        config.memory_nodes[i] = i == 0 ? 0 : -1;
+    rte_malloc_get_socket_stats(0, &before);
+    router = spill_router_create(&config, &error);
+    assert_non_null(router);
+    rte_malloc_get_socket_stats(0, &after);
+    taken = after.heap_allocsz_bytes - before.heap_allocsz_bytes;
+    print_message("taken %lu, said %lu\n", taken, said);
+    spill_router_free(router);
+    assert_true(said >= taken && said < taken + taken / 4);
+}
+
 static void test_longest(void **state)
 {
     struct spill_router *router = *state;
-    const struct spill_prefix ten = prefix("10.1.0.0/16"), all = prefix("0.0.0.0/0");
+    const struct spill_ip_prefix ten = prefix("10.1.0.0/16"), all = prefix("0.0.0.0/0");
     struct spill_error error;
 
     route(router, "0.0.0.0/0", 0, "192.0.2.1");
@@ -203,7 +228,7 @@ static void test_neighbor_ends(void **state)
 {
     struct spill_router *router = *state;
     const struct spill_route_tables *tables = spill_router_tables(router, 0);
-    const struct spill_prefix ten = prefix("10.0.0.0/8");
+    const struct spill_ip_prefix ten = prefix("10.0.0.0/8");
     const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 9}};
     struct spill_ip host = ip("192.0.2.1");
     struct spill_error error;
@@ -251,7 +276,7 @@ static void test_paths(void **state)
     struct spill_router *router = *state;
     struct spill_route_path paths[] = {path(0, "192.0.2.1"), path(1, "192.0.2.2"),
                                        path(2, "192.0.2.3")};
-    const struct spill_prefix ten = prefix("10.0.0.0/8"), twenty = prefix("20.0.0.0/8");
+    const struct spill_ip_prefix ten = prefix("10.0.0.0/8"), twenty = prefix("20.0.0.0/8");
     uint16_t before[64];
     struct spill_error error;
     unsigned counts[4];
@@ -294,7 +319,7 @@ static void test_paths(void **state)
 static void test_group(void **state)
 {
     struct spill_router *router = *state;
-    const struct spill_prefix ten = prefix("10.0.0.0/8"), twenty = prefix("20.0.0.0/8");
+    const struct spill_ip_prefix ten = prefix("10.0.0.0/8"), twenty = prefix("20.0.0.0/8");
     const struct spill_route_path one = path(1, "192.0.2.1"), other = path(2, "192.0.2.2");
     struct spill_error error;
     uint32_t group = spill_router_create_group(router, SPILL_ROUTE_FORWARD, &one, 1, &error);
@@ -323,9 +348,9 @@ static void test_group(void **state)
 static void test_refused(void **state)
 {
     struct spill_router *router = *state;
-    const struct spill_prefix ten = prefix("10.0.0.0/8");
+    const struct spill_ip_prefix ten = prefix("10.0.0.0/8");
     struct spill_route_path bad = path(4, NULL);
-    struct spill_prefix many = prefix("1.0.0.0/24");
+    struct spill_ip_prefix many = prefix("1.0.0.0/24");
     struct spill_error error;
     uint32_t i;
 
@@ -377,7 +402,7 @@ static void test_needs(void **state)
 #define KNOWN 600
 
 struct oracle {
-    struct spill_prefix prefixes[KNOWN];
+    struct spill_ip_prefix prefixes[KNOWN];
     int interfaces[KNOWN]; /* -1: no route */
 };
 
@@ -387,10 +412,10 @@ static int walk(const struct oracle *oracle, const struct spill_ip *to)
     unsigned i;
 
     for (i = 0; i < KNOWN; i++) {
-        const struct spill_prefix *known = &oracle->prefixes[i];
+        const struct spill_ip_prefix *known = &oracle->prefixes[i];
 
         if (oracle->interfaces[i] >= 0 && (int)known->length > length &&
-            spill_prefix_has(known, to)) {
+            spill_ip_prefix_has(known, to)) {
             best = oracle->interfaces[i];
             length = known->length;
         }
@@ -399,19 +424,20 @@ static int walk(const struct oracle *oracle, const struct spill_ip *to)
 }
 
 /* Prefixes that lie in each other often, of few different addresses. */
-static struct spill_prefix random_prefix(uint8_t family)
+static struct spill_ip_prefix random_prefix(uint8_t family)
 {
-    struct spill_prefix made = {.address.family = family};
+    struct spill_ip_prefix made = {.address.family = family};
     unsigned i;
 
     made.length = (uint8_t)chance(spill_ip_bits(family) + 1u);
     for (i = 0; i < spill_ip_bits(family) / 8u; i++)
         made.address.bytes[i] = (uint8_t)(chance(2) * 0x55 + chance(2));
-    spill_prefix_trim(&made);
+    spill_ip_prefix_trim(&made);
     return made;
 }
 
-static bool is_known(const struct oracle *oracle, unsigned count, const struct spill_prefix *what)
+static bool is_known(const struct oracle *oracle, unsigned count,
+                     const struct spill_ip_prefix *what)
 {
     unsigned i;
 
@@ -517,7 +543,7 @@ static void *read_on(void *argument)
 static void test_readers(void **state)
 {
     struct reading reading = {.router = *state};
-    struct spill_prefix to4 = prefix("10.0.0.0/24"), to6 = prefix("2001:db8::/48");
+    struct spill_ip_prefix to4 = prefix("10.0.0.0/24"), to6 = prefix("2001:db8::/48");
     const struct spill_route_path stays = path(1, "192.0.2.1"), comes = path(2, "192.0.2.2");
     struct spill_error error;
     pthread_t thread;
@@ -555,6 +581,7 @@ static void test_readers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_longest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_neighbor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_neighbor_ends, setup, teardown),

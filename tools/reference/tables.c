@@ -13,7 +13,7 @@ static void print_escaped(const char *text)
 
 static void print_section(const struct spill_option *row)
 {
-    if (row->scope == SPILL_OPTION_PER_SA)
+    if (!spill_option_is_flag(row))
         return;
     if (row->flag_only)
         printf(" - |");
@@ -31,7 +31,7 @@ static void print_default(const struct spill_option *row)
         printf(" |");
     else if (row->kind == SPILL_OPTION_SWITCH)
         printf(" off |");
-    else if (row->required && row->scope == SPILL_OPTION_PER_SA)
+    else if (row->required && !spill_option_is_flag(row))
         printf(" must be there |");
     else
         printf(" %s |", row->absent != NULL ? row->absent : "none");
@@ -41,7 +41,7 @@ static void print_row(const struct spill_option *row)
 {
     char text[SPILL_OPTION_TEXT_SIZE];
 
-    printf("| `%s%s", row->scope == SPILL_OPTION_PER_SA ? "" : "--", row->name);
+    printf("| `%s%s", spill_option_is_flag(row) ? "--" : "", row->name);
     if (spill_option_argument(row, text, sizeof(text))[0] != '\0') {
         putchar(' ');
         print_escaped(text);
@@ -53,8 +53,7 @@ static void print_row(const struct spill_option *row)
         printf(" %s", text);
     printf(" | ");
     print_escaped(row->help);
-    printf("%s |\n",
-           row->at_reload && row->scope != SPILL_OPTION_PER_SA ? "; read again at SIGHUP" : "");
+    printf("%s |\n", row->at_reload && spill_option_is_flag(row) ? "; read again at SIGHUP" : "");
 }
 
 int main(void)
@@ -64,7 +63,7 @@ int main(void)
     for (const struct spill_option *row = table->rows; row < table->rows + table->count; row++) {
         if (row == table->rows || row->group != row[-1].group) {
             printf("### %s\n", table->groups[row->group].title);
-            printf(row->scope == SPILL_OPTION_PER_SA
+            printf(!spill_option_is_flag(row)
                        ? "| key | default | range | what it says |\n| --- | --- | --- | --- |\n"
                        : "| flag | key | default | range | what it does |\n"
                          "| --- | --- | --- | --- | --- |\n");

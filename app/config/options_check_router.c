@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Whether routed ports, routes and neighbours fit together. */
+#include "config/options_check.h"
+
+#include <string.h>
+
+bool spill_options_port_routes(const struct spill_options *options, unsigned int port)
+{
+    for (unsigned int i = 0; i < options->interface_count; i++) {
+        if (options->interfaces[i].routed && options->interfaces[i].port == port)
+            return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------------- the interfaces */
+
+static int check_sub_port(struct spill_option_interface *interface,
+                          const struct spill_option_port *own, struct spill_error *error)
+{
+    if (interface->parent[0] == '\0' && interface->vlan != 0)
+        return spill_error_set(error, "%s: [port %s] has a vlan: expected its parent, too",
+                               interface->where, interface->name);
+    if (interface->parent[0] == '\0')
+        return 0;
+    if (own != NULL)
+        return spill_error_set(error, "%s: [port %s] has a parent: expected no device",
+                               interface->where, interface->name);
+    if (interface->vlan == 0)
+        return spill_error_set(error, "%s: [port %s] has a parent: expected its vlan, too",
+                               interface->where, interface->name);
+    if (!interface->routed)
+        return spill_error_set(error, "%s: [port %s] is a sub-port: expected routed = yes",
+                               interface->where, interface->name);
+    return 0;
+}
+
+static int check_twice(const struct spill_options *options, unsigned int index,
+                       struct spill_error *error)
+{
+    const struct spill_option_interface *interface = &options->interfaces[index];
+
+    for (unsigned int i = 0; i < index; i++) {
+        const struct spill_option_interface *other = &options->interfaces[i];
+
+        if (other->routed && other->port == interface->port && other->vlan == interface->vlan)
+            return spill_error_set(error, "%s: VLAN %u of its port is that of [port %s] already",
+                                   interface->where, interface->vlan, other->name);
+    }
+    return 0;
+}
+
+static int check_addresses(const struct spill_option_interface *interface,
+                           struct spill_error *error)
+{
+    for (unsigned int i = 0; i < interface->addresses.count; i++) {
+        const uint8_t *bytes = interface->addresses.list[i].address.bytes;
+        const bool v4 = interface->addresses.list[i].address.family == AF_INET;
+        char text[SPILL_IP_PREFIX_TEXT];
+
+        if (v4 ? bytes[0] == 0 || bytes[0] == 127 || bytes[0] >= 224 : bytes[0] == 0xff)
+            return spill_error_set(error, "%s: address %s: expected that of a host",
+                                   interface->where,
+                                   spill_ip_prefix_write(&interface->addresses.list[i], text));
+    }
+    if (interface->addresses.count > 0 && !interface->routed)
+        return spill_error_set(error, "%s: [port %s] has addresses: expected routed = yes",
+                               interface->where, interface->name);
+    return 0;
+}
+
+static int check_interface(struct spill_options *options, unsigned int index,
+                           struct spill_error *error)
+{
+    struct spill_option_interface *interface = &options->interfaces[index];
+    const struct spill_option_port *own = spill_options_find_port(options, interface->name);
+    const char *name = interface->parent[0] != '\0' ? interface->parent : interface->name;
+    const struct spill_option_port *port = spill_options_find_port(options, name);
+
+    if (check_sub_port(interface, own, error) != 0)
+        return -1;
+    if (port == NULL)
+        return spill_error_set(error, "%s: there is no port '%s': expected [port %s] with a device",
+                               interface->where, name, name);
+    interface->port = (uint16_t)(port - options->ports);
+    if (interface->routed && check_twice(options, index, error) != 0)
+        return -1;
+    return check_addresses(interface, error);
+}
+
+/* -------------------------------------------------------------------- routes and neighbours */
+
+static int find_interface(const struct spill_options *options, const char *name, const char *where,
+                          uint16_t *index, struct spill_error *error)
+{
+    const struct spill_option_interface *interface = spill_options_find_interface(options, name);
+
+    if (interface == NULL || !interface->routed)
+        return spill_error_set(error,
+                               "%s: port '%s' is not there, or not routed: expected routed "
+                               "= yes in [port %s]",
+                               where, name, name);
+    *index = (uint16_t)(interface - options->interfaces);
+    return 0;
+}
+
+/* The interface that has a gateway in one of its networks, of several in the smallest. */
+static int find_by_gateway(const struct spill_options *options, const struct spill_ip *gateway,
+                           const char *where, uint16_t *index, struct spill_error *error)
+{
+    char text[SPILL_IP_PREFIX_TEXT];
+    int length = -1;
+
+    for (uint16_t i = 0; i < options->interface_count; i++) {
+        const struct spill_option_addresses *addresses = &options->interfaces[i].addresses;
+
+        for (unsigned int j = 0; j < addresses->count; j++) {
+            if ((int)addresses->list[j].length > length &&
+                spill_ip_prefix_has(&addresses->list[j], gateway)) {
+                length = addresses->list[j].length;
+                *index = i;
+            }
+        }
+    }
+    if (length < 0)
+        return spill_error_set(error,
+                               "%s: no port has an address in the network of %s: expected one, or "
+                               "its port: via = %s port NAME",
+                               where, spill_ip_write(gateway, text), text);
+    return 0;
+}
+
+static int check_route(const struct spill_options *options, struct spill_option_route *route,
+                       struct spill_error *error)
+{
+    if ((route->action != SPILL_ROUTE_NONE) == (route->via.count > 0))
+        return spill_error_set(error, "%s: expected via or action, one of them", route->where);
+    for (unsigned int i = 0; i < route->via.count; i++) {
+        struct spill_option_via *via = &route->via.list[i];
+
+        if (via->gateway.family != 0 && via->gateway.family != route->prefix.address.family &&
+            route->prefix.address.family == AF_INET6)
+            return spill_error_set(error, "%s: an IPv6 route: expected IPv6 next hops",
+                                   route->where);
+        if (via->interface[0] != '\0') {
+            if (find_interface(options, via->interface, route->where, &via->index, error) != 0)
+                return -1;
+        } else if (find_by_gateway(options, &via->gateway, route->where, &via->index, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int spill_options_check_router(struct spill_options *options, struct spill_error *error)
+{
+    for (unsigned int i = 0; i < options->interface_count; i++) {
+        if (check_interface(options, i, error) != 0)
+            return -1;
+    }
+    for (unsigned int i = 0; i < options->route_count; i++) {
+        if (check_route(options, &options->routes[i], error) != 0)
+            return -1;
+    }
+    for (unsigned int i = 0; i < options->neighbor_count; i++) {
+        struct spill_option_neighbor *neighbor = &options->neighbors[i];
+
+        if (find_interface(options, neighbor->interface, neighbor->where, &neighbor->index,
+                           error) != 0)
+            return -1;
+    }
+    if (options->sa_count > 0 && spill_options_route(options))
+        return spill_error_set(error,
+                               "[sa %s]: associations beside routed ports are not there yet: "
+                               "expected either",
+                               options->sas[0].config.name);
+    return 0;
+}

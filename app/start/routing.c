@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The router as the configuration has it: interfaces, addresses, routes and neighbours. */
+#include "base/secret.h"
+#include "control/log.h"
+#include "program.h"
+
+/* For each node, where the memory of its lcores is; -1: none runs there. */
+static void reading_nodes(const struct spill_plan *plan, int nodes[SPILL_NODES_MAX])
+{
+    uint32_t i;
+
+    for (i = 0; i < SPILL_NODES_MAX; i++)
+        nodes[i] = -1;
+    for (i = 0; i < plan->lcore_count; i++) {
+        if (plan->lcores[i].role == SPILL_ROLE_FAST)
+            nodes[RTE_MAX(plan->lcores[i].memory_node, 0)] =
+                RTE_MAX(plan->lcores[i].memory_node, 0);
+    }
+}
+
+static int add_interfaces(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_options *options = &program->options;
+    uint32_t i;
+
+    for (i = 0; i < options->interface_count; i++) {
+        const struct spill_option_interface *option = &options->interfaces[i];
+        const struct spill_port *port = &program->ports[option->port];
+        const struct spill_router_interface interface = {
+            .port = port->id, .vlan = option->vlan, .mac = port->address};
+
+        program->interfaces[i] = SPILL_NO_INTERFACE;
+        if (option->routed) {
+            const int index = spill_router_add_interface(program->router, &interface, error);
+
+            if (index < 0)
+                return -1;
+            program->interfaces[i] = (uint16_t)index;
+        }
+    }
+    return 0;
+}
+
+/* The last address of an IPv4 network, to all in it. */
+static struct spill_ip_prefix broadcast_of(const struct spill_ip_prefix *network)
+{
+    struct spill_ip_prefix all = {network->address, 32};
+
+    for (uint32_t bit = network->length; bit < 32; bit++)
+        all.address.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+    return all;
+}
+
+/* The routes that belong to an address, as the kernel makes them: itself and to all are the host's,
+ * the others of its network are on the link. */
+static int add_address(struct spill_router *router, uint16_t interface,
+                       const struct spill_ip_prefix *address, struct spill_error *error)
+{
+    const uint8_t bits = spill_ip_bits(address->address.family);
+    const struct spill_route_path link = {.interface = interface};
+    struct spill_ip_prefix own = {address->address, bits}, network = *address;
+
+    spill_ip_prefix_trim(&network);
+    if (address->length < bits &&
+        spill_router_set_route(router, &network, SPILL_ROUTE_FORWARD, &link, 1, error) != 0)
+        return -1;
+    if (bits == 32 && address->length < 31) {
+        const struct spill_ip_prefix all = broadcast_of(&network);
+
+        network.length = 32;
+        if (spill_router_set_route(router, &all, SPILL_ROUTE_LOCAL, NULL, 0, error) != 0 ||
+            spill_router_set_route(router, &network, SPILL_ROUTE_LOCAL, NULL, 0, error) != 0)
+            return -1;
+    }
+    return spill_router_set_route(router, &own, SPILL_ROUTE_LOCAL, NULL, 0, error);
+}
+
+static int add_addresses(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_options *options = &program->options;
+    uint32_t i, j;
+
+    for (i = 0; i < options->interface_count; i++) {
+        const struct spill_option_addresses *addresses = &options->interfaces[i].addresses;
+
+        if (!options->interfaces[i].routed)
+            continue;
+        spill_router_set_addresses(program->router, program->interfaces[i], addresses->list,
+                                   addresses->count);
+        for (j = 0; j < addresses->count; j++) {
+            if (add_address(program->router, program->interfaces[i], &addresses->list[j], error) !=
+                0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+static int add_route(struct spill_program *program, const struct spill_option_route *route,
+                     struct spill_error *error)
+{
+    struct spill_route_path paths[SPILL_OPTION_VIAS_MAX] = {{.interface = 0}};
+    struct spill_error reason;
+    uint32_t i;
+
+    for (i = 0; i < route->via.count; i++) {
+        const struct spill_option_via *via = &route->via.list[i];
+
+        paths[i] = (struct spill_route_path){.gateway = via->gateway,
+                                             .interface = program->interfaces[via->index],
+                                             .weight = via->weight};
+    }
+    if (spill_router_set_route(program->router, &route->prefix,
+                               route->via.count > 0 ? SPILL_ROUTE_FORWARD : route->action, paths,
+                               route->via.count, &reason) != 0)
+        return spill_error_set(error, "%s: %s", route->where, reason.text);
+    return 0;
+}
+
+static int add_routes(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_options *options = &program->options;
+    uint32_t i;
+
+    for (i = 0; i < options->route_count; i++) {
+        if (add_route(program, &options->routes[i], error) != 0)
+            return -1;
+    }
+    for (i = 0; i < options->neighbor_count; i++) {
+        const struct spill_option_neighbor *neighbor = &options->neighbors[i];
+
+        if (spill_router_set_neighbor(program->router, program->interfaces[neighbor->index],
+                                      &neighbor->address, SPILL_NEIGHBOR_STATIC, &neighbor->mac,
+                                      error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int create_router(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_option_router *option = &program->options.router;
+    struct spill_router_config config = {.routes4 = option->routes4,
+                                         .routes6 = option->routes6,
+                                         .readers = program->rules->qsbr,
+                                         .lcores = program->plan.count[SPILL_ROLE_FAST],
+                                         .rpf = option->rpf};
+
+    reading_nodes(&program->plan, config.memory_nodes);
+    if (spill_secret(&config.seed, sizeof(config.seed)) != 0)
+        return spill_error_set(error, "no random numbers");
+    program->router = spill_router_create(&config, error);
+    return program->router != NULL ? 0 : -1;
+}
+
+int spill_program_open_router(struct spill_program *program, struct spill_error *error)
+{
+    if (!spill_options_route(&program->options) || program->router != NULL)
+        return 0;
+    if (create_router(program, error) != 0 || add_interfaces(program, error) != 0 ||
+        add_addresses(program, error) != 0 || add_routes(program, error) != 0)
+        return -1;
+    /* Nobody reads yet, so nothing is waited for. */
+    while (spill_router_work(program->router)) {
+    }
+    return 0;
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Routing: from destinations to hops, and what a hop writes to a frame. */
+#include "pipeline/routing.h"
+
+#include <rte_hash_crc.h>
+#include <rte_ip.h>
+
+#include "base/dpdk_versions.h"
+#include "packet/parse.h"
+#include "pipeline/exit.h"
+#include "pipeline/routing_error.h"
+#include "pipeline/routing_input.h"
+#include "pipeline/too_big.h"
+#include "pipeline/waiting.h"
+
+static SPILL_DROP_REASON(no_route, "no_route",
+                         "there is no route to the packet's destination; its sender is told");
+static SPILL_DROP_REASON(blackhole, "blackhole", "the packet's route is blackhole");
+static SPILL_DROP_REASON(unreachable, "route_unreachable",
+                         "the packet's route is unreachable; its sender is told");
+static SPILL_DROP_REASON(prohibit, "route_prohibited",
+                         "the packet's route is prohibit; its sender is told");
+static SPILL_DROP_REASON(hops_exceeded, "hops_exceeded",
+                         "the packet's TTL, or hop limit, has run out; its sender is told");
+static SPILL_DROP_REASON(no_headroom, "no_headroom",
+                         "the frame's buffer has no room for the VLAN tag that it would need");
+static SPILL_DROP_REASON(mtu_exceeded, "route_mtu",
+                         "the packet is larger than its route's mtu, and is not IPv4 without "
+                         "\"don't fragment\"; its sender is told");
+
+#define MAC_BITS     UINT64_C(0xffffffffffff)
+#define TAG_STRIPPED (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
+
+/* ----------------------------------------------------------------------------- interfaces */
+
+/* Id in a frame's tag; of frames without a key. */
+static uint16_t frame_vlan(const struct rte_mbuf *mbuf)
+{
+    const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
+    const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(ether + 1);
+
+    if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0)
+        return mbuf->vlan_tci & RTE_LEN2MASK(12, uint16_t);
+    if (rte_pktmbuf_data_len(mbuf) < sizeof(*ether) + sizeof(*tag) ||
+        ether->ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN))
+        return 0;
+    return rte_be_to_cpu_16(tag->vlan_tci) & RTE_LEN2MASK(12, uint16_t);
+}
+
+uint16_t spill_routing_interface(const struct spill_routing *routing, const struct rte_mbuf *mbuf,
+                                 const struct spill_packet *packet)
+{
+    const uint16_t *by_vlan = routing->by_vlan[packet->input];
+    uint16_t vlan;
+
+    if (packet->kind > SPILL_PACKET_IPV6) {
+        vlan = frame_vlan(mbuf);
+    } else {
+        if (packet->inner_vlan != 0 || packet->wrapped)
+            return SPILL_NO_INTERFACE;
+        vlan = (packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.vlan : packet->key.v6.vlan) &
+               SPILL_VLAN_PLACE;
+    }
+    if (vlan == 0)
+        return routing->untagged[packet->input];
+    return by_vlan != NULL && vlan < 4096 ? by_vlan[vlan] : SPILL_NO_INTERFACE;
+}
+
+/* --------------------------------------------------------------------------------- lookups */
+
+static const size_t offsets4[] = {[SPILL_ROUTING_FROM] = offsetof(struct rte_ipv4_hdr, src_addr),
+                                  [SPILL_ROUTING_TO] = offsetof(struct rte_ipv4_hdr, dst_addr)};
+static const size_t offsets6[] = {[SPILL_ROUTING_FROM] = offsetof(struct rte_ipv6_hdr, src_addr),
+                                  [SPILL_ROUTING_TO] = offsetof(struct rte_ipv6_hdr, dst_addr)};
+
+/* The IPv6 packets of a burst. */
+static __rte_noinline void lookup6(const struct spill_route_tables *tables, struct rte_mbuf **mbufs,
+                                   struct spill_packet **packets, uint32_t count,
+                                   enum spill_routing_end end, uint64_t groups[])
+{
+    uint8_t addresses[SPILL_BURST][16], which[SPILL_BURST];
+    uint64_t found[SPILL_BURST];
+    uint32_t taken = 0, i;
+
+    for (i = 0; i < count; i++) {
+        if (packets[i]->kind != SPILL_PACKET_IPV6)
+            continue;
+        memcpy(addresses[taken],
+               rte_pktmbuf_mtod_offset(mbufs[i], const uint8_t *,
+                                       packets[i]->l3_offset + offsets6[end]),
+               sizeof(addresses[0]));
+        which[taken++] = (uint8_t)i;
+    }
+    rte_fib6_lookup_bulk(__atomic_load_n(&tables->fib6, __ATOMIC_ACQUIRE),
+                         spill_dpdk_ipv6_keys(addresses), found, (int)taken);
+    for (i = 0; i < taken; i++)
+        groups[which[i]] = found[i];
+}
+
+void spill_routing_lookup(const struct spill_route_tables *tables, struct rte_mbuf **mbufs,
+                          struct spill_packet **packets, uint32_t count, enum spill_routing_end end,
+                          uint64_t groups[])
+{
+    uint32_t addresses[SPILL_BURST];
+    bool others = false;
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        uint32_t address;
+
+        memcpy(&address,
+               rte_pktmbuf_mtod_offset(mbufs[i], const uint8_t *,
+                                       packets[i]->l3_offset + offsets4[end]),
+               sizeof(address));
+        addresses[i] = rte_be_to_cpu_32(address); /* of IPv6 something else, which is ignored */
+        others |= packets[i]->kind != SPILL_PACKET_IPV4;
+    }
+    rte_fib_lookup_bulk(__atomic_load_n(&tables->fib4, __ATOMIC_ACQUIRE), addresses, groups,
+                        (int)count);
+    if (others)
+        lookup6(tables, mbufs, packets, count, end, groups);
+}
+
+/* -------------------------------------------------------------------------------- the hash */
+
+/* Of a flow, for its path: of fragments the addresses alone, as only the first knows the ports. */
+static uint32_t flow_hash(const struct spill_route_tables *tables,
+                          const struct spill_packet *packet)
+{
+    const bool v4 = packet->kind == SPILL_PACKET_IPV4;
+    const uint32_t length = v4 ? sizeof(packet->key.v4.address) : sizeof(packet->key.v6.address);
+    uint32_t hash = rte_hash_crc(&packet->key, length, tables->seed), ports;
+
+    if (packet->fragment != 0)
+        return hash ^ hash >> 16;
+    memcpy(&ports, v4 ? packet->key.v4.port : packet->key.v6.port, sizeof(ports));
+    hash = rte_hash_crc_4byte(ports, hash ^ spill_packet_protocol(packet));
+    return hash ^ hash >> 16;
+}
+
+/* ---------------------------------------------------------------------------- onto a link */
+
+/* One hop less (RFC 1624 eqn. 3; of the TTL, the high byte of its word). */
+static inline void decrement4(struct rte_ipv4_hdr *ip)
+{
+    uint32_t sum = ip->hdr_checksum + (uint32_t)RTE_BE16(0x0100);
+
+    ip->hdr_checksum = (uint16_t)(sum + (sum >= 0xffff));
+    ip->time_to_live--;
+}
+
+/* Bytes that stand before IP are to be others than now. False: there is no room. */
+static __rte_noinline bool resize_link(struct rte_mbuf *mbuf, struct spill_packet *packet,
+                                       uint32_t bytes)
+{
+    if (bytes > packet->l3_offset) {
+        if (rte_pktmbuf_prepend(mbuf, (uint16_t)(bytes - packet->l3_offset)) == NULL)
+            return false;
+    } else if (rte_pktmbuf_adj(mbuf, (uint16_t)(packet->l3_offset - bytes)) == NULL) {
+        return false;
+    }
+    packet->l4_offset = (uint16_t)(packet->l4_offset + bytes - packet->l3_offset);
+    packet->l3_offset = (uint8_t)bytes;
+    return true;
+}
+
+/* Writes what stands before IP. */
+static inline bool write_link(const struct spill_interface *interface, union spill_hop_state state,
+                              struct rte_mbuf *mbuf, struct spill_packet *packet)
+{
+    const uint64_t from = __atomic_load_n(&interface->mac, __ATOMIC_RELAXED);
+    const uint16_t type = packet->kind == SPILL_PACKET_IPV4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4)
+                                                            : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+    const uint32_t bytes = RTE_ETHER_HDR_LEN + (interface->vlan != 0 ? RTE_VLAN_HLEN : 0);
+    const uint64_t first = (state.word & MAC_BITS) | from << 48;
+    const uint32_t second = (uint32_t)(from >> 16);
+    uint8_t *frame;
+
+    if (unlikely(packet->l3_offset != bytes) && !resize_link(mbuf, packet, bytes))
+        return false;
+    mbuf->ol_flags &= ~TAG_STRIPPED;
+    frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    memcpy(frame, &first, sizeof(first));
+    memcpy(frame + 8, &second, sizeof(second));
+    if (unlikely(interface->vlan != 0)) {
+        const uint16_t tag[] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(interface->vlan)};
+
+        memcpy(frame + 12, tag, sizeof(tag));
+    }
+    memcpy(frame + bytes - 2, &type, sizeof(type));
+    return true;
+}
+
+/* --------------------------------------------------------------------------------- routing */
+
+/* A burst on its way to the exit. */
+struct passage {
+    struct spill_fast *fast;
+    uint64_t stamp;
+    enum spill_path path;
+    bool own; /* made here */
+};
+
+static bool drop(const struct passage *passage, const struct spill_drop_reason *reason,
+                 struct rte_mbuf *mbuf)
+{
+    spill_ledger_drop(&passage->fast->ledger, reason, &mbuf, 1);
+    return false;
+}
+
+static bool refuse(const struct passage *passage, const struct spill_drop_reason *reason,
+                   enum spill_icmp_refusal refusal, struct rte_mbuf *mbuf,
+                   const struct spill_packet *packet)
+{
+    if (passage->own)
+        return drop(passage, reason, mbuf);
+    spill_routing_refuse(passage->fast, reason, refusal, mbuf, packet, passage->stamp);
+    return false;
+}
+
+/* What a route says that does not forward. */
+static __rte_noinline bool stop(const struct passage *passage, uint8_t action,
+                                struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    switch (action) {
+    case SPILL_ROUTE_LOCAL:
+        spill_routing_to_host(passage->fast, mbuf, packet);
+        return false;
+    case SPILL_ROUTE_BLACKHOLE:
+        return drop(passage, &blackhole, mbuf);
+    case SPILL_ROUTE_UNREACHABLE:
+        return refuse(passage, &unreachable, SPILL_ICMP_HOST_UNREACHABLE, mbuf, packet);
+    case SPILL_ROUTE_PROHIBIT:
+        return refuse(passage, &prohibit, SPILL_ICMP_PROHIBITED, mbuf, packet);
+    default:
+        return refuse(passage, &no_route, SPILL_ICMP_NO_ROUTE, mbuf, packet);
+    }
+}
+
+static struct spill_ip destination(struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
+    uint32_t address;
+
+    if (packet->kind == SPILL_PACKET_IPV6)
+        return spill_ip_of6(ip + offsets6[SPILL_ROUTING_TO]);
+    memcpy(&address, ip + offsets4[SPILL_ROUTING_TO], sizeof(address));
+    return spill_ip_of4(address);
+}
+
+/* The state of a hop that is not simply reachable: on a link that of the destination itself. Not
+ * reachable: the packet waits, or was dropped. */
+static __rte_noinline bool resolve(const struct passage *passage, uint16_t *hop,
+                                   union spill_hop_state *state, struct rte_mbuf *mbuf,
+                                   const struct spill_packet *packet)
+{
+    struct spill_fast *fast = passage->fast;
+    const struct spill_route_tables *tables = fast->routing.tables;
+    const uint16_t interface = tables->hops[*hop].interface;
+    struct spill_ip address = tables->hops[*hop].address;
+
+    if (state->kind == SPILL_HOP_ON_LINK) {
+        address = destination(mbuf, packet);
+        *hop = spill_hop_find(tables, interface, &address);
+        *state = spill_hop_get(&tables->hops[*hop]);
+    }
+    if (state->kind == SPILL_HOP_REACHABLE)
+        return true;
+    if (state->kind == SPILL_HOP_FAILED)
+        return refuse(passage, &spill_drop_neighbor_failed, SPILL_ICMP_HOST_UNREACHABLE, mbuf,
+                      packet);
+    spill_waiting_add(fast, interface, &address, mbuf, packet, passage->stamp);
+    return false;
+}
+
+/* A packet larger than its route's MTU: its fragments are sent. (What is larger than a port's is
+ * the exit's.) */
+static __rte_noinline bool too_big(const struct passage *passage, uint16_t mtu,
+                                   struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    struct spill_packet other = {.kind = SPILL_PACKET_OTHER, .output = packet->output};
+    struct rte_mbuf *fragments[SPILL_FRAGMENTS_MAX], *answer;
+    struct spill_packet *pointers[SPILL_FRAGMENTS_MAX];
+    struct spill_fast *fast = passage->fast;
+    const uint8_t input = packet->input; /* it may stand in the mbuf */
+    uint32_t count, i;
+
+    count =
+        spill_too_big(fast, &mtu_exceeded, mbuf, packet, mtu, passage->stamp, fragments, &answer);
+    if (answer != NULL)
+        spill_exit_answer(fast, answer, input, passage->stamp);
+    for (i = 0; i < count; i++)
+        pointers[i] = &other;
+    spill_exit_send(fast, fragments, pointers, count, passage->stamp, passage->path);
+    return false;
+}
+
+/* One packet by its group. Returns whether it is to be sent; if not, it was dealt with. */
+static inline bool pass(const struct passage *passage, const struct spill_route_tables *tables,
+                        uint64_t number, struct rte_mbuf *mbuf, struct spill_packet *packet)
+{
+    const struct spill_group *group = &tables->groups[number];
+    const union spill_group_head head = spill_group_get(group);
+    const struct spill_interface *interface;
+    union spill_hop_state state;
+    uint8_t *ip;
+    uint16_t hop;
+
+    if (unlikely(head.action != SPILL_ROUTE_FORWARD))
+        return stop(passage, head.action, mbuf, packet);
+    hop = spill_group_hop(group, head, head.mask == 0 ? 0 : flow_hash(tables, packet));
+    ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->l3_offset);
+    if (unlikely(
+            ip[packet->kind == SPILL_PACKET_IPV4 ? offsetof(struct rte_ipv4_hdr, time_to_live)
+                                                 : offsetof(struct rte_ipv6_hdr, hop_limits)] <=
+            1) &&
+        !passage->own)
+        return refuse(passage, &hops_exceeded, SPILL_ICMP_TIME_EXCEEDED, mbuf, packet);
+    state = spill_hop_get(&tables->hops[hop]);
+    if (unlikely(state.kind != SPILL_HOP_REACHABLE) &&
+        !resolve(passage, &hop, &state, mbuf, packet))
+        return false;
+    interface = &tables->interfaces[tables->hops[hop].interface];
+    if (unlikely(passage->fast->routing.lcore->used[hop] == 0))
+        __atomic_store_n(&passage->fast->routing.lcore->used[hop], 1, __ATOMIC_RELAXED);
+    if (likely(!passage->own)) {
+        if (packet->kind == SPILL_PACKET_IPV4)
+            decrement4((struct rte_ipv4_hdr *)ip);
+        else
+            ((struct rte_ipv6_hdr *)ip)->hop_limits--;
+    }
+    packet->output = (uint8_t)interface->port;
+    if (unlikely(!write_link(interface, state, mbuf, packet)))
+        return drop(passage, &no_headroom, mbuf);
+    if (unlikely(head.mtu != 0 && packet->length > head.mtu))
+        return too_big(passage, head.mtu, mbuf, packet);
+    return true;
+}
+
+/* Routes packets whose groups are known, and sends them. */
+static void pass_all(const struct passage *passage, struct rte_mbuf **mbufs,
+                     struct spill_packet **packets, const uint64_t groups[], uint32_t count)
+{
+    const struct spill_route_tables *tables = passage->fast->routing.tables;
+    uint32_t kept = 0, i;
+
+    for (i = 0; i < count; i++) {
+        if (likely(pass(passage, tables, groups[i], mbufs[i], packets[i]))) {
+            mbufs[kept] = mbufs[i];
+            packets[kept++] = packets[i];
+        }
+    }
+    if (kept > 0)
+        spill_exit_send(passage->fast, mbufs, packets, kept, passage->stamp, passage->path);
+}
+
+void spill_routing_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                        struct spill_packet **packets, uint32_t count, uint64_t stamp,
+                        enum spill_path path)
+{
+    const struct passage passage = {.fast = fast, .stamp = stamp, .path = path};
+    uint64_t groups[SPILL_BURST];
+
+    spill_routing_lookup(fast->routing.tables, mbufs, packets, count, SPILL_ROUTING_TO, groups);
+    pass_all(&passage, mbufs, packets, groups, count);
+}
+
+void spill_routing_originate(struct spill_fast *fast, struct rte_mbuf *mbuf, uint8_t input,
+                             uint64_t stamp)
+{
+    const struct passage passage = {
+        .fast = fast, .stamp = stamp, .path = SPILL_PATH_FAST, .own = true};
+    struct spill_packet packet, *pointer = &packet;
+    uint64_t group;
+
+    spill_parse_burst(&mbuf, 1, fast->receive.zones[input], &packet);
+    packet.input = input;
+    spill_routing_lookup(fast->routing.tables, &mbuf, &pointer, 1, SPILL_ROUTING_TO, &group);
+    pass_all(&passage, &mbuf, &pointer, &group, 1);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way in by a routed port: what it takes in, from whom, and what is the host's. */
+#include "pipeline/routing_input.h"
+
+static SPILL_DROP_REASON(reverse_path, "reverse_path",
+                         "no route, or with rpf = strict none by the port that the packet came in "
+                         "by, leads to the address that it comes from");
+
+/* Whether any path of a group leaves by an interface. */
+static bool leads_to(const struct spill_route_tables *tables, const struct spill_group *group,
+                     union spill_group_head head, uint16_t interface)
+{
+    uint32_t i;
+
+    for (i = 0; i <= head.mask; i++) {
+        if (tables->hops[spill_group_hop(group, head, i)].interface == interface)
+            return true;
+    }
+    return false;
+}
+
+static bool source_is_good(const struct spill_routing *routing, uint64_t number,
+                           const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const struct spill_group *group = &routing->tables->groups[number];
+    const union spill_group_head head = spill_group_get(group);
+
+    if (head.action != SPILL_ROUTE_FORWARD)
+        return false;
+    return routing->tables->rpf == SPILL_RPF_LOOSE ||
+           leads_to(routing->tables, group, head, spill_routing_interface(routing, mbuf, packet));
+}
+
+/* Moves a packet to the front, behind those that are kept. */
+static void keep(struct rte_mbuf **mbufs, struct spill_packet *packets, uint32_t *kept, uint32_t i)
+{
+    if (*kept != i) {
+        mbufs[*kept] = mbufs[i];
+        packets[*kept] = packets[i];
+    }
+    (*kept)++;
+}
+
+/* Reverse path filtering (RFC 3704): returns how many are left. */
+static __rte_noinline uint32_t filter(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                      struct spill_packet *packets, struct spill_packet **pointers,
+                                      uint32_t count)
+{
+    uint64_t groups[SPILL_BURST];
+    uint32_t kept = 0, i;
+
+    spill_routing_lookup(fast->routing.tables, mbufs, pointers, count, SPILL_ROUTING_FROM, groups);
+    for (i = 0; i < count; i++) {
+        if (source_is_good(&fast->routing, groups[i], mbufs[i], &packets[i]))
+            keep(mbufs, packets, &kept, i);
+        else
+            spill_ledger_drop(&fast->ledger, &reverse_path, &mbufs[i], 1);
+    }
+    return kept;
+}
+
+/* Gives the host what is for it: returns how many are left. */
+static uint32_t give_host(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                          struct spill_packet *packets, struct spill_packet **pointers,
+                          uint32_t count)
+{
+    const struct spill_group *all = fast->routing.tables->groups;
+    uint64_t groups[SPILL_BURST];
+    uint32_t kept = 0, i;
+
+    spill_routing_lookup(fast->routing.tables, mbufs, pointers, count, SPILL_ROUTING_TO, groups);
+    for (i = 0; i < count; i++) {
+        if (spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL)
+            spill_routing_to_host(fast, mbufs[i], &packets[i]);
+        else
+            keep(mbufs, packets, &kept, i);
+    }
+    return kept;
+}
+
+/* What a routed port takes in, in order. */
+static uint32_t admit(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
+                      struct spill_packet *packets, struct spill_packet **pointers, uint32_t count,
+                      uint64_t stamp)
+{
+    uint32_t i;
+
+    count = spill_routing_input(fast, port, mbufs, packets, count, stamp);
+    for (i = 0; i < count; i++)
+        pointers[i] = &packets[i];
+    if (unlikely(fast->routing.tables->rpf != SPILL_RPF_OFF) && count > 0)
+        count = filter(fast, mbufs, packets, pointers, count);
+    return count;
+}
+
+void spill_routing_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
+                        struct spill_packet *packets, uint32_t count, uint64_t stamp)
+{
+    struct spill_packet *pointers[SPILL_BURST];
+
+    count = admit(fast, port, mbufs, packets, pointers, count, stamp);
+    if (count > 0)
+        spill_routing_send(fast, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
+}
+
+uint32_t spill_routing_admit(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
+                             struct spill_packet *packets, uint32_t count, uint64_t stamp)
+{
+    struct spill_packet *pointers[SPILL_BURST];
+
+    count = admit(fast, port, mbufs, packets, pointers, count, stamp);
+    return count > 0 ? give_host(fast, mbufs, packets, pointers, count) : 0;
+}

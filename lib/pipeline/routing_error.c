@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pipeline/routing_error.h"
+
+#include <rte_byteorder.h>
+
+static SPILL_COUNTER(errors, "routing", "icmp_errors", "packets",
+                     "sent to senders of packets that can't be forwarded");
+static SPILL_COUNTER(errors_limited, "routing", "icmp_errors_limited", "packets",
+                     "not sent, as there were too many");
+
+/* 192.0.0.8: IPv4's dummy address, for errors of routers that have none (RFC 7600). */
+#define DUMMY RTE_BE32(0xc0000008)
+
+static bool sources_of(const struct spill_interface *interface, uint8_t kind,
+                       struct spill_answer_source *source)
+{
+    struct spill_route_sources sources;
+
+    if (!spill_interface_sources(interface, &sources))
+        return false;
+    source->address4 = sources.address4;
+    memcpy(source->address6, sources.address6, sizeof(source->address6));
+    return kind == SPILL_PACKET_IPV4 ? sources.has4 : sources.has6;
+}
+
+bool spill_routing_source(const struct spill_fast *fast, const struct rte_mbuf *mbuf,
+                          const struct spill_packet *packet, struct spill_answer_source *source)
+{
+    const struct spill_interface *interfaces = fast->routing.tables->interfaces;
+    const uint16_t own = spill_routing_interface(&fast->routing, mbuf, packet);
+    uint32_t i;
+
+    if (own != SPILL_NO_INTERFACE && sources_of(&interfaces[own], packet->kind, source))
+        return true;
+    for (i = 0; i < SPILL_ROUTER_INTERFACES_MAX; i++) {
+        if (sources_of(&interfaces[i], packet->kind, source))
+            return true;
+    }
+    source->address4 = DUMMY;
+    return packet->kind == SPILL_PACKET_IPV4;
+}
+
+static void tell(struct spill_fast *fast, enum spill_icmp_refusal refusal,
+                 const struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp)
+{
+    struct spill_answer_source source;
+    struct rte_mbuf *reply;
+
+    if (!spill_icmp_may_answer(mbuf, packet) || !spill_routing_source(fast, mbuf, packet, &source))
+        return;
+    if (!spill_error_limit_take(&fast->exits.errors, packet, stamp)) {
+        spill_ledger_count(&fast->ledger, &errors_limited, 1);
+        return;
+    }
+    reply = spill_icmp_refuse(mbuf, packet, refusal, &source, mbuf->pool);
+    if (reply == NULL)
+        return;
+    spill_ledger_count(&fast->ledger, &errors, 1);
+    fast->ledger.originated++;
+    spill_routing_originate(fast, reply, packet->input, stamp);
+}
+
+void spill_routing_refuse(struct spill_fast *fast, const struct spill_drop_reason *reason,
+                          enum spill_icmp_refusal refusal, struct rte_mbuf *mbuf,
+                          const struct spill_packet *packet, uint64_t stamp)
+{
+    tell(fast, refusal, mbuf, packet, stamp);
+    spill_ledger_drop(&fast->ledger, reason, &mbuf, 1);
+}

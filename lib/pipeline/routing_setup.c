@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a fast lcore has for routing, before it starts. */
+#include <rte_malloc.h>
+
+#include "pipeline/connect.h"
+#include "pipeline/waiting.h"
+
+#define VLANS 4096
+
+/* The table of a port's VLANs, none of which is known at first. */
+static uint16_t *create_vlans(int node)
+{
+    uint16_t *by_vlan = spill_connect_allocate(VLANS * sizeof(*by_vlan), node);
+    uint32_t i;
+
+    for (i = 0; by_vlan != NULL && i < VLANS; i++)
+        by_vlan[i] = SPILL_NO_INTERFACE;
+    return by_vlan;
+}
+
+static int add_interface(struct spill_routing *routing, uint16_t number, int node)
+{
+    const struct spill_interface *interface = &routing->tables->interfaces[number];
+
+    routing->routed[interface->port] = true;
+    if (interface->vlan == 0) {
+        routing->untagged[interface->port] = number;
+        return 0;
+    }
+    if (routing->by_vlan[interface->port] == NULL)
+        routing->by_vlan[interface->port] = create_vlans(node);
+    if (routing->by_vlan[interface->port] == NULL)
+        return -1;
+    routing->by_vlan[interface->port][interface->vlan] = number;
+    return 0;
+}
+
+int spill_routing_init(struct spill_routing *routing, struct spill_router *router, uint32_t index,
+                       int node, struct spill_error *error)
+{
+    uint32_t i;
+
+    if (router == NULL)
+        return 0;
+    routing->tables = spill_router_tables(router, node);
+    routing->waiting = spill_connect_allocate(sizeof(*routing->waiting), node);
+    routing->lcore = spill_router_lcore(router, index, node, error);
+    if (routing->lcore == NULL)
+        return -1;
+    if (routing->waiting == NULL)
+        return spill_connect_no_memory(error, "routing", node);
+    for (i = 0; i < RTE_MAX_ETHPORTS; i++)
+        routing->untagged[i] = SPILL_NO_INTERFACE;
+    for (i = 0; i < spill_router_interface_count(router); i++) {
+        if (add_interface(routing, (uint16_t)i, node) != 0)
+            return spill_connect_no_memory(error, "routing", node);
+    }
+    return 0;
+}
+
+void spill_routing_free(struct spill_routing *routing)
+{
+    uint32_t i;
+
+    for (i = 0; i < RTE_MAX_ETHPORTS; i++)
+        rte_free(routing->by_vlan[i]);
+    rte_free(routing->waiting);
+}

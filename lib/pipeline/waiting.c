@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pipeline/waiting.h"
+
+#include <rte_cycles.h>
+
+#include "pipeline/routing_error.h"
+
+SPILL_DROP_REASON(spill_drop_neighbor_unresolved, "neighbor_unresolved",
+                  "nobody said which MAC address the next hop has, for three seconds or until the "
+                  "end");
+SPILL_DROP_REASON(spill_drop_neighbor_failed, "neighbor_failed",
+                  "the next hop does not answer; the sender is told");
+static SPILL_DROP_REASON(neighbor_full, "neighbor_full",
+                         "too many packets wait for next hops' MAC addresses: of this one, or by "
+                         "its port");
+
+static SPILL_COUNTER(waited, "routing", "waited", "packets",
+                     "for their next hop's MAC address, and were sent then");
+
+#define LOOK_US 100
+
+/* ------------------------------------------------------------------------------ who waits */
+
+static struct spill_waiting_neighbor *find(struct spill_waiting *waiting, uint16_t interface,
+                                           const struct spill_ip *address)
+{
+    uint32_t i;
+
+    for (i = 0; i < SPILL_WAITING_NEIGHBORS; i++) {
+        struct spill_waiting_neighbor *neighbor = &waiting->neighbors[i];
+
+        if (neighbor->count > 0 && neighbor->interface == interface &&
+            spill_ip_equal(&neighbor->address, address))
+            return neighbor;
+    }
+    return NULL;
+}
+
+/* A free place, if the port may have one more; else NULL. */
+static struct spill_waiting_neighbor *take_place(const struct spill_fast *fast, uint16_t interface)
+{
+    const struct spill_interface *interfaces = fast->routing.tables->interfaces;
+    struct spill_waiting_neighbor *free = NULL;
+    uint32_t by_port = 0, i;
+
+    for (i = 0; i < SPILL_WAITING_NEIGHBORS; i++) {
+        struct spill_waiting_neighbor *neighbor = &fast->routing.waiting->neighbors[i];
+
+        if (neighbor->count == 0)
+            free = neighbor;
+        else
+            by_port += interfaces[neighbor->interface].port == interfaces[interface].port;
+    }
+    return by_port < SPILL_WAITING_PORT ? free : NULL;
+}
+
+static void ask(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor, uint64_t now)
+{
+    const struct spill_router_need need = {.interface = neighbor->interface,
+                                           .address = neighbor->address};
+
+    if (spill_needs_add(&fast->routing.lcore->needs, &need))
+        neighbor->asked = now;
+}
+
+static void put(struct spill_waiting_neighbor *neighbor, struct rte_mbuf *mbuf,
+                const struct spill_packet *packet, uint64_t stamp)
+{
+    if (packet != spill_packet_of(mbuf))
+        *spill_packet_of(mbuf) = *packet;
+    neighbor->mbufs[neighbor->count] = mbuf;
+    neighbor->stamps[neighbor->count++] = stamp;
+}
+
+void spill_waiting_add(struct spill_fast *fast, uint16_t interface, const struct spill_ip *address,
+                       struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp)
+{
+    struct spill_waiting *waiting = fast->routing.waiting;
+    struct spill_waiting_neighbor *neighbor = find(waiting, interface, address);
+    uint32_t i;
+
+    if (neighbor == NULL) {
+        neighbor = take_place(fast, interface);
+        if (neighbor == NULL) {
+            spill_ledger_drop(&fast->ledger, &neighbor_full, &mbuf, 1);
+            return;
+        }
+        *neighbor = (struct spill_waiting_neighbor){
+            .address = *address, .interface = interface, .since = stamp};
+        waiting->count++;
+        ask(fast, neighbor, stamp);
+    }
+    /* The newest are kept (RFC 1122 2.3.2.2). */
+    if (neighbor->count == SPILL_WAITING_EACH) {
+        spill_ledger_drop(&fast->ledger, &neighbor_full, &neighbor->mbufs[0], 1);
+        for (i = 1; i < SPILL_WAITING_EACH; i++) {
+            neighbor->mbufs[i - 1] = neighbor->mbufs[i];
+            neighbor->stamps[i - 1] = neighbor->stamps[i];
+        }
+        neighbor->count--;
+    }
+    put(neighbor, mbuf, packet, stamp);
+}
+
+/* --------------------------------------------------------------------------- what goes on */
+
+/* They are taken out first: whoever is still not resolved waits anew. */
+static void send_on(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor)
+{
+    struct spill_waiting_neighbor gone = *neighbor;
+    uint32_t i;
+
+    neighbor->count = 0;
+    fast->routing.waiting->count--;
+    spill_ledger_count(&fast->ledger, &waited, gone.count);
+    for (i = 0; i < gone.count; i++) {
+        struct spill_packet *packet = spill_packet_of(gone.mbufs[i]);
+
+        spill_routing_send(fast, &gone.mbufs[i], &packet, 1, gone.stamps[i], SPILL_PATH_FAST);
+    }
+}
+
+static void refuse(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor,
+                   const struct spill_drop_reason *reason, uint64_t now)
+{
+    struct spill_waiting_neighbor gone = *neighbor;
+    uint32_t i;
+
+    neighbor->count = 0;
+    fast->routing.waiting->count--;
+    for (i = 0; i < gone.count; i++)
+        spill_routing_refuse(fast, reason, SPILL_ICMP_HOST_UNREACHABLE, gone.mbufs[i],
+                             spill_packet_of(gone.mbufs[i]), now);
+}
+
+static void look(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor, uint64_t now)
+{
+    const struct spill_route_tables *tables = fast->routing.tables;
+    const uint16_t hop = spill_hop_find(tables, neighbor->interface, &neighbor->address);
+    const uint8_t kind = spill_hop_get(&tables->hops[hop]).kind; /* hop 0 is never resolved */
+
+    if (kind == SPILL_HOP_REACHABLE)
+        send_on(fast, neighbor);
+    else if (kind == SPILL_HOP_FAILED)
+        refuse(fast, neighbor, &spill_drop_neighbor_failed, now);
+    else if (now - neighbor->since > rte_get_tsc_hz() / MS_PER_S * SPILL_WAITING_MS)
+        refuse(fast, neighbor, &spill_drop_neighbor_unresolved, now);
+    else if (now - neighbor->asked > rte_get_tsc_hz())
+        ask(fast, neighbor, now);
+}
+
+void spill_waiting_look(struct spill_fast *fast, uint64_t now)
+{
+    struct spill_waiting *waiting = fast->routing.waiting;
+    uint32_t i;
+
+    if (now - waiting->looked < rte_get_tsc_hz() / US_PER_S * LOOK_US)
+        return;
+    waiting->looked = now;
+    for (i = 0; i < SPILL_WAITING_NEIGHBORS; i++) {
+        if (waiting->neighbors[i].count > 0)
+            look(fast, &waiting->neighbors[i], now);
+    }
+}
+
+uint32_t spill_waiting_drop_all(struct spill_waiting *waiting, struct spill_ledger *ledger,
+                                const struct spill_drop_reason *reason)
+{
+    uint32_t dropped = 0, i;
+
+    for (i = 0; i < SPILL_WAITING_NEIGHBORS; i++) {
+        struct spill_waiting_neighbor *neighbor = &waiting->neighbors[i];
+
+        spill_ledger_drop(ledger, reason, neighbor->mbufs, neighbor->count);
+        dropped += neighbor->count;
+        neighbor->count = 0;
+    }
+    waiting->count = 0;
+    return dropped;
+}
