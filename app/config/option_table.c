@@ -220,7 +220,7 @@ static const struct spill_option rows[] = {
     {.name = "routed", .group = SPILL_OPTION_GROUP_PORT_ROUTED,
      .help = "forward by route what comes in by this port or sub-port; such a port is in no wire",
      PER_INTERFACE(routed), .kind = SPILL_OPTION_YES_NO, .preset = "no"},
-    {.name = "address", .argument = "ADDRESS/LENGTH, ...", .group = SPILL_OPTION_GROUP_PORT_ROUTED,
+    {.name = "address", .argument = "ADDRESS/LENGTH[,...]", .group = SPILL_OPTION_GROUP_PORT_ROUTED,
      .help = "its addresses, with the lengths of their networks' prefixes",
      PER_INTERFACE(addresses), READ(spill_option_read_addresses)},
     {.name = "parent", .argument = "NAME", .group = SPILL_OPTION_GROUP_PORT_ROUTED,
@@ -230,7 +230,7 @@ static const struct spill_option rows[] = {
      .help = "the VLAN that a sub-port is for",
      PER_INTERFACE(vlan), NUMBER(1, 4094)},
 
-    {.name = "via", .argument = "HOP, ...", .group = SPILL_OPTION_GROUP_ROUTE,
+    {.name = "via", .argument = "HOP[,HOP...]", .group = SPILL_OPTION_GROUP_ROUTE,
      .help = "next hops, which share the flows by their weights: ADDRESS [port NAME] [weight N], or "
              "port NAME for who is on its link",
      PER_ROUTE(via), READ(spill_option_read_vias)},

@@ -269,7 +269,7 @@ static __rte_noinline bool resolve(const struct passage *passage, uint16_t *hop,
     if (state->kind == SPILL_HOP_FAILED)
         return refuse(passage, &spill_drop_neighbor_failed, SPILL_ICMP_HOST_UNREACHABLE, mbuf,
                       packet);
-    spill_waiting_add(fast, interface, &address, mbuf, packet, passage->stamp);
+    spill_waiting_add(fast, interface, &address, mbuf, packet, passage->stamp, passage->own);
     return false;
 }
 
@@ -295,28 +295,21 @@ static __rte_noinline bool too_big(const struct passage *passage, uint16_t mtu,
     return false;
 }
 
-/* One packet by its group. Returns whether it is to be sent; if not, it was dealt with. */
-static inline bool pass(const struct passage *passage, const struct spill_route_tables *tables,
-                        uint64_t number, struct rte_mbuf *mbuf, struct spill_packet *packet)
+/* One packet by its hop, and its route's MTU or 0. Returns whether it is to be sent; if not, it was
+ * dealt with. */
+static inline bool pass_hop(const struct passage *passage, const struct spill_route_tables *tables,
+                            uint16_t hop, uint16_t mtu, struct rte_mbuf *mbuf,
+                            struct spill_packet *packet)
 {
-    const struct spill_group *group = &tables->groups[number];
-    const union spill_group_head head = spill_group_get(group);
+    uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->l3_offset);
+    uint8_t *hops =
+        ip + (packet->kind == SPILL_PACKET_IPV4 ? offsetof(struct rte_ipv4_hdr, time_to_live)
+                                                : offsetof(struct rte_ipv6_hdr, hop_limits));
+    union spill_hop_state state = spill_hop_get(&tables->hops[hop]);
     const struct spill_interface *interface;
-    union spill_hop_state state;
-    uint8_t *ip;
-    uint16_t hop;
 
-    if (unlikely(head.action != SPILL_ROUTE_FORWARD))
-        return stop(passage, head.action, mbuf, packet);
-    hop = spill_group_hop(group, head, head.mask == 0 ? 0 : flow_hash(tables, packet));
-    ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->l3_offset);
-    if (unlikely(
-            ip[packet->kind == SPILL_PACKET_IPV4 ? offsetof(struct rte_ipv4_hdr, time_to_live)
-                                                 : offsetof(struct rte_ipv6_hdr, hop_limits)] <=
-            1) &&
-        !passage->own)
+    if (unlikely(*hops <= 1) && !passage->own)
         return refuse(passage, &hops_exceeded, SPILL_ICMP_TIME_EXCEEDED, mbuf, packet);
-    state = spill_hop_get(&tables->hops[hop]);
     if (unlikely(state.kind != SPILL_HOP_REACHABLE) &&
         !resolve(passage, &hop, &state, mbuf, packet))
         return false;
@@ -327,14 +320,28 @@ static inline bool pass(const struct passage *passage, const struct spill_route_
         if (packet->kind == SPILL_PACKET_IPV4)
             decrement4((struct rte_ipv4_hdr *)ip);
         else
-            ((struct rte_ipv6_hdr *)ip)->hop_limits--;
+            (*hops)--;
     }
     packet->output = (uint8_t)interface->port;
     if (unlikely(!write_link(interface, state, mbuf, packet)))
         return drop(passage, &no_headroom, mbuf);
-    if (unlikely(head.mtu != 0 && packet->length > head.mtu))
-        return too_big(passage, head.mtu, mbuf, packet);
+    if (unlikely(mtu != 0 && packet->length > mtu))
+        return too_big(passage, mtu, mbuf, packet);
     return true;
+}
+
+/* The same by its group. */
+static inline bool pass(const struct passage *passage, const struct spill_route_tables *tables,
+                        uint64_t number, struct rte_mbuf *mbuf, struct spill_packet *packet)
+{
+    const struct spill_group *group = &tables->groups[number];
+    const union spill_group_head head = spill_group_get(group);
+
+    if (unlikely(head.action != SPILL_ROUTE_FORWARD))
+        return stop(passage, head.action, mbuf, packet);
+    return pass_hop(passage, tables,
+                    spill_group_hop(group, head, head.mask == 0 ? 0 : flow_hash(tables, packet)),
+                    head.mtu, mbuf, packet);
 }
 
 /* Routes packets whose groups are known, and sends them. */
@@ -365,16 +372,41 @@ void spill_routing_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
     pass_all(&passage, mbufs, packets, groups, count);
 }
 
+/* Whether it is to who is on the link that its cause came by. */
+static bool is_to_link(struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
+
+    ip += offsets6[SPILL_ROUTING_TO];
+    return packet->kind == SPILL_PACKET_IPV6 && ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
+}
+
+void spill_routing_send_own(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                            struct spill_packet *packet, uint64_t stamp)
+{
+    const struct spill_route_tables *tables = fast->routing.tables;
+    const struct passage passage = {
+        .fast = fast, .stamp = stamp, .path = SPILL_PATH_FAST, .own = true};
+    const uint16_t interface = spill_routing_interface(&fast->routing, mbuf, packet);
+    uint64_t group;
+    bool goes;
+
+    if (is_to_link(mbuf, packet) && interface != SPILL_NO_INTERFACE) {
+        goes = pass_hop(&passage, tables, (uint16_t)(1 + interface), 0, mbuf, packet);
+    } else {
+        spill_routing_lookup(tables, &mbuf, &packet, 1, SPILL_ROUTING_TO, &group);
+        goes = pass(&passage, tables, group, mbuf, packet);
+    }
+    if (goes)
+        spill_exit_send(fast, &mbuf, &packet, 1, stamp, SPILL_PATH_FAST);
+}
+
 void spill_routing_originate(struct spill_fast *fast, struct rte_mbuf *mbuf, uint8_t input,
                              uint64_t stamp)
 {
-    const struct passage passage = {
-        .fast = fast, .stamp = stamp, .path = SPILL_PATH_FAST, .own = true};
-    struct spill_packet packet, *pointer = &packet;
-    uint64_t group;
+    struct spill_packet packet;
 
     spill_parse_burst(&mbuf, 1, fast->receive.zones[input], &packet);
     packet.input = input;
-    spill_routing_lookup(fast->routing.tables, &mbuf, &pointer, 1, SPILL_ROUTING_TO, &group);
-    pass_all(&passage, &mbuf, &pointer, &group, 1);
+    spill_routing_send_own(fast, mbuf, &packet, stamp);
 }

@@ -120,8 +120,12 @@ void spill_routing_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
                         struct spill_packet **packets, uint32_t count, uint64_t stamp,
                         enum spill_path path);
 
+/** The same for one that was made here: its TTL stays, and nobody is told what becomes of it. */
+void spill_routing_send_own(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                            struct spill_packet *packet, uint64_t stamp);
+
 /**
- * Routes and sends what was made here, as an error: its TTL stays, and nobody is told of it.
+ * Parses, routes and sends what was made here, as an error.
  *
  * @param mbuf  given away; an IP packet behind a link header, which is written anew
  */

@@ -63,21 +63,26 @@ static void ask(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor
         neighbor->asked = now;
 }
 
-static void put(struct spill_waiting_neighbor *neighbor, struct rte_mbuf *mbuf,
-                const struct spill_packet *packet, uint64_t stamp)
+/* The newest are kept (RFC 1122 2.3.2.2). */
+static void drop_oldest(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor)
 {
-    if (packet != spill_packet_of(mbuf))
-        *spill_packet_of(mbuf) = *packet;
-    neighbor->mbufs[neighbor->count] = mbuf;
-    neighbor->stamps[neighbor->count++] = stamp;
+    uint32_t i;
+
+    spill_ledger_drop(&fast->ledger, &neighbor_full, &neighbor->mbufs[0], 1);
+    for (i = 1; i < SPILL_WAITING_EACH; i++) {
+        neighbor->mbufs[i - 1] = neighbor->mbufs[i];
+        neighbor->stamps[i - 1] = neighbor->stamps[i];
+        neighbor->own[i - 1] = neighbor->own[i];
+    }
+    neighbor->count--;
 }
 
 void spill_waiting_add(struct spill_fast *fast, uint16_t interface, const struct spill_ip *address,
-                       struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp)
+                       struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp,
+                       bool own)
 {
     struct spill_waiting *waiting = fast->routing.waiting;
     struct spill_waiting_neighbor *neighbor = find(waiting, interface, address);
-    uint32_t i;
 
     if (neighbor == NULL) {
         neighbor = take_place(fast, interface);
@@ -90,16 +95,13 @@ void spill_waiting_add(struct spill_fast *fast, uint16_t interface, const struct
         waiting->count++;
         ask(fast, neighbor, stamp);
     }
-    /* The newest are kept (RFC 1122 2.3.2.2). */
-    if (neighbor->count == SPILL_WAITING_EACH) {
-        spill_ledger_drop(&fast->ledger, &neighbor_full, &neighbor->mbufs[0], 1);
-        for (i = 1; i < SPILL_WAITING_EACH; i++) {
-            neighbor->mbufs[i - 1] = neighbor->mbufs[i];
-            neighbor->stamps[i - 1] = neighbor->stamps[i];
-        }
-        neighbor->count--;
-    }
-    put(neighbor, mbuf, packet, stamp);
+    if (neighbor->count == SPILL_WAITING_EACH)
+        drop_oldest(fast, neighbor);
+    if (packet != spill_packet_of(mbuf))
+        *spill_packet_of(mbuf) = *packet;
+    neighbor->mbufs[neighbor->count] = mbuf;
+    neighbor->own[neighbor->count] = own;
+    neighbor->stamps[neighbor->count++] = stamp;
 }
 
 /* --------------------------------------------------------------------------- what goes on */
@@ -116,7 +118,10 @@ static void send_on(struct spill_fast *fast, struct spill_waiting_neighbor *neig
     for (i = 0; i < gone.count; i++) {
         struct spill_packet *packet = spill_packet_of(gone.mbufs[i]);
 
-        spill_routing_send(fast, &gone.mbufs[i], &packet, 1, gone.stamps[i], SPILL_PATH_FAST);
+        if (gone.own[i])
+            spill_routing_send_own(fast, gone.mbufs[i], packet, gone.stamps[i]);
+        else
+            spill_routing_send(fast, &gone.mbufs[i], &packet, 1, gone.stamps[i], SPILL_PATH_FAST);
     }
 }
 

@@ -118,7 +118,7 @@ struct spill_plan_input {
 
     unsigned port_count;
     struct spill_plan_port_input ports[SPILL_PORTS_MAX];
-    unsigned wire_count; /* 0: a packet may leave by any port */
+    unsigned wire_count; /* packets of a port in none may leave by any */
     struct spill_plan_wire wires[SPILL_WIRES_MAX];
     unsigned class_count;
     struct spill_plan_class classes[SPILL_PLAN_CLASSES_MAX];

@@ -48,12 +48,18 @@ class Reference(TestCase):
         """The tables of options are what their rows say."""
         run(ROOT / "tools" / "reference" / "write", "--check", BUILD)
 
-    def test_security_associations(self):
-        """Each key of [sa NAME] with the argument and the default that --help shows."""
-        text = run(SPILLWAY, "--help").stdout.split("\nIPsec: ")[1].split("\n\n")[0]
-        keys = re.findall(r"^  ([a-z-]+ \S+)(.*(?:\n {30,}.*)*)", text, re.M)
-        self.assertGreater(len(keys), 10)
-        section = self.section("Configuration file").split("\n### Security associations\n")[1]
+    def test_keys(self):
+        """Each key of the file alone, as of [sa NAME], with the argument and the default that --help shows."""
+        for title, heading, least in (("IPsec", "Security associations", 11), ("Routed ports", "Routed ports", 4),
+                                      ("Routes", "Routes", 2), ("Neighbors", "Neighbors", 2), ("Router", "Router", 3)):
+            with self.subTest(heading):
+                self.check_keys(title, heading, least)
+
+    def check_keys(self, title, heading, least):
+        text = run(SPILLWAY, "--help").stdout.split(f"\n{title}: ")[1].split("\n\n")[0]
+        keys = re.findall(r"^  ([a-z0-9-]+ \S+)(.*(?:\n {30,}.*)*)", text, re.M)
+        self.assertGreaterEqual(len(keys), least)
+        section = self.section("Configuration file").split(f"\n### {heading}\n")[1].split("\n### ")[0]
         rows = re.findall(r"^\| `((?:[^`])+)` \| ([^|]+) \|", section, re.M)
         self.assertEqual([key.replace("\\|", "|") for key, _ in rows], [key for key, _ in keys])
         for (key, default), (_, help_text) in zip(rows, keys):

@@ -298,7 +298,7 @@ static uint64_t places(unsigned p)
     for (i = 0; i < plan.ports[p].rx_queues; i++)
         mbufs += input.ports[p].rx_descriptors;
     for (i = 0; i < plan.port_count; i++)
-        if (input.wire_count == 0 || plan.ports[p].peer == (int)i)
+        if (plan.ports[p].peer < 0 || plan.ports[p].peer == (int)i)
             mbufs += transmit_side(i, segments);
     if (plan.ports[p].peer >= 0) /* answers, of one mbuf each, leave by the port itself */
         mbufs += transmit_side(p, 1);

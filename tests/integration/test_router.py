@@ -1,0 +1,613 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Routed ports on captures, against a naive router: what leaves by which port, and what is dropped why."""
+import collections
+import ipaddress
+import os
+import random
+
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6)
+from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.packet import Raw
+
+import capture
+from harness import CPUS, ROOT, TestCase, main, spillway
+
+DUMMY = "192.0.0.8"
+
+
+def port_mac(index):
+    """What DPDK's capture driver gives its ports."""
+    return f"02:70:63:61:70:{index:02x}"
+
+
+def plain(packet):
+    """Bytes, with what scapy computes computed."""
+    return bytes(packet.__class__(bytes(packet)))
+
+
+class Network:
+    """A configuration, and what a naive router would do with it."""
+
+    def __init__(self, ports):
+        self.ports = list(ports)
+        self.addresses = {name: [] for name in ports}
+        self.routes, self.neighbors, self.rpf, self.extra = [], {}, "off", ""
+
+    def address(self, port, text):
+        interface = ipaddress.ip_interface(text)
+        self.addresses[port].append(interface)
+        return self
+
+    def route(self, prefix, via=None, action=None):
+        self.routes.append((ipaddress.ip_network(prefix), via, action))
+        return self
+
+    def neighbor(self, address, port, mac):
+        self.neighbors[port, ipaddress.ip_address(address)] = mac
+        return self
+
+    def config(self, folder):
+        lines = ["[spillway]", "default = allow", self.extra, "[router]", f"rpf = {self.rpf}", "routes = 1k",
+                 "routes6 = 1k"]
+        for number, name in enumerate(self.ports):
+            lines += [f"[port {name}]", f"device = net_pcap{number},rx_pcap={folder}/{name}.pcap,"
+                      f"tx_pcap={folder}/{name}-out.pcap", "routed = yes"]
+            if self.addresses[name]:
+                lines.append("address = " + ", ".join(map(str, self.addresses[name])))
+        for prefix, via, action in self.routes:
+            lines += [f"[route {prefix}]", f"via = {via}" if via else f"action = {action}"]
+        for (port, address), mac in self.neighbors.items():
+            lines += [f"[neighbor {address}]", f"port = {port}", f"mac = {mac}"]
+        return "\n".join(lines) + "\n"
+
+    # ------------------------------------------------------------------------ the naive router
+
+    def lookup(self, address):
+        """('forward', port, gateway or None), ('local',), ('blackhole',) …, or None."""
+        best, length = None, -1
+        for prefix, via, action in self.routes:
+            if address in prefix and prefix.prefixlen > length:
+                length = prefix.prefixlen
+                if via:
+                    gateway = ipaddress.ip_address(via)
+                    best = ("forward", self.port_of(gateway), gateway)
+                else:
+                    best = (action,)
+        for name, interfaces in self.addresses.items():
+            for one in interfaces:
+                if address in one.network and one.network.prefixlen > length:
+                    length, best = one.network.prefixlen, ("forward", name, None)
+        for interfaces in self.addresses.values():
+            for one in interfaces:
+                if address == one.ip or (one.version == 4 and one.network.prefixlen < 31 and
+                                         address in (one.network.network_address,
+                                                     one.network.broadcast_address)):
+                    return ("local",)
+        return best
+
+    def port_of(self, gateway):
+        return max(((one.network.prefixlen, name) for name, interfaces in self.addresses.items()
+                    for one in interfaces if gateway in one.network))[1]
+
+    def source(self, port, version):
+        """Where errors about what came by a port come from."""
+        for name in [port, *self.ports]:
+            for one in self.addresses[name]:
+                if one.version == version:
+                    return str(one.ip)
+        return DUMMY if version == 4 else None
+
+    def error(self, port, packet, refusal, mtu=0):
+        """The error about a packet, or None."""
+        own = self.source(port, 4 if IP in packet else 6)
+        if own is None:
+            return None
+        if IP in packet:
+            kind, code = {"no_route": (3, 0), "route_unreachable": (3, 1), "route_prohibited": (3, 13),
+                          "hops_exceeded": (11, 0), "neighbor_unresolved": (3, 1), "tx_too_big": (3, 4)}[refusal]
+            if packet[IP].frag or (ICMP in packet and packet[ICMP].type in (3, 5, 11, 12)):
+                return None
+            return IP(tos=0xC0, flags="DF", id=0, ttl=64, src=own, dst=packet[IP].src) / \
+                ICMP(type=kind, code=code, nexthopmtu=mtu) / Raw(bytes(packet[IP])[:548])
+        header = {"no_route": ICMPv6DestUnreach(code=0), "route_unreachable": ICMPv6DestUnreach(code=3),
+                  "route_prohibited": ICMPv6DestUnreach(code=1), "hops_exceeded": ICMPv6TimeExceeded(),
+                  "neighbor_unresolved": ICMPv6DestUnreach(code=3), "tx_too_big": ICMPv6PacketTooBig(mtu=mtu)}[refusal]
+        return IPv6(tc=0xC0, hlim=64, src=own, dst=packet[IPv6].src) / header / Raw(bytes(packet[IPv6])[:1232])
+
+    def send(self, packet, kind, own=False):
+        """(port, frame) of an IP packet that is routed, or a reason."""
+        address = ipaddress.ip_address(packet.dst)
+        found = self.lookup(address)
+        if found is None:
+            return "no_route"
+        if found[0] == "local":
+            return "no_host"
+        if found[0] != "forward":
+            return {"blackhole": "blackhole", "unreachable": "route_unreachable",
+                    "prohibit": "route_prohibited"}[found[0]]
+        if not own and (packet.ttl if kind == IP else packet.hlim) <= 1:
+            return "hops_exceeded"
+        _, port, gateway = found
+        mac = self.neighbors.get((port, gateway or address))
+        if mac is None:
+            return "neighbor_unresolved"
+        packet = packet.copy()
+        if not own and kind == IP:
+            packet.ttl -= 1
+            del packet.chksum
+        elif not own:
+            packet.hlim -= 1
+        return port, bytes(Ether(src=port_mac(self.ports.index(port)), dst=mac,
+                                 type=0x0800 if kind == IP else 0x86DD) / packet)
+
+    def forward(self, port, frame, out, drops):
+        """Adds what becomes of a frame to `out` by port, and to `drops`."""
+        packet = Ether(frame)
+        kind = IP if IP in packet else IPv6
+        ip = packet[kind]
+        if self.rpf != "off":
+            back = self.lookup(ipaddress.ip_address(ip.src))
+            if not back or back[0] != "forward" or (self.rpf == "strict" and back[1] != port):
+                drops["reverse_path"] += 1
+                return
+        became = self.send(ip, kind)
+        if not isinstance(became, str):
+            out[became[0]].append(became[1])
+            return
+        drops[became] += 1
+        error = None if became in ("no_host", "blackhole") else self.error(port, packet, became)
+        if error is None:
+            return
+        became = self.send(plain_ip(error, kind), kind, own=True)
+        if isinstance(became, str):
+            drops[became] += 1
+        else:
+            out[became[0]].append(became[1])
+
+
+def plain_ip(packet, kind):
+    return kind(bytes(packet))
+
+
+def frame(port, src, dst, ttl=64, load=b"x" * 20, mac=None, **ip):
+    """A frame to a port, of either family."""
+    version = IPv6 if ":" in dst else IP
+    hops = {"hlim" if version == IPv6 else "ttl": ttl}
+    return bytes(Ether(src="02:00:00:00:00:99", dst=mac or port_mac(port)) / version(src=src, dst=dst, **hops, **ip) /
+                 UDP(sport=1000, dport=2000) / Raw(load))
+
+
+class Routing(TestCase):
+    """What a run gives and what it should."""
+
+    def two(self):
+        """A lan, and a wan with the way to everywhere."""
+        network = Network(["lan", "wan"])
+        network.address("lan", "10.1.0.1/24").address("lan", "2001:db8:1::1/64")
+        network.address("wan", "10.2.0.1/24").address("wan", "2001:db8:2::1/64")
+        network.route("0.0.0.0/0", "10.2.0.254").route("::/0", "2001:db8:2::fe")
+        network.neighbor("10.2.0.254", "wan", "02:00:00:00:00:02")
+        network.neighbor("2001:db8:2::fe", "wan", "02:00:00:00:00:02")
+        network.neighbor("10.1.0.7", "lan", "02:00:00:00:00:07")
+        network.neighbor("2001:db8:1::7", "lan", "02:00:00:00:00:07")
+        return network
+
+    def route(self, network, frames, *options, config=None):
+        """Runs it; returns its report, and frames by port."""
+        for name in network.ports:
+            capture.write(self.folder / f"{name}.pcap", frames.get(name, []))
+        path = self.file("router.conf", config or network.config(self.folder))
+        report = self.check(spillway("--config", path, "--exit-on-idle", "300ms", *(options or ("--fast", CPUS[0]))))
+        return report, {name: capture.read(self.folder / f"{name}-out.pcap") for name in network.ports}
+
+    def against(self, network, frames, *options):
+        """The same against the naive router; the order of each port's frames counts."""
+        out, drops = {name: [] for name in network.ports}, collections.Counter()
+        # Ports are read in turn, so the order between them is not known: one after another here.
+        report, got = self.route(network, frames, *options)
+        for name in network.ports:
+            for one in frames.get(name, []):
+                network.forward(name, one, out, drops)
+        self.assertEqual(report.drops, dict(drops))
+        for name in network.ports:
+            self.same(got[name], out[name], name)
+        return report
+
+    def same(self, got, expected, name):
+        got, expected = collections.Counter(got), collections.Counter(expected)
+        for one in (got - expected):
+            self.fail(f"{name} sent\n{Ether(one).show(dump=True)}\nbut should have sent such as\n"
+                      + next((Ether(other).show(dump=True) for other in expected - got), "nothing"))
+        for other in (expected - got):
+            self.fail(f"{name} should have sent\n{Ether(other).show(dump=True)}")
+
+
+class Forward(Routing):
+    def test_way(self):
+        """There and back, of both families."""
+        frames = {"lan": [frame(0, "10.1.0.7", "192.0.2.9"), frame(0, "2001:db8:1::7", "2001:db8:99::1")],
+                  "wan": [frame(1, "192.0.2.9", "10.1.0.7"), frame(1, "2001:db8:99::1", "2001:db8:1::7")]}
+        report = self.against(self.two(), frames)
+        self.assertEqual(report.packets["transmitted"], 4)
+
+    def test_order(self):
+        """Ports' packets leave in the order in which they came, also where some are answered or dropped."""
+        frames = [frame(0, "10.1.0.7", "192.0.2.9", ttl=1 + number % 3, load=number.to_bytes(4, "big"))
+                  for number in range(300)]
+        _, got = self.route(self.two(), {"lan": frames})
+        numbers = [int.from_bytes(Ether(one)[Raw].load, "big") for one in got["wan"]]
+        self.assertEqual(numbers, [number for number in range(300) if number % 3 > 0])
+
+    def test_no_route(self):
+        network = self.two()
+        network.routes = []
+        self.against(network, {"lan": [frame(0, "10.1.0.7", "192.0.2.9"), frame(0, "2001:db8:1::7", "2001:db8:99::1")]})
+
+    def test_actions(self):
+        network = self.two()
+        for number, action in enumerate(("blackhole", "unreachable", "prohibit")):
+            network.route(f"198.51.{number}.0/24", action=action).route(f"2001:db8:f{number}::/48", action=action)
+        self.against(network, {"lan": [frame(0, "10.1.0.7", f"198.51.{number}.9") for number in range(4)]
+                               + [frame(0, "2001:db8:1::7", f"2001:db8:f{number}::9") for number in range(4)]})
+
+    def test_hops(self):
+        """TTL and hop limit of 0 and 1 end here; 2 goes on."""
+        self.against(self.two(), {"lan": [frame(0, source, to, ttl=ttl) for ttl in (0, 1, 2, 255)
+                                          for source, to in (("10.1.0.7", "192.0.2.9"),
+                                                             ("2001:db8:1::7", "2001:db8:99::1"))]})
+
+    def test_checksums(self):
+        """All that RFC 1624 can do to a checksum: every value of it."""
+        frames = [frame(0, "10.1.0.7", "192.0.2.9", id=number * 13 % 65536, ttl=2 + number % 254)
+                  for number in range(6000)]
+        self.against(self.two(), {"lan": frames})
+
+    def test_errors_are_not_answered(self):
+        """Nor are later fragments."""
+        about = bytes(IP(src="192.0.2.9", dst="10.1.0.7") / UDP())
+        error = Ether(dst=port_mac(0)) / IP(src="10.1.0.7", dst="192.0.2.9", ttl=1) / ICMP(type=3, code=1) / about
+        later = Ether(dst=port_mac(0)) / IP(src="10.1.0.7", dst="192.0.2.9", ttl=1, frag=10) / Raw(bytes(40))
+        report = self.against(self.two(), {"lan": [bytes(error), bytes(later)]})
+        self.assertEqual(report.packets["originated"], 0)
+
+    def test_limited(self):
+        """To one host, or /64, only a few errors at once; others still get theirs."""
+        frames = [frame(0, f"{source}{host}", to, ttl=1) for source, to in (("10.1.0.", "192.0.2.9"),
+                                                                         ("2001:db8:1::", "2001:db8:99::1"))
+                  for host in (7, 8) for _ in range(20)]
+        network = self.two().neighbor("10.1.0.8", "lan", "02:00:00:00:00:08")
+        network.neighbor("2001:db8:1::8", "lan", "02:00:00:00:00:08")
+        report, got = self.route(network, {"lan": frames})
+        told = collections.Counter(Ether(one)[IP].dst if IP in Ether(one) else "6" for one in got["lan"])
+        self.assertEqual(set(told), {"10.1.0.7", "10.1.0.8", "6"})
+        for count in told.values():
+            self.assertIn(count, range(8, 12))
+        self.assertEqual(report["routing"]["icmp_errors"] + report["routing"]["icmp_errors_limited"], 80)
+
+    def test_example(self):
+        """config/router.conf, on captures."""
+        text = (ROOT / "config" / "router.conf").read_text()
+        for number, name in enumerate(("lan", "wan")):
+            text = text.replace(f"net_af_packet{number},iface=veth{number}",
+                                f"net_pcap{number},rx_pcap={self.folder}/{name}.pcap,"
+                                f"tx_pcap={self.folder}/{name}-out.pcap")
+        frames = [frame(0, "10.1.0.7", "192.0.2.9"), frame(0, "10.1.0.7", "192.168.1.1"),
+                  frame(0, "10.1.0.7", "10.1.100.7"), frame(0, "2001:db8:1::7", "2001:db8:99::1")]
+        report, got = self.route(self.two(), {"lan": frames}, config=text)
+        self.assertEqual(report.drops, {"route_prohibited": 1})
+        self.assertEqual(len(got["wan"]), 2)
+        self.assertEqual([(Ether(one).dst, Dot1Q in Ether(one)) for one in got["lan"]],
+                         [("02:00:00:00:01:07", False), ("02:00:00:00:64:07", True)])
+
+    def test_no_address(self):
+        """Of a port without an address errors come from another's, of none from the dummy address (RFC 7600)."""
+        network = Network(["lan", "wan"])
+        network.address("wan", "10.2.0.1/24")
+        network.routes = [(ipaddress.ip_network("10.2.9.0/24"), None, "unreachable")]
+        network.neighbor("10.2.0.7", "wan", "02:00:00:00:00:07")
+        self.against(network, {"lan": [frame(0, "10.2.0.7", "10.2.9.1")]})
+
+    def test_random(self):
+        """Random routes, neighbours and packets of three ports, both families."""
+        seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
+        print(f"SEED={seed}")
+        chance = random.Random(seed)
+        for _ in range(3):
+            self.against(*self.world(chance))
+
+    def world(self, chance):
+        network = Network(["a", "b", "c"])
+        for number, name in enumerate(network.ports):
+            network.address(name, f"10.{number}.0.1/16").address(name, f"2001:db8:{number}::1/48")
+            network.route(f"30.{number}.0.0/16", f"10.{number}.0.2")
+            network.route(f"2001:beef:{number}::/48", f"2001:db8:{number}::2")
+            for host in range(2, 6):
+                network.neighbor(f"10.{number}.0.{host}", name, f"02:00:00:00:0{number}:{host:02x}")
+                network.neighbor(f"2001:db8:{number}::{host}", name, f"02:00:00:00:1{number}:{host:02x}")
+        for _ in range(60):
+            number, host = chance.randrange(3), chance.randrange(2, 6)
+            four = ipaddress.ip_network((f"20.{chance.randrange(4)}.{chance.randrange(4)}.{chance.randrange(4)}",
+                                         chance.randrange(8, 33)), strict=False)
+            six = ipaddress.ip_network((f"2001:dead:{chance.randrange(4):x}::{chance.randrange(4)}",
+                                        chance.randrange(16, 129)), strict=False)
+            for one, via in ((four, f"10.{number}.0.{host}"), (six, f"2001:db8:{number}::{host}")):
+                if one in [prefix for prefix, _, _ in network.routes]:
+                    continue
+                if chance.random() < 0.8:
+                    network.route(str(one), via)
+                else:
+                    network.route(str(one), action=chance.choice(("blackhole", "unreachable", "prohibit")))
+        return network, self.random_frames(chance, network)
+
+    def random_frames(self, chance, network):
+        """Of those that are answered as few as may be answered at once (error_limit.h)."""
+        frames, answered = {name: [] for name in network.ports}, 0
+        for _ in range(1500):
+            number = chance.randrange(3)
+            name, one = network.ports[number], self.random_frame(chance, number)
+            drops = collections.Counter()
+            network.forward(name, one, {port: [] for port in network.ports}, drops)
+            answered += sum(drops.values()) > 0
+            if answered < 60 or not drops:
+                frames[name].append(one)
+        return frames
+
+    def random_frame(self, chance, number):
+        ttl, host = chance.choice((1, 2, 64, 255)), chance.randrange(256)
+        if chance.random() < 0.5:
+            return frame(number, f"30.{number}.{host}.{chance.randrange(2, 6)}",
+                         chance.choice((f"10.{chance.randrange(3)}.0.{chance.randrange(0, 6)}",
+                                        f"20.{chance.randrange(5)}.{chance.randrange(4)}.{chance.randrange(4)}")), ttl)
+        return frame(number, f"2001:beef:{number}:{host:x}::1",
+                     chance.choice((f"2001:db8:{chance.randrange(3)}::{chance.randrange(1, 6)}",
+                                    f"2001:dead:{chance.randrange(5):x}::{chance.randrange(4)}")), ttl)
+
+
+class Dropped(Routing):
+    """What a routed port does not take in, each by its name."""
+
+    def test_input(self):
+        def ether(**how):
+            return Ether(**{"src": "02:00:00:00:00:99", "dst": port_mac(0), **how})
+        good = IP(src="10.1.0.7", dst="192.0.2.9") / UDP() / Raw(bytes(20))
+        good6 = IPv6(src="2001:db8:1::7", dst="2001:db8:99::1") / UDP() / Raw(bytes(20))
+        cases = [
+            ("other_mac", ether(dst="02:00:00:00:00:55") / good),
+            ("unknown_vlan", ether() / Dot1Q(vlan=5) / good),
+            ("unknown_vlan", ether() / Dot1Q(vlan=5) / ARP()),
+            ("link_broadcast", ether(dst="ff:ff:ff:ff:ff:ff") / good),
+            ("link_broadcast", ether(dst="33:33:00:00:00:01") / good6),
+            ("ip_checksum", ether() / IP(src="10.1.0.7", dst="192.0.2.9", chksum=0x1234) / UDP()),
+            ("non_ip", ether(dst="ff:ff:ff:ff:ff:ff") / ARP()),
+            ("no_host", ether() / IP(src="10.1.0.7", dst="10.1.0.1") / UDP()),
+            ("no_host", ether() / IP(src="10.1.0.7", dst="10.2.0.255") / UDP()),
+            ("no_host", ether(dst="ff:ff:ff:ff:ff:ff") / IP(src="10.1.0.7", dst="10.1.0.255") / UDP()),
+            ("no_host", ether(dst="ff:ff:ff:ff:ff:ff") / IP(src="0.0.0.0", dst="255.255.255.255") / UDP()),
+            ("no_host", ether(dst="01:00:5e:00:00:05") / IP(src="10.1.0.7", dst="224.0.0.5", ttl=1) / UDP()),
+            ("no_host", ether(dst="33:33:00:00:00:01") / IPv6(src="fe80::7", dst="ff02::1") / UDP()),
+            ("no_host", ether() / IPv6(src="fe80::7", dst="fe80::1") / UDP()),
+            ("multicast", ether(dst="01:00:5e:01:02:03") / IP(src="10.1.0.7", dst="239.1.2.3") / UDP()),
+            ("multicast", ether(dst="33:33:00:00:00:09") / IPv6(src="2001:db8:1::7", dst="ff0e::9") / UDP()),
+            ("link_local", ether() / IP(src="169.254.1.1", dst="192.0.2.9") / UDP()),
+            ("link_local", ether() / IP(src="10.1.0.7", dst="169.254.1.1") / UDP()),
+            ("link_local", ether() / IPv6(src="fe80::7", dst="2001:db8:99::1") / UDP()),
+        ]
+        for address in ("0.1.2.3", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"):
+            cases.append(("martian", ether() / IP(src=address, dst="192.0.2.9") / UDP()))
+        for address in ("0.0.0.0", "0.1.2.3", "127.0.0.1", "240.0.0.1"):
+            cases.append(("martian", ether() / IP(src="10.1.0.7", dst=address) / UDP()))
+        for address in ("::", "::1", "ff02::1"):
+            cases.append(("martian", ether() / IPv6(src=address, dst="2001:db8:99::1") / UDP()))
+        for address in ("::", "::1"):
+            cases.append(("martian", ether() / IPv6(src="2001:db8:1::7", dst=address) / UDP()))
+        network = self.two().neighbor("fe80::7", "lan", "02:00:00:00:00:07")
+        report, got = self.route(network, {"lan": [bytes(packet) for _, packet in cases]})
+        self.assertEqual(report.drops, dict(collections.Counter(name for name, _ in cases)))
+        self.assertEqual(got["wan"], [])
+        # What is beyond the scope of its source is the one that is told of, on its link.
+        self.assertEqual([(Ether(one)[ICMPv6DestUnreach].code, Ether(one)[IPv6].dst) for one in got["lan"]],
+                         [(2, "fe80::7")])
+
+    def test_odd_but_good(self):
+        """What needs a closer look, and goes on: options, extension headers, 64:ff9b::/96, frames of every length."""
+        frames = [bytes(Ether(dst=port_mac(0)) / IP(src="10.1.0.7", dst="192.0.2.9", options=[b"\x94\x04\0\0"]) / UDP()),
+                  frame(0, "2001:db8:1::7", "64:ff9b::1"), frame(0, "10.1.0.7", "169.1.2.3"),
+                  frame(0, "10.1.0.7", "192.0.2.9", load=b"")]
+        self.against(self.two(), {"lan": frames})
+
+    def test_reverse_path(self):
+        """Loose: any route will do; strict: one by that port."""
+        for rpf in ("loose", "strict"):
+            network = self.two()
+            network.routes = network.routes[:0]
+            network.rpf = rpf
+            network.route("20.0.0.0/8", "10.2.0.254").route("2001:dead::/32", "2001:db8:2::fe")
+            with self.subTest(rpf=rpf):
+                frames = {port: [frame(number, source, to) for source, to in (
+                    ("10.1.0.7", "20.0.0.1"), ("20.0.0.1", "10.1.0.7"), ("30.0.0.1", "20.0.0.1"),
+                    ("2001:db8:1::7", "2001:dead::1"), ("2001:dead::1", "2001:db8:1::7"),
+                    ("2001:bad::1", "2001:db8:1::7"))] for number, port in enumerate(network.ports)}
+                report = self.against(network, frames)
+                self.assertEqual(report.drops["reverse_path"], {"loose": 4, "strict": 8}[rpf])
+
+    def test_unresolved(self):
+        """The newest few wait for each neighbour, and not for more neighbours than a port may have; at the end all go."""
+        frames = [frame(0, "10.1.0.7", f"10.2.0.{host}") for host in range(10, 40) for _ in range(6)]
+        report, got = self.route(self.two(), {"lan": frames})
+        self.assertEqual(report.drops, {"neighbor_full": 16 * 2 + 14 * 6, "neighbor_unresolved": 16 * 4})
+        self.assertEqual(got["wan"], [])
+
+    def test_unresolved_for_long(self):
+        """After three seconds the sender is told."""
+        network = self.two()
+        frames = [frame(0, "10.1.0.7", "10.2.0.10")]
+        for name in network.ports:
+            capture.write(self.folder / f"{name}.pcap", frames if name == "lan" else [])
+        report = self.check(spillway("--config", self.file("router.conf", network.config(self.folder)),
+                                     "--duration", "4s", "--fast", CPUS[0]))
+        self.assertEqual(report.drops, {"neighbor_unresolved": 1})
+        told = [Ether(one) for one in capture.read(self.folder / "lan-out.pcap")]
+        self.assertEqual([(one[ICMP].type, one[ICMP].code, one[IP].src) for one in told], [(3, 1, "10.1.0.1")])
+
+
+class Paths(Routing):
+    """Routes with several next hops, sub-ports, MTUs, wires beside."""
+
+    def several(self):
+        network = Network(["lan", "a", "b"])
+        network.address("lan", "10.1.0.1/24").address("a", "10.2.0.1/24").address("b", "10.3.0.1/24")
+        network.neighbor("10.2.0.254", "a", "02:00:00:00:00:02").neighbor("10.3.0.254", "b", "02:00:00:00:00:03")
+        return network
+
+    def test_spread(self):
+        """Flows are divided by weight; those of one flow, and all fragments of one, go one way."""
+        network = self.several()
+        network.route("0.0.0.0/0", "10.2.0.254 weight 3, 10.3.0.254")
+        frames = [bytes(Ether(dst=port_mac(0)) / IP(src=f"10.1.0.{flow % 200}", dst=f"192.0.2.{flow // 200}") /
+                        UDP(sport=flow + 1, dport=53)) for flow in range(1000)] * 3
+        parts = [bytes(Ether(dst=port_mac(0)) / IP(src="10.1.0.7", dst="192.0.3.9", id=7, flags="MF" if part < 3 else 0,
+                                                   frag=part * 2) / (bytes(UDP(sport=9, dport=9)) + bytes(8)))
+                 for part in range(4)]
+        _, got = self.route(network, {"lan": frames + parts})
+        flows = {name: collections.Counter((Ether(one)[IP].src, Ether(one)[UDP].sport) for one in got[name]
+                                           if not Ether(one)[IP].dst.endswith(".3.9")) for name in ("a", "b")}
+        self.assertFalse(flows["a"].keys() & flows["b"].keys())
+        self.assertEqual(set(flows["a"].values()) | set(flows["b"].values()), {3})
+        self.assertAlmostEqual(len(flows["a"]), 750, delta=60)
+        self.assertIn(4, [sum(Ether(one)[IP].dst == "192.0.3.9" for one in got[name]) for name in ("a", "b")])
+
+    def test_too_big(self):
+        """By the MTU of the port that it leaves by: fragments without DF, else an error that says so."""
+        network = self.two()
+        config = network.config(self.folder).replace("wan-out.pcap\n", "wan-out.pcap\nmtu = 1300\n")
+        big = bytes(1372)
+        frames = [frame(0, "10.1.0.7", "192.0.2.9", load=big), frame(0, "10.1.0.7", "192.0.2.9", load=big, flags="DF"),
+                  frame(0, "2001:db8:1::7", "2001:db8:99::1", load=big)]
+        report, got = self.route(network, {"lan": frames}, config=config)
+        self.assertEqual(report.drops, {"tx_too_big": 2})
+        parts = [Ether(one)[IP] for one in got["wan"]]
+        self.assertEqual([(part.frag, int(part.flags), part.ttl) for part in parts], [(0, 1, 63), (160, 0, 63)])
+        self.assertEqual({Ether(one).dst for one in got["wan"]}, {"02:00:00:00:00:02"})
+        told = [Ether(one) for one in got["lan"]]
+        self.assertEqual([one.dst for one in told], ["02:00:00:00:00:07"] * 2)
+        self.assertEqual((told[0][ICMP].type, told[0][ICMP].code, told[0][ICMP].nexthopmtu, told[0][IP].src),
+                         (3, 4, 1300, "10.1.0.1"))
+        self.assertEqual((told[1][ICMPv6PacketTooBig].mtu, told[1][IPv6].src), (1300, "2001:db8:1::1"))
+
+    def test_vlans(self):
+        """Sub-ports: by the tag on the way in, with the tag of the other on the way out."""
+        network = self.two()
+        config = network.config(self.folder) + """
+[port lan.100]
+parent = lan
+vlan = 100
+routed = yes
+address = 10.100.0.1/24
+[port wan.200]
+parent = wan
+vlan = 200
+routed = yes
+address = 10.200.0.1/24, 2001:db8:200::1/64
+[neighbor 10.100.0.7]
+port = lan.100
+mac = 02:00:00:00:01:07
+[neighbor 10.200.0.7]
+port = wan.200
+mac = 02:00:00:00:02:07
+[neighbor 2001:db8:200::7]
+port = wan.200
+mac = 02:00:00:00:02:07
+"""
+        def tagged(port, vlan, source, to, version=IP):
+            tags = Dot1Q(vlan=vlan) if vlan is not None else Raw()
+            ip = version(src=source, dst=to) / UDP() / Raw(bytes(30))
+            return bytes(Ether(dst=port_mac(port), type=0x8100 if vlan is not None else
+                               0x0800 if version == IP else 0x86DD) / tags / ip)
+        frames = {"lan": [tagged(0, None, "10.1.0.7", "10.200.0.7"), tagged(0, 100, "10.100.0.7", "10.200.0.7"),
+                          tagged(0, 100, "10.100.0.7", "10.1.0.7"), tagged(0, 0, "10.1.0.7", "10.100.0.7"),
+                          tagged(0, None, "2001:db8:1::7", "2001:db8:200::7", IPv6),
+                          tagged(0, 200, "10.200.0.7", "10.1.0.7"),
+                          bytes(Ether(dst=port_mac(0)) / Dot1Q(vlan=100) / Dot1Q(vlan=5) /
+                                IP(src="10.100.0.7", dst="10.1.0.7"))],
+                  "wan": [tagged(1, 200, "10.200.0.7", "10.100.0.7"), tagged(1, 200, "10.200.0.7", "192.0.2.1")]}
+        report, got = self.route(network, frames, config=config)
+        self.assertEqual(report.drops, {"unknown_vlan": 2})
+
+        def seen(name):
+            return sorted((Ether(one).dst, Ether(one).src, Ether(one)[Dot1Q].vlan if Dot1Q in Ether(one) else None,
+                           (Ether(one)[IP].src if IP in Ether(one) else Ether(one)[IPv6].src)) for one in got[name])
+        lan, wan = port_mac(0), port_mac(1)
+        self.assertEqual(seen("lan"), sorted([
+            ("02:00:00:00:00:07", lan, None, "10.100.0.7"), ("02:00:00:00:01:07", lan, 100, "10.1.0.7"),
+            ("02:00:00:00:01:07", lan, 100, "10.200.0.7")], key=str))
+        self.assertEqual(sorted(map(str, seen("wan"))), sorted(map(str, [
+            ("02:00:00:00:02:07", wan, 200, "10.1.0.7"), ("02:00:00:00:02:07", wan, 200, "10.100.0.7"),
+            ("02:00:00:00:02:07", wan, 200, "2001:db8:1::7"), ("02:00:00:00:00:02", wan, None, "10.200.0.7")])))
+
+    def test_wires_beside(self):
+        """A wire's frames leave as they came, beside routed ports in one program."""
+        network = self.two()
+        config = network.config(self.folder) + f"""
+[port left]
+device = net_pcap2,rx_pcap={self.folder}/left.pcap,tx_pcap={self.folder}/left-out.pcap
+[port right]
+device = net_pcap3,rx_pcap={self.folder}/right.pcap,tx_pcap={self.folder}/right-out.pcap
+[wire left-right]
+ports = left, right
+"""
+        wired = [frame(9, "10.1.0.7", "192.0.2.9", ttl=1), frame(9, "127.0.0.1", "10.1.0.1")]
+        capture.write(self.folder / "left.pcap", wired)
+        capture.write(self.folder / "right.pcap", [])
+        report, got = self.route(network, {"lan": [frame(0, "10.1.0.7", "192.0.2.9")]}, config=config)
+        self.assertEqual(capture.read(self.folder / "right-out.pcap"), wired)
+        self.assertEqual(len(got["wan"]), 1)
+        self.assertEqual(report.drops, {})
+
+
+class Judged(Routing):
+    """Rules on routed ports: flows are known, and pass both ways."""
+
+    def rules(self, text, *frames_of):
+        network = self.two()
+        rules = self.file("rules", text)
+        config = network.config(self.folder).replace("default = allow", f"default = deny\nrules = {rules}")
+        return self.route(network, dict(zip(("lan", "wan"), frames_of)), "--fast", CPUS[0], config=config)
+
+    def test_reply(self):
+        """What lan begins is answered from wan; what wan begins is not let in, and nothing is judged that is for none."""
+        out = [frame(0, "10.1.0.7", "192.0.2.9"), frame(0, "10.1.0.7", "192.0.2.9", ttl=1)]
+        back = [bytes(Ether(dst=port_mac(1)) / IP(src=source, dst="10.1.0.7") / UDP(sport=2000, dport=port) / b"back")
+                for source, port in (("192.0.2.9", 1000), ("192.0.2.8", 1000), ("192.0.2.9", 1001))]
+        report, got = self.rules("allow udp from any to any in lan\n", out, back + [frame(1, "192.0.2.9", "10.2.0.1")])
+        self.assertEqual(len(got["wan"]), 1)
+        self.assertEqual(report.drops.get("hops_exceeded"), 1)
+        self.assertEqual(report.drops.get("no_host"), 1)
+        # Ports are read in turn: lan's burst comes first.
+        self.assertEqual(report.drops.get("denied"), 2)
+        self.assertEqual([Ether(one)[UDP].dport for one in got["lan"] if UDP in Ether(one) and ICMP not in Ether(one)],
+                         [1000])
+
+    def test_reject(self):
+        """A refusal comes from the port's own address."""
+        report, got = self.rules("reject any from any to any\n", [frame(0, "10.1.0.7", "192.0.2.9")], [])
+        self.assertEqual(report.drops, {"rejected": 1})
+        told = Ether(got["lan"][0])
+        self.assertEqual((told[ICMP].type, told[ICMP].code, told[IP].src, told.dst),
+                         (3, 13, "10.1.0.1", "02:00:00:00:00:07"))
+
+    def test_pool(self):
+        """By way of the pool: each flow waits for its verdict there, and is routed then."""
+        frames = [frame(0, "10.1.0.7", "192.0.2.9", load=number.to_bytes(4, "big")) for number in range(200)]
+        network = self.two()
+        rules = self.file("rules", "allow udp from any to any in lan\n")
+        config = network.config(self.folder).replace("default = allow", f"default = deny\nrules = {rules}")
+        report, got = self.route(network, {"lan": frames}, "--fast", CPUS[0], "--pool", CPUS[-1], "--dispatch",
+                                 "classify=pool", config=config)
+        self.assertEqual([int.from_bytes(Ether(one)[Raw].load, "big") for one in got["wan"]], list(range(200)))
+        self.assertEqual({Ether(one)[IP].ttl for one in got["wan"]}, {63})
+        self.assertEqual(report.drops, {})
+
+
+if __name__ == "__main__":
+    main()
