@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/units.h"
+#include "packet/parse.h"
 
 /* Several types may have one name. */
 static const struct {
@@ -51,7 +52,7 @@ static int add(struct spill_non_ip *set, uint16_t type, struct spill_error *prob
     return 0;
 }
 
-/* 0x600 to 0xffff: what is below is a length. */
+/* What is below 0x600 is a length. */
 static int add_number(struct spill_non_ip *set, const char *item, struct spill_error *problem)
 {
     unsigned long number;
@@ -62,9 +63,13 @@ static int add_number(struct spill_non_ip *set, const char *item, struct spill_e
     number = strtoul(item, &end, 16);
     if (*end != '\0' || number > UINT16_MAX)
         return spill_error_set(problem, "%s", right);
-    if (number < 0x600 || number == 0x0800 || number == 0x86dd)
-        return spill_error_set(problem, "expected 0x600 to 0xffff, but for 0x0800 and 0x86dd: IP "
-                                        "is for the rules");
+    if (number < 0x600)
+        return spill_error_set(problem, "expected 0x600 to 0xffff");
+    if (spill_parse_holds_packets((uint16_t)number))
+        return spill_error_set(problem,
+                               "expected a type that holds no packets: those of %#lx go by the "
+                               "rules, or by 'encapsulated'",
+                               number);
     return add(set, (uint16_t)number, problem);
 }
 

@@ -18,8 +18,9 @@ struct spill_error {
 };
 
 /**
- * Writes the text of an error, made printable: names and values may be repeated as they came. Any
- * thread, not a fast lcore (formats).
+ * Writes the text of an error, made printable: names and values may be repeated as they came, but
+ * words of 32 hexadecimal digits and more, which may be keys, are shown as asterisks. Any thread,
+ * not a fast lcore (formats).
  *
  * @param error  written to; may be NULL, then nothing happens
  * @return -1, so that a function can `return spill_error_set(...)`

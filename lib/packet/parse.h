@@ -80,7 +80,7 @@ extern struct spill_drop_reason spill_malformed_transport;
  *
  * @param mbufs    frames from their Ethernet header on, without FCS; only read
  * @param count    how many; 0 is fine
- * @param zone  wire they came on, 0 to 31, times 2, plus the end of it by which they came in, 0
+ * @param zone     wire they came on, 0 to 31, times 2, plus the end of it by which they came in, 0
  * or 1. Goes into each key, the end turned round for those of direction 1
  * @param packets  room for `count`. Of each are written the member of `key` that its kind names
  * (all of the larger one for kinds without key) and all other fields: `flow` NULL, `verdict`
@@ -90,6 +90,12 @@ extern struct spill_drop_reason spill_malformed_transport;
  */
 bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t zone,
                        struct spill_packet *packets);
+
+/**
+ * Whether frames of a type are IP, or hold what may be: they go by the rules, or are dropped as
+ * `encapsulated_ip`, and never pass by their type. Any thread.
+ */
+bool spill_parse_holds_packets(uint16_t type);
 
 /**
  * What an IP packet is of, by its sender: its protocol, or what a later IPv6 fragment says that it

@@ -271,28 +271,45 @@ static bool is_opaque(uint32_t type)
     }
 }
 
-static enum step walk(const struct rte_mbuf *mbuf, struct spill_link *link, unsigned *headers)
+static bool is_tag(uint32_t type)
 {
-    uint32_t type = rte_be_to_cpu_16(link->type);
-
     switch (type) {
     case RTE_ETHER_TYPE_VLAN:
     case RTE_ETHER_TYPE_QINQ:
     case RTE_ETHER_TYPE_QINQ1: /* 0x9100, and those that vendors count on from there */
     case RTE_ETHER_TYPE_QINQ2:
     case RTE_ETHER_TYPE_QINQ3:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_mpls(uint32_t type)
+{
+    return type == RTE_ETHER_TYPE_MPLS || type == RTE_ETHER_TYPE_MPLSM;
+}
+
+bool spill_parse_holds_packets(uint16_t type)
+{
+    return type == RTE_ETHER_TYPE_IPV4 || type == RTE_ETHER_TYPE_IPV6 || is_tag(type) ||
+           is_mpls(type) || is_opaque(type);
+}
+
+static enum step walk(const struct rte_mbuf *mbuf, struct spill_link *link, unsigned *headers)
+{
+    uint32_t type = rte_be_to_cpu_16(link->type);
+
+    if (is_tag(type))
         return ++*headers > HEADERS_MAX ? end_at(link, type, &spill_link_too_deep)
                                         : walk_tag(mbuf, link);
-    case RTE_ETHER_TYPE_MPLS:
-    case RTE_ETHER_TYPE_MPLSM:
+    if (is_mpls(type))
         return walk_mpls(mbuf, link, headers);
-    case TYPE_PPPOE:
+    if (type == TYPE_PPPOE)
         return walk_pppoe(mbuf, link);
-    default:
-        if (type < LEAST_TYPE)
-            return walk_llc(mbuf, link);
-        return end_at(link, type, is_opaque(type) ? &spill_encapsulated_ip : &spill_non_ip);
-    }
+    if (type < LEAST_TYPE)
+        return walk_llc(mbuf, link);
+    return end_at(link, type, is_opaque(type) ? &spill_encapsulated_ip : &spill_non_ip);
 }
 
 /* Tags that the device has taken off: they are the outermost. */

@@ -49,6 +49,26 @@ static void what_is_plain_stays_and_what_acts_is_escaped(void **state)
     }
 }
 
+/* A key file named in the place of another file. */
+static void an_error_repeats_no_key(void **state)
+{
+#define DIGITS "00112233445566778899aAbBcCdDeEf"
+    static const char *const cases[][2] = {
+        {"k:1: '" DIGITS "f': unknown action",
+         "k:1: '********************************': unknown action"},
+        {DIGITS "ff", "*********************************"},
+        {"key '" DIGITS "', value '1'", "key '" DIGITS "', value '1'"},
+        {"/run/" DIGITS "ff/x:1: no", "/run/" DIGITS "ff/x:1: no"},
+    };
+    struct spill_error error;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        spill_error_set(&error, "%s", cases[i][0]);
+        assert_string_equal(error.text, cases[i][1]);
+    }
+}
+
 static void a_long_text_keeps_its_ends(void **state)
 {
     char text[400], shown[100];
@@ -114,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_plain_stays_and_what_acts_is_escaped),
+        cmocka_unit_test(an_error_repeats_no_key),
         cmocka_unit_test(a_long_text_keeps_its_ends),
         cmocka_unit_test(any_bytes_are_safe),
         cmocka_unit_test(an_error_is_one_line_whatever_it_repeats),
