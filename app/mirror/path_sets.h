@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_MIRROR_PATH_SETS_H
+#define SPILLWAY_MIRROR_PATH_SETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "mirror/kernel.h"
+#include "mirror/links.h"
+#include "mirror/next_hops.h"
+#include "mirror/sink.h"
+
+/**
+ * @file
+ * What the kernel's routes say of where packets go, each different one once: a set of paths, a
+ * next-hop object, or an action without any. Routes share them, as they do in the kernel. Each that
+ * is in use is a group of the sink's; a link or an object that changes, changes groups and no
+ * routes.
+ *
+ * A set whose routes the kernel drops without a message is doomed: from then on no route finds it,
+ * packets find its group unreachable, and its routes are taken away some at a time
+ * (spill_mirror_routes_work()). The control thread's.
+ */
+
+struct spill_mirror_route;
+
+struct spill_path_set {
+    TAILQ_ENTRY(spill_path_set) entry;       /* of all, or of the doomed */
+    TAILQ_HEAD(, spill_mirror_route) routes; /* that have it */
+    uint32_t users;                          /* routes, and prefixes that it was given for */
+    uint32_t group;                          /* the sink's; 0: none yet, or refused */
+    bool refused;                            /* the sink had no group for it */
+    bool usable;                             /* packets can go by it */
+    bool doomed;
+    bool dead[SPILL_ROUTER_PATHS_MAX]; /* by path: the kernel does not use it now */
+    /* What it is known by: */
+    struct spill_path_set_key {
+        uint8_t family;
+        uint8_t action;
+        uint8_t kept;
+        uint16_t mtu;
+        uint32_t next_hop;
+        uint32_t count;
+        struct {
+            uint32_t link;
+            uint32_t weight;
+            struct spill_ip gateway;
+        } paths[SPILL_ROUTER_PATHS_MAX];
+    } key; /* as much memory as it has paths: the last field */
+};
+
+struct spill_path_sets {
+    void *tree; /* of those that are not doomed, by key: tsearch() */
+    TAILQ_HEAD(, spill_path_set) all;
+    TAILQ_HEAD(, spill_path_set) doomed;
+    struct spill_mirror_links *links;
+    struct spill_next_hops *next_hops;
+    const struct spill_mirror_sink *sink;
+    /* Packets can go by a set now and could not, or the reverse; it is not doomed. */
+    void (*changed)(void *context, struct spill_path_set *set);
+    void *context;
+    uint64_t refused; /* sets that the sink had no group for */
+};
+
+void spill_path_sets_init(struct spill_path_sets *sets, struct spill_mirror_links *links,
+                          struct spill_next_hops *next_hops, const struct spill_mirror_sink *sink);
+
+/** All of them, whoever uses them. Nothing is said to the sink. */
+void spill_path_sets_free(struct spill_path_sets *sets);
+
+/**
+ * Finds the set of a route, or makes it; what the route says of dead paths is taken for all of its
+ * routes. One more user.
+ *
+ * @return NULL: no memory
+ */
+struct spill_path_set *spill_path_sets_take(struct spill_path_sets *sets,
+                                            const struct spill_kernel_route *route);
+
+/** The set of a route; it stays without a user more. @return NULL: there is none */
+struct spill_path_set *spill_path_sets_find(const struct spill_path_sets *sets,
+                                            const struct spill_kernel_route *route);
+
+/** One user less; the last one frees it. */
+void spill_path_sets_release(struct spill_path_sets *sets, struct spill_path_set *set);
+
+/** The group of a set that is usable or of no path; 0: the sink had none. */
+uint32_t spill_path_sets_group(struct spill_path_sets *sets, struct spill_path_set *set);
+
+/** As a route has it: to change it and take another set. */
+void spill_path_set_paths(const struct spill_path_set *set, struct spill_kernel_route *route);
+
+/** What happens to a link. */
+enum spill_path_event {
+    SPILL_PATHS_LINK_DOWN, /* administratively */
+    SPILL_PATHS_LINK_UP,
+    SPILL_PATHS_LINK_GONE,
+    SPILL_PATHS_NO_ADDRESS,   /* IPv4: its last address went */
+    SPILL_PATHS_FIRST_ADDRESS /* IPv4: it has one */
+};
+
+/** Marks paths dead or alive as the kernel does, and dooms the sets that it drops routes of. */
+void spill_path_sets_link(struct spill_path_sets *sets, uint32_t link, enum spill_path_event event);
+
+/** Looks again at the sets that go by a next-hop object, or a link. */
+void spill_path_sets_next_hop(struct spill_path_sets *sets, uint32_t id);
+void spill_path_sets_look(struct spill_path_sets *sets, uint32_t link);
+
+/** Dooms the sets of a next-hop object that is gone. */
+void spill_path_sets_no_next_hop(struct spill_path_sets *sets, uint32_t id);
+
+#endif
