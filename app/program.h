@@ -83,9 +83,10 @@ struct spill_program {
     uint32_t versions;                                /* of the rules and SAs, made or tried */
     uint32_t reloads;                                 /* that came into force */
     bool reload_wanted;                               /* a signal asked for it */
-    struct spill_reload *reload;                      /* under way, else NULL */
-    struct spill_event step_done;                     /* of it, by its thread */
-    struct spill_event patience;                      /* with its files, is over */
+    struct spill_event reload_due; /* its thread is done, or another one is wanted */
+    struct spill_reload *reload;   /* under way, else NULL */
+    bool making;                   /* of a version, by its thread, which has the store of SAs */
+    struct spill_event patience;   /* with its files, is over */
     _Atomic unsigned reloads_lost; /* given up, whose threads have not come back */
     uint64_t renewing;             /* version in force that not all flows go by yet, else 0 */
     struct spill_event upkeep;     /* while something that was replaced is not freed */
@@ -169,7 +170,7 @@ int spill_program_open_router(struct spill_program *program, struct spill_error 
 /** Starts the lcores. @return 0, -1 with an error */
 int spill_program_launch(struct spill_program *program, struct spill_error *error);
 
-/* ------------------------------------------------------------------------- security.c */
+/* ----------------------------------------------------------------------- generation.c */
 
 /** Makes crypto devices, SAs and rules, and puts their first version in force. @return 0, or -1 */
 int spill_program_open_generation(struct spill_program *program, struct spill_error *error);
@@ -205,21 +206,17 @@ int spill_program_replace_generation(struct spill_program *program,
 
 /* --------------------------------------------------------------------------- reload.c */
 
-/** Prepares for reloads: what their threads have to say is heard. @return 0, or -1 with an error */
+/**
+ * Prepares for reloads: one begins when `reload_due` is notified while one is wanted, beside
+ * everything else; what it has made is put in force later. One that doesn't get its files within
+ * 30 s is given up, and so is one that has read for a second when another is wanted.
+ *
+ * @return 0, or -1 with an error
+ */
 int spill_program_open_reload(struct spill_program *program, struct spill_error *error);
 
 /** None is under way, or it was given up. */
 void spill_program_close_reload(struct spill_program *program);
-
-/**
- * Begins a reload if one is wanted, beside everything else; what it has made is put in force later.
- * One that doesn't get its files within 30 s is given up, and so is one that has read for a second
- * when another is wanted.
- */
-void spill_program_take_reload(struct spill_program *program);
-
-/** Whether the store of SAs is in a reload's hands. */
-bool spill_program_makes_version(const struct spill_program *program);
 
 /**
  * Waits half a second for a reload that is under way: it reads no more files by then, but rules may

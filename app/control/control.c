@@ -37,7 +37,7 @@ int spill_control_run(struct spill_program *program, struct spill_error *error)
     int status = spill_run_limits_begin(&limits, program) | watch_heartbeats(program, &heartbeats) |
                  spill_program_watch_links(program);
 
-    spill_program_take_reload(program); /* wanted by a signal during the start */
+    spill_event_notify(&program->reload_due); /* a signal during the start may want one */
     while (status == 0 && !spill_token_cancelled(&program->stop))
         spill_events_wait(&program->events, WAIT_NS);
     spill_event_remove(&heartbeats);

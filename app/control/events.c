@@ -143,8 +143,11 @@ int spill_events_notice(struct spill_events *events, struct spill_event *event,
 void spill_event_notify(const struct spill_event *event)
 {
     const uint64_t one = 1;
-    /* Fails only where more notices wait already than can be counted. */
-    ssize_t written __rte_unused = write(event->notice, &one, sizeof(one));
+
+    if (event->notice > 0) {
+        /* Fails only where more notices wait already than can be counted. */
+        ssize_t written __rte_unused = write(event->notice, &one, sizeof(one));
+    }
 }
 
 void spill_event_remove(struct spill_event *event)

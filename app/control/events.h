@@ -74,7 +74,10 @@ int spill_events_every(struct spill_events *events, struct spill_event *event, u
 int spill_events_notice(struct spill_events *events, struct spill_event *event,
                         void (*call)(void *), void *context);
 
-/** Wakes the control thread. Any thread but an lcore's (law 2: a system call). */
+/**
+ * Wakes the control thread; for an event that nobody waits for it does nothing. Any thread but an
+ * lcore's (law 2: a system call).
+ */
 void spill_event_notify(const struct spill_event *event);
 
 /** Ceases to wait for it. One that was never added, or is over, may be given. */

@@ -284,7 +284,7 @@ static void keep_up(void *context)
 
     tell_renewed(program);
     /* Who makes a version has the store of SAs, to which versions that are freed give theirs. */
-    if (spill_program_makes_version(program))
+    if (program->making)
         return;
     pthread_mutex_lock(&program->holding);
     left = spill_snapshot_reclaim(program->rules);
@@ -308,7 +308,7 @@ static int watch(struct spill_program *program, struct spill_error *error)
     if (program->sas != NULL && spill_events_every(&program->events, &program->lifetimes,
                                                    LIFETIMES_NS, watch_lifetimes, program) != 0)
         return spill_error_set(error, "no memory for a timer");
-    return spill_program_open_reload(program, error);
+    return 0;
 }
 
 int spill_program_open_generation(struct spill_program *program, struct spill_error *error)
@@ -332,7 +332,6 @@ void spill_program_close_generation(struct spill_program *program)
 {
     spill_event_remove(&program->lifetimes);
     spill_event_remove(&program->upkeep);
-    spill_program_close_reload(program);
     pthread_mutex_lock(&program->holding);
     spill_snapshot_destroy(program->rules);
     program->rules = NULL;

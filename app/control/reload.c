@@ -32,7 +32,6 @@ enum state { STEP_RUNNING, STEP_DONE, STEP_GIVEN_UP };
 struct spill_reload {
     struct spill_program *program;
     pthread_t thread;
-    bool making;       /* else reading; control */
     uint64_t began;    /* TSC; control */
     _Atomic int state; /* of the thread, enum state: who changes it second frees */
     /* The thread's, until it is done: */
@@ -59,7 +58,7 @@ static void end_step(struct spill_reload *reload)
     struct spill_program *program = reload->program;
 
     if (atomic_exchange(&reload->state, STEP_DONE) != STEP_GIVEN_UP) {
-        spill_event_notify(&program->step_done);
+        spill_event_notify(&program->reload_due);
         return;
     }
     free_reload(reload);
@@ -115,6 +114,7 @@ static void refuse(struct spill_program *program, const char *reason)
     if (program->reload != NULL)
         free_reload(program->reload);
     program->reload = NULL;
+    program->making = false;
 }
 
 static void begin_step(struct spill_program *program, void *(*step)(void *))
@@ -146,7 +146,7 @@ static void give_up(void *context)
     pthread_detach(reload->thread);
     program->reload = NULL;
     refuse(program, "its files could not be read in time");
-    spill_program_take_reload(program);
+    spill_event_notify(&program->reload_due);
 }
 
 /* The timer may be moved to an earlier time. */
@@ -203,6 +203,7 @@ static void publish(struct spill_program *program)
 
 static void finish_making(struct spill_program *program)
 {
+    program->making = false;
     publish(program);
     spill_program_free_replaced(program);
 }
@@ -220,37 +221,44 @@ static void finish_reading(struct spill_program *program)
         refuse(program, reload->error.text);
         return;
     }
-    reload->making = true;
+    program->making = true;
     begin_step(program, make_version);
 }
 
-static void finish_step(void *context)
+static void finish_step(struct spill_program *program)
+{
+    pthread_join(program->reload->thread, NULL);
+    if (program->making)
+        finish_making(program);
+    else
+        finish_reading(program);
+}
+
+/* Begins one if it is wanted, or has the one that still reads hurry. */
+static void take_wanted(struct spill_program *program)
+{
+    if (program->reload == NULL)
+        begin(program);
+    else if (!program->making)
+        bound_reading(program, READING_LEAST_NS);
+}
+
+/* A thread is done, or a reload is wanted: both may be, and by now neither. */
+static void go_on(void *context)
 {
     struct spill_program *program = context;
 
     if (spill_token_cancelled(&program->stop))
         return;
-    pthread_join(program->reload->thread, NULL);
-    if (program->reload->making)
-        finish_making(program);
-    else
-        finish_reading(program);
-    spill_program_take_reload(program);
-}
-
-void spill_program_take_reload(struct spill_program *program)
-{
-    if (!program->reload_wanted || spill_token_cancelled(&program->stop))
-        return;
-    if (program->reload == NULL)
-        begin(program);
-    else if (!program->reload->making)
-        bound_reading(program, READING_LEAST_NS);
+    if (program->reload != NULL && atomic_load(&program->reload->state) == STEP_DONE)
+        finish_step(program);
+    if (program->reload_wanted)
+        take_wanted(program);
 }
 
 int spill_program_open_reload(struct spill_program *program, struct spill_error *error)
 {
-    if (spill_events_notice(&program->events, &program->step_done, finish_step, program) == 0)
+    if (spill_events_notice(&program->events, &program->reload_due, go_on, program) == 0)
         return 0;
     return spill_error_set(error, "reloads can't be heard of: %s", strerror(errno));
 }
@@ -258,12 +266,7 @@ int spill_program_open_reload(struct spill_program *program, struct spill_error 
 void spill_program_close_reload(struct spill_program *program)
 {
     spill_event_remove(&program->patience);
-    spill_event_remove(&program->step_done);
-}
-
-bool spill_program_makes_version(const struct spill_program *program)
-{
-    return program->reload != NULL && program->reload->making;
+    spill_event_remove(&program->reload_due);
 }
 
 void spill_program_end_reload(struct spill_program *program)
@@ -273,6 +276,7 @@ void spill_program_end_reload(struct spill_program *program)
     if (reload != NULL && spill_control_join(program, reload->thread, GRACE_NS)) {
         free_reload(reload);
         program->reload = NULL;
+        program->making = false;
     }
     if (program->reload == NULL && atomic_load(&program->reloads_lost) == 0)
         return;

@@ -66,10 +66,13 @@ static void take_signals(struct spill_program *program)
 }
 
 /* The control thread's, while no guard reads. */
-static void hear(void *program)
+static void hear(void *context)
 {
+    struct spill_program *program = context;
+
     take_signals(program);
-    spill_program_take_reload(program);
+    if (program->reload_wanted)
+        spill_event_notify(&program->reload_due);
 }
 
 int spill_signals_init(struct spill_program *program, struct spill_error *error)

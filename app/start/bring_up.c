@@ -131,7 +131,8 @@ static int build(struct spill_program *program, struct spill_error *error)
         if (configure_port(program, i, error) != 0)
             return -1;
     }
-    if (program->rules == NULL && spill_program_open_generation(program, error) != 0)
+    if (program->rules == NULL && (spill_program_open_generation(program, error) != 0 ||
+                                   spill_program_open_reload(program, error) != 0))
         return -1;
     if (spill_program_open_router(program, error) != 0)
         return -1;

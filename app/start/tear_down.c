@@ -107,6 +107,7 @@ void spill_program_tear_down(struct spill_program *program)
         rte_mempool_free(program->mempools[i]);
     }
     spill_router_free(program->router);
+    spill_program_close_reload(program);
     spill_program_close_generation(program);
     spill_eal_end();
     spill_event_remove(&program->signals.heard);

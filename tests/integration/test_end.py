@@ -120,6 +120,14 @@ class DuringStart(End):
             if report:
                 self.assertEqual(report["reason"], "SIGTERM")
 
+    def test_reload(self):
+        """One that is wanted before the lcores run begins when they do."""
+        with Spillway("--port", "in=net_null0,no-rx=1", "--port", "out=net_null1,no-rx=1", "--wire",
+                      "in:out", "--default", "allow",
+                      wrapper=["/usr/bin/python3", "-c", BLOCKED.replace("SIGTERM", "SIGHUP")]) as program:
+            until(lambda: "is in force" in program.log, 20, "a reload")
+            self.assertEqual(self.check(program.stop())["reloads"], 1)
+
 
 BLOCKED = """
 import os, signal, sys

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -181,6 +182,24 @@ static void another_thread_is_heard(void **state)
     assert_int_equal(calls, 1);
 }
 
+/* An event that nobody waits for has no descriptor: none is written to, standard input least. */
+static void what_is_not_waited_for_is_not_notified(void **state)
+{
+    const int input = dup(STDIN_FILENO);
+    int ends[2], waiting = -1;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(dup2(ends[1], STDIN_FILENO), STDIN_FILENO);
+    spill_event_notify(&one);
+    assert_int_equal(dup2(input, STDIN_FILENO), STDIN_FILENO);
+    assert_int_equal(ioctl(ends[0], FIONREAD, &waiting), 0);
+    assert_int_equal(waiting, 0);
+    close(input);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
 #define EVENTS_TEST(name) cmocka_unit_test_setup_teardown(name, open_events, close_events)
@@ -192,6 +211,7 @@ int main(void)
         EVENTS_TEST(a_function_may_remove_events),
         EVENTS_TEST(a_descriptor_is_read),
         EVENTS_TEST(another_thread_is_heard),
+        EVENTS_TEST(what_is_not_waited_for_is_not_notified),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
