@@ -80,6 +80,7 @@ struct spill_program {
     struct spill_sa_store *sas;
     struct spill_router *router;                      /* NULL: no port is routed */
     uint16_t interfaces[SPILL_ROUTER_INTERFACES_MAX]; /* the router's, by index in the options */
+    struct spill_event routing;                       /* while changes of routes are not done */
     uint32_t versions;                                /* of the rules and SAs, made or tried */
     uint32_t reloads;                                 /* that came into force */
     bool reload_wanted;                               /* a signal asked for it */
@@ -203,6 +204,12 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
 /** Puts another version in force. @return 0; -EBUSY, and the version stays the caller's */
 int spill_program_replace_generation(struct spill_program *program,
                                      struct spill_generation *generation);
+
+/* --------------------------------------------------------------------------- routes.c */
+
+/** Has the changes of routes made on the lcores' tables: now, and in the times to come as long as
+ * there are some. After any of spill_router_set_route() and its like. */
+void spill_program_routes_changed(struct spill_program *program);
 
 /* --------------------------------------------------------------------------- reload.c */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/option_table.h"
+#include "config/options.h"
 
 struct comparison {
     void (*tell)(const char *what, void *context);
@@ -107,6 +108,31 @@ static void compare_wires(struct comparison *comparison, const struct spill_opti
     }
 }
 
+/* Routed ports, routes and neighbours: each that is other than before, or that one has alone. */
+static void compare_routing(struct comparison *comparison, const struct spill_options *left,
+                            const struct spill_options *right)
+{
+    char text[SPILL_IP_PREFIX_TEXT];
+
+    compare_scope(comparison, SPILL_OPTION_ROUTER, left, right, " of the router", "");
+    for (unsigned i = 0; i < RTE_MIN(left->interface_count, right->interface_count); i++)
+        compare_scope(comparison, SPILL_OPTION_PER_INTERFACE, &left->interfaces[i],
+                      &right->interfaces[i], " of port ", left->interfaces[i].name);
+    for (unsigned i = 0; i < RTE_MIN(left->route_count, right->route_count); i++)
+        compare_scope(comparison, SPILL_OPTION_PER_ROUTE, &left->routes[i], &right->routes[i],
+                      " of route ", spill_ip_prefix_write(&left->routes[i].prefix, text));
+    for (unsigned i = 0; i < RTE_MIN(left->neighbor_count, right->neighbor_count); i++)
+        compare_scope(comparison, SPILL_OPTION_PER_NEIGHBOR, &left->neighbors[i],
+                      &right->neighbors[i], " of neighbor ",
+                      spill_ip_write(&left->neighbors[i].address, text));
+    if (left->interface_count != right->interface_count)
+        tell(comparison, "the number of routed ports", "", "");
+    if (left->route_count != right->route_count)
+        tell(comparison, "the number of routes", "", "");
+    if (left->neighbor_count != right->neighbor_count)
+        tell(comparison, "the number of neighbors", "", "");
+}
+
 unsigned spill_options_compare(const struct spill_options *in_force,
                                const struct spill_options *again,
                                void (*tell_one)(const char *what, void *context), void *context)
@@ -121,5 +147,6 @@ unsigned spill_options_compare(const struct spill_options *in_force,
     compare_ports(&comparison, again, in_force, false);
     compare_wires(&comparison, in_force, again);
     compare_wires(&comparison, again, in_force);
+    compare_routing(&comparison, in_force, again);
     return comparison.count;
 }

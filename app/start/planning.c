@@ -289,12 +289,26 @@ static void print_associations(const struct spill_program *program)
            count, SPILL_SAS_MAX, count * lcores, lcores);
 }
 
+/* How many routes there may be, and what memory that takes. */
+static void print_routes(const struct spill_program *program)
+{
+    const struct spill_option_router *router = &program->options.router;
+
+    if (spill_options_route(&program->options))
+        printf(
+            "routes: at most %u of IPv4 and %u of IPv6; %.1f MiB for them on each node with fast "
+            "lcores\n\n",
+            router->routes4, router->routes6,
+            (double)spill_router_memory(router->routes4, router->routes6) / (1 << 20));
+}
+
 int spill_program_print_plan(const struct spill_program *program)
 {
     struct spill_json json;
 
     if (!program->options.json) {
         print_associations(program);
+        print_routes(program);
         spill_plan_print(&program->plan, stdout);
         return fflush(stdout) == 0 ? 0 : -1;
     }

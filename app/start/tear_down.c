@@ -111,6 +111,7 @@ void spill_program_tear_down(struct spill_program *program)
     spill_program_close_generation(program);
     spill_eal_end();
     spill_event_remove(&program->signals.heard);
+    spill_event_remove(&program->routing);
     spill_events_close(&program->events);
     spill_token_destroy(&program->stop);
     spill_token_destroy(&program->force);

@@ -333,7 +333,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
         spill_connect_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency,
                               by_port, error) != 0 ||
         create_exits(pipeline, &fast->exits, by_port, error) != 0 ||
-        spill_routing_init(&fast->routing, pipeline->config.router, plan->lcores[index].index,
+        spill_routing_init(&fast->routing, &pipeline->config, plan->lcores[index].index,
                            lcore->plan->memory_node, error) != 0)
         return -1;
     for (port = 0; port < plan->port_count; port++)

@@ -44,6 +44,8 @@ struct spill_pipeline_config {
     struct spill_snapshot *rules;    /* of struct spill_generation; likewise */
     struct spill_crypto *crypto;     /* NULL: without IPsec; likewise */
     struct spill_router *router;     /* NULL: no port is routed; likewise, with its interfaces */
+    spill_to_host to_host;           /* takes packets for the host; NULL: nobody does */
+    void *host;                      /* its context; likewise */
     const struct spill_token *stop;  /* no more receiving, drain */
     const struct spill_token *force; /* end at once; an ancestor of stop */
     enum spill_idle idle;

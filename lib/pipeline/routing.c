@@ -24,9 +24,10 @@ static SPILL_DROP_REASON(hops_exceeded, "hops_exceeded",
                          "the packet's TTL, or hop limit, has run out; its sender is told");
 static SPILL_DROP_REASON(no_headroom, "no_headroom",
                          "the frame's buffer has no room for the VLAN tag that it would need");
-static SPILL_DROP_REASON(mtu_exceeded, "route_mtu",
-                         "the packet is larger than its route's mtu, and is not IPv4 without "
-                         "\"don't fragment\"; its sender is told");
+static SPILL_DROP_REASON(
+    mtu_exceeded, "route_mtu",
+    "the packet is larger than its route's or sub-port's MTU, and is not IPv4 without "
+    "\"don't fragment\"; its sender is told");
 
 #define MAC_BITS     UINT64_C(0xffffffffffff)
 #define TAG_STRIPPED (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
@@ -273,8 +274,8 @@ static __rte_noinline bool resolve(const struct passage *passage, uint16_t *hop,
     return false;
 }
 
-/* A packet larger than its route's MTU: its fragments are sent. (What is larger than a port's is
- * the exit's.) */
+/* A packet larger than its route's MTU, or its interface's: its fragments are sent. (What is larger
+ * than a port's is the exit's.) */
 static __rte_noinline bool too_big(const struct passage *passage, uint16_t mtu,
                                    struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
@@ -295,7 +296,7 @@ static __rte_noinline bool too_big(const struct passage *passage, uint16_t mtu,
     return false;
 }
 
-/* One packet by its hop, and its route's MTU or 0. Returns whether it is to be sent; if not, it was
+/* One packet by its hop, and its route's MTU. Returns whether it is to be sent; if not, it was
  * dealt with. */
 static inline bool pass_hop(const struct passage *passage, const struct spill_route_tables *tables,
                             uint16_t hop, uint16_t mtu, struct rte_mbuf *mbuf,
@@ -307,6 +308,7 @@ static inline bool pass_hop(const struct passage *passage, const struct spill_ro
                                                 : offsetof(struct rte_ipv6_hdr, hop_limits));
     union spill_hop_state state = spill_hop_get(&tables->hops[hop]);
     const struct spill_interface *interface;
+    uint16_t own_mtu;
 
     if (unlikely(*hops <= 1) && !passage->own)
         return refuse(passage, &hops_exceeded, SPILL_ICMP_TIME_EXCEEDED, mbuf, packet);
@@ -314,6 +316,7 @@ static inline bool pass_hop(const struct passage *passage, const struct spill_ro
         !resolve(passage, &hop, &state, mbuf, packet))
         return false;
     interface = &tables->interfaces[tables->hops[hop].interface];
+    own_mtu = __atomic_load_n(&interface->mtu, __ATOMIC_RELAXED);
     if (unlikely(passage->fast->routing.lcore->used[hop] == 0))
         __atomic_store_n(&passage->fast->routing.lcore->used[hop], 1, __ATOMIC_RELAXED);
     if (likely(!passage->own)) {
@@ -325,8 +328,8 @@ static inline bool pass_hop(const struct passage *passage, const struct spill_ro
     packet->output = (uint8_t)interface->port;
     if (unlikely(!write_link(interface, state, mbuf, packet)))
         return drop(passage, &no_headroom, mbuf);
-    if (unlikely(mtu != 0 && packet->length > mtu))
-        return too_big(passage, mtu, mbuf, packet);
+    if (unlikely(packet->length > mtu || packet->length > own_mtu))
+        return too_big(passage, mtu < own_mtu ? mtu : own_mtu, mbuf, packet);
     return true;
 }
 
@@ -392,7 +395,7 @@ void spill_routing_send_own(struct spill_fast *fast, struct rte_mbuf *mbuf,
     bool goes;
 
     if (is_to_link(mbuf, packet) && interface != SPILL_NO_INTERFACE) {
-        goes = pass_hop(&passage, tables, (uint16_t)(1 + interface), 0, mbuf, packet);
+        goes = pass_hop(&passage, tables, (uint16_t)(1 + interface), UINT16_MAX, mbuf, packet);
     } else {
         spill_routing_lookup(tables, &mbuf, &packet, 1, SPILL_ROUTING_TO, &group);
         goes = pass(&passage, tables, group, mbuf, packet);

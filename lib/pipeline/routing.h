@@ -37,6 +37,7 @@
 #define SPILL_NO_INTERFACE UINT16_MAX
 
 struct spill_fast;
+struct spill_pipeline_config;
 struct spill_waiting;
 
 /**
@@ -64,12 +65,12 @@ struct spill_routing {
 /**
  * Prepares a fast lcore's. Control thread.
  *
- * @param router  with all its interfaces; NULL: no port is routed. Must outlive it
+ * @param config  of the pipeline
  * @param index   of the lcore among the fast ones
  * @return 0, or -1 with an error; what was made is freed by spill_routing_free()
  */
-int spill_routing_init(struct spill_routing *routing, struct spill_router *router, uint32_t index,
-                       int node, struct spill_error *error);
+int spill_routing_init(struct spill_routing *routing, const struct spill_pipeline_config *config,
+                       uint32_t index, int node, struct spill_error *error);
 
 void spill_routing_free(struct spill_routing *routing);
 

@@ -35,13 +35,16 @@ static int add_interface(struct spill_routing *routing, uint16_t number, int nod
     return 0;
 }
 
-int spill_routing_init(struct spill_routing *routing, struct spill_router *router, uint32_t index,
-                       int node, struct spill_error *error)
+int spill_routing_init(struct spill_routing *routing, const struct spill_pipeline_config *config,
+                       uint32_t index, int node, struct spill_error *error)
 {
+    struct spill_router *router = config->router;
     uint32_t i;
 
     if (router == NULL)
         return 0;
+    routing->to_host = config->to_host;
+    routing->host = config->host;
     routing->tables = spill_router_tables(router, node);
     routing->waiting = spill_connect_allocate(sizeof(*routing->waiting), node);
     routing->lcore = spill_router_lcore(router, index, node, error);

@@ -38,7 +38,7 @@ static void spread(const struct spill_group_state *group, uint8_t paths[SPILL_GR
 static void fill(const struct spill_router *router, const struct spill_group_state *group,
                  uint16_t hops[SPILL_GROUP_BUCKETS])
 {
-    uint8_t up[SPILL_ROUTER_PATHS_MAX], paths[SPILL_GROUP_BUCKETS];
+    uint8_t up[SPILL_ROUTER_PATHS_MAX] = {0}, paths[SPILL_GROUP_BUCKETS] = {0};
     uint32_t count = 0, next = 0, i;
 
     for (i = 0; i < group->count; i++) {
@@ -55,13 +55,13 @@ static void fill(const struct spill_router *router, const struct spill_group_sta
 
 static uint16_t least_mtu(const struct spill_group_state *group)
 {
-    uint16_t least = 0;
+    uint16_t least = UINT16_MAX;
     uint32_t i;
 
     for (i = 0; i < group->count; i++) {
         const uint16_t mtu = group->paths[i].path.mtu;
 
-        if (mtu != 0 && (least == 0 || mtu < least))
+        if (mtu != 0 && mtu < least)
             least = mtu;
     }
     return least;

@@ -120,7 +120,9 @@ bool spill_left_right_work(struct spill_left_right *table, uint32_t most)
     if (table->rib.first_listed[!table->front] == 0 ||
         (table->changes >= CHANGES_AT_ONCE && !table->refills)) {
         table->refills = false;
-        if (table->ahead)
+        /* What the back refused, or changed twice, is only on the front's list: it, too, is taken
+         * from there as from a back. */
+        if (table->ahead || table->rib.first_listed[table->front] != 0)
             swap(table);
     }
     return table->waits || table->rib.first_listed[0] != 0 || table->rib.first_listed[1] != 0;

@@ -213,7 +213,7 @@ int spill_router_add_interface(struct spill_router *router,
         .mac = spill_mac_word(&interface->mac),
         .port = interface->port,
         .vlan = interface->vlan,
-        .mtu = interface->mtu,
+        .mtu = interface->mtu != 0 ? interface->mtu : UINT16_MAX,
     };
     return (int)index;
 }
@@ -275,6 +275,16 @@ void spill_router_set_mac(struct spill_router *router, uint16_t interface,
     router->interfaces[interface].mac = *mac;
     SPILL_EACH_TABLES(router, tables)
     __atomic_store_n(&tables->interfaces[interface].mac, spill_mac_word(mac), __ATOMIC_RELAXED);
+}
+
+void spill_router_set_mtu(struct spill_router *router, uint16_t interface, uint16_t mtu)
+{
+    struct spill_route_tables *tables;
+
+    router->interfaces[interface].mtu = mtu;
+    SPILL_EACH_TABLES(router, tables)
+    __atomic_store_n(&tables->interfaces[interface].mtu, mtu != 0 ? mtu : UINT16_MAX,
+                     __ATOMIC_RELAXED);
 }
 
 static bool is_link_local6(const struct spill_ip *ip)

@@ -143,6 +143,9 @@ void spill_router_set_mac(struct spill_router *router, uint16_t interface,
 void spill_router_set_addresses(struct spill_router *router, uint16_t interface,
                                 const struct spill_ip_prefix *addresses, uint32_t count);
 
+/** Sets the MTU of an interface: bytes of IP; 0: the port's. */
+void spill_router_set_mtu(struct spill_router *router, uint16_t interface, uint16_t mtu);
+
 /** Says whether an interface's link is up: paths over one that is not are not taken, as long as
  * there are others. They are up at first. */
 void spill_router_set_link(struct spill_router *router, uint16_t interface, bool up);

@@ -63,7 +63,7 @@ union spill_group_head {
     struct {
         uint8_t action; /* enum spill_route_action */
         uint8_t mask;   /* of the flow's hash: 0, or SPILL_GROUP_BUCKETS - 1 */
-        uint16_t mtu;   /* bytes of IP; 0: the interface's */
+        uint16_t mtu;   /* bytes of IP, at most */
     };
 };
 
@@ -82,7 +82,8 @@ struct spill_route_sources {
 struct spill_interface {
     uint64_t mac;                        /* of frames that it sends and takes; as below */
     uint64_t macs[SPILL_INTERFACE_MACS]; /* that it takes besides; 0: none */
-    uint16_t port, vlan, mtu;
+    uint16_t port, vlan;
+    uint16_t mtu; /* bytes of IP, at most; the port may take less */
     uint8_t down;
     uint32_t sources_version; /* odd while they are written */
     struct spill_route_sources sources;

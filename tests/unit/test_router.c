@@ -159,7 +159,6 @@ static void test_memory(void **state)
     assert_non_null(router);
     rte_malloc_get_socket_stats(0, &after);
     taken = after.heap_allocsz_bytes - before.heap_allocsz_bytes;
-    print_message("taken %lu, said %lu\n", taken, said);
     spill_router_free(router);
     assert_true(said >= taken && said < taken + taken / 4);
 }
@@ -314,6 +313,30 @@ static void test_paths(void **state)
 
         assert_ptr_equal(look(router, &one), look(router, &other));
     }
+}
+
+/* The least of the paths' counts for all of them. */
+static void test_mtu(void **state)
+{
+    struct spill_router *router = *state;
+    struct spill_route_path paths[] = {path(0, "192.0.2.1"), path(1, "192.0.2.2")};
+    const struct spill_ip_prefix ten = prefix("10.0.0.0/8");
+    const struct spill_ip to = ip("10.0.0.1");
+    struct spill_error error;
+
+    spill_router_set_route(router, &ten, SPILL_ROUTE_FORWARD, paths, 2, &error);
+    settle(router);
+    assert_int_equal(spill_group_get(look(router, &to)).mtu, UINT16_MAX);
+    paths[0].mtu = 1400;
+    paths[1].mtu = 1300;
+    spill_router_set_route(router, &ten, SPILL_ROUTE_FORWARD, paths, 2, &error);
+    settle(router);
+    assert_int_equal(spill_group_get(look(router, &to)).mtu, 1300);
+    assert_int_equal(spill_router_tables(router, 0)->interfaces[1].mtu, UINT16_MAX);
+    spill_router_set_mtu(router, 1, 1200);
+    assert_int_equal(spill_router_tables(router, 0)->interfaces[1].mtu, 1200);
+    spill_router_set_mtu(router, 1, 0);
+    assert_int_equal(spill_router_tables(router, 0)->interfaces[1].mtu, UINT16_MAX);
 }
 
 static void test_group(void **state)
@@ -586,6 +609,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_neighbor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_neighbor_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mtu, setup, teardown),
         cmocka_unit_test_setup_teardown(test_group, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_needs, setup, teardown),

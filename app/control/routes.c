@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Changes of routes on their way to the lcores. */
+#include "program.h"
+
+/* Until lcores have passed a quiescent state: most do within microseconds. */
+#define SOON_NS UINT64_C(1000000)
+
+static void go_on(void *context)
+{
+    spill_program_routes_changed(context);
+}
+
+void spill_program_routes_changed(struct spill_program *program)
+{
+    if (spill_router_work(program->router))
+        spill_events_after(&program->events, &program->routing, SOON_NS, go_on, program);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Routed ports, routes and neighbours in the configuration: good and bad. */
+#include "options_parse.h"
+
+/* Two routed ports, open for more keys of the second. */
+static const char two[] = "[port lan]\n"
+                          "device = net_null0\n"
+                          "routed = yes\n"
+                          "address = 10.1.0.1/24\n"
+                          "[port wan]\n"
+                          "device = net_null1\n"
+                          "routed = yes\n"
+                          "address = 10.2.0.1/24, 2001:db8:2::1/64\n";
+
+static enum spill_options_result parse_with(const char *more)
+{
+    char text[4096];
+
+    snprintf(text, sizeof(text), "%s%s", two, more);
+    write_config(text);
+    return parse_config();
+}
+
+static void test_good(void **state)
+{
+    char text[SPILL_IP_PREFIX_TEXT];
+
+    (void)state;
+    assert_good(
+        parse_with("[port lan.7]\nparent = lan\nvlan = 7\nrouted = yes\naddress = 10.7.0.1/16\n"
+                   "[route 0.0.0.0/0]\nvia = 10.2.0.9 weight 3, fe80::1 port wan , port lan.7\n"
+                   "[route 2001:db8::/32]\naction = prohibit\n"
+                   "[neighbor 10.7.0.9]\nport = lan.7\nmac = 02:00:00:00:00:01\n"
+                   "[router]\nrpf = strict\nroutes = 1M\nroutes6 = 200k\n"));
+    assert_int_equal(options.interface_count, 3);
+    assert_int_equal(options.interfaces[2].port, 0);
+    assert_int_equal(options.interfaces[2].vlan, 7);
+    assert_string_equal(spill_ip_prefix_write(&options.interfaces[1].addresses.list[1], text),
+                        "2001:db8:2::1/64");
+    assert_int_equal(options.routes[0].via.count, 3);
+    assert_int_equal(options.routes[0].via.list[0].index, 1);
+    assert_int_equal(options.routes[0].via.list[0].weight, 3);
+    assert_int_equal(options.routes[0].via.list[1].gateway.family, AF_INET6);
+    assert_int_equal(options.routes[0].via.list[1].index, 1);
+    assert_int_equal(options.routes[0].via.list[2].gateway.family, 0);
+    assert_int_equal(options.routes[0].via.list[2].index, 2);
+    assert_int_equal(options.routes[1].action, SPILL_ROUTE_PROHIBIT);
+    assert_int_equal(options.neighbors[0].index, 2);
+    assert_int_equal(options.router.rpf, SPILL_RPF_STRICT);
+    assert_int_equal(options.router.routes4, 1 << 20);
+    assert_true(spill_options_route(&options));
+}
+
+static void test_bad(void **state)
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"mtu = 1500\naddress = 10.0.0.1\n", ":10: key 'address', value '10.0.0.1': given already"},
+        {"[port x]\ndevice = net_null2\nrouted = maybe\n", ":11: key 'routed', value 'maybe': "},
+        {"[port x]\ndevice = net_null2\nrouted = yes\naddress = 10.0.0.1/33\n",
+         "expected at most 16 addresses with the lengths"},
+        {"[port x]\ndevice = net_null2\nrouted = yes\naddress = 127.0.0.1/8\n",
+         "address 127.0.0.1/8: expected that of a host"},
+        {"[port x]\ndevice = net_null2\naddress = 10.9.0.1/24\n",
+         "[port x] has addresses: expected routed = yes"},
+        {"[port x]\nparent = lan\nrouted = yes\n", "[port x] has a parent: expected its vlan, too"},
+        {"[port x]\nparent = lan\nvlan = 5\n", "[port x] is a sub-port: expected routed = yes"},
+        {"[port x]\nparent = dmz\nvlan = 5\nrouted = yes\n", "there is no port 'dmz'"},
+        {"[port x]\ndevice = net_null2\nparent = lan\nvlan = 5\nrouted = yes\n",
+         "[port x] has a parent: expected no device"},
+        {"[port x]\ndevice = net_null2\nvlan = 5\nrouted = yes\n",
+         "[port x] has a vlan: expected its parent, too"},
+        {"[port x]\nparent = lan\nvlan = 5\nrouted = yes\n[port y]\nparent = lan\nvlan = "
+         "5\nrouted = yes\n",
+         "VLAN 5 of its port is that of [port x] already"},
+        {"[port x]\ndevice = net_null2\n",
+         "port 'x' is in no wire: expected --wire x:..., or routed"},
+        {"[port lan.]\n", "section [port lan.] is unknown"},
+        {"[wire a]\nports = lan, wan\n", "port 'lan' is routed: expected it in no wire"},
+        {"[route 10.0.0.1/8]\nvia = 10.2.0.9\n", "section [route 10.0.0.1/8] is unknown"},
+        {"[route 10.0.0.0]\nvia = 10.2.0.9\n", "section [route 10.0.0.0] is unknown"},
+        {"[route 0.0.0.0/0]\nvia = 10.3.0.9\n",
+         "no port has an address in the network of 10.3.0.9"},
+        {"[route 0.0.0.0/0]\nvia = 10.2.0.9 port dmz\n", "port 'dmz' is not there, or not routed"},
+        {"[route 0.0.0.0/0]\nvia = 10.2.0.9 weight 0\n", "expected at most 16 next hops"},
+        {"[route 0.0.0.0/0]\nvia = 10.2.0.9,\n", "expected at most 16 next hops"},
+        {"[route ::/0]\nvia = 10.2.0.9\n", "an IPv6 route: expected IPv6 next hops"},
+        {"[route 0.0.0.0/0]\naction = drop\n", "expected blackhole, unreachable or prohibit"},
+        {"[route 0.0.0.0/0]\naction = prohibit\nvia = 10.2.0.9\n", "expected via or action, one"},
+        {"[route 0.0.0.0/0]\nmetric = 1\n", "key 'metric' is unknown in [route 0.0.0.0/0]"},
+        {"[neighbor x]\n", "section [neighbor x] is unknown"},
+        {"[neighbor 10.1.0.9]\nport = lan\n", "section [neighbor 10.1.0.9] has no key 'mac'"},
+        {"[neighbor 10.1.0.9]\nport = lan\nmac = 01:00:00:00:00:01\n", "expected the MAC address"},
+        {"[neighbor 10.1.0.9]\nport = dmz\nmac = 02:00:00:00:00:01\n", "port 'dmz' is not there"},
+        {"[router]\nrpf = yes\n", "expected off, loose or strict"},
+        {"[router]\nroutes = 1\n", "expected"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_error(parse_with(cases[i].text), cases[i].expected);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_bad),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
