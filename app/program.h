@@ -211,6 +211,9 @@ int spill_program_replace_generation(struct spill_program *program,
  * there are some. After any of spill_router_set_route() and its like. */
 void spill_program_routes_changed(struct spill_program *program);
 
+/** Says whether a port's link is up, by its index: flows leave routes by it to other next hops. */
+void spill_program_route_link(struct spill_program *program, uint32_t port, bool up);
+
 /* --------------------------------------------------------------------------- reload.c */
 
 /**

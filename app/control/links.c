@@ -81,6 +81,7 @@ static void look(struct spill_program *program, uint32_t index)
         .lost = port->interface != 0 && now.state != SPILL_LINK_UP,
     };
     spill_links_set(&program->pipeline->links, port->id, link);
+    spill_program_route_link(program, index, now.state == SPILL_LINK_UP);
     *before = now;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The way in by a routed port: what it takes in, from whom, and what is the host's. */
+#include <rte_ip.h>
+
 #include "pipeline/routing_input.h"
 
 static SPILL_DROP_REASON(reverse_path, "reverse_path",
@@ -19,6 +21,20 @@ static bool leads_to(const struct spill_route_tables *tables, const struct spill
     return false;
 }
 
+/* Whether a packet comes from its link: it is for the host (routing_input.h), and no route tells.
+ */
+static bool is_from_link(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
+
+    if (packet->kind == SPILL_PACKET_IPV6) {
+        ip += offsetof(struct rte_ipv6_hdr, src_addr);
+        return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
+    }
+    ip += offsetof(struct rte_ipv4_hdr, src_addr);
+    return ip[0] == 169 && ip[1] == 254;
+}
+
 static bool source_is_good(const struct spill_routing *routing, uint64_t number,
                            const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
@@ -26,7 +42,7 @@ static bool source_is_good(const struct spill_routing *routing, uint64_t number,
     const union spill_group_head head = spill_group_get(group);
 
     if (head.action != SPILL_ROUTE_FORWARD)
-        return false;
+        return is_from_link(mbuf, packet);
     return routing->tables->rpf == SPILL_RPF_LOOSE ||
            leads_to(routing->tables, group, head, spill_routing_interface(routing, mbuf, packet));
 }

@@ -24,7 +24,7 @@ static bool port_feeds_fast(const struct spill_plan_port_input *port, unsigned f
     return fast == 1 || (port->symmetric_rss && queue_limit(port->rx_queues_max) >= fast);
 }
 
-/* Whether the two ends of a wire hand a flow's two directions to the same fast lcore: entry i of a
+/* Whether two ports hand a flow's two directions to the same fast lcore: entry i of a
  * table is queue i modulo their number. */
 static bool spread_alike(const struct spill_plan_port_input *one,
                          const struct spill_plan_port_input *other, unsigned fast)
@@ -35,12 +35,27 @@ static bool spread_alike(const struct spill_plan_port_input *one,
            (one->rss_table % fast == 0 && other->rss_table % fast == 0);
 }
 
+/* The port by which the other direction of a port's flows comes in: its peer, or, of ports in no
+ * wire, which all lead to each other, the next. -1: there is none behind it. */
+static int other_way(const struct spill_plan *plan, unsigned port)
+{
+    unsigned i;
+
+    if (plan->ports[port].peer >= 0)
+        return plan->ports[port].peer;
+    for (i = port + 1; i < plan->port_count; i++) {
+        if (plan->ports[i].peer < 0)
+            return (int)i;
+    }
+    return -1;
+}
+
 static bool wires_agree(const struct spill_plan_input *input, struct spill_plan *plan)
 {
     unsigned fast = plan->count[SPILL_ROLE_FAST], i;
 
     for (i = 0; fast > 1 && i < plan->port_count; i++) {
-        int peer = plan->ports[i].peer;
+        int peer = other_way(plan, i);
 
         if (peer <= (int)i || spread_alike(&input->ports[i], &input->ports[peer], fast))
             continue;

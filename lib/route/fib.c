@@ -12,22 +12,32 @@
 
 /* Bytes of a node of rte_rib and rte_rib6, of which there may be two for a route. */
 #define NODE4 208
-#define NODE6 208
-/* Of the table of the first 24 bits, and of one of 8 more; next hops have two bytes. */
-#define TBL24 (2u << 24)
-#define TBL8  (2u << 8)
+#define NODE6 216
+/* Entries of the table of the first 24 bits, and of one of 8 more. */
+#define TBL24 (1u << 24)
+#define TBL8  (1u << 8)
 
-/* Tables for 8 more bits: a route behind the first 24 needs one, in IPv6 a chain of them. */
+/* Whether entries have four bytes, not two. So many IPv6 routes, of which most are behind the first
+ * 24 bits, need more tables than two bytes can number. */
+static bool is_wide(uint8_t family, uint32_t capacity)
+{
+    return family == AF_INET6 && capacity > SPILL_FIB_TBL8_MAX;
+}
+
+/* Tables for 8 more bits: a route behind the first 24 needs one, in IPv6 a chain of them, which it
+ * mostly shares with others. */
 static uint32_t tbl8_count(uint8_t family, uint32_t capacity)
 {
-    const uint64_t wanted = family == AF_INET ? capacity : 4 * (uint64_t)capacity;
+    const uint32_t wanted = family == AF_INET ? RTE_MAX(capacity, 64u) : 4 * RTE_MAX(capacity, 64u);
 
-    return (uint32_t)RTE_MIN(RTE_MAX(wanted, 64), (uint64_t)SPILL_FIB_TBL8_MAX);
+    return is_wide(family, capacity) ? capacity : RTE_MIN(wanted, (uint32_t)SPILL_FIB_TBL8_MAX);
 }
 
 uint64_t spill_fib_memory(uint8_t family, uint32_t capacity)
 {
-    return TBL24 + (uint64_t)tbl8_count(family, capacity) * TBL8 +
+    const uint64_t entries = TBL24 + (uint64_t)tbl8_count(family, capacity) * TBL8;
+
+    return entries * (is_wide(family, capacity) ? 4 : 2) +
            2 * (uint64_t)capacity * (family == AF_INET ? NODE4 : NODE6);
 }
 
@@ -47,7 +57,8 @@ static void *create6(const char *name, int node, uint32_t capacity)
     struct rte_fib6_conf conf = {
         .type = RTE_FIB6_TRIE,
         .max_routes = (int)capacity,
-        .trie = {.nh_sz = RTE_FIB6_TRIE_2B, .num_tbl8 = tbl8_count(AF_INET6, capacity)},
+        .trie = {.nh_sz = is_wide(AF_INET6, capacity) ? RTE_FIB6_TRIE_4B : RTE_FIB6_TRIE_2B,
+                 .num_tbl8 = tbl8_count(AF_INET6, capacity)},
     };
 
     return rte_fib6_create(name, node, &conf);
