@@ -181,6 +181,7 @@ static void test_sides(void **state)
     const struct spill_ip_prefix ten = prefix("10.0.0.0/8");
     struct seen *seen = calloc(1, sizeof(*seen));
     struct spill_left_right table;
+    unsigned turns;
 
     (void)state;
     assert_non_null(seen);
@@ -203,6 +204,16 @@ static void test_sides(void **state)
     assert_int_equal(seen->uses[7], 0);
     assert_int_equal(seen->uses[8], 2);
     assert_int_equal(seen->published, 3);
+    /* What is changed back before the other side was told is on the front's list alone. */
+    want(&table, &ten, 9);
+    assert_true(spill_left_right_work(&table, 10));
+    want(&table, &ten, 8);
+    for (turns = 0; spill_left_right_work(&table, 10); turns++) {
+        assert_true(turns < 10);
+        rte_rcu_qsbr_quiescent(readers, 0);
+    }
+    assert_int_equal(look(seen, 0x0a000001), 8);
+    assert_int_equal(seen->uses[8], 2);
     rte_rcu_qsbr_thread_offline(readers, 0);
     spill_left_right_free(&table);
     free(seen);
