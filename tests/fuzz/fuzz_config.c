@@ -43,7 +43,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    make_machine(&machine, 2, 4, 2);
+    fixture_machine(&machine, 2, 4, 2);
     make_keys();
     /* What options print is none of this target's. */
     if (freopen("/dev/null", "w", stdout) == NULL)

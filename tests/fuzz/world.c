@@ -309,7 +309,7 @@ void world_start(void)
     uint16_t room = RTE_PKTMBUF_HEADROOM + WORLD_FRAME + SPILL_ESP_TAIL;
 
     fuzz_eal_start(256);
-    make_machine(&machine, 1, WORLD_LCORES + 1, 1);
+    fixture_machine(&machine, 1, WORLD_LCORES + 1, 1);
     world_mbufs = fixture_poison_pool("ports", WORLD_MBUFS, SPILL_PACKET_PRIVATE_SIZE, room);
     world_other = fixture_poison_pool("other", 31, SPILL_PACKET_PRIVATE_SIZE, room);
     FUZZ_CHECK(world_mbufs != NULL && world_other != NULL && spill_stamp_register(NULL) == 0,
@@ -338,7 +338,7 @@ static void make_plan(void)
                                           [SPILL_ROLE_POOL] = shape->pool};
     unsigned next = 1, role, i;
 
-    make_input(&input, &machine, -1, 1);
+    fixture_input(&input, &machine, -1, 1);
     input.given[input.given_count++] = (struct spill_plan_given){.id = 0, .cpu = 0};
     for (role = SPILL_ROLE_FAST; role < SPILL_ROLES; role++) {
         for (i = 0; i < counts[role]; i++, next++) {

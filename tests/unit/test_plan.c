@@ -66,8 +66,8 @@ static const struct spill_plan_channel *channel_named(const char *name)
 static void automatic_on_one_cpu(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 1, 1);
-    make_input(&input, &machine, -1, 1);
+    fixture_machine(&machine, 1, 1, 1);
+    fixture_input(&input, &machine, -1, 1);
     compute();
     counts(1, 0);
     assert_string_equal(plan.eal_lcores, "0@0,1@0");
@@ -79,14 +79,14 @@ static void automatic_on_one_cpu(void **state)
 static void automatic_on_two_cpus(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 2, 1);
-    make_input(&input, &machine, -1, 8);
+    fixture_machine(&machine, 1, 2, 1);
+    fixture_input(&input, &machine, -1, 8);
     compute();
     counts(1, 1);
     assert_string_equal(plan.eal_lcores, "0@0,1@1,2@0");
     assert_int_equal(plan.warning_count, 0);
 
-    make_machine(&machine, 1, 1, 2);
+    fixture_machine(&machine, 1, 1, 2);
     compute();
     assert_string_equal(plan.eal_lcores, "0@0,1@1,2@0");
     assert_true(warned("threads of one core"));
@@ -97,8 +97,8 @@ static void automatic_follows_the_ports(void **state)
     unsigned i;
 
     (void)state;
-    make_machine(&machine, 4, 4, 1);
-    make_input(&input, &machine, 2, 16);
+    fixture_machine(&machine, 4, 4, 1);
+    fixture_input(&input, &machine, 2, 16);
     compute();
     counts(2, 2);
     for (i = 1; i < plan.lcore_count; i++)
@@ -108,8 +108,8 @@ static void automatic_follows_the_ports(void **state)
     assert_int_equal(plan.warning_count, 0);
 
     /* One queue: one fast lcore, and at most four workers beside it. */
-    make_machine(&machine, 2, 16, 1);
-    make_input(&input, &machine, 1, 1);
+    fixture_machine(&machine, 2, 16, 1);
+    fixture_input(&input, &machine, 1, 1);
     compute();
     counts(1, 4);
     assert_false(plan.spread);
@@ -129,8 +129,8 @@ static void automatic_keeps_fast_and_pool_off_one_core(void **state)
     unsigned i, j;
 
     (void)state;
-    make_machine(&machine, 1, 4, 2);
-    make_input(&input, &machine, 0, 4);
+    fixture_machine(&machine, 1, 4, 2);
+    fixture_input(&input, &machine, 0, 4);
     compute();
     counts(2, 2);
     for (i = 1; i < plan.lcore_count; i++)
@@ -144,18 +144,18 @@ static void automatic_prefers_isolated_cpus(void **state)
     unsigned i;
 
     (void)state;
-    make_machine(&machine, 1, 8, 1);
+    fixture_machine(&machine, 1, 8, 1);
     machine.cpus[0].isolated = true;
     for (i = 4; i < 8; i++)
         machine.cpus[i].isolated = true;
-    make_input(&input, &machine, 0, 8);
+    fixture_input(&input, &machine, 0, 8);
     compute();
     assert_int_equal(plan.lcores[0].cpu, 1);
     assert_true(plan.lcore_count > 3);
     for (i = 1; i < plan.lcore_count; i++)
         assert_true(machine.cpus[plan.lcores[i].cpu].isolated);
 
-    set_role(&input, SPILL_ROLE_FAST, "2");
+    fixture_role(&input, SPILL_ROLE_FAST, "2");
     compute();
     assert_true(warned("isolated CPUs are unused"));
 }
@@ -163,12 +163,12 @@ static void automatic_prefers_isolated_cpus(void **state)
 static void automatic_with_holes_and_affinity(void **state)
 {
     (void)state;
-    make_machine(&machine, 3, 4, 1);
+    fixture_machine(&machine, 3, 4, 1);
     machine.nodes[1].present = false;
     for (unsigned i = 4; i < 8; i++)
         machine.cpus[i].present = false;
     machine.cpus[0].allowed = machine.cpus[9].allowed = false;
-    make_input(&input, &machine, 2, 2);
+    fixture_input(&input, &machine, 2, 2);
     compute();
     assert_int_equal(plan.lcores[0].cpu, 1);
     counts(2, 1);
@@ -179,14 +179,14 @@ static void automatic_with_holes_and_affinity(void **state)
 static void pool_alone_leaves_fast_to_the_plan(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 4, 1);
-    make_input(&input, &machine, 0, 1);
-    set_role(&input, SPILL_ROLE_POOL, "1,3");
+    fixture_machine(&machine, 1, 4, 1);
+    fixture_input(&input, &machine, 0, 1);
+    fixture_role(&input, SPILL_ROLE_POOL, "1,3");
     compute();
     assert_string_equal(plan.eal_lcores, "0@0,1@2,2@1,3@3");
     /* And fast alone means no pool. */
-    set_role(&input, SPILL_ROLE_POOL, "");
-    set_role(&input, SPILL_ROLE_FAST, "3");
+    fixture_role(&input, SPILL_ROLE_POOL, "");
+    fixture_role(&input, SPILL_ROLE_FAST, "3");
     compute();
     counts(1, 0);
     assert_int_equal(plan.pool_count, 0);
@@ -197,13 +197,13 @@ static void pool_alone_leaves_fast_to_the_plan(void **state)
 static void lcores_are_numbered_by_role(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 8, 1);
-    make_input(&input, &machine, 0, 1);
-    set_role(&input, SPILL_ROLE_CONTROL, "0,7");
-    set_role(&input, SPILL_ROLE_POOL, "5,6");
-    set_role(&input, SPILL_ROLE_TX, "4");
-    set_role(&input, SPILL_ROLE_RX, "3");
-    set_role(&input, SPILL_ROLE_FAST, "2,1");
+    fixture_machine(&machine, 1, 8, 1);
+    fixture_input(&input, &machine, 0, 1);
+    fixture_role(&input, SPILL_ROLE_CONTROL, "0,7");
+    fixture_role(&input, SPILL_ROLE_POOL, "5,6");
+    fixture_role(&input, SPILL_ROLE_TX, "4");
+    fixture_role(&input, SPILL_ROLE_RX, "3");
+    fixture_role(&input, SPILL_ROLE_FAST, "2,1");
     compute();
     assert_string_equal(plan.eal_lcores, "0@(0,7),1@2,2@1,3@3,4@4,5@5,6@6");
     assert_string_equal(lcore_of(SPILL_ROLE_FAST, 1)->name, "fast1");
@@ -215,10 +215,10 @@ static void lcores_are_numbered_by_role(void **state)
 static void shared_cpus_take_turns(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 4, 1);
-    make_input(&input, &machine, 0, 1);
-    set_role(&input, SPILL_ROLE_FAST, "1,1");
-    set_role(&input, SPILL_ROLE_POOL, "2");
+    fixture_machine(&machine, 1, 4, 1);
+    fixture_input(&input, &machine, 0, 1);
+    fixture_role(&input, SPILL_ROLE_FAST, "1,1");
+    fixture_role(&input, SPILL_ROLE_POOL, "2");
     compute();
     assert_string_equal(plan.eal_lcores, "0@0,1@1,2@1,3@2");
     assert_true(lcore_of(SPILL_ROLE_FAST, 0)->shared && lcore_of(SPILL_ROLE_FAST, 1)->shared);
@@ -227,8 +227,8 @@ static void shared_cpus_take_turns(void **state)
     assert_true(channel_named("fast1")->preemptible && plan.ports[0].mempool.preemptible);
     assert_true(warned("take turns on CPU 1"));
 
-    set_role(&input, SPILL_ROLE_FAST, "1,2");
-    set_role(&input, SPILL_ROLE_POOL, "3");
+    fixture_role(&input, SPILL_ROLE_FAST, "1,2");
+    fixture_role(&input, SPILL_ROLE_POOL, "3");
     compute();
     assert_false(plan.pools[0].preemptible || channel_named("fast1")->preemptible ||
                  plan.ports[0].mempool.preemptible);
@@ -238,17 +238,17 @@ static void shared_cpus_take_turns(void **state)
 static void control_cpu_beside_others(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 4, 1);
-    make_input(&input, &machine, 0, 1);
-    set_role(&input, SPILL_ROLE_CONTROL, "1");
-    set_role(&input, SPILL_ROLE_FAST, "1");
+    fixture_machine(&machine, 1, 4, 1);
+    fixture_input(&input, &machine, 0, 1);
+    fixture_role(&input, SPILL_ROLE_CONTROL, "1");
+    fixture_role(&input, SPILL_ROLE_FAST, "1");
     compute();
     assert_true(warned("where the control thread runs"));
     assert_false(lcore_of(SPILL_ROLE_FAST, 0)->shared);
     /* Alone it waits for nobody; with others it may be preempted while it holds a ring. */
     assert_false(plan.ports[0].mempool.preemptible);
-    set_role(&input, SPILL_ROLE_FAST, "1,2");
-    set_role(&input, SPILL_ROLE_POOL, "3");
+    fixture_role(&input, SPILL_ROLE_FAST, "1,2");
+    fixture_role(&input, SPILL_ROLE_POOL, "3");
     compute();
     assert_true(plan.pools[0].preemptible && channel_named("fast1")->preemptible &&
                 plan.ports[0].mempool.preemptible);
@@ -261,9 +261,9 @@ static void hardware_spreads(void **state)
     unsigned i, q;
 
     (void)state;
-    make_machine(&machine, 1, 8, 1);
-    make_input(&input, &machine, 0, 16);
-    set_role(&input, SPILL_ROLE_FAST, "1,2,3");
+    fixture_machine(&machine, 1, 8, 1);
+    fixture_input(&input, &machine, 0, 16);
+    fixture_role(&input, SPILL_ROLE_FAST, "1,2,3");
     compute();
     assert_false(plan.spread);
     assert_int_equal(plan.channel_count, 2 * 3); /* for what comes to the wrong one */
@@ -291,9 +291,9 @@ static void hardware_spreads(void **state)
 static void devices_that_differ_are_spread_in_software(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 8, 1);
-    make_input(&input, &machine, 0, 16);
-    set_role(&input, SPILL_ROLE_FAST, "1,2,3");
+    fixture_machine(&machine, 1, 8, 1);
+    fixture_input(&input, &machine, 0, 16);
+    fixture_role(&input, SPILL_ROLE_FAST, "1,2,3");
     input.ports[0].rss_fields = 6;
     compute();
     assert_false(plan.spread); /* the other's are not known yet */
@@ -311,11 +311,11 @@ static void devices_that_differ_are_spread_in_software(void **state)
     assert_false(plan.spread);
     /* Three into 128 goes unevenly, four into 128 and 512 alike. */
     input.ports[1].rss_table = 512;
-    set_role(&input, SPILL_ROLE_FAST, "1,2,3,4");
+    fixture_role(&input, SPILL_ROLE_FAST, "1,2,3,4");
     compute();
     assert_false(plan.spread);
     /* Who does not share by hash need not agree. */
-    set_role(&input, SPILL_ROLE_FAST, "1");
+    fixture_role(&input, SPILL_ROLE_FAST, "1");
     input.ports[1].rss_fields = 2;
     compute();
     assert_false(plan.spread);
@@ -324,9 +324,9 @@ static void devices_that_differ_are_spread_in_software(void **state)
 static void one_queue_is_spread_in_software(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 8, 1);
-    make_input(&input, &machine, 0, 1);
-    set_role(&input, SPILL_ROLE_FAST, "1,2,3");
+    fixture_machine(&machine, 1, 8, 1);
+    fixture_input(&input, &machine, 0, 1);
+    fixture_role(&input, SPILL_ROLE_FAST, "1,2,3");
     compute();
     assert_true(plan.spread);
     assert_int_equal(plan.ports[0].rx[0].owner, 1);
@@ -349,10 +349,10 @@ static void one_queue_is_spread_in_software(void **state)
 static void fewer_tx_queues_than_fast_lcores(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 8, 1);
-    make_input(&input, &machine, 0, 8);
+    fixture_machine(&machine, 1, 8, 1);
+    fixture_input(&input, &machine, 0, 8);
     input.ports[1].tx_queues_max = 2;
-    set_role(&input, SPILL_ROLE_FAST, "1,2,3,4,5");
+    fixture_role(&input, SPILL_ROLE_FAST, "1,2,3,4,5");
     compute();
     assert_false(plan.spread);
     assert_int_equal(plan.ports[0].tx_queues, 5);
@@ -367,12 +367,12 @@ static void fewer_tx_queues_than_fast_lcores(void **state)
 static void split_roles(void **state)
 {
     (void)state;
-    make_machine(&machine, 2, 8, 1);
-    make_input(&input, &machine, 0, 1);
+    fixture_machine(&machine, 2, 8, 1);
+    fixture_input(&input, &machine, 0, 1);
     input.ports[1].node = 1;
-    set_role(&input, SPILL_ROLE_FAST, "1,2");
-    set_role(&input, SPILL_ROLE_RX, "8,3"); /* the first is on the other node */
-    set_role(&input, SPILL_ROLE_TX, "4,9");
+    fixture_role(&input, SPILL_ROLE_FAST, "1,2");
+    fixture_role(&input, SPILL_ROLE_RX, "8,3"); /* the first is on the other node */
+    fixture_role(&input, SPILL_ROLE_TX, "4,9");
     compute();
     assert_true(plan.spread);
     assert_int_equal(plan.lcores[plan.ports[0].rx[0].owner].cpu, 3);
@@ -385,9 +385,9 @@ static void split_roles(void **state)
     assert_int_equal(lcore_of(SPILL_ROLE_FAST, 0)->tx_queues, 0);
 
     /* rx alone, with one fast lcore: packets still go over its channel. */
-    set_role(&input, SPILL_ROLE_FAST, "1");
-    set_role(&input, SPILL_ROLE_RX, "3,3,8,9");
-    set_role(&input, SPILL_ROLE_TX, "");
+    fixture_role(&input, SPILL_ROLE_FAST, "1");
+    fixture_role(&input, SPILL_ROLE_RX, "3,3,8,9");
+    fixture_role(&input, SPILL_ROLE_TX, "");
     compute();
     assert_int_equal(plan.ports[0].tx[0].owner, 1);
     assert_int_equal(plan.channel_count, 1);
@@ -397,10 +397,10 @@ static void split_roles(void **state)
 static void pools_are_near(void **state)
 {
     (void)state;
-    make_machine(&machine, 4, 4, 1);
-    make_input(&input, &machine, 0, 16);
-    set_role(&input, SPILL_ROLE_FAST, "1,4,8");
-    set_role(&input, SPILL_ROLE_POOL, "2,9,10");
+    fixture_machine(&machine, 4, 4, 1);
+    fixture_input(&input, &machine, 0, 16);
+    fixture_role(&input, SPILL_ROLE_FAST, "1,4,8");
+    fixture_role(&input, SPILL_ROLE_POOL, "2,9,10");
     compute();
     assert_int_equal(plan.pool_count, 2);
     assert_int_equal(plan.pools[0].node, 0);
@@ -420,8 +420,8 @@ static void pools_are_near(void **state)
 static void given_lcores_take_roles(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 8, 1);
-    make_input(&input, &machine, 0, 1);
+    fixture_machine(&machine, 1, 8, 1);
+    fixture_input(&input, &machine, 0, 1);
     input.given_count = 4;
     input.given_main = 5;
     input.given[0] = (struct spill_plan_given){5, 0};
@@ -429,8 +429,8 @@ static void given_lcores_take_roles(void **state)
     input.given[2] = (struct spill_plan_given){7, 2};
     input.given[3] = (struct spill_plan_given){1, 6};
     machine.cpus[2].allowed = false; /* the EAL has set affinities itself */
-    set_role(&input, SPILL_ROLE_FAST, "2");
-    set_role(&input, SPILL_ROLE_POOL, "2");
+    fixture_role(&input, SPILL_ROLE_FAST, "2");
+    fixture_role(&input, SPILL_ROLE_POOL, "2");
     compute();
     assert_int_equal(plan.lcores[0].id, 5);
     assert_int_equal(lcore_of(SPILL_ROLE_FAST, 0)->id, 7);
@@ -439,17 +439,17 @@ static void given_lcores_take_roles(void **state)
     assert_int_equal(plan.idle[0], 1);
     assert_string_equal(plan.eal_lcores, "5@0,7@2,9@2");
 
-    set_role(&input, SPILL_ROLE_POOL, "2,2");
+    fixture_role(&input, SPILL_ROLE_POOL, "2,2");
     refused("no lcore left on CPU 2");
-    set_role(&input, SPILL_ROLE_POOL, "");
-    set_role(&input, SPILL_ROLE_CONTROL, "6");
+    fixture_role(&input, SPILL_ROLE_POOL, "");
+    fixture_role(&input, SPILL_ROLE_CONTROL, "6");
     refused("main lcore 5 is on CPU 0");
-    set_role(&input, SPILL_ROLE_CONTROL, "");
-    set_role(&input, SPILL_ROLE_FAST, "0");
+    fixture_role(&input, SPILL_ROLE_CONTROL, "");
+    fixture_role(&input, SPILL_ROLE_FAST, "0");
     refused("no lcore left on CPU 0");
 
     /* Automatic: no second lcore is taken on a CPU. */
-    set_role(&input, SPILL_ROLE_FAST, "");
+    fixture_role(&input, SPILL_ROLE_FAST, "");
     compute();
     counts(1, 1);
     assert_int_equal(plan.idle_count, 1);
@@ -465,11 +465,11 @@ static void second_computation_keeps_lcores(void **state)
 
     (void)state;
     /* By roles: the same plan comes out. */
-    make_machine(&machine, 2, 4, 2);
-    make_input(&input, &machine, 0, 4);
-    set_role(&input, SPILL_ROLE_FAST, "1,2,1");
-    set_role(&input, SPILL_ROLE_RX, "2");
-    set_role(&input, SPILL_ROLE_POOL, "3,1");
+    fixture_machine(&machine, 2, 4, 2);
+    fixture_input(&input, &machine, 0, 4);
+    fixture_role(&input, SPILL_ROLE_FAST, "1,2,1");
+    fixture_role(&input, SPILL_ROLE_RX, "2");
+    fixture_role(&input, SPILL_ROLE_POOL, "3,1");
     compute();
     first = plan;
     spill_plan_keep_lcores(&input, &plan);
@@ -478,7 +478,7 @@ static void second_computation_keeps_lcores(void **state)
     assert_string_equal(plan.eal_lcores, first.eal_lcores);
 
     /* Automatic, before the device has said how many queues it has: one, and no RSS. */
-    make_input(&input, &machine, 0, 0);
+    fixture_input(&input, &machine, 0, 0);
     input.ports[0].symmetric_rss = input.ports[1].symmetric_rss = true;
     compute();
     counts(2, 2);
@@ -490,8 +490,8 @@ static void second_computation_keeps_lcores(void **state)
     assert_false(plan.spread);
     assert_true(plan.automatic);
 
-    make_machine(&machine, 1, 2, 1);
-    make_input(&input, &machine, 0, 1);
+    fixture_machine(&machine, 1, 2, 1);
+    fixture_input(&input, &machine, 0, 1);
     compute();
     first = plan;
     spill_plan_keep_lcores(&input, &plan);
@@ -499,8 +499,8 @@ static void second_computation_keeps_lcores(void **state)
     assert_memory_equal(plan.lcores, first.lcores, sizeof(plan.lcores));
 
     /* Where fast and pool lcores took turns in choosing, each gets its own again. */
-    make_machine(&machine, 2, 2, 1);
-    make_input(&input, &machine, 0, 2);
+    fixture_machine(&machine, 2, 2, 1);
+    fixture_input(&input, &machine, 0, 2);
     compute();
     first = plan;
     counts(2, 1);
@@ -516,10 +516,10 @@ static void mempool_sum(void **state)
     const struct spill_plan_mempool *mempool = &plan.ports[0].mempool;
 
     (void)state;
-    make_machine(&machine, 1, 8, 1);
-    make_input(&input, &machine, 0, 1);
-    set_role(&input, SPILL_ROLE_FAST, "1,2");
-    set_role(&input, SPILL_ROLE_POOL, "3");
+    fixture_machine(&machine, 1, 8, 1);
+    fixture_input(&input, &machine, 0, 1);
+    fixture_role(&input, SPILL_ROLE_FAST, "1,2");
+    fixture_role(&input, SPILL_ROLE_POOL, "3");
     input.ports[0].extra_mbufs = 5000;
     input.split_mbufs = 50;
     compute();
@@ -551,9 +551,9 @@ static void memory_without_nodes_memory(void **state)
     unsigned i;
 
     (void)state;
-    make_machine(&machine, 4, 4, 1);
+    fixture_machine(&machine, 4, 4, 1);
     machine.nodes[1].memory_mib = 0;
-    make_input(&input, &machine, 1, 4);
+    fixture_input(&input, &machine, 1, 4);
     compute();
     for (i = 1; i < plan.lcore_count; i++) {
         assert_int_equal(plan.lcores[i].node, 1);
@@ -574,10 +574,10 @@ static void node_without_cpus(void **state)
     unsigned i;
 
     (void)state;
-    make_machine(&machine, 4, 4, 1);
+    fixture_machine(&machine, 4, 4, 1);
     for (i = 0; i < 16; i++)
         machine.cpus[i].node = machine.cpus[i].node == 3 ? 2 : machine.cpus[i].node;
-    make_input(&input, &machine, 3, 2);
+    fixture_input(&input, &machine, 3, 2);
     compute();
     assert_int_equal(plan.ports[0].mempool.node, 3);
     assert_int_equal(lcore_of(SPILL_ROLE_FAST, 0)->node, 2);
@@ -590,8 +590,8 @@ static void hugepages(void **state)
     uint64_t needed;
 
     (void)state;
-    make_machine(&machine, 2, 4, 1);
-    make_input(&input, &machine, 1, 1);
+    fixture_machine(&machine, 2, 4, 1);
+    fixture_input(&input, &machine, 1, 1);
     machine.nodes[1].hugepages[0] = (struct spill_hugepages){2048, 10, 4};
     compute();
     needed = plan.nodes[1].hugepages;
@@ -610,7 +610,7 @@ static void hugepages(void **state)
     compute();
     assert_int_equal(plan.nodes[1].hugepages_missing, 0);
 
-    make_machine(&machine, 1, 4, 1);
+    fixture_machine(&machine, 1, 4, 1);
     machine.has_node_folders = false;
     machine.nodes[0].hugepage_sizes = 0;
     input.ports[0].node = input.ports[1].node = -1;
@@ -628,8 +628,8 @@ static void hugepages(void **state)
 static void memory_limits(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 4, 1);
-    make_input(&input, &machine, 0, 1);
+    fixture_machine(&machine, 1, 4, 1);
+    fixture_input(&input, &machine, 0, 1);
     input.memory_mib = 16;
     refused("--memory 16: the plan needs");
     input.memory_mib = 1024;
@@ -649,19 +649,19 @@ static void memory_limits(void **state)
 static void refused_cpus(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 4, 1);
-    make_input(&input, &machine, 0, 1);
-    set_role(&input, SPILL_ROLE_FAST, "1,77");
+    fixture_machine(&machine, 1, 4, 1);
+    fixture_input(&input, &machine, 0, 1);
+    fixture_role(&input, SPILL_ROLE_FAST, "1,77");
     refused("--fast: there is no CPU 77; this machine has 0-3");
     machine.cpus[2].allowed = false;
-    set_role(&input, SPILL_ROLE_FAST, "1");
-    set_role(&input, SPILL_ROLE_POOL, "2");
+    fixture_role(&input, SPILL_ROLE_FAST, "1");
+    fixture_role(&input, SPILL_ROLE_POOL, "2");
     refused("--pool: CPU 2 is outside of the affinity mask of this process, 0-1,3");
     machine.cpus[3].present = false;
-    set_role(&input, SPILL_ROLE_POOL, "");
-    set_role(&input, SPILL_ROLE_CONTROL, "3");
+    fixture_role(&input, SPILL_ROLE_POOL, "");
+    fixture_role(&input, SPILL_ROLE_CONTROL, "3");
     refused("--control: there is no CPU 3; this machine has 0-2");
-    make_input(&input, &machine, 0, 1);
+    fixture_input(&input, &machine, 0, 1);
     machine.cpus[0].allowed = machine.cpus[1].allowed = false;
     refused("no CPU of this machine may be used");
 }
@@ -671,15 +671,15 @@ static void refused_roles(void **state)
     unsigned i;
 
     (void)state;
-    make_machine(&machine, 1, 4, 1);
-    make_input(&input, &machine, 0, 1);
-    set_role(&input, SPILL_ROLE_RX, "1");
+    fixture_machine(&machine, 1, 4, 1);
+    fixture_input(&input, &machine, 0, 1);
+    fixture_role(&input, SPILL_ROLE_RX, "1");
     refused("--rx: needs fast lcores");
-    set_role(&input, SPILL_ROLE_RX, "");
-    set_role(&input, SPILL_ROLE_TX, "1");
+    fixture_role(&input, SPILL_ROLE_RX, "");
+    fixture_role(&input, SPILL_ROLE_TX, "1");
     refused("--tx: needs fast lcores");
 
-    make_input(&input, &machine, 0, 1);
+    fixture_input(&input, &machine, 0, 1);
     for (i = 0; i < 100; i++)
         input.roles[SPILL_ROLE_FAST].cpus[i] = input.roles[SPILL_ROLE_POOL].cpus[i] = 1;
     input.roles[SPILL_ROLE_FAST].count = 100;
@@ -693,8 +693,8 @@ static void refused_roles(void **state)
 static void refused_ports(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 4, 1);
-    make_input(&input, &machine, 0, 4);
+    fixture_machine(&machine, 1, 4, 1);
+    fixture_input(&input, &machine, 0, 4);
     input.ports[1].rx_queues = 5;
     refused("--rx-queues wan:5: the device has 4");
     input.ports[1].rx_queues = 0;
@@ -705,19 +705,19 @@ static void refused_ports(void **state)
     input.ports[0].tx_queues = 65;
     refused("--tx-queues lan:65: a port has at most 64");
 
-    make_input(&input, &machine, 0, 1);
+    fixture_input(&input, &machine, 0, 1);
     snprintf(input.wires[0].ports[1], SPILL_NAME_MAX, "dmz");
     refused("--wire lan:dmz: there is no port 'dmz'");
-    make_input(&input, &machine, 0, 1);
-    add_port(&input, "dmz", 0, 1);
-    add_wire(&input, "wan", "dmz");
+    fixture_input(&input, &machine, 0, 1);
+    fixture_port(&input, "dmz", 0, 1);
+    fixture_wire(&input, "wan", "dmz");
     refused("--wire wan:dmz: port 'wan' is in two wires");
     input.wire_count = 1;
     snprintf(input.wires[0].ports[1], SPILL_NAME_MAX, "lan");
     refused("a wire has two different ports");
 
-    make_input(&input, &machine, 0, 1);
-    add_port(&input, "lan", 0, 1);
+    fixture_input(&input, &machine, 0, 1);
+    fixture_port(&input, "lan", 0, 1);
     refused("--port lan: two ports");
     snprintf(input.ports[2].name, SPILL_NAME_MAX, "a name too long for it");
     refused("' ' in the name");
@@ -727,7 +727,7 @@ static void refused_ports(void **state)
     refused("1 to 16 characters");
     input.port_count = SPILL_PORTS_MAX + 1;
     refused("33 ports");
-    make_input(&input, &machine, 0, 1);
+    fixture_input(&input, &machine, 0, 1);
     input.channel_capacity = 0;
     refused("must be above 0");
 }
@@ -736,8 +736,8 @@ static void refused_ports(void **state)
 static void unequal_ends_are_warned_of(void **state)
 {
     (void)state;
-    make_machine(&machine, 1, 8, 1);
-    make_input(&input, &machine, 0, 1);
+    fixture_machine(&machine, 1, 8, 1);
+    fixture_input(&input, &machine, 0, 1);
     compute();
     assert_false(warned("MTU"));
     input.ports[0].mtu = 9000;
@@ -753,12 +753,12 @@ static void warnings_end_in_time(void **state)
     unsigned i;
 
     (void)state;
-    make_machine(&machine, 1, 128, 1);
-    make_input(&input, &machine, 0, 64);
+    fixture_machine(&machine, 1, 128, 1);
+    fixture_input(&input, &machine, 0, 64);
     input.roles[SPILL_ROLE_FAST].count = 100;
     for (i = 0; i < 100; i++)
         input.roles[SPILL_ROLE_FAST].cpus[i] = (int)i;
-    set_role(&input, SPILL_ROLE_CONTROL, "100");
+    fixture_role(&input, SPILL_ROLE_CONTROL, "100");
     for (i = 0; i < 100; i++)
         input.roles[SPILL_ROLE_CONTROL].cpus[i] = (int)i;
     input.roles[SPILL_ROLE_CONTROL].count = 100;

@@ -31,7 +31,7 @@ static int start(void **state)
     assert_int_equal(spill_topology_read(&machine, SPILL_SYSFS, &error), 0);
     for (cpu = 0; !machine.cpus[cpu].allowed; cpu++)
         ;
-    make_input(&input, &machine, -1, 1);
+    fixture_input(&input, &machine, -1, 1);
     input.roles[SPILL_ROLE_FAST] = (struct spill_cpu_list){3, {(int)cpu, (int)cpu, (int)cpu}};
     input.roles[SPILL_ROLE_POOL] = (struct spill_cpu_list){1, {(int)cpu}};
     input.memory_mode = SPILL_MEMORY_NO_HUGE;

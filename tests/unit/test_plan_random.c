@@ -33,7 +33,7 @@ static void random_machine(void)
 {
     unsigned nodes = 1u << below(4), i;
 
-    make_machine(&machine, nodes, 1 + below(8), 1 + below(2));
+    fixture_machine(&machine, nodes, 1 + below(8), 1 + below(2));
     for (i = 1; i < nodes; i++) {
         if (chance(15))
             machine.nodes[i].memory_mib = 0;
@@ -73,7 +73,7 @@ static void random_ports(void)
         struct spill_plan_port_input *port;
 
         snprintf(name, sizeof(name), "p%u", i);
-        port = add_port(&input, name, (int)below(machine.node_limit + 2) - 1, below(12));
+        port = fixture_port(&input, name, (int)below(machine.node_limit + 2) - 1, below(12));
         port->symmetric_rss = chance(60);
         if (chance(30))
             port->rx_queues = 1 + below(port->rx_queues_max > 0 ? port->rx_queues_max : 64);
@@ -89,7 +89,7 @@ static void random_ports(void)
     }
     if (chance(70))
         for (i = 0; i + 1 < count; i += 2)
-            add_wire(&input, input.ports[i].name, input.ports[i + 1].name);
+            fixture_wire(&input, input.ports[i].name, input.ports[i + 1].name);
 }
 
 static void random_input(void)
@@ -436,11 +436,11 @@ static void the_printed_plan(void **state)
     char *text;
 
     (void)state;
-    make_machine(&machine, 2, 4, 1);
-    make_input(&input, &machine, 1, 1);
+    fixture_machine(&machine, 2, 4, 1);
+    fixture_input(&input, &machine, 1, 1);
     machine.nodes[1].hugepages[0].free = 0;
-    set_role(&input, SPILL_ROLE_FAST, "5,6");
-    set_role(&input, SPILL_ROLE_POOL, "7");
+    fixture_role(&input, SPILL_ROLE_FAST, "5,6");
+    fixture_role(&input, SPILL_ROLE_POOL, "7");
     assert_int_equal(spill_plan_compute(&input, &plan, &error), 0);
     text = printed(false);
     expect_text(text,

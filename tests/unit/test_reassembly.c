@@ -141,7 +141,7 @@ static void fragments_come_in_any_order(void **state)
     (void)state;
     for (round = 0; round < TEST_ROUNDS(500); round++) {
         bool ipv6 = round % 2 != 0;
-        uint32_t cuts[SPILL_REASSEMBLY_PIECES + 1] = {0}, order[SPILL_REASSEMBLY_PIECES];
+        uint32_t cuts[SPILL_REASSEMBLY_PIECES + 1] = {0}, order[SPILL_REASSEMBLY_PIECES] = {0};
         uint32_t total = 200 + (uint32_t)test_random_below(&random, PAYLOAD - 200);
         struct spill_datagram *whole = NULL;
         struct rte_mbuf *mbuf;
