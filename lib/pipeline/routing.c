@@ -103,8 +103,7 @@ void spill_routing_lookup(const struct spill_route_tables *tables, struct rte_mb
                           uint64_t groups[])
 {
     uint32_t addresses[SPILL_BURST];
-    bool others = false;
-    uint32_t i;
+    uint32_t others = 0, i;
 
     for (i = 0; i < count; i++) {
         uint32_t address;
@@ -114,11 +113,12 @@ void spill_routing_lookup(const struct spill_route_tables *tables, struct rte_mb
                                        packets[i]->l3_offset + offsets4[end]),
                sizeof(address));
         addresses[i] = rte_be_to_cpu_32(address); /* of IPv6 something else, which is ignored */
-        others |= packets[i]->kind != SPILL_PACKET_IPV4;
+        others += packets[i]->kind != SPILL_PACKET_IPV4;
     }
-    rte_fib_lookup_bulk(__atomic_load_n(&tables->fib4, __ATOMIC_ACQUIRE), addresses, groups,
-                        (int)count);
-    if (others)
+    if (others < count)
+        rte_fib_lookup_bulk(__atomic_load_n(&tables->fib4, __ATOMIC_ACQUIRE), addresses, groups,
+                            (int)count);
+    if (others > 0)
         lookup6(tables, mbufs, packets, count, end, groups);
 }
 

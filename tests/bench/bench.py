@@ -29,6 +29,7 @@ import page
 import parts
 import peers
 import pktgen
+import router
 import scaling
 from figures import Bench
 
@@ -43,6 +44,10 @@ BENCHES = {
         "The source copies each packet. Then over memif, by spillway-load.",
         [fastpath.established, fastpath.peers_and_rules, fastpath.sizes, fastpath.many, latency.throughput,
          parts.stacks]),
+    "router": (
+        "routed packets",
+        "From a capture to random destinations, on one lcore, beside l3fwd's longest prefixes.",
+        [router.forwarding]),
     "channel": (
         "a channel against the rte_ring below it",
         "A burst is sent and received again on one lcore, or from one to another.",

@@ -27,12 +27,16 @@ import fastpath
 import flows
 import gateways
 import mix
+import router
 
 ALGORITHM = "aes-128-gcm"
 GROWTH = 0.02
 PACKETS = 100000  # N; a tick of the control thread, which ends the run, is some ten thousand
 TOP, TOLD = 12, 6  # functions that are kept, and told
 FILE_HEADER = 24  # bytes of a capture before its first packet
+
+# valgrind executes a string instruction byte by byte: freeing the routes' memory would take it half a minute.
+QUICK_MEMSET = {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_stosb_threshold=0x40000000"}
 
 FAST_LCORE = "spill_submitter_retire"  # is called on fast lcores alone
 INLINE = ["--dispatch", "encrypt=inline", "--dispatch", "decrypt=inline"]
@@ -43,15 +47,23 @@ def clear_capture(folder, size):
     return mix.capture(folder, 100, size, size)
 
 
-def launch(options, source, target, *flags, under=()):
+def wire(_, first, second):
+    return ["--port", f"in={first}", "--port", f"out={second}", "--wire", "in:out"]
+
+
+def routed(options, first, second):
+    return ["--config", router.config(options, first, second)]
+
+
+def launch(options, source, target, *flags, under=(), joined=wire):
     """Runs spillway to its end, from one capture to a device. Returns its report."""
     report = pathlib.Path(options.folder) / "report.json"
     command = [*under, options.spillway, "--name", f"count-{os.getpid()}", "--no-huge",
-               "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out={target}",
-               "--wire", "in:out", "--default", "allow", "--fast", options.cpu,
+               *joined(options, f"net_pcap0,rx_pcap={source}", target), "--default", "allow", "--fast", options.cpu,
                "--control", options.control_cpu, "--on-pool-full", "classify=inline",
                "--report", report, *flags]
-    run = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    run = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
+                         env={**os.environ, **QUICK_MEMSET})
     if run.returncode != 0:
         raise SystemExit(f"{options.spillway} ended with status {run.returncode}:\n{run.stderr[-2000:]}")
     return json.loads(report.read_text(encoding="utf-8"))
@@ -80,11 +92,15 @@ def outbound(folder):
 
 
 # capture, flags: functions that make them. waits: the source must wait for the pool, so that nothing is
-# refused; only a capture with an end does, and is read packet by packet.
-Path = collections.namedtuple("Path", "capture flags waits")
+# refused; only a capture with an end does, and is read packet by packet. joined: what makes the ports' arguments.
+Path = collections.namedtuple("Path", "capture flags waits joined", defaults=[False, wire])
 PATHS = {
     "wire, 64 B": Path(
-        lambda options, folder: flows.capture(folder, fastpath.FLOWS), lambda folder: ["--rules", "/dev/null"], False),
+        lambda options, folder: flows.capture(folder, fastpath.FLOWS), lambda folder: ["--rules", "/dev/null"]),
+    "routed, 64 B": Path(
+        lambda options, folder: router.capture(options, 4), lambda folder: [], joined=routed),
+    "routed, 80 B of IPv6": Path(
+        lambda options, folder: router.capture(options, 6), lambda folder: [], joined=routed),
     "encrypt inline, 64 B": Path(
         lambda options, folder: clear_capture(folder, 64), lambda folder: [*outbound(folder), *INLINE],
         False),
@@ -147,7 +163,8 @@ def run(options, folder, capture, path, packets):
              "--fair-sched=yes", f"--callgrind-out-file={folder}/callgrind"]
     pool = ["--pool", options.control_cpu] if path.waits else []
     source, end = source_of(capture, packets, path.waits)
-    report = launch(options, source, "net_null0,no-rx=1", *path.flags(folder), *pool, *end, under=under)
+    report = launch(options, source, "net_null0,no-rx=1", *path.flags(folder), *pool, *end, under=under,
+                    joined=path.joined)
     if report["packets"]["dropped"] != 0:
         raise SystemExit(f"packets were dropped: {report['drops']}")
     return report["packets"]["received"], profile_of_fast_lcore(folder)
