@@ -335,28 +335,31 @@ static int apply(struct draft *draft, const struct spill_setting *setting)
     return -1;
 }
 
-/* Ports come first: what is said about a port may stand before it. */
-static int apply_all(struct draft *draft, const struct spill_settings *settings)
+static int apply_some(struct draft *draft, const struct spill_settings *settings, bool ports)
 {
-    for (int ports = 1; ports >= 0; ports--) {
-        for (size_t i = 0; i < settings->count; i++) {
-            const struct spill_setting *setting = &settings->list[i];
+    for (size_t i = 0; i < settings->count; i++) {
+        const struct spill_setting *setting = &settings->list[i];
 
-            if ((setting->option->scope == SPILL_OPTION_PORT) == ports &&
-                apply(draft, setting) != 0)
-                return -1;
-        }
+        if ((setting->option->scope == SPILL_OPTION_PORT) == ports && apply(draft, setting) != 0)
+            return -1;
     }
     return 0;
 }
 
+/* Ports come first: what is said about one may stand before it, or in the file about one of the
+ * flags. */
 int spill_options_apply(struct spill_options *options, const struct spill_settings *file,
                         const struct spill_settings *flags, struct spill_error *error)
 {
+    const struct spill_settings *all[] = {file, flags};
     struct draft draft = {.options = options, .error = error};
 
-    if (apply_all(&draft, file) != 0)
-        return -1;
-    draft.by_flag = true;
-    return apply_all(&draft, flags);
+    for (int ports = 1; ports >= 0; ports--) {
+        for (int by_flag = 0; by_flag < 2; by_flag++) {
+            draft.by_flag = by_flag;
+            if (apply_some(&draft, all[by_flag], ports) != 0)
+                return -1;
+        }
+    }
+    return 0;
 }

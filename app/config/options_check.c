@@ -16,17 +16,37 @@ static bool same_device(const struct spill_option_port *left, const struct spill
     return strcmp(names[0], names[1]) == 0;
 }
 
+/* Whether two devices are on one interface of the kernel's: each would get what the other sends. */
+static bool same_interface(const struct spill_option_port *left,
+                           const struct spill_option_port *right)
+{
+    char names[2][IF_NAMESIZE];
+
+    return spill_device_interface(left->device, names[0]) &&
+           spill_device_interface(right->device, names[1]) && strcmp(names[0], names[1]) == 0;
+}
+
+static int check_pair(const struct spill_option_port *port, const struct spill_option_port *other,
+                      struct spill_error *error)
+{
+    if (same_device(port, other))
+        return spill_error_set(error,
+                               "%s: port '%s' has that device already: expected one of its own, "
+                               "such as net_null1 beside net_null0",
+                               port->where, other->name);
+    if (same_interface(port, other))
+        return spill_error_set(error,
+                               "%s: port '%s' has that interface already: expected one of its own",
+                               port->where, other->name);
+    return 0;
+}
+
 static int check_devices(const struct spill_options *options, struct spill_error *error)
 {
     for (unsigned int i = 0; i < options->port_count; i++) {
         for (unsigned int j = 0; j < i; j++) {
-            const struct spill_option_port *port = &options->ports[i];
-
-            if (same_device(port, &options->ports[j]))
-                return spill_error_set(error,
-                                       "%s: port '%s' has that device already: expected one of its "
-                                       "own, such as net_null1 beside net_null0",
-                                       port->where, options->ports[j].name);
+            if (check_pair(&options->ports[i], &options->ports[j], error) != 0)
+                return -1;
         }
     }
     return 0;

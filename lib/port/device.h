@@ -2,6 +2,7 @@
 #ifndef SPILLWAY_DEVICE_H
 #define SPILLWAY_DEVICE_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,6 +81,14 @@ int spill_device_check_text(const char *text, struct spill_error *error);
  * @return whether it is a PCI address
  */
 bool spill_device_name(const char *text, char name[SPILL_DEVICE_NAME_MAX]);
+
+/**
+ * The kernel's interface that a device which spill_device_check_text() takes receives and sends by,
+ * as it is named.
+ *
+ * @return false: there is none, or it is not known
+ */
+bool spill_device_interface(const char *text, char name[IF_NAMESIZE]);
 
 /**
  * Parses a device: a PCI address (`0000:41:00.0`, `41:00.0`) or a vdev

@@ -96,3 +96,24 @@ int spill_device_check_text(const char *text, struct spill_error *error)
     }
     return 0;
 }
+
+bool spill_device_interface(const char *text, char name[IF_NAMESIZE])
+{
+    static const char *const drivers[] = {"net_af_packet", "net_af_xdp", "net_pcap"};
+    static const char key[] = ",iface=";
+    const char *value = strstr(text, key);
+    bool known = false;
+    size_t length, i;
+
+    for (i = 0; i < RTE_DIM(drivers); i++)
+        known |= strncmp(text, drivers[i], strlen(drivers[i])) == 0;
+    if (!known || value == NULL)
+        return false;
+    value += strlen(key);
+    length = strcspn(value, ",");
+    if (length >= IF_NAMESIZE)
+        return false;
+    memcpy(name, value, length);
+    name[length] = '\0';
+    return true;
+}

@@ -446,6 +446,11 @@ static void test_ports_and_wires_fit(void **state)
     assert_good(parse("--port", "a=net_null10", "--port", "b=net_null1", "--wire", "a:b", NULL));
     assert_error(parse("--port", "a=0000:ab:00.0", "--port", "b=AB:00.0", "--wire", "a:b", NULL),
                  "--port 'b=AB:00.0': port 'a' has that device already");
+    assert_error(parse("--port", "a=net_af_packet0,iface=lo", "--port", "b=net_pcap0,iface=lo",
+                       "--wire", "a:b", NULL),
+                 "--port 'b=net_pcap0,iface=lo': port 'a' has that interface already");
+    assert_good(parse("--port", "a=net_af_packet0,iface=lo", "--port", "b=net_af_packet1,iface=lo2",
+                      "--wire", "a:b", NULL));
     assert_error(parse_more("", "--crypto", "crypto_openssl0,x=[1", NULL), "its bracket is not");
     assert_error(parse("--wire", "a:a", NULL), "expected the names of two different ports");
     assert_error(parse_more("", "--port", "a b=net_null3", NULL), "expected NAME=DEVICE");
