@@ -4,6 +4,7 @@ import collections
 import ipaddress
 import os
 import random
+import struct
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6)
@@ -178,6 +179,13 @@ def frame(port, src, dst, ttl=64, load=b"x" * 20, mac=None, **ip):
                  UDP(sport=1000, dport=2000) / Raw(load))
 
 
+def folded(number):
+    """Of a sum of 16-bit words, the one's complement sum."""
+    while number > 0xFFFF:
+        number = (number & 0xFFFF) + (number >> 16)
+    return number
+
+
 class Routing(TestCase):
     """What a run gives and what it should."""
 
@@ -258,9 +266,16 @@ class Forward(Routing):
                                                              ("2001:db8:1::7", "2001:db8:99::1"))]})
 
     def test_checksums(self):
-        """All that RFC 1624 can do to a checksum: every value of it."""
+        """Of many values, and of those where RFC 1624 has a carry."""
         frames = [frame(0, "10.1.0.7", "192.0.2.9", id=number * 13 % 65536, ttl=2 + number % 254)
-                  for number in range(6000)]
+                  for number in range(2000)]
+        for ttl in (2, 64, 255):
+            words = struct.unpack("!10H", frame(0, "10.1.0.7", "192.0.2.9", id=0, ttl=ttl)[14:34])
+            rest = sum(words) - words[5]
+            for checksum in (0xFEFE, 0xFEFF, 0xFF00, 0xFFFE, 0x0000):
+                number = next(one for one in range(65536) if folded(rest + one) == checksum ^ 0xFFFF)
+                frames.append(frame(0, "10.1.0.7", "192.0.2.9", id=number, ttl=ttl))
+                self.assertEqual(int.from_bytes(frames[-1][24:26], "big"), checksum)
         self.against(self.two(), {"lan": frames})
 
     def test_errors_are_not_answered(self):
@@ -466,16 +481,17 @@ class Paths(Routing):
         network.route("0.0.0.0/0", "10.2.0.254 weight 3, 10.3.0.254")
         frames = [bytes(Ether(dst=port_mac(0)) / IP(src=f"10.1.0.{flow % 200}", dst=f"192.0.2.{flow // 200}") /
                         UDP(sport=flow + 1, dport=53)) for flow in range(1000)] * 3
-        parts = [bytes(Ether(dst=port_mac(0)) / IP(src="10.1.0.7", dst="192.0.3.9", id=7, flags="MF" if part < 3 else 0,
-                                                   frag=part * 2) / (bytes(UDP(sport=9, dport=9)) + bytes(8)))
-                 for part in range(4)]
+        parts = [bytes(Ether(dst=port_mac(0)) / IP(src="10.1.0.7", dst=f"192.0.3.{number}", id=7, frag=part * 2,
+                                                   flags="MF" if part < 2 else 0) / (bytes(UDP(sport=9, dport=9)) + bytes(8)))
+                 for number in range(20) for part in range(3)]
         _, got = self.route(network, {"lan": frames + parts})
         flows = {name: collections.Counter((Ether(one)[IP].src, Ether(one)[UDP].sport) for one in got[name]
-                                           if not Ether(one)[IP].dst.endswith(".3.9")) for name in ("a", "b")}
+                                           if "192.0.3." not in Ether(one)[IP].dst) for name in ("a", "b")}
         self.assertFalse(flows["a"].keys() & flows["b"].keys())
         self.assertEqual(set(flows["a"].values()) | set(flows["b"].values()), {3})
         self.assertAlmostEqual(len(flows["a"]), 750, delta=60)
-        self.assertIn(4, [sum(Ether(one)[IP].dst == "192.0.3.9" for one in got[name]) for name in ("a", "b")])
+        for number in range(20):
+            self.assertIn(3, [sum(Ether(one)[IP].dst == f"192.0.3.{number}" for one in got[name]) for name in ("a", "b")])
 
     def test_too_big(self):
         """By the MTU of the port that it leaves by: fragments without DF, else an error that says so."""
