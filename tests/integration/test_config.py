@@ -206,9 +206,9 @@ class Config(TestCase):
     def test_too_many(self):
         """Refused by their number, before anything is done with them."""
         for text, says in (("".join(f"[port p{n}]\ndevice = net_null{n}\n" for n in range(33)),
-                            "bad.conf:65: section [port p32]: expected at most 32 sections"),
+                            "bad.conf:66: key 'device', value 'net_null32': expected at most 32 ports"),
                            ("".join(f"[port p{n}]\ndevice = net_null{n}\n" for n in range(33000)),
-                            "expected at most 4145 sections"),
+                            "expected at most 9522 sections"),
                            ("".join(f"[wire w{n}]\nports = a{n}, b{n}\n" for n in range(17)),
                             "bad.conf:33: section [wire w16]: expected at most 16 sections"),
                            ("[spillway]\n" + "".join(f"mtu = p{n}:1500\n" for n in range(9999)),
