@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/metrics.h"
+#include "classify/rule_tallies.h"
 #include "config/options.h"
 #include "config/policy_files.h"
 #include "control/events.h"
@@ -78,6 +79,7 @@ struct spill_program {
     struct spill_snapshot *rules; /* of struct spill_generation */
     struct spill_crypto *crypto;  /* NULL, as the next: without IPsec */
     struct spill_sa_store *sas;
+    struct spill_rule_tallies *tallies;               /* who makes a version has it */
     struct spill_router *router;                      /* NULL: no port is routed */
     uint16_t interfaces[SPILL_ROUTER_INTERFACES_MAX]; /* the router's, by index in the options */
     struct spill_event routing;                       /* while changes of routes are not done */
@@ -213,6 +215,16 @@ void spill_program_routes_changed(struct spill_program *program);
 
 /** Says whether a port's link is up, by its index: flows leave routes by it to other next hops. */
 void spill_program_route_link(struct spill_program *program, uint32_t port, bool up);
+/* ---------------------------------------------------------------------------- rules.c */
+
+/** Gives a writer the rules in force, with what they have counted: bounded. As the above. */
+void spill_program_write_rules(struct spill_program *program,
+                               const struct spill_metric_family *family,
+                               struct spill_metric_writer *writer);
+
+/** The values of one rule, by FILE:LINE, its name, or default. @return whether there is one */
+bool spill_program_write_rule(struct spill_program *program, const char *title,
+                              struct spill_metric_writer *writer);
 
 /* --------------------------------------------------------------------------- reload.c */
 

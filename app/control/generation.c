@@ -90,6 +90,25 @@ static struct spill_policy *make_policy(struct spill_program *program,
     return policy;
 }
 
+/* Gives the rules their tallies, and says what is told of them. */
+static struct spill_rule_list *make_list(struct spill_program *program,
+                                         const struct spill_options *options,
+                                         struct spill_ruleset *ruleset, struct spill_error *error)
+{
+    const uint64_t settled =
+        program->pipeline != NULL ? spill_pipeline_settled(program->pipeline) : 0;
+    struct spill_rule_list *list;
+
+    if (spill_rule_tallies_assign(program->tallies, ruleset, program->versions, settled, error) !=
+        0)
+        return NULL;
+    list = spill_rule_list_create(ruleset, spill_rule_tallies_counts(program->tallies),
+                                  options->default_verdict);
+    if (list == NULL)
+        spill_error_set(error, "no memory for the rules");
+    return list;
+}
+
 /*
  * Turns the ports of SAs from indices among the options' to ids of devices. A reload may name those
  * alone that were there at the start.
@@ -131,7 +150,8 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
 {
     struct spill_generation *generation = NULL;
     struct spill_sa_set *sas = NULL;
-    struct spill_policy *policy;
+    struct spill_policy *policy = NULL;
+    struct spill_rule_list *list;
 
     if (find_ports(program, options, files, error) != 0)
         return NULL;
@@ -149,13 +169,16 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
     }
     if (files->ruleset->count == 0 && options->default_verdict == SPILL_VERDICT_DENY)
         SPILL_LOG(WARNING, "no rule, and --default is deny: no IP packet will pass");
-    policy = make_policy(program, options, files->ruleset, sas, error);
+    list = make_list(program, options, files->ruleset, error);
+    if (list != NULL)
+        policy = make_policy(program, options, files->ruleset, sas, error);
     if (policy != NULL) {
-        generation = spill_generation_create(program->versions, policy, sas);
+        generation = spill_generation_create(program->versions, policy, sas, list);
         if (generation != NULL)
             return generation;
         spill_error_set(error, "no memory for the rules");
     }
+    spill_rule_list_free(list);
     spill_policy_free(policy);
     spill_sa_set_free(sas);
     return NULL;
@@ -192,6 +215,21 @@ static int open_crypto(struct spill_program *program, struct spill_error *error)
     config.crypto = program->crypto;
     program->sas = spill_sa_store_create(&config, error);
     return program->sas != NULL ? 0 : -1;
+}
+
+static int open_tallies(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_plan *plan = &program->plan;
+    int sockets[SPILL_LCORES_MAX];
+    uint32_t i;
+
+    for (i = 1; i < plan->lcore_count; i++) {
+        if (plan->lcores[i].role == SPILL_ROLE_FAST)
+            sockets[plan->lcores[i].index] = plan->lcores[i].memory_node;
+    }
+    program->tallies = spill_rule_tallies_create(sockets, plan->count[SPILL_ROLE_FAST]);
+    return program->tallies != NULL ? 0
+                                    : spill_error_set(error, "no memory for the rules' counters");
 }
 
 /* Makes the snapshot, with a version. */
@@ -317,6 +355,8 @@ int spill_program_open_generation(struct spill_program *program, struct spill_er
 
     if (program->files.sa_count > 0 && open_crypto(program, error) != 0)
         return -1;
+    if (open_tallies(program, error) != 0)
+        return -1;
     generation = spill_program_make_version(program, &program->options, &program->files, error);
     spill_policy_files_free(&program->files);
     if (generation == NULL)
@@ -336,6 +376,7 @@ void spill_program_close_generation(struct spill_program *program)
     spill_snapshot_destroy(program->rules);
     program->rules = NULL;
     pthread_mutex_unlock(&program->holding);
+    spill_rule_tallies_free(program->tallies);
     spill_sa_store_free(program->sas);
     spill_crypto_free(program->crypto);
     spill_policy_files_free(&program->files);

@@ -68,6 +68,12 @@ static void write_sas(const void *source, const struct spill_metric_family *fami
     spill_program_release_generation(program);
 }
 
+static void write_rules(const void *source, const struct spill_metric_family *family,
+                        struct spill_metric_writer *writer)
+{
+    spill_program_write_rules((struct spill_program *)(uintptr_t)source, family, writer);
+}
+
 /* Frames of one type that passed though they are not IP. */
 struct passed {
     const char *type;
@@ -120,6 +126,7 @@ static const struct spill_metric_section balance[] = {
 static const struct spill_metric_section sections[] = {
     {{"ports", "port", SPILL_FAMILY_LIST}, write_ports},
     {{"sas", "sa", SPILL_FAMILY_MAP}, write_sas},
+    {{"rules", "rule", SPILL_FAMILY_LIST}, write_rules},
     {{"non_ip", "type", SPILL_FAMILY_LIST}, write_non_ip},
 };
 

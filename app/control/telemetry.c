@@ -89,6 +89,29 @@ static int show_sa(const char *command, const char *parameters, struct rte_tel_d
     return status;
 }
 
+/* ---------------------------------------------------------------------------------- rules */
+
+static int list_rules(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+    (void)parameters;
+    return show_metrics(command, "rules", data);
+}
+
+static int show_rule(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+    struct spill_telemetry_writer writer;
+    bool found = false;
+
+    (void)command;
+    pthread_mutex_lock(&telling);
+    if (told_program != NULL && parameters != NULL) {
+        spill_telemetry_values(&writer, data);
+        found = spill_program_write_rule(told_program, parameters, &writer.writer);
+    }
+    pthread_mutex_unlock(&telling);
+    return found ? 0 : -EINVAL;
+}
+
 /* ------------------------------------------------------------------------ from when to when */
 
 static void tell_of(struct spill_program *program)
@@ -112,7 +135,13 @@ int spill_program_start_telemetry(struct spill_program *program, struct spill_er
         rte_telemetry_register_cmd("/spillway/sas", list_sas,
                                    "Names of the security associations. No parameters.") != 0 ||
         rte_telemetry_register_cmd("/spillway/sa", show_sa,
-                                   "What one has used up, and its lifetime. Parameters: NAME") != 0)
+                                   "What one has used up, and its lifetime. Parameters: NAME") !=
+            0 ||
+        rte_telemetry_register_cmd("/spillway/rules", list_rules,
+                                   "Where the rules stand, as FILE:LINE. No parameters.") != 0 ||
+        rte_telemetry_register_cmd("/spillway/rule", show_rule,
+                                   "What one has decided. Parameters: FILE:LINE, its name, or "
+                                   "default") != 0)
         return spill_error_set(error, "telemetry commands can't be registered");
     return 0;
 }

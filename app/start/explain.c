@@ -183,11 +183,15 @@ static uint32_t first_match(const struct spill_ruleset *ruleset,
 
 static const char *action_of(const struct spill_rule *rule)
 {
-    if (rule->action == SPILL_VERDICT_PROTECT)
-        return "protect";
-    if (rule->action == SPILL_VERDICT_ALLOW)
-        return "allow";
-    return rule->reject ? "reject" : "deny";
+    return spill_rule_action_name((enum spill_verdict)rule->action, rule->reject);
+}
+
+/* Where a rule stands, and its name if it has one. */
+static void print_place(const struct spill_ruleset *ruleset, const struct spill_rule *rule)
+{
+    printf("%s:%u", spill_rules_path(ruleset, rule), rule->line);
+    if (rule->name != 0)
+        printf(" \"%s\"", spill_rules_name(ruleset, rule));
 }
 
 /* The last rules before the one that decides that had decided otherwise, but for one thing. */
@@ -202,8 +206,8 @@ static void print_near(const struct spill_ruleset *ruleset, const struct spill_r
 
         if (name == NULL || rule->action == decided)
             continue;
-        printf("%s:%u, to %s, does not match: %s\n", spill_rules_path(ruleset, rule), rule->line,
-               action_of(rule), name);
+        print_place(ruleset, rule);
+        printf(", to %s, does not match: %s\n", action_of(rule), name);
         told++;
     }
 }
@@ -225,9 +229,10 @@ int spill_program_explain(struct spill_program *program, struct spill_error *err
         const struct spill_rule *rule = &ruleset->rules[index];
 
         decided = rule->action;
-        printf("%s%s%s: %s:%u\n", action_of(rule), rule->sa != 0 ? " " : "",
-               rule->sa != 0 ? ruleset->sas[rule->sa - 1] : "", spill_rules_path(ruleset, rule),
-               rule->line);
+        printf("%s%s%s: ", action_of(rule), rule->sa != 0 ? " " : "",
+               rule->sa != 0 ? ruleset->sas[rule->sa - 1] : "");
+        print_place(ruleset, rule);
+        printf("\n");
     }
     print_near(ruleset, &packet, index, decided);
     return fflush(stdout) == 0 ? 0 : spill_error_set(error, "--explain: can't write");

@@ -134,6 +134,7 @@ static void plan_input(struct spill_program *program)
         spill_datagrams_bytes() + sizeof(struct spill_fast) + sizeof(struct spill_spread) +
         sizeof(struct spill_submitter) + input->class_count * sizeof(struct spill_account) +
         sizeof(struct spill_loop) + options->port_count * sizeof(struct spill_output);
+    input->lcore_bytes += 2 * spill_rule_tallies_bytes(program->files.ruleset->count);
     if (options->sa_count > 0)
         input->lcore_bytes +=
             CRYPTO_BYTES + 2 * options->sa_count * SA_BYTES + sizeof(struct spill_reassembly);

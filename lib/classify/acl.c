@@ -10,8 +10,10 @@
 #include <rte_acl.h>
 #include <rte_byteorder.h>
 #include <rte_common.h>
+#include <rte_malloc.h>
 
 #include "classify/prefix_sets.h"
+#include "classify/rule_counts.h"
 #include "packet/parse.h"
 
 /* The contexts of each family, by what its packets have besides addresses. */
@@ -28,6 +30,13 @@ enum lookup {
 #define WITH_PORTS (LOOKUP_IPV4_PORTS - LOOKUP_IPV4)
 #define WITH_TYPES (LOOKUP_IPV4_TYPES - LOOKUP_IPV4)
 
+/* What a rule decides. */
+struct result {
+    uint8_t verdict;
+    uint16_t sa; /* as in struct spill_packet */
+    uint32_t tally;
+};
+
 struct spill_acl {
     /* NULL without rules: the default then. Where no rule names ports, or types, the family's first
      * context stands in that place, too. */
@@ -36,8 +45,8 @@ struct spill_acl {
      * the rules, or all bits where no rule names it. */
     rte_be32_t inputs[UINT8_MAX + 1];
     struct spill_prefix_sets *sets; /* NULL: the rules name none */
-    uint8_t default_verdict;
-    bool types; /* rules name types */
+    struct result *results;         /* by what rte_acl gives back: the default's, then the rules' */
+    bool types;                     /* rules name types */
 };
 
 /* What a lookup reads of a packet: all in network order, in steps of four bytes as rte_acl wants.
@@ -69,9 +78,6 @@ union tuple {
 
 /* In a larger context, looking for the fastest tries takes minutes and gigabytes of the heap. */
 #define MOST_RULES_FOR_SPEED 10000
-
-/* What rte_acl gives back of a rule, never 0: the verdict, and above it the id of its SA. */
-#define RESULT_SA_SHIFT 8
 
 RTE_ACL_RULE_DEF(acl_rule, MOST_FIELDS);
 
@@ -185,22 +191,17 @@ static int build(struct rte_acl_ctx *context, const struct spill_ruleset *rulese
 
 /* A rule in rte_acl's terms: values in host order, the earlier rule with the higher priority. */
 static struct acl_rule translate(const struct spill_ruleset *ruleset, uint32_t index,
-                                 const uint16_t *sa_ids, enum lookup lookup)
+                                 enum lookup lookup)
 {
     const struct spill_rule *rule = &ruleset->rules[index];
     const unsigned words = ADDRESS_FIELDS(lookup) / 2;
     struct acl_rule out = {
         .data.category_mask = 1,
         .data.priority = (int32_t)(RTE_ACL_MAX_PRIORITY - index),
-        .data.userdata = rule->action,
+        .data.userdata = index + 1, /* 0 is no rule */
     };
     struct rte_acl_field *field = out.field;
 
-    if (rule->sa != 0)
-        out.data.userdata |= (uint32_t)sa_ids[rule->sa - 1] << RESULT_SA_SHIFT;
-    out.data.userdata |= (uint32_t)rule->mss << RESULT_SA_SHIFT;
-    if (rule->reject)
-        out.data.userdata |= (uint32_t)SPILL_SA_REJECT << RESULT_SA_SHIFT;
     field->value.u8 = rule->protocol;
     field->mask_range.u8 = rule->any_protocol ? 0 : UINT8_MAX;
     field++;
@@ -232,7 +233,7 @@ static struct acl_rule translate(const struct spill_ruleset *ruleset, uint32_t i
 
 /* Adds the rules of a context and builds it. Returns 0 or a negative errno. */
 static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset *ruleset,
-                        const uint16_t *sa_ids, enum lookup lookup)
+                        enum lookup lookup)
 {
     uint32_t count = 0;
 
@@ -242,7 +243,7 @@ static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset 
 
         if (!belongs(&ruleset->rules[i], lookup))
             continue;
-        rule = translate(ruleset, i, sa_ids, lookup);
+        rule = translate(ruleset, i, lookup);
         result = rte_acl_add_rules(context, (const struct rte_acl_rule *)&rule, 1);
         if (result != 0)
             return result;
@@ -253,7 +254,7 @@ static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset 
 
 /* Makes one context of an ACL. Returns 0 or a negative errno. */
 static int add_context(struct spill_acl *acl, const char *name, const struct spill_ruleset *ruleset,
-                       const uint16_t *sa_ids, enum lookup lookup, int socket)
+                       enum lookup lookup, int socket)
 {
     static const char *const SUFFIX[LOOKUPS] = {"ipv4", "ipv4-ports", "ipv4-types",
                                                 "ipv6", "ipv6-ports", "ipv6-types"};
@@ -277,7 +278,39 @@ static int add_context(struct spill_acl *acl, const char *name, const struct spi
     acl->context[lookup] = rte_acl_create(&parameters);
     if (acl->context[lookup] == NULL)
         return -ENOMEM; /* the parameters are right, and rte_errno isn't always set */
-    return fill_context(acl->context[lookup], ruleset, sa_ids, lookup);
+    return fill_context(acl->context[lookup], ruleset, lookup);
+}
+
+/* What stands beside a rule's verdict. */
+static uint16_t sa_of(const struct spill_rule *rule, const uint16_t *sa_ids)
+{
+    if (rule->sa != 0)
+        return sa_ids[rule->sa - 1];
+    return rule->reject ? SPILL_SA_REJECT : rule->mss;
+}
+
+static size_t results_size(const struct spill_ruleset *ruleset)
+{
+    return (ruleset->count + 1u) * sizeof(struct result);
+}
+
+/* Returns 0 or a negative errno. */
+static int make_results(struct spill_acl *acl, const struct spill_ruleset *ruleset,
+                        const uint16_t *sa_ids, enum spill_verdict default_verdict, int socket)
+{
+    acl->results =
+        rte_malloc_socket("spill_acl_results", results_size(ruleset), RTE_CACHE_LINE_SIZE, socket);
+    if (acl->results == NULL)
+        return -ENOMEM;
+    acl->results[0] =
+        (struct result){.verdict = (uint8_t)default_verdict, .tally = SPILL_RULE_TALLY_DEFAULT};
+    for (uint32_t i = 0; i < ruleset->count; i++) {
+        const struct spill_rule *rule = &ruleset->rules[i];
+
+        acl->results[i + 1] = (struct result){
+            .verdict = rule->action, .sa = sa_of(rule, sa_ids), .tally = rule->tally};
+    }
+    return 0;
 }
 
 struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
@@ -286,6 +319,7 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
                                    struct spill_error *error)
 {
     struct spill_acl *acl;
+    int result;
 
     if (strlen(name) > SPILL_ACL_NAME_MAX) {
         spill_error_set(error, "ACL name %s: at most %u characters", name, SPILL_ACL_NAME_MAX);
@@ -296,7 +330,6 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
         spill_error_set(error, "ACL %s: no memory", name);
         return NULL;
     }
-    acl->default_verdict = (uint8_t)default_verdict;
     memset(acl->inputs, UINT8_MAX, sizeof(acl->inputs));
     for (uint16_t i = 0; i < ruleset->input_count; i++)
         acl->inputs[port_ids[i]] = rte_cpu_to_be_32(UINT32_C(1) << i);
@@ -309,11 +342,10 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
             return NULL;
         }
     }
-    for (enum lookup lookup = LOOKUP_IPV4; lookup < LOOKUPS; lookup++) {
-        const int result = add_context(acl, name, ruleset, sa_ids, lookup, socket);
-
-        if (result == 0)
-            continue;
+    result = make_results(acl, ruleset, sa_ids, default_verdict, socket);
+    for (enum lookup lookup = LOOKUP_IPV4; result == 0 && lookup < LOOKUPS; lookup++)
+        result = add_context(acl, name, ruleset, lookup, socket);
+    if (result != 0) {
         spill_error_set(error, "ACL %s of %u rules, %zu MiB of EAL memory planned: %s", name,
                         ruleset->count, spill_acl_memory(ruleset) >> 20, strerror(-result));
         spill_acl_free(acl);
@@ -330,6 +362,7 @@ void spill_acl_free(struct spill_acl *acl)
         if (!has_ports(lookup) || acl->context[lookup] != acl->context[first_of(lookup)])
             rte_acl_free(acl->context[lookup]);
     spill_prefix_sets_free(acl->sets);
+    rte_free(acl->results);
     free(acl);
 }
 
@@ -385,7 +418,15 @@ static inline enum lookup read_packet(const struct spill_acl *acl,
                              : lookup_of(acl, packet, LOOKUP_IPV6, tuple->v6.port);
 }
 
-void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count)
+static void take_result(const struct result *result, struct spill_packet *packet, uint32_t *tally)
+{
+    packet->verdict = result->verdict;
+    packet->sa = result->sa;
+    *tally = result->tally;
+}
+
+void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count,
+                        uint32_t *tallies)
 {
     union tuple tuples[SPILL_BURST];
     const uint8_t *input[LOOKUPS][SPILL_BURST];
@@ -399,28 +440,25 @@ void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packe
 
         input[lookup][n] = (const uint8_t *)&tuples[i];
         origin[lookup][n] = (uint8_t)i;
-        packets[i]->verdict = acl->default_verdict;
-        packets[i]->sa = 0;
+        take_result(&acl->results[0], packets[i], &tallies[i]);
     }
     for (unsigned lookup = 0; lookup < LOOKUPS; lookup++) {
         if (counts[lookup] == 0 || acl->context[lookup] == NULL)
             continue;
         rte_acl_classify(acl->context[lookup], input[lookup], results, counts[lookup], 1);
-        for (uint32_t i = 0; i < counts[lookup]; i++)
-            if (results[i] != 0) {
-                /* Written above for each of counts[lookup]; the analyzer does not see that. */
-                /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript) */
-                struct spill_packet *packet = packets[origin[lookup][i]];
+        for (uint32_t i = 0; i < counts[lookup]; i++) {
+            /* Written above for each of counts[lookup]; the analyzer does not see that. */
+            /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
+            const uint8_t which = origin[lookup][i];
 
-                packet->verdict = (uint8_t)results[i];
-                packet->sa = (uint16_t)(results[i] >> RESULT_SA_SHIFT);
-            }
+            take_result(&acl->results[results[i]], packets[which], &tallies[which]);
+        }
     }
 }
 
 size_t spill_acl_memory(const struct spill_ruleset *ruleset)
 {
-    size_t size = spill_prefix_sets_memory(ruleset);
+    size_t size = spill_prefix_sets_memory(ruleset) + results_size(ruleset);
 
     for (enum lookup lookup = LOOKUP_IPV4; lookup < LOOKUPS; lookup++) {
         const size_t count = count_rules(ruleset, lookup);

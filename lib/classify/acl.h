@@ -53,7 +53,7 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
 void spill_acl_free(struct spill_acl *acl);
 
 /**
- * Gives each packet of a burst the verdict of the first rule that matches it, or the default.
+ * Gives each packet of a burst the verdict of the first rule that matches it, or the default's.
  * Any thread, also concurrently; no system call, lock or allocation.
  *
  * @param packets  of the kinds IPv4 and IPv6, mixed as they come, with `input`; one that is
@@ -61,8 +61,10 @@ void spill_acl_free(struct spill_acl *acl);
  *                 written, and `sa`: the id of the SA of a rule that protects, SPILL_SA_REJECT of
  * one that rejects, else 0
  * @param count    at most SPILL_BURST
+ * @param tallies    of each: where its rule is counted (rule_counts.h)
  */
-void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count);
+void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count,
+                        uint32_t *tallies);
 
 /**
  * How much EAL memory one ACL of these rules is to be given, in bytes. The ACL uses up to this much

@@ -55,12 +55,18 @@ enum spill_flow_class {
 #define SPILL_FLOW_NO_VLAN   UINT16_MAX /* `inner_vlan` of an entry that is free */
 
 /** One connection, one cache line. Written by the table's owner only. Its address stays while it is
- * in the table. An IPv4 flow has 24 bytes to spare behind its key. */
+ * in the table. An IPv4 flow has 16 bytes to spare behind its key and tallies. */
 struct spill_flow {
     union {
         struct spill_key4 v4;
         struct spill_key6 v6;
         uint64_t words[sizeof(struct spill_key6) / sizeof(uint64_t)];
+        struct {
+            struct spill_key4 is_v4;
+            /* By direction: where its packets are counted (rule_counts.h). Of IPv6 the table has
+             * them elsewhere. */
+            uint32_t tallies[2];
+        };
     } key;
     uint16_t inner_vlan;
     uint16_t version; /* of the rules that were asked, by the table's count */

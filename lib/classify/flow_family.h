@@ -21,6 +21,7 @@
 struct spill_flow_family {
     struct spill_flow_groups groups;
     struct spill_flow *entries; /* by slot; behind them the heads of the classes' lists */
+    uint32_t (*tallies)[2];     /* of IPv6, by slot: an entry has no room for them */
     uint32_t slots;
     uint32_t capacity;
     uint32_t entry_count;
@@ -40,6 +41,13 @@ static inline uint32_t spill_flow_slot(const struct spill_flow_family *family,
                                        const struct spill_flow *flow)
 {
     return (uint32_t)(flow - family->entries);
+}
+
+/** By direction: where a flow's packets are counted. */
+static inline uint32_t *spill_flow_tallies(const struct spill_flow_family *family,
+                                           struct spill_flow *flow)
+{
+    return family->is_v4 ? flow->key.tallies : family->tallies[spill_flow_slot(family, flow)];
 }
 
 /** Where a class's list begins and ends: its next is the oldest flow, its previous the newest. */

@@ -4,8 +4,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "classify/flow.h"
+#include "classify/flow_family.h"
 
 /**
  * @file
@@ -55,17 +57,18 @@ static inline void spill_flow_renewal_clean(struct spill_flow_renewal *renewal, 
         renewal->unclean -= slots < renewal->unclean ? slots : renewal->unclean;
 }
 
-/** Compares a flow with its phase. */
+/** Compares a flow with its phase. One that becomes stale is no rule's any more. */
 static inline void spill_flow_renew(const struct spill_flow_renewal *renewal,
-                                    struct spill_flow *flow, uint32_t slot)
+                                    const struct spill_flow_family *family, struct spill_flow *flow)
 {
-    const uint32_t phase = slot % SPILL_FLOW_PHASES;
+    const uint32_t phase = spill_flow_slot(family, flow) % SPILL_FLOW_PHASES;
     const uint16_t must = spill_flow_is_protected(flow) ? renewal->version : renewal->must[phase];
 
     if (flow->rights == 0)
         return;
     if ((int16_t)(flow->version - must) < 0) {
         flow->rights |= SPILL_FLOW_STALE;
+        memset(spill_flow_tallies(family, flow), 0, 2 * sizeof(uint32_t));
         flow->version = must;
     } else if ((int16_t)(flow->version - renewal->should[phase]) < 0) {
         flow->rights |= SPILL_FLOW_DUE;

@@ -29,14 +29,23 @@ _Static_assert(offsetof(struct spill_packet, key) == 0, "a packet's address is i
 /* Part of the capacity that is strangers' alone. */
 #define STRANGERS 8
 
+/* Words of what is counted of a rule. */
+#define COUNT_WORD(field) (offsetof(struct spill_rule_count, field) / sizeof(uint64_t))
+#define COUNT_PACKETS     COUNT_WORD(packets)
+#define COUNT_BYTES       COUNT_WORD(bytes)
+#define COUNT_CONNECTIONS COUNT_WORD(connections)
+#define COUNT_LAST        COUNT_WORD(last)
+
 struct spill_flow_table {
     struct spill_flow_family families[FAMILIES];
     struct spill_flow_hash hash;
     struct spill_flow_times times;
     unsigned hand_family;
-    uint32_t hand; /* the next slot that is looked at */
+    uint32_t hand;    /* the next slot that is looked at */
+    uint64_t *counts; /* by tally: those of the rules */
     struct spill_flow_counters counters;
     struct spill_flow_renewal renewal;
+    struct spill_rule_count own_counts[SPILL_RULE_TALLY_FIRST / SPILL_RULE_TALLY_WORDS];
 };
 
 /* ------------------------------------------------------------------------------ its memory */
@@ -51,6 +60,11 @@ static uint32_t groups_for(uint32_t capacity)
 static size_t entries_bytes(uint32_t groups)
 {
     return ((size_t)groups * SPILL_FLOW_GROUP + SPILL_FLOW_CLASSES) * sizeof(struct spill_flow);
+}
+
+static size_t tallies_bytes(uint32_t groups)
+{
+    return (size_t)groups * SPILL_FLOW_GROUP * 2 * sizeof(uint32_t);
 }
 
 static int family_create(struct spill_flow_family *family, unsigned kind,
@@ -70,7 +84,11 @@ static int family_create(struct spill_flow_family *family, unsigned kind,
                            RTE_CACHE_LINE_SIZE, config->socket);
     family->entries = rte_zmalloc_socket("spill_flow_entries", entries_bytes(groups),
                                          RTE_CACHE_LINE_SIZE, config->socket);
-    if (family->groups.all == NULL || family->entries == NULL) {
+    if (!family->is_v4)
+        family->tallies = rte_zmalloc_socket("spill_flow_tallies", tallies_bytes(groups),
+                                             RTE_CACHE_LINE_SIZE, config->socket);
+    if (family->groups.all == NULL || family->entries == NULL ||
+        (!family->is_v4 && family->tallies == NULL)) {
         return spill_error_set(error, "flow table %s: no memory for %u flows on NUMA node %d",
                                family->name, config->capacity, config->socket);
     }
@@ -110,6 +128,7 @@ struct spill_flow_table *spill_flow_table_create(const struct spill_flow_table_c
         return NULL;
     }
     spill_flow_times_init(&table->times, config);
+    spill_flow_table_count_in(table, table->own_counts);
     table->renewal.tick = config->renewal / (2 * SPILL_FLOW_PHASES);
     spill_flow_hash_init(&table->hash, config->seed);
     for (unsigned kind = 0; kind < FAMILIES; kind++)
@@ -127,6 +146,7 @@ void spill_flow_table_free(struct spill_flow_table *table)
     for (unsigned kind = 0; kind < FAMILIES; kind++) {
         rte_free(table->families[kind].groups.all);
         rte_free(table->families[kind].entries);
+        rte_free(table->families[kind].tallies);
     }
     rte_free(table);
 }
@@ -135,7 +155,7 @@ size_t spill_flow_table_bytes(uint32_t capacity)
 {
     const uint32_t groups = groups_for(capacity);
 
-    return sizeof(struct spill_flow_table) + HEAP_OVERHEAD +
+    return sizeof(struct spill_flow_table) + tallies_bytes(groups) + 2 * HEAP_OVERHEAD +
            FAMILIES * (groups * sizeof(struct spill_flow_group) + entries_bytes(groups) +
                        (size_t)2 * HEAP_OVERHEAD);
 }
@@ -283,8 +303,7 @@ static __rte_noinline uint32_t renew_found(struct spill_flow_table *table,
 
         if (packets[i].kind > SPILL_PACKET_IPV6 || flow == NULL)
             continue;
-        spill_flow_renew(&table->renewal, flow,
-                         spill_flow_slot(&table->families[packets[i].kind], flow));
+        spill_flow_renew(&table->renewal, &table->families[packets[i].kind], flow);
         passing += spill_flow_passes(flow);
     }
     return passing;
@@ -303,11 +322,21 @@ static __rte_noinline bool is_over(const struct spill_flow_table *table,
     return spill_flow_is_over(&table->times, &table->families[packet->kind], flow, now);
 }
 
+/* As struct spill_rule_count, by its words: that is an instruction less. */
+static inline void count_packet(uint64_t *counts, uint32_t tally, const struct spill_packet *packet,
+                                uint64_t now)
+{
+    counts[tally + COUNT_PACKETS]++;
+    counts[tally + COUNT_BYTES] += packet->length;
+    counts[tally + COUNT_LAST] = now;
+}
+
 uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
                                  uint32_t count, uint64_t now)
 {
     const uint32_t units = spill_flow_units(&table->times, now);
     const int32_t least = table->times.least;
+    uint64_t *counts = table->counts;
     struct looking looking;
     uint32_t hits = 0, misses = 0, passing = 0;
 
@@ -316,12 +345,16 @@ uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_pa
     for (uint32_t i = 0; i < count; i++) {
         struct spill_packet *packet = &packets[i];
         struct spill_flow *flow = looking.flows[i];
+        uint32_t *tallies = flow->key.tallies;
         uint32_t seen = units;
+        unsigned direction;
 
         if (unlikely(packet->kind != SPILL_PACKET_IPV4 || !is_key4(flow, packet))) {
             if (packet->kind > SPILL_PACKET_IPV6)
                 continue;
             flow = search(&table->families[packet->kind], packet, looking.hashes[i]);
+            if (flow != NULL)
+                tallies = spill_flow_tallies(&table->families[packet->kind], flow);
         }
         if (unlikely(flow == NULL || spill_flow_age(flow, units) > least)) {
             if (flow == NULL || is_over(table, packet, flow, units)) {
@@ -331,11 +364,13 @@ uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_pa
             }
             seen = spill_flow_seen(flow, units);
         }
+        direction = packet->direction;
         flow->seen = seen;
-        flow->gate |= (SPILL_FLOW_SPOKE_AGAIN | 1u << packet->direction) << 8;
+        flow->gate |= SPILL_FLOW_SPOKE_AGAIN << 8 | 0x100u << direction;
         packet->flow = flow;
         hits++;
         passing += spill_flow_passes(flow);
+        count_packet(counts, tallies[direction], packet, now);
     }
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal))) {
         spill_flow_renewal_turn(&table->renewal, now, spill_flow_table_slots(table));
@@ -351,9 +386,10 @@ uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_pa
 /* ------------------------------------------------------------------- adding and removing */
 
 /* Makes an entry that of a connection whose first packet this is. */
-static void begin(const struct spill_flow_table *table, struct spill_flow *flow,
-                  const struct spill_packet *packet, uint32_t now)
+static void begin(const struct spill_flow_table *table, const struct spill_flow_family *family,
+                  struct spill_flow *flow, const struct spill_packet *packet, uint32_t now)
 {
+    memset(spill_flow_tallies(family, flow), 0, 2 * sizeof(uint32_t));
     flow->seen = now;
     flow->version = table->renewal.version;
     flow->gate = 0;
@@ -413,18 +449,18 @@ struct spill_flow *spill_flow_table_find_or_add(struct spill_flow_table *table,
     if (flow == NULL) {
         flow = add(table, family, packet, hash);
         if (flow != NULL)
-            begin(table, flow, packet, units);
+            begin(table, family, flow, packet, units);
         return flow;
     }
     if (spill_flow_is_over(&table->times, family, flow, units)) {
         table->counters.expired++;
         if (flow->class != SPILL_FLOW_STRANGER)
             spill_flow_demote(family, flow);
-        begin(table, flow, packet, units);
+        begin(table, family, flow, packet, units);
         return flow;
     }
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
-        spill_flow_renew(&table->renewal, flow, spill_flow_slot(family, flow));
+        spill_flow_renew(&table->renewal, family, flow);
     flow->seen = spill_flow_seen(flow, units);
     flow->spoken |= (uint8_t)(SPILL_FLOW_SPOKE_AGAIN | 1u << packet->direction);
     return flow;
@@ -443,7 +479,7 @@ struct spill_flow *spill_flow_table_find(struct spill_flow_table *table,
         spill_flow_is_over(&table->times, family, flow, spill_flow_units(&table->times, now)))
         return NULL;
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
-        spill_flow_renew(&table->renewal, flow, spill_flow_slot(family, flow));
+        spill_flow_renew(&table->renewal, family, flow);
     return flow;
 }
 
@@ -471,8 +507,30 @@ void spill_flow_table_step(struct spill_flow_table *table, struct spill_flow *fl
                         spill_flow_units(&table->times, now));
 }
 
+/*
+ * Has a direction counted where the rule is that decided it, and the other one too where that has
+ * but replies. What is denied a side of a connection that the other has begun leaves it that one's.
+ */
+static void note_tally(struct spill_flow_table *table, const struct spill_flow_family *family,
+                       struct spill_flow *flow, unsigned direction, uint32_t tally)
+{
+    const unsigned let = SPILL_FLOW_ALLOWED | SPILL_FLOW_PROTECTED;
+    const unsigned own = flow->rights >> direction, other = flow->rights >> !direction;
+    uint32_t *tallies = spill_flow_tallies(family, flow);
+    const bool known = tallies[direction] == tally;
+
+    if ((own & let) == 0 && (other & SPILL_FLOW_ALLOWED) != 0)
+        return;
+    tallies[direction] = tally;
+    if ((other & let) == 0 && (own & SPILL_FLOW_ALLOWED) != 0)
+        tallies[!direction] = tally;
+    if (!known)
+        table->counts[tally + COUNT_CONNECTIONS]++;
+}
+
 void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *flow,
-                           unsigned direction, enum spill_verdict verdict, uint16_t sa)
+                           unsigned direction, enum spill_verdict verdict, uint16_t sa,
+                           uint32_t tally)
 {
     static const uint8_t BITS[] = {
         [SPILL_VERDICT_UNKNOWN] = 0,
@@ -492,8 +550,10 @@ void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *fl
     flow->version = table->renewal.version;
     flow->rights |= (uint8_t)(BITS[verdict] << direction);
     /* It stands beside the verdict that goes before the others. */
-    if (spill_rights_own(flow->rights, direction) == verdict)
+    if (spill_rights_own(flow->rights, direction) == verdict) {
         flow->sa[direction] = sa;
+        note_tally(table, family, flow, direction, tally);
+    }
     allowed = spill_flow_is_allowed(flow);
     if (!allowed && flow->class != SPILL_FLOW_STRANGER)
         spill_flow_demote(family, flow);
@@ -507,12 +567,29 @@ void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *fl
     table->counters.entries -= gone;
 }
 
+void spill_flow_table_count_in(struct spill_flow_table *table, struct spill_rule_count *counts)
+{
+    table->counts = &counts->packets;
+}
+
+uint32_t spill_flow_table_tally(struct spill_flow_table *table, struct spill_flow *flow,
+                                unsigned direction)
+{
+    return spill_flow_tallies(family_of(table, flow), flow)[direction];
+}
+
+void spill_flow_table_count(struct spill_flow_table *table, uint32_t tally,
+                            const struct spill_packet *packet, uint64_t now)
+{
+    count_packet(table->counts, tally, packet, now);
+}
+
 void spill_flow_table_note_old(struct spill_flow_table *table, struct spill_flow *flow,
                                unsigned direction)
 {
     if (flow->rights != 0)
         return;
-    spill_flow_table_note(table, flow, direction, SPILL_VERDICT_ALLOW, 0);
+    spill_flow_table_note(table, flow, direction, SPILL_VERDICT_ALLOW, 0, SPILL_RULE_TALLY_NONE);
     flow->rights |= SPILL_FLOW_DUE;
     flow->version--;
 }
@@ -527,12 +604,17 @@ bool spill_flow_table_renewed(const struct spill_flow_table *table)
     return table->renewal.left == 0;
 }
 
+bool spill_flow_table_settled(const struct spill_flow_table *table)
+{
+    return !spill_flow_renewal_goes_on(&table->renewal);
+}
+
 /* Looks at a flow, and removes it if it has expired; returns whether it did. */
 static bool expire_flow(struct spill_flow_table *table, struct spill_flow_family *family,
                         struct spill_flow *flow, uint32_t now)
 {
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
-        spill_flow_renew(&table->renewal, flow, spill_flow_slot(family, flow));
+        spill_flow_renew(&table->renewal, family, flow);
     if (flow->pending != 0 || spill_flow_age(flow, now) <= table->times.least)
         return false;
     if (!spill_flow_is_over(&table->times, family, flow, now)) {

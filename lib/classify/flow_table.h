@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/metrics.h"
 #include "classify/flow.h"
+#include "classify/rule_counts.h"
 #include "packet/packet.h"
 
 /**
@@ -103,7 +104,8 @@ void spill_flow_table_free(struct spill_flow_table *table);
  * was found as seen now. One that was silent for the timeout isn't found. Packets without a key
  * are passed over. Counts hits and misses. Owner.
  *
- * Where a direction of the flow is protected, sets `sa` to what is noted for the packet's.
+ * Where a direction of the flow is protected, sets `sa` to what is noted for the packet's. Counts
+ * the packet in the tally that is noted for it: of its flow's rule, or none.
  *
  * @param packets  of any kinds, in any mixture
  * @param count    0 to SPILL_BURST
@@ -149,9 +151,30 @@ struct spill_flow *spill_flow_table_find(struct spill_flow_table *table,
  * @param verdict  UNKNOWN notes nothing
  * @param sa       id of the SA of PROTECT; of DENY SPILL_SA_REJECT where the sender is told; of
  * ALLOW its MSS; else 0
+ * @param tally     where the rule is counted that says it: from now on, that direction's packets,
+ * and replies to them. A connection is counted there, unless the flow was counted there before
  */
 void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *flow,
-                           unsigned direction, enum spill_verdict verdict, uint16_t sa);
+                           unsigned direction, enum spill_verdict verdict, uint16_t sa,
+                           uint32_t tally);
+
+/**
+ * Has packets counted in this array from now on. Before the first call they are in one of the
+ * table's own, of which only the slots of no rule and the default may be used. Owner, or the
+ * control thread before the owner runs.
+ *
+ * @param counts  of the owner's, with a slot for each tally that is ever noted; not freed before
+ *                the table, or the next call
+ */
+void spill_flow_table_count_in(struct spill_flow_table *table, struct spill_rule_count *counts);
+
+/** Where the packets of a direction are counted. Owner. */
+uint32_t spill_flow_table_tally(struct spill_flow_table *table, struct spill_flow *flow,
+                                unsigned direction);
+
+/** Counts a packet that the lookup did not. Owner. */
+void spill_flow_table_count(struct spill_flow_table *table, uint32_t tally,
+                            const struct spill_packet *packet, uint64_t now);
 
 /**
  * Whether what is known of a flow is of older rules, so that a verdict that is noted now would take
@@ -196,6 +219,9 @@ void spill_flow_table_renew(struct spill_flow_table *table, uint64_t now);
 
 /** Whether no flow goes by what older rules said any more. Owner. */
 bool spill_flow_table_renewed(const struct spill_flow_table *table);
+
+/** Whether besides no flow has a tally that only older rules had. Owner. */
+bool spill_flow_table_settled(const struct spill_flow_table *table);
 
 /**
  * Looks at the next `count` slots of the table and removes flows that have not been seen for the

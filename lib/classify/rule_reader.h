@@ -12,9 +12,10 @@
  * function that returns int returns 0, or -1 with the error written; on the control thread.
  */
 
-#define SPILL_RULE_WORDS_MAX 16 /* in a line */
+#define SPILL_RULE_WORDS_MAX 24 /* in a line */
 
-/** The words of a line, in the line's own memory; past the last they are NULL. */
+/** The words of a line, in the line's own memory; past the last they are NULL. One that stood in
+ * quotes begins with one still. */
 struct spill_rule_words {
     char *word[SPILL_RULE_WORDS_MAX + 1];
     unsigned next;

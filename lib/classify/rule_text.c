@@ -4,12 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_common.h>
+
 #include "classify/icmp_types.h"
 #include "classify/rule_reader.h"
 
 #define SAS_AT_ONCE 64         /* names that memory is taken for at a time */
 #define SA_SLOTS    (1u << 17) /* twice as many as there can be names */
 #define RANGES_MAX  64         /* in a list */
+
+#define NAMES_AT_ONCE 1024u /* bytes of rules' names that memory is taken for at first */
 
 /* The ranges of ports at one end, or of types. */
 struct ranges {
@@ -198,7 +202,48 @@ static int parse_mss(const struct spill_rule_location *location, struct spill_ru
     return 0;
 }
 
-/* [in …] [type …] [mss …], in any order, each once. */
+/* Appends a name to those of the rules. Returns where it begins; 0: no memory. */
+static uint32_t append_name(struct spill_ruleset *ruleset, const char *name)
+{
+    const uint32_t begin = RTE_MAX(ruleset->names_size, 1u);
+    const uint32_t size = begin + (uint32_t)strlen(name) + 1;
+
+    if (size > ruleset->names_capacity) {
+        const uint32_t capacity = RTE_MAX(2 * ruleset->names_capacity, NAMES_AT_ONCE);
+        char *names = realloc(ruleset->names, capacity);
+
+        if (names == NULL)
+            return 0;
+        names[0] = '\0';
+        ruleset->names = names;
+        ruleset->names_capacity = capacity;
+    }
+    memcpy(ruleset->names + begin, name, size - begin);
+    ruleset->names_size = size;
+    return begin;
+}
+
+/* "TEXT" */
+static int parse_name(const struct spill_rule_location *location, struct spill_rule_words *words,
+                      struct spill_ruleset *ruleset, struct spill_rule *rule)
+{
+    const char *text = spill_rule_take(words);
+
+    if (text == NULL || text[0] != '"')
+        return spill_rule_error(location, "'%.80s': no name; one in quotes, as in name \"web\"",
+                                text == NULL ? "end of line" : text);
+    text++;
+    if (*text == '\0' || strlen(text) > SPILL_RULE_NAME_MAX)
+        return spill_rule_error(location, "'%.80s': a name has 1 to %u bytes", text,
+                                SPILL_RULE_NAME_MAX);
+    for (const char *letter = text; *letter != '\0'; letter++)
+        if (*letter < ' ' || *letter > '~')
+            return spill_rule_error(location, "'%.80s': a name has printable ASCII only", text);
+    rule->name = append_name(ruleset, text);
+    return rule->name != 0 ? 0 : spill_rule_error(location, "no memory for another name");
+}
+
+/* [in …] [type …] [mss …] [name …], in any order, each once. */
 static int parse_options(const struct spill_rule_location *location, struct spill_rule_words *words,
                          struct spill_ruleset *ruleset, struct spill_rule *rule,
                          struct ranges *types)
@@ -212,6 +257,8 @@ static int parse_options(const struct spill_rule_location *location, struct spil
             result = parse_types(location, words, rule, types);
         else if (rule->mss == 0 && spill_rule_take_if(words, "mss"))
             result = parse_mss(location, words, rule);
+        else if (rule->name == 0 && spill_rule_take_if(words, "name"))
+            result = parse_name(location, words, ruleset, rule);
         else
             return 0;
         if (result != 0)

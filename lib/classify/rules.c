@@ -55,19 +55,63 @@ static char *next_word(char **rest)
     return word;
 }
 
+/* The end of what stands in quotes, which begins here: its last quote. NULL: there is none. */
+static char *end_of_quotes(char *text)
+{
+    return *text == '"' ? strchr(text + 1, '"') : NULL;
+}
+
+/* The next word of a rule, of which one in quotes keeps the first of them. Returns 1; 0 at the end
+ * of the line; -1 with an error. */
+static int next_rule_word(const struct spill_rule_location *location, char **rest, char **word)
+{
+    char *end;
+
+    if (*rest == NULL)
+        return 0;
+    *rest += strspn(*rest, " \t\v\f\r");
+    if (**rest != '"') {
+        *word = next_word(rest);
+        return *word != NULL;
+    }
+    *word = *rest;
+    end = end_of_quotes(*rest);
+    if (end == NULL)
+        return spill_rule_error(location, "%.80s: a quote is missing", *word);
+    *rest = end[1] == '\0' ? NULL : end + 2;
+    if (end[1] != '\0' && strchr(" \t\v\f\r", end[1]) == NULL)
+        return spill_rule_error(location, "%.80s: a blank is expected behind the quotes", *word);
+    *end = '\0';
+    return 1;
+}
+
 static int split(const struct spill_rule_location *location, char *line,
                  struct spill_rule_words *words)
 {
     unsigned count = 0;
     char *word;
+    int result;
 
     *words = (struct spill_rule_words){0};
-    while ((word = next_word(&line)) != NULL) {
+    while ((result = next_rule_word(location, &line, &word)) > 0) {
         if (count == SPILL_RULE_WORDS_MAX)
             return spill_rule_error(location, "'%.80s': more words than a rule has", word);
         words->word[count++] = word;
     }
-    return 0;
+    return result;
+}
+
+/* Cuts a line's comment off. */
+static void cut_comment(char *line)
+{
+    char *end;
+
+    for (; *line != '\0' && *line != '#'; line++) {
+        end = end_of_quotes(line);
+        if (end != NULL)
+            line = end;
+    }
+    *line = '\0';
 }
 
 /* ----------------------------------------------------------------------------------- files */
@@ -268,7 +312,7 @@ static int read_line(FILE *file, const struct spill_rule_location *location, cha
     if (ferror(file))
         return spill_rule_error(location, "can't read: %s", strerror(errno));
     line[size] = '\0';
-    line[strcspn(line, "#")] = '\0';
+    cut_comment(line);
     return byte == EOF && size == 0 ? 0 : 1;
 }
 
@@ -320,6 +364,20 @@ const char *spill_rules_path(const struct spill_ruleset *ruleset, const struct s
     return ruleset->paths[rule->file];
 }
 
+const char *spill_rule_action_name(enum spill_verdict action, bool reject)
+{
+    if (action == SPILL_VERDICT_PROTECT)
+        return "protect";
+    if (action == SPILL_VERDICT_ALLOW)
+        return "allow";
+    return reject ? "reject" : "deny";
+}
+
+const char *spill_rules_name(const struct spill_ruleset *ruleset, const struct spill_rule *rule)
+{
+    return rule->name != 0 ? ruleset->names + rule->name : "";
+}
+
 void spill_rules_free(struct spill_ruleset *ruleset)
 {
     if (ruleset == NULL)
@@ -331,5 +389,6 @@ void spill_rules_free(struct spill_ruleset *ruleset)
     free(ruleset->sas);
     free(ruleset->sa_slots);
     free(ruleset->prefixes);
+    free(ruleset->names);
     free(ruleset);
 }

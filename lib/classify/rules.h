@@ -21,7 +21,8 @@
  *     END = ADDRESS[/LENGTH]|@SET|any [port P[-Q][,P[-Q]...]]
  *
  * `mss N|auto` behind all of that makes TCP's ends announce segments of at most N bytes, or of what
- * fits the MTUs of the ports.
+ * fits the MTUs of the ports. `name "TEXT"` is what the rule is called where it is told of; within
+ * the quotes `#` starts no comment.
  *
  * ACTION is allow, deny, reject (deny, and tell the sender) or `protect SA`, with the name of a
  * security association (inspect is reserved). PROTOCOL is any, a name or a number.
@@ -55,6 +56,8 @@
 #define SPILL_SETS_MAX       32         /* a bit each */
 #define SPILL_PREFIXES_MAX   (1u << 22) /* of all sets */
 #define SPILL_RULE_FILES_MAX 256        /* that a rule file leads to */
+
+#define SPILL_RULE_NAME_MAX 63 /* bytes */
 
 #define SPILL_MSS_MIN 64 /* bytes; no link that IP runs over has a smaller MTU than 68 */
 
@@ -92,6 +95,8 @@ struct spill_rule {
     uint8_t set[2]; /* of each end: 1 + index in spill_ruleset.sets, besides address; 0: none */
     uint16_t file;  /* index in spill_ruleset.paths */
     uint32_t line;  /* in the file, from 1; each range of a list makes a rule */
+    uint32_t name;  /* where it begins in spill_ruleset.names; 0: it has none */
+    uint32_t tally; /* where it is counted; written by spill_rule_tallies_assign() */
 };
 
 /** A prefix of a set. */
@@ -122,6 +127,9 @@ struct spill_ruleset {
     uint32_t prefix_capacity; /* only the reader looks at it */
     char **paths;             /* of the files, the first of them the one that names the others */
     uint32_t path_count;
+    char *names; /* of rules, each with its NUL, behind an empty one; NULL: none has any */
+    uint32_t names_size;
+    uint32_t names_capacity; /* only the reader looks at it */
 };
 
 /** A file that a rule file names, open. */
@@ -156,6 +164,19 @@ struct spill_ruleset *spill_rules_read(FILE *file, const char *name,
 
 /** The path of the file that a rule stands in, for errors. */
 const char *spill_rules_path(const struct spill_ruleset *ruleset, const struct spill_rule *rule);
+
+/** The word for what a rule does: allow, deny, reject or protect. */
+const char *spill_rule_action_name(enum spill_verdict action, bool reject);
+
+/** What a rule is called; empty: nothing. */
+const char *spill_rules_name(const struct spill_ruleset *ruleset, const struct spill_rule *rule);
+
+/** Whether two rules, one behind the other, were made of one line. */
+static inline bool spill_rules_same_line(const struct spill_rule *rule,
+                                         const struct spill_rule *other)
+{
+    return rule->file == other->file && rule->line == other->line;
+}
 
 /** Frees rules. NULL is fine. */
 void spill_rules_free(struct spill_ruleset *ruleset);

@@ -148,11 +148,12 @@ struct spill_packet {
         uint8_t drop; /* drop reason of a packet that isn't IP */
         struct {      /* of IP: */
             uint8_t
-                reversed : 1;   /* 1: the rules are asked for the other direction; classification's
-                                 */
-            uint8_t step : 3;   /* enum spill_step; by the parser */
-            uint8_t secret : 1; /* 1: it tells of what came through an SA, and leaves through
-                                 * one or not at all */
+                reversed : 1;    /* 1: the rules are asked for the other direction; classification's
+                                  */
+            uint8_t step : 3;    /* enum spill_step; by the parser */
+            uint8_t secret : 1;  /* 1: it tells of what came through an SA, and leaves through
+                                  * one or not at all */
+            uint8_t counted : 1; /* 1: where its rule is counted; classification's */
         };
     };
     uint8_t input;  /* id of the port it came from; written by the pipeline */

@@ -36,7 +36,7 @@ static bool classify(struct spill_job *job, void *context)
 
     for (i = 0; i < job->count; i++)
         packets[i] = spill_packet_of(job->mbufs[i]);
-    spill_acl_classify(spill_policy_acl(generation->policy), packets, job->count);
+    spill_acl_classify(spill_policy_acl(generation->policy), packets, job->count, job->notes);
     job->result = generation->number;
     return true;
 }
@@ -59,7 +59,9 @@ static bool opens_against(const struct spill_fast *fast, const struct spill_pack
            spill_flow_table_is_older(fast->flows, packet->flow);
 }
 
-static void note(struct spill_fast *fast, const struct spill_job *job, struct spill_packet *packet)
+/* @param tally  where the rule is counted that decided about it */
+static void note(struct spill_fast *fast, const struct spill_job *job, struct spill_packet *packet,
+                 uint32_t tally)
 {
     const unsigned direction = packet->direction ^ packet->reversed;
 
@@ -69,9 +71,24 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
         return;
     if (likely(job->result == fast->version.number))
         spill_flow_table_note(fast->flows, packet->flow, direction,
-                              (enum spill_verdict)packet->verdict, packet->sa);
+                              (enum spill_verdict)packet->verdict, packet->sa, tally);
     else if (packet->verdict == SPILL_VERDICT_ALLOW && packet->inbound_sa == 0)
         spill_flow_table_note_old(fast->flows, packet->flow, direction);
+}
+
+/*
+ * Counts a packet that the lookup could not, as nothing was known of its flow: where that is
+ * counted now, or where its own rule is.
+ */
+static void count(struct spill_fast *fast, const struct spill_job *job, struct spill_packet *packet,
+                  uint32_t tally)
+{
+    const uint32_t of_flow = spill_flow_table_tally(fast->flows, packet->flow, packet->direction);
+
+    if (!packet->counted)
+        spill_flow_table_count(fast->flows, of_flow != SPILL_RULE_TALLY_NONE ? of_flow : tally,
+                               packet, job->stamp);
+    packet->counted = 0;
 }
 
 /*
@@ -79,15 +96,21 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
  * goes for those behind it. Of a verdict that was found by rules which have been replaced since,
  * it is noted who began alone; and one that it brought along was noted before it came.
  */
-static void settle(struct spill_fast *fast, const struct spill_job *job, struct rte_mbuf *mbuf,
-                   struct spill_packet *packet)
+static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_t index)
 {
+    struct rte_mbuf *mbuf = job->mbufs[index];
+    struct spill_packet *packet = spill_packet_of(mbuf);
     struct spill_flow *flow = packet->flow;
+    /* Slots of older versions may have been given to other rules. */
+    const uint32_t tally = job->work > 0 && job->result == fast->version.number
+                               ? job->notes[index]
+                               : SPILL_RULE_TALLY_NONE;
     enum spill_verdict known;
 
     if (job->work > 0 && spill_flow_packet_verdict(flow, packet) == SPILL_VERDICT_UNKNOWN)
-        note(fast, job, packet);
+        note(fast, job, packet, tally);
     spill_flow_release(flow);
+    count(fast, job, packet, tally);
     known = spill_flow_packet_verdict(flow, packet);
     if (known != SPILL_VERDICT_UNKNOWN) {
         packet->verdict = (uint8_t)known;
@@ -125,7 +148,7 @@ static void retire(struct spill_job *job, void *owner)
         spill_version_take(&fast->version, fast->flows, spill_clock());
     for (i = 0; i < job->count; i++) {
         packets[i] = spill_packet_of(job->mbufs[i]);
-        settle(fast, job, job->mbufs[i], packets[i]);
+        settle(fast, job, i);
     }
     if (job->lane == SPILL_LANE_INLINE)
         return;
@@ -346,6 +369,13 @@ static void drop_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs, const
     spill_ledger_drop(&fast->ledger, &new_flow_limit, dropped, count);
 }
 
+/* Notes whether the lookup has counted a packet: it has where its flow had a rule. */
+static void note_counted(const struct spill_fast *fast, struct spill_packet *packet)
+{
+    packet->counted = spill_flow_table_tally(fast->flows, packet->flow, packet->direction) !=
+                      SPILL_RULE_TALLY_NONE;
+}
+
 /*
  * Has an ICMP error go with a connection that a packet before it in the burst has begun, which
  * captures alone can have. False: there is none.
@@ -358,6 +388,7 @@ static bool submit_related(struct spill_fast *fast, struct rte_mbuf *mbuf,
     spill_inline_run(fast->submitter, SPILL_CLASS_CLASSIFY);
     if (!spill_related_adopt(fast, mbuf, packet, stamp))
         return false;
+    note_counted(fast, packet);
     *lane = spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN
                 ? submit_known(fast, mbuf, packet, packet->flow, stamp)
                 : NO_PLACE;
@@ -383,6 +414,7 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
         struct spill_flow *flow;
         int lane;
 
+        packet->counted = 0;
         if (submit_related(fast, mbufs[which[i]], packet, stamp, &lanes[which[i]]))
             continue;
         lane = submit_new(fast, mbufs[which[i]], packet, stamp);
@@ -418,6 +450,7 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
             continue;
         }
         asked |= asks_again(packet->flow);
+        note_counted(fast, packet);
         lanes[which[i]] = submit_known(fast, mbufs[which[i]], packet, packet->flow, stamp);
     }
     if (fresh_count > 0)

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 
 struct spill_generation *spill_generation_create(uint64_t number, struct spill_policy *policy,
-                                                 struct spill_sa_set *sas)
+                                                 struct spill_sa_set *sas,
+                                                 struct spill_rule_list *list)
 {
     struct spill_generation *generation = calloc(1, sizeof(*generation));
 
     if (generation != NULL)
-        *generation = (struct spill_generation){.number = number, .policy = policy, .sas = sas};
+        *generation =
+            (struct spill_generation){.number = number, .policy = policy, .sas = sas, .list = list};
     return generation;
 }
 
@@ -22,5 +24,6 @@ void spill_generation_free(void *argument)
         return;
     spill_policy_free(generation->policy);
     spill_sa_set_free(generation->sas);
+    spill_rule_list_free(generation->list);
     free(generation);
 }

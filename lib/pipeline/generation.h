@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "classify/policy.h"
+#include "classify/rule_list.h"
 #include "ipsec/sa_set.h"
 
 /**
@@ -13,15 +14,18 @@
  * immutable, so that a rule never names an SA that is not there; published through a snapshot.
  */
 struct spill_generation {
-    uint64_t number;             /* of the version, from 1 */
-    struct spill_policy *policy; /* owned */
-    struct spill_sa_set *sas;    /* owned; NULL: the program works without IPsec */
+    uint64_t number;              /* of the version, from 1 */
+    struct spill_policy *policy;  /* owned */
+    struct spill_sa_set *sas;     /* owned; NULL: the program works without IPsec */
+    struct spill_rule_list *list; /* owned: what is told of the rules; NULL: nothing is, and they
+                                   * have no tallies */
 };
 
 /** Makes a version of its parts, which become its own. NULL when memory is short: then they don't.
  */
 struct spill_generation *spill_generation_create(uint64_t number, struct spill_policy *policy,
-                                                 struct spill_sa_set *sas);
+                                                 struct spill_sa_set *sas,
+                                                 struct spill_rule_list *list);
 
 /** Frees a version (a void * for spill_snapshot_publish()). Control thread. May be NULL. */
 void spill_generation_free(void *generation);

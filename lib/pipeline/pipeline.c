@@ -315,6 +315,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
     fast->receive.stop = pipeline->config.stop;
     fast->forward.non_ip = pipeline->config.non_ip;
     fast->version.rules = pipeline->config.rules;
+    fast->version.index = lcore->plan->index;
     fast->lcore_id = lcore->plan->id;
     for (i = 0; i < SPILL_CLASSES; i++)
         fast->overflows[i] = pipeline->config.classes[i].overflow;

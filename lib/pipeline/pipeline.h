@@ -127,6 +127,9 @@ uint64_t spill_pipeline_received(const struct spill_pipeline *pipeline);
 /** Number of the version of the rules that all flows of all lcores go by, at least. */
 uint64_t spill_pipeline_renewed(const struct spill_pipeline *pipeline);
 
+/** Number of the version that the tallies of all flows are of, at least. Any thread. */
+uint64_t spill_pipeline_settled(const struct spill_pipeline *pipeline);
+
 /**
  * Whether every loop has begun a turn since the last call.
  *

@@ -203,6 +203,20 @@ uint64_t spill_pipeline_renewed(const struct spill_pipeline *pipeline)
     return least;
 }
 
+uint64_t spill_pipeline_settled(const struct spill_pipeline *pipeline)
+{
+    uint64_t least = UINT64_MAX;
+    uint32_t i;
+
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        const struct spill_fast *fast = pipeline->lcores[i].fast;
+
+        if (fast != NULL)
+            least = RTE_MIN(least, __atomic_load_n(&fast->version.settled, __ATOMIC_ACQUIRE));
+    }
+    return least;
+}
+
 bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns[SPILL_LCORES_MAX])
 {
     bool turned = true;

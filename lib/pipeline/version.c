@@ -6,6 +6,8 @@ void spill_version_change(struct spill_version *version, struct spill_flow_table
 {
     const struct spill_generation *generation = version->generation;
 
+    if (generation->list != NULL)
+        spill_flow_table_count_in(flows, generation->list->counts->of[version->index]);
     if (version->number != 0)
         spill_flow_table_renew(flows, now);
     version->number = generation->number;
@@ -17,4 +19,6 @@ void spill_version_change_done(struct spill_version *version, const struct spill
 {
     if (spill_flow_table_renewed(flows))
         __atomic_store_n(&version->renewed, version->number, __ATOMIC_RELEASE);
+    if (spill_flow_table_settled(flows))
+        __atomic_store_n(&version->settled, version->number, __ATOMIC_RELEASE);
 }

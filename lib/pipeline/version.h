@@ -23,6 +23,8 @@ struct spill_version {
     const struct spill_generation *generation; /* the version that this turn goes by */
     uint64_t number;                           /* of the one that the flows' verdicts are of */
     uint64_t renewed; /* of the one that all flows go by; the control thread reads */
+    uint64_t settled; /* of the one before which no flow has a tally of any rule; likewise */
+    uint32_t index;   /* of the lcore among the fast ones; before the lcores start */
     bool inbound;     /* it has inbound SAs */
     bool open;        /* it lets everything pass: no flow needs to be known */
 };
@@ -46,11 +48,12 @@ static inline void spill_version_take(struct spill_version *version, struct spil
         spill_version_change(version, flows, now);
 }
 
-/** Notes when all flows go by the version in force. The lcore, once a turn. */
+/** Notes when all flows go by the version in force, and none has what others left. The lcore, once
+ * a turn. */
 static inline void spill_version_look(struct spill_version *version,
                                       const struct spill_flow_table *flows)
 {
-    if (unlikely(version->renewed != version->number))
+    if (unlikely(version->settled != version->number))
         spill_version_change_done(version, flows);
 }
 

@@ -25,7 +25,7 @@
 /* Where the device is asked only later. */
 #define DESCRIPTORS_GUESS 1024
 #define DESCRIPTOR_BYTES  64  /* of a device's ring, with the driver's own record of it */
-#define JOB_BYTES         512 /* with the pointers to a burst */
+#define JOB_BYTES         640 /* with what is known of a burst's packets */
 #define RING_OVERHEAD     512
 #define SENDER_BYTES      64
 /* The EAL's and the drivers' own, on the node of the main lcore; and what any heap has on a node.

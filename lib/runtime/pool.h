@@ -104,7 +104,8 @@ struct spill_job {
     bool under_way;   /* on a device, which may read and write its packets: the worker's alone */
     uint64_t started; /* TSC */
     uint64_t finished;
-    uint64_t result; /* the class's own */
+    uint64_t result;                   /* the class's own */
+    uint32_t notes[SPILL_JOB_PACKETS]; /* likewise, of each packet */
     struct rte_mbuf *mbufs[SPILL_JOB_PACKETS] __rte_cache_aligned;
 } __rte_cache_aligned;
 

@@ -14,6 +14,7 @@
 #include <rte_lcore.h>
 
 #include "classify/acl.h"
+#include "classify/rule_counts.h"
 #include "first_match.h"
 
 #define RULES   24
@@ -87,7 +88,8 @@ static void take_rule(struct fuzz_input *input, uint8_t families, struct spill_r
     *rule = (struct spill_rule){.action = (uint8_t)(SPILL_VERDICT_ALLOW + shape / 2 % 4 % 3),
                                 .families = v6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4,
                                 .last_port = {UINT16_MAX, UINT16_MAX},
-                                .line = line};
+                                .line = line,
+                                .tally = SPILL_RULE_TALLY_FIRST + line};
     if (rule->action == SPILL_VERDICT_PROTECT)
         rule->sa = (uint16_t)(1 + fuzz_below(input, RTE_DIM(sa_ids)));
     if ((shape & 0x08) != 0)
@@ -199,20 +201,23 @@ static void write_packet(const struct match_packet *from, unsigned shape, struct
 /* ----------------------------------------------------------------------------- first match */
 
 static void check(const struct spill_ruleset *ruleset, const struct match_packet *packet,
-                  const struct spill_packet *classified, uint8_t fallback)
+                  const struct spill_packet *classified, uint32_t counted, uint8_t fallback)
 {
     const struct spill_rule *rule;
+    uint32_t tally = SPILL_RULE_TALLY_DEFAULT;
     uint8_t verdict = fallback;
     uint16_t sa = 0;
 
     rule = first_match(ruleset, port_ids, packet);
     if (rule != NULL) {
         verdict = rule->action;
+        tally = rule->tally;
         sa = rule->sa != 0 ? sa_ids[rule->sa - 1] : 0;
     }
     FUZZ_CHECK(classified->verdict == verdict && classified->sa == sa,
                "IPv%u, protocol %u: verdict %u by SA %u, not %u by %u", packet->v6 ? 6 : 4,
                packet->protocol, classified->verdict, classified->sa, verdict, sa);
+    FUZZ_CHECK(counted == tally, "counted in tally %u, not %u", counted, tally);
 }
 
 /* A burst of them. Returns whether there may be more. */
@@ -222,6 +227,7 @@ static bool burst(struct fuzz_input *input, const struct spill_ruleset *ruleset,
     static struct spill_packet packets[SPILL_BURST];
     struct spill_packet *pointers[SPILL_BURST];
     struct match_packet seen[SPILL_BURST];
+    uint32_t tallies[SPILL_BURST];
     uint32_t count = 0;
 
     for (; count < SPILL_BURST && input->left > 0; count++) {
@@ -229,9 +235,9 @@ static bool burst(struct fuzz_input *input, const struct spill_ruleset *ruleset,
         write_packet(&seen[count], fuzz_byte(input), &packets[count]);
         pointers[count] = &packets[count];
     }
-    spill_acl_classify(acl, pointers, count);
+    spill_acl_classify(acl, pointers, count, tallies);
     for (uint32_t i = 0; i < count; i++)
-        check(ruleset, &seen[i], &packets[i], fallback);
+        check(ruleset, &seen[i], &packets[i], tallies[i], fallback);
     return count == SPILL_BURST;
 }
 

@@ -35,6 +35,8 @@ static void check_rule(const struct spill_ruleset *ruleset, const struct spill_r
     FUZZ_CHECK(rule->names_ports == expected->names_ports &&
                    rule->names_types == expected->names_types,
                "line %u: ports, types", rule->line);
+    FUZZ_CHECK(strcmp(spill_rules_name(ruleset, rule), expected->name) == 0, "line %u: name %s",
+               rule->line, expected->name);
     FUZZ_CHECK(rule->mss == expected->mss, "line %u: mss %u", rule->line, rule->mss);
     for (unsigned end = 0; end < 2; end++) {
         FUZZ_CHECK(rule->length[end] == expected->length[end], "line %u: length", rule->line);

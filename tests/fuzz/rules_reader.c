@@ -5,7 +5,7 @@
 #include <netdb.h>
 #include <string.h>
 
-#define WORDS 16
+#define WORDS 24
 #define LINE  512
 
 #define RANGES 64 /* of ports, in a list */
@@ -477,6 +477,21 @@ static void keep(struct reader *reader, const struct reader_rule *rule)
     reader->count++;
 }
 
+/* "TEXT", whose last quote is gone. */
+static bool read_name(const char *word, struct reader_rule *rule)
+{
+    size_t length = strlen(word);
+
+    if (word[0] != '"' || length < 2 || length > sizeof(rule->name))
+        return false;
+    for (size_t i = 1; i < length; i++) {
+        if (word[i] < 0x20 || word[i] > 0x7e)
+            return false;
+    }
+    strcpy(rule->name, word + 1);
+    return true;
+}
+
 static bool read_rule(struct reader *reader, const char **word, struct reader_rule *rule)
 {
     struct list lists[2];
@@ -511,6 +526,9 @@ static bool read_rule(struct reader *reader, const char **word, struct reader_ru
                 (bytes < 64 && !is(word[1], "auto")))
                 return false;
             rule->mss = (unsigned)bytes;
+        } else if (is(word[0], "name") && rule->name[0] == '\0') {
+            if (word[1] == NULL || !read_name(word[1], rule))
+                return false;
         } else {
             return false;
         }
@@ -603,14 +621,49 @@ static bool read_filter(const char **word, unsigned count, struct reader_rule *r
 
 /* --------------------------------------------------------------------------------- lines */
 
-/* A line's words, without its comment. False: it has too many. */
-static bool split(struct line *line, const uint8_t *text, size_t size)
+/* Where the quotes end that begin here; 0: none do. */
+static size_t quoted(const char *text)
 {
+    const char *end = *text == '"' ? strchr(text + 1, '"') : NULL;
+
+    return end == NULL ? 0 : (size_t)(end - text);
+}
+
+/* Bytes before a line's comment. */
+static size_t before_comment(const char *text)
+{
+    size_t i;
+
+    for (i = 0; text[i] != '\0' && text[i] != '#'; i++)
+        i += quoted(text + i);
+    return i;
+}
+
+/* A line's words; one that begins with a quote loses its last. False: it has too many, or one with
+ * a wrong end. */
+static bool split(struct line *line, const char *text)
+{
+    size_t size = strlen(text);
     bool inside = false;
 
     line->count = 0;
-    for (size_t i = 0; i < size && text[i] != '#'; i++) {
+    for (size_t i = 0; i < size; i++) {
         bool blank = memchr(" \t\v\f\r", text[i], 5) != NULL;
+        size_t end = inside ? 0 : quoted(text + i);
+
+        if (!inside && text[i] == '"' &&
+            (end == 0 ||
+             (text[i + end + 1] != '\0' && strchr(" \t\v\f\r", text[i + end + 1]) == NULL)))
+            return false;
+        if (end > 0) {
+            if (line->count == WORDS)
+                return false;
+            line->words[line->count++] = &line->text[i];
+            memcpy(&line->text[i], text + i, end);
+            line->text[i + end] = '\0';
+            i += end;
+            continue;
+        }
 
         line->text[i] = blank ? '\0' : (char)text[i];
         line->text[i + 1] = '\0';
@@ -648,11 +701,11 @@ static bool read_line(struct reader *reader, const uint8_t *text, size_t size, u
     if (size > LINE || memchr(text, '\0', size) != NULL)
         return false;
     memcpy(copy, text, size);
-    copy[strcspn(copy, "#")] = '\0';
+    copy[before_comment(copy)] = '\0';
     rest = behind(copy, "set");
     if (rest != NULL)
         return read_set(reader, rest);
-    if (behind(copy, "include") != NULL || !split(&line, text, size))
+    if (behind(copy, "include") != NULL || !split(&line, copy))
         return false;
     if (line.count == 0)
         return true;

@@ -22,7 +22,8 @@ struct reader_rule {
     bool v4, v6;
     int protocol; /* -1: any */
     bool names_ports, names_types;
-    unsigned mss; /* 0: none; 1: auto */
+    unsigned mss;  /* 0: none; 1: auto */
+    char name[64]; /* empty: none */
     unsigned length[2];
     uint8_t address[2][16];
     unsigned first[2], last[2];

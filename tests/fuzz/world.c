@@ -173,7 +173,7 @@ struct spill_acl *__wrap_spill_acl_create(const char *name, const struct spill_r
                                           struct spill_error *reason);
 void __wrap_spill_acl_free(struct spill_acl *acl);
 void __wrap_spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets,
-                               uint32_t count);
+                               uint32_t count, uint32_t *tallies);
 
 struct spill_acl *__wrap_spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
                                           const uint16_t *sa_ids, const uint16_t *port_ids,
@@ -198,7 +198,7 @@ void __wrap_spill_acl_free(struct spill_acl *acl)
 }
 
 void __wrap_spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets,
-                               uint32_t count)
+                               uint32_t count, uint32_t *tallies)
 {
     const struct walk *walk = (const struct walk *)acl;
 
@@ -210,6 +210,7 @@ void __wrap_spill_acl_classify(const struct spill_acl *acl, struct spill_packet 
         rule = first_match(walk->ruleset, world_port_ids(walk->ruleset), &match);
         packets[i]->verdict = rule != NULL ? rule->action : walk->fallback;
         packets[i]->sa = rule != NULL && rule->sa != 0 ? walk->sa_ids[rule->sa - 1] : 0;
+        tallies[i] = rule != NULL ? rule->tally : SPILL_RULE_TALLY_DEFAULT;
     }
 }
 
@@ -241,7 +242,7 @@ static struct spill_generation *make_version(void)
     policy = spill_policy_create(name, ruleset, ids, world_port_ids(ruleset), SPILL_VERDICT_DENY,
                                  nodes, &error);
     MUST(policy != NULL);
-    generation = spill_generation_create(++world.versions, policy, set);
+    generation = spill_generation_create(++world.versions, policy, set, NULL);
     MUST(generation != NULL);
     return generation;
 }

@@ -33,13 +33,13 @@ Piece = namedtuple("Piece", "datagram first end more")  # of a datagram; bytes [
 
 
 class Packet(namedtuple("Packet", "vlan source destination protocol ports later reason piece type icmp answer "
-                        "neighbour message step data", defaults=(None,) * 15)):
+                        "neighbour message step data length", defaults=(None,) * 16)):
     """`reason` is set for frames that no rule lets pass, `source` for IP alone, `ports` where there are
     any. `vlan`: what makes networks of their own of one. `later`: a fragment that isn't the first.
     `piece`: of fragments alone. `type`: of what isn't IP, that of Ethernet, or below 0x600 the DSAP of
     LLC. `icmp`: what is the same in a query and its answer, and in no other message. `message`: its type
     and code. `answer`: it begins nothing. `neighbour`: it passes without a rule, as ARP does. `step`: what it does to
-    its connection: "open", "finish", "reset". `data`: it has more than headers."""
+    its connection: "open", "finish", "reset". `data`: it has more than headers. `length`: of the IP packet."""
 
     @property
     def flow(self):
@@ -191,7 +191,7 @@ def _ipv4(data, vlan):
         piece = Piece((data[12:20], protocol, number, vlan), start, start + total - header,
                       bool(fragment & 0x2000))
     return _step(_icmp(Packet(vlan, ipaddress.ip_address(data[12:16]), ipaddress.ip_address(data[16:20]),
-                              protocol, ports, later, piece=piece), ICMP, data[header:total]), data[header:total])
+                              protocol, ports, later, piece=piece, length=total), ICMP, data[header:total]), data[header:total])
 
 
 def _ipv6(data, vlan):
@@ -226,7 +226,7 @@ def _ipv6(data, vlan):
     neighbour = (walked == 0 and kind == ICMPV6 and len(body) >= 24 and data[7] == 255
                  and body[:2] in (b"\x87\0", b"\x88\0"))
     return _step(_icmp(Packet(vlan, ipaddress.ip_address(data[8:24]), ipaddress.ip_address(data[24:40]), kind,
-                              ports, later, piece=piece, neighbour=neighbour), ICMPV6, body), body)
+                              ports, later, piece=piece, neighbour=neighbour, length=40 + length), ICMPV6, body), body)
 
 
 def _icmp(packet, protocol, data):
@@ -466,6 +466,34 @@ class Firewall:
             if connection.takes(packet, self.allows(packet)):
                 passing.append(frame)
         return passing
+
+    def counts(self, frames):
+        """Of each rule, and of the default as the last: packets, bytes and connections that it decided about, in
+        one capture of a wire. What comes in the clear alone."""
+        counts = [[0, 0, 0] for _ in range(len(self.rules) + 1)]
+        connections, decided = {}, {}
+        for _, packet in in_order(frames):
+            if packet.source is None or packet.reason or packet.neighbour:
+                continue
+            own = next((place for place, rule in enumerate(self.rules) if rule.matches(packet, "in")), len(self.rules))
+            connection = connections.setdefault(packet.flow, Connection(self.pickup))
+            by = decided.setdefault(packet.flow, {})
+            asks = packet.first not in by or (packet.step == "open" and connection.state not in (None, "opening"))
+            allowed = self.rules[own].allow if own < len(self.rules) else self.default_allow
+            stood = connection.state is not None
+            connection.takes(packet, allowed)
+            before = by.get(packet.first)
+            if connection.state is not None and asks and allowed:
+                by[packet.first] = own
+                if not stood:
+                    by[not packet.first] = own
+            elif not stood and not allowed:
+                by[packet.first] = own
+            counts[own if before is None else before][0] += 1
+            counts[own if before is None else before][1] += packet.length
+            if by.get(packet.first) != before:
+                counts[own][2] += 1
+        return counts
 
     def fates(self, ends):
         """What becomes of the frames that come in by the two ends of a wire: for each end a list of

@@ -35,7 +35,8 @@ class Report(IpsecCase):
     def configuration(self):
         """Each kind of thing that is counted: associations, drops, fragments, frames that are not IP."""
         out, into = self.association("out"), self.association("in")
-        self.file("rules", out.rule() + into.rule() + "allow udp from 10.200.0.0/16 to any\n")
+        self.file("rules", out.rule() + into.rule() + "allow udp from 10.200.0.0/16 to any\n"
+                  "deny 99 from any to any name \"unused\"\n")
         clear = out.frame(bytes(64))
         coming = into.sa.encrypt(into.frame(bytes(64)), 1)
         other = esp.udp_frame("10.200.0.1", "10.201.0.1", bytes(9))

@@ -109,7 +109,7 @@ static inline struct spill_flow *add_allowed(struct spill_flow_table *table, uin
     flow = spill_flow_table_find_or_add(table, &packet, now);
     if (flow == NULL)
         return NULL;
-    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_ALLOW, 0);
+    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_ALLOW, 0, 0);
     packet.direction = 1;
     if (both)
         spill_flow_table_lookup(table, &packet, 1, now);

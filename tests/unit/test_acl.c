@@ -19,6 +19,7 @@
 #include <rte_malloc.h>
 
 #include "classify/acl.h"
+#include "classify/rule_counts.h"
 
 #define ALLOW SPILL_VERDICT_ALLOW
 #define DENY  SPILL_VERDICT_DENY
@@ -399,12 +400,25 @@ static struct packet packet_near(const struct spill_ruleset *ruleset)
     return packet;
 }
 
+/* Where a line's rules are counted; line 0 is the default. */
+static uint32_t tally_of(uint32_t line)
+{
+    return SPILL_RULE_TALLY_DEFAULT + line;
+}
+
+static void give_tallies(const struct spill_ruleset *ruleset)
+{
+    for (uint32_t i = 0; i < ruleset->count; i++)
+        ruleset->rules[i].tally = tally_of(ruleset->rules[i].line);
+}
+
 static struct spill_acl *make_acl(const struct spill_ruleset *ruleset, enum spill_verdict verdict)
 {
     struct spill_error error = {.text = ""};
-    struct spill_acl *acl =
-        spill_acl_create("test", ruleset, SA_IDS, PORT_IDS, verdict, SOCKET_ID_ANY, &error);
+    struct spill_acl *acl;
 
+    give_tallies(ruleset);
+    acl = spill_acl_create("test", ruleset, SA_IDS, PORT_IDS, verdict, SOCKET_ID_ANY, &error);
     if (acl == NULL)
         fail_msg("%s", error.text);
     return acl;
@@ -416,6 +430,7 @@ static uint32_t compare(const struct spill_ruleset *ruleset, const struct spill_
 {
     struct spill_packet packets[SPILL_BURST], *pointers[SPILL_BURST];
     struct packet seen[SPILL_BURST];
+    uint32_t tallies[SPILL_BURST];
     uint32_t hits = 0;
 
     for (unsigned burst = 0; burst < bursts; burst++) {
@@ -426,7 +441,7 @@ static uint32_t compare(const struct spill_ruleset *ruleset, const struct spill_
             write_packet(&seen[i], draw(2), &packets[i]);
             pointers[i] = &packets[i];
         }
-        spill_acl_classify(acl, pointers, count);
+        spill_acl_classify(acl, pointers, count, tallies);
         for (uint32_t i = 0; i < count; i++) {
             uint8_t verdict;
             uint16_t sa;
@@ -439,6 +454,7 @@ static uint32_t compare(const struct spill_ruleset *ruleset, const struct spill_
                     burst, i, seen[i].v6 ? 6 : 4, seen[i].protocol, seen[i].has_ports,
                     seen[i].port[0], seen[i].port[1], packets[i].verdict, packets[i].sa, line,
                     verdict, sa);
+            assert_int_equal(tallies[i], tally_of(line));
             hits += line != 0;
         }
     }
@@ -499,9 +515,10 @@ static uint8_t verdict_of(const struct spill_acl *acl, uint8_t protocol, const c
     assert_int_equal(inet_pton(packet.v6 ? AF_INET6 : AF_INET, destination, packet.address[1]), 1);
     for (unsigned direction = 0; direction < 2; direction++) {
         struct spill_packet written, *pointer = &written;
+        uint32_t tally;
 
         write_packet(&packet, direction, &written);
-        spill_acl_classify(acl, &pointer, 1);
+        spill_acl_classify(acl, &pointer, 1, &tally);
         verdicts[direction] = written.verdict;
         last_sa = written.sa;
     }
@@ -750,6 +767,7 @@ static void fails_cleanly_wherever_memory_ends(void **state)
     (void)state;
     seed();
     ruleset = office_like_rules(300);
+    give_tallies(ruleset);
     while (count < MOST && (blocks[count] = rte_malloc(NULL, BLOCK, 0)) != NULL)
         count++;
     while (acl == NULL && count > 0) {

@@ -161,7 +161,7 @@ static bool handle(struct spill_flow_table *table, struct spill_packet *packet, 
         packet->flow = spill_flow_table_find_or_add(table, packet, now);
     if (packet->direction == CLIENT &&
         spill_flow_own_verdict(packet->flow, CLIENT) != SPILL_VERDICT_ALLOW)
-        spill_flow_table_note(table, packet->flow, CLIENT, SPILL_VERDICT_ALLOW, 0);
+        spill_flow_table_note(table, packet->flow, CLIENT, SPILL_VERDICT_ALLOW, 0, 0);
     if (spill_flow_packet_verdict(packet->flow, packet) != SPILL_VERDICT_ALLOW)
         return false;
     spill_flow_table_step(table, packet->flow, packet, data, now);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is told of the rules in force: where each stands, and what it has decided. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "program.h"
+
+/* Of a larger set only rules that have decided something, or have a name, are told; and no more
+ * than this either way. */
+#define TOLD_MAX 4096
+
+#define TITLE_SIZE 4200 /* FILE:LINE */
+
+struct told {
+    const char *file, *name, *action;
+    uint32_t line;
+    uint64_t last; /* UNIX time in seconds; 0: never */
+    struct spill_rule_count count;
+};
+
+static struct spill_metric_value line_of(const void *told)
+{
+    const struct told *rule = told;
+
+    return rule->line != 0 ? spill_value_unsigned(rule->line)
+                           : (struct spill_metric_value){.type = SPILL_VALUE_NONE};
+}
+
+static struct spill_metric_value last_of(const void *told)
+{
+    const struct told *rule = told;
+
+    return rule->last != 0 ? spill_value_unsigned(rule->last)
+                           : (struct spill_metric_value){.type = SPILL_VALUE_NONE};
+}
+
+static struct spill_metric_value file_of(const void *told)
+{
+    return spill_value_text(((const struct told *)told)->file);
+}
+
+static struct spill_metric_value name_of(const void *told)
+{
+    return spill_value_text(((const struct told *)told)->name);
+}
+
+static const struct spill_metric rows[] = {
+    SPILL_METRIC_COMPUTED(TEXT, "file", file_of, "", "that the rule stands in"),
+    SPILL_METRIC_COMPUTED(GAUGE, "line", line_of, "", "in the file"),
+    SPILL_METRIC_COMPUTED(TEXT, "name", name_of, "", "that the rule gives itself"),
+    SPILL_METRIC(TEXT, "action", struct told, action, "", "allow, deny, reject or protect"),
+    SPILL_METRIC(COUNTER, "packets", struct told, count.packets, "packets",
+                 "of connections that the rule decided about"),
+    SPILL_METRIC(COUNTER, "bytes", struct told, count.bytes, "bytes", "of those, from IP on"),
+    SPILL_METRIC(COUNTER, "connections", struct told, count.connections, "connections",
+                 "that the rule decided about, also those that it refused"),
+    SPILL_METRIC_COMPUTED(GAUGE, "last", last_of, "s", "packet, in UNIX time"),
+};
+static const struct spill_metrics rule_metrics = SPILL_METRICS(rows);
+
+/* When something was, in UNIX time, by TSC. */
+static uint64_t time_of(uint64_t stamp)
+{
+    const uint64_t now = spill_clock();
+    const uint64_t ago = now > stamp ? now - stamp : 0;
+
+    return stamp == 0 ? 0 : (uint64_t)time(NULL) - ago / rte_get_tsc_hz();
+}
+
+static void tell_rule(const struct spill_rule_list *list, const struct spill_rule_listed *rule,
+                      struct told *told)
+{
+    const char *name = spill_rule_list_name(list, rule);
+
+    *told = (struct told){
+        .file = spill_rule_list_path(list, rule),
+        .name = *name != '\0' ? name : NULL,
+        .action = spill_rule_action_name((enum spill_verdict)rule->action, rule->reject),
+        .line = rule->line,
+        .count = spill_rule_counts_sum(list->counts, rule->tally),
+    };
+    told->last = time_of(told->count.last);
+}
+
+/* FILE:LINE, or default. */
+static void title_of(const struct spill_rule_list *list, const struct spill_rule_listed *rule,
+                     char title[TITLE_SIZE])
+{
+    if (rule->line == 0)
+        snprintf(title, TITLE_SIZE, "default");
+    else
+        snprintf(title, TITLE_SIZE, "%s:%" PRIu32, spill_rule_list_path(list, rule), rule->line);
+}
+
+static void write_rule(const struct spill_rule_list *list, const struct spill_rule_listed *rule,
+                       const struct spill_metric_family *family, struct spill_metric_writer *writer)
+{
+    char title[TITLE_SIZE];
+    struct told told;
+
+    title_of(list, rule, title);
+    tell_rule(list, rule, &told);
+    writer->member_begin(writer, family, title);
+    spill_metrics_write(&rule_metrics, &told, writer);
+    writer->member_end(writer, family);
+}
+
+static bool is_of_interest(const struct spill_rule_list *list, const struct spill_rule_listed *rule)
+{
+    return rule->line == 0 || rule->name != 0 ||
+           spill_rule_counts_sum(list->counts, rule->tally).packets != 0;
+}
+
+/* The default is the last, and has its place. */
+static void write_rules(const struct spill_rule_list *list,
+                        const struct spill_metric_family *family,
+                        struct spill_metric_writer *writer)
+{
+    const bool all = list->count <= TOLD_MAX;
+    const struct spill_rule_listed *last = &list->rules[list->count - 1];
+    uint32_t told = 0;
+
+    for (const struct spill_rule_listed *rule = list->rules; rule < last && told < TOLD_MAX - 1;
+         rule++) {
+        if (!all && !is_of_interest(list, rule))
+            continue;
+        write_rule(list, rule, family, writer);
+        told++;
+    }
+    write_rule(list, last, family, writer);
+}
+
+void spill_program_write_rules(struct spill_program *program,
+                               const struct spill_metric_family *family,
+                               struct spill_metric_writer *writer)
+{
+    const struct spill_generation *generation = spill_program_hold_generation(program);
+
+    if (generation != NULL && generation->list != NULL)
+        write_rules(generation->list, family, writer);
+    spill_program_release_generation(program);
+}
+
+bool spill_program_write_rule(struct spill_program *program, const char *title,
+                              struct spill_metric_writer *writer)
+{
+    const struct spill_generation *generation = spill_program_hold_generation(program);
+    const struct spill_rule_list *list = generation != NULL ? generation->list : NULL;
+    bool found = false;
+
+    for (uint32_t i = 0; list != NULL && i < list->count && !found; i++) {
+        const struct spill_rule_listed *rule = &list->rules[i];
+        char text[TITLE_SIZE];
+        struct told told;
+
+        title_of(list, rule, text);
+        found = strcmp(title, text) == 0 ||
+                (rule->name != 0 && strcmp(title, spill_rule_list_name(list, rule)) == 0);
+        if (found) {
+            tell_rule(list, rule, &told);
+            spill_metrics_write(&rule_metrics, &told, writer);
+        }
+    }
+    spill_program_release_generation(program);
+    return found;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The flow table: where packets and connections are counted, against a model of it. */
+#include "flow_tables.h"
+
+#define TALLIES 20
+#define FLOWS   40
+
+/* What is noted of one direction. */
+struct noted {
+    enum spill_verdict verdict;
+    uint32_t tally;
+};
+
+struct model {
+    struct spill_flow_table *table;
+    struct spill_rule_count counts[TALLIES];
+    struct noted flows[2][FLOWS][2];
+    struct spill_rule_count expected[TALLIES];
+};
+
+static uint32_t tally_of(unsigned number)
+{
+    return number * (uint32_t)SPILL_RULE_TALLY_WORDS;
+}
+
+static bool lets(const struct noted *noted)
+{
+    return noted->verdict == SPILL_VERDICT_ALLOW || noted->verdict == SPILL_VERDICT_PROTECT;
+}
+
+/* By which rule a direction's packets go, as a reader of the rules would say. */
+static uint32_t counted_at(const struct noted flow[2], unsigned direction)
+{
+    if (!lets(&flow[direction]) && flow[!direction].verdict == SPILL_VERDICT_ALLOW)
+        return flow[!direction].tally;
+    return flow[direction].tally;
+}
+
+/* One end of a flow is never both allowed and protected, as its rule is one. */
+static enum spill_verdict draw_verdict(uint32_t i, unsigned direction)
+{
+    if (random_below(3) == 0)
+        return SPILL_VERDICT_DENY;
+    return (i + direction) % 3 == 0 ? SPILL_VERDICT_PROTECT : SPILL_VERDICT_ALLOW;
+}
+
+static void note_one(struct model *model, uint8_t kind, uint32_t i)
+{
+    struct spill_flow *flow = add(model->table, kind, i, 0);
+    const unsigned direction = random_below(2);
+    struct noted *own = &model->flows[kind][i][direction];
+    const enum spill_verdict verdict = draw_verdict(i, direction);
+    const uint32_t number = 2 + random_below(TALLIES - 2);
+    const uint32_t before = counted_at(model->flows[kind][i], direction);
+
+    assert_non_null(flow);
+    spill_flow_table_note(model->table, flow, direction, verdict, 0, tally_of(number));
+    if (verdict == SPILL_VERDICT_DENY && lets(own))
+        return;
+    *own = (struct noted){verdict, tally_of(number)};
+    if (counted_at(model->flows[kind][i], direction) == tally_of(number) &&
+        before != tally_of(number))
+        model->expected[number].connections++;
+}
+
+static void look_up(struct model *model, uint64_t now)
+{
+    struct spill_packet packets[SPILL_BURST];
+    const uint32_t count = random_below(SPILL_BURST + 1);
+
+    for (uint32_t n = 0; n < count; n++) {
+        const uint8_t kind = (uint8_t)random_below(2);
+        const uint32_t i = random_below(FLOWS + 5);
+        struct spill_rule_count *expected = NULL;
+
+        packets[n] = packet_of(kind, i);
+        packets[n].length = (uint16_t)random_below(UINT16_MAX + 1);
+        if (i < FLOWS)
+            expected = &model->expected[counted_at(model->flows[kind][i], packets[n].direction) /
+                                        SPILL_RULE_TALLY_WORDS];
+        if (i >= FLOWS || expected == model->expected)
+            continue;
+        expected->packets++;
+        expected->bytes += packets[n].length;
+        expected->last = now;
+    }
+    spill_flow_table_lookup(model->table, packets, count, now);
+}
+
+static void open_model(struct model *model)
+{
+    memset(model, 0, sizeof(*model));
+    model->table = make_table(2 * FLOWS + 64, 0);
+    spill_flow_table_count_in(model->table, model->counts);
+}
+
+static void packets_are_counted_where_their_rule_is(void **state)
+{
+    static struct model model;
+
+    (void)state;
+    open_model(&model);
+    for (unsigned round = 0; round < 20000; round++) {
+        if (random_below(3) == 0)
+            note_one(&model, (uint8_t)random_below(2), random_below(FLOWS));
+        else
+            look_up(&model, round);
+    }
+    assert_memory_equal(&model.counts[1], &model.expected[1],
+                        sizeof(model.counts) - sizeof(model.counts[0]));
+    free_table(model.table);
+}
+
+/* An entry is another flow's later, or its own anew. */
+static void a_new_flow_is_no_rules(void **state)
+{
+    static struct model model;
+
+    (void)state;
+    for (uint8_t kind = 0; kind < 2; kind++) {
+        struct spill_packet packet = packet_of(kind, 1);
+        struct spill_flow *flow;
+
+        open_model(&model);
+        free_table(model.table);
+        model.table = make_table(SPILL_FLOW_CAPACITY_MIN, TIMEOUT);
+        spill_flow_table_count_in(model.table, model.counts);
+        flow = spill_flow_table_find_or_add(model.table, &packet, 0);
+        spill_flow_table_note(model.table, flow, packet.direction, SPILL_VERDICT_ALLOW, 0,
+                              tally_of(3));
+        assert_int_equal(spill_flow_table_tally(model.table, flow, 0), tally_of(3));
+        assert_int_equal(spill_flow_table_tally(model.table, flow, 1), tally_of(3));
+        assert_ptr_equal(spill_flow_table_find_or_add(model.table, &packet, 2 * TIMEOUT), flow);
+        assert_int_equal(spill_flow_table_tally(model.table, flow, 0), SPILL_RULE_TALLY_NONE);
+        assert_int_equal(spill_flow_table_tally(model.table, flow, 1), SPILL_RULE_TALLY_NONE);
+        free_table(model.table);
+    }
+}
+
+/* After new rules, no flow has a tally of the old ones when the table says so. */
+static void old_tallies_are_given_up(void **state)
+{
+    static struct model model;
+    uint64_t now = 1;
+
+    (void)state;
+    open_model(&model);
+    for (uint8_t kind = 0; kind < 2; kind++)
+        for (uint32_t i = 0; i < FLOWS; i++)
+            spill_flow_table_note(model.table, add(model.table, kind, i, 0), 0, SPILL_VERDICT_ALLOW,
+                                  0, tally_of(4));
+    assert_true(spill_flow_table_settled(model.table));
+    spill_flow_table_renew(model.table, now);
+    assert_false(spill_flow_table_settled(model.table));
+    while (!spill_flow_table_settled(model.table))
+        spill_flow_table_expire(model.table, ++now, 7);
+    for (uint8_t kind = 0; kind < 2; kind++)
+        for (uint32_t i = 0; i < FLOWS; i++) {
+            struct spill_packet packet = packet_of(kind, i);
+            struct spill_flow *flow = spill_flow_table_find(model.table, &packet, now);
+
+            assert_int_equal(spill_flow_table_tally(model.table, flow, packet.direction),
+                             SPILL_RULE_TALLY_NONE);
+        }
+    free_table(model.table);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packets_are_counted_where_their_rule_is),
+        cmocka_unit_test(a_new_flow_is_no_rules),
+        cmocka_unit_test(old_tallies_are_given_up),
+    };
+
+    random_seed(argc, argv);
+    return cmocka_run_group_tests(tests, start_eal, stop_eal);
+}
