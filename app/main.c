@@ -42,6 +42,7 @@ static int check(const char *argv0, struct spill_error *error)
     if (program.options.explain != NULL)
         return spill_program_explain(&program, error) == 0 ? SPILL_STATUS_DRAINED
                                                            : complain(error, SPILL_STATUS_USAGE);
+    spill_program_warn_of_rules(&program);
     return spill_program_print_plan(&program) == 0 ? SPILL_STATUS_DRAINED : SPILL_STATUS_FAILED;
 }
 

@@ -150,6 +150,11 @@ int spill_program_print_plan(const struct spill_program *program);
 /** Prints what the rules say of options.explain. @return 0, -1 with an error */
 int spill_program_explain(struct spill_program *program, struct spill_error *error);
 
+/* --------------------------------------------------------------------- never_match.c */
+
+/** Warns of rules that can never match, for --check. */
+void spill_program_warn_of_rules(const struct spill_program *program);
+
 /* ----------------------------------------------------------------------------- eal.c */
 
 /** Starts the EAL with the user's arguments, or with those that follow from the plan. */

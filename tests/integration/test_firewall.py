@@ -312,6 +312,17 @@ class Explain(TestCase):
                          ["deny: no rule matches, and that is --default",
                           "some.rules:3, to allow, does not match: destination"])
 
+    def test_never_matches(self):
+        """--check warns of what one earlier rule covers, and goes on."""
+        rules = "allow tcp from 10.0.0.0/8 to any\ndeny udp from any to any\ndeny tcp from 10.1.0.0/16 to any port 22,80\n"
+        done = run(SPILLWAY, *self.ports, "--rules", self.file("some.rules", rules))
+        warned = [line for line in done.stderr.splitlines() if "never" in line]
+        self.assertEqual(warned, [f"spillway: {self.folder}/some.rules:3: this rule never matches: {self.folder}/some.rules:1 "
+                                  "matches all that it would"])
+        many = run(SPILLWAY, *self.ports, "--rules", self.file("some.rules", rules[:33] + "deny tcp from 10.1.0.0/16 to any\n" * 25))
+        self.assertEqual(sum("this rule never matches" in line for line in many.stderr.splitlines()), 20)
+        self.assertIn("5 more rules never match", many.stderr)
+
     def test_no_packet(self):
         for packet, why in (("", "expected a protocol"), ("tcp 10.0.0.1", "expected a protocol"),
                             ("tcp 10.0.0.1:1 to 10.0.0.2:2", "expected a protocol"),
