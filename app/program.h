@@ -93,8 +93,10 @@ struct spill_program {
     _Atomic unsigned reloads_lost; /* given up, whose threads have not come back */
     uint64_t renewing;             /* version in force that not all flows go by yet, else 0 */
     struct spill_event upkeep;     /* while something that was replaced is not freed */
-    struct spill_event lifetimes;  /* of SAs, looked at from time to time */
-    pthread_mutex_t holding;       /* the version in force: none is replaced or freed meanwhile */
+    int rule_log;                  /* descriptor of --rule-log; -1: none */
+    struct spill_event rule_log_look;
+    struct spill_event lifetimes; /* of SAs, looked at from time to time */
+    pthread_mutex_t holding;      /* the version in force: none is replaced or freed meanwhile */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;
     struct spill_port_link links[SPILL_PORTS_MAX]; /* as last seen */
@@ -220,6 +222,7 @@ void spill_program_routes_changed(struct spill_program *program);
 
 /** Says whether a port's link is up, by its index: flows leave routes by it to other next hops. */
 void spill_program_route_link(struct spill_program *program, uint32_t port, bool up);
+
 /* ---------------------------------------------------------------------------- rules.c */
 
 /** Gives a writer the rules in force, with what they have counted: bounded. As the above. */
@@ -230,6 +233,20 @@ void spill_program_write_rules(struct spill_program *program,
 /** The values of one rule, by FILE:LINE, its name, or default. @return whether there is one */
 bool spill_program_write_rule(struct spill_program *program, const char *title,
                               struct spill_metric_writer *writer);
+
+/* ------------------------------------------------------------------------- rule_log.c */
+
+/** Begins to write what rules with `log` decide. Once the pipeline is made. @return 0, or -1 */
+int spill_program_open_rule_log(struct spill_program *program, struct spill_error *error);
+
+/** Opens its file again: what stood there may have been moved away. */
+void spill_program_reopen_rule_log(struct spill_program *program);
+
+/** Writes what the lcores have recorded so far. @param program  struct spill_program * */
+void spill_program_drain_rule_log(void *program);
+
+/** Ends it. */
+void spill_program_close_rule_log(struct spill_program *program);
 
 /* --------------------------------------------------------------------------- reload.c */
 

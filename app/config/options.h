@@ -186,6 +186,7 @@ struct spill_options {
     bool check;
     bool json;
     char *explain;                   /* owned; NULL, or the packet that --check explains */
+    char *rule_log;                  /* owned; path; NULL: standard error */
     char *report;                    /* owned; path, or "-" for standard output; NULL: none */
     enum spill_option_log log_level; /* default notice */
 };

@@ -57,9 +57,11 @@ static bool put(const char *text, size_t size)
     return size == 0;
 }
 
-static void write_line(const char *text, size_t size)
+/* Returns whether it was written. */
+static bool write_line(const char *text, size_t size)
 {
     char told[80];
+    bool done;
 
     pthread_mutex_lock(&output.lock);
     if (output.lost > 0) {
@@ -68,9 +70,15 @@ static void write_line(const char *text, size_t size)
         if (put(told, strlen(told)))
             output.lost = 0;
     }
-    if (output.lost > 0 || !put(text, size))
-        output.lost++;
+    done = output.lost == 0 && put(text, size);
+    output.lost += !done;
     pthread_mutex_unlock(&output.lock);
+    return done;
+}
+
+bool spill_log_put(const char *line, size_t size)
+{
+    return write_line(line, size);
 }
 
 /* What DPDK logs. */

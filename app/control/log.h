@@ -2,6 +2,9 @@
 #ifndef SPILLWAY_LOG_H
 #define SPILLWAY_LOG_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <rte_log.h>
 
 #include "config/options.h"
@@ -27,6 +30,10 @@ int spill_log_open(void);
 #define SPILL_LOG(level, ...) spill_log_line(RTE_LOG_##level, __VA_ARGS__)
 
 __attribute__((format(printf, 2, 3))) void spill_log_line(uint32_t level, const char *format, ...);
+
+/** Writes a line of another kind, with its end, as it is. @return whether it was; else it is lost
+ */
+bool spill_log_put(const char *line, size_t size);
 
 /** The same whatever the level: what was asked for, or ends the program. */
 __attribute__((format(printf, 1, 2))) void spill_log_always(const char *format, ...);

@@ -195,6 +195,7 @@ static void publish(struct spill_program *program)
     } else {
         program->reload->made = NULL;
         program->reloads++;
+        spill_program_reopen_rule_log(program);
         SPILL_LOG(NOTICE, "reloaded: version %u of the rules is in force", number);
     }
     free_reload(program->reload);

@@ -185,7 +185,9 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
         SPILL_LOG(WARNING, "%s: flows are spread in software", error->text);
         status = build_again(program, error);
     }
-    return status == 0 ? spill_program_start_telemetry(program, error) : -1;
+    if (status != 0 || spill_program_open_rule_log(program, error) != 0)
+        return -1;
+    return spill_program_start_telemetry(program, error);
 }
 
 static void tell_stall(const struct spill_watchdog_report *report, void *argument)

@@ -9,6 +9,7 @@
 #include "control/log.h"
 #include "ipsec/esp.h"
 #include "pipeline/classes.h"
+#include "pipeline/rule_log.h"
 #include "pipeline/too_big.h"
 #include "pipeline/waiting.h"
 #include "program.h"
@@ -134,6 +135,7 @@ static void plan_input(struct spill_program *program)
         spill_datagrams_bytes() + sizeof(struct spill_fast) + sizeof(struct spill_spread) +
         sizeof(struct spill_submitter) + input->class_count * sizeof(struct spill_account) +
         sizeof(struct spill_loop) + options->port_count * sizeof(struct spill_output);
+    input->lcore_bytes += 2 * SPILL_RULE_LOG_RECORDS * sizeof(struct spill_rule_record);
     input->lcore_bytes += 2 * spill_rule_tallies_bytes(program->files.ruleset->count);
     if (options->sa_count > 0)
         input->lcore_bytes +=

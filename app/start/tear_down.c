@@ -25,6 +25,7 @@ static void settle_lcores(struct spill_program *program)
     if (spill_pipeline_forced(program->pipeline))
         spill_program_end_as(program, SPILL_OUTCOME_FORCED);
     spill_pipeline_abandon(program->pipeline, tell_left);
+    spill_program_drain_rule_log(program);
     if (program->pipeline->abandoned_mbufs == 0)
         return;
     SPILL_LOG(ERR,
@@ -101,6 +102,7 @@ void spill_program_tear_down(struct spill_program *program)
     /* An lcore that hangs, or a reload, may still use all of it. */
     if (program->hanging || program->abandoned)
         return;
+    spill_program_close_rule_log(program);
     spill_pipeline_free(program->pipeline);
     for (i = 0; i < program->port_count; i++) {
         spill_port_close(&program->ports[i]);

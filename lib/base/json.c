@@ -40,7 +40,8 @@ static void write_string(FILE *out, const char *value)
 
 static void new_line(struct spill_json *json)
 {
-    fprintf(json->out, "\n%*s", (int)(2 * json->depth), "");
+    if (!json->on_one_line)
+        fprintf(json->out, "\n%*s", (int)(2 * json->depth), "");
 }
 
 /* What stands before any value: comma, line, key. */
@@ -83,7 +84,14 @@ static void close_nested(struct spill_json *json, bool is_array)
 void spill_json_begin(struct spill_json *json, FILE *out)
 {
     json->out = out;
+    json->on_one_line = false;
     json->depth = 0;
+}
+
+void spill_json_begin_line(struct spill_json *json, FILE *out)
+{
+    spill_json_begin(json, out);
+    json->on_one_line = true;
 }
 
 int spill_json_end(struct spill_json *json)

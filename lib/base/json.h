@@ -20,6 +20,7 @@
 /** A document being written. The functions below write each field. */
 struct spill_json {
     FILE *out;
+    bool on_one_line;
     unsigned depth;                      /* objects and arrays that are open */
     bool is_array[SPILL_JSON_DEPTH_MAX]; /* what is open at each depth */
     bool has_values[SPILL_JSON_DEPTH_MAX];
@@ -31,6 +32,9 @@ struct spill_json {
  * @param out  stays the caller's
  */
 void spill_json_begin(struct spill_json *json, FILE *out);
+
+/** The same, of a document that is one line: of a file that has one in each. */
+void spill_json_begin_line(struct spill_json *json, FILE *out);
 
 /**
  * Ends a document with a newline and flushes it. Whatever was opened must have been closed.

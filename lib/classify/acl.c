@@ -33,8 +33,8 @@ enum lookup {
 /* What a rule decides. */
 struct result {
     uint8_t verdict;
-    uint16_t sa; /* as in struct spill_packet */
-    uint32_t tally;
+    uint16_t sa;    /* as in struct spill_packet */
+    uint32_t tally; /* with SPILL_RULE_RECORDS where it has `log` */
 };
 
 struct spill_acl {
@@ -307,8 +307,10 @@ static int make_results(struct spill_acl *acl, const struct spill_ruleset *rules
     for (uint32_t i = 0; i < ruleset->count; i++) {
         const struct spill_rule *rule = &ruleset->rules[i];
 
-        acl->results[i + 1] = (struct result){
-            .verdict = rule->action, .sa = sa_of(rule, sa_ids), .tally = rule->tally};
+        acl->results[i + 1] =
+            (struct result){.verdict = rule->action,
+                            .sa = sa_of(rule, sa_ids),
+                            .tally = rule->tally | (rule->log ? SPILL_RULE_RECORDS : 0)};
     }
     return 0;
 }

@@ -61,7 +61,7 @@ void spill_acl_free(struct spill_acl *acl);
  *                 written, and `sa`: the id of the SA of a rule that protects, SPILL_SA_REJECT of
  * one that rejects, else 0
  * @param count    at most SPILL_BURST
- * @param tallies    of each: where its rule is counted (rule_counts.h)
+ * @param tallies    of each: where its rule is counted (rule_counts.h), and SPILL_RULE_RECORDS
  */
 void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count,
                         uint32_t *tallies);

@@ -578,6 +578,11 @@ uint32_t spill_flow_table_tally(struct spill_flow_table *table, struct spill_flo
     return spill_flow_tallies(family_of(table, flow), flow)[direction];
 }
 
+struct spill_rule_count *spill_flow_table_count_of(struct spill_flow_table *table, uint32_t tally)
+{
+    return (struct spill_rule_count *)(void *)&table->counts[tally];
+}
+
 void spill_flow_table_count(struct spill_flow_table *table, uint32_t tally,
                             const struct spill_packet *packet, uint64_t now)
 {

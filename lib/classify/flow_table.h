@@ -172,6 +172,9 @@ void spill_flow_table_count_in(struct spill_flow_table *table, struct spill_rule
 uint32_t spill_flow_table_tally(struct spill_flow_table *table, struct spill_flow *flow,
                                 unsigned direction);
 
+/** Where a rule is counted. Owner. */
+struct spill_rule_count *spill_flow_table_count_of(struct spill_flow_table *table, uint32_t tally);
+
 /** Counts a packet that the lookup did not. Owner. */
 void spill_flow_table_count(struct spill_flow_table *table, uint32_t tally,
                             const struct spill_packet *packet, uint64_t now);

@@ -23,10 +23,14 @@ struct spill_rule_count {
     uint64_t bytes;       /* of IP packets */
     uint64_t connections; /* flows that it decided about, refused ones too */
     uint64_t last;        /* TSC when the latest packet was received; 0: there was none */
-};
+    uint64_t record_due;  /* TSC; the lcore's own: when its next record is due (rule_log.h) */
+} __attribute__((aligned(64)));
 
 /* A tally is the index of its count's first word: that is what a packet's addition wants. */
 #define SPILL_RULE_TALLY_WORDS (sizeof(struct spill_rule_count) / sizeof(uint64_t))
+
+/* Beside the tally of a rule whose decisions are recorded. */
+#define SPILL_RULE_RECORDS 0x80000000u
 
 /* Of no rule: counted, as that is cheaper than not to, and told nowhere. */
 #define SPILL_RULE_TALLY_NONE 0u

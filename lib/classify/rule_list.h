@@ -20,6 +20,7 @@ struct spill_rule_listed {
     uint16_t file;
     uint8_t action; /* enum spill_verdict */
     bool reject;
+    uint64_t log_interval; /* TSC cycles between records of one lcore; 0: any */
 };
 
 struct spill_rule_list {
@@ -28,6 +29,7 @@ struct spill_rule_list {
     char *names;
     char **paths;
     uint32_t path_count;
+    uint32_t *by_place; /* of the counts: 1 + index of the rule; 0: there is none */
     const struct spill_rule_counts *counts;
 };
 
@@ -44,6 +46,16 @@ struct spill_rule_list *spill_rule_list_create(const struct spill_ruleset *rules
 
 /** Frees it. NULL is fine. */
 void spill_rule_list_free(struct spill_rule_list *list);
+
+/** The rule of a tally; NULL: it is none of this version's. */
+static inline const struct spill_rule_listed *
+spill_rule_list_find(const struct spill_rule_list *list, uint32_t tally)
+{
+    const uint32_t place = tally / SPILL_RULE_TALLY_WORDS;
+    const uint32_t index = list != NULL && place < list->counts->places ? list->by_place[place] : 0;
+
+    return index != 0 ? &list->rules[index - 1] : NULL;
+}
 
 /** What a rule is called; empty: nothing. */
 static inline const char *spill_rule_list_name(const struct spill_rule_list *list,

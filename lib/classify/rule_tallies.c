@@ -193,6 +193,8 @@ static uint64_t hash_rule(uint64_t hash, const struct spill_ruleset *ruleset,
     hash = hash_bytes(hash, rule->first_port, sizeof(rule->first_port));
     hash = hash_bytes(hash, rule->last_port, sizeof(rule->last_port));
     hash = hash_bytes(hash, &rule->mss, sizeof(rule->mss));
+    hash = hash_bytes(hash, &rule->log, sizeof(rule->log));
+    hash = hash_bytes(hash, &rule->log_interval, sizeof(rule->log_interval));
     hash = hash_bytes(hash, &inputs, sizeof(inputs));
     hash = hash_text(hash, rule->sa != 0 ? ruleset->sas[rule->sa - 1] : "");
     for (unsigned end = 0; end < 2; end++)

@@ -21,7 +21,8 @@
  *     END = ADDRESS[/LENGTH]|@SET|any [port P[-Q][,P[-Q]...]]
  *
  * `mss N|auto` behind all of that makes TCP's ends announce segments of at most N bytes, or of what
- * fits the MTUs of the ports. `name "TEXT"` is what the rule is called where it is told of; within
+ * fits the MTUs of the ports. `log [limit N/s|N/m|N/h]` has what it decides recorded, so many times
+ * at most. `name "TEXT"` is what the rule is called where it is told of; within
  * the quotes `#` starts no comment.
  *
  * ACTION is allow, deny, reject (deny, and tell the sender) or `protect SA`, with the name of a
@@ -91,7 +92,9 @@ struct spill_rule {
         inputs;   /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
     uint16_t mss; /* of one that allows: SPILL_SA_MSS_AUTO, or bytes; 0: not said */
     bool reject;  /* of one that denies: its sender is told */
-    uint16_t sa;  /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
+    bool log;     /* what it decides is recorded */
+    uint64_t log_interval; /* nanoseconds from one record to the next, in the long run; 0: any */
+    uint16_t sa; /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
     uint8_t set[2]; /* of each end: 1 + index in spill_ruleset.sets, besides address; 0: none */
     uint16_t file;  /* index in spill_ruleset.paths */
     uint32_t line;  /* in the file, from 1; each range of a list makes a rule */

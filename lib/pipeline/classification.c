@@ -13,6 +13,7 @@
 #include "pipeline/generation.h"
 #include "pipeline/protection.h"
 #include "pipeline/related.h"
+#include "pipeline/rule_log.h"
 
 static SPILL_DROP_REASON(
     pool_full_classify, "pool_full_classify",
@@ -91,6 +92,16 @@ static void count(struct spill_fast *fast, const struct spill_job *job, struct s
     packet->counted = 0;
 }
 
+/* Has a rule's decision recorded, if it is not what the flow goes by already. */
+static void record(struct spill_fast *fast, const struct spill_job *job,
+                   const struct spill_packet *packet, uint32_t tally)
+{
+    const unsigned direction = packet->direction ^ packet->reversed;
+
+    if (spill_flow_table_tally(fast->flows, packet->flow, direction) != tally)
+        spill_rule_log_note(fast, packet, tally, job->stamp);
+}
+
 /*
  * Notes what was found for a packet in its flow; what the first of them found is the flow's, and
  * goes for those behind it. Of a verdict that was found by rules which have been replaced since,
@@ -102,11 +113,14 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
     struct spill_packet *packet = spill_packet_of(mbuf);
     struct spill_flow *flow = packet->flow;
     /* Slots of older versions may have been given to other rules. */
-    const uint32_t tally = job->work > 0 && job->result == fast->version.number
+    const uint32_t found = job->work > 0 && job->result == fast->version.number
                                ? job->notes[index]
                                : SPILL_RULE_TALLY_NONE;
+    const uint32_t tally = found & ~SPILL_RULE_RECORDS;
     enum spill_verdict known;
 
+    if (unlikely(found != tally))
+        record(fast, job, packet, tally);
     if (job->work > 0 && spill_flow_packet_verdict(flow, packet) == SPILL_VERDICT_UNKNOWN)
         note(fast, job, packet, tally);
     spill_flow_release(flow);

@@ -44,6 +44,7 @@ struct spill_fast {
     struct spill_submitter *submitter;
     struct spill_flow_table *flows;
     struct spill_datagrams *datagrams;
+    struct rte_ring *rule_log;           /* rule_log.h */
     struct spill_reassembly *reassembly; /* NULL: without IPsec */
     unsigned lcore_id;                   /* EAL lcore id */
     enum spill_overflow overflows[SPILL_CLASSES];

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "pipeline/connect.h"
+#include "pipeline/rule_log.h"
 
 /* Time that a fast lcore saves up for entering new flows, at most. */
 #define ADMISSION_US 100
@@ -328,7 +329,11 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
     fast->datagrams = spill_datagrams_create(
         rte_get_tsc_hz() / MS_PER_S * SPILL_DATAGRAMS_TIMEOUT_MS, &fast->ledger,
         lcore->plan->memory_node < 0 ? SOCKET_ID_ANY : lcore->plan->memory_node, error);
-    if (fast->datagrams == NULL || create_flows(pipeline, lcore, error) != 0 ||
+    fast->rule_log = spill_rule_log_create(
+        lcore->plan->name, lcore->plan->memory_node < 0 ? SOCKET_ID_ANY : lcore->plan->memory_node,
+        error);
+    if (fast->rule_log == NULL || fast->datagrams == NULL ||
+        create_flows(pipeline, lcore, error) != 0 ||
         create_reassembly(pipeline, lcore, error) != 0 ||
         create_submitter(pipeline, index, error) != 0 ||
         spill_connect_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency,
@@ -469,6 +474,7 @@ static void free_lcore(struct spill_pipeline_lcore *lcore)
         rte_free(transmitter->outputs);
     if (lcore->fast != NULL) {
         spill_submitter_free(lcore->fast->submitter);
+        rte_ring_free(lcore->fast->rule_log);
         spill_flow_table_free(lcore->fast->flows);
         rte_free(lcore->fast->reassembly);
         spill_datagrams_free(lcore->fast->datagrams);

@@ -35,6 +35,8 @@ static void check_rule(const struct spill_ruleset *ruleset, const struct spill_r
     FUZZ_CHECK(rule->names_ports == expected->names_ports &&
                    rule->names_types == expected->names_types,
                "line %u: ports, types", rule->line);
+    FUZZ_CHECK(rule->log == expected->log && rule->log_interval == expected->log_interval,
+               "line %u: log every %ju ns", rule->line, (uintmax_t)rule->log_interval);
     FUZZ_CHECK(strcmp(spill_rules_name(ruleset, rule), expected->name) == 0, "line %u: name %s",
                rule->line, expected->name);
     FUZZ_CHECK(rule->mss == expected->mss, "line %u: mss %u", rule->line, rule->mss);

@@ -477,6 +477,29 @@ static void keep(struct reader *reader, const struct reader_rule *rule)
     reader->count++;
 }
 
+/* Nanoseconds from one to the next; 0: wrong. */
+static uint64_t read_rate(const char *word)
+{
+    static const struct {
+        char unit;
+        uint64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+    char copy[LINE + 1];
+    size_t length = word == NULL ? 0 : strlen(word);
+    long count;
+
+    if (length < 3 || word[length - 2] != '/')
+        return 0;
+    strcpy(copy, word);
+    copy[length - 2] = '\0';
+    count = strchr(copy, '/') != NULL ? 0 : number_of(copy, 1000000);
+    for (size_t i = 0; i < 3 && count > 0; i++) {
+        if (word[length - 1] == units[i].unit)
+            return units[i].seconds * 1000000000 / (uint64_t)count;
+    }
+    return 0;
+}
+
 /* "TEXT", whose last quote is gone. */
 static bool read_name(const char *word, struct reader_rule *rule)
 {
@@ -526,6 +549,15 @@ static bool read_rule(struct reader *reader, const char **word, struct reader_ru
                 (bytes < 64 && !is(word[1], "auto")))
                 return false;
             rule->mss = (unsigned)bytes;
+        } else if (is(word[0], "log") && !rule->log) {
+            rule->log = true;
+            word--; /* a word alone, unless there is a limit */
+            if (!is(word[2], "limit"))
+                continue;
+            rule->log_interval = read_rate(word[3]);
+            if (rule->log_interval == 0)
+                return false;
+            word += 2;
         } else if (is(word[0], "name") && rule->name[0] == '\0') {
             if (word[1] == NULL || !read_name(word[1], rule))
                 return false;

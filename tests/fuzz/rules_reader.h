@@ -24,6 +24,8 @@ struct reader_rule {
     bool names_ports, names_types;
     unsigned mss;  /* 0: none; 1: auto */
     char name[64]; /* empty: none */
+    bool log;
+    uint64_t log_interval; /* ns; 0: none */
     unsigned length[2];
     uint8_t address[2][16];
     unsigned first[2], last[2];

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What rules have decided is counted: of each line packets, bytes, connections, and when the last came."""
+import datetime
+import json
 import os
 import random
 import signal
 import time
 
 import capture
+import esp
 import oracle
-from harness import CAPTURES, CPUS, Net, Spillway, TestCase, main, spillway, until
+from harness import CAPTURES, CPUS, SPILLWAY, Net, Spillway, TestCase, main, run, spillway, until
 
 PORTS = ("--wire", "in:out", "--exit-on-idle", "300ms")
 
@@ -81,6 +84,80 @@ class Counts(TestCase):
         self.assertEqual([(rule["line"], rule["name"]) for rule in told], [(71, "watched"), (4101, None), (None, None)])
         self.assertEqual(told[0]["packets"], 0)
         self.assertGreater(told[1]["packets"], 100)
+
+
+class Log(TestCase):
+    """What rules with `log` decide stands in a file, a line of JSON for each connection."""
+
+    def frames(self, count):
+        """Of each connection three packets."""
+        return [esp.udp_frame(f"10.0.{flow // 256}.{flow % 256}", "192.0.2.1", bytes(flow % 9), (flow % 2 + 53, 1000))
+                for _ in range(3) for flow in range(count)]
+
+    def through(self, frames, rules, log, *options):
+        source = capture.write(self.folder / "in.pcap", frames)
+        return self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={source}", "--port", "out=net_null0,no-rx=1", *PORTS, "--rules",
+            self.file("rules", rules), "--rule-log", log, "--fast", CPUS[0], *options))
+
+    def test_lines(self):
+        log = self.file("log", '{"this": "stays"}\n')
+        begun = datetime.datetime.now(datetime.timezone.utc)
+        frames = self.frames(200)
+        report = self.through(frames, 'reject udp from any port 53 to any log name "dns"\n'
+                              "allow udp from 10.0.0.0/25 to any\nallow udp from any to any log\n", log)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        self.assertEqual(lines.pop(0), {"this": "stays"})
+        expected = {f"10.0.0.{flow}": (3, None, "allow", 54, flow) if flow % 2 else (1, "dns", "reject", 53, flow)
+                    for flow in range(200) if flow % 2 == 0 or flow >= 128}
+        self.assertEqual(len(lines), len(expected))
+        for line in lines:
+            number, name, action, port, flow = expected.pop(line["source"])
+            moment = datetime.datetime.fromisoformat(line.pop("time").replace("Z", "+00:00"))
+            self.assertLess(abs((moment - begun).total_seconds()), 60)
+            self.assertEqual(line, {
+                "file": str(self.folder / "rules"), "line": number, "name": name, "action": action, "in": "in",
+                "protocol": 17, "source": f"10.0.0.{flow}", "source_port": port, "destination": "192.0.2.1",
+                "destination_port": 1000, "bytes": 28 + flow % 9})
+        self.assertEqual(report["rule_log"], {"records": len(lines), "limited": 0, "lost": 0, "unwritten": 0})
+
+    def test_limit(self):
+        """Five at once, and no more in the time that this takes than one an hour."""
+        log = self.folder / "log"
+        report = self.through(self.frames(100), "deny udp from any port 53 to any log limit 1/h\n"
+                              "deny udp from any to any log limit 1000000/s\n", log)
+        lines = [json.loads(line)["line"] for line in log.read_text().splitlines()]
+        self.assertEqual(lines.count(1), 5)
+        told = report["rule_log"]
+        self.assertEqual(told["records"], len(lines))
+        self.assertEqual(told["records"] + told["limited"] + told["lost"], 100)
+
+    def test_pipe_that_is_full(self):
+        """Nobody is waited for."""
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        report = self.through(self.frames(1000), "deny udp from any to any log\n", pipe)
+        told = report["rule_log"]
+        self.assertGreater(told["unwritten"], 100)
+        lines = os.read(reader, 1 << 20).decode().splitlines()
+        self.assertEqual(told["unwritten"] + len(lines), told["records"])
+        self.assertEqual(told["records"] + told["lost"], 1000)
+        for line in lines:
+            json.loads(line)
+
+    def test_without_a_file(self):
+        """On standard error."""
+        source = capture.write(self.folder / "in.pcap", self.frames(3))
+        done = run(SPILLWAY, "--name", "rule-log", "--no-huge", "--port", f"in=net_pcap0,rx_pcap={source}", "--port",
+                   "out=net_null0,no-rx=1", *PORTS, "--fast", CPUS[0], "--rules",
+                   self.file("rules", "deny any from any to any log\n"))
+        self.assertEqual(sum(line.startswith('{"time":') for line in done.stderr.splitlines()), 3)
+        done = run(SPILLWAY, "--name", "rule-log", "--no-huge", "--port", f"in=net_pcap0,rx_pcap={source}", "--port",
+                   "out=net_null0,no-rx=1", *PORTS, "--fast", CPUS[0], "--rule-log", self.folder / "no" / "log", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no/log': No such file or directory", done.stderr)
 
 
 class Reload(TestCase):

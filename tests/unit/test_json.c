@@ -50,6 +50,25 @@ static void nested_values(void **state)
            "  \"none\": null\n}\n");
 }
 
+static void a_document_on_one_line(void **state)
+{
+    struct spill_json json;
+    size_t size;
+    char *text;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    spill_json_begin_line(&json, out);
+    spill_json_object_begin(&json, NULL);
+    spill_json_array_begin(&json, "list");
+    spill_json_unsigned(&json, NULL, 1);
+    spill_json_unsigned(&json, NULL, 2);
+    spill_json_array_end(&json);
+    spill_json_string(&json, "text", "a\nb");
+    spill_json_object_end(&json);
+    expect(&json, out, &text, "{\"list\": [1,2],\"text\": \"a\\nb\"}\n");
+}
+
 static void strings_are_escaped(void **state)
 {
     struct spill_json json;
@@ -144,9 +163,9 @@ static void misuse_aborts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nested_values), cmocka_unit_test(strings_are_escaped),
-        cmocka_unit_test(numbers),       cmocka_unit_test(a_full_disk_is_reported),
-        cmocka_unit_test(misuse_aborts),
+        cmocka_unit_test(a_document_on_one_line),  cmocka_unit_test(nested_values),
+        cmocka_unit_test(strings_are_escaped),     cmocka_unit_test(numbers),
+        cmocka_unit_test(a_full_disk_is_reported), cmocka_unit_test(misuse_aborts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
