@@ -17,6 +17,7 @@
 #include "control/events.h"
 #include "ipsec/sa_set.h"
 #include "pipeline/generation.h"
+#include "pipeline/host.h"
 #include "pipeline/pipeline.h"
 #include "plan/plan.h"
 #include "plan/topology.h"
@@ -80,6 +81,8 @@ struct spill_program {
     struct spill_crypto *crypto;  /* NULL, as the next: without IPsec */
     struct spill_sa_store *sas;
     struct spill_rule_tallies *tallies;               /* who makes a version has it */
+    struct spill_host *host;                          /* NULL: no port has a twin */
+    struct spill_kernel_side *kernel;                 /* that is followed; NULL: none */
     struct spill_router *router;                      /* NULL: no port is routed */
     uint16_t interfaces[SPILL_ROUTER_INTERFACES_MAX]; /* the router's, by index in the options */
     struct spill_event routing;                       /* while changes of routes are not done */
@@ -330,6 +333,26 @@ void spill_control_drain(struct spill_program *program);
  * @return false when it still runs
  */
 bool spill_control_join(struct spill_program *program, pthread_t thread, uint64_t nanoseconds);
+
+/* ----------------------------------------------------------------------------- twins.c */
+
+/**
+ * Makes the twins of routed ports, and what is between them and the lcores, where the options have
+ * any. The router has its interfaces; the ports are configured. @return 0, -1 with an error
+ */
+int spill_program_open_twins(struct spill_program *program, struct spill_error *error);
+
+/**
+ * Has the router follow the kernel from here on, and gives the kernel addresses and routes of the
+ * options. Once the lcores run. @return 0, -1 with an error
+ */
+int spill_program_follow_kernel(struct spill_program *program, struct spill_error *error);
+
+/** Ends that, and takes back the routes that the twins do not take along. */
+void spill_program_leave_kernel(struct spill_program *program);
+
+/** Delivers what the lcores gave the host, and ends the twins' thread. They have ended. */
+void spill_program_end_host(struct spill_program *program);
 
 /* ----------------------------------------------------------------------------- links.c */
 

@@ -229,6 +229,10 @@ static const struct spill_option rows[] = {
     {.name = "vlan", .group = SPILL_OPTION_GROUP_PORT_ROUTED,
      .help = "the VLAN that a sub-port is for",
      PER_INTERFACE(vlan), NUMBER(1, 4094)},
+    {.name = "twin", .argument = "NAME", .group = SPILL_OPTION_GROUP_PORT_ROUTED,
+     .help = "an interface to make in the kernel, which is the host on the port's link: addresses, neighbors and routes "
+             "are the kernel's then",
+     PER_INTERFACE(twin), .kind = SPILL_OPTION_NAME},
 
     {.name = "via", .argument = "HOP[,HOP...]", .group = SPILL_OPTION_GROUP_ROUTE,
      .help = "next hops, which share the flows by their weights: ADDRESS [port NAME] [weight N], or "

@@ -25,6 +25,15 @@ struct spill_option_interface *spill_options_find_interface(const struct spill_o
     return NULL;
 }
 
+bool spill_options_have_twins(const struct spill_options *options)
+{
+    for (unsigned int i = 0; i < options->interface_count; i++) {
+        if (options->interfaces[i].twin[0] != '\0')
+            return true;
+    }
+    return false;
+}
+
 bool spill_options_route(const struct spill_options *options)
 {
     for (unsigned int i = 0; i < options->interface_count; i++) {

@@ -98,6 +98,7 @@ struct spill_option_interface {
     bool routed;
     char parent[SPILL_NAME_SIZE]; /* of a sub-port; else empty */
     uint16_t vlan;                /* of a sub-port; else 0 */
+    char twin[SPILL_NAME_SIZE];   /* the kernel's interface; empty: none */
     struct spill_option_addresses addresses;
     uint16_t port; /* index into spill_options.ports: its own, or the parent's */
 };
@@ -203,6 +204,9 @@ struct spill_option_interface *spill_options_find_interface(const struct spill_o
 
 /** @return whether any port or sub-port is routed */
 bool spill_options_route(const struct spill_options *options);
+
+/** @return whether routed ports have twins: all of them, or none */
+bool spill_options_have_twins(const struct spill_options *options);
 
 /** @return the security association of that name, or NULL */
 const struct spill_option_sa *spill_options_find_sa(const struct spill_options *options,

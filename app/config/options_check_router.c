@@ -2,6 +2,7 @@
 /* Whether routed ports, routes and neighbours fit together. */
 #include "config/options_check.h"
 
+#include <net/if.h>
 #include <string.h>
 
 bool spill_options_port_routes(const struct spill_options *options, unsigned int port)
@@ -69,6 +70,24 @@ static int check_addresses(const struct spill_option_interface *interface,
     return 0;
 }
 
+/* Where one has a twin, the kernel decides, and knows nothing of a port without. */
+static int check_twin(const struct spill_options *options,
+                      const struct spill_option_interface *interface, struct spill_error *error)
+{
+    if (interface->twin[0] != '\0' && !interface->routed)
+        return spill_error_set(error, "%s: [port %s] has a twin: expected routed = yes",
+                               interface->where, interface->name);
+    if (strlen(interface->twin) >= IF_NAMESIZE)
+        return spill_error_set(error, "%s: twin %s: expected a name of at most %d characters",
+                               interface->where, interface->twin, IF_NAMESIZE - 1);
+    if (interface->routed && interface->twin[0] == '\0' && spill_options_have_twins(options))
+        return spill_error_set(error,
+                               "%s: [port %s] has no twin: expected one, as other routed ports "
+                               "have, or none anywhere",
+                               interface->where, interface->name);
+    return 0;
+}
+
 static int check_interface(struct spill_options *options, unsigned int index,
                            struct spill_error *error)
 {
@@ -77,7 +96,7 @@ static int check_interface(struct spill_options *options, unsigned int index,
     const char *name = interface->parent[0] != '\0' ? interface->parent : interface->name;
     const struct spill_option_port *port = spill_options_find_port(options, name);
 
-    if (check_sub_port(interface, own, error) != 0)
+    if (check_sub_port(interface, own, error) != 0 || check_twin(options, interface, error) != 0)
         return -1;
     if (port == NULL)
         return spill_error_set(error, "%s: there is no port '%s': expected [port %s] with a device",

@@ -60,6 +60,18 @@ void spill_program_init_links(struct spill_program *program)
         program->links[i] = (struct spill_port_link){.mtu = program->ports[i].mtu};
 }
 
+/* The twins of a port have the carrier that it has. */
+static void tell_twins(struct spill_program *program, uint32_t index, bool up)
+{
+    const struct spill_options *options = &program->options;
+    uint32_t i;
+
+    for (i = 0; program->host != NULL && i < options->interface_count; i++) {
+        if (options->interfaces[i].routed && options->interfaces[i].port == index)
+            spill_twin_set_carrier(&program->host->twins[program->interfaces[i]].twin, up);
+    }
+}
+
 static void look(struct spill_program *program, uint32_t index)
 {
     const struct spill_port *port = &program->ports[index];
@@ -69,8 +81,10 @@ static void look(struct spill_program *program, uint32_t index)
     spill_port_look(port, &now);
     if (now.state == before->state && now.mtu == before->mtu)
         return;
-    if (now.state != before->state)
+    if (now.state != before->state) {
         tell_state(port, now.state);
+        tell_twins(program, index, now.state == SPILL_LINK_UP);
+    }
     if (before->state != SPILL_LINK_UP && now.state == SPILL_LINK_UP)
         spill_port_recover(port);
     if (now.mtu != before->mtu && now.state != SPILL_LINK_GONE)

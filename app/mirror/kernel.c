@@ -176,14 +176,13 @@ static void read_members(const struct nlattr *attribute, struct spill_kernel_nex
 bool spill_kernel_read_next_hop(const struct nlmsghdr *message,
                                 struct spill_kernel_next_hop *next_hop)
 {
-    const struct nhmsg *header = mnl_nlmsg_get_payload(message);
     const struct nlattr *attribute;
 
     memset(next_hop, 0, sizeof(*next_hop));
-    if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nhmsg))
         return false;
     next_hop->path.weight = 1;
-    SPILL_EACH_ATTRIBUTE_OF(attribute, message, sizeof(*header))
+    SPILL_EACH_ATTRIBUTE_OF(attribute, message, sizeof(struct nhmsg))
     {
         switch (mnl_attr_get_type(attribute)) {
         case NHA_ID:

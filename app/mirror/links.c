@@ -15,25 +15,25 @@ void spill_mirror_links_init(struct spill_mirror_links *links, const struct spil
 
 static void forget_addresses(struct spill_mirror_link *link)
 {
-    struct spill_link_address *address;
+    struct spill_link_address *address, *next;
 
-    while ((address = TAILQ_FIRST(&link->addresses)) != NULL) {
-        TAILQ_REMOVE(&link->addresses, address, entry);
+    for (address = TAILQ_FIRST(&link->addresses); address != NULL; address = next) {
+        next = TAILQ_NEXT(address, entry);
         free(address);
     }
-}
-
-static void forget(struct spill_mirror_links *links, struct spill_mirror_link *link)
-{
-    forget_addresses(link);
-    TAILQ_REMOVE(&links->all, link, entry);
-    free(link);
+    TAILQ_INIT(&link->addresses);
 }
 
 void spill_mirror_links_free(struct spill_mirror_links *links)
 {
-    while (!TAILQ_EMPTY(&links->all))
-        forget(links, TAILQ_FIRST(&links->all));
+    struct spill_mirror_link *link, *next;
+
+    for (link = TAILQ_FIRST(&links->all); link != NULL; link = next) {
+        next = TAILQ_NEXT(link, entry);
+        forget_addresses(link);
+        free(link);
+    }
+    TAILQ_INIT(&links->all);
 }
 
 /* A twin that is waited for as well. */
@@ -193,17 +193,18 @@ void spill_mirror_links_remove(struct spill_mirror_links *links, uint32_t index)
     if (link == NULL)
         return;
     forget_addresses(link);
+    if (twin != NULL)
+        tell_addresses(links, twin);
     if (link->interface < 0) {
         if (twin != NULL)
             tell_macvlan(links, twin, &link->state, NULL);
-        forget(links, link);
+        TAILQ_REMOVE(&links->all, link, entry);
+        free(link);
     } else {
         link->known = false;
         link->state = (struct spill_kernel_link){.index = index, .mtu = link->state.mtu};
         tell_link(links, link, false);
     }
-    if (twin != NULL)
-        tell_addresses(links, twin);
 }
 
 static struct spill_link_address *find_address(struct spill_mirror_link *link,
@@ -249,19 +250,19 @@ bool spill_mirror_links_remove_address(struct spill_mirror_links *links,
                                        const struct spill_kernel_address *state)
 {
     struct spill_mirror_link *link = spill_mirror_links_find(links, state->link);
-    struct spill_link_address *address = link != NULL ? find_address(link, &state->prefix) : NULL;
+    struct spill_link_address *gone = link != NULL ? find_address(link, &state->prefix) : NULL;
+    const struct spill_link_address *other;
+    bool last = state->prefix.address.family == AF_INET;
 
-    if (address == NULL)
+    if (gone == NULL)
         return false;
-    TAILQ_REMOVE(&link->addresses, address, entry);
-    free(address);
+    TAILQ_FOREACH (other, &link->addresses, entry)
+        last &= other == gone || other->prefix.address.family != AF_INET;
+    TAILQ_REMOVE(&link->addresses, gone, entry);
     if (twin_of(links, link) != NULL)
         tell_addresses(links, twin_of(links, link));
-    TAILQ_FOREACH (address, &link->addresses, entry) {
-        if (address->prefix.address.family == AF_INET)
-            return false;
-    }
-    return state->prefix.address.family == AF_INET;
+    free(gone);
+    return last;
 }
 
 bool spill_mirror_links_stale(struct spill_mirror_links *links, uint32_t generation,

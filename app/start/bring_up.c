@@ -70,6 +70,7 @@ static struct spill_pipeline_config pipeline_config(struct spill_program *progra
     config.rules = program->rules;
     config.crypto = program->crypto;
     config.router = program->router;
+    config.twins = program->host;
     config.stop = &program->stop;
     config.force = &program->force;
     return config;
@@ -134,7 +135,8 @@ static int build(struct spill_program *program, struct spill_error *error)
     if (program->rules == NULL && (spill_program_open_generation(program, error) != 0 ||
                                    spill_program_open_reload(program, error) != 0))
         return -1;
-    if (spill_program_open_router(program, error) != 0)
+    if (spill_program_open_router(program, error) != 0 ||
+        spill_program_open_twins(program, error) != 0)
         return -1;
     config = pipeline_config(program);
     program->pipeline = spill_pipeline_create(&config, error);
@@ -222,5 +224,9 @@ int spill_program_launch(struct spill_program *program, struct spill_error *erro
     }
     spill_program_init_links(program);
     program->started = spill_clock();
-    return spill_pipeline_launch(program->pipeline, error);
+    if (spill_pipeline_launch(program->pipeline, error) != 0)
+        return -1;
+    if (program->host != NULL && spill_host_start(program->host, error) != 0)
+        return -1;
+    return spill_program_follow_kernel(program, error);
 }

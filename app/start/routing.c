@@ -126,6 +126,14 @@ static int add_routes(struct spill_program *program, struct spill_error *error)
         if (add_route(program, &options->routes[i], error) != 0)
             return -1;
     }
+    return 0;
+}
+
+static int add_neighbors(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_options *options = &program->options;
+    uint32_t i;
+
     for (i = 0; i < options->neighbor_count; i++) {
         const struct spill_option_neighbor *neighbor = &options->neighbors[i];
 
@@ -158,7 +166,11 @@ int spill_program_open_router(struct spill_program *program, struct spill_error 
     if (!spill_options_route(&program->options) || program->router != NULL)
         return 0;
     if (create_router(program, error) != 0 || add_interfaces(program, error) != 0 ||
-        add_addresses(program, error) != 0 || add_routes(program, error) != 0)
+        add_neighbors(program, error) != 0)
+        return -1;
+    /* With twins, the kernel is given them, and they come back from it. */
+    if (!spill_options_have_twins(&program->options) &&
+        (add_addresses(program, error) != 0 || add_routes(program, error) != 0))
         return -1;
     /* Nobody reads yet, so nothing is waited for. */
     while (spill_router_work(program->router)) {

@@ -24,6 +24,9 @@ static void settle_lcores(struct spill_program *program)
 {
     if (spill_pipeline_forced(program->pipeline))
         spill_program_end_as(program, SPILL_OUTCOME_FORCED);
+    spill_program_end_host(program);
+    if (program->hanging)
+        return;
     spill_pipeline_abandon(program->pipeline, tell_left);
     spill_program_drain_rule_log(program);
     if (program->pipeline->abandoned_mbufs == 0)
@@ -40,7 +43,8 @@ static void settle_lcores(struct spill_program *program)
 static uint64_t count_leaked(const struct spill_program *program)
 {
     uint64_t kept = program->pipeline != NULL ? program->pipeline->abandoned_mbufs : 0;
-    uint64_t leaked = spill_port_leaked(program->ports, program->port_count);
+    uint64_t leaked = spill_port_leaked(program->ports, program->port_count) +
+                      (program->host != NULL ? rte_mempool_in_use_count(program->host->pool) : 0);
 
     return leaked > kept ? leaked - kept : 0;
 }
@@ -82,6 +86,7 @@ void spill_program_settle(struct spill_program *program)
 {
     spill_program_end_telemetry();
     program->settled = true;
+    spill_program_leave_kernel(program);
     if (program->hanging) {
         program->uncounted = true;
         spill_program_end_as(program, SPILL_OUTCOME_FORCED);
@@ -108,6 +113,7 @@ void spill_program_tear_down(struct spill_program *program)
         spill_port_close(&program->ports[i]);
         rte_mempool_free(program->mempools[i]);
     }
+    spill_host_free(program->host);
     spill_router_free(program->router);
     spill_program_close_reload(program);
     spill_program_close_generation(program);

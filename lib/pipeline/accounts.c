@@ -10,6 +10,8 @@ void spill_pipeline_ledger(const struct spill_pipeline *pipeline, struct spill_l
 
     memset(sum, 0, sizeof(*sum));
     spill_ledger_add(sum, &pipeline->ledger);
+    if (pipeline->config.twins != NULL)
+        spill_ledger_add(sum, &pipeline->config.twins->ledger);
     for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
         const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
 

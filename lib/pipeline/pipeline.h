@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "pipeline/fast.h"
+#include "pipeline/host.h"
 #include "pipeline/links.h"
 #include "pipeline/spread.h"
 #include "pipeline/transmit.h"
@@ -46,6 +47,7 @@ struct spill_pipeline_config {
     struct spill_router *router;     /* NULL: no port is routed; likewise, with its interfaces */
     spill_to_host to_host;           /* takes packets for the host; NULL: nobody does */
     void *host;                      /* its context; likewise */
+    struct spill_host *twins;        /* NULL: no port has a twin; likewise */
     const struct spill_token *stop;  /* no more receiving, drain */
     const struct spill_token *force; /* end at once; an ancestor of stop */
     enum spill_idle idle;

@@ -158,6 +158,10 @@ uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
     for (i = 0; i < plan->channel_count; i++)
         packets += told(tell, "channel", plan->channels[i].name,
                         abandon_channel(pipeline, pipeline->channels[i]));
+    if (pipeline->config.twins != NULL)
+        packets += told(tell, "channels", "of the host",
+                        spill_host_abandon(pipeline->config.twins, &pipeline->ledger,
+                                           &spill_drop_drain_deadline));
     for (i = 1; i < plan->lcore_count; i++) {
         struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
         const struct spill_transmitter *transmitter = spill_pipeline_transmitter(lcore);

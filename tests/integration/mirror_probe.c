@@ -5,7 +5,8 @@
  *     mirror_probe [table=N] [buffer=BYTES] [audit=MS] [netns=PATH] LINK...
  *
  * The links are the twins of interfaces 0, 1, … Each line on standard input is answered by
- * JSON and an empty line: what the sink has. `stop` has the mirror not read until `go`. Ends with standard input.
+ * JSON and an empty line: what the sink has. `stop` has the mirror not read until `go`. Ends with
+ * standard input.
  */
 #include <net/if.h>
 #include <search.h>

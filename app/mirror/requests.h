@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_MIRROR_REQUESTS_H
+#define SPILLWAY_MIRROR_REQUESTS_H
+
+#include <stdint.h>
+
+#include <libmnl/libmnl.h>
+
+#include "base/error.h"
+#include "mirror/kernel.h"
+
+/**
+ * @file
+ * What spillway has the kernel do: links up, addresses and routes of the configuration, neighbours
+ * to be asked for. The control thread's. Routes are of a protocol of spillway's own, by which
+ * `ip route` shows them (proto 187).
+ */
+
+#define SPILL_ROUTE_PROTOCOL 187
+
+/** Each waits for the kernel's answer, which it gives at once. @return -1 with an error */
+int spill_request_link_up(struct mnl_socket *socket, uint32_t link, struct spill_error *error);
+int spill_request_address(struct mnl_socket *socket, uint32_t link,
+                          const struct spill_ip_prefix *address, struct spill_error *error);
+
+/** @param route  as for the mirror: prefix, action, paths with link, gateway and weight */
+int spill_request_route(struct mnl_socket *socket, uint32_t table,
+                        const struct spill_kernel_route *route, struct spill_error *error);
+
+/** Removes such a route; nothing where there is none. */
+void spill_request_no_route(struct mnl_socket *socket, uint32_t table,
+                            const struct spill_kernel_route *route);
+
+/** Has the kernel find out a neighbour's MAC, or keep what it knows. Waits for nothing. */
+void spill_request_neighbor(struct mnl_socket *socket, uint32_t link,
+                            const struct spill_ip *address);
+
+#endif

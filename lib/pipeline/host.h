@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_HOST_H
+#define SPILLWAY_HOST_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mempool.h>
+
+#include "base/error.h"
+#include "base/ledger.h"
+#include "packet/packet.h"
+#include "port/twin.h"
+#include "route/router.h"
+#include "runtime/channel.h"
+#include "runtime/loop.h"
+#include "runtime/token.h"
+
+/**
+ * @file
+ * The host: the Linux kernel behind the twins of routed ports, and the thread between them and the
+ * lcores.
+ *
+ *     lcores -> to[class] (channels) -> thread -> twin: what is for the host
+ *     twin -> thread -> from (channel) -> one fast lcore -> THE exit: what the kernel sends
+ *
+ * The thread is no lcore and shares its CPU: the channels and the mempool are such that a thread
+ * which is preempted holds up nobody (law 2). Nothing wakes it, which would cost an lcore a system
+ * call: it looks at the channels every half millisecond, and more often while packets come.
+ *
+ * What strangers send to the host is sorted by what it is, and each class has a bound and a rate of
+ * its own, so that no flood of one silences another (law 9). What goes into a channel is a copy in
+ * a buffer of the host's own mempool, so that no flood takes a port's buffers either.
+ *
+ * Conservation: the packet that an lcore received is in flight until the thread has written it to a
+ * twin (delivered_to_host); what comes from a twin is originated when the thread has read it.
+ */
+
+#define SPILL_HOST_CLASSES  3
+#define SPILL_HOST_CAPACITY 512 /* packets in a channel */
+
+/** Classes of what is for the host, the first served first. */
+enum spill_host_class {
+    SPILL_HOST_ROUTING,   /* routing protocols, VRRP, BFD, IKE */
+    SPILL_HOST_NEIGHBORS, /* ARP and ND */
+    SPILL_HOST_REST,
+};
+
+/** What one lcore may still give the host of a class. Written by the lcore. */
+struct spill_host_rate {
+    uint64_t since; /* TSC */
+    uint32_t left;  /* packets */
+};
+
+struct spill_host_lcore {
+    struct spill_host_rate rates[SPILL_HOST_CLASSES];
+} __rte_cache_aligned;
+
+/** A twin, and what it is the twin of. Written before the thread starts. */
+struct spill_host_twin {
+    struct spill_twin twin;
+    uint16_t port; /* DPDK's id */
+    uint16_t vlan; /* 0: none */
+};
+
+struct spill_host {
+    uint32_t count; /* of interfaces, by the router's index */
+    struct spill_host_twin *twins;
+    struct rte_mempool *pool;
+    struct spill_channel *to[SPILL_HOST_CLASSES];
+    struct spill_channel *from;
+    struct spill_host_lcore lcores[SPILL_ROUTER_LCORES_MAX]; /* by index among the fast lcores */
+    struct spill_ledger ledger;                              /* the thread's */
+    const struct spill_token *stop;
+    _Atomic bool over; /* the lcores have ended: what is left is delivered, then the thread ends */
+    int epoll;
+    bool runs;
+    pthread_t thread;
+};
+
+struct spill_fast;
+
+/**
+ * Makes channels and mempool, for twins that are open. Control thread.
+ *
+ * @param twins   by the router's index of their interfaces; the host closes and frees them
+ * @param lcores  fast lcores
+ * @param stop    nothing more is read from twins
+ * @return NULL with an error, and the twins stay the caller's
+ */
+struct spill_host *spill_host_create(struct spill_host_twin *twins, uint32_t count, uint32_t lcores,
+                                     uint16_t data_room, const struct spill_token *stop,
+                                     struct spill_error *error);
+
+/** Starts the thread. @return -1 with an error */
+int spill_host_start(struct spill_host *host, struct spill_error *error);
+
+/** Has the thread deliver what waits, and end. Once no lcore runs; spill_control_join() waits. */
+void spill_host_finish(struct spill_host *host);
+
+/** Drops what is left in the channels after an end by force. @return packets */
+uint64_t spill_host_abandon(struct spill_host *host, struct spill_ledger *ledger,
+                            const struct spill_drop_reason *reason);
+
+/** Once the thread has ended and the ports are closed. May be NULL. */
+void spill_host_free(struct spill_host *host);
+
+/** Gives the host a packet: a spill_to_host of routing.h. */
+void spill_host_deliver(void *context, struct spill_fast *fast, uint16_t interface,
+                        struct rte_mbuf *mbuf, const struct spill_packet *packet);
+
+/** Adds the stage that sends what comes from twins: to one fast lcore. Control thread. */
+void spill_host_add_stage(struct spill_fast *fast, struct spill_loop *loop);
+
+/** The thread. */
+void *spill_host_run(void *host);
+
+#endif

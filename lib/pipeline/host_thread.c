@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The thread between twins and lcores. */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_ether.h>
+
+#include "pipeline/host.h"
+
+static SPILL_DROP_REASON(twin_refused, "twin_refused",
+                         "the kernel did not take the packet by the port's twin: it is down, or "
+                         "has too much waiting");
+static SPILL_DROP_REASON(from_host_full, "from_host_full",
+                         "the kernel sent more by twins than was sent on at a time");
+
+#define TURN     32
+#define EVENTS   16
+#define SEGMENTS 16
+#define LOOK_NS  500000 /* between two looks at the channels */
+
+/* What its segments hold, in one write. */
+static bool write_frame(const struct spill_twin *twin, const struct rte_mbuf *mbuf)
+{
+    struct iovec pieces[SEGMENTS];
+    int count = 0;
+
+    for (; mbuf != NULL; mbuf = mbuf->next) {
+        if (count == SEGMENTS)
+            return false;
+        pieces[count++] = (struct iovec){rte_pktmbuf_mtod(mbuf, void *), mbuf->data_len};
+    }
+    return twin->descriptor >= 0 && writev(twin->descriptor, pieces, count) > 0;
+}
+
+static void deliver(struct spill_host *host, struct rte_mbuf *mbuf)
+{
+    if (write_frame(&host->twins[mbuf->port].twin, mbuf)) {
+        host->ledger.delivered_to_host++;
+        rte_pktmbuf_free(mbuf);
+    } else {
+        spill_ledger_drop(&host->ledger, &twin_refused, &mbuf, 1);
+    }
+}
+
+/* The first class that has any comes first: @return packets */
+static uint32_t deliver_some(struct spill_host *host)
+{
+    struct rte_mbuf *mbufs[TURN];
+    uint32_t i, j, count, all = 0;
+
+    for (i = 0; i < SPILL_HOST_CLASSES; i++) {
+        count = spill_channel_receive(host->to[i], mbufs, TURN);
+        for (j = 0; j < count; j++)
+            deliver(host, mbufs[j]);
+        all += count;
+    }
+    return all;
+}
+
+/* @return whether there may be more */
+static bool read_frame(struct spill_host *host, uint32_t index)
+{
+    struct spill_host_twin *twin = &host->twins[index];
+    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(host->pool);
+    ssize_t length;
+
+    if (mbuf == NULL) /* it waits in the kernel's own queue, which has a bound */
+        return false;
+    length =
+        read(twin->twin.descriptor, rte_pktmbuf_mtod(mbuf, void *), rte_pktmbuf_tailroom(mbuf));
+    if (length < RTE_ETHER_HDR_LEN) {
+        rte_pktmbuf_free(mbuf);
+        return false;
+    }
+    mbuf->data_len = (uint16_t)length;
+    mbuf->pkt_len = (uint32_t)length;
+    mbuf->port = (uint16_t)index;
+    host->ledger.originated++;
+    mbuf->vlan_tci = twin->vlan;
+    if ((twin->vlan != 0 && rte_vlan_insert(&mbuf) != 0) ||
+        spill_channel_send(spill_channel_sender(host->from, 0), &mbuf, 1) == 0)
+        spill_ledger_drop(&host->ledger, &from_host_full, &mbuf, 1);
+    return true;
+}
+
+static void read_some(struct spill_host *host, int wait_ms)
+{
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(host->epoll, events, EVENTS, wait_ms), i, j;
+
+    for (i = 0; i < count; i++) {
+        for (j = 0; j < TURN && read_frame(host, events[i].data.u32); j++)
+            ;
+    }
+}
+
+static void rest(void)
+{
+    const struct timespec time = {.tv_nsec = LOOK_NS};
+
+    nanosleep(&time, NULL);
+}
+
+void *spill_host_run(void *context)
+{
+    struct spill_host *host = context;
+    bool reads = true, over = false;
+    uint32_t delivered;
+
+    do {
+        /* Before the look at the channels: nothing comes after it. */
+        over = atomic_load_explicit(&host->over, memory_order_acquire);
+        if (reads && spill_token_cancelled(host->stop)) {
+            reads = false;
+            spill_sender_leave(spill_channel_sender(host->from, 0));
+        }
+        delivered = deliver_some(host);
+        if (reads)
+            read_some(host, 0);
+        if (delivered == 0 && !over)
+            rest();
+    } while (!over || delivered > 0);
+    return NULL;
+}

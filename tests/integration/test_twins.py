@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Twins: the kernel is the host on routed ports, and says where packets go."""
+import pathlib
+import unittest
+
+from harness import Net, Spillway, TestCase, main, until
+
+CONFIG = """[spillway]
+default = allow
+idle = sleep
+no-huge = on
+[router]
+routes = 1k
+routes6 = 1k
+[port lan]
+device = net_af_packet0,iface=lan
+routed = yes
+twin = tlan
+address = 10.1.0.1/24, fd01::1/64
+[port wan]
+device = net_af_packet1,iface=wan
+routed = yes
+twin = twan
+address = 10.2.0.1/24, fd02::1/64
+[route 10.50.0.0/16]
+via = 10.2.0.2
+[route 10.51.0.0/16]
+action = prohibit
+"""
+
+
+class Twins(TestCase):
+    """left 10.1.0.2, fd01::2 - (lan) spillway (wan) - right 10.2.0.2, fd02::2; right has 10.50.0.1 and 10.77.0.1."""
+
+    def setUp(self):
+        super().setUp()
+        if not pathlib.Path("/dev/net/tun").exists():
+            raise unittest.SkipTest("needs /dev/net/tun")
+        self.net = net = Net()
+        self.addCleanup(net.close)
+        for number, name in ((1, net.left), (2, net.right)):
+            self.ip(name, "address flush dev eth0")
+            self.ip(name, f"address add 10.{number}.0.2/24 dev eth0")
+            self.ip(name, f"-6 address add fd0{number}::2/64 dev eth0 nodad")
+            self.ip(name, f"route add default via 10.{number}.0.1")
+            self.ip(name, f"-6 route add default via fd0{number}::1")
+        for address in ("10.50.0.1", "10.77.0.1"):
+            self.ip(net.right, f"address add {address}/32 dev lo")
+        # The kernel must not answer by lan and wan themselves, which spillway has; by twins it has IPv6.
+        settings = ["net.ipv6.conf.default.disable_ipv6=0", "net.ipv6.conf.default.accept_dad=0"]
+        for port in ("lan", "wan"):
+            settings += [f"net.ipv4.conf.{port}.rp_filter=1", f"net.ipv4.conf.{port}.arp_ignore=8"]
+        net.run(net.middle, "sysctl", "-qw", *settings)
+        self.program = Spillway("--config", self.file("router.conf", CONFIG), namespace=net.middle)
+        self.addCleanup(self.program.__exit__)
+        self.program.ready()
+
+    def ip(self, name, command):
+        return self.net.run(name, "ip", *command.split())
+
+    def reaches(self, address, seconds=20):
+        until(lambda: self.net.ping(self.net.left, address, count=1), seconds, f"ping {address}")
+
+    def misses(self, address):
+        until(lambda: not self.net.ping(self.net.left, address, "-W", "1", count=1), 20, f"no ping {address}")
+
+    def end(self):
+        report = self.check(self.program.stop())
+        self.assertNotIn("tlan", self.ip(self.net.middle, "link show").stdout)
+        self.assertNotIn("10.51.0.0", self.ip(self.net.middle, "route show").stdout)
+        return report
+
+    def test_ping(self):
+        """Of the router's own addresses, and through it; neighbours are found out by the kernel."""
+        for address in ("10.1.0.1", "fd01::1", "10.2.0.1", "10.2.0.2", "fd02::2", "10.50.0.1"):
+            self.reaches(address)
+            self.assertGreaterEqual(self.net.ping(self.net.left, address, count=10), 10, address)
+        done = self.net.run(self.net.left, "ping", "-n", "-c", "1", "-W", "2", "10.51.0.1", check=False)
+        self.assertRegex(done.stdout, r"(?i)prohibited|filtered")
+        self.assertIn("proto 187", self.ip(self.net.middle, "-N route show 10.50.0.0/16").stdout)
+        report = self.end()
+        self.assertGreater(report.packets["delivered_to_host"], 20)
+        self.assertGreater(report.packets["originated"], 20)
+
+    def test_routes_are_followed(self):
+        self.reaches("10.2.0.2")
+        self.misses("10.77.0.1")
+        self.ip(self.net.middle, "route add 10.77.0.0/24 via 10.2.0.2")
+        self.reaches("10.77.0.1")
+        self.ip(self.net.middle, "route replace blackhole 10.77.0.0/24")
+        self.misses("10.77.0.1")
+        self.ip(self.net.middle, "nexthop add id 7 via 10.2.0.2 dev twan")
+        self.ip(self.net.middle, "route replace 10.77.0.0/24 nhid 7")
+        self.reaches("10.77.0.1")
+        self.ip(self.net.middle, "nexthop delete id 7")
+        self.misses("10.77.0.1")
+        self.end()
+
+    def test_link_down(self):
+        """Of the twin, and of the port: the twin has the carrier that the port has."""
+        self.reaches("10.2.0.2")
+        self.ip(self.net.middle, "link set twan down")
+        self.misses("10.2.0.2")
+        self.ip(self.net.middle, "link set twan up")
+        self.reaches("10.2.0.2")
+        self.ip(self.net.right, "link set eth0 down")
+        until(lambda: "NO-CARRIER" in self.ip(self.net.middle, "link show twan").stdout, 10, "no carrier")
+        self.ip(self.net.right, "link set eth0 up")
+        self.ip(self.net.right, "route add default via 10.2.0.1")
+        until(lambda: "NO-CARRIER" not in self.ip(self.net.middle, "link show twan").stdout, 10, "a carrier")
+        self.reaches("10.2.0.2")
+        self.end()
+
+    def test_flood(self):
+        """A flood of one class leaves another one through."""
+        self.reaches("10.1.0.1")
+        flood = self.net.start(self.net.left, "ping", "-q", "-f", "-s", "8", "10.1.0.1")
+        self.net.run(self.net.left, "ip", "neigh", "flush", "dev", "eth0", check=False)
+        done = self.net.run(self.net.left, "ping", "-n", "-c", "5", "-i", "0.2", "10.2.0.2", check=False)
+        flood.terminate()
+        self.assertRegex(done.stdout, r"[345] received")
+        self.end()
+
+
+if __name__ == "__main__":
+    main()
