@@ -131,6 +131,18 @@ int spill_option_read_dscp(void *target, const char *value, struct spill_error *
     return 0;
 }
 
+int spill_option_read_table(void *target, const char *value, struct spill_error *problem)
+{
+    uint32_t *field = target;
+    uint64_t number = 254; /* as <linux/rtnetlink.h> has it */
+
+    if (strcmp(value, "main") != 0 && (spill_units_parse_size(value, &number, problem) != 0 ||
+                                       number == 0 || number > UINT32_MAX))
+        return spill_error_set(problem, "expected main or a number from 1 to %u", UINT32_MAX);
+    *field = (uint32_t)number;
+    return 0;
+}
+
 int spill_option_read_text(void *target, const char *value, struct spill_error *problem)
 {
     char **field = target, *text = strdup(value);

@@ -27,6 +27,7 @@ int spill_option_read_algorithm(void *field, const char *value, struct spill_err
 
 /** `copy` or 0 to 63: uint8_t. */
 int spill_option_read_dscp(void *field, const char *value, struct spill_error *problem);
+int spill_option_read_table(void *target, const char *value, struct spill_error *problem);
 
 /** Any text: an owned char *, in place of the one before. */
 int spill_option_read_text(void *field, const char *value, struct spill_error *problem);

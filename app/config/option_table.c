@@ -262,6 +262,12 @@ static const struct spill_option rows[] = {
     {.name = "routes6", .group = SPILL_OPTION_GROUP_ROUTER,
      .help = "IPv6 routes that there may be",
      ROUTER(routes6), NUMBER(64, MEGA), .preset = "16k"},
+    {.name = "table", .argument = "main|N", .group = SPILL_OPTION_GROUP_ROUTER,
+     .help = "the kernel's table of routes that is followed, where ports have twins",
+     ROUTER(table), READ(spill_option_read_table), .range = "main, 1 to 4294967295", .preset = "main"},
+    {.name = "netns", .argument = "FILE", .group = SPILL_OPTION_GROUP_ROUTER,
+     .help = "network namespace of the twins, such as /run/netns/NAME; not given: the program's own",
+     ROUTER(name_space), .kind = SPILL_OPTION_FILE},
 
     {.name = "fast", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "receive, look up, decide, transmit", .absent = "as planned",

@@ -83,6 +83,7 @@ void spill_options_free(struct spill_options *options)
     for (unsigned int i = 0; i < options->neighbor_count; i++)
         free(options->neighbors[i].where);
     free(options->interfaces);
+    free(options->router.name_space);
     free(options->routes);
     free(options->neighbors);
     free(options->sas);

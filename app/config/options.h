@@ -137,6 +137,8 @@ struct spill_option_neighbor {
 struct spill_option_router {
     enum spill_router_rpf rpf;
     uint32_t routes4, routes6; /* how many there may be */
+    uint32_t table;            /* the kernel's, of routes that are followed */
+    char *name_space;          /* owned; of the twins; NULL: the program's own */
 };
 
 struct spill_option;

@@ -46,22 +46,6 @@ static const struct spill_netlink_dump dumps[STEPS] = {
     [STEP_NEIGHBORS] = {.type = RTM_GETNEIGH},
 };
 
-static const struct spill_metric rows[] = {
-    SPILL_METRIC(COUNTER, "messages", struct spill_mirror_counters, messages, "",
-                 "that the kernel sent"),
-    SPILL_METRIC(COUNTER, "overruns", struct spill_mirror_counters, overruns, "",
-                 "times that the kernel threw messages away, and all was asked for again"),
-    SPILL_METRIC(COUNTER, "generations", struct spill_mirror_counters, generations, "",
-                 "times that all the kernel knows was read"),
-    SPILL_METRIC(COUNTER, "repeated", struct spill_mirror_counters, repeated, "",
-                 "dumps that were asked for again, as the kernel changed meanwhile"),
-    SPILL_METRIC(COUNTER, "audits", struct spill_mirror_counters, audits, "",
-                 "comparisons with the kernel"),
-    SPILL_METRIC(COUNTER, "differences", struct spill_mirror_counters, differences, "routes",
-                 "that they found wrong"),
-};
-const struct spill_metrics spill_mirror_metrics = SPILL_METRICS(rows);
-
 /* --------------------------------------------------------------------- generations */
 
 static void start_again(void *context);
@@ -203,7 +187,9 @@ static int take_datagram(struct spill_mirror *mirror)
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (length < 0) {
-        mirror->counters.overruns += errno == ENOBUFS;
+        if (errno == ENOBUFS && mirror->counters.overruns++ == 0)
+            SPILL_LOG(WARNING, "router: the kernel had more to tell than was read in time: all of "
+                               "it is read again, now and whenever that happens");
         return -1;
     }
     while (mnl_nlmsg_ok(message, left)) {

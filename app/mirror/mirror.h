@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/metrics.h"
 #include "control/events.h"
 #include "mirror/links.h"
 #include "mirror/neighbors.h"
@@ -78,8 +77,6 @@ struct spill_mirror {
     struct spill_mirror_neighbors neighbors;
     struct spill_mirror_counters counters;
 };
-
-extern const struct spill_metrics spill_mirror_metrics; /* of struct spill_mirror_counters */
 
 /**
  * Prepares a mirror; nothing is asked yet.

@@ -38,30 +38,40 @@ static struct mnl_socket *open_here(struct spill_error *error)
     return NULL;
 }
 
+int spill_netlink_enter(int name_space, struct spill_error *error)
+{
+    int home = spill_netlink_namespace(NULL, error);
+
+    if (home < 0 || setns(name_space, CLONE_NEWNET) == 0)
+        return home;
+    spill_error_set(error, "network namespace: can't enter it: %s", strerror(errno));
+    close(home);
+    return -1;
+}
+
+int spill_netlink_return(int home, struct spill_error *error)
+{
+    int status = setns(home, CLONE_NEWNET);
+
+    if (status != 0)
+        spill_error_set(error, "network namespace: can't come back from it: %s", strerror(errno));
+    close(home);
+    return status;
+}
+
 struct mnl_socket *spill_netlink_open(int name_space, struct spill_error *error)
 {
-    struct mnl_socket *socket = NULL;
-    int home;
+    int home = spill_netlink_enter(name_space, error);
+    struct mnl_socket *socket;
 
-    if (name_space < 0)
-        return open_here(error);
-    home = spill_netlink_namespace(NULL, error);
     if (home < 0)
         return NULL;
-    if (setns(name_space, CLONE_NEWNET) != 0) {
-        spill_error_set(error, "network namespace: can't enter it: %s", strerror(errno));
-    } else {
-        socket = open_here(error);
-        if (setns(home, CLONE_NEWNET) != 0) {
-            spill_error_set(error, "network namespace: can't come back from it: %s",
-                            strerror(errno));
-            if (socket != NULL)
-                mnl_socket_close(socket);
-            socket = NULL;
-        }
-    }
-    close(home);
-    return socket;
+    socket = open_here(error);
+    if (spill_netlink_return(home, error) == 0)
+        return socket;
+    if (socket != NULL)
+        mnl_socket_close(socket);
+    return NULL;
 }
 
 int spill_netlink_listen(struct mnl_socket *socket, uint32_t buffer, struct spill_error *error)

@@ -29,10 +29,20 @@ struct spill_netlink_dump {
 int spill_netlink_namespace(const char *path, struct spill_error *error);
 
 /**
+ * Takes the calling thread into a namespace: what it opens there stays there.
+ *
+ * @return a descriptor of where it was, for spill_netlink_return(); -1 with an error
+ */
+int spill_netlink_enter(int name_space, struct spill_error *error);
+
+/** Takes it back. @param home  closed @return -1 with an error */
+int spill_netlink_return(int home, struct spill_error *error);
+
+/**
  * Opens a socket in a namespace; the calling thread is in its own again afterwards. Reading does
  * not block; a dump looks at all that it is asked for (NETLINK_GET_STRICT_CHK).
  *
- * @param name_space  a descriptor of a namespace; -1: the thread's own
+ * @param name_space  a descriptor of a namespace
  * @return NULL with an error
  */
 struct mnl_socket *spill_netlink_open(int name_space, struct spill_error *error);

@@ -3,6 +3,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_malloc.h>
 
@@ -51,6 +52,31 @@ static int open_twin(struct spill_program *program, uint32_t index, struct spill
     return spill_twin_open(&twin->twin, option->twin, &port->address, port->mtu, error);
 }
 
+static int open_all(struct spill_program *program, struct spill_host_twin *twins,
+                    struct spill_error *error)
+{
+    const struct spill_options *options = &program->options;
+
+    for (uint32_t i = 0; i < options->interface_count; i++) {
+        if (options->interfaces[i].routed && open_twin(program, i, twins, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Where the options want them. */
+static int open_there(struct spill_program *program, struct spill_host_twin *twins,
+                      struct spill_error *error)
+{
+    int there = spill_netlink_namespace(program->options.router.name_space, error);
+    int home = there < 0 ? -1 : spill_netlink_enter(there, error);
+    int status = home < 0 ? -1 : open_all(program, twins, error);
+
+    if (there >= 0)
+        close(there);
+    return home >= 0 && spill_netlink_return(home, error) != 0 ? -1 : status;
+}
+
 static void close_twins(struct spill_host_twin *twins, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
@@ -63,7 +89,6 @@ int spill_program_open_twins(struct spill_program *program, struct spill_error *
     const struct spill_options *options = &program->options;
     struct spill_host_twin *twins;
     uint32_t count, i;
-    int status = 0;
 
     if (!spill_options_have_twins(options) || program->host != NULL)
         return 0;
@@ -73,11 +98,7 @@ int spill_program_open_twins(struct spill_program *program, struct spill_error *
         return spill_error_set(error, "no memory for twins");
     for (i = 0; i < count; i++)
         twins[i].twin.descriptor = -1;
-    for (i = 0; i < options->interface_count && status == 0; i++) {
-        if (options->interfaces[i].routed)
-            status = open_twin(program, i, twins, error);
-    }
-    if (status == 0)
+    if (open_there(program, twins, error) == 0)
         program->host = spill_host_create(twins, count, program->plan.count[SPILL_ROLE_FAST],
                                           data_room(program), &program->stop, error);
     if (program->host == NULL)
@@ -134,7 +155,7 @@ static int install(struct spill_program *program, struct mnl_socket *requests,
     }
     for (i = 0; i < options->route_count; i++) {
         make_route(program, &options->routes[i], &route);
-        if (spill_request_route(requests, SPILL_MIRROR_TABLE_MAIN, &route, error) != 0)
+        if (spill_request_route(requests, program->options.router.table, &route, error) != 0)
             return -1;
     }
     return 0;
@@ -149,7 +170,7 @@ static void remove_routes(struct spill_program *program, struct mnl_socket *requ
     for (uint32_t i = 0; i < options->route_count; i++) {
         make_route(program, &options->routes[i], &route);
         if (route.count == 0)
-            spill_request_no_route(requests, SPILL_MIRROR_TABLE_MAIN, &route);
+            spill_request_no_route(requests, program->options.router.table, &route);
     }
 }
 
@@ -188,7 +209,7 @@ static int start(struct spill_program *program, struct spill_kernel_side *side,
 {
     uint32_t i;
 
-    side->requests = spill_netlink_open(-1, error);
+    side->requests = spill_netlink_open(side->mirror.name_space, error);
     if (side->requests == NULL)
         return -1;
     for (i = 0; i < program->host->count; i++) {
@@ -207,7 +228,8 @@ static int start(struct spill_program *program, struct spill_kernel_side *side,
 
 int spill_program_follow_kernel(struct spill_program *program, struct spill_error *error)
 {
-    const struct spill_mirror_config config = {.table = SPILL_MIRROR_TABLE_MAIN,
+    const struct spill_mirror_config config = {.name_space = program->options.router.name_space,
+                                               .table = program->options.router.table,
                                                .buffer = SPILL_MIRROR_BUFFER,
                                                .audit_ns = SPILL_MIRROR_AUDIT_NS};
     struct spill_kernel_side *side;

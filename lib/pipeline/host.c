@@ -133,8 +133,8 @@ static struct rte_mbuf *copy_for(struct spill_host *host, uint16_t interface, st
     return copy;
 }
 
-void spill_host_deliver(void *context, struct spill_fast *fast, uint16_t interface,
-                        struct rte_mbuf *mbuf, const struct spill_packet *packet)
+static void deliver(void *context, struct spill_fast *fast, uint16_t interface,
+                    struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     struct spill_host *host = context;
     const enum spill_host_class class = class_of(mbuf, packet);
@@ -190,12 +190,19 @@ static bool host_end(void *context)
     return spill_channel_ended(host->from);
 }
 
-void spill_host_add_stage(struct spill_fast *fast, struct spill_loop *loop)
+void spill_host_connect(struct spill_host *host, uint32_t index, struct spill_fast *fast,
+                        struct spill_loop *loop)
 {
-    struct spill_stage stage = {
+    const struct spill_stage stage = {
         .name = "host", .poll = host_poll, .end = host_end, .context = fast};
 
-    spill_loop_add(loop, &stage);
+    if (host == NULL)
+        return;
+    fast->host_index = index;
+    fast->routing.to_host = deliver;
+    fast->routing.host = host;
+    if (index == 0)
+        spill_loop_add(loop, &stage);
 }
 
 /* -------------------------------------------------------------------- making and ending */

@@ -107,12 +107,15 @@ uint64_t spill_host_abandon(struct spill_host *host, struct spill_ledger *ledger
 /** Once the thread has ended and the ports are closed. May be NULL. */
 void spill_host_free(struct spill_host *host);
 
-/** Gives the host a packet: a spill_to_host of routing.h. */
-void spill_host_deliver(void *context, struct spill_fast *fast, uint16_t interface,
-                        struct rte_mbuf *mbuf, const struct spill_packet *packet);
-
-/** Adds the stage that sends what comes from twins: to one fast lcore. Control thread. */
-void spill_host_add_stage(struct spill_fast *fast, struct spill_loop *loop);
+/**
+ * Has a fast lcore give the host what is for it; the first sends what comes from twins. Control
+ * thread, before the lcores start.
+ *
+ * @param host   NULL: nothing
+ * @param index  of the lcore among the fast ones
+ */
+void spill_host_connect(struct spill_host *host, uint32_t index, struct spill_fast *fast,
+                        struct spill_loop *loop);
 
 /** The thread. */
 void *spill_host_run(void *host);

@@ -301,16 +301,6 @@ static int create_inputs(struct spill_pipeline *pipeline, uint32_t index, struct
     return plan->spread ? 0 : for_each_rx_queue(pipeline, index, add_input, fast, error);
 }
 
-/* What comes from twins is sent by the first. */
-static void connect_host(struct spill_pipeline *pipeline, uint32_t index, struct spill_fast *fast)
-{
-    fast->host_index = pipeline->config.plan->lcores[index].index;
-    fast->routing.to_host = spill_host_deliver;
-    fast->routing.host = pipeline->config.twins;
-    if (fast->host_index == 0)
-        spill_host_add_stage(fast, pipeline->lcores[index].loop);
-}
-
 static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t seed,
                        struct spill_error *error)
 {
@@ -357,8 +347,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
     connect_handover(pipeline, index, seed, &fast->handover);
     if (create_inputs(pipeline, index, fast, error) != 0)
         return -1;
-    if (pipeline->config.twins != NULL)
-        connect_host(pipeline, index, fast);
+    spill_host_connect(pipeline->config.twins, plan->lcores[index].index, fast, lcore->loop);
     spill_fast_add_stages(fast, lcore->loop);
     return 0;
 }

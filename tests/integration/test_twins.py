@@ -3,7 +3,7 @@
 import pathlib
 import unittest
 
-from harness import Net, Spillway, TestCase, main, until
+from harness import Net, Spillway, TestCase, main, run, until
 
 CONFIG = """[spillway]
 default = allow
@@ -109,6 +109,24 @@ class Twins(TestCase):
         self.ip(self.net.right, "route add default via 10.2.0.1")
         until(lambda: "NO-CARRIER" not in self.ip(self.net.middle, "link show twan").stdout, 10, "a carrier")
         self.reaches("10.2.0.2")
+        self.end()
+
+    def test_namespace_and_table(self):
+        """Twins in a namespace of their own, and the routes of another table than main."""
+        self.end()
+        there = self.net.middle + "-twins"
+        run("ip", "netns", "add", there)
+        self.net.namespaces.add(there)
+        config = CONFIG.replace("[router]", f"[router]\nnetns = /run/netns/{there}\ntable = 77")
+        self.program = Spillway("--config", self.file("router.conf", config), namespace=self.net.middle)
+        self.addCleanup(self.program.__exit__)
+        self.program.ready()
+        self.assertIn("proto 187", self.ip(there, "-N route show table 77").stdout)
+        self.ip(there, "route add 10.2.0.0/24 dev twan table 77")
+        self.ip(there, "route add 10.1.0.0/24 dev tlan table 77")
+        self.reaches("10.1.0.1")
+        self.reaches("10.2.0.2")
+        self.reaches("10.50.0.1")
         self.end()
 
     def test_flood(self):
