@@ -198,14 +198,18 @@ static void print_place(const struct spill_ruleset *ruleset, const struct spill_
 static void print_near(const struct spill_ruleset *ruleset, const struct spill_rule_packet *packet,
                        uint32_t before, enum spill_verdict decided)
 {
+    const struct spill_rule *last = NULL; /* of those of one line, one is told */
     unsigned told = 0;
 
     while (before-- > 0 && told < NEAR_MAX) {
         const struct spill_rule *rule = &ruleset->rules[before];
         const char *name = name_of(spill_rule_differs(rule, packet));
 
-        if (name == NULL || rule->action == decided)
+        if (name == NULL || rule->action == decided ||
+            (last != NULL && last->line == rule->line &&
+             spill_rules_path(ruleset, last) == spill_rules_path(ruleset, rule)))
             continue;
+        last = rule;
         print_place(ruleset, rule);
         printf(", to %s, does not match: %s\n", action_of(rule), name);
         told++;

@@ -311,6 +311,9 @@ class Explain(TestCase):
         self.assertEqual(self.explain(rules, "tcp 10.0.0.1:5 > 192.0.2.2:443 in in"),
                          ["deny: no rule matches, and that is --default",
                           "some.rules:3, to allow, does not match: destination"])
+        self.assertEqual(self.explain("deny tcp from any to any port 1\nallow udp from any to any port 1,2,3\ndeny any "
+                                      "from any to any\n", "udp 10.0.0.1:5 > 10.0.0.2:7 in in"),
+                         ["deny: some.rules:3", "some.rules:2, to allow, does not match: ports"])
 
     def test_never_matches(self):
         """--check warns of what one earlier rule covers, and goes on."""
