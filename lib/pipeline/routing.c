@@ -118,6 +118,8 @@ void spill_routing_lookup(const struct spill_route_tables *tables, struct rte_mb
     if (others < count)
         rte_fib_lookup_bulk(__atomic_load_n(&tables->fib4, __ATOMIC_ACQUIRE), addresses, groups,
                             (int)count);
+    else
+        memset(groups, 0, count * sizeof(groups[0])); /* no route, for what is of neither family */
     if (others > 0)
         lookup6(tables, mbufs, packets, count, end, groups);
 }
