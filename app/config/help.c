@@ -8,7 +8,7 @@ static const char introduction[] =
     "usage: spillway [EAL options --] [options]\n"
     "       spillway keygen ALGORITHM [FILE]\n"
     "\n"
-    "An inline firewall between pairs of ports. Without \"--\" all arguments are\n"
+    "An inline firewall, IPsec gateway and router. Without \"--\" all arguments are\n"
     "spillway's, and it makes those of DPDK's EAL itself. keygen writes a random key\n"
     "for IPsec to a new file that only its owner may read, or to standard output.\n"
     "\n"

@@ -13,10 +13,10 @@
  * @file
  * What spillway has the kernel do: links up, addresses and routes of the configuration, neighbours
  * to be asked for. The control thread's. Routes are of a protocol of spillway's own, by which
- * `ip route` shows them (proto 187).
+ * `ip route` shows them (proto 83; of those below 256 that have a name, none is this).
  */
 
-#define SPILL_ROUTE_PROTOCOL 187
+#define SPILL_ROUTE_PROTOCOL 83
 
 /** Each waits for the kernel's answer, which it gives at once. @return -1 with an error */
 int spill_request_link_up(struct mnl_socket *socket, uint32_t link, struct spill_error *error);

@@ -10,8 +10,10 @@
 
 static SPILL_DROP_REASON(other_mac, "other_mac",
                          "a routed port received a frame that is to another's MAC address");
-static SPILL_DROP_REASON(unknown_vlan, "unknown_vlan",
-                         "a routed port received a frame with a VLAN tag that no port is for");
+static SPILL_DROP_REASON(
+    unknown_vlan, "unknown_vlan",
+    "a routed port received a frame with a VLAN tag that no port is for, or IP behind "
+    "more than one tag, LLC, PPPoE or MPLS");
 static SPILL_DROP_REASON(link_broadcast, "link_broadcast",
                          "the frame is to all, or to a group, but its IP packet is to a host");
 static SPILL_DROP_REASON(ip_checksum, "ip_checksum", "the IPv4 header's checksum is wrong");
