@@ -242,7 +242,8 @@ bool spill_program_write_rule(struct spill_program *program, const char *title,
 /** Begins to write what rules with `log` decide. Once the pipeline is made. @return 0, or -1 */
 int spill_program_open_rule_log(struct spill_program *program, struct spill_error *error);
 
-/** Opens its file again: what stood there may have been moved away. */
+/** After a reload: opens its file again, as what stood there may have been moved away, and looks as
+ * often as the new rules want. */
 void spill_program_reopen_rule_log(struct spill_program *program);
 
 /** Writes what the lcores have recorded so far. @param program  struct spill_program * */

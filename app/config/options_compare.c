@@ -108,27 +108,56 @@ static void compare_wires(struct comparison *comparison, const struct spill_opti
     }
 }
 
-/* Routed ports, routes and neighbours: each that is other than before, or that one has alone. */
-static void compare_routing(struct comparison *comparison, const struct spill_options *left,
-                            const struct spill_options *right)
+/* Routed ports, routes and neighbours, in their order: each that is other than before. */
+static void compare_interfaces(struct comparison *comparison, const struct spill_options *left,
+                               const struct spill_options *right)
+{
+    for (unsigned i = 0; i < RTE_MIN(left->interface_count, right->interface_count); i++) {
+        if (strcmp(left->interfaces[i].name, right->interfaces[i].name) != 0)
+            tell(comparison, "port ", left->interfaces[i].name, "");
+        else
+            compare_scope(comparison, SPILL_OPTION_PER_INTERFACE, &left->interfaces[i],
+                          &right->interfaces[i], " of port ", left->interfaces[i].name);
+    }
+    if (left->interface_count != right->interface_count)
+        tell(comparison, "the number of routed ports", "", "");
+}
+
+static void compare_routes(struct comparison *comparison, const struct spill_options *left,
+                           const struct spill_options *right)
 {
     char text[SPILL_IP_PREFIX_TEXT];
 
-    compare_scope(comparison, SPILL_OPTION_ROUTER, left, right, " of the router", "");
-    for (unsigned i = 0; i < RTE_MIN(left->interface_count, right->interface_count); i++)
-        compare_scope(comparison, SPILL_OPTION_PER_INTERFACE, &left->interfaces[i],
-                      &right->interfaces[i], " of port ", left->interfaces[i].name);
-    for (unsigned i = 0; i < RTE_MIN(left->route_count, right->route_count); i++)
-        compare_scope(comparison, SPILL_OPTION_PER_ROUTE, &left->routes[i], &right->routes[i],
-                      " of route ", spill_ip_prefix_write(&left->routes[i].prefix, text));
-    for (unsigned i = 0; i < RTE_MIN(left->neighbor_count, right->neighbor_count); i++)
-        compare_scope(comparison, SPILL_OPTION_PER_NEIGHBOR, &left->neighbors[i],
-                      &right->neighbors[i], " of neighbor ",
-                      spill_ip_write(&left->neighbors[i].address, text));
-    if (left->interface_count != right->interface_count)
-        tell(comparison, "the number of routed ports", "", "");
+    for (unsigned i = 0; i < RTE_MIN(left->route_count, right->route_count); i++) {
+        const struct spill_option_route *route = &left->routes[i];
+
+        spill_ip_prefix_write(&route->prefix, text);
+        if (memcmp(&route->prefix, &right->routes[i].prefix, sizeof(route->prefix)) != 0)
+            tell(comparison, "route ", text, "");
+        else
+            compare_scope(comparison, SPILL_OPTION_PER_ROUTE, route, &right->routes[i],
+                          " of route ", text);
+    }
     if (left->route_count != right->route_count)
         tell(comparison, "the number of routes", "", "");
+}
+
+static void compare_neighbors(struct comparison *comparison, const struct spill_options *left,
+                              const struct spill_options *right)
+{
+    char text[SPILL_IP_PREFIX_TEXT];
+
+    for (unsigned i = 0; i < RTE_MIN(left->neighbor_count, right->neighbor_count); i++) {
+        const struct spill_option_neighbor *neighbor = &left->neighbors[i];
+
+        spill_ip_write(&neighbor->address, text);
+        if (memcmp(&neighbor->address, &right->neighbors[i].address, sizeof(neighbor->address)) !=
+            0)
+            tell(comparison, "neighbor ", text, "");
+        else
+            compare_scope(comparison, SPILL_OPTION_PER_NEIGHBOR, neighbor, &right->neighbors[i],
+                          " of neighbor ", text);
+    }
     if (left->neighbor_count != right->neighbor_count)
         tell(comparison, "the number of neighbors", "", "");
 }
@@ -147,6 +176,9 @@ unsigned spill_options_compare(const struct spill_options *in_force,
     compare_ports(&comparison, again, in_force, false);
     compare_wires(&comparison, in_force, again);
     compare_wires(&comparison, again, in_force);
-    compare_routing(&comparison, in_force, again);
+    compare_scope(&comparison, SPILL_OPTION_ROUTER, in_force, again, " of the router", "");
+    compare_interfaces(&comparison, in_force, again);
+    compare_routes(&comparison, in_force, again);
+    compare_neighbors(&comparison, in_force, again);
     return comparison.count;
 }

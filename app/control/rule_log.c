@@ -20,9 +20,10 @@
 #include "program.h"
 
 #define LOOK_NS   UINT64_C(50000000)
-#define AT_ONCE   64       /* records */
-#define MOST      1024     /* from one ring */
-#define LINE_SIZE PIPE_BUF /* what a pipe takes whole */
+#define NONE_NS   UINT64_C(1000000000) /* where no rule has anything recorded */
+#define AT_ONCE   64                   /* records */
+#define MOST      1024                 /* from one ring */
+#define LINE_SIZE PIPE_BUF             /* what a pipe takes whole */
 
 static SPILL_COUNTER(unwritten, "rule_log", "unwritten", "records",
                      "that the file did not take at once");
@@ -152,6 +153,24 @@ void spill_program_drain_rule_log(void *context)
             drain(program, pipeline->lcores[i].fast->rule_log);
 }
 
+static int look_soon(struct spill_program *program);
+
+static void look(void *context)
+{
+    spill_program_drain_rule_log(context);
+    look_soon(context);
+}
+
+static int look_soon(struct spill_program *program)
+{
+    const struct spill_generation *generation =
+        program->rules != NULL ? spill_snapshot_get(program->rules) : NULL;
+    const bool none = generation != NULL && !generation->list->records;
+
+    return spill_events_after(&program->events, &program->rule_log_look, none ? NONE_NS : LOOK_NS,
+                              look, program);
+}
+
 /* A pipe without a reader is an error and not waited for. */
 static int open_file(const struct spill_program *program, struct spill_error *error)
 {
@@ -174,8 +193,7 @@ int spill_program_open_rule_log(struct spill_program *program, struct spill_erro
         if (program->rule_log < 0)
             return -1;
     }
-    if (spill_events_every(&program->events, &program->rule_log_look, LOOK_NS,
-                           spill_program_drain_rule_log, program) != 0)
+    if (look_soon(program) != 0)
         return spill_error_set(error, "no memory for a timer");
     return 0;
 }
@@ -185,6 +203,7 @@ void spill_program_reopen_rule_log(struct spill_program *program)
     struct spill_error error;
     int descriptor;
 
+    look_soon(program);
     if (program->rule_log < 0)
         return;
     descriptor = open_file(program, &error);

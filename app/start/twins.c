@@ -27,6 +27,7 @@ struct spill_kernel_side {
     struct spill_mirror_sink sink;
     struct mnl_socket *requests;
     struct spill_event look, keep;
+    bool up[SPILL_ROUTER_INTERFACES_MAX]; /* twins, by index in the options, at the last look */
 };
 
 /* --------------------------------------------------------------------------- the twins */
@@ -152,6 +153,7 @@ static int install(struct spill_program *program, struct mnl_socket *requests,
     for (i = 0; i < options->interface_count; i++) {
         if (options->interfaces[i].routed && install_interface(program, requests, i, error) != 0)
             return -1;
+        program->kernel->up[i] = options->interfaces[i].routed;
     }
     for (i = 0; i < options->route_count; i++) {
         make_route(program, &options->routes[i], &route);
@@ -176,6 +178,55 @@ static void remove_routes(struct spill_program *program, struct mnl_socket *requ
 
 /* ------------------------------------------------------------------- while it runs */
 
+/* Whether a twin has come up since the last look. */
+static bool came_up(struct spill_program *program, uint32_t index)
+{
+    struct spill_kernel_side *side = program->kernel;
+    const struct spill_mirror_link *link =
+        spill_mirror_links_find(&side->mirror.links, link_of(program, index));
+    const bool before = side->up[index];
+
+    side->up[index] = link != NULL && link->state.enabled;
+    return side->up[index] && !before;
+}
+
+/* The kernel takes no route by a twin that is down. */
+static bool can_be_given(const struct spill_program *program,
+                         const struct spill_option_route *option)
+{
+    for (uint32_t i = 0; i < option->via.count; i++) {
+        if (!program->kernel->up[option->via.list[i].index])
+            return false;
+    }
+    return option->via.count > 0;
+}
+
+/* A twin that is set down loses routes and IPv6 addresses in the kernel: it is given them again. */
+static void give_again(struct spill_program *program)
+{
+    struct mnl_socket *requests = program->kernel->requests;
+    const struct spill_options *options = &program->options;
+    struct spill_kernel_route route;
+    struct spill_error error;
+    bool again = false;
+    uint32_t i;
+
+    for (i = 0; i < options->interface_count; i++) {
+        if (!options->interfaces[i].routed || !came_up(program, i))
+            continue;
+        again = true;
+        if (install_interface(program, requests, i, &error) != 0)
+            SPILL_LOG(WARNING, "%s", error.text);
+    }
+    for (i = 0; again && i < options->route_count; i++) {
+        if (!can_be_given(program, &options->routes[i]))
+            continue;
+        make_route(program, &options->routes[i], &route);
+        if (spill_request_route(requests, options->router.table, &route, &error) != 0)
+            SPILL_LOG(WARNING, "%s", error.text);
+    }
+}
+
 static void look(void *context)
 {
     struct spill_program *program = context;
@@ -183,6 +234,7 @@ static void look(void *context)
     const bool more = spill_router_work(program->router);
     struct spill_router_need need;
 
+    give_again(program);
     while (spill_router_next_need(program->router, &need))
         spill_request_neighbor(side->requests, program->host->twins[need.interface].twin.index,
                                &need.address);

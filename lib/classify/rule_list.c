@@ -37,6 +37,7 @@ static void list_rules(struct spill_rule_list *list, const struct spill_ruleset 
 
         if (i > 0 && spill_rules_same_line(rule, rule - 1))
             continue;
+        list->records |= rule->log;
         list->rules[list->count++] =
             (struct spill_rule_listed){.tally = rule->tally,
                                        .line = rule->line,

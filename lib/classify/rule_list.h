@@ -26,6 +26,7 @@ struct spill_rule_listed {
 struct spill_rule_list {
     struct spill_rule_listed *rules; /* in their order; the last is the default, with line 0 */
     uint32_t count;
+    bool records; /* what any of them decides is recorded */
     char *names;
     char **paths;
     uint32_t path_count;

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <rte_common.h>
+
 static int say(struct spill_error *error, const char *name, const char *what)
 {
     return spill_error_set(error, "twin %s: %s: %s", name, what, strerror(errno));
@@ -51,6 +53,33 @@ static int set_up(struct spill_twin *twin, const struct rte_ether_addr *mac, int
     return 0;
 }
 
+/* A host would take routes from whoever sends router advertisements (RFC 4861 6.2.1) or redirects;
+ * a router must not. A kernel without one of these has nothing to switch off. */
+static int take_no_routes(const struct spill_twin *twin, struct spill_error *error)
+{
+    static const struct {
+        const char *family, *key;
+    } settings[] = {
+        {"ipv6", "accept_ra"}, {"ipv6", "accept_redirects"}, {"ipv4", "accept_redirects"}};
+    char path[80];
+    int status = 0;
+
+    for (size_t i = 0; i < RTE_DIM(settings) && status == 0; i++) {
+        int descriptor;
+
+        snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", settings[i].family, twin->name,
+                 settings[i].key);
+        descriptor = open(path, O_WRONLY | O_CLOEXEC);
+        if (descriptor < 0 && errno == ENOENT)
+            continue;
+        if (descriptor < 0 || write(descriptor, "0", 1) != 1)
+            status = say(error, path, "can't be set to 0");
+        if (descriptor >= 0)
+            close(descriptor);
+    }
+    return status;
+}
+
 int spill_twin_open(struct spill_twin *twin, const char *name, const struct rte_ether_addr *mac,
                     uint16_t mtu, struct spill_error *error)
 {
@@ -65,6 +94,8 @@ int spill_twin_open(struct spill_twin *twin, const char *name, const struct rte_
         control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         status = control < 0 ? say(error, name, "no socket") : set_up(twin, mac, control, error);
     }
+    if (status == 0)
+        status = take_no_routes(twin, error);
     if (control >= 0)
         close(control);
     if (status != 0)

@@ -111,6 +111,38 @@ class Twins(TestCase):
         self.reaches("10.2.0.2")
         self.end()
 
+    def test_mac(self):
+        """Who gives the twin another MAC address, or a macvlan one of its own, reaches it by that."""
+        self.reaches("10.1.0.1")
+        self.ip(self.net.middle, "link set tlan address 02:aa:aa:aa:aa:01")
+        self.ip(self.net.left, "neigh flush dev eth0")
+        self.reaches("10.1.0.1")
+        self.reaches("10.2.0.2")
+        self.ip(self.net.middle, "link add vrrp link tlan type macvlan mode bridge")
+        self.ip(self.net.middle, "link set vrrp address 00:00:5e:00:01:07")
+        self.ip(self.net.middle, "address add 10.1.0.7/32 dev vrrp")
+        self.ip(self.net.middle, "link set vrrp up")
+        self.ip(self.net.left, "route replace default via 10.1.0.7")
+        self.ip(self.net.left, "neigh replace 10.1.0.7 lladdr 00:00:5e:00:01:07 dev eth0")
+        self.reaches("10.2.0.2")
+        self.end()
+
+    def test_hosts_tricks(self):
+        """A router learns no routes from router advertisements, and none from redirects."""
+        for key in "ipv6.conf.tlan.accept_ra", "ipv6.conf.tlan.accept_redirects", "ipv4.conf.tlan.accept_redirects":
+            self.assertEqual(self.net.run(self.net.middle, "sysctl", "-n", f"net.{key}").stdout.strip(), "0", key)
+        self.end()
+
+    def test_what_was_given_comes_back(self):
+        """A twin that is set down loses routes and IPv6 addresses in the kernel; it has them again when it is up."""
+        self.reaches("10.50.0.1")
+        self.ip(self.net.middle, "link set twan down")
+        self.misses("10.50.0.1")
+        self.ip(self.net.middle, "link set twan up")
+        self.reaches("10.50.0.1")
+        self.reaches("fd02::2")
+        self.end()
+
     def test_namespace_and_table(self):
         """Twins in a namespace of their own, and the routes of another table than main."""
         self.end()
