@@ -112,7 +112,7 @@ static void compare_wires(struct comparison *comparison, const struct spill_opti
 static void compare_interfaces(struct comparison *comparison, const struct spill_options *left,
                                const struct spill_options *right)
 {
-    for (unsigned i = 0; i < RTE_MIN(left->interface_count, right->interface_count); i++) {
+    for (uint16_t i = 0; i < RTE_MIN(left->interface_count, right->interface_count); i++) {
         if (strcmp(left->interfaces[i].name, right->interfaces[i].name) != 0)
             tell(comparison, "port ", left->interfaces[i].name, "");
         else
@@ -128,7 +128,7 @@ static void compare_routes(struct comparison *comparison, const struct spill_opt
 {
     char text[SPILL_IP_PREFIX_TEXT];
 
-    for (unsigned i = 0; i < RTE_MIN(left->route_count, right->route_count); i++) {
+    for (uint16_t i = 0; i < RTE_MIN(left->route_count, right->route_count); i++) {
         const struct spill_option_route *route = &left->routes[i];
 
         spill_ip_prefix_write(&route->prefix, text);
@@ -147,7 +147,7 @@ static void compare_neighbors(struct comparison *comparison, const struct spill_
 {
     char text[SPILL_IP_PREFIX_TEXT];
 
-    for (unsigned i = 0; i < RTE_MIN(left->neighbor_count, right->neighbor_count); i++) {
+    for (uint16_t i = 0; i < RTE_MIN(left->neighbor_count, right->neighbor_count); i++) {
         const struct spill_option_neighbor *neighbor = &left->neighbors[i];
 
         spill_ip_write(&neighbor->address, text);

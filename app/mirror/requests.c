@@ -113,16 +113,15 @@ static uint8_t type_of(uint8_t action)
 
 static void put_gateway(struct nlmsghdr *message, uint8_t family, const struct spill_ip *gateway)
 {
-    struct {
-        struct rtvia head;
-        uint8_t bytes[16];
-    } __rte_packed via = {.head.rtvia_family = AF_INET6};
+    uint8_t buffer[sizeof(struct rtvia) + sizeof(gateway->bytes)] __rte_aligned(2);
+    struct rtvia *via = (struct rtvia *)(void *)buffer;
 
     if (gateway->family == family) {
         mnl_attr_put(message, RTA_GATEWAY, bytes_of(gateway), gateway->bytes);
     } else if (gateway->family != 0) {
-        memcpy(via.bytes, gateway->bytes, sizeof(via.bytes));
-        mnl_attr_put(message, RTA_VIA, sizeof(via), &via);
+        via->rtvia_family = AF_INET6;
+        memcpy(via->rtvia_addr, gateway->bytes, sizeof(gateway->bytes));
+        mnl_attr_put(message, RTA_VIA, sizeof(buffer), buffer);
     }
 }
 

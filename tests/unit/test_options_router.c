@@ -14,10 +14,7 @@ static const char two[] = "[port lan]\n"
 
 static enum spill_options_result parse_with(const char *more)
 {
-    char text[4096];
-
-    snprintf(text, sizeof(text), "%s%s", two, more);
-    write_config(text);
+    write_config("%s%s", two, more);
     return parse_config();
 }
 
