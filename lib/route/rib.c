@@ -2,6 +2,7 @@
 #include "route/rib.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_common.h>
 #include <rte_jhash.h>
@@ -23,10 +24,10 @@ void spill_rib_free(struct spill_rib *rib)
 
 static uint32_t *chain_of(const struct spill_rib *rib, const struct spill_ip_prefix *prefix)
 {
-    const uint32_t hash =
-        rte_jhash(prefix->address.bytes, sizeof(prefix->address.bytes), rib->seed ^ prefix->length);
+    uint32_t words[4];
 
-    return &rib->heads[hash & (rib->chains - 1)];
+    memcpy(words, prefix->address.bytes, sizeof(words)); /* which stand at any address */
+    return &rib->heads[rte_jhash_32b(words, 4, rib->seed ^ prefix->length) & (rib->chains - 1)];
 }
 
 static uint32_t index_of(const struct spill_rib *rib, const struct spill_rib_entry *entry)
