@@ -127,6 +127,19 @@ class Twins(TestCase):
         self.reaches("10.2.0.2")
         self.end()
 
+    def test_rules(self):
+        """Of what is forwarded they judge each flow: its first packet, and bursts of a flow that is known."""
+        self.end()
+        rules = self.file("r.rules", "allow icmp from 10.1.0.0/24 to any in lan\nreject udp from any to any\n")
+        config = CONFIG.replace("default = allow", f"default = deny\nrules = {rules}")
+        self.program = Spillway("--config", self.file("router.conf", config), namespace=self.net.middle)
+        self.addCleanup(self.program.__exit__)
+        self.program.ready()
+        self.reaches("10.2.0.2")
+        self.assertGreaterEqual(self.net.ping(self.net.left, "10.2.0.2", count=50), 49)
+        self.assertEqual(self.net.ping(self.net.right, "10.1.0.2", "-W", "1", count=2), 0)
+        self.assertGreaterEqual(self.end().drops["denied"], 2)
+
     def test_hosts_tricks(self):
         """A router learns no routes from router advertisements, and none from redirects."""
         for key in "ipv6.conf.tlan.accept_ra", "ipv6.conf.tlan.accept_redirects", "ipv4.conf.tlan.accept_redirects":
