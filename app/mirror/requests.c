@@ -169,15 +169,22 @@ static int ask_route(struct mnl_socket *socket, uint16_t type, uint16_t flags, u
 }
 
 int spill_request_route(struct mnl_socket *socket, uint32_t table,
-                        const struct spill_kernel_route *route, struct spill_error *error)
+                        const struct spill_kernel_route *route, bool again,
+                        struct spill_error *error)
 {
     char text[SPILL_IP_PREFIX_TEXT];
-    const int status = ask_route(socket, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, table, route);
+    const int status = ask_route(socket, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, table, route);
 
-    return status == 0
-               ? 0
-               : spill_error_set(error, "route %s: the kernel refuses it: %s",
-                                 spill_ip_prefix_write(&route->prefix, text), strerror(-status));
+    if (status == 0 || (again && status == -EEXIST))
+        return 0;
+    spill_ip_prefix_write(&route->prefix, text);
+    if (status == -EEXIST)
+        return spill_error_set(
+            error,
+            "route %s: the kernel has one to there already: expected it gone, or "
+            "netns in [router], so that the twins are apart from it",
+            text);
+    return spill_error_set(error, "route %s: the kernel refuses it: %s", text, strerror(-status));
 }
 
 void spill_request_no_route(struct mnl_socket *socket, uint32_t table,

@@ -2,6 +2,7 @@
 #ifndef SPILLWAY_MIRROR_REQUESTS_H
 #define SPILLWAY_MIRROR_REQUESTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <libmnl/libmnl.h>
@@ -23,9 +24,15 @@ int spill_request_link_up(struct mnl_socket *socket, uint32_t link, struct spill
 int spill_request_address(struct mnl_socket *socket, uint32_t link,
                           const struct spill_ip_prefix *address, struct spill_error *error);
 
-/** @param route  as for the mirror: prefix, action, paths with link, gateway and weight */
+/**
+ * Adds a route. One to the same prefix that somebody else has given the kernel is never replaced.
+ *
+ * @param route  as for the mirror: prefix, action, paths with link, gateway and weight
+ * @param again  it may be there already: then it stays
+ */
 int spill_request_route(struct mnl_socket *socket, uint32_t table,
-                        const struct spill_kernel_route *route, struct spill_error *error);
+                        const struct spill_kernel_route *route, bool again,
+                        struct spill_error *error);
 
 /** Removes such a route; nothing where there is none. */
 void spill_request_no_route(struct mnl_socket *socket, uint32_t table,

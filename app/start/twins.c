@@ -157,7 +157,7 @@ static int install(struct spill_program *program, struct mnl_socket *requests,
     }
     for (i = 0; i < options->route_count; i++) {
         make_route(program, &options->routes[i], &route);
-        if (spill_request_route(requests, program->options.router.table, &route, error) != 0)
+        if (spill_request_route(requests, program->options.router.table, &route, false, error) != 0)
             return -1;
     }
     return 0;
@@ -222,7 +222,7 @@ static void give_again(struct spill_program *program)
         if (!can_be_given(program, &options->routes[i]))
             continue;
         make_route(program, &options->routes[i], &route);
-        if (spill_request_route(requests, options->router.table, &route, &error) != 0)
+        if (spill_request_route(requests, options->router.table, &route, true, &error) != 0)
             SPILL_LOG(WARNING, "%s", error.text);
     }
 }

@@ -3,7 +3,7 @@
 import pathlib
 import unittest
 
-from harness import Net, Spillway, TestCase, main, run, until
+from harness import SPILLWAY, Net, Spillway, TestCase, main, run, until
 
 CONFIG = """[spillway]
 default = allow
@@ -139,6 +139,17 @@ class Twins(TestCase):
         self.assertGreaterEqual(self.net.ping(self.net.left, "10.2.0.2", count=50), 49)
         self.assertEqual(self.net.ping(self.net.right, "10.1.0.2", "-W", "1", count=2), 0)
         self.assertGreaterEqual(self.end().drops["denied"], 2)
+
+    def test_routes_of_others(self):
+        """What the kernel was told by others stays, and the start says so."""
+        self.end()
+        self.ip(self.net.middle, "link set lo up")
+        self.ip(self.net.middle, "route add 10.50.0.0/16 dev lo")
+        done = self.net.run(self.net.middle, SPILLWAY, "--config", self.file("router.conf", CONFIG), check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("route 10.50.0.0/16: the kernel has one to there already", done.stderr)
+        self.assertIn("dev lo", self.ip(self.net.middle, "route show 10.50.0.0/16").stdout)
+        self.assertNotIn("tlan", self.ip(self.net.middle, "link show").stdout)
 
     def test_hosts_tricks(self):
         """A router learns no routes from router advertisements, and none from redirects."""
