@@ -36,22 +36,43 @@ static struct spill_waiting_neighbor *find(struct spill_waiting *waiting, uint16
     return NULL;
 }
 
-/* A free place, if the port may have one more; else NULL. */
-static struct spill_waiting_neighbor *take_place(const struct spill_fast *fast, uint16_t interface)
+static struct spill_waiting_neighbor *older(struct spill_waiting_neighbor *left,
+                                            struct spill_waiting_neighbor *right)
+{
+    return left == NULL || (int64_t)(right->since - left->since) < 0 ? right : left;
+}
+
+/*
+ * A place for one more neighbour. Where the port has all that it may have, or there is none, the
+ * one that waits longest gives way: who is there answers within milliseconds, so that a scan costs
+ * those who are not there their places first (law 9).
+ */
+static struct spill_waiting_neighbor *take_place(struct spill_fast *fast, uint16_t interface)
 {
     const struct spill_interface *interfaces = fast->routing.tables->interfaces;
-    struct spill_waiting_neighbor *free = NULL;
+    struct spill_waiting_neighbor *free = NULL, *of_port = NULL, *of_all = NULL, *gone;
     uint32_t by_port = 0, i;
 
     for (i = 0; i < SPILL_WAITING_NEIGHBORS; i++) {
         struct spill_waiting_neighbor *neighbor = &fast->routing.waiting->neighbors[i];
 
-        if (neighbor->count == 0)
+        if (neighbor->count == 0) {
             free = neighbor;
-        else
-            by_port += interfaces[neighbor->interface].port == interfaces[interface].port;
+            continue;
+        }
+        of_all = older(of_all, neighbor);
+        if (interfaces[neighbor->interface].port == interfaces[interface].port) {
+            of_port = older(of_port, neighbor);
+            by_port++;
+        }
     }
-    return by_port < SPILL_WAITING_PORT ? free : NULL;
+    if (by_port < SPILL_WAITING_PORT && free != NULL)
+        return free;
+    gone = by_port < SPILL_WAITING_PORT ? of_all : of_port;
+    spill_ledger_drop(&fast->ledger, &neighbor_full, gone->mbufs, gone->count);
+    gone->count = 0;
+    fast->routing.waiting->count--;
+    return gone;
 }
 
 static void ask(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor, uint64_t now)
@@ -86,10 +107,6 @@ void spill_waiting_add(struct spill_fast *fast, uint16_t interface, const struct
 
     if (neighbor == NULL) {
         neighbor = take_place(fast, interface);
-        if (neighbor == NULL) {
-            spill_ledger_drop(&fast->ledger, &neighbor_full, &mbuf, 1);
-            return;
-        }
         *neighbor = (struct spill_waiting_neighbor){
             .address = *address, .interface = interface, .since = stamp};
         waiting->count++;

@@ -450,7 +450,7 @@ class Dropped(Routing):
         """The newest few wait for each neighbour, and not for more neighbours than a port may have; at the end all go."""
         frames = [frame(0, "10.1.0.7", f"10.2.0.{host}") for host in range(10, 40) for _ in range(6)]
         report, got = self.route(self.two(), {"lan": frames})
-        self.assertEqual(report.drops, {"neighbor_full": 16 * 2 + 14 * 6, "neighbor_unresolved": 16 * 4})
+        self.assertEqual(report.drops, {"neighbor_full": 30 * 2 + 14 * 4, "neighbor_unresolved": 16 * 4})
         self.assertEqual(got["wan"], [])
 
     def test_unresolved_for_long(self):

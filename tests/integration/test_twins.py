@@ -151,6 +151,22 @@ class Twins(TestCase):
         self.assertIn("dev lo", self.ip(self.net.middle, "route show 10.50.0.0/16").stdout)
         self.assertNotIn("tlan", self.ip(self.net.middle, "link show").stdout)
 
+    def test_scan(self):
+        """Who is there is found beside a scan for many who are not."""
+        self.reaches("10.2.0.2")
+        scan = self.net.start(self.net.left, "/usr/bin/python3", "-c", "import itertools, socket, time\n"
+                              "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                              "for n in itertools.cycle(range(3, 250)):\n"
+                              " s.sendto(b'scan', (f'10.2.0.{n}', 7)); time.sleep(.004)")
+        until(lambda: self.program.telemetry("/spillway/metrics,drops").get("neighbor_full", 0) > 100, 20, "many scanned")
+        came = 0
+        for _ in range(20):
+            self.ip(self.net.middle, "neigh flush dev twan to 10.2.0.2")
+            came += self.net.ping(self.net.left, "10.2.0.2", "-W", "1", count=1)
+        scan.terminate()
+        self.assertGreaterEqual(came, 17)
+        self.end()
+
     def test_hosts_tricks(self):
         """A router learns no routes from router advertisements, and none from redirects."""
         for key in "ipv6.conf.tlan.accept_ra", "ipv6.conf.tlan.accept_redirects", "ipv4.conf.tlan.accept_redirects":
