@@ -112,7 +112,9 @@ static void compare_wires(struct comparison *comparison, const struct spill_opti
 static void compare_interfaces(struct comparison *comparison, const struct spill_options *left,
                                const struct spill_options *right)
 {
-    for (uint16_t i = 0; i < RTE_MIN(left->interface_count, right->interface_count); i++) {
+    const unsigned both = RTE_MIN(left->interface_count, right->interface_count);
+
+    for (unsigned i = 0; i < both; i++) {
         if (strcmp(left->interfaces[i].name, right->interfaces[i].name) != 0)
             tell(comparison, "port ", left->interfaces[i].name, "");
         else
@@ -126,9 +128,10 @@ static void compare_interfaces(struct comparison *comparison, const struct spill
 static void compare_routes(struct comparison *comparison, const struct spill_options *left,
                            const struct spill_options *right)
 {
+    const unsigned both = RTE_MIN(left->route_count, right->route_count);
     char text[SPILL_IP_PREFIX_TEXT];
 
-    for (uint16_t i = 0; i < RTE_MIN(left->route_count, right->route_count); i++) {
+    for (unsigned i = 0; i < both; i++) {
         const struct spill_option_route *route = &left->routes[i];
 
         spill_ip_prefix_write(&route->prefix, text);
@@ -145,9 +148,10 @@ static void compare_routes(struct comparison *comparison, const struct spill_opt
 static void compare_neighbors(struct comparison *comparison, const struct spill_options *left,
                               const struct spill_options *right)
 {
+    const unsigned both = RTE_MIN(left->neighbor_count, right->neighbor_count);
     char text[SPILL_IP_PREFIX_TEXT];
 
-    for (uint16_t i = 0; i < RTE_MIN(left->neighbor_count, right->neighbor_count); i++) {
+    for (unsigned i = 0; i < both; i++) {
         const struct spill_option_neighbor *neighbor = &left->neighbors[i];
 
         spill_ip_write(&neighbor->address, text);
