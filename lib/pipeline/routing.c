@@ -79,7 +79,7 @@ static __rte_noinline void lookup6(const struct spill_route_tables *tables, stru
                                    struct spill_packet **packets, uint32_t count,
                                    enum spill_routing_end end, uint64_t groups[])
 {
-    uint8_t addresses[SPILL_BURST][16], which[SPILL_BURST];
+    uint8_t addresses[SPILL_BURST][16] = {{0}}, which[SPILL_BURST];
     uint64_t found[SPILL_BURST];
     uint32_t taken = 0, i;
 
