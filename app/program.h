@@ -294,6 +294,11 @@ void spill_program_end_telemetry(void);
 void spill_program_write_metrics(struct spill_program *program, const char *family,
                                  struct spill_metric_writer *writer);
 
+/* --------------------------------------------------------------------------- status.c */
+
+/** Gives a writer what is told of the program as a whole while it runs. As the above. */
+void spill_program_write_status(struct spill_program *program, struct spill_metric_writer *writer);
+
 /* -------------------------------------------------------------------------- signals.c */
 
 /**

@@ -51,6 +51,22 @@ static int show_metrics(const char *command, const char *parameters, struct rte_
     return status;
 }
 
+static int show_status(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+    struct spill_telemetry_writer writer;
+    int status = -EINVAL;
+
+    (void)command, (void)parameters;
+    pthread_mutex_lock(&telling);
+    if (told_program != NULL) {
+        spill_telemetry_values(&writer, data);
+        spill_program_write_status(told_program, &writer.writer);
+        status = 0;
+    }
+    pthread_mutex_unlock(&telling);
+    return status;
+}
+
 /* ----------------------------------------------------------------- security associations */
 
 static int list_sas(const char *command, const char *parameters, struct rte_tel_data *data)
@@ -132,6 +148,8 @@ int spill_program_start_telemetry(struct spill_program *program, struct spill_er
     if (rte_telemetry_register_cmd("/spillway/metrics", show_metrics,
                                    "What is counted: families; their members, or values. "
                                    "Parameters: FAMILY[,MEMBER]") != 0 ||
+        rte_telemetry_register_cmd("/spillway/status", show_status,
+                                   "Version, state, configuration in force. No parameters.") != 0 ||
         rte_telemetry_register_cmd("/spillway/sas", list_sas,
                                    "Names of the security associations. No parameters.") != 0 ||
         rte_telemetry_register_cmd("/spillway/sa", show_sa,

@@ -44,6 +44,17 @@ class Reference(TestCase):
             if default:
                 self.assertEqual(rows[option][2], f"`{default[1]}`", option)
 
+    def test_spillwayctl(self):
+        """Its commands and options, with the words of --help."""
+        text = run(BUILD / "ctl" / "spillwayctl", "--help").stdout
+        helps = {name: words for name, words in re.findall(r"^  ([a-z-]\S*(?: \S+)?)  +(\S.*)$", text, re.M)
+                 if name not in ("--version", "--help", "--file-prefix PREFIX")}
+        self.assertGreater(len(helps), 10)
+        rows = {row[0].strip("`"): plain(row[1]) for row in self.rows("spillwayctl")}
+        self.assertEqual(set(rows), set(helps))
+        for name, words in helps.items():
+            self.assertTrue(rows[name].startswith(words), name)
+
     def test_tables_are_written(self):
         """The tables of options are what their rows say."""
         run(ROOT / "tools" / "reference" / "write", "--check", BUILD)

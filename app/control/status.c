@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is told of the program as a whole while it runs. */
+#include <rte_cycles.h>
+
+#include "base/clock.h"
+#include "program.h"
+
+struct status {
+    const char *version, *state, *reason;
+    double seconds;
+    uint64_t rules, tsc_hz;
+    uint32_t reloads;
+};
+
+static struct spill_metric_value seconds_of(const void *status)
+{
+    return spill_value_real(((const struct status *)status)->seconds);
+}
+
+static const struct spill_metric rows[] = {
+    SPILL_METRIC(TEXT, "version", struct status, version, "", "of spillway"),
+    SPILL_METRIC(TEXT, "state", struct status, state, "", "running, or ending"),
+    SPILL_METRIC(TEXT, "reason", struct status, reason, "", "what began the end"),
+    SPILL_METRIC_COMPUTED(GAUGE, "seconds", seconds_of, "s", "since the lcores were started"),
+    SPILL_METRIC(GAUGE, "rules_version", struct status, rules, "",
+                 "of the rules and associations in force: 1 is that of the start"),
+    SPILL_METRIC(COUNTER, "reloads", struct status, reloads, "reloads",
+                 "times that the configuration was read again and is in force"),
+    SPILL_METRIC(GAUGE, "tsc_hz", struct status, tsc_hz, "Hz", "of what cycles are counted in"),
+};
+static const struct spill_metrics status_metrics = SPILL_METRICS(rows);
+
+static uint64_t version_in_force(struct spill_program *program)
+{
+    const struct spill_generation *generation = spill_program_hold_generation(program);
+    const uint64_t number = generation != NULL ? generation->number : 0;
+
+    spill_program_release_generation(program);
+    return number;
+}
+
+void spill_program_write_status(struct spill_program *program, struct spill_metric_writer *writer)
+{
+    const uint64_t started = __atomic_load_n(&program->started, __ATOMIC_RELAXED);
+    const bool ends = spill_token_cancelled(&program->stop);
+    const struct status status = {
+        .version = SPILL_VERSION,
+        .state = ends ? "ending" : "running",
+        .reason = ends ? spill_token_reason(&program->stop) : NULL,
+        .seconds = started != 0 ? (double)(spill_clock() - started) / (double)rte_get_tsc_hz() : 0,
+        .rules = version_in_force(program),
+        .reloads = __atomic_load_n(&program->reloads, __ATOMIC_RELAXED),
+        .tsc_hz = rte_get_tsc_hz(),
+    };
+
+    spill_metrics_write(&status_metrics, &status, writer);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_CTL_COMMAND_H
+#define SPILLWAY_CTL_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "view.h"
+
+/**
+ * @file
+ * What spillwayctl can be asked to do: one row a command, from which the command line is read and
+ * `--help` is printed.
+ */
+
+/** Exit status. */
+enum spill_ctl_status {
+    SPILL_CTL_DONE = 0,
+    SPILL_CTL_FAILED = 1, /* the program is not there, or refuses; or output can't be written */
+    SPILL_CTL_USAGE = 2,
+};
+
+/** Options; a command takes some of them, as bits. */
+enum spill_ctl_option {
+    SPILL_CTL_NAME,
+    SPILL_CTL_SOCKET,
+    SPILL_CTL_JSON,
+    SPILL_CTL_OPTIONS,
+};
+#define SPILL_CTL_TAKES(option) (1u << SPILL_CTL_##option)
+
+/** What was asked for. All of it points into argv. */
+struct spill_ctl_request {
+    const struct spill_ctl_command *command;
+    unsigned given; /* bits of options */
+    const char *values[SPILL_CTL_OPTIONS];
+    const char *argument; /* the command's; NULL: none */
+};
+
+struct spill_ctl_command {
+    const char *name;
+    const char *argument; /* what it takes, for --help; NULL: nothing */
+    const char *help;
+    unsigned options;
+    int (*run)(const struct spill_ctl_request *request, FILE *out, struct spill_error *error);
+    const struct spill_ctl_view *view; /* of those that show something */
+};
+
+/** The row of a name; NULL: there is none. */
+const struct spill_ctl_command *spill_ctl_command_find(const char *name);
+
+/** Prints all commands and options, for --help. */
+void spill_ctl_commands_help(FILE *out);
+
+/** Shows a command's view: the `run` of those that have one. @return 0, or -1 with an error */
+int spill_ctl_show(const struct spill_ctl_request *request, FILE *out, struct spill_error *error);
+
+#endif
