@@ -80,7 +80,7 @@ static void ask(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor
     const struct spill_router_need need = {.interface = neighbor->interface,
                                            .address = neighbor->address};
 
-    if (spill_needs_add(&fast->routing.lcore->needs, &need))
+    if (spill_needs_add(fast->routing.lcore, need))
         neighbor->asked = now;
 }
 

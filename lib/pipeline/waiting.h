@@ -16,7 +16,7 @@
  * Packets that wait for their neighbour's MAC address: a few for each neighbour, and bounded for
  * each port that they would leave by, so that a scan of a large network on one port neither holds
  * many mbufs nor keeps other ports' packets out (law 1); on its own port it costs those their
- * places who have waited longest. The control side is asked to resolve it (route/needs.h), once a
+ * places who have waited longest. The control side is asked to resolve it (route/tables.h), once a
  * second as long as any wait.
  *
  * When the neighbour is reachable they leave in order; when it failed, or nothing was heard for

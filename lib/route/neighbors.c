@@ -167,7 +167,7 @@ bool spill_router_next_need(struct spill_router *router, struct spill_router_nee
     for (i = 0; i < router->config.lcores; i++) {
         struct spill_route_lcore *lcore = router->lcores[router->next_lcore];
 
-        if (lcore != NULL && spill_needs_take(&lcore->needs, need))
+        if (lcore != NULL && rte_ring_sc_dequeue_elem(lcore->needs, need, sizeof(*need)) == 0)
             return true;
         router->next_lcore = (router->next_lcore + 1) % router->config.lcores;
     }

@@ -2,6 +2,7 @@
 /* The router: its tables, interfaces and routes. */
 #include "route/router.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <rte_malloc.h>
@@ -145,6 +146,14 @@ struct spill_router *spill_router_create(const struct spill_router_config *confi
     return router;
 }
 
+static void free_lcore(struct spill_route_lcore *lcore)
+{
+    if (lcore == NULL)
+        return;
+    rte_ring_free(lcore->needs);
+    rte_free(lcore);
+}
+
 void spill_router_free(struct spill_router *router)
 {
     int i;
@@ -157,7 +166,7 @@ void spill_router_free(struct spill_router *router)
     spill_numbers_free(&router->hop_numbers);
     spill_numbers_free(&router->group_numbers);
     for (i = 0; i < SPILL_ROUTER_LCORES_MAX; i++)
-        rte_free(router->lcores[i]);
+        free_lcore(router->lcores[i]);
     for (i = 0; i < SPILL_NODES_MAX; i++)
         free_tables(router->tables[i]);
     free(router);
@@ -168,12 +177,28 @@ const struct spill_route_tables *spill_router_tables(const struct spill_router *
     return node < 0 ? router->first : router->tables[node];
 }
 
+static struct spill_route_lcore *create_lcore(uint32_t index, int socket)
+{
+    struct spill_route_lcore *lcore =
+        rte_zmalloc_socket("hops used", sizeof(*lcore), RTE_CACHE_LINE_SIZE, socket);
+    char name[RTE_RING_NAMESIZE];
+
+    if (lcore == NULL)
+        return NULL;
+    snprintf(name, sizeof(name), "needs-%u", index);
+    lcore->needs = rte_ring_create_elem(name, sizeof(struct spill_router_need), SPILL_NEEDS_MAX,
+                                        socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+    if (lcore->needs != NULL)
+        return lcore;
+    free_lcore(lcore);
+    return NULL;
+}
+
 struct spill_route_lcore *spill_router_lcore(struct spill_router *router, uint32_t index, int node,
                                              struct spill_error *error)
 {
-    router->lcores[index] =
-        rte_zmalloc_socket("hops used", sizeof(*router->lcores[index]), RTE_CACHE_LINE_SIZE,
-                           node < 0 ? SOCKET_ID_ANY : node);
+    if (router->lcores[index] == NULL)
+        router->lcores[index] = create_lcore(index, node < 0 ? SOCKET_ID_ANY : node);
     if (router->lcores[index] == NULL)
         spill_error_set(error, "routes: no memory on node %d; give more by --memory or hugepages",
                         node);

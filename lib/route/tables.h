@@ -8,9 +8,9 @@
 #include <rte_fib.h>
 #include <rte_fib6.h>
 #include <rte_jhash.h>
+#include <rte_ring.h>
 
 #include "route/address.h"
-#include "route/needs.h"
 #include "route/router.h"
 
 /**
@@ -31,6 +31,7 @@
 #define SPILL_GROUP_BUCKETS  64
 #define SPILL_HOP_CHAINS     8192 /* of the hash of neighbours; a power of two */
 #define SPILL_INTERFACE_MACS 4    /* besides its own */
+#define SPILL_NEEDS_MAX      256  /* neighbours that an lcore may have asked for at a time */
 
 enum spill_hop_kind {
     SPILL_HOP_UNRESOLVED,
@@ -102,16 +103,27 @@ struct spill_route_tables {
 
 /** What one lcore writes. */
 struct spill_route_lcore {
-    struct spill_route_needs needs;
+    struct rte_ring *needs;       /* of struct spill_router_need, to the control thread */
     uint8_t used[SPILL_HOPS_MAX]; /* 1: sent to; the control thread clears it */
 };
 
 /** The tables for an lcore whose memory is on a node; NULL: there are none on it. */
 const struct spill_route_tables *spill_router_tables(const struct spill_router *router, int node);
 
-/** What an lcore writes; before it starts. @param index  below the config's `lcores` */
+/**
+ * What an lcore writes; before it starts. Asked for again, it is the same.
+ *
+ * @param index  below the config's `lcores`
+ * @return NULL with an error when memory is short
+ */
 struct spill_route_lcore *spill_router_lcore(struct spill_router *router, uint32_t index, int node,
                                              struct spill_error *error);
+
+/** Asks the control thread for a neighbour. The lcore. @return false: there is no room now */
+static inline bool spill_needs_add(struct spill_route_lcore *lcore, struct spill_router_need need)
+{
+    return rte_ring_sp_enqueue_elem(lcore->needs, &need, sizeof(need)) == 0;
+}
 
 /** A MAC as a number, whose last two bytes in memory are 0. */
 static inline uint64_t spill_mac_word(const struct rte_ether_addr *mac)

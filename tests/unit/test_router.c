@@ -415,11 +415,12 @@ static void test_needs(void **state)
 
     assert_false(spill_router_next_need(router, &got));
     for (i = 0; i < SPILL_NEEDS_MAX; i++)
-        assert_true(spill_needs_add(&lcore->needs, &need));
-    assert_false(spill_needs_add(&lcore->needs, &need));
+        assert_true(spill_needs_add(lcore, need));
+    assert_false(spill_needs_add(lcore, need));
     assert_true(spill_router_next_need(router, &got));
     assert_true(spill_ip_equal(&got.address, &need.address));
-    assert_true(spill_needs_add(&lcore->needs, &need));
+    assert_true(spill_needs_add(lcore, need));
+    assert_ptr_equal(spill_router_lcore(router, 0, 0, &error), lcore);
     spill_router_set_neighbor(router, 1, &need.address, SPILL_NEIGHBOR_REACHABLE, &mac, &error);
     assert_false(spill_router_neighbor_used(router, 1, &need.address));
     lcore->used[spill_hop_find(spill_router_tables(router, 0), 1, &need.address)] = 1;
