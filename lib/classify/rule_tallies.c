@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A hash table of what rules say, whose entries are the tallies themselves. */
+/* The tallies' entries, by place, and while a version gets its own, lists of them by what rules
+ * say.
+ */
 #include "classify/rule_tallies.h"
 
 #include <stdlib.h>
@@ -17,16 +19,22 @@ struct entry {
     uint64_t said;    /* hash of what the rule says; one set of a million rules in thirty million
                        * has two that are taken for one */
     uint64_t version; /* the latest that has it; 0: it is free */
-    uint32_t next;    /* in its list */
+    uint32_t next;    /* in its list, or of the free ones */
 };
 
 struct spill_rule_tallies {
-    struct spill_rule_counts *counts; /* the newest */
+    struct spill_rule_counts *counts; /* the newest; NULL: there was no version yet */
     struct entry *entries;            /* by place */
-    uint32_t *lists;                  /* by hash: the first entry; as many as places */
     uint32_t free;                    /* first of the free ones */
     uint32_t lcore_count;
     int sockets[];
+};
+
+/* While a version gets its tallies: the entries that it has not taken, by hash, those of one list
+ * in their order. */
+struct lists {
+    uint32_t *first;
+    uint32_t count;
 };
 
 /* ------------------------------------------------------------------------------ its memory */
@@ -62,14 +70,6 @@ static struct spill_rule_counts *make_counts(const struct spill_rule_tallies *ta
     return counts;
 }
 
-static void enlist(struct spill_rule_tallies *tallies, uint32_t place)
-{
-    uint32_t *list = &tallies->lists[tallies->entries[place].said % tallies->counts->places];
-
-    tallies->entries[place].next = *list;
-    *list = place;
-}
-
 /* Has so many places at least. Returns 0, or -1: no memory, and nothing has changed. */
 static int grow(struct spill_rule_tallies *tallies, uint32_t least)
 {
@@ -77,30 +77,22 @@ static int grow(struct spill_rule_tallies *tallies, uint32_t least)
     uint32_t places = FIRST_PLACES;
     struct spill_rule_counts *counts;
     struct entry *entries;
-    uint32_t *lists;
 
     while (places < least)
         places *= 2;
     if (tallies->counts != NULL && places <= tallies->counts->places)
         return 0;
-    lists = calloc(places, sizeof(*lists));
-    entries = lists != NULL ? reallocarray(tallies->entries, places, sizeof(*entries)) : NULL;
-    if (entries != NULL)
-        tallies->entries = entries;
-    counts = entries != NULL ? make_counts(tallies, places) : NULL;
-    if (counts == NULL) {
-        free(lists);
+    entries = reallocarray(tallies->entries, places, sizeof(*entries));
+    if (entries == NULL)
         return -1;
-    }
+    tallies->entries = entries;
+    counts = make_counts(tallies, places);
+    if (counts == NULL)
+        return -1;
     tallies->counts = counts;
-    free(tallies->lists);
-    tallies->lists = lists;
-    memset(&tallies->entries[before], 0, (places - before) * sizeof(*entries));
-    for (uint32_t place = RESERVED; place < before; place++)
-        if (tallies->entries[place].version != 0)
-            enlist(tallies, place);
+    memset(&entries[before], 0, (places - before) * sizeof(*entries));
     for (uint32_t place = places; place-- > before;) {
-        tallies->entries[place].next = tallies->free;
+        entries[place].next = tallies->free;
         tallies->free = place;
     }
     return 0;
@@ -115,10 +107,7 @@ struct spill_rule_tallies *spill_rule_tallies_create(const int *sockets, uint32_
         return NULL;
     tallies->lcore_count = lcore_count;
     memcpy(tallies->sockets, sockets, lcore_count * sizeof(sockets[0]));
-    if (grow(tallies, FIRST_PLACES) == 0)
-        return tallies;
-    spill_rule_tallies_free(tallies);
-    return NULL;
+    return tallies;
 }
 
 void spill_rule_tallies_free(struct spill_rule_tallies *tallies)
@@ -132,7 +121,6 @@ void spill_rule_tallies_free(struct spill_rule_tallies *tallies)
         free_counts(counts);
     }
     free(tallies->entries);
-    free(tallies->lists);
     free(tallies);
 }
 
@@ -207,56 +195,73 @@ static uint64_t hash_rule(uint64_t hash, const struct spill_ruleset *ruleset,
 /* No flow has it any more, and no version in force. What it counted is forgotten. */
 static void release(struct spill_rule_tallies *tallies, uint32_t place)
 {
-    struct entry *entry = &tallies->entries[place];
-    uint32_t *link = &tallies->lists[entry->said % tallies->counts->places];
-
-    while (*link != place)
-        link = &tallies->entries[*link].next;
-    *link = entry->next;
     for (const struct spill_rule_counts *counts = tallies->counts;
          counts != NULL && place < counts->places; counts = counts->older)
         for (uint32_t i = 0; i < counts->lcore_count; i++)
             memset(&counts->of[i][place], 0, sizeof(counts->of[i][0]));
-    *entry = (struct entry){.next = tallies->free};
+    tallies->entries[place] = (struct entry){.next = tallies->free};
     tallies->free = place;
 }
 
-static void release_unused(struct spill_rule_tallies *tallies, uint64_t settled)
+/* Lists what older versions have, and releases what is of none any more. Returns 0, or -1. */
+static int list_used(struct spill_rule_tallies *tallies, uint64_t settled, struct lists *lists)
 {
-    for (uint32_t place = RESERVED; place < tallies->counts->places; place++)
-        if (tallies->entries[place].version != 0 && tallies->entries[place].version < settled)
+    lists->count = tallies->counts->places;
+    lists->first = calloc(lists->count, sizeof(*lists->first));
+    if (lists->first == NULL)
+        return -1;
+    for (uint32_t place = lists->count; place-- > RESERVED;) {
+        struct entry *entry = &tallies->entries[place];
+        uint32_t *list = &lists->first[entry->said % lists->count];
+
+        if (entry->version == 0)
+            continue;
+        if (entry->version < settled) {
             release(tallies, place);
+            continue;
+        }
+        entry->next = *list;
+        *list = place;
+    }
+    return 0;
 }
 
-/* The place of a rule that says this and has none in this version yet. NONE: no memory. */
-static uint32_t take(struct spill_rule_tallies *tallies, uint64_t said, uint64_t version)
+/* The first place of a rule that says this; NONE: there is none, or this version has taken all. */
+static uint32_t take_used(struct spill_rule_tallies *tallies, struct lists *lists, uint64_t said)
 {
-    uint32_t found = NONE, place;
+    uint32_t *link = &lists->first[said % lists->count], place;
 
-    /* The newest come first in their list, but those that say the same are to keep their order. */
-    for (place = tallies->lists[said % tallies->counts->places]; place != NONE;
-         place = tallies->entries[place].next)
-        if (tallies->entries[place].said == said && tallies->entries[place].version != version &&
-            (found == NONE || place < found))
-            found = place;
-    if (found == NONE) {
+    while (*link != NONE && tallies->entries[*link].said != said)
+        link = &tallies->entries[*link].next;
+    place = *link;
+    if (place != NONE)
+        *link = tallies->entries[place].next;
+    return place;
+}
+
+/* The place of a rule that says this, for this version alone. NONE: no memory. */
+static uint32_t take(struct spill_rule_tallies *tallies, struct lists *lists, uint64_t said,
+                     uint64_t version)
+{
+    uint32_t place = take_used(tallies, lists, said);
+
+    if (place == NONE) {
         if (tallies->free == NONE && grow(tallies, tallies->counts->places * 2) != 0)
             return NONE;
-        found = tallies->free;
-        tallies->free = tallies->entries[found].next;
-        tallies->entries[found].said = said;
-        enlist(tallies, found);
+        place = tallies->free;
+        tallies->free = tallies->entries[place].next;
+        tallies->entries[place].said = said;
     }
-    tallies->entries[found].version = version;
-    return found;
+    tallies->entries[place].version = version;
+    return place;
 }
 
-int spill_rule_tallies_assign(struct spill_rule_tallies *tallies, struct spill_ruleset *ruleset,
-                              uint64_t version, uint64_t settled, struct spill_error *error)
+/* Returns 0, or -1: no memory. */
+static int assign(struct spill_rule_tallies *tallies, struct lists *lists,
+                  struct spill_ruleset *ruleset, uint64_t version)
 {
     uint32_t first = 0, end;
 
-    release_unused(tallies, settled);
     for (; first < ruleset->count; first = end) {
         uint64_t said = FNV_OFFSET;
         uint32_t place;
@@ -265,11 +270,23 @@ int spill_rule_tallies_assign(struct spill_rule_tallies *tallies, struct spill_r
                           spill_rules_same_line(&ruleset->rules[end], &ruleset->rules[first]);
              end++)
             said = hash_rule(said, ruleset, &ruleset->rules[end]);
-        place = take(tallies, said, version);
+        place = take(tallies, lists, said, version);
         if (place == NONE)
-            return spill_error_set(error, "rules: no memory for their counters");
+            return -1;
         for (uint32_t i = first; i < end; i++)
             ruleset->rules[i].tally = place * (uint32_t)SPILL_RULE_TALLY_WORDS;
     }
     return 0;
+}
+
+int spill_rule_tallies_assign(struct spill_rule_tallies *tallies, struct spill_ruleset *ruleset,
+                              uint64_t version, uint64_t settled, struct spill_error *error)
+{
+    struct lists lists = {.first = NULL};
+    int status = -1;
+
+    if (grow(tallies, ruleset->count + RESERVED) == 0 && list_used(tallies, settled, &lists) == 0)
+        status = assign(tallies, &lists, ruleset, version);
+    free(lists.first);
+    return status == 0 ? 0 : spill_error_set(error, "rules: no memory for their counters");
 }

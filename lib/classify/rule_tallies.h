@@ -48,8 +48,8 @@ void spill_rule_tallies_free(struct spill_rule_tallies *tallies);
 int spill_rule_tallies_assign(struct spill_rule_tallies *tallies, struct spill_ruleset *ruleset,
                               uint64_t version, uint64_t settled, struct spill_error *error);
 
-/** The counts with places for all tallies that were given so far. They live as long as `tallies`.
- */
+/** The counts with places for all tallies that were given so far; NULL before the first. They live
+ * as long as `tallies`. */
 const struct spill_rule_counts *spill_rule_tallies_counts(const struct spill_rule_tallies *tallies);
 
 /** EAL memory for so many rules that each fast lcore needs. Any thread; needs no EAL. */

@@ -226,6 +226,35 @@ static int start(void **state)
     return 0;
 }
 
+/* A version of many lines costs as many steps as it has lines, also where all say the same; and
+ * memory for these alone. */
+static void many_that_say_the_same(void **state)
+{
+    static const char line[] = "deny udp from any to any\n";
+    const uint32_t count = 100000;
+    char *text = malloc(count * (sizeof(line) - 1) + 1);
+    struct spill_ruleset *ruleset;
+
+    (void)state;
+    assert_non_null(text);
+    for (uint32_t i = 0; i < count; i++)
+        memcpy(text + i * (sizeof(line) - 1), line, sizeof(line));
+    ruleset = read_text(text);
+    free(text);
+    assert_int_equal(ruleset->count, count);
+    for (uint64_t version = 1; version < 20; version++) {
+        assert_int_equal(spill_rule_tallies_assign(tallies, ruleset, version, version - 1, NULL),
+                         0);
+        for (uint32_t i = 0; i < count; i++)
+            assert_int_equal(ruleset->rules[i].tally,
+                             SPILL_RULE_TALLY_FIRST + i * SPILL_RULE_TALLY_WORDS);
+    }
+    assert_null(spill_rule_tallies_counts(tallies)->older);
+    assert_int_equal(spill_rule_tallies_counts(tallies)->places * sizeof(struct spill_rule_count),
+                     spill_rule_tallies_bytes(count));
+    spill_rules_free(ruleset);
+}
+
 #define TALLIES_TEST(name) cmocka_unit_test_setup_teardown(name, open_tallies, close_tallies)
 
 int main(void)
@@ -237,6 +266,7 @@ int main(void)
         TALLIES_TEST(the_one_in_force_keeps_its_own),
         TALLIES_TEST(arrays_grow_and_forget_nothing),
         TALLIES_TEST(the_list_has_each_line),
+        TALLIES_TEST(many_that_say_the_same),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
