@@ -106,6 +106,12 @@ static inline bool spill_flow_is_established(const struct spill_flow *flow)
     return (flow->spoken & bits) == SPILL_FLOW_SPOKE_BOTH;
 }
 
+/** Whether the rules are to be asked again, as they have changed. */
+static inline bool spill_flow_asks_again(const struct spill_flow *flow)
+{
+    return (flow->rights & (SPILL_FLOW_DUE | SPILL_FLOW_STALE)) != 0;
+}
+
 /** What rights say of a packet that came through an SA: what was decided for its direction. */
 static inline enum spill_verdict spill_rights_own(unsigned rights, unsigned direction)
 {
@@ -140,7 +146,7 @@ static inline enum spill_verdict spill_rights_clear(unsigned rights, unsigned di
 static inline enum spill_verdict spill_flow_own_verdict(const struct spill_flow *flow,
                                                         unsigned direction)
 {
-    if ((flow->rights & (SPILL_FLOW_DUE | SPILL_FLOW_STALE)) != 0)
+    if (spill_flow_asks_again(flow))
         return SPILL_VERDICT_UNKNOWN;
     return spill_rights_own(flow->rights, direction);
 }
@@ -156,7 +162,7 @@ static inline enum spill_verdict spill_flow_own_verdict(const struct spill_flow 
 static inline enum spill_verdict spill_flow_verdict(const struct spill_flow *flow,
                                                     unsigned direction)
 {
-    if ((flow->rights & (SPILL_FLOW_DUE | SPILL_FLOW_STALE)) != 0)
+    if (spill_flow_asks_again(flow))
         return SPILL_VERDICT_UNKNOWN;
     return spill_rights_clear(flow->rights, direction);
 }

@@ -292,23 +292,6 @@ static __rte_noinline void note_sas(struct spill_packet *packets, uint32_t count
     }
 }
 
-/* What a renewal changes for the flows that a lookup found. Returns how many pass then. */
-static __rte_noinline uint32_t renew_found(struct spill_flow_table *table,
-                                           struct spill_packet *packets, uint32_t count)
-{
-    uint32_t passing = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        struct spill_flow *flow = packets[i].flow;
-
-        if (packets[i].kind > SPILL_PACKET_IPV6 || flow == NULL)
-            continue;
-        spill_flow_renew(&table->renewal, &table->families[packets[i].kind], flow);
-        passing += spill_flow_passes(flow);
-    }
-    return passing;
-}
-
 uint64_t spill_flow_table_slots(const struct spill_flow_table *table)
 {
     return (uint64_t)FAMILIES * table->families[0].slots;
@@ -331,20 +314,21 @@ static inline void count_packet(uint64_t *counts, uint32_t tally, const struct s
     counts[tally + COUNT_LAST] = now;
 }
 
-uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
-                                 uint32_t count, uint64_t now)
+/* ... then keys are compared, and what is found is counted. While a renewal goes on it is renewed
+ * before: a packet that is to ask the rules is counted when they have answered. */
+static __rte_always_inline uint32_t compare(struct spill_flow_table *table,
+                                            struct spill_packet *packets, uint32_t count,
+                                            uint64_t now, const struct looking *looking,
+                                            bool renewing)
 {
     const uint32_t units = spill_flow_units(&table->times, now);
     const int32_t least = table->times.least;
     uint64_t *counts = table->counts;
-    struct looking looking;
     uint32_t hits = 0, misses = 0, passing = 0;
 
-    fetch_groups(table, packets, count, &looking);
-    fetch_entries(count, &looking);
     for (uint32_t i = 0; i < count; i++) {
         struct spill_packet *packet = &packets[i];
-        struct spill_flow *flow = looking.flows[i];
+        struct spill_flow *flow = looking->flows[i];
         uint32_t *tallies = flow->key.tallies;
         uint32_t seen = units;
         unsigned direction;
@@ -352,7 +336,7 @@ uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_pa
         if (unlikely(packet->kind != SPILL_PACKET_IPV4 || !is_key4(flow, packet))) {
             if (packet->kind > SPILL_PACKET_IPV6)
                 continue;
-            flow = search(&table->families[packet->kind], packet, looking.hashes[i]);
+            flow = search(&table->families[packet->kind], packet, looking->hashes[i]);
             if (flow != NULL)
                 tallies = spill_flow_tallies(&table->families[packet->kind], flow);
         }
@@ -369,18 +353,37 @@ uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_pa
         flow->gate |= SPILL_FLOW_SPOKE_AGAIN << 8 | 0x100u << direction;
         packet->flow = flow;
         hits++;
+        if (renewing)
+            spill_flow_renew(&table->renewal, &table->families[packet->kind], flow);
         passing += spill_flow_passes(flow);
-        count_packet(counts, tallies[direction], packet, now);
-    }
-    if (unlikely(spill_flow_renewal_goes_on(&table->renewal))) {
-        spill_flow_renewal_turn(&table->renewal, now, spill_flow_table_slots(table));
-        passing = renew_found(table, packets, count);
+        if (!renewing || !spill_flow_asks_again(flow))
+            count_packet(counts, tallies[direction], packet, now);
     }
     if (unlikely(passing < hits))
         note_sas(packets, count);
     table->counters.hits += hits;
     table->counters.misses += misses;
     return passing;
+}
+
+static __rte_noinline uint32_t compare_renewed(struct spill_flow_table *table,
+                                               struct spill_packet *packets, uint32_t count,
+                                               uint64_t now, const struct looking *looking)
+{
+    spill_flow_renewal_turn(&table->renewal, now, spill_flow_table_slots(table));
+    return compare(table, packets, count, now, looking, true);
+}
+
+uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
+                                 uint32_t count, uint64_t now)
+{
+    struct looking looking;
+
+    fetch_groups(table, packets, count, &looking);
+    fetch_entries(count, &looking);
+    if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
+        return compare_renewed(table, packets, count, now, &looking);
+    return compare(table, packets, count, now, &looking, false);
 }
 
 /* ------------------------------------------------------------------- adding and removing */
@@ -495,8 +498,7 @@ static struct spill_flow_family *family_of(struct spill_flow_table *table,
 
 bool spill_flow_table_is_older(const struct spill_flow_table *table, const struct spill_flow *flow)
 {
-    return flow->version != table->renewal.version ||
-           (flow->rights & (SPILL_FLOW_DUE | SPILL_FLOW_STALE)) != 0;
+    return flow->version != table->renewal.version || spill_flow_asks_again(flow);
 }
 
 void spill_flow_table_step(struct spill_flow_table *table, struct spill_flow *flow,
@@ -545,8 +547,10 @@ void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *fl
 
     if (verdict == SPILL_VERDICT_UNKNOWN)
         return;
-    if (spill_flow_table_is_older(table, flow))
+    if (spill_flow_table_is_older(table, flow)) {
         flow->rights = 0;
+        spill_flow_tallies(family, flow)[!direction] = SPILL_RULE_TALLY_NONE;
+    }
     flow->version = table->renewal.version;
     flow->rights |= (uint8_t)(BITS[verdict] << direction);
     /* It stands beside the verdict that goes before the others. */
@@ -576,6 +580,13 @@ uint32_t spill_flow_table_tally(struct spill_flow_table *table, struct spill_flo
                                 unsigned direction)
 {
     return spill_flow_tallies(family_of(table, flow), flow)[direction];
+}
+
+bool spill_flow_table_has_counted(struct spill_flow_table *table, struct spill_flow *flow,
+                                  unsigned direction)
+{
+    return !spill_flow_asks_again(flow) &&
+           spill_flow_table_tally(table, flow, direction) != SPILL_RULE_TALLY_NONE;
 }
 
 struct spill_rule_count *spill_flow_table_count_of(struct spill_flow_table *table, uint32_t tally)

@@ -105,7 +105,8 @@ void spill_flow_table_free(struct spill_flow_table *table);
  * are passed over. Counts hits and misses. Owner.
  *
  * Where a direction of the flow is protected, sets `sa` to what is noted for the packet's. Counts
- * the packet in the tally that is noted for it: of its flow's rule, or none.
+ * the packet in the tally that is noted for it, of its flow's rule or none; one that is to ask the
+ * rules again is not counted.
  *
  * @param packets  of any kinds, in any mixture
  * @param count    0 to SPILL_BURST
@@ -171,6 +172,10 @@ void spill_flow_table_count_in(struct spill_flow_table *table, struct spill_rule
 /** Where the packets of a direction are counted. Owner. */
 uint32_t spill_flow_table_tally(struct spill_flow_table *table, struct spill_flow *flow,
                                 unsigned direction);
+
+/** Whether the lookup has counted a packet of a direction: where its rule is. Owner. */
+bool spill_flow_table_has_counted(struct spill_flow_table *table, struct spill_flow *flow,
+                                  unsigned direction);
 
 /** Where a rule is counted. Owner. */
 struct spill_rule_count *spill_flow_table_count_of(struct spill_flow_table *table, uint32_t tally);

@@ -78,17 +78,17 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
 }
 
 /*
- * Counts a packet that the lookup could not, as nothing was known of its flow: where that is
- * counted now, or where its own rule is.
+ * Counts a packet that the lookup did not, as its flow had to ask the rules: where that is counted
+ * now, or where its own rule is.
  */
-static void count(struct spill_fast *fast, const struct spill_job *job, struct spill_packet *packet,
-                  uint32_t tally)
+static void count(struct spill_fast *fast, struct spill_packet *packet, uint32_t tally,
+                  uint64_t stamp)
 {
     const uint32_t of_flow = spill_flow_table_tally(fast->flows, packet->flow, packet->direction);
 
     if (!packet->counted)
         spill_flow_table_count(fast->flows, of_flow != SPILL_RULE_TALLY_NONE ? of_flow : tally,
-                               packet, job->stamp);
+                               packet, stamp);
     packet->counted = 0;
 }
 
@@ -124,7 +124,7 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
     if (job->work > 0 && spill_flow_packet_verdict(flow, packet) == SPILL_VERDICT_UNKNOWN)
         note(fast, job, packet, tally);
     spill_flow_release(flow);
-    count(fast, job, packet, tally);
+    count(fast, packet, tally, job->stamp);
     known = spill_flow_packet_verdict(flow, packet);
     if (known != SPILL_VERDICT_UNKNOWN) {
         packet->verdict = (uint8_t)known;
@@ -241,12 +241,6 @@ static int refuse(struct spill_fast *fast, const struct spill_drop_reason *reaso
     }
 }
 
-/* Whether a flow that is known has to ask rules that have changed. */
-static bool asks_again(const struct spill_flow *flow)
-{
-    return flow != NULL && (flow->rights & (SPILL_FLOW_DUE | SPILL_FLOW_STALE)) != 0;
-}
-
 /* Whether those behind a packet that takes a credit would find some left. */
 static bool leaves_credits(const struct spill_fast *fast)
 {
@@ -266,6 +260,7 @@ static bool keeps_verdict(struct spill_fast *fast, struct rte_mbuf *mbuf,
         return false;
     packet->verdict = (uint8_t)spill_flow_packet_kept(flow, packet);
     packet->sa = packet->verdict == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
+    count(fast, packet, SPILL_RULE_TALLY_NONE, stamp);
     spill_connection_pass(fast, mbuf, packet, stamp);
     return true;
 }
@@ -276,7 +271,7 @@ static int take_place(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spi
 {
     if (spill_inline_fits(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, 1, 0))
         return SPILL_LANE_INLINE;
-    if (asks_again(packet->flow)) {
+    if (packet->flow != NULL && spill_flow_asks_again(packet->flow)) {
         if (fast->admission.asking.left > 0)
             return SPILL_LANE_INLINE;
         if (!leaves_credits(fast) && keeps_verdict(fast, mbuf, packet, stamp))
@@ -383,11 +378,10 @@ static void drop_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs, const
     spill_ledger_drop(&fast->ledger, &new_flow_limit, dropped, count);
 }
 
-/* Notes whether the lookup has counted a packet: it has where its flow had a rule. */
+/* Notes whether a packet was counted before: an ICMP error may have been, where its own flow is. */
 static void note_counted(const struct spill_fast *fast, struct spill_packet *packet)
 {
-    packet->counted = spill_flow_table_tally(fast->flows, packet->flow, packet->direction) !=
-                      SPILL_RULE_TALLY_NONE;
+    packet->counted |= spill_flow_table_has_counted(fast->flows, packet->flow, packet->direction);
 }
 
 /*
@@ -463,7 +457,7 @@ void spill_classification_submit(struct spill_fast *fast, struct rte_mbuf **mbuf
             fresh[fresh_count++] = which[i];
             continue;
         }
-        asked |= asks_again(packet->flow);
+        asked |= spill_flow_asks_again(packet->flow);
         note_counted(fast, packet);
         lanes[which[i]] = submit_known(fast, mbufs[which[i]], packet, packet->flow, stamp);
     }

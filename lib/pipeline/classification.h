@@ -27,8 +27,9 @@
  * as a flood of new flows uses up what those have. Without that it takes a credit only while half
  * of them are free for those behind it, and goes on by its old verdict until it must ask.
  *
- * Uses of a packet: kind, key, direction, flow, step, through. Sets: verdict, sa, flow where it was
- * new, and reversed while it is in the work; all of it goes along in the mbuf.
+ * Uses of a packet: kind, key, direction, flow, step, inbound_sa, length, counted. Sets: verdict,
+ * sa, flow where it was new; counted and reversed while it is in the work; all of it goes along in
+ * the mbuf.
  */
 
 struct spill_fast;

@@ -14,7 +14,7 @@
  * connection to (classify/flow_state.h). All of it is for packets that have a flow and its verdict,
  * in the order in which they came; the lcore.
  *
- * Uses of a packet: kind, key, direction, step, through, flow, verdict, l4_offset, length. Sets:
+ * Uses of a packet: kind, key, direction, step, inbound_sa, flow, verdict, l4_offset, length. Sets:
  * nothing.
  */
 

@@ -20,7 +20,8 @@
  * which lcores an SA's packets come to.
  *
  * Uses of a packet: kind, key, direction, esp, wrapped, fragment, l4_offset, length. Sets: input,
- * sequence in place of flow while it is in the work; what comes out is parsed anew, with through.
+ * sequence in place of flow while it is in the work; what comes out is parsed anew, with
+ * inbound_sa.
  */
 
 /** Its row in the table of classes. */

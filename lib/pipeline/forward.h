@@ -13,7 +13,7 @@
  * What becomes of packets: each goes by the verdict of its flow, or is classified, or, where it is
  * not IP, goes by what is let through.
  *
- * Uses of a packet: kind, key, step, drop, through, flow, input. Sets: flow and sa (lookup),
+ * Uses of a packet: kind, key, step, drop, inbound_sa, flow, input. Sets: flow and sa (lookup),
  * verdict, output.
  */
 

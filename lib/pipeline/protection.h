@@ -18,7 +18,7 @@
  *                    protect by that SA, or by the one it stands for -> send
  *                    anything else -> drop: esp_policy
  *
- * Uses of a packet: flow, direction, through, wrapped, verdict, sa. Sets: verdict.
+ * Uses of a packet: flow, direction, inbound_sa, wrapped, verdict, sa. Sets: verdict.
  */
 
 /**

@@ -13,8 +13,8 @@
  * ICMP errors about connections: one that comes from the side that its packet was sent to belongs
  * to the connection, and goes its way, whatever the rules say of ICMP (RFC 2979, RFC 4890 4.3.1).
  *
- * Uses of a packet: step, through, offsets. Sets: key, direction, has_ports, flow, sa: those of the
- * connection.
+ * Uses of a packet: step, inbound_sa, offsets, length. Sets: key, direction, has_ports, flow, sa:
+ * those of the connection; counted.
  */
 
 /**

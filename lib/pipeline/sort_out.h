@@ -16,7 +16,7 @@
  * A datagram's fragments meet on the lcore that its addresses alone choose; what was received by
  * another is handed there first (pipeline/handover.h). A burst without fragments is not touched.
  *
- * Uses of a packet: kind, key, fragment, step, through, input. Sets, of fragments: the ports in
+ * Uses of a packet: kind, key, fragment, step, inbound_sa, input. Sets, of fragments: the ports in
  * key, has_ports.
  */
 

@@ -13,7 +13,7 @@
  * the port (encryption.h; RFC 4301 8). An IPv4 packet that may be fragmented can be. The sender of
  * any other is told how large a packet may be (RFC 1191, RFC 8201), and the packet is dropped.
  *
- * Uses of a packet: kind, key, l3_offset, l4_offset, length, fragment, through, output. Sets:
+ * Uses of a packet: kind, key, l3_offset, l4_offset, length, fragment, inbound_sa, output. Sets:
  * nothing.
  */
 

@@ -165,12 +165,106 @@ static void old_tallies_are_given_up(void **state)
     free_table(model.table);
 }
 
+#define RENEWAL 1024 /* cycles */
+
+/* A table whose flows ask new rules in such a time, with one flow that a rule allows. */
+static struct spill_flow *open_renewed(struct model *model, uint8_t kind)
+{
+    const struct spill_flow_table_config config = {
+        .name = "renewed",
+        .capacity = SPILL_FLOW_CAPACITY_MIN,
+        .socket = SOCKET_ID_ANY,
+        .seed = SEED,
+        .renewal = RENEWAL,
+    };
+    struct spill_flow *flow;
+
+    open_model(model);
+    free_table(model->table);
+    left_over = model->table = spill_flow_table_create(&config, NULL);
+    assert_non_null(model->table);
+    spill_flow_table_count_in(model->table, model->counts);
+    flow = add(model->table, kind, 1, 0);
+    assert_non_null(flow);
+    spill_flow_table_note(model->table, flow, 0, SPILL_VERDICT_ALLOW, 0, tally_of(3));
+    return flow;
+}
+
+/* Looks up a burst of one flow. */
+static void look_up_both(struct model *model, uint8_t kind, uint64_t now)
+{
+    struct spill_packet packets[2];
+
+    for (unsigned direction = 0; direction < 2; direction++) {
+        packets[direction] = packet_of(kind, 1);
+        packets[direction].direction = direction & 1;
+    }
+    spill_flow_table_lookup(model->table, packets, 2, now);
+    for (unsigned direction = 0; direction < 2; direction++)
+        assert_int_equal(
+            spill_flow_table_has_counted(model->table, packets[direction].flow, direction),
+            model->counts[3].last == now || model->counts[4].last == now);
+}
+
+/* A packet that asks new rules is counted by them alone, whether it should or must ask. */
+static void what_asks_again_is_not_counted(void **state)
+{
+    static struct model model;
+
+    (void)state;
+    for (uint8_t kind = 0; kind < 2; kind++) {
+        struct spill_flow *flow = open_renewed(&model, kind);
+
+        look_up_both(&model, kind, 1);
+        assert_int_equal(model.counts[3].packets, 2);
+        spill_flow_table_renew(model.table, 2);
+        look_up_both(&model, kind, 2);
+        assert_int_equal(model.counts[3].packets, 4);
+        look_up_both(&model, kind, 2 + RENEWAL / 2);
+        assert_int_equal(flow->rights, SPILL_FLOW_ALLOWED | SPILL_FLOW_DUE);
+        look_up_both(&model, kind, 2 + RENEWAL);
+        assert_true((flow->rights & SPILL_FLOW_STALE) != 0);
+        look_up_both(&model, kind, 3 + RENEWAL);
+        assert_int_equal(model.counts[3].packets, 4);
+        assert_int_equal(model.counts[3].last, 2);
+        spill_flow_table_note(model.table, flow, 0, SPILL_VERDICT_ALLOW, 0, tally_of(4));
+        look_up_both(&model, kind, 4 + RENEWAL);
+        assert_int_equal(model.counts[4].packets, 2);
+        assert_int_equal(model.counts[3].packets, 4);
+        free_table(model.table);
+    }
+}
+
+/* What new rules say of one direction leaves the other one nowhere, where they say nothing of it.
+ */
+static void a_verdict_ends_the_older_tally_of_the_other_side(void **state)
+{
+    static struct model model;
+
+    (void)state;
+    for (uint8_t kind = 0; kind < 2; kind++) {
+        struct spill_flow *flow = open_renewed(&model, kind);
+
+        spill_flow_table_renew(model.table, 2);
+        look_up_both(&model, kind, 2 + RENEWAL / 2);
+        spill_flow_table_note(model.table, flow, 0, SPILL_VERDICT_DENY, 0, tally_of(4));
+        assert_int_equal(spill_flow_table_tally(model.table, flow, 0), tally_of(4));
+        assert_int_equal(spill_flow_table_tally(model.table, flow, 1), SPILL_RULE_TALLY_NONE);
+        spill_flow_table_note(model.table, flow, 1, SPILL_VERDICT_DENY, 0, tally_of(5));
+        assert_int_equal(spill_flow_table_tally(model.table, flow, 0), tally_of(4));
+        assert_int_equal(spill_flow_table_tally(model.table, flow, 1), tally_of(5));
+        free_table(model.table);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_are_counted_where_their_rule_is),
         cmocka_unit_test(a_new_flow_is_no_rules),
         cmocka_unit_test(old_tallies_are_given_up),
+        cmocka_unit_test(what_asks_again_is_not_counted),
+        cmocka_unit_test(a_verdict_ends_the_older_tally_of_the_other_side),
     };
 
     random_seed(argc, argv);
