@@ -50,10 +50,6 @@ static void read_link_attribute(const struct nlattr *attribute, struct spill_ker
                                 bool *elsewhere)
 {
     switch (mnl_attr_get_type(attribute)) {
-    case IFLA_IFNAME:
-        snprintf(link->name, sizeof(link->name), "%.*s", (int)mnl_attr_get_payload_len(attribute),
-                 mnl_attr_get_str(attribute));
-        break;
     case IFLA_MTU:
         link->mtu = spill_attribute_number(attribute);
         break;
@@ -129,7 +125,8 @@ bool spill_ip_is_multicast(const struct spill_ip *ip)
 
 static enum spill_neighbor_state state_of(uint16_t state)
 {
-    if ((state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT)) != 0)
+    if ((state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)) !=
+        0)
         return SPILL_NEIGHBOR_REACHABLE;
     return (state & NUD_FAILED) != 0 ? SPILL_NEIGHBOR_FAILED : SPILL_NEIGHBOR_UNRESOLVED;
 }
@@ -153,7 +150,8 @@ bool spill_kernel_read_neighbor(const struct nlmsghdr *message,
             found = spill_attribute_ip(attribute, &neighbor->address);
         if (mnl_attr_get_type(attribute) == NDA_LLADDR) {
             read_mac(attribute, &neighbor->mac);
-            resolved = mnl_attr_get_payload_len(attribute) == sizeof(neighbor->mac);
+            resolved = mnl_attr_get_payload_len(attribute) == sizeof(neighbor->mac) &&
+                       !rte_is_multicast_ether_addr(&neighbor->mac);
         }
     }
     neighbor->state = state_of(header->ndm_state);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mirror/neighbors.h"
+#include "mirror/tree.h"
 
 void spill_mirror_neighbors_init(struct spill_mirror_neighbors *neighbors,
                                  struct spill_mirror_links *links,
@@ -15,17 +16,11 @@ void spill_mirror_neighbors_init(struct spill_mirror_neighbors *neighbors,
     neighbors->sink = sink;
 }
 
-static void keep(void *node)
-{
-    (void)node;
-}
-
 void spill_mirror_neighbors_free(struct spill_mirror_neighbors *neighbors)
 {
     struct spill_mirror_neighbor *neighbor;
 
-    tdestroy(neighbors->tree, keep);
-    neighbors->tree = NULL;
+    spill_tree_free(&neighbors->tree);
     while ((neighbor = TAILQ_FIRST(&neighbors->all)) != NULL) {
         TAILQ_REMOVE(&neighbors->all, neighbor, entry);
         free(neighbor);
@@ -50,33 +45,25 @@ static struct spill_mirror_neighbor *find(const struct spill_mirror_neighbors *n
     return found != NULL ? *found : NULL;
 }
 
-static void tell(struct spill_mirror_neighbors *neighbors, struct spill_mirror_neighbor *neighbor)
+static void tell(const struct spill_mirror_neighbors *neighbors,
+                 const struct spill_mirror_neighbor *neighbor)
 {
     const struct spill_kernel_neighbor *state = &neighbor->state;
 
-    neighbor->interface = spill_mirror_links_interface(neighbors->links, state->link);
-    if (neighbor->interface >= 0)
-        neighbors->sink->set_neighbor(
-            neighbors->sink->context, (uint16_t)neighbor->interface, &state->address, state->state,
-            state->state == SPILL_NEIGHBOR_REACHABLE ? &state->mac : NULL);
-}
-
-static void tell_gone(const struct spill_mirror_neighbors *neighbors,
-                      const struct spill_mirror_neighbor *neighbor)
-{
-    if (neighbor->interface >= 0)
-        neighbors->sink->remove_neighbor(neighbors->sink->context, (uint16_t)neighbor->interface,
-                                         &neighbor->state.address);
+    neighbors->sink->set_neighbor(neighbors->sink->context, (uint16_t)neighbor->interface,
+                                  &state->address, state->state,
+                                  state->state == SPILL_NEIGHBOR_REACHABLE ? &state->mac : NULL);
 }
 
 static struct spill_mirror_neighbor *make(struct spill_mirror_neighbors *neighbors,
-                                          const struct spill_kernel_neighbor *state)
+                                          const struct spill_kernel_neighbor *state, int interface)
 {
     struct spill_mirror_neighbor *neighbor = calloc(1, sizeof(*neighbor));
 
     if (neighbor == NULL)
         return NULL;
     neighbor->state = *state;
+    neighbor->interface = interface;
     if (tsearch(neighbor, &neighbors->tree, compare) == NULL) {
         free(neighbor);
         return NULL;
@@ -89,11 +76,14 @@ static struct spill_mirror_neighbor *make(struct spill_mirror_neighbors *neighbo
 int spill_mirror_neighbors_set(struct spill_mirror_neighbors *neighbors,
                                const struct spill_kernel_neighbor *state, uint32_t generation)
 {
+    const struct spill_mirror_link *link = spill_mirror_links_find(neighbors->links, state->link);
     struct spill_mirror_neighbor *neighbor = find(neighbors, state);
     bool changed = true;
 
+    if (link == NULL || link->interface < 0)
+        return 0;
     if (neighbor == NULL)
-        neighbor = make(neighbors, state);
+        neighbor = make(neighbors, state, link->interface);
     else
         changed = neighbor->state.state != state->state ||
                   !rte_is_same_ether_addr(&neighbor->state.mac, &state->mac);
@@ -108,7 +98,8 @@ int spill_mirror_neighbors_set(struct spill_mirror_neighbors *neighbors,
 
 static void forget(struct spill_mirror_neighbors *neighbors, struct spill_mirror_neighbor *neighbor)
 {
-    tell_gone(neighbors, neighbor);
+    neighbors->sink->remove_neighbor(neighbors->sink->context, (uint16_t)neighbor->interface,
+                                     &neighbor->state.address);
     tdelete(neighbor, &neighbors->tree, compare);
     TAILQ_REMOVE(&neighbors->all, neighbor, entry);
     neighbors->count--;
@@ -132,18 +123,5 @@ void spill_mirror_neighbors_sweep(struct spill_mirror_neighbors *neighbors, uint
         next = TAILQ_NEXT(neighbor, entry);
         if (neighbor->generation != generation)
             forget(neighbors, neighbor);
-    }
-}
-
-void spill_mirror_neighbors_look(struct spill_mirror_neighbors *neighbors, uint32_t link)
-{
-    struct spill_mirror_neighbor *neighbor;
-
-    TAILQ_FOREACH (neighbor, &neighbors->all, entry) {
-        if (neighbor->state.link != link ||
-            neighbor->interface == spill_mirror_links_interface(neighbors->links, link))
-            continue;
-        tell_gone(neighbors, neighbor);
-        tell(neighbors, neighbor);
     }
 }

@@ -11,14 +11,15 @@
 
 /**
  * @file
- * The kernel's neighbours on twins and their macvlans, by link and address; the sink is given
- * those. The control thread's.
+ * The kernel's neighbours on twins, by link and address; the sink is given those. What a macvlan
+ * on a twin finds out for itself is not looked at: the kernel may have let go of it there, and know
+ * better on the twin, which is where it is asked. The control thread's.
  */
 
 struct spill_mirror_neighbor {
     TAILQ_ENTRY(spill_mirror_neighbor) entry;
     struct spill_kernel_neighbor state;
-    int interface; /* that the sink has it for; -1: it has not */
+    int interface; /* of the router */
     uint32_t generation;
 };
 
@@ -35,7 +36,7 @@ void spill_mirror_neighbors_init(struct spill_mirror_neighbors *neighbors,
                                  const struct spill_mirror_sink *sink);
 void spill_mirror_neighbors_free(struct spill_mirror_neighbors *neighbors);
 
-/** @return -1: no memory */
+/** Nothing where the link is no twin. @return -1: no memory */
 int spill_mirror_neighbors_set(struct spill_mirror_neighbors *neighbors,
                                const struct spill_kernel_neighbor *state, uint32_t generation);
 
@@ -44,8 +45,5 @@ void spill_mirror_neighbors_remove(struct spill_mirror_neighbors *neighbors,
 
 /** Forgets what has not the generation of a dump. */
 void spill_mirror_neighbors_sweep(struct spill_mirror_neighbors *neighbors, uint32_t generation);
-
-/** A link is, or is no longer, one whose neighbours the sink wants. */
-void spill_mirror_neighbors_look(struct spill_mirror_neighbors *neighbors, uint32_t link);
 
 #endif

@@ -6,17 +6,21 @@
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rte_common.h>
 
 #include "mirror/netlink.h"
 
+#define OWN_NAMESPACE "/proc/thread-self/ns/net"
+
 int spill_netlink_namespace(const char *path, struct spill_error *error)
 {
-    int descriptor = open(path != NULL ? path : "/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    int descriptor = open(path != NULL ? path : OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
 
     if (descriptor < 0)
         spill_error_set(error, "network namespace %s: %s", path != NULL ? path : "of its own",
@@ -38,11 +42,24 @@ static struct mnl_socket *open_here(struct spill_error *error)
     return NULL;
 }
 
+/* Needs no privilege where the thread is there already. */
+static int enter(int name_space)
+{
+    int here = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
+    struct stat own = {.st_ino = 0}, other;
+    bool same = here >= 0 && fstat(here, &own) == 0 && fstat(name_space, &other) == 0 &&
+                own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+
+    if (here >= 0)
+        close(here);
+    return same ? 0 : setns(name_space, CLONE_NEWNET);
+}
+
 int spill_netlink_enter(int name_space, struct spill_error *error)
 {
     int home = spill_netlink_namespace(NULL, error);
 
-    if (home < 0 || setns(name_space, CLONE_NEWNET) == 0)
+    if (home < 0 || enter(name_space) == 0)
         return home;
     spill_error_set(error, "network namespace: can't enter it: %s", strerror(errno));
     close(home);
@@ -51,7 +68,7 @@ int spill_netlink_enter(int name_space, struct spill_error *error)
 
 int spill_netlink_return(int home, struct spill_error *error)
 {
-    int status = setns(home, CLONE_NEWNET);
+    int status = enter(home);
 
     if (status != 0)
         spill_error_set(error, "network namespace: can't come back from it: %s", strerror(errno));

@@ -29,7 +29,8 @@ struct spill_netlink_dump {
 int spill_netlink_namespace(const char *path, struct spill_error *error);
 
 /**
- * Takes the calling thread into a namespace: what it opens there stays there.
+ * Takes the calling thread into a namespace: what it opens there stays there. That takes
+ * CAP_SYS_ADMIN, but nothing where it is in that one already.
  *
  * @return a descriptor of where it was, for spill_netlink_return(); -1 with an error
  */

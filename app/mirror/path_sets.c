@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mirror/path_sets.h"
+#include "mirror/tree.h"
 
 void spill_path_sets_init(struct spill_path_sets *sets, struct spill_mirror_links *links,
                           struct spill_next_hops *next_hops, const struct spill_mirror_sink *sink)
@@ -17,17 +18,11 @@ void spill_path_sets_init(struct spill_path_sets *sets, struct spill_mirror_link
     sets->sink = sink;
 }
 
-static void keep(void *node)
-{
-    (void)node;
-}
-
 void spill_path_sets_free(struct spill_path_sets *sets)
 {
     struct spill_path_set *set;
 
-    tdestroy(sets->tree, keep);
-    sets->tree = NULL;
+    spill_tree_free(&sets->tree);
     TAILQ_CONCAT(&sets->all, &sets->doomed, entry);
     while ((set = TAILQ_FIRST(&sets->all)) != NULL) {
         TAILQ_REMOVE(&sets->all, set, entry);
@@ -263,14 +258,14 @@ static bool concerns(const struct spill_path_set *set, enum spill_path_event eve
         return false;
     if (event == SPILL_PATHS_LINK_DOWN)
         return !set->key.kept && (ipv4 || set->key.action == SPILL_ROUTE_FORWARD);
-    if (event == SPILL_PATHS_NO_ADDRESS || event == SPILL_PATHS_FIRST_ADDRESS)
+    if (event == SPILL_PATHS_NO_ADDRESS || event == SPILL_PATHS_NEW_ADDRESS)
         return ipv4;
     return true;
 }
 
 void spill_path_sets_link(struct spill_path_sets *sets, uint32_t link, enum spill_path_event event)
 {
-    const bool dead = event != SPILL_PATHS_LINK_UP && event != SPILL_PATHS_FIRST_ADDRESS;
+    const bool dead = event != SPILL_PATHS_LINK_UP && event != SPILL_PATHS_NEW_ADDRESS;
     struct spill_path_set *set, *next;
 
     for (set = TAILQ_FIRST(&sets->all); set != NULL; set = next) {

@@ -96,8 +96,8 @@ enum spill_path_event {
     SPILL_PATHS_LINK_DOWN, /* administratively */
     SPILL_PATHS_LINK_UP,
     SPILL_PATHS_LINK_GONE,
-    SPILL_PATHS_NO_ADDRESS,   /* IPv4: its last address went */
-    SPILL_PATHS_FIRST_ADDRESS /* IPv4: it has one */
+    SPILL_PATHS_NO_ADDRESS,  /* IPv4: its last address went */
+    SPILL_PATHS_NEW_ADDRESS, /* IPv4: it has one more, and is up */
 };
 
 /** Marks paths dead or alive as the kernel does, and dooms the sets that it drops routes of. */

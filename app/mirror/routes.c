@@ -4,19 +4,14 @@
 #include <string.h>
 
 #include "mirror/routes.h"
-
-static void keep(void *node)
-{
-    (void)node;
-}
+#include "mirror/tree.h"
 
 void spill_mirror_routes_free(struct spill_mirror_routes *routes)
 {
     struct spill_mirror_prefix *prefix;
     struct spill_mirror_route *route;
 
-    tdestroy(routes->tree, keep);
-    routes->tree = NULL;
+    spill_tree_free(&routes->tree);
     while ((prefix = TAILQ_FIRST(&routes->all)) != NULL) {
         while ((route = TAILQ_FIRST(&prefix->routes)) != NULL) {
             TAILQ_REMOVE(&prefix->routes, route, of_prefix);

@@ -99,7 +99,6 @@ static void lose_link(struct spill_mirror *mirror, uint32_t link)
     lose_next_hops_of(mirror, link);
     spill_path_sets_link(&mirror->sets, link, SPILL_PATHS_LINK_GONE);
     spill_mirror_links_remove(&mirror->links, link);
-    spill_mirror_neighbors_look(&mirror->neighbors, link);
 }
 
 static int set_link(struct spill_mirror *mirror, const struct spill_kernel_link *state)
@@ -114,10 +113,8 @@ static int set_link(struct spill_mirror *mirror, const struct spill_kernel_link 
         spill_path_sets_link(&mirror->sets, state->index, SPILL_PATHS_LINK_DOWN);
     if (change.came_up)
         spill_path_sets_link(&mirror->sets, state->index, SPILL_PATHS_LINK_UP);
-    if (change.appeared) {
+    if (change.appeared)
         spill_path_sets_look(&mirror->sets, state->index);
-        spill_mirror_neighbors_look(&mirror->neighbors, state->index);
-    }
     return 0;
 }
 
@@ -152,6 +149,7 @@ static void lose_address(struct spill_mirror *mirror, const struct spill_kernel_
 static int take_address(struct spill_mirror *mirror, const struct nlmsghdr *message)
 {
     struct spill_kernel_address address;
+    const struct spill_mirror_link *link;
     int status;
 
     if (!spill_kernel_read_address(message, &address))
@@ -161,8 +159,9 @@ static int take_address(struct spill_mirror *mirror, const struct nlmsghdr *mess
         return 0;
     }
     status = spill_mirror_links_set_address(&mirror->links, &address, mirror->generation);
-    if (status > 0 && address.prefix.address.family == AF_INET)
-        spill_path_sets_link(&mirror->sets, address.link, SPILL_PATHS_FIRST_ADDRESS);
+    link = spill_mirror_links_find(&mirror->links, address.link);
+    if (status > 0 && address.prefix.address.family == AF_INET && link->state.enabled)
+        spill_path_sets_link(&mirror->sets, address.link, SPILL_PATHS_NEW_ADDRESS);
     return status < 0 ? -1 : 0;
 }
 

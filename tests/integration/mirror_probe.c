@@ -21,6 +21,7 @@
 
 #define GROUPS     10000
 #define INTERFACES 16
+#define NEIGHBORS  1024
 
 struct group {
     enum spill_route_action action;
@@ -44,6 +45,12 @@ static struct interface {
     struct spill_ip_prefix address[64];
     struct rte_ether_addr mac[16], own;
 } interfaces[INTERFACES];
+static struct neighbor {
+    uint16_t interface;
+    struct spill_ip address;
+    enum spill_neighbor_state state;
+} neighbors[NEIGHBORS];
+static uint32_t neighbor_count;
 static struct spill_mirror mirror;
 static bool ended, stopped;
 
@@ -114,15 +121,38 @@ static void remove_route(void *context, const struct spill_ip_prefix *prefix)
     route_count--;
 }
 
-static void no_neighbor(void *context, uint16_t interface, const struct spill_ip *address,
-                        enum spill_neighbor_state state, const struct rte_ether_addr *mac)
+static struct neighbor *find_neighbor(uint16_t interface, const struct spill_ip *address)
 {
-    (void)context, (void)interface, (void)address, (void)state, (void)mac;
+    uint32_t i;
+
+    for (i = 0; i < neighbor_count; i++) {
+        if (neighbors[i].interface == interface && spill_ip_equal(&neighbors[i].address, address))
+            return &neighbors[i];
+    }
+    return NULL;
 }
 
-static void no_neighbor_gone(void *context, uint16_t interface, const struct spill_ip *address)
+static void set_neighbor(void *context, uint16_t interface, const struct spill_ip *address,
+                         enum spill_neighbor_state state, const struct rte_ether_addr *mac)
 {
-    (void)context, (void)interface, (void)address;
+    struct neighbor *neighbor = find_neighbor(interface, address);
+
+    (void)context;
+    if ((state == SPILL_NEIGHBOR_REACHABLE) != (mac != NULL) || neighbor_count == NEIGHBORS)
+        abort();
+    if (neighbor == NULL)
+        neighbor = &neighbors[neighbor_count++];
+    *neighbor = (struct neighbor){interface, *address, state};
+}
+
+static void remove_neighbor(void *context, uint16_t interface, const struct spill_ip *address)
+{
+    struct neighbor *neighbor = find_neighbor(interface, address);
+
+    (void)context;
+    if (neighbor == NULL)
+        abort();
+    *neighbor = neighbors[--neighbor_count];
 }
 
 static void set_addresses(void *context, uint16_t interface,
@@ -177,8 +207,8 @@ static const struct spill_mirror_sink sink = {
     .release_group = release_group,
     .set_route = set_route,
     .remove_route = remove_route,
-    .set_neighbor = no_neighbor,
-    .remove_neighbor = no_neighbor_gone,
+    .set_neighbor = set_neighbor,
+    .remove_neighbor = remove_neighbor,
     .set_addresses = set_addresses,
     .set_link = set_link,
     .set_mac = set_mac,
@@ -217,16 +247,14 @@ static void show_route(const void *node, VISIT visit, void *closure)
 static void show_neighbors(void)
 {
     static const char *const states[] = {"unresolved", "reachable", "failed", "static"};
-    const struct spill_mirror_neighbor *neighbor;
     char text[SPILL_IP_PREFIX_TEXT], key[SPILL_IP_PREFIX_TEXT + 8];
+    uint32_t i;
 
     spill_json_object_begin(&json, "neighbors");
-    TAILQ_FOREACH (neighbor, &mirror.neighbors.all, entry) {
-        if (neighbor->interface < 0)
-            continue;
-        snprintf(key, sizeof(key), "%d %s", neighbor->interface,
-                 spill_ip_write(&neighbor->state.address, text));
-        spill_json_string(&json, key, states[neighbor->state.state]);
+    for (i = 0; i < neighbor_count; i++) {
+        snprintf(key, sizeof(key), "%u %s", neighbors[i].interface,
+                 spill_ip_write(&neighbors[i].address, text));
+        spill_json_string(&json, key, states[neighbors[i].state]);
     }
     spill_json_object_end(&json);
 }

@@ -38,8 +38,8 @@ class Mirror(TestCase):
     def ip(self, command, check=True):
         return run("ip", "-n", self.here, *command.split(), check=check)
 
-    def probe(self, *options, links=None):
-        command = ["ip", "netns", "exec", self.here, PROBE, *options, *(self.links if links is None else links)]
+    def probe(self, *options, links=None, wrapper=()):
+        command = ["ip", "netns", "exec", self.here, *wrapper, PROBE, *options, *(self.links if links is None else links)]
         self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         self.addCleanup(self.end)
@@ -186,6 +186,18 @@ class Events4(Mirror):
         self.ip("address add 10.1.0.1/24 dev t1")
         self.expect("10.51.0.0/16", "0 10.1.0.2 1", "1 10.2.0.2 1")
         self.agrees()
+
+    def test_address_of_a_link_that_is_down(self):
+        """It brings no path back: the link is to come up first."""
+        self.probe()
+        self.ip("route add 10.51.0.0/16 nexthop via 10.1.0.2 nexthop via 10.2.0.2")
+        self.settled()
+        self.ip("link set t1 down")
+        self.ip("address add 10.1.5.1/24 dev t1")
+        self.expect("10.51.0.0/16", "1 10.2.0.2 1")
+        self.agrees()
+        self.ip("link set t1 up")
+        self.expect("10.51.0.0/16", "0 10.1.0.2 1", "1 10.2.0.2 1")
 
     def test_preferred_source(self):
         """A route goes with the address that it is to be sent from."""
@@ -368,14 +380,17 @@ class Others(Mirror):
         addresses = [address for address in shown["addresses"] if not address.startswith("fe80")]
         self.assertEqual(addresses, ["10.1.0.1/24", "fd01::1/64", "10.1.9.1/24"])
 
-    def test_macvlan(self):
-        """One on a twin, as VRRP has it: its MAC is the interface's too, its routes leave there."""
-        self.probe()
+    def macvlan(self):
         made = self.ip("link add vrrp link t1 address 00:00:5e:00:01:07 type macvlan mode bridge", check=False)
         if made.returncode:
             self.skipTest(f"needs macvlan: {made.stderr}")
         self.ip("address add 10.7.0.1/24 dev vrrp")
         self.ip("link set vrrp up")
+
+    def test_macvlan(self):
+        """One on a twin, as VRRP has it: its MAC is the interface's too, its routes leave there."""
+        self.probe()
+        self.macvlan()
         shown = self.settled()
         self.assertEqual(shown["routes"]["10.7.0.0/24"], ["0 link 1"])
         self.assertEqual(shown["interfaces"][0]["macs"], ["00:00:5E:00:01:07"])
@@ -395,6 +410,27 @@ class Others(Mirror):
         self.assertEqual(shown["1 fd02::2"], "reachable")
         self.ip("neigh delete 10.1.0.2 dev t1")
         self.assertNotIn("0 10.1.0.2", self.settled()["neighbors"])
+
+    def test_neighbors_of_a_macvlan(self):
+        """They are not the twin's, which may have found out other things, or the same and keeps it."""
+        self.probe()
+        self.macvlan()
+        for link in "t1", "vrrp":
+            self.ip(f"neigh add 10.1.0.2 lladdr 02:00:00:00:00:02 dev {link}")
+        self.ip("neigh add 10.7.0.2 lladdr 02:00:00:00:00:07 dev vrrp")
+        self.ip("neigh delete 10.1.0.2 dev vrrp")
+        shown = self.settled()["neighbors"]
+        self.assertEqual(shown.get("0 10.1.0.2"), "reachable")
+        self.assertNotIn("0 10.7.0.2", shown)
+
+    def test_neighbor_without_protocol(self):
+        """One that is not found out by ARP has a MAC all the same (EVPN); one of a group's is nobody's."""
+        self.probe()
+        self.ip("neigh add 10.1.0.2 lladdr 02:00:00:00:00:02 dev t1 nud noarp")
+        self.ip("neigh add 10.1.0.3 lladdr ff:ff:ff:ff:ff:ff dev t1 nud noarp")
+        shown = self.settled()["neighbors"]
+        self.assertEqual(shown["0 10.1.0.2"], "reachable")
+        self.assertEqual(shown["0 10.1.0.3"], "unresolved")
 
     def test_neighbor_that_is_silent(self):
         self.probe()
@@ -417,6 +453,13 @@ class Others(Mirror):
         self.probe(f"netns=/run/netns/{here}", links=())
         self.here = here
         self.expect("10.50.0.0/16", "unreachable")
+
+    def test_privileges(self):
+        """In the namespace where it is, it asks for none that only another one takes."""
+        need_program("setpriv")
+        self.ip("route add 10.50.0.0/16 via 10.1.0.2")
+        self.probe(wrapper=("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"))
+        self.expect("10.50.0.0/16", "0 10.1.0.2 1")
 
     def test_audit(self):
         """It finds nothing wrong, which says that messages and dumps tell the same."""

@@ -248,7 +248,7 @@ static void list_delete(const struct spill_kernel_route *gone)
 
 static void list_link(uint32_t link, enum spill_path_event event)
 {
-    const bool dead = event != SPILL_PATHS_LINK_UP && event != SPILL_PATHS_FIRST_ADDRESS;
+    const bool dead = event != SPILL_PATHS_LINK_UP && event != SPILL_PATHS_NEW_ADDRESS;
     uint32_t i = 0, j;
 
     while (i < list_count) {
@@ -258,9 +258,9 @@ static void list_link(uint32_t link, enum spill_path_event event)
 
         for (j = 0; j < route->count; j++) {
             const bool concerned =
-                event == SPILL_PATHS_LINK_DOWN ? !route->kept
-                : event == SPILL_PATHS_NO_ADDRESS || event == SPILL_PATHS_FIRST_ADDRESS ? !six
-                                                                                        : true;
+                event == SPILL_PATHS_LINK_DOWN                                        ? !route->kept
+                : event == SPILL_PATHS_NO_ADDRESS || event == SPILL_PATHS_NEW_ADDRESS ? !six
+                                                                                      : true;
 
             if (concerned && route->paths[j].link == link && route->paths[j].dead != dead) {
                 route->paths[j].dead = dead;
