@@ -15,6 +15,7 @@
 #include "config/options.h"
 #include "config/policy_files.h"
 #include "control/events.h"
+#include "control/lines.h"
 #include "ipsec/sa_set.h"
 #include "pipeline/generation.h"
 #include "pipeline/host.h"
@@ -96,7 +97,7 @@ struct spill_program {
     _Atomic unsigned reloads_lost; /* given up, whose threads have not come back */
     uint64_t renewing;             /* version in force that not all flows go by yet, else 0 */
     struct spill_event upkeep;     /* while something that was replaced is not freed */
-    int rule_log;                  /* descriptor of --rule-log; -1: none */
+    struct spill_lines rule_log;   /* --rule-log; its descriptor -1: none */
     struct spill_event rule_log_look;
     struct spill_event lifetimes; /* of SAs, looked at from time to time */
     pthread_mutex_t holding;      /* the version in force: none is replaced or freed meanwhile */
@@ -119,6 +120,8 @@ struct spill_program {
     bool settled;      /* the ports' counters are what they were at the end: */
     struct spill_port_stats port_stats[SPILL_PORTS_MAX];
 };
+
+#define SPILL_SECOND_NS UINT64_C(1000000000)
 
 /** Nanoseconds in TSC cycles. After rte_eal_init(). */
 static inline uint64_t spill_cycles(uint64_t nanoseconds)
@@ -196,8 +199,8 @@ void spill_program_free_replaced(struct spill_program *program);
 
 /**
  * The version in force, which stays until spill_program_release_generation(); NULL before the first
- * and after the last. Any thread but the lcores (takes a lock, at which the control thread may
- * wait).
+ * and after the last. Any thread but the lcores (takes a lock, at which the control thread waits
+ * when it puts another version in force).
  */
 const struct spill_generation *spill_program_hold_generation(struct spill_program *program);
 void spill_program_release_generation(struct spill_program *program);
@@ -233,6 +236,9 @@ void spill_program_write_rules(struct spill_program *program,
                                const struct spill_metric_family *family,
                                struct spill_metric_writer *writer);
 
+/** When something was, by TSC: nanoseconds of UNIX time. */
+uint64_t spill_program_time_of(uint64_t stamp);
+
 /** The values of one rule, by FILE:LINE, its name, or default. @return whether there is one */
 bool spill_program_write_rule(struct spill_program *program, const char *title,
                               struct spill_metric_writer *writer);
@@ -246,7 +252,13 @@ int spill_program_open_rule_log(struct spill_program *program, struct spill_erro
  * often as the new rules want. */
 void spill_program_reopen_rule_log(struct spill_program *program);
 
-/** Writes what the lcores have recorded so far. @param program  struct spill_program * */
+/**
+ * Writes what the lcores have recorded so far. Before rules are replaced, so that their records
+ * name them; those that lcores make until they take the new ones name the rules that are still
+ * there.
+ *
+ * @param program  struct spill_program *
+ */
 void spill_program_drain_rule_log(void *program);
 
 /** Ends it. */

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -13,20 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/printable.h"
+#include "control/lines.h"
 
 #define LINE_SIZE 1024
-/* What a slow reader of standard error gets, once, before lines are lost. */
-#define READER_MS 100
+/* For how long a slow reader of standard error is waited for at once, and which part of the time
+ * in the long run, before lines are lost. */
+#define PATIENCE_NS    INT64_C(100000000)
+#define PATIENCE_SHARE 10
 
 /* Where the lines go. */
 static struct {
-    pthread_mutex_t lock; /* for the next two */
-    int descriptor;
-    uint64_t lost; /* lines, since the last that was written */
-} output = {.lock = PTHREAD_MUTEX_INITIALIZER, .descriptor = STDERR_FILENO};
+    pthread_mutex_t lock; /* for all of it */
+    struct spill_lines lines;
+    uint64_t lost;    /* lines, since the last that was written */
+    int64_t patience; /* nanoseconds that may be waited, at: */
+    int64_t asked;    /* CLOCK_MONOTONIC */
+} output = {.lock = PTHREAD_MUTEX_INITIALIZER, .lines = {.descriptor = STDERR_FILENO}};
 
 RTE_LOG_REGISTER(spill_log_type, spillway, NOTICE)
 
@@ -36,25 +41,56 @@ static const uint32_t levels[] = {
     [SPILL_OPTION_LOG_DEBUG] = RTE_LOG_DEBUG,
 };
 
-static bool is_ready(void)
+static int64_t monotonic(void)
 {
-    struct pollfd descriptor = {.fd = output.descriptor, .events = POLLOUT};
+    struct timespec now;
 
-    return poll(&descriptor, 1, output.lost > 0 ? 0 : READER_MS) > 0;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* A pipe or socket that is ready takes PIPE_BUF bytes at once, which is more than a line has. */
+static bool takes_within(int64_t nanoseconds)
+{
+    struct pollfd descriptor = {.fd = output.lines.descriptor, .events = POLLOUT};
+    const struct timespec most = {.tv_nsec = RTE_MAX(nanoseconds, 0)};
+
+    return ppoll(&descriptor, 1, &most, NULL) > 0;
+}
+
+/* Waits for a reader, as long as there is patience; for one who has lost lines, not at all. */
+static bool is_ready(void)
+{
+    int64_t began;
+    bool ready;
+
+    if (takes_within(0))
+        return true;
+    if (output.lost > 0)
+        return false;
+    began = monotonic();
+    output.patience =
+        RTE_MIN(output.patience + (began - output.asked) / PATIENCE_SHARE, PATIENCE_NS);
+    ready = takes_within(output.patience);
+    output.asked = monotonic();
+    output.patience -= output.asked - began;
+    return ready;
+}
+
+/* A pipe or socket that is ready takes a line at once, and so many bytes of a longer one. */
 static bool put(const char *text, size_t size)
 {
-    while (size > 0 && is_ready()) {
-        ssize_t done = write(output.descriptor, text, RTE_MIN(size, (size_t)PIPE_BUF));
+    const char *const end = text + size;
 
-        if (done < 0)
+    while (text < end) {
+        const size_t part = RTE_MIN((size_t)(end - text), (size_t)SPILL_LINE_MAX);
+
+        if (!is_ready() || !spill_lines_put(&output.lines, text, part)) {
+            output.lines.cut |= (size_t)(end - text) < size;
             return false;
-        text += done;
-        size -= (size_t)done;
+        }
+        text += part;
     }
-    return size == 0;
+    return true;
 }
 
 /* Returns whether it was written. */
@@ -108,7 +144,7 @@ int spill_log_open(void)
 {
     FILE *stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_stream});
 
-    output.descriptor = open_again();
+    output.lines.descriptor = open_again();
     if (stream == NULL)
         return -1;
     setvbuf(stream, NULL, _IOLBF, BUFSIZ);

@@ -14,8 +14,9 @@
  * The program's log: lines on standard error, each beginning with "spillway: ", with DPDK's own
  * between them.
  *
- * Nobody waits for who reads it (law 7): when a pipe, socket or terminal has taken nothing for a
- * tenth of a second, lines are lost until it does again, and the next line says how many. Any
+ * Nobody waits for who reads it (law 7): what a pipe, socket or terminal does not take is waited
+ * for a tenth of a second at most, and a tenth of the time in the long run, however many lines
+ * there are. Then lines are lost until it takes some again, and the next line says how many. Any
  * thread but an lcore's (law 2: it formats, locks and writes).
  */
 
@@ -31,8 +32,8 @@ int spill_log_open(void);
 
 __attribute__((format(printf, 2, 3))) void spill_log_line(uint32_t level, const char *format, ...);
 
-/** Writes a line of another kind, with its end, as it is. @return whether it was; else it is lost
- */
+/** Writes a line of another kind, with its end, as it is. @return whether it was; else it is lost,
+ * and counted as above */
 bool spill_log_put(const char *line, size_t size);
 
 /** The same whatever the level: what was asked for, or ends the program. */

@@ -190,6 +190,7 @@ static void publish(struct spill_program *program)
         return;
     }
     number = (unsigned)generation->number;
+    spill_program_drain_rule_log(program);
     if (spill_program_replace_generation(program, generation) != 0) {
         SPILL_LOG(ERR, "reload: an lcore still holds the version before the last: try again");
     } else {

@@ -6,24 +6,21 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "control/log.h"
 #include "pipeline/rule_log.h"
 #include "program.h"
 
-#define LOOK_NS   UINT64_C(50000000)
-#define NONE_NS   UINT64_C(1000000000) /* where no rule has anything recorded */
-#define AT_ONCE   64                   /* records */
-#define MOST      1024                 /* from one ring */
-#define LINE_SIZE PIPE_BUF             /* what a pipe takes whole */
+#define LOOK_NS UINT64_C(50000000)
+#define NONE_NS SPILL_SECOND_NS /* where no rule has anything recorded */
+#define AT_ONCE 64              /* records */
+#define MOST    1024            /* from one ring */
 
 static SPILL_COUNTER(unwritten, "rule_log", "unwritten", "records",
                      "that the file did not take at once");
@@ -32,19 +29,15 @@ static SPILL_COUNTER(unwritten, "rule_log", "unwritten", "records",
 
 static void write_time(struct spill_json *json, uint64_t stamp)
 {
-    const uint64_t ago = spill_nanoseconds(spill_clock() - stamp);
-    struct timespec now;
-    uint64_t nanoseconds;
+    const uint64_t nanoseconds = spill_program_time_of(stamp);
+    const time_t seconds = (time_t)(nanoseconds / SPILL_SECOND_NS);
     char text[40], date[24];
     struct tm parts;
-    time_t seconds;
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    nanoseconds = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec - ago;
-    seconds = (time_t)(nanoseconds / UINT64_C(1000000000));
     gmtime_r(&seconds, &parts);
     strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text, sizeof(text), "%s.%03uZ", date, (unsigned)(nanoseconds / 1000000 % 1000));
+    snprintf(text, sizeof(text), "%s.%03uZ", date,
+             (unsigned)(nanoseconds % SPILL_SECOND_NS / 1000000));
     spill_json_string(json, "time", text);
 }
 
@@ -93,9 +86,9 @@ static const char *port_name(const struct spill_program *program, uint8_t id)
 
 /* Returns its bytes; 0: it is too long, or there is no memory. */
 static size_t make_line(const struct spill_program *program, const struct spill_rule_record *record,
-                        char line[LINE_SIZE])
+                        char line[SPILL_LINE_MAX])
 {
-    FILE *out = fmemopen(line, LINE_SIZE, "w");
+    FILE *out = fmemopen(line, SPILL_LINE_MAX, "w");
     struct spill_json json;
     size_t size;
 
@@ -120,20 +113,19 @@ static size_t make_line(const struct spill_program *program, const struct spill_
 
 /* ------------------------------------------------------------------------------- the file */
 
-static bool put_line(const struct spill_program *program, const char *line, size_t size)
+static bool put_line(struct spill_program *program, const char *line, size_t size)
 {
     if (size == 0)
         return false;
-    if (program->rule_log < 0)
-        return spill_log_put(line, size);
-    return write(program->rule_log, line, size) == (ssize_t)size;
+    return program->rule_log.descriptor < 0 ? spill_log_put(line, size)
+                                            : spill_lines_put(&program->rule_log, line, size);
 }
 
 static void drain(struct spill_program *program, struct rte_ring *ring)
 {
     struct spill_rule_record records[AT_ONCE];
     uint32_t total = 0, count;
-    char line[LINE_SIZE];
+    char line[SPILL_LINE_MAX];
 
     while (total < MOST && (count = spill_rule_log_take(ring, records, AT_ONCE)) > 0) {
         for (uint32_t i = 0; i < count; i++)
@@ -187,10 +179,9 @@ static int open_file(const struct spill_program *program, struct spill_error *er
 
 int spill_program_open_rule_log(struct spill_program *program, struct spill_error *error)
 {
-    program->rule_log = -1;
     if (program->options.rule_log != NULL) {
-        program->rule_log = open_file(program, error);
-        if (program->rule_log < 0)
+        program->rule_log.descriptor = open_file(program, error);
+        if (program->rule_log.descriptor < 0)
             return -1;
     }
     if (look_soon(program) != 0)
@@ -204,21 +195,21 @@ void spill_program_reopen_rule_log(struct spill_program *program)
     int descriptor;
 
     look_soon(program);
-    if (program->rule_log < 0)
+    if (program->rule_log.descriptor < 0)
         return;
     descriptor = open_file(program, &error);
     if (descriptor < 0) {
         SPILL_LOG(WARNING, "%s; goes on in the file that it was", error.text);
         return;
     }
-    close(program->rule_log);
-    program->rule_log = descriptor;
+    close(program->rule_log.descriptor);
+    program->rule_log.descriptor = descriptor;
 }
 
 void spill_program_close_rule_log(struct spill_program *program)
 {
     spill_event_remove(&program->rule_log_look);
-    if (program->rule_log >= 0)
-        close(program->rule_log);
-    program->rule_log = -1;
+    if (program->rule_log.descriptor >= 0)
+        close(program->rule_log.descriptor);
+    program->rule_log.descriptor = -1;
 }

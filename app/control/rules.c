@@ -2,6 +2,7 @@
 /* What is told of the rules in force: where each stands, and what it has decided. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -61,13 +62,14 @@ static const struct spill_metric rows[] = {
 };
 static const struct spill_metrics rule_metrics = SPILL_METRICS(rows);
 
-/* When something was, in UNIX time, by TSC. */
-static uint64_t time_of(uint64_t stamp)
+uint64_t spill_program_time_of(uint64_t stamp)
 {
     const uint64_t now = spill_clock();
-    const uint64_t ago = now > stamp ? now - stamp : 0;
+    struct timespec real;
 
-    return stamp == 0 ? 0 : (uint64_t)time(NULL) - ago / rte_get_tsc_hz();
+    clock_gettime(CLOCK_REALTIME, &real);
+    return (uint64_t)real.tv_sec * SPILL_SECOND_NS + (uint64_t)real.tv_nsec -
+           (now > stamp ? spill_nanoseconds(now - stamp) : 0); /* clocks of lcores may differ */
 }
 
 static void tell_rule(const struct spill_rule_list *list, const struct spill_rule_listed *rule,
@@ -82,7 +84,8 @@ static void tell_rule(const struct spill_rule_list *list, const struct spill_rul
         .line = rule->line,
         .count = spill_rule_counts_sum(list->counts, rule->tally),
     };
-    told->last = time_of(told->count.last);
+    if (told->count.last != 0)
+        told->last = spill_program_time_of(told->count.last) / SPILL_SECOND_NS;
 }
 
 /* FILE:LINE, or default. */
@@ -144,25 +147,46 @@ void spill_program_write_rules(struct spill_program *program,
     spill_program_release_generation(program);
 }
 
+/* The line that FILE:LINE ends with; 0: it is none, as the default's. */
+static uint32_t line_in(const char *title)
+{
+    const char *colon = strrchr(title, ':');
+
+    return colon != NULL ? (uint32_t)strtoul(colon + 1, NULL, 10) : 0;
+}
+
+/* Whether a rule is meant: texts are compared where numbers leave a doubt alone, as there may be a
+ * million rules. */
+static bool is_titled(const struct spill_rule_list *list, const struct spill_rule_listed *rule,
+                      const char *title, uint32_t line)
+{
+    char text[TITLE_SIZE];
+
+    if (rule->name != 0 && strcmp(title, spill_rule_list_name(list, rule)) == 0)
+        return true;
+    if (rule->line != line)
+        return false;
+    title_of(list, rule, text);
+    return strcmp(title, text) == 0;
+}
+
 bool spill_program_write_rule(struct spill_program *program, const char *title,
                               struct spill_metric_writer *writer)
 {
     const struct spill_generation *generation = spill_program_hold_generation(program);
     const struct spill_rule_list *list = generation != NULL ? generation->list : NULL;
-    bool found = false;
+    const uint32_t line = line_in(title);
+    uint32_t i = 0;
+    bool found;
 
-    for (uint32_t i = 0; list != NULL && i < list->count && !found; i++) {
-        const struct spill_rule_listed *rule = &list->rules[i];
-        char text[TITLE_SIZE];
+    while (list != NULL && i < list->count && !is_titled(list, &list->rules[i], title, line))
+        i++;
+    found = list != NULL && i < list->count;
+    if (found) {
         struct told told;
 
-        title_of(list, rule, text);
-        found = strcmp(title, text) == 0 ||
-                (rule->name != 0 && strcmp(title, spill_rule_list_name(list, rule)) == 0);
-        if (found) {
-            tell_rule(list, rule, &told);
-            spill_metrics_write(&rule_metrics, &told, writer);
-        }
+        tell_rule(list, &list->rules[i], &told);
+        spill_metrics_write(&rule_metrics, &told, writer);
     }
     spill_program_release_generation(program);
     return found;

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What rules have decided is counted: of each line packets, bytes, connections, and when the last came."""
 import datetime
+import fcntl
 import json
 import os
 import random
 import signal
+import threading
 import time
+import unittest
 
 import capture
 import esp
@@ -139,13 +142,53 @@ class Log(TestCase):
         reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         self.addCleanup(os.close, reader)
         report = self.through(self.frames(1000), "deny udp from any to any log\n", pipe)
-        told = report["rule_log"]
-        self.assertGreater(told["unwritten"], 100)
-        lines = os.read(reader, 1 << 20).decode().splitlines()
-        self.assertEqual(told["unwritten"] + len(lines), told["records"])
+        self.assertGreater(report["rule_log"]["unwritten"], 100)
+        self.told_whole(os.read(reader, 1 << 20).decode(), report["rule_log"])
+
+    def told_whole(self, text, told):
+        """Each line is whole, and none is told of that was lost. Returns how many are of rules."""
+        lines = text.splitlines(keepends=True)
+        records = [json.loads(line) for line in lines if line.startswith("{")]
+        self.assertTrue(all(line.endswith("\n") and line.startswith(("{", "spillway: ")) for line in lines), text)
+        self.assertEqual(told["unwritten"] + len(records), told["records"])
         self.assertEqual(told["records"] + told["lost"], 1000)
-        for line in lines:
-            json.loads(line)
+        return len(records)
+
+    def test_reader_that_is_slow(self):
+        """Of standard error, who takes a page at a time: he is not waited for, however many pages there are."""
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        text = bytearray()
+
+        def read():
+            while piece := os.read(reader, 4096):
+                text.extend(piece)
+                time.sleep(0.04)
+        thread = threading.Thread(target=read)
+        thread.start()
+        try:
+            source = capture.write(self.folder / "in.pcap", self.frames(1000))
+            report = self.check(spillway(
+                "--port", f"in=net_pcap0,rx_pcap={source}", "--port", "out=net_null0,no-rx=1", *PORTS, "--fast", CPUS[0],
+                "--rules", self.file("rules", "deny udp from any to any log\n"), log=writer))
+        finally:
+            os.close(writer)
+            thread.join()
+            os.close(reader)
+        self.assertGreater(report["rule_log"]["unwritten"], 100)
+        self.assertGreater(self.told_whole(text.decode(), report["rule_log"]), 0)
+
+    def test_disk_that_is_full(self):
+        """No half of a line stands in the file."""
+        disk = self.folder / "disk"
+        disk.mkdir()
+        if os.geteuid() != 0 or run("mount", "-t", "tmpfs", "-o", "size=64k", "none", disk, check=False).returncode != 0:
+            raise unittest.SkipTest("needs root, and mount(2) of tmpfs")
+        self.addCleanup(run, "umount", disk)
+        report = self.through(self.frames(1000), "deny udp from any to any log\n", disk / "log")
+        text = (disk / "log").read_text()
+        self.assertGreater(len(text), (64 << 10) - 1000)
+        self.assertGreater(self.told_whole(text, report["rule_log"]), 10)
 
     def test_without_a_file(self):
         """On standard error."""
