@@ -321,10 +321,10 @@ static void keep_up(void *context)
     uint32_t left;
 
     tell_renewed(program);
-    /* Who makes a version has the store of SAs, to which versions that are freed give theirs. */
-    if (program->making)
+    /* Who makes a version has the store of SAs, to which versions that are freed give theirs; and
+     * who reads one may take his time. */
+    if (program->making || pthread_mutex_trylock(&program->holding) != 0)
         return;
-    pthread_mutex_lock(&program->holding);
     left = spill_snapshot_reclaim(program->rules);
     if (program->sas != NULL)
         left += spill_sa_store_reclaim(program->sas);
