@@ -89,7 +89,10 @@ struct spill_program {
     struct spill_event routing;                       /* while changes of routes are not done */
     uint32_t versions;                                /* of the rules and SAs, made or tried */
     uint32_t reloads;                                 /* that came into force */
-    bool reload_wanted;                               /* a signal asked for it */
+    bool reload_wanted;                               /* a signal or a client asked for it */
+    bool check_wanted;                                /* a client did */
+    bool checking;                                    /* what is under way is a check */
+    struct spill_commands *commands;                  /* clients'; NULL: none is heard */
     struct spill_event reload_due; /* its thread is done, or another one is wanted */
     struct spill_reload *reload;   /* under way, else NULL */
     bool making;                   /* of a version, by its thread, which has the store of SAs */
@@ -216,6 +219,11 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
                                                     struct spill_policy_files *files,
                                                     struct spill_error *error);
 
+/** Whether a version could be made of files, but for memory: what they name is there. As above. */
+int spill_program_check_version(const struct spill_program *program,
+                                const struct spill_options *options,
+                                struct spill_policy_files *files, struct spill_error *error);
+
 /** Puts another version in force. @return 0; -EBUSY, and the version stays the caller's */
 int spill_program_replace_generation(struct spill_program *program,
                                      struct spill_generation *generation);
@@ -268,7 +276,8 @@ void spill_program_close_rule_log(struct spill_program *program);
 
 /**
  * Prepares for reloads: one begins when `reload_due` is notified while one is wanted, beside
- * everything else; what it has made is put in force later. One that doesn't get its files within
+ * everything else; what it has made is put in force later. A check is the same up to where a
+ * version is made. One that doesn't get its files within
  * 30 s is given up, and so is one that has read for a second when another is wanted.
  *
  * @return 0, or -1 with an error
@@ -283,6 +292,31 @@ void spill_program_close_reload(struct spill_program *program);
  * be compiled for longer. It is given up after that, and nothing that it works with may be freed.
  */
 void spill_program_end_reload(struct spill_program *program);
+
+/* ------------------------------------------------------------------ commands_socket.c */
+
+/**
+ * Begins to listen for commands, at options.control_socket, else at `control` in DPDK's folder of
+ * this process; where that can't be, a warning says so. What comes is answered once the control
+ * thread waits. @return 0, -1 with an error
+ */
+int spill_program_open_commands(struct spill_program *program, struct spill_error *error);
+
+/** Ends it. Who waits for an answer is told that the program ends. */
+void spill_program_close_commands(struct spill_program *program);
+
+/** Tells clients that a reload begins: the outcome is that of those that have wanted one by now. */
+void spill_program_tell_reload_begun(struct spill_program *program, bool checks);
+
+/**
+ * Tells them its outcome.
+ *
+ * @param error    NULL: it went well
+ * @param text     what is to be said then
+ * @param restart  keys that differ and take a restart; empty: none
+ */
+void spill_program_tell_reload_over(struct spill_program *program, const char *error,
+                                    const char *text, const char *restart);
 
 /* ------------------------------------------------------------------------ telemetry.c */
 

@@ -57,4 +57,7 @@ void spill_ctl_commands_help(FILE *out);
 /** Shows a command's view: the `run` of those that have one. @return 0, or -1 with an error */
 int spill_ctl_show(const struct spill_ctl_request *request, FILE *out, struct spill_error *error);
 
+/** Has the program do it: the `run` of commands of its control socket. Likewise. */
+int spill_ctl_remote(const struct spill_ctl_request *request, FILE *out, struct spill_error *error);
+
 #endif

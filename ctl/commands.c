@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "control/command_rows.h"
 #include "instance.h"
 #include "options.h"
 
@@ -76,6 +77,11 @@ static const struct spill_ctl_view
     .run = spill_ctl_show, .view = &(view_),                                                       \
     .options = SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON)
 
+/* A command of the control socket. */
+#define REMOTE(name_, argument_, help_, function_)                                                 \
+    {name_, argument_, help_,                                                                      \
+     SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_remote, NULL},
+
 static const struct spill_ctl_command rows[] = {
     {"status", .help = "version, uptime, configuration in force, packets", SHOWS(status)},
     {"ports", .help = "links and packets of ports", SHOWS(ports)},
@@ -87,6 +93,7 @@ static const struct spill_ctl_command rows[] = {
     {"rules", .help = "the first 512 rules, and what each has decided", SHOWS(rules)},
     {"drops", .help = "dropped packets by reason", SHOWS(drops)},
     {"sa", .help = "security associations", SHOWS(sas)},
+    SPILL_COMMAND_ROWS(REMOTE)
 };
 /* clang-format on */
 
@@ -109,9 +116,8 @@ void spill_ctl_commands_help(FILE *out)
           "Shows and changes a running spillway.\n\nCommands:\n",
           out);
     for (i = 0; i < COUNT_OF(rows); i++)
-        fprintf(out, "  %s%s%-*s%s\n", rows[i].name, rows[i].argument != NULL ? " " : "",
-                (int)(24 - strlen(rows[i].name)), rows[i].argument != NULL ? rows[i].argument : "",
-                rows[i].help);
+        fprintf(out, "  %s %-*s%s\n", rows[i].name, (int)(23 - strlen(rows[i].name)),
+                rows[i].argument != NULL ? rows[i].argument : "", rows[i].help);
     fputs("\nOptions:\n", out);
     spill_ctl_options_help(out);
     fputs("\nExit status: 0 done; 1 failed, or no such spillway runs; 2 a wrong command line.\n",

@@ -61,6 +61,8 @@ static int take_words(int argc, char **argv, struct spill_ctl_request *request,
     if (command == NULL)
         return spill_error_set(error, "'%s' is no command: --help lists them", argv[0]);
     request->argument = argv[1];
+    if (argc == 1 && command->argument != NULL)
+        return spill_error_set(error, "%s: expected %s", command->name, command->argument);
     if (argc > (command->argument != NULL ? 2 : 1))
         return spill_error_set(error, "%s: '%s' is too much", command->name, argv[argc - 1]);
     for (size_t i = 0; i < ROWS; i++) {

@@ -91,6 +91,7 @@ void spill_options_free(struct spill_options *options)
     free(options->config);
     free(options->rules);
     free(options->report);
+    free(options->control_socket);
     free(options->rule_log);
     free(options->explain);
     *options = (struct spill_options){0};

@@ -189,6 +189,7 @@ struct spill_options {
     bool check;
     bool json;
     char *explain;                   /* owned; NULL, or the packet that --check explains */
+    char *control_socket;            /* owned; path; NULL: in DPDK's folder of this process */
     char *rule_log;                  /* owned; path; NULL: standard error */
     char *report;                    /* owned; path, or "-" for standard output; NULL: none */
     enum spill_option_log log_level; /* default notice */

@@ -97,6 +97,13 @@ int spill_events_read(struct spill_events *events, struct spill_event *event, in
     return add(events, event, descriptor, EV_READ | EV_PERSIST, NULL);
 }
 
+int spill_events_write(struct spill_events *events, struct spill_event *event, int descriptor,
+                       void (*function)(void *), void *context)
+{
+    set(event, function, context);
+    return add(events, event, descriptor, EV_WRITE | EV_PERSIST, NULL);
+}
+
 int spill_events_after(struct spill_events *events, struct spill_event *event, uint64_t time,
                        void (*function)(void *), void *context)
 {

@@ -19,7 +19,7 @@
  * thread while that is in spill_events_wait(). It does not block, and does not wait itself; it may
  * add and remove any event, its own as well.
  *
- *     sockets, netlink     spill_events_read()
+ *     sockets, netlink     spill_events_read(), spill_events_write()
  *     timers               spill_events_after(), spill_events_every()
  *     other threads        spill_events_notice(); they call spill_event_notify()
  *
@@ -61,6 +61,10 @@ void spill_events_wait(struct spill_events *events, uint64_t most);
  */
 int spill_events_read(struct spill_events *events, struct spill_event *event, int descriptor,
                       void (*call)(void *), void *context);
+
+/** The same each time that a descriptor can be written to. */
+int spill_events_write(struct spill_events *events, struct spill_event *event, int descriptor,
+                       void (*call)(void *), void *context);
 
 /** Calls a function once, after a time. An event that waits already gets the new time. */
 int spill_events_after(struct spill_events *events, struct spill_event *event, uint64_t time,

@@ -143,6 +143,22 @@ static int find_ports(const struct spill_program *program, const struct spill_op
     return 0;
 }
 
+int spill_program_check_version(const struct spill_program *program,
+                                const struct spill_options *options,
+                                struct spill_policy_files *files, struct spill_error *error)
+{
+    uint16_t inputs[SPILL_INPUTS_NAMED_MAX];
+
+    if (files->sa_count > 0 && program->sas == NULL)
+        return spill_error_set(error,
+                               "[sa %s]: the program was started without any SA: expected a "
+                               "restart, which prepares for encryption",
+                               files->sas[0].name);
+    if (find_ports(program, options, files, error) != 0)
+        return -1;
+    return find_inputs(program, files->ruleset, inputs, error);
+}
+
 struct spill_generation *spill_program_make_version(struct spill_program *program,
                                                     const struct spill_options *options,
                                                     struct spill_policy_files *files,
@@ -153,7 +169,7 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
     struct spill_policy *policy = NULL;
     struct spill_rule_list *list;
 
-    if (find_ports(program, options, files, error) != 0)
+    if (spill_program_check_version(program, options, files, error) != 0)
         return NULL;
     program->versions++;
     if (program->sas != NULL) {

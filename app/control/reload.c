@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A reload: files are read, then a version is made of them, each by a thread beside the control
- * thread, which it tells when it is done, and which puts the version in force.
+ * thread, which it tells when it is done, and which puts the version in force. A check is over once
+ * they are read.
  *
  * Reading may wait without end for a file system that hangs, and nothing reaches a thread in there.
  * It works with nothing but its own struct, so it can be given up and frees that once it comes
@@ -32,10 +33,12 @@ enum state { STEP_RUNNING, STEP_DONE, STEP_GIVEN_UP };
 struct spill_reload {
     struct spill_program *program;
     pthread_t thread;
+    bool checks;       /* and no more; control */
     uint64_t began;    /* TSC; control */
     _Atomic int state; /* of the thread, enum state: who changes it second frees */
     /* The thread's, until it is done: */
     bool read; /* options and sources are whole */
+    bool good; /* and are what this program can go by */
     struct spill_options options;
     struct spill_policy_files files;
     struct spill_generation *made; /* NULL: refused, with the error */
@@ -86,6 +89,10 @@ static void *read_files(void *argument)
         spill_options_compare(&program->options, options, note_change, reload);
         reload->read =
             spill_policy_files_load(options, &program->stop, &reload->files, &reload->error) == 0;
+        reload->good =
+            reload->read &&
+            (!reload->checks ||
+             spill_program_check_version(program, options, &reload->files, &reload->error) == 0);
     }
     end_step(reload);
     return NULL;
@@ -96,25 +103,29 @@ static void *make_version(void *argument)
     struct spill_reload *reload = argument;
     struct spill_program *program = reload->program;
 
-    if (reload->files.sa_count > 0 && program->sas == NULL)
-        spill_error_set(&reload->error,
-                        "[sa %s]: the program was started without any SA: expected a restart, "
-                        "which prepares for encryption",
-                        reload->files.sas[0].name);
-    else
-        reload->made =
-            spill_program_make_version(program, &reload->options, &reload->files, &reload->error);
+    reload->made =
+        spill_program_make_version(program, &reload->options, &reload->files, &reload->error);
     end_step(reload);
     return NULL;
 }
 
-static void refuse(struct spill_program *program, const char *reason)
+/* Tells those who asked for it, and ends it. @param error  NULL: it went well, as the text says */
+static void end_reload(struct spill_program *program, const char *error, const char *text)
 {
-    SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reason);
-    if (program->reload != NULL)
-        free_reload(program->reload);
+    struct spill_reload *reload = program->reload;
+
+    spill_program_tell_reload_over(program, error, text, reload != NULL ? reload->changes : "");
+    if (reload != NULL)
+        free_reload(reload);
     program->reload = NULL;
     program->making = false;
+}
+
+static void refuse(struct spill_program *program, const char *reason)
+{
+    if (!program->checking)
+        SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reason);
+    end_reload(program, reason, NULL);
 }
 
 static void begin_step(struct spill_program *program, void *(*step)(void *))
@@ -164,7 +175,12 @@ static void bound_reading(struct spill_program *program, uint64_t most)
 
 static void begin(struct spill_program *program)
 {
-    program->reload_wanted = false;
+    program->checking = !program->reload_wanted;
+    if (program->checking)
+        program->check_wanted = false;
+    else
+        program->reload_wanted = false;
+    spill_program_tell_reload_begun(program, program->checking);
     if (atomic_load(&program->reloads_lost) >= LOST_MAX) {
         refuse(program, "several before it still read their files");
         return;
@@ -175,6 +191,7 @@ static void begin(struct spill_program *program)
         return;
     }
     program->reload->program = program;
+    program->reload->checks = program->checking;
     program->reload->began = spill_clock();
     begin_step(program, read_files);
     bound_reading(program, READING_MOST_NS);
@@ -182,25 +199,27 @@ static void begin(struct spill_program *program)
 
 static void publish(struct spill_program *program)
 {
+    static const char held[] = "an lcore still holds the version before the last: try again";
     struct spill_generation *generation = program->reload->made;
-    unsigned number;
+    char text[64];
 
     if (generation == NULL) {
         refuse(program, program->reload->error.text);
         return;
     }
-    number = (unsigned)generation->number;
+    snprintf(text, sizeof(text), "version %u of the rules is in force",
+             (unsigned)generation->number);
     spill_program_drain_rule_log(program);
     if (spill_program_replace_generation(program, generation) != 0) {
-        SPILL_LOG(ERR, "reload: an lcore still holds the version before the last: try again");
-    } else {
-        program->reload->made = NULL;
-        program->reloads++;
-        spill_program_reopen_rule_log(program);
-        SPILL_LOG(NOTICE, "reloaded: version %u of the rules is in force", number);
+        SPILL_LOG(ERR, "reload: %s", held);
+        end_reload(program, held, NULL);
+        return;
     }
-    free_reload(program->reload);
-    program->reload = NULL;
+    program->reload->made = NULL;
+    program->reloads++;
+    spill_program_reopen_rule_log(program);
+    SPILL_LOG(NOTICE, "reloaded: %s", text);
+    end_reload(program, NULL, text);
 }
 
 static void finish_making(struct spill_program *program)
@@ -210,21 +229,33 @@ static void finish_making(struct spill_program *program)
     spill_program_free_replaced(program);
 }
 
+static void agree(struct spill_program *program)
+{
+    const struct spill_policy_files *files = &program->reload->files;
+    char text[96];
+
+    snprintf(text, sizeof(text), "%u rules and %u security associations could be put in force",
+             (unsigned)files->ruleset->count, (unsigned)files->sa_count);
+    end_reload(program, NULL, text);
+}
+
 /* Its files were read: a version is made of them, if they are good. */
 static void finish_reading(struct spill_program *program)
 {
     struct spill_reload *reload = program->reload;
 
     spill_event_remove(&program->patience);
-    if (reload->changes[0] != '\0')
+    if (reload->changes[0] != '\0' && !reload->checks)
         SPILL_LOG(WARNING, "reload: of %s the new value takes effect at the next start",
                   reload->changes);
-    if (!reload->read) {
+    if (!reload->good) {
         refuse(program, reload->error.text);
-        return;
+    } else if (reload->checks) {
+        agree(program);
+    } else {
+        program->making = true;
+        begin_step(program, make_version);
     }
-    program->making = true;
-    begin_step(program, make_version);
 }
 
 static void finish_step(struct spill_program *program)
@@ -241,11 +272,11 @@ static void take_wanted(struct spill_program *program)
 {
     if (program->reload == NULL)
         begin(program);
-    else if (!program->making)
+    else if (program->reload_wanted && !program->making)
         bound_reading(program, READING_LEAST_NS);
 }
 
-/* A thread is done, or a reload is wanted: both may be, and by now neither. */
+/* A thread is done, or a reload or check is wanted: all may be, and by now none. */
 static void go_on(void *context)
 {
     struct spill_program *program = context;
@@ -254,7 +285,7 @@ static void go_on(void *context)
         return;
     if (program->reload != NULL && atomic_load(&program->reload->state) == STEP_DONE)
         finish_step(program);
-    if (program->reload_wanted)
+    if (program->reload_wanted || program->check_wanted)
         take_wanted(program);
 }
 

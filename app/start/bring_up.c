@@ -189,7 +189,9 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
     }
     if (status != 0 || spill_program_open_rule_log(program, error) != 0)
         return -1;
-    return spill_program_start_telemetry(program, error);
+    if (spill_program_start_telemetry(program, error) != 0)
+        return -1;
+    return spill_program_open_commands(program, error);
 }
 
 static void tell_stall(const struct spill_watchdog_report *report, void *argument)

@@ -84,6 +84,7 @@ static void settle_ports(struct spill_program *program)
 
 void spill_program_settle(struct spill_program *program)
 {
+    spill_program_close_commands(program);
     spill_program_end_telemetry();
     program->settled = true;
     spill_program_leave_kernel(program);

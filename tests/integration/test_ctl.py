@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """spillwayctl against a running spillway: what it shows, and what it changes."""
+import contextlib
 import json
+import os
+import socket
+import stat
 import subprocess
+import sys
+import time
 
+import capture
 import test_report
 from associations import POOL, IpsecCase
-from harness import BUILD, Spillway, main, run, until
+from esp import udp_frame
+from harness import BUILD, RUN_FOLDER, Spillway, TestCase, main, need_root, run, until
 
 CTL = BUILD / "ctl" / "spillwayctl"
 
@@ -78,6 +86,182 @@ class Show(IpsecCase):
         with open("/dev/full", "w") as full:
             done = subprocess.run([CTL, "--help"], stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertEqual((done.returncode, done.stderr), (1, "spillwayctl: standard output can't be written\n"))
+
+
+REQUEST = {"version": 1, "command": "check"}
+RULES = "allow udp from 10.0.0.0/8 to any port 53\n"
+ASK = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\nprint(s.makefile().readline())\n"
+
+
+class Commands(TestCase):
+    """By the control socket, while packets of known flows pass as fast as can be."""
+
+    def configuration(self, more=""):
+        capture.write(self.folder / "flows.pcap", [udp_frame(f"10.0.0.{flow}", "192.0.2.1", bytes(18), (1024 + flow, 53))
+                                                   for flow in range(1, 65)])
+        self.file("rules", RULES)
+        return self.file("config", f"[spillway]\nrules = rules\nstats = 50ms\n{more}"
+                         f"[port a]\ndevice = net_pcap0,rx_pcap={self.folder}/flows.pcap,infinite_rx=1\n"
+                         "[port b]\ndevice = net_null0,no-rx=1\n[wire w]\nports = a, b\n")
+
+    @contextlib.contextmanager
+    def running(self):
+        with Spillway("--config", self.configuration()) as program:
+            program.ready()
+            self.path = RUN_FOLDER / program.name / "control"
+            yield program
+
+    def replace(self, text):
+        self.file("next", text)
+        os.replace(self.folder / "next", self.folder / "rules")
+
+    def connect(self, timeout=20):
+        connection = socket.socket(socket.AF_UNIX)
+        self.addCleanup(connection.close)
+        connection.connect(str(self.path))
+        connection.settimeout(timeout)
+        return connection
+
+    def answer(self, connection):
+        """What it says until it closes; nothing where it closes before all was sent."""
+        text = b""
+        with contextlib.suppress(ConnectionError):
+            while more := connection.recv(65536):
+                text += more
+        return json.loads(text) if text else None
+
+    def ask(self, message):
+        connection = self.connect()
+        with contextlib.suppress(ConnectionError):  # it does not read on when it has seen enough
+            connection.sendall(message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n")
+        return self.answer(connection)
+
+    def test_each(self):
+        with self.running() as program:
+            self.assertEqual(stat.filemode(self.path.stat().st_mode), "srw-------")
+            self.assertEqual(ctl(program, "check"), "1 rules and 0 security associations could be put in force\n")
+            self.replace(RULES * 3)
+            self.assertEqual(ctl(program, "check"), "3 rules and 0 security associations could be put in force\n")
+            self.assertEqual(json.loads(ctl(program, "status", "--json"))["status"]["rules_version"], 1)
+            self.assertEqual(ctl(program, "reload"), "version 2 of the rules is in force\n")
+            self.assertEqual(json.loads(ctl(program, "status", "--json"))["status"]["rules_version"], 2)
+
+            wrong = f"spillwayctl: {self.folder}/rules:2: "
+            self.replace(RULES + "what is this\n")
+            self.assertTrue(ctl(program, "check", status=1).startswith(wrong))
+            self.assertNotIn("stay as they were", program.log)
+            self.assertTrue(ctl(program, "reload", status=1).startswith(wrong))
+            self.assertIn("stay as they were", program.log)
+            self.replace(RULES + "allow any from any to any in nowhere\n")
+            self.assertIn("nowhere", ctl(program, "check", status=1))
+
+            self.configuration("flow-capacity = 1k\n")
+            for command in "check", "reload":
+                self.assertTrue(ctl(program, command).endswith("takes effect at the next start: flow-capacity\n"))
+            self.assertEqual(json.loads(ctl(program, "check", "--json"))["restart"], "flow-capacity")
+
+            self.assertEqual(ctl(program, "log-level", "error"), "error\n")
+            lines = program.log.count("is in force")
+            ctl(program, "reload")
+            self.assertEqual(program.log.count("is in force"), lines)
+            self.assertIn("'loud': expected error, warning", ctl(program, "log-level", "loud", status=1))
+            self.assertIn("fast0", ctl(program, "plan"))
+            self.assertIn("lcores", json.loads(ctl(program, "plan", "--json"))["plan"])
+
+            self.assertEqual(ctl(program, "drain"), "receiving ends, draining\n")
+            report = self.check(program.wait())
+        self.assertEqual((report["reason"], report["reloads"]), ("drain", 3))
+        self.assertFalse(self.path.exists())
+
+    def test_reload_storm(self):
+        """Each is told its own outcome; packets of known flows pass throughout."""
+        with self.running() as program:
+            until(lambda: program.telemetry("/spillway/metrics,packets")["transmitted"] > 10000, 20, "traffic")
+            dropped = program.telemetry("/spillway/metrics,packets")["dropped"]
+            for number in range(100):
+                broken = number % 2
+                self.replace(RULES * (number + 1) + "what is this\n" * broken)
+                told = self.ask({"version": 1, "command": "reload"})
+                self.assertEqual(told["done"], not broken, told)
+                if broken:
+                    self.assertIn(f"rules:{number + 2}: ", told["error"])
+            # All at once: as many outcomes as there are clients.
+            waiting = [self.connect() for _ in range(16)]
+            for number, connection in enumerate(waiting):
+                connection.sendall(json.dumps(
+                    {"version": 1, "command": ("reload", "check")[number % 2]}).encode() + b"\n")
+            told = [self.answer(connection) for connection in waiting]
+            self.assertEqual({bool(one["done"]) for one in told}, {False}, told)
+            self.assertEqual(program.telemetry("/spillway/metrics,packets")["dropped"], dropped)
+            report = self.check(program.stop())
+        self.assertEqual(report["reloads"], 50)
+
+    def test_hostile(self):
+        """None of them keeps the control thread from anything, nor the next client."""
+        with self.running() as program:
+            for message in (b"\n", b"hello\n", b"[]\n", b"{}\n", b"null\n", b"\0\n", b"\xff\xfe\n", b"[" * 60000 + b"\n",
+                            {**REQUEST, "version": 2}, {**REQUEST, "version": "1"}, {**REQUEST, "command": "off"},
+                            {**REQUEST, "command": None}, {**REQUEST, "more": 1}, {**REQUEST, "argument": "x"},
+                            {"version": 1, "command": "log-level"}, {"version": 1, "command": "log-level", "argument": 7},
+                            {"version": 1, "command": "log-level", "argument": "x" * 1000}):
+                told = self.ask(message)
+                self.assertEqual((told["version"], told["done"]), (1, False), message)
+                self.assertTrue(told["error"], message)
+            for size in 65536, 10_000_000:
+                told = self.ask(b"x" * size)
+                self.assertEqual(told["error"], "request: longer than 64 KiB")
+            self.assertTrue(self.ask(json.dumps(REQUEST).encode() + b"\n" + b"x" * 1000)["done"])
+            # Gone before it is answered, and in the middle of its message.
+            for message in b"", b'{"version": 1, ', b'{"version": 1, "command": "reload"}\n':
+                with self.connect() as connection:
+                    connection.sendall(message)
+            # A thousand, of which none says a word.
+            many = [self.connect() for _ in range(1000)]
+            self.assertEqual(self.answer(many[-1])["error"], "too many clients at this moment")
+            # Those that have a place lose it.
+            silent = time.monotonic()
+            self.assertIsNone(self.answer(many[0]))
+            self.assertLess(time.monotonic() - silent, 10)
+            until(lambda: (self.ask(REQUEST) or {}).get("done"), 10, "there is room again")
+            # Who does not take what it is told, neither.
+            deaf = [self.connect() for _ in range(16)]
+            for connection in deaf:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+                connection.sendall(b'{"version": 1, "command": "plan"}\n')
+            until(lambda: (self.ask(REQUEST) or {}).get("done"), 20, "there is room again")
+            self.assertTrue(self.ask({"version": 1, "command": "reload"})["done"])
+            report = self.check(program.stop())
+        self.assertGreaterEqual(report["reloads"], 1)
+
+    def test_others(self):
+        """Nobody else may connect; who can, where the mode was changed, is refused."""
+        need_root()
+        path = self.folder / "socket"
+        self.folder.chmod(0o755)
+        with Spillway("--config", self.configuration(), "--control-socket", path) as program:
+            program.ready()
+            other = dict(user=65534, capture_output=True, text=True)
+            done = subprocess.run([sys.executable, "-c", ASK, path], **other)
+            self.assertIn("PermissionError", done.stderr)
+            path.chmod(0o666)
+            done = subprocess.run([sys.executable, "-c", ASK, path], **other)
+            self.assertIn("only root and its own user", done.stdout)
+            self.assertIn("could be put in force", run(CTL, "--socket", path, "check").stdout)
+            # It is in use for another one.
+            with Spillway("--config", self.configuration(), "--control-socket", path) as second:
+                self.assertEqual(second.wait().status, 1)
+                self.assertIn(f"control-socket '{path}': Address already in use", second.log)
+            program.process.kill()
+            program.process.wait()
+        # What one leaves that was killed is no hindrance; a file that is something else stays.
+        with Spillway("--config", self.configuration(), "--control-socket", path) as program:
+            program.ready()
+            self.assertIn("receiving ends", run(CTL, "--socket", path, "drain").stdout)
+            self.check(program.wait())
+        path.write_text("mine")
+        with Spillway("--config", self.configuration(), "--control-socket", path) as program:
+            self.assertEqual(program.wait().status, 1)
+        self.assertEqual(path.read_text(), "mine")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the control thread waits for: each comes when it should, and nothing else does. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -200,6 +201,29 @@ static void what_is_not_waited_for_is_not_notified(void **state)
     close(ends[1]);
 }
 
+/* As long as there is room, and not once it is full. */
+static void a_descriptor_can_be_written_to(void **state)
+{
+    int ends[2];
+    char filling[4096] = "";
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    assert_int_equal(spill_events_write(&events, &one, ends[1], count, &calls), 0);
+    wait_for(&calls, 3);
+    while (write(ends[1], filling, sizeof(filling)) > 0)
+        ;
+    spill_events_wait(&events, SHORT);
+    calls = 0;
+    spill_events_wait(&events, SHORT);
+    assert_int_equal(calls, 0);
+    assert_true(read(ends[0], filling, sizeof(filling)) > 0);
+    wait_for(&calls, 1);
+    spill_event_remove(&one);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
 #define EVENTS_TEST(name) cmocka_unit_test_setup_teardown(name, open_events, close_events)
@@ -212,6 +236,7 @@ int main(void)
         EVENTS_TEST(a_descriptor_is_read),
         EVENTS_TEST(another_thread_is_heard),
         EVENTS_TEST(what_is_not_waited_for_is_not_notified),
+        EVENTS_TEST(a_descriptor_can_be_written_to),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,7 @@ static const struct row rows[] = {
     {"on-stall", "", "exit", "log", 1, 0, {"ignore"}},
     {"stats", "", "1s", "0", 1000000000, 0, {"1"}},
     {"report", "", NULL, NULL, 0, 0, {NULL}},
+    {"control-socket", "", NULL, NULL, 0, 0, {NULL}},
     {"rule-log", "", NULL, NULL, 0, 0, {NULL}},
     {"log-level", "", "error", "debug", 0, 4, {"warn", "7"}},
 };

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_COMMAND_ROWS_H
+#define SPILLWAY_COMMAND_ROWS_H
+
+/**
+ * @file
+ * The commands of the control socket, one row each: name, what it takes (NULL: nothing), help, and
+ * the function of commands.c that does it. spillway and spillwayctl are both made from it.
+ *
+ * A client sends one line of JSON, and gets one, after which the connection is closed:
+ *
+ *     {"version": 1, "command": "log-level", "argument": "debug"}
+ *     {"version": 1, "done": true, "text": "notice before"}
+ *     {"version": 1, "done": false, "error": "'loud': expected error, warning, notice, info,
+ * debug"}
+ */
+
+#define SPILL_COMMAND_VERSION 1
+
+#define SPILL_COMMAND_ROWS(ROW)                                                                    \
+    ROW("reload", NULL, "read the configuration again and put it in force, as SIGHUP does",        \
+        reload)                                                                                    \
+    ROW("check", NULL, "read the configuration again, and say what a reload would", check)         \
+    ROW("drain", NULL, "end in order, as SIGTERM does", drain)                                     \
+    ROW("log-level", "LEVEL", "how much is logged from now on", set_log_level)                     \
+    ROW("plan", NULL, "who runs where, with which queues and memory", tell_plan)
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "config/option_table.h"
+#include "control/command_rows.h"
+#include "control/log.h"
+#include "program.h"
+
+typedef enum spill_command_result command_function(struct spill_program *program,
+                                                   const char *argument, struct spill_json *answer,
+                                                   struct spill_error *error);
+
+struct spill_command {
+    const char *name;
+    const char *argument; /* NULL: none */
+    command_function *function;
+};
+
+/* --------------------------------------------------------------------------- what they do */
+
+static enum spill_command_result reload(struct spill_program *program, const char *argument,
+                                        struct spill_json *answer, struct spill_error *error)
+{
+    (void)argument, (void)answer, (void)error;
+    program->reload_wanted = true;
+    spill_event_notify(&program->reload_due);
+    return SPILL_COMMAND_RELOADS;
+}
+
+static enum spill_command_result check(struct spill_program *program, const char *argument,
+                                       struct spill_json *answer, struct spill_error *error)
+{
+    (void)argument, (void)answer, (void)error;
+    program->check_wanted = true;
+    spill_event_notify(&program->reload_due);
+    return SPILL_COMMAND_CHECKS;
+}
+
+static enum spill_command_result drain(struct spill_program *program, const char *argument,
+                                       struct spill_json *answer, struct spill_error *error)
+{
+    (void)argument;
+    if (!spill_token_cancel(&program->stop, "drain")) {
+        spill_error_set(error, "ending already (%s)", spill_token_reason(&program->stop));
+        return SPILL_COMMAND_REFUSED;
+    }
+    SPILL_LOG(NOTICE, "drain: receiving ends, draining");
+    spill_json_string(answer, "text", "receiving ends, draining");
+    return SPILL_COMMAND_DONE;
+}
+
+static enum spill_command_result set_log_level(struct spill_program *program, const char *argument,
+                                               struct spill_json *answer, struct spill_error *error)
+{
+    const struct spill_option *option = spill_option_find("log-level", false);
+    const struct spill_option_word *word;
+
+    (void)program;
+    for (word = option->words; word->word != NULL; word++) {
+        if (strcmp(word->word, argument) == 0) {
+            spill_log_set_level((enum spill_option_log)word->value);
+            spill_json_string(answer, "text", word->word);
+            return SPILL_COMMAND_DONE;
+        }
+    }
+    spill_error_set(error, "log-level '%s': expected %s", argument, option->help);
+    return SPILL_COMMAND_REFUSED;
+}
+
+static enum spill_command_result tell_plan(struct spill_program *program, const char *argument,
+                                           struct spill_json *answer, struct spill_error *error)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)argument;
+    if (out == NULL) {
+        spill_error_set(error, "no memory");
+        return SPILL_COMMAND_REFUSED;
+    }
+    spill_plan_print(&program->plan, out);
+    fclose(out);
+    spill_json_string(answer, "text", text);
+    spill_plan_print_json(&program->plan, answer, "plan");
+    free(text);
+    return SPILL_COMMAND_DONE;
+}
+
+/* ------------------------------------------------------------------------------ requests */
+
+#define ROW(name_, argument_, help_, function_)                                                    \
+    {.name = (name_), .argument = (argument_), .function = (function_)},
+
+static const struct spill_command commands[] = {SPILL_COMMAND_ROWS(ROW)};
+
+static int expected(struct spill_error *error, const char *what)
+{
+    return spill_error_set(error,
+                           "request: %s: expected {\"version\": %d, \"command\": \"NAME\"} and a "
+                           "newline",
+                           what, SPILL_COMMAND_VERSION);
+}
+
+static const struct spill_command *find(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < RTE_DIM(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static int read_argument(const json_t *object, struct spill_command_request *request,
+                         struct spill_error *error)
+{
+    const struct spill_command *command = request->command;
+    const json_t *given = json_object_get(object, "argument");
+    const char *argument = json_string_value(given);
+
+    if (given != NULL && argument == NULL)
+        return expected(error, "its argument is no text");
+    if ((argument != NULL) != (command->argument != NULL))
+        return spill_error_set(error, "%s: expected %s%s", command->name,
+                               command->argument != NULL ? "the argument " : "no argument",
+                               command->argument != NULL ? command->argument : "");
+    if (argument == NULL)
+        return 0;
+    if (strlen(argument) >= sizeof(request->argument))
+        return spill_error_set(error, "%s '%s': expected at most %zu bytes", command->name,
+                               argument, sizeof(request->argument) - 1);
+    strcpy(request->argument, argument);
+    return 0;
+}
+
+static int read_object(const json_t *object, struct spill_command_request *request,
+                       struct spill_error *error)
+{
+    const json_t *version = json_object_get(object, "version");
+    const char *name = json_string_value(json_object_get(object, "command"));
+
+    if (!json_is_object(object))
+        return expected(error, "no JSON object");
+    if (!json_is_integer(version) || json_integer_value(version) != SPILL_COMMAND_VERSION)
+        return expected(error, "of another version, or none");
+    request->command = find(name);
+    if (request->command == NULL)
+        return spill_error_set(error, "'%s' is no command of this spillway",
+                               name != NULL ? name : "");
+    if (json_object_size(object) != (json_object_get(object, "argument") != NULL ? 3u : 2u))
+        return expected(error, "has other keys");
+    return read_argument(object, request, error);
+}
+
+int spill_command_read(const char *line, size_t size, struct spill_command_request *request,
+                       struct spill_error *error)
+{
+    json_t *object = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
+    int status;
+
+    *request = (struct spill_command_request){.command = NULL};
+    status = read_object(object, request, error);
+    json_decref(object);
+    return status;
+}
+
+enum spill_command_result spill_command_do(struct spill_program *program,
+                                           const struct spill_command_request *request,
+                                           struct spill_json *answer, struct spill_error *error)
+{
+    return request->command->function(program, request->argument, answer, error);
+}

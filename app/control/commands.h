@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_COMMANDS_H
+#define SPILLWAY_COMMANDS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/json.h"
+
+/**
+ * @file
+ * What a client of the control socket may ask for (command_rows.h), from its line to its answer.
+ * Control thread.
+ */
+
+#define SPILL_COMMAND_LINE_MAX (64 * 1024) /* bytes of a request, with its newline */
+
+struct spill_program;
+struct spill_command;
+
+struct spill_command_request {
+    const struct spill_command *command;
+    char argument[256]; /* empty: none */
+};
+
+enum spill_command_result {
+    SPILL_COMMAND_DONE,
+    SPILL_COMMAND_REFUSED, /* with an error */
+    /* The answer is the outcome of what was begun: */
+    SPILL_COMMAND_RELOADS,
+    SPILL_COMMAND_CHECKS,
+};
+
+/**
+ * Reads a request, from whomever. Pure.
+ *
+ * @param line     size bytes without the newline
+ * @param request  overwritten
+ * @return 0, or -1 with an error
+ */
+int spill_command_read(const char *line, size_t size, struct spill_command_request *request,
+                       struct spill_error *error);
+
+/**
+ * Does it.
+ *
+ * @param answer  has an object open, to which what it has to say is added
+ */
+enum spill_command_result spill_command_do(struct spill_program *program,
+                                           const struct spill_command_request *request,
+                                           struct spill_json *answer, struct spill_error *error);
+
+#endif

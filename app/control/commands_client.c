@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/commands_client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control/command_rows.h"
+#include "program.h"
+
+void spill_command_client_close(struct spill_command_client *client)
+{
+    spill_event_remove(&client->ready);
+    spill_event_remove(&client->patience);
+    close(client->descriptor);
+    free(client->answer);
+    client->answer = NULL;
+    client->descriptor = -1;
+}
+
+static void run_out(void *context)
+{
+    spill_command_client_close(context);
+}
+
+/* Has it closed unless it is ready for the next step in time. Returns whether it is not already. */
+static bool await(struct spill_command_client *client,
+                  int (*wait)(struct spill_events *, struct spill_event *, int, void (*)(void *),
+                              void *),
+                  void (*call)(void *))
+{
+    struct spill_events *events = &client->program->events;
+
+    if (wait(events, &client->ready, client->descriptor, call, client) == 0 &&
+        spill_events_after(events, &client->patience, SPILL_COMMAND_PATIENCE_NS, run_out, client) ==
+            0)
+        return true;
+    spill_command_client_close(client);
+    return false;
+}
+
+/* -------------------------------------------------------------------------------- answers */
+
+static void go_on_sending(void *context)
+{
+    struct spill_command_client *client = context;
+    ssize_t sent = send(client->descriptor, client->answer + client->sent,
+                        client->answer_size - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (sent > 0)
+        client->sent += (size_t)sent;
+    if (sent <= 0 || client->sent == client->answer_size)
+        spill_command_client_close(client);
+}
+
+/* An answer being written; NULL out: there is no memory. */
+struct draft {
+    FILE *out;
+    struct spill_json json;
+};
+
+static void begin_answer(struct spill_command_client *client, struct draft *draft)
+{
+    draft->out = open_memstream(&client->answer, &client->answer_size);
+    if (draft->out == NULL)
+        return;
+    spill_json_begin_line(&draft->json, draft->out);
+    spill_json_object_begin(&draft->json, NULL);
+    spill_json_unsigned(&draft->json, "version", SPILL_COMMAND_VERSION);
+}
+
+/* @param error  NULL: it is done */
+static void end_answer(struct spill_command_client *client, struct draft *draft, const char *error)
+{
+    bool whole;
+
+    spill_json_boolean(&draft->json, "done", error == NULL);
+    if (error != NULL)
+        spill_json_string(&draft->json, "error", error);
+    spill_json_object_end(&draft->json);
+    whole = spill_json_end(&draft->json) == 0;
+    if (fclose(draft->out) != 0 || !whole) {
+        spill_command_client_close(client);
+        return;
+    }
+    client->state = SPILL_CLIENT_TAKES;
+    client->sent = 0;
+    /* At once: what the program ends by says so, and it may end before it waits again. */
+    if (await(client, spill_events_write, go_on_sending))
+        go_on_sending(client);
+}
+
+void spill_command_client_tell(struct spill_command_client *client, const char *error,
+                               const char *text, const char *restart)
+{
+    struct draft draft;
+
+    begin_answer(client, &draft);
+    if (draft.out == NULL) {
+        spill_command_client_close(client);
+        return;
+    }
+    if (error == NULL)
+        spill_json_string(&draft.json, "text", text);
+    if (restart[0] != '\0')
+        spill_json_string(&draft.json, "restart", restart);
+    end_answer(client, &draft, error);
+}
+
+/* ------------------------------------------------------------------------------- requests */
+
+/* Nothing more is taken from it. The answer comes with the outcome, within a reload's own time. */
+static void wait_for_outcome(struct spill_command_client *client, struct draft *draft, bool checks)
+{
+    fclose(draft->out);
+    free(client->answer);
+    client->answer = NULL;
+    spill_event_remove(&client->ready);
+    spill_event_remove(&client->patience);
+    client->state = checks ? SPILL_CLIENT_CHECK_WANTED : SPILL_CLIENT_RELOAD_WANTED;
+}
+
+static void take_request(struct spill_command_client *client, size_t size)
+{
+    struct spill_command_request request;
+    enum spill_command_result result = SPILL_COMMAND_REFUSED;
+    struct spill_error error = {.text = ""};
+    struct draft draft;
+
+    begin_answer(client, &draft);
+    if (draft.out == NULL) {
+        spill_command_client_close(client);
+        return;
+    }
+    if (spill_command_read(client->line, size, &request, &error) == 0)
+        result = spill_command_do(client->program, &request, &draft.json, &error);
+    if (result == SPILL_COMMAND_RELOADS || result == SPILL_COMMAND_CHECKS)
+        wait_for_outcome(client, &draft, result == SPILL_COMMAND_CHECKS);
+    else
+        end_answer(client, &draft, result == SPILL_COMMAND_DONE ? NULL : error.text);
+}
+
+static void hear(void *context)
+{
+    struct spill_command_client *client = context;
+    const ssize_t size = recv(client->descriptor, client->line + client->used,
+                              sizeof(client->line) - client->used, MSG_DONTWAIT);
+    const char *end;
+
+    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (size <= 0) {
+        spill_command_client_close(client);
+        return;
+    }
+    end = memchr(client->line + client->used, '\n', (size_t)size);
+    client->used += (size_t)size;
+    if (end != NULL)
+        take_request(client, (size_t)(end - client->line));
+    else if (client->used == sizeof(client->line))
+        spill_command_client_tell(client, "request: longer than 64 KiB", NULL, "");
+}
+
+void spill_command_client_open(struct spill_command_client *client, struct spill_program *program,
+                               int descriptor, const char *refused)
+{
+    client->program = program;
+    client->descriptor = descriptor;
+    client->state = SPILL_CLIENT_ASKS;
+    client->used = 0;
+    if (refused != NULL)
+        spill_command_client_tell(client, refused, NULL, "");
+    else
+        await(client, spill_events_read, hear);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_COMMANDS_CLIENT_H
+#define SPILLWAY_COMMANDS_CLIENT_H
+
+#include <stdbool.h>
+
+#include "control/commands.h"
+#include "control/events.h"
+
+/**
+ * @file
+ * A client of the control socket: one request, one answer. It has SPILL_COMMAND_PATIENCE_NS for
+ * sending the one, and for taking the other; then it is closed. Nothing waits for it. Control
+ * thread.
+ */
+
+#define SPILL_COMMAND_PATIENCE_NS UINT64_C(5000000000)
+
+struct spill_command_client {
+    struct spill_program *program;
+    int descriptor; /* -1: there is no client */
+    enum {
+        SPILL_CLIENT_ASKS,
+        SPILL_CLIENT_RELOAD_WANTED, /* waits until one begins, as what runs may be older */
+        SPILL_CLIENT_CHECK_WANTED,
+        SPILL_CLIENT_UNDER_WAY, /* waits for its outcome */
+        SPILL_CLIENT_TAKES,     /* its answer */
+    } state;
+    struct spill_event ready;    /* to be read from, or written to */
+    struct spill_event patience; /* is over */
+    char line[SPILL_COMMAND_LINE_MAX];
+    size_t used;
+    char *answer; /* owned; NULL: none yet */
+    size_t answer_size, sent;
+};
+
+/**
+ * Begins with one that has connected.
+ *
+ * @param client      free
+ * @param descriptor  non-blocking; the client's from here on
+ * @param refused     why nothing is taken from it; NULL: it may ask
+ */
+void spill_command_client_open(struct spill_command_client *client, struct spill_program *program,
+                               int descriptor, const char *refused);
+
+/** Ends it, whatever it waits for. */
+void spill_command_client_close(struct spill_command_client *client);
+
+/**
+ * Tells it how what it waits for has ended.
+ *
+ * @param error    NULL: well
+ * @param text     what is to be said then
+ * @param restart  keys that take a restart; empty: none
+ */
+void spill_command_client_tell(struct spill_command_client *client, const char *error,
+                               const char *text, const char *restart);
+
+#endif

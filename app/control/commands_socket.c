@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control socket: who may connect, and how many at a time. Folder and mode of the socket keep
+ * others away; that it is the same user is asked of the kernel besides.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+
+#include "control/commands_client.h"
+#include "control/log.h"
+#include "program.h"
+
+#define CLIENTS_MAX 16
+/* Taken in one go, before others that wait for the control thread have their turn. */
+#define ACCEPTS_MAX 16
+/* Without descriptors nobody is accepted, and the socket stays readable. */
+#define PAUSE_NS UINT64_C(1000000000)
+
+struct spill_commands {
+    struct spill_program *program;
+    struct sockaddr_un address;
+    int descriptor;
+    struct spill_event connects;
+    struct spill_command_client clients[CLIENTS_MAX];
+};
+
+/* ------------------------------------------------------------------------------- accepting */
+
+static bool may_ask(int descriptor)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
+}
+
+/* One too many is told so if it takes that at once. */
+static void turn_away(int descriptor)
+{
+    static const char answer[] =
+        "{\"version\": 1, \"done\": false, \"error\": \"too many clients at this moment\"}\n";
+    ssize_t sent __rte_unused =
+        send(descriptor, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    close(descriptor);
+}
+
+static void take_in(struct spill_commands *commands, int descriptor)
+{
+    uint32_t i;
+
+    for (i = 0; i < CLIENTS_MAX; i++) {
+        if (commands->clients[i].descriptor < 0) {
+            spill_command_client_open(&commands->clients[i], commands->program, descriptor,
+                                      may_ask(descriptor) ? NULL
+                                                          : "only root and its own user "
+                                                            "may command this spillway");
+            return;
+        }
+    }
+    turn_away(descriptor);
+}
+
+static void accept_clients(void *context);
+
+static void resume(void *context)
+{
+    struct spill_commands *commands = context;
+
+    if (spill_events_read(&commands->program->events, &commands->connects, commands->descriptor,
+                          accept_clients, commands) != 0)
+        SPILL_LOG(ERR, "no memory: commands are not heard any more");
+}
+
+static void accept_clients(void *context)
+{
+    struct spill_commands *commands = context;
+    unsigned i;
+
+    for (i = 0; i < ACCEPTS_MAX; i++) {
+        const int descriptor =
+            accept4(commands->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (descriptor >= 0) {
+            take_in(commands, descriptor);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            spill_events_after(&commands->program->events, &commands->connects, PAUSE_NS, resume,
+                               commands);
+            return;
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return;
+        }
+    }
+}
+
+/* --------------------------------------------------------------------------------- outcomes */
+
+void spill_program_tell_reload_begun(struct spill_program *program, bool checks)
+{
+    struct spill_commands *commands = program->commands;
+
+    for (uint32_t i = 0; commands != NULL && i < CLIENTS_MAX; i++) {
+        struct spill_command_client *client = &commands->clients[i];
+
+        if (client->descriptor >= 0 &&
+            client->state == (checks ? SPILL_CLIENT_CHECK_WANTED : SPILL_CLIENT_RELOAD_WANTED))
+            client->state = SPILL_CLIENT_UNDER_WAY;
+    }
+}
+
+void spill_program_tell_reload_over(struct spill_program *program, const char *error,
+                                    const char *text, const char *restart)
+{
+    struct spill_commands *commands = program->commands;
+
+    for (uint32_t i = 0; commands != NULL && i < CLIENTS_MAX; i++) {
+        struct spill_command_client *client = &commands->clients[i];
+
+        if (client->descriptor >= 0 && client->state == SPILL_CLIENT_UNDER_WAY)
+            spill_command_client_tell(client, error, text, restart);
+    }
+}
+
+/* ------------------------------------------------------------------------ from when to when */
+
+/* What a program that is no more has left there goes; nothing else does. */
+static void remove_stale(const struct sockaddr_un *address)
+{
+    struct stat found;
+    int descriptor;
+
+    if (lstat(address->sun_path, &found) != 0 || !S_ISSOCK(found.st_mode))
+        return;
+    descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0)
+        return;
+    if (connect(descriptor, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
+        errno == ECONNREFUSED)
+        unlink(address->sun_path);
+    close(descriptor);
+}
+
+/* The mode is that of the socket before it has a name: at no moment anybody else may connect. */
+static int listen_at(struct spill_commands *commands)
+{
+    const struct sockaddr *address = (const struct sockaddr *)&commands->address;
+    int cause;
+
+    commands->descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (commands->descriptor < 0)
+        return -1;
+    remove_stale(&commands->address);
+    if (fchmod(commands->descriptor, S_IRUSR | S_IWUSR) == 0 &&
+        bind(commands->descriptor, address, sizeof(commands->address)) == 0) {
+        if (listen(commands->descriptor, CLIENTS_MAX) == 0 &&
+            spill_events_read(&commands->program->events, &commands->connects, commands->descriptor,
+                              accept_clients, commands) == 0)
+            return 0;
+        unlink(commands->address.sun_path);
+    }
+    cause = errno;
+    close(commands->descriptor);
+    errno = cause;
+    return -1;
+}
+
+static int open_at(struct spill_program *program, const char *path, struct spill_error *error)
+{
+    struct spill_commands *commands = calloc(1, sizeof(*commands));
+
+    if (commands == NULL)
+        return spill_error_set(error, "control-socket '%s': no memory", path);
+    commands->program = program;
+    commands->address.sun_family = AF_UNIX;
+    strcpy(commands->address.sun_path, path);
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+        commands->clients[i].descriptor = -1;
+    if (listen_at(commands) != 0) {
+        spill_error_set(error, "control-socket '%s': %s", path, strerror(errno));
+        free(commands);
+        return -1;
+    }
+    program->commands = commands;
+    return 0;
+}
+
+int spill_program_open_commands(struct spill_program *program, struct spill_error *error)
+{
+    const char *given = program->options.control_socket;
+    char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    int size = given != NULL
+                   ? snprintf(path, sizeof(path), "%s", given)
+                   : snprintf(path, sizeof(path), "%s/control", rte_eal_get_runtime_dir());
+
+    if (size >= (int)sizeof(path))
+        return spill_error_set(error, "control-socket '%s': expected a path of at most %zu bytes",
+                               given != NULL ? given : rte_eal_get_runtime_dir(), sizeof(path) - 1);
+    if (open_at(program, path, error) == 0)
+        return 0;
+    if (given != NULL)
+        return -1;
+    SPILL_LOG(WARNING, "%s: commands are not heard", error->text);
+    return 0;
+}
+
+/* Who waits for an outcome is told that there is none. */
+static void end_client(struct spill_command_client *client)
+{
+    if (client->descriptor >= 0 && client->state != SPILL_CLIENT_ASKS &&
+        client->state != SPILL_CLIENT_TAKES)
+        spill_command_client_tell(client, "the program ends", NULL, "");
+    if (client->descriptor >= 0)
+        spill_command_client_close(client);
+}
+
+void spill_program_close_commands(struct spill_program *program)
+{
+    struct spill_commands *commands = program->commands;
+
+    if (commands == NULL)
+        return;
+    program->commands = NULL;
+    unlink(commands->address.sun_path);
+    spill_event_remove(&commands->connects);
+    close(commands->descriptor);
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+        end_client(&commands->clients[i]);
+    free(commands);
+}
