@@ -23,6 +23,6 @@ void spill_program_route_link(struct spill_program *program, uint32_t port, bool
 
     for (i = 0; i < options->interface_count; i++) {
         if (options->interfaces[i].routed && options->interfaces[i].port == port)
-            spill_router_set_link(program->router, program->interfaces[i], up);
+            spill_router_set_link(program->router, program->interfaces[i], SPILL_LINK_OF_PORT, up);
     }
 }

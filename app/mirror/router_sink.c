@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "mirror/router_sink.h"
 
+#include <rte_common.h>
+
 static uint32_t create_group(void *router, enum spill_route_action action,
                              const struct spill_route_path *paths, uint32_t count)
 {
@@ -48,11 +50,11 @@ static void set_addresses(void *router, uint16_t interface, const struct spill_i
     spill_router_set_addresses(router, interface, addresses, count);
 }
 
-/* A twin's MTU is not the port's: what the kernel sends is as long as it says, and no more. */
+/* What the port can carry is the exit's to know: the less of the two is in force. */
 static void set_link(void *router, uint16_t interface, bool enabled, bool carrier, uint32_t mtu)
 {
-    (void)mtu;
-    spill_router_set_link(router, interface, enabled && carrier);
+    spill_router_set_link(router, interface, SPILL_LINK_OF_TWIN, enabled && carrier);
+    spill_router_set_mtu(router, interface, (uint16_t)RTE_MIN(mtu, (uint32_t)UINT16_MAX));
 }
 
 static void set_mac(void *router, uint16_t interface, const struct rte_ether_addr *mac)

@@ -173,3 +173,14 @@ bool spill_router_next_need(struct spill_router *router, struct spill_router_nee
     }
     return false;
 }
+
+bool spill_router_has_needs(const struct spill_router *router)
+{
+    unsigned i;
+
+    for (i = 0; i < router->config.lcores; i++) {
+        if (router->lcores[i] != NULL && !rte_ring_empty(router->lcores[i]->needs))
+            return true;
+    }
+    return false;
+}

@@ -354,15 +354,19 @@ void spill_router_set_addresses(struct spill_router *router, uint16_t interface,
     }
 }
 
-void spill_router_set_link(struct spill_router *router, uint16_t interface, bool up)
+void spill_router_set_link(struct spill_router *router, uint16_t interface,
+                           enum spill_router_link of, bool up)
 {
+    const uint8_t before = router->first->interfaces[interface].down;
+    const uint8_t now = (uint8_t)(up ? before & ~of : before | of);
     struct spill_route_tables *tables;
 
-    if (router->first->interfaces[interface].down == !up)
+    if (now == before)
         return;
     SPILL_EACH_TABLES(router, tables)
-    __atomic_store_n(&tables->interfaces[interface].down, !up, __ATOMIC_RELAXED);
-    spill_groups_follow_links(router);
+    __atomic_store_n(&tables->interfaces[interface].down, now, __ATOMIC_RELAXED);
+    if ((now == 0) != (before == 0))
+        spill_groups_follow_links(router);
 }
 
 /* ----------------------------------------------------------------------------- the routes */

@@ -146,9 +146,16 @@ void spill_router_set_addresses(struct spill_router *router, uint16_t interface,
 /** Sets the MTU of an interface: bytes of IP; 0: the port's. */
 void spill_router_set_mtu(struct spill_router *router, uint16_t interface, uint16_t mtu);
 
-/** Says whether an interface's link is up: paths over one that is not are not taken, as long as
- * there are others. They are up at first. */
-void spill_router_set_link(struct spill_router *router, uint16_t interface, bool up);
+/** Who says whether an interface's link is up. */
+enum spill_router_link {
+    SPILL_LINK_OF_PORT = 1,
+    SPILL_LINK_OF_TWIN = 2,
+};
+
+/** Says whether an interface's link is up, as one of those sees it: paths over one that is not up
+ * for both are not taken, as long as there are others. They are up at first. */
+void spill_router_set_link(struct spill_router *router, uint16_t interface,
+                           enum spill_router_link of, bool up);
 
 /* ------------------------------------------------------------------------------- routes */
 
@@ -236,5 +243,8 @@ struct spill_router_need {
  * @return false: there is none now
  */
 bool spill_router_next_need(struct spill_router *router, struct spill_router_need *need);
+
+/** Whether there is one. Any thread, once all lcores have what they write (tables.h). */
+bool spill_router_has_needs(const struct spill_router *router);
 
 #endif

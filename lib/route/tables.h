@@ -84,8 +84,8 @@ struct spill_interface {
     uint64_t mac;                        /* of frames that it sends and takes; as below */
     uint64_t macs[SPILL_INTERFACE_MACS]; /* that it takes besides; 0: none */
     uint16_t port, vlan;
-    uint16_t mtu; /* bytes of IP, at most; the port may take less */
-    uint8_t down;
+    uint16_t mtu;             /* bytes of IP, at most; the port may take less */
+    uint8_t down;             /* enum spill_router_link: who says so; 0: it is up */
     uint32_t sources_version; /* odd while they are written */
     struct spill_route_sources sources;
 } __attribute__((aligned(64)));

@@ -299,14 +299,18 @@ static void test_paths(void **state)
     for (hash = 0; hash < 64; hash++)
         before[hash] = hop_to(router, "10.0.0.1", hash)->interface;
     /* The flows of a path whose link is down are divided; all others stay. */
-    spill_router_set_link(router, 2, false);
+    spill_router_set_link(router, 2, SPILL_LINK_OF_PORT, false);
     count_interfaces(router, "10.0.0.1", counts);
     assert_int_equal(counts[2], 0);
     for (hash = 0; hash < 64; hash++) {
         if (before[hash] != 2)
             assert_int_equal(hop_to(router, "10.0.0.1", hash)->interface, before[hash]);
     }
-    spill_router_set_link(router, 2, true);
+    spill_router_set_link(router, 2, SPILL_LINK_OF_TWIN, false);
+    spill_router_set_link(router, 2, SPILL_LINK_OF_PORT, true);
+    count_interfaces(router, "10.0.0.1", counts);
+    assert_int_equal(counts[2], 0);
+    spill_router_set_link(router, 2, SPILL_LINK_OF_TWIN, true);
     for (hash = 0; hash < 64; hash++)
         assert_int_equal(hop_to(router, "10.0.0.1", hash)->interface, before[hash]);
     /* The same paths in another order are the same group. */
@@ -414,9 +418,11 @@ static void test_needs(void **state)
     unsigned i;
 
     assert_false(spill_router_next_need(router, &got));
+    assert_false(spill_router_has_needs(router));
     for (i = 0; i < SPILL_NEEDS_MAX; i++)
         assert_true(spill_needs_add(lcore, need));
     assert_false(spill_needs_add(lcore, need));
+    assert_true(spill_router_has_needs(router));
     assert_true(spill_router_next_need(router, &got));
     assert_true(spill_ip_equal(&got.address, &need.address));
     assert_true(spill_needs_add(lcore, need));
