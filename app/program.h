@@ -87,6 +87,7 @@ struct spill_program {
     struct spill_router *router;                      /* NULL: no port is routed */
     uint16_t interfaces[SPILL_ROUTER_INTERFACES_MAX]; /* the router's, by index in the options */
     struct spill_event routing;                       /* while changes of routes are not done */
+    struct spill_event needs;                         /* of lcores: the twins' thread tells */
     uint32_t versions;                                /* of the rules and SAs, made or tried */
     uint32_t reloads;                                 /* that came into force */
     bool reload_wanted;                               /* a signal or a client asked for it */
@@ -394,17 +395,34 @@ bool spill_control_join(struct spill_program *program, pthread_t thread, uint64_
  */
 int spill_program_open_twins(struct spill_program *program, struct spill_error *error);
 
+/** Starts the twins' thread, where there are any. Before the lcores. @return 0, -1 with an error */
+int spill_program_start_host(struct spill_program *program, struct spill_error *error);
+
+/** Delivers what the lcores gave the host, and ends the twins' thread. They have ended. */
+void spill_program_end_host(struct spill_program *program);
+
+/* --------------------------------------------------------------------- follow_kernel.c */
+
 /**
  * Has the router follow the kernel from here on, and gives the kernel addresses and routes of the
  * options. Once the lcores run. @return 0, -1 with an error
  */
 int spill_program_follow_kernel(struct spill_program *program, struct spill_error *error);
 
-/** Ends that, and takes back the routes that the twins do not take along. */
+/** Ends that, and takes back the routes that the twins do not take along: within a second. What was
+ * counted stays. */
 void spill_program_leave_kernel(struct spill_program *program);
 
-/** Delivers what the lcores gave the host, and ends the twins' thread. They have ended. */
-void spill_program_end_host(struct spill_program *program);
+/** Asks the kernel for neighbours that lcores need. @param program  struct spill_program * */
+void spill_program_heed_needs(void *program);
+
+/**
+ * A port can carry another MTU than before, in bytes: its twins have it too, but for one that was
+ * given a lesser one by somebody. (The MTU of a twin is in turn what is routed by its port at most,
+ * and never the port's own.)
+ */
+void spill_program_twins_follow_mtu(struct spill_program *program, uint32_t port, uint32_t before,
+                                    uint32_t now);
 
 /* ----------------------------------------------------------------------------- links.c */
 

@@ -87,8 +87,11 @@ static void look(struct spill_program *program, uint32_t index)
     }
     if (before->state != SPILL_LINK_UP && now.state == SPILL_LINK_UP)
         spill_port_recover(port);
-    if (now.mtu != before->mtu && now.state != SPILL_LINK_GONE)
+    if (now.mtu != before->mtu && now.state != SPILL_LINK_GONE) {
         tell_mtu(port, now.mtu);
+        spill_program_twins_follow_mtu(program, index, RTE_MIN(before->mtu, port->mtu),
+                                       RTE_MIN(now.mtu, port->mtu));
+    }
     /* Other devices refuse what they can't send, or keep it until the link is up again. */
     link = (struct spill_link){
         .mtu = port->interface != 0 ? now.mtu : 0,

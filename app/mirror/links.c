@@ -5,7 +5,8 @@
 #include "mirror/links.h"
 
 /* Of an interface with its macvlans; the kernel may have more, which nothing asks for. */
-#define ADDRESSES_MAX 64
+#define ADDRESSES_MAX  64
+#define IPV6_MTU_LEAST 1280
 
 void spill_mirror_links_init(struct spill_mirror_links *links, const struct spill_mirror_sink *sink)
 {
@@ -119,11 +120,12 @@ static void tell_addresses(struct spill_mirror_links *links, const struct spill_
     links->sink->set_addresses(links->sink->context, (uint16_t)twin->interface, all, count);
 }
 
-static void tell_link(const struct spill_mirror_links *links, const struct spill_mirror_link *twin,
+static void tell_link(struct spill_mirror_links *links, const struct spill_mirror_link *twin,
                       bool new_mac)
 {
     const struct spill_kernel_link *state = &twin->state;
 
+    links->twin_changes++;
     links->sink->set_link(links->sink->context, (uint16_t)twin->interface, state->enabled,
                           state->carrier, state->mtu);
     if (new_mac)
@@ -162,6 +164,14 @@ static void tell(struct spill_mirror_links *links, struct spill_mirror_link *lin
     }
 }
 
+/* Whether addresses and routes that the link had are gone meanwhile: all, or IPv6's, which there is
+ * none of below its least MTU (RFC 8200 5). */
+static bool is_up_again(const struct spill_kernel_link *before, const struct spill_kernel_link *now)
+{
+    return now->enabled &&
+           (!before->enabled || (before->mtu < IPV6_MTU_LEAST && now->mtu >= IPV6_MTU_LEAST));
+}
+
 int spill_mirror_links_set(struct spill_mirror_links *links, const struct spill_kernel_link *state,
                            uint32_t generation, struct spill_link_change *change)
 {
@@ -177,6 +187,7 @@ int spill_mirror_links_set(struct spill_mirror_links *links, const struct spill_
     link->state = *state;
     link->known = true;
     link->generation = generation;
+    link->ups += was_known && is_up_again(&before, state);
     tell(links, link, was_known, &before);
     change->appeared = !was_known;
     change->went_down = was_known && before.enabled && !state->enabled;

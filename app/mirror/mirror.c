@@ -208,6 +208,8 @@ static void work(void *context)
         spill_events_after(mirror->events, &mirror->soon, 0, work, mirror);
     else if (mirror->telling)
         complete(mirror);
+    if (mirror->config.turned != NULL)
+        mirror->config.turned(mirror->config.context);
 }
 
 static void turn(void *context)

@@ -42,6 +42,9 @@ struct spill_mirror_config {
     uint64_t audit_ns;      /* between two audits; 0: none */
     /** Called whenever a generation is complete and the sink was given all of it. May be NULL. */
     void (*complete)(void *context);
+    /** Called at the end of each turn, in which the sink may have been told something. May be
+     * NULL. */
+    void (*turned)(void *context);
     void *context;
 };
 

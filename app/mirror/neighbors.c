@@ -125,3 +125,16 @@ void spill_mirror_neighbors_sweep(struct spill_mirror_neighbors *neighbors, uint
             forget(neighbors, neighbor);
     }
 }
+
+/* The list's order is of no other use. */
+const struct spill_mirror_neighbor *
+spill_mirror_neighbors_next(struct spill_mirror_neighbors *neighbors)
+{
+    struct spill_mirror_neighbor *first = TAILQ_FIRST(&neighbors->all);
+
+    if (first == NULL)
+        return NULL;
+    TAILQ_REMOVE(&neighbors->all, first, entry);
+    TAILQ_INSERT_TAIL(&neighbors->all, first, entry);
+    return first;
+}

@@ -46,4 +46,12 @@ void spill_mirror_neighbors_remove(struct spill_mirror_neighbors *neighbors,
 /** Forgets what has not the generation of a dump. */
 void spill_mirror_neighbors_sweep(struct spill_mirror_neighbors *neighbors, uint32_t generation);
 
+/**
+ * One of them after the other, in as many calls as there are: others may come and go meanwhile.
+ *
+ * @return NULL: there is none
+ */
+const struct spill_mirror_neighbor *
+spill_mirror_neighbors_next(struct spill_mirror_neighbors *neighbors);
+
 #endif

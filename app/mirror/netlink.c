@@ -134,6 +134,7 @@ static void put_head(struct nlmsghdr *message, const struct spill_netlink_dump *
     default:
         route = mnl_nlmsg_put_extra_header(message, sizeof(*route));
         route->rtm_family = dump->family;
+        route->rtm_protocol = dump->protocol;
         mnl_attr_put_u32(message, RTA_TABLE, dump->table);
         break;
     }

@@ -15,9 +15,10 @@
 
 /** What a dump is asked for. */
 struct spill_netlink_dump {
-    uint16_t type;  /* RTM_GET… */
-    uint8_t family; /* AF_UNSPEC: all */
-    uint32_t table; /* of routes, else 0 */
+    uint16_t type;    /* RTM_GET… */
+    uint8_t family;   /* AF_UNSPEC: all */
+    uint32_t table;   /* of routes, else 0 */
+    uint8_t protocol; /* of routes, those that it has put there; 0: all */
 };
 
 /**

@@ -6,11 +6,15 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
 
+#include "mirror/netlink.h"
+
 #define BUFFER_SIZE 8192
+#define DUMP_SIZE   65536 /* a datagram of a dump has up to 32 KiB */
 #define ANSWER_MS   1000
 
 static struct nlmsghdr *begin(char *buffer, uint16_t type, uint16_t flags)
@@ -55,18 +59,36 @@ static size_t bytes_of(const struct spill_ip *ip)
     return ip->family == AF_INET ? 4 : 16;
 }
 
-int spill_request_link_up(struct mnl_socket *socket, uint32_t link, struct spill_error *error)
+/* @param mtu  0: as it is */
+static int ask_link(struct mnl_socket *socket, uint32_t link, unsigned flags, uint32_t mtu)
 {
     char buffer[256] __rte_aligned(8) = {0};
     struct nlmsghdr *message = begin(buffer, RTM_NEWLINK, 0);
     struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof(*head));
-    int status;
 
     head->ifi_index = (int)link;
-    head->ifi_change = head->ifi_flags = IFF_UP;
-    status = ask(socket, message);
+    head->ifi_change = head->ifi_flags = flags;
+    if (mtu != 0)
+        mnl_attr_put_u32(message, IFLA_MTU, mtu);
+    return ask(socket, message);
+}
+
+int spill_request_link_up(struct mnl_socket *socket, uint32_t link, struct spill_error *error)
+{
+    const int status = ask_link(socket, link, IFF_UP, 0);
+
     return status == 0 ? 0
                        : spill_error_set(error, "a twin can't be set up: %s", strerror(-status));
+}
+
+int spill_request_mtu(struct mnl_socket *socket, uint32_t link, uint32_t mtu,
+                      struct spill_error *error)
+{
+    const int status = ask_link(socket, link, 0, mtu);
+
+    return status == 0
+               ? 0
+               : spill_error_set(error, "a twin can't have MTU %u: %s", mtu, strerror(-status));
 }
 
 int spill_request_address(struct mnl_socket *socket, uint32_t link,
@@ -187,10 +209,58 @@ int spill_request_route(struct mnl_socket *socket, uint32_t table,
     return spill_error_set(error, "route %s: the kernel refuses it: %s", text, strerror(-status));
 }
 
-void spill_request_no_route(struct mnl_socket *socket, uint32_t table,
-                            const struct spill_kernel_route *route)
+int spill_request_no_route(struct mnl_socket *socket, uint32_t table,
+                           const struct spill_kernel_route *route)
 {
-    ask_route(socket, RTM_DELROUTE, 0, table, route);
+    const int status = ask_route(socket, RTM_DELROUTE, 0, table, route);
+
+    return status == 0 || status == -ESRCH ? 0 : -1;
+}
+
+/* What one datagram of a dump has. @return whether that was the last; status: 0, or negative */
+static bool read_routes(const char *buffer, ssize_t length, uint32_t table,
+                        void (*call)(void *context, const struct spill_kernel_route *route),
+                        void *context, int *status)
+{
+    const struct nlmsghdr *message = (const void *)buffer;
+    struct spill_kernel_route route;
+    int left = (int)length;
+
+    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+        if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR) {
+            *status = mnl_nlmsg_get_payload_len(message) >= sizeof(*status)
+                          ? *(const int *)mnl_nlmsg_get_payload(message)
+                          : 0;
+            return true;
+        }
+        if (message->nlmsg_type == RTM_NEWROUTE && spill_kernel_read_route(message, table, &route))
+            call(context, &route);
+    }
+    return false;
+}
+
+int spill_request_own_routes(struct mnl_socket *socket, uint8_t family, uint32_t table,
+                             void (*call)(void *context, const struct spill_kernel_route *route),
+                             void *context, struct spill_error *error)
+{
+    const struct spill_netlink_dump dump = {
+        .type = RTM_GETROUTE, .family = family, .table = table, .protocol = SPILL_ROUTE_PROTOCOL};
+    struct pollfd answer = {.fd = mnl_socket_get_fd(socket), .events = POLLIN};
+    char *buffer = malloc(DUMP_SIZE);
+    int status = buffer != NULL ? -ETIMEDOUT : -ENOMEM;
+    bool over = buffer == NULL;
+
+    if (!over && spill_netlink_ask(socket, &dump, 0) != 0)
+        over = (status = -errno) != 0;
+    while (!over && poll(&answer, 1, ANSWER_MS) > 0)
+        over = read_routes(buffer, mnl_socket_recvfrom(socket, buffer, DUMP_SIZE), table, call,
+                           context, &status);
+    free(buffer);
+    /* A table that nobody has put a route in, or a family that the kernel has not. */
+    if (status == 0 || status == -ENOENT || status == -EOPNOTSUPP || status == -EAFNOSUPPORT)
+        return 0;
+    return spill_error_set(error, "the routes of table %u can't be read: %s", table,
+                           strerror(-status));
 }
 
 void spill_request_neighbor(struct mnl_socket *socket, uint32_t link,

@@ -21,6 +21,8 @@
 
 /** Each waits for the kernel's answer, which it gives at once. @return -1 with an error */
 int spill_request_link_up(struct mnl_socket *socket, uint32_t link, struct spill_error *error);
+int spill_request_mtu(struct mnl_socket *socket, uint32_t link, uint32_t mtu,
+                      struct spill_error *error);
 int spill_request_address(struct mnl_socket *socket, uint32_t link,
                           const struct spill_ip_prefix *address, struct spill_error *error);
 
@@ -34,9 +36,19 @@ int spill_request_route(struct mnl_socket *socket, uint32_t table,
                         const struct spill_kernel_route *route, bool again,
                         struct spill_error *error);
 
-/** Removes such a route; nothing where there is none. */
-void spill_request_no_route(struct mnl_socket *socket, uint32_t table,
-                            const struct spill_kernel_route *route);
+/** Removes such a route. @return 0, also where there is none; -1: the kernel does not do it */
+int spill_request_no_route(struct mnl_socket *socket, uint32_t table,
+                           const struct spill_kernel_route *route);
+
+/**
+ * Has all routes of spillway's protocol told that a table has of a family.
+ *
+ * @param call  for each; it asks the kernel for nothing
+ * @return -1 with an error
+ */
+int spill_request_own_routes(struct mnl_socket *socket, uint8_t family, uint32_t table,
+                             void (*call)(void *context, const struct spill_kernel_route *route),
+                             void *context, struct spill_error *error);
 
 /** Has the kernel find out a neighbour's MAC, or keep what it knows. Waits for nothing. */
 void spill_request_neighbor(struct mnl_socket *socket, uint32_t link,

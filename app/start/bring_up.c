@@ -225,10 +225,11 @@ int spill_program_launch(struct spill_program *program, struct spill_error *erro
                                  program->plan.lcores[i].id);
     }
     spill_program_init_links(program);
+    /* First: an lcore ends when the twins' thread has left, and never where there is none. */
+    if (spill_program_start_host(program, error) != 0)
+        return -1;
     program->started = spill_clock();
     if (spill_pipeline_launch(program->pipeline, error) != 0)
-        return -1;
-    if (program->host != NULL && spill_host_start(program->host, error) != 0)
         return -1;
     return spill_program_follow_kernel(program, error);
 }

@@ -8,6 +8,7 @@ int spill_program_init(struct spill_program *program, int argc, char **argv,
     program->argc = argc;
     program->argv = argv;
     program->rule_log.descriptor = -1;
+    program->links_told = -1;
     spill_token_init(&program->force, NULL);
     spill_token_init(&program->stop, &program->force);
     pthread_mutex_init(&program->holding, NULL);

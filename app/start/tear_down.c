@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The end: ports stop, accounts are balanced, mempools counted, memory freed. */
 #include <pthread.h>
+#include <stdlib.h>
 
 #include <rte_cycles.h>
 
@@ -121,6 +122,8 @@ void spill_program_tear_down(struct spill_program *program)
     spill_eal_end();
     spill_event_remove(&program->signals.heard);
     spill_event_remove(&program->routing);
+    spill_event_remove(&program->needs);
+    free(program->kernel); /* left; until here for what it counted */
     spill_events_close(&program->events);
     spill_token_destroy(&program->stop);
     spill_token_destroy(&program->force);

@@ -262,8 +262,10 @@ struct spill_host *spill_host_create(struct spill_host_twin *twins, uint32_t cou
     return NULL;
 }
 
-int spill_host_start(struct spill_host *host, struct spill_error *error)
+int spill_host_start(struct spill_host *host, const struct spill_host_start *start,
+                     struct spill_error *error)
 {
+    host->start = *start;
     if (pthread_create(&host->thread, NULL, spill_host_run, host) != 0)
         return spill_error_set(error, "no thread for the twins");
     host->runs = true;

@@ -28,7 +28,8 @@
  *
  * The thread is no lcore and shares its CPU: the channels and the mempool are such that a thread
  * which is preempted holds up nobody (law 2). Nothing wakes it, which would cost an lcore a system
- * call: it looks at the channels every half millisecond, and more often while packets come.
+ * call: it looks at channels and twins every half millisecond, and at once again as long as it
+ * finds packets. As it does, it says to who waits for that whether an lcore needs a neighbour.
  *
  * What strangers send to the host is sorted by what it is, and each class has a bound and a rate of
  * its own, so that no flood of one silences another (law 9). What goes into a channel is a copy in
@@ -65,6 +66,14 @@ struct spill_host_twin {
     uint16_t vlan; /* 0: none */
 };
 
+/** What the thread looks after besides packets: whether lcores need neighbours. */
+struct spill_host_start {
+    const struct spill_router *router;
+    /** Called by the thread as long as one does, each time that it looks. Does not block. */
+    void (*wake)(void *context);
+    void *context;
+};
+
 struct spill_host {
     uint32_t count; /* of interfaces, by the router's index */
     struct spill_host_twin *twins;
@@ -75,6 +84,7 @@ struct spill_host {
     struct spill_ledger ledger;                              /* the thread's */
     const struct spill_token *stop;
     _Atomic bool over; /* the lcores have ended: what is left is delivered, then the thread ends */
+    struct spill_host_start start;
     int epoll;
     bool runs;
     pthread_t thread;
@@ -94,8 +104,9 @@ struct spill_host *spill_host_create(struct spill_host_twin *twins, uint32_t cou
                                      uint16_t data_room, const struct spill_token *stop,
                                      struct spill_error *error);
 
-/** Starts the thread. @return -1 with an error */
-int spill_host_start(struct spill_host *host, struct spill_error *error);
+/** Starts the thread. @param start  copied @return -1 with an error */
+int spill_host_start(struct spill_host *host, const struct spill_host_start *start,
+                     struct spill_error *error);
 
 /** Has the thread deliver what waits, and end. Once no lcore runs; spill_control_join() waits. */
 void spill_host_finish(struct spill_host *host);

@@ -63,7 +63,7 @@ static uint32_t deliver_some(struct spill_host *host)
 /* @return whether there may be more */
 static bool read_frame(struct spill_host *host, uint32_t index)
 {
-    struct spill_host_twin *twin = &host->twins[index];
+    const struct spill_host_twin *twin = &host->twins[index];
     struct rte_mbuf *mbuf = rte_pktmbuf_alloc(host->pool);
     ssize_t length;
 
@@ -73,6 +73,9 @@ static bool read_frame(struct spill_host *host, uint32_t index)
         read(twin->twin.descriptor, rte_pktmbuf_mtod(mbuf, void *), rte_pktmbuf_tailroom(mbuf));
     if (length < RTE_ETHER_HDR_LEN) {
         rte_pktmbuf_free(mbuf);
+        /* Somebody has deleted the twin: it would be ready for ever. */
+        if (length < 0 && errno == EBADFD)
+            epoll_ctl(host->epoll, EPOLL_CTL_DEL, twin->twin.descriptor, NULL);
         return false;
     }
     mbuf->data_len = (uint16_t)length;
@@ -86,15 +89,18 @@ static bool read_frame(struct spill_host *host, uint32_t index)
     return true;
 }
 
-static void read_some(struct spill_host *host, int wait_ms)
+/* @return frames */
+static uint32_t read_some(struct spill_host *host)
 {
     struct epoll_event events[EVENTS];
-    int count = epoll_wait(host->epoll, events, EVENTS, wait_ms), i, j;
+    int count = epoll_wait(host->epoll, events, EVENTS, 0), i, j;
+    uint32_t all = 0;
 
     for (i = 0; i < count; i++) {
         for (j = 0; j < TURN && read_frame(host, events[i].data.u32); j++)
-            ;
+            all++;
     }
+    return all;
 }
 
 static void rest(void)
@@ -108,7 +114,7 @@ void *spill_host_run(void *context)
 {
     struct spill_host *host = context;
     bool reads = true, over = false;
-    uint32_t delivered;
+    uint32_t packets;
 
     do {
         /* Before the look at the channels: nothing comes after it. */
@@ -117,11 +123,13 @@ void *spill_host_run(void *context)
             reads = false;
             spill_sender_leave(spill_channel_sender(host->from, 0));
         }
-        delivered = deliver_some(host);
+        packets = deliver_some(host);
         if (reads)
-            read_some(host, 0);
-        if (delivered == 0 && !over)
+            packets += read_some(host);
+        if (spill_router_has_needs(host->start.router))
+            host->start.wake(host->start.context);
+        if (packets == 0 && !over)
             rest();
-    } while (!over || delivered > 0);
+    } while (!over || packets > 0);
     return NULL;
 }

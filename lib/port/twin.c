@@ -20,14 +20,19 @@ static int say(struct spill_error *error, const char *name, const char *what)
 
 static int make(struct spill_twin *twin, struct spill_error *error)
 {
-    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    struct ifreq request = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL)};
 
     twin->descriptor = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (twin->descriptor < 0)
         return say(error, twin->name, "/dev/net/tun can't be opened");
     memcpy(request.ifr_name, twin->name, sizeof(twin->name));
     if (ioctl(twin->descriptor, TUNSETIFF, &request) != 0)
-        return say(error, twin->name, "no such interface can be made");
+        return errno == EBUSY
+                   ? spill_error_set(error,
+                                     "twin %s: there is an interface of that name already: "
+                                     "expected a name that none has",
+                                     twin->name)
+                   : say(error, twin->name, "no such interface can be made");
     /* What the kernel leaves to a device would have to be done here. */
     if (ioctl(twin->descriptor, TUNSETOFFLOAD, 0UL) != 0)
         return say(error, twin->name, "its offloads can't be switched off");

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Twins: the kernel is the host on routed ports, and says where packets go."""
+import os
 import pathlib
+import re
+import signal
+import time
 import unittest
 
-from harness import SPILLWAY, Net, Spillway, TestCase, main, run, until
+from harness import BUILD, SPILLWAY, Net, Spillway, TestCase, main, run, until
 
 CONFIG = """[spillway]
 default = allow
@@ -51,9 +55,12 @@ class Twins(TestCase):
         for port in ("lan", "wan"):
             settings += [f"net.ipv4.conf.{port}.rp_filter=1", f"net.ipv4.conf.{port}.arp_ignore=8"]
         net.run(net.middle, "sysctl", "-qw", *settings)
-        self.program = Spillway("--config", self.file("router.conf", CONFIG), namespace=net.middle)
+        self.start().ready()
+
+    def start(self, config=CONFIG, **options):
+        self.program = Spillway("--config", self.file("router.conf", config), namespace=self.net.middle, **options)
         self.addCleanup(self.program.__exit__)
-        self.program.ready()
+        return self.program
 
     def ip(self, name, command):
         return self.net.run(name, "ip", *command.split())
@@ -132,9 +139,7 @@ class Twins(TestCase):
         self.end()
         rules = self.file("r.rules", "allow icmp from 10.1.0.0/24 to any in lan\nreject udp from any to any\n")
         config = CONFIG.replace("default = allow", f"default = deny\nrules = {rules}")
-        self.program = Spillway("--config", self.file("router.conf", config), namespace=self.net.middle)
-        self.addCleanup(self.program.__exit__)
-        self.program.ready()
+        self.start(config).ready()
         self.reaches("10.2.0.2")
         self.assertGreaterEqual(self.net.ping(self.net.left, "10.2.0.2", count=50), 49)
         self.assertEqual(self.net.ping(self.net.right, "10.1.0.2", "-W", "1", count=2), 0)
@@ -183,6 +188,158 @@ class Twins(TestCase):
         self.reaches("fd02::2")
         self.end()
 
+    def test_down_and_up_at_once(self):
+        """The same where nobody has seen it down."""
+        self.reaches("10.50.0.1")
+        self.program.signal(signal.SIGSTOP)
+        self.ip(self.net.middle, "link set twan down")
+        self.ip(self.net.middle, "link set twan up")
+        self.assertEqual(self.ip(self.net.middle, "route show 10.50.0.0/16").stdout, "")
+        self.program.signal(signal.SIGCONT)
+        self.reaches("10.50.0.1")
+        self.reaches("fd02::2")
+        self.end()
+
+    def test_ipv6_comes_back(self):
+        """The kernel has no IPv6 where the MTU is less than 1280, and forgets its addresses then."""
+        self.reaches("fd02::2")
+        self.ip(self.net.middle, "link set twan mtu 1200")
+        self.misses("fd02::2")
+        self.ip(self.net.middle, "link set twan mtu 1500")
+        self.reaches("fd02::2")
+        self.end()
+
+    def watched(self):
+        """Twins that the thread waits for."""
+        folder = pathlib.Path(f"/proc/{self.program.process.pid}")
+        twins = {fd.name for fd in (folder / "fd").iterdir() if os.readlink(fd) == "/dev/net/tun"}
+        return [fd for info in (folder / "fdinfo").iterdir()
+                for fd in re.findall(r"^tfd:\s*(\d+)", info.read_text(), re.M) if fd in twins]
+
+    def test_twin_is_deleted(self):
+        """That is said once, and the other port goes on."""
+        self.reaches("10.2.0.2")
+        self.assertEqual(len(self.watched()), 2)
+        self.ip(self.net.middle, "link delete tlan")
+        until(lambda: "twin tlan is gone" in self.program.log, 10, "a warning")
+        self.assertEqual(self.net.ping(self.net.right, "10.2.0.1"), 5)
+        until(lambda: len(self.watched()) == 1, 10, "one twin is waited for")
+        self.ip(self.net.middle, "link set twan down")
+        self.ip(self.net.middle, "link set twan up")
+        until(lambda: self.net.ping(self.net.right, "10.2.0.1", count=1), 10, "the other twin is up again")
+        self.assertEqual(self.end().stderr.count("is gone"), 1)
+
+    def test_twin_is_taken_away(self):
+        """To another network namespace, and back: there it keeps neither addresses nor routes."""
+        self.reaches("10.50.0.1")
+        self.ip(self.net.middle, f"link set twan netns {self.net.left}")
+        until(lambda: "twin twan is gone" in self.program.log, 10, "a warning")
+        self.misses("10.50.0.1")
+        self.ip(self.net.left, f"link set twan netns {self.net.middle}")
+        until(lambda: "twin twan is there again" in self.program.log, 10, "a notice")
+        self.ip(self.net.middle, "link set twan up")
+        self.reaches("10.50.0.1")
+        self.reaches("fd02::2")
+        self.end()
+
+    def test_renamed(self):
+        self.reaches("10.50.0.1")
+        self.ip(self.net.middle, "link set twan down")
+        self.ip(self.net.middle, "link set twan name outside")
+        self.ip(self.net.middle, "link set outside up")
+        self.reaches("10.50.0.1")
+        self.assertIn("10.2.0.1", self.ip(self.net.middle, "address show outside").stdout)
+        self.end()
+
+    def test_another_one(self):
+        """A name that is taken, by another spillway or by anybody: the start says so."""
+        self.ip(self.net.middle, "tuntap add tmine mode tap")
+        for name in "tlan", "tmine", "wan":
+            config = self.file("other.conf", CONFIG.replace("tlan", name).replace("twan", "tother"))
+            done = self.net.run(self.net.middle, SPILLWAY, "--config", config, check=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(f"twin {name}: there is an interface of that name already", done.stderr)
+        self.assertIn("tmine", self.ip(self.net.middle, "link show").stdout)
+        self.reaches("10.50.0.1")
+        self.end()
+
+    def mtu(self, name):
+        return int(re.search(r"mtu (\d+)", self.ip(self.net.middle, f"link show {name}").stdout)[1])
+
+    def too_big(self, address):
+        return self.net.run(self.net.left, "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1440", address,
+                            check=False).stdout
+
+    def test_mtu(self):
+        """That of a twin is what is routed by its port at most; that of the port is its twin's."""
+        self.reaches("10.2.0.2")
+        self.reaches("fd02::2")
+        self.assertIn("1 received", self.too_big("10.2.0.2"))
+        self.ip(self.net.middle, "link set twan mtu 1400")
+        until(lambda: "mtu = 1400" in self.too_big("10.2.0.2"), 10, "too big")
+        until(lambda: re.search("mtu[ =:]+1400", self.too_big("fd02::2")), 10, "too big")
+        self.ip(self.net.middle, "link set wan mtu 1450")  # the lesser one of the twin stays
+        until(lambda: "has MTU 1450 now" in self.program.log, 10, "another MTU")
+        self.ip(self.net.middle, "link set wan mtu 1350")
+        until(lambda: self.mtu("twan") == 1350, 10, "the twin's MTU")
+        self.ip(self.net.middle, "link set wan mtu 1500")
+        until(lambda: self.mtu("twan") == 1500, 10, "the twin's MTU")
+        self.assertEqual(self.mtu("tlan"), 1500)
+        self.ip(self.net.left, "route flush cache")
+        self.assertIn("1 received", self.too_big("10.2.0.2"))
+        self.end()
+
+    def test_leftovers(self):
+        """Routes of one that was killed are taken over, or removed where they are not wanted any more."""
+        self.reaches("10.50.0.1")
+        self.program.signal(signal.SIGKILL).process.wait()
+        for command in ("route add blackhole 10.60.0.0/16 proto 83", "-6 route add unreachable fd60::/16 proto 83",
+                        "route add blackhole 10.61.0.0/16 proto static"):
+            self.ip(self.net.middle, command)
+        self.assertIn("proto 83", self.ip(self.net.middle, "-N route show 10.51.0.0/16").stdout)
+        self.start().ready()
+        self.assertIn("2 routes of an earlier spillway are removed", self.program.log)
+        shown = self.ip(self.net.middle, "-N route show").stdout + self.ip(self.net.middle, "-N -6 route show").stdout
+        self.assertNotIn("10.60.0.0", shown)
+        self.assertNotIn("fd60::", shown)
+        self.assertIn("10.61.0.0", shown)
+        self.assertRegex(shown, r"8 10\.51\.0\.0/16 proto 83")
+        self.reaches("10.50.0.1")
+        self.end()
+
+    def test_no_answer(self):
+        """A kernel that removes no route does not hold up the end."""
+        self.end()
+        routes = "".join(f"[route 10.{n}.0.0/16]\naction = blackhole\n" for n in range(100, 140))
+        self.start(CONFIG + routes, wrapper=["env", f"LD_PRELOAD={BUILD}/tests/integration/librefuse_twins.so"]).ready()
+        start = time.monotonic()
+        report = self.check(self.program.stop())
+        self.assertLess(time.monotonic() - start, 6)
+        self.assertIn("41 routes are still in the kernel", report.stderr)
+        self.start().ready()
+        self.assertIn("40 routes of an earlier spillway are removed", self.program.log)
+        self.end()
+
+    def test_no_thread(self):
+        """Where the twins can have no thread there is no start, and nothing hangs."""
+        self.end()
+        program = self.start(wrapper=["env", "REFUSE=thread", f"LD_PRELOAD={BUILD}/tests/integration/librefuse_twins.so"])
+        report = self.check(program.wait(8), outcome="failed", status=1)
+        self.assertIn("no thread for the twins", report.stderr)
+        self.assertNotIn("not drained", report.stderr)
+
+    def test_sleeps(self):
+        """The control thread hears of all that it has to do, and is woken by nothing else."""
+        self.end()
+        self.start("[spillway]\nstall-timeout = 0\n" + CONFIG.partition("\n")[2]).ready()
+        self.reaches("10.50.0.1")
+        status = pathlib.Path(f"/proc/{self.program.process.pid}/task/{self.program.process.pid}/status")
+        woken = lambda: int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status.read_text(), re.M)[1])  # noqa: E731
+        before = woken()
+        time.sleep(2)
+        self.assertLess(woken() - before, 50)
+        self.end()
+
     def test_namespace_and_table(self):
         """Twins in a namespace of their own, and the routes of another table than main."""
         self.end()
@@ -190,9 +347,7 @@ class Twins(TestCase):
         run("ip", "netns", "add", there)
         self.net.namespaces.add(there)
         config = CONFIG.replace("[router]", f"[router]\nnetns = /run/netns/{there}\ntable = 77")
-        self.program = Spillway("--config", self.file("router.conf", config), namespace=self.net.middle)
-        self.addCleanup(self.program.__exit__)
-        self.program.ready()
+        self.start(config).ready()
         self.assertIn("proto 83", self.ip(there, "-N route show table 77").stdout)
         self.ip(there, "route add 10.2.0.0/24 dev twan table 77")
         self.ip(there, "route add 10.1.0.0/24 dev tlan table 77")

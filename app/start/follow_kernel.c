@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The kernel's side: what it says is followed, and it is asked for what lcores need. */
+#include <stdlib.h>
+
+#include "control/log.h"
+#include "mirror/netlink.h"
+#include "mirror/requests.h"
+#include "mirror/router_sink.h"
+#include "start/kernel_side.h"
+
+/* Of the kernel at a time: each is a system call, and some wait for an answer. The rest comes after
+ * what else the control thread has to do. */
+#define REQUESTS 64
+#define MORE_NS  UINT64_C(500000)
+/* Between two looks at which neighbours are used: the kernel takes one for stale after 15 s. */
+#define KEEP_NS UINT64_C(5000000000)
+
+/* ----------------------------------------------------------------------- what is seen */
+
+static void look_at_twin(struct spill_program *program, uint32_t index)
+{
+    struct spill_kernel_side *side = program->kernel;
+    struct spill_kernel_twin *twin = &side->twins[index];
+    const struct spill_mirror_link *link =
+        spill_mirror_links_find(&side->mirror.links, spill_kernel_link(program, index));
+    const char *name = program->options.interfaces[index].twin;
+
+    if (link == NULL && twin->known)
+        SPILL_LOG(WARNING,
+                  "twin %s is gone: it was deleted, or taken to another network namespace; its "
+                  "port goes on receiving, and nothing is routed by it before a restart",
+                  name);
+    else if (link != NULL && twin->gone)
+        SPILL_LOG(NOTICE, "twin %s is there again", name);
+    twin->gone = link == NULL && (twin->known || twin->gone);
+    twin->known = link != NULL;
+    twin->up = link != NULL && link->state.enabled;
+    if (link != NULL && link->ups != twin->ups) {
+        twin->ups = link->ups;
+        twin->addresses_due = true;
+    }
+}
+
+static void look_at_twins(struct spill_program *program)
+{
+    struct spill_kernel_side *side = program->kernel;
+    uint32_t i;
+
+    if (side->twin_changes == side->mirror.links.twin_changes)
+        return;
+    side->twin_changes = side->mirror.links.twin_changes;
+    for (i = 0; i < program->options.interface_count; i++) {
+        if (program->options.interfaces[i].routed)
+            look_at_twin(program, i);
+    }
+}
+
+/* ------------------------------------------------------------------- what is asked for */
+
+/* @return whether there may be more, as of those below */
+static bool ask_for_needs(struct spill_program *program, uint32_t *requests)
+{
+    struct spill_router_need need;
+
+    for (; *requests > 0; --*requests) {
+        if (!spill_router_next_need(program->router, &need))
+            return false;
+        spill_request_neighbor(program->kernel->requests,
+                               program->host->twins[need.interface].twin.index, &need.address);
+    }
+    return true;
+}
+
+/* The kernel sees nothing of what is forwarded, and would let go of neighbours that are in use. */
+static bool keep_neighbors(struct spill_program *program, uint32_t *requests)
+{
+    struct spill_kernel_side *side = program->kernel;
+    const struct spill_mirror_neighbor *neighbor;
+
+    for (; side->to_keep > 0 && *requests > 0; --*requests) {
+        side->to_keep--;
+        neighbor = spill_mirror_neighbors_next(&side->mirror.neighbors);
+        if (neighbor != NULL &&
+            spill_router_neighbor_used(program->router, (uint16_t)neighbor->interface,
+                                       &neighbor->state.address))
+            spill_request_neighbor(side->requests, neighbor->state.link, &neighbor->state.address);
+    }
+    return side->to_keep > 0;
+}
+
+static void look(void *context)
+{
+    struct spill_program *program = context;
+    struct spill_kernel_side *side = program->kernel;
+    uint32_t requests = REQUESTS;
+    bool more;
+
+    look_at_twins(program);
+    more = ask_for_needs(program, &requests);
+    more |= spill_given_again(program, &requests);
+    more |= keep_neighbors(program, &requests);
+    if (more)
+        spill_events_after(&program->events, &side->look, MORE_NS, look, program);
+}
+
+static void begin_to_keep(void *context)
+{
+    struct spill_program *program = context;
+
+    program->kernel->to_keep = program->kernel->mirror.neighbors.count;
+    look(program);
+}
+
+/* The mirror may have told the router something. */
+static void turned(void *context)
+{
+    spill_program_routes_changed(context);
+    look(context);
+}
+
+void spill_program_heed_needs(void *context)
+{
+    const struct spill_program *program = context;
+
+    if (program->kernel != NULL && program->kernel->requests != NULL)
+        look(context);
+}
+
+void spill_program_twins_follow_mtu(struct spill_program *program, uint32_t port, uint32_t before,
+                                    uint32_t now)
+{
+    const struct spill_options *options = &program->options;
+    const struct spill_mirror_link *link;
+    struct spill_error error;
+    uint32_t i, mtu;
+
+    for (i = 0; program->kernel != NULL && i < options->interface_count; i++) {
+        if (!options->interfaces[i].routed || options->interfaces[i].port != port)
+            continue;
+        link =
+            spill_mirror_links_find(&program->kernel->mirror.links, spill_kernel_link(program, i));
+        mtu = link != NULL ? link->state.mtu : before;
+        if ((mtu == before || mtu > now) &&
+            spill_request_mtu(program->kernel->requests, spill_kernel_link(program, i), now,
+                              &error) != 0)
+            SPILL_LOG(WARNING, "twin %s: %s", options->interfaces[i].twin, error.text);
+    }
+}
+
+/* ----------------------------------------------------------------- beginning and end */
+
+static int start(struct spill_program *program, struct spill_kernel_side *side,
+                 struct spill_error *error)
+{
+    uint32_t i;
+
+    side->requests = spill_netlink_open(side->mirror.name_space, error);
+    if (side->requests == NULL)
+        return -1;
+    for (i = 0; i < program->host->count; i++) {
+        if (spill_mirror_add_twin(&side->mirror, program->host->twins[i].twin.index, (uint16_t)i) !=
+            0)
+            return spill_error_set(error, "no memory for twins");
+    }
+    if (spill_mirror_start(&side->mirror, error) != 0 || spill_given_install(program, error) != 0)
+        return -1;
+    if (spill_events_every(&program->events, &side->keep, KEEP_NS, begin_to_keep, program) != 0)
+        return spill_error_set(error, "no memory for the control thread's timers");
+    return 0;
+}
+
+int spill_program_follow_kernel(struct spill_program *program, struct spill_error *error)
+{
+    const struct spill_mirror_config config = {.name_space = program->options.router.name_space,
+                                               .table = program->options.router.table,
+                                               .buffer = SPILL_MIRROR_BUFFER,
+                                               .audit_ns = SPILL_MIRROR_AUDIT_NS,
+                                               .turned = turned,
+                                               .context = program};
+    struct spill_kernel_side *side;
+
+    if (program->host == NULL)
+        return 0;
+    side = calloc(1, sizeof(*side));
+    if (side == NULL)
+        return spill_error_set(error, "no memory to follow the kernel");
+    spill_router_sink_init(&side->sink, program->router);
+    if (spill_mirror_open(&side->mirror, &config, &side->sink, &program->events, error) != 0) {
+        free(side);
+        return -1;
+    }
+    program->kernel = side;
+    return start(program, side, error);
+}
+
+void spill_program_leave_kernel(struct spill_program *program)
+{
+    struct spill_kernel_side *side = program->kernel;
+
+    if (side == NULL)
+        return;
+    spill_event_remove(&side->look);
+    spill_event_remove(&side->keep);
+    spill_mirror_close(&side->mirror);
+    if (side->requests == NULL)
+        return;
+    spill_given_take_back(program);
+    mnl_socket_close(side->requests);
+    side->requests = NULL;
+}
