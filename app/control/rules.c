@@ -58,6 +58,8 @@ static const struct spill_metric rows[] = {
     SPILL_METRIC(COUNTER, "bytes", struct told, count.bytes, "bytes", "of those, from IP on"),
     SPILL_METRIC(COUNTER, "connections", struct told, count.connections, "connections",
                  "that the rule decided about, also those that it refused"),
+    SPILL_METRIC(COUNTER, "beyond_limit", struct told, count.beyond, "packets",
+                 "beyond the rule's limit, which are in none of the other counters of it"),
     SPILL_METRIC_COMPUTED(GAUGE, "last", last_of, "s", "packet, in UNIX time"),
 };
 static const struct spill_metrics rule_metrics = SPILL_METRICS(rows);

@@ -170,15 +170,13 @@ static const char *name_of(unsigned differs)
     }
 }
 
-/* The index of the first rule that matches; the number of rules: none does. */
-static uint32_t first_match(const struct spill_ruleset *ruleset,
-                            const struct spill_rule_packet *packet)
+/* The index of the first rule from there on that matches; the number of rules: none does. */
+static uint32_t next_match(const struct spill_ruleset *ruleset, uint32_t from,
+                           const struct spill_rule_packet *packet)
 {
-    uint32_t i = 0;
-
-    while (i < ruleset->count && spill_rule_differs(&ruleset->rules[i], packet) != 0)
-        i++;
-    return i;
+    while (from < ruleset->count && spill_rule_differs(&ruleset->rules[from], packet) != 0)
+        from++;
+    return from;
 }
 
 static const char *action_of(const struct spill_rule *rule)
@@ -216,6 +214,39 @@ static void print_near(const struct spill_ruleset *ruleset, const struct spill_r
     }
 }
 
+/* What a rule, or none, decides, and where it stands. */
+static void print_decision(const struct spill_ruleset *ruleset, uint32_t index,
+                           enum spill_verdict by_default)
+{
+    const struct spill_rule *rule = &ruleset->rules[index];
+
+    if (index == ruleset->count) {
+        printf("%s: no rule matches, and that is --default\n",
+               by_default == SPILL_VERDICT_ALLOW ? "allow" : "deny");
+        return;
+    }
+    printf("%s%s%s: ", action_of(rule), rule->sa != 0 ? " " : "",
+           rule->sa != 0 ? ruleset->sas[rule->sa - 1] : "");
+    print_place(ruleset, rule);
+    printf("\n");
+}
+
+/* Beyond a rule's limit the next one decides, of another line. */
+static void print_beyond(const struct spill_ruleset *ruleset,
+                         const struct spill_rule_packet *packet, uint32_t index,
+                         enum spill_verdict by_default)
+{
+    while (index < ruleset->count && ruleset->rules[index].limit != 0) {
+        const struct spill_rule *limited = &ruleset->rules[index];
+
+        while (index < ruleset->count && spill_rules_same_line(&ruleset->rules[index], limited))
+            index++;
+        index = next_match(ruleset, index, packet);
+        printf("beyond %ju bit/s ", (uintmax_t)limited->limit);
+        print_decision(ruleset, index, by_default);
+    }
+}
+
 int spill_program_explain(struct spill_program *program, struct spill_error *error)
 {
     const struct spill_ruleset *ruleset = program->files.ruleset;
@@ -225,19 +256,11 @@ int spill_program_explain(struct spill_program *program, struct spill_error *err
 
     if (read_packet(program, &packet, error) != 0)
         return -1;
-    index = first_match(ruleset, &packet);
-    if (index == ruleset->count) {
-        printf("%s: no rule matches, and that is --default\n",
-               decided == SPILL_VERDICT_ALLOW ? "allow" : "deny");
-    } else {
-        const struct spill_rule *rule = &ruleset->rules[index];
-
-        decided = rule->action;
-        printf("%s%s%s: ", action_of(rule), rule->sa != 0 ? " " : "",
-               rule->sa != 0 ? ruleset->sas[rule->sa - 1] : "");
-        print_place(ruleset, rule);
-        printf("\n");
-    }
+    index = next_match(ruleset, 0, &packet);
+    print_decision(ruleset, index, decided);
+    if (index < ruleset->count)
+        decided = ruleset->rules[index].action;
+    print_beyond(ruleset, &packet, index, program->options.default_verdict);
     print_near(ruleset, &packet, index, decided);
     return fflush(stdout) == 0 ? 0 : spill_error_set(error, "--explain: can't write");
 }

@@ -33,6 +33,7 @@ enum lookup {
 /* What a rule decides. */
 struct result {
     uint8_t verdict;
+    uint8_t level;  /* of its limit; 0: it has none */
     uint16_t sa;    /* as in struct spill_packet */
     uint32_t tally; /* with SPILL_RULE_RECORDS where it has `log` */
 };
@@ -46,6 +47,7 @@ struct spill_acl {
     rte_be32_t inputs[UINT8_MAX + 1];
     struct spill_prefix_sets *sets; /* NULL: the rules name none */
     struct result *results;         /* by what rte_acl gives back: the default's, then the rules' */
+    uint32_t categories;            /* of rte_acl: all rules, then without those of each level */
     bool types;                     /* rules name types */
 };
 
@@ -130,6 +132,16 @@ static void define_field(struct rte_acl_config *config, uint8_t type, uint8_t si
     };
 }
 
+/* rte_acl's categories: 1, or what it can search at a time. */
+static uint32_t count_categories(const struct spill_ruleset *ruleset)
+{
+    uint32_t level = 0;
+
+    for (uint32_t i = 0; i < ruleset->count; i++)
+        level = RTE_MAX(level, ruleset->rules[i].level);
+    return level == 0 ? 1 : RTE_ALIGN_CEIL(level + 1, RTE_ACL_RESULTS_MULTIPLIER);
+}
+
 static struct rte_acl_config define_fields(const struct spill_ruleset *ruleset, enum lookup lookup)
 {
     struct rte_acl_config config = {.num_categories = 1};
@@ -179,6 +191,7 @@ static int build(struct rte_acl_ctx *context, const struct spill_ruleset *rulese
     struct rte_acl_config config = define_fields(ruleset, lookup);
     int result;
 
+    config.num_categories = count_categories(ruleset);
     /* With a limit, rte_acl takes the fewest tries that fit into it; with 0 it splits at once. */
     if (count <= MOST_RULES_FOR_SPEED)
         config.max_size = tries_memory(lookup, count);
@@ -196,7 +209,9 @@ static struct acl_rule translate(const struct spill_ruleset *ruleset, uint32_t i
     const struct spill_rule *rule = &ruleset->rules[index];
     const unsigned words = ADDRESS_FIELDS(lookup) / 2;
     struct acl_rule out = {
-        .data.category_mask = 1,
+        /* One with a limit is left out behind its level. */
+        .data.category_mask =
+            RTE_LEN2MASK(rule->level != 0 ? rule->level : RTE_ACL_MAX_CATEGORIES, uint32_t),
         .data.priority = (int32_t)(RTE_ACL_MAX_PRIORITY - index),
         .data.userdata = index + 1, /* 0 is no rule */
     };
@@ -309,6 +324,7 @@ static int make_results(struct spill_acl *acl, const struct spill_ruleset *rules
 
         acl->results[i + 1] =
             (struct result){.verdict = rule->action,
+                            .level = rule->level,
                             .sa = sa_of(rule, sa_ids),
                             .tally = rule->tally | (rule->log ? SPILL_RULE_RECORDS : 0)};
     }
@@ -332,6 +348,7 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
         spill_error_set(error, "ACL %s: no memory", name);
         return NULL;
     }
+    acl->categories = count_categories(ruleset);
     memset(acl->inputs, UINT8_MAX, sizeof(acl->inputs));
     for (uint16_t i = 0; i < ruleset->input_count; i++)
         acl->inputs[port_ids[i]] = rte_cpu_to_be_32(UINT32_C(1) << i);
@@ -456,6 +473,26 @@ void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packe
             take_result(&acl->results[results[i]], packets[which], &tallies[which]);
         }
     }
+}
+
+uint32_t spill_acl_chain(const struct spill_acl *acl, const struct spill_packet *packet,
+                         struct spill_acl_decision chain[SPILL_RULE_LEVELS + 1])
+{
+    union tuple tuple;
+    const uint8_t *input = (const uint8_t *)&tuple;
+    const enum lookup lookup = read_packet(acl, packet, &tuple);
+    uint32_t results[RTE_ACL_MAX_CATEGORIES] = {0}, count = 0, level = 0;
+
+    if (acl->context[lookup] != NULL)
+        rte_acl_classify(acl->context[lookup], &input, results, 1, acl->categories);
+    do {
+        const struct result *result = &acl->results[results[level]];
+
+        chain[count++] = (struct spill_acl_decision){
+            .verdict = result->verdict, .sa = result->sa, .tally = result->tally};
+        level = result->level;
+    } while (level != 0);
+    return count;
 }
 
 size_t spill_acl_memory(const struct spill_ruleset *ruleset)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "classify/rule_limit.h"
 #include "classify/rules.h"
 #include "packet/packet.h"
 
@@ -65,6 +66,24 @@ void spill_acl_free(struct spill_acl *acl);
  */
 void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count,
                         uint32_t *tallies);
+
+/** What one rule decides. */
+struct spill_acl_decision {
+    uint8_t verdict; /* enum spill_verdict */
+    uint16_t sa;     /* as in struct spill_packet */
+    uint32_t tally;  /* and SPILL_RULE_RECORDS */
+};
+
+/**
+ * All decisions that a packet may have: of the first rule that matches it, and as long as that has
+ * a limit, of the next beyond it (rule_levels.h). The last is of one without a limit, or the
+ * default. One search, which finds all of them. Any thread, as above.
+ *
+ * @param packet  as above; nothing is written to it
+ * @return how many there are, 1 at least
+ */
+uint32_t spill_acl_chain(const struct spill_acl *acl, const struct spill_packet *packet,
+                         struct spill_acl_decision chain[SPILL_RULE_LEVELS + 1]);
 
 /**
  * How much EAL memory one ACL of these rules is to be given, in bytes. The ACL uses up to this much

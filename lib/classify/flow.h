@@ -40,7 +40,7 @@
 #define SPILL_FLOW_SINCE_DATA 0x10u /* closing: data; or an RST ended it, and anything will do */
 
 /* Packets of one flow that can be held at a time. */
-#define SPILL_FLOW_PENDING_MAX (UINT16_MAX - 1)
+#define SPILL_FLOW_PENDING_MAX (INT16_MAX - 1)
 
 /** Which flows have to give way to which: of a higher class to none of a lower one. */
 enum spill_flow_class {
@@ -75,7 +75,8 @@ struct spill_flow {
         struct {
             uint8_t rights;
             uint8_t spoken;
-            uint16_t pending; /* packets held */
+            uint16_t pending : 15; /* packets held */
+            uint16_t limited : 1;  /* a rule with a limit has decided about a direction of it */
         };
         uint32_t gate; /* all of that at once */
     };
@@ -232,8 +233,8 @@ static inline bool spill_flow_begun_by_other(const struct spill_flow *flow, unsi
 
 /**
  * Whether a packet of either direction that came in the clear and is no step may pass at once:
- * allowed, neither direction protected, the rules not to be asked, none waits before it, and the
- * connection neither opens nor closes.
+ * allowed, neither direction protected, the rules not to be asked, none waits before it, no rule
+ * with a limit lets it through, and the connection neither opens nor closes.
  */
 static inline bool spill_flow_passes(const struct spill_flow *flow)
 {

@@ -509,6 +509,11 @@ void spill_flow_table_step(struct spill_flow_table *table, struct spill_flow *fl
                         spill_flow_units(&table->times, now));
 }
 
+static bool has_limit(struct spill_flow_table *table, uint32_t tally)
+{
+    return spill_flow_table_count_of(table, tally)->limit != NULL;
+}
+
 /*
  * Has a direction counted where the rule is that decided it, and the other one too where that has
  * but replies. What is denied a side of a connection that the other has begun leaves it that one's.
@@ -526,6 +531,7 @@ static void note_tally(struct spill_flow_table *table, const struct spill_flow_f
     tallies[direction] = tally;
     if ((other & let) == 0 && (own & SPILL_FLOW_ALLOWED) != 0)
         tallies[!direction] = tally;
+    flow->limited = has_limit(table, tallies[0]) || has_limit(table, tallies[1]);
     if (!known)
         table->counts[tally + COUNT_CONNECTIONS]++;
 }
@@ -598,6 +604,13 @@ void spill_flow_table_count(struct spill_flow_table *table, uint32_t tally,
                             const struct spill_packet *packet, uint64_t now)
 {
     count_packet(table->counts, tally, packet, now);
+}
+
+void spill_flow_table_uncount(struct spill_flow_table *table, uint32_t tally,
+                              const struct spill_packet *packet)
+{
+    table->counts[tally + COUNT_PACKETS]--;
+    table->counts[tally + COUNT_BYTES] -= packet->length;
 }
 
 void spill_flow_table_note_old(struct spill_flow_table *table, struct spill_flow *flow,

@@ -184,6 +184,11 @@ struct spill_rule_count *spill_flow_table_count_of(struct spill_flow_table *tabl
 void spill_flow_table_count(struct spill_flow_table *table, uint32_t tally,
                             const struct spill_packet *packet, uint64_t now);
 
+/** Takes back that a packet was counted, as another rule decides about it; the time stays. Owner.
+ */
+void spill_flow_table_uncount(struct spill_flow_table *table, uint32_t tally,
+                              const struct spill_packet *packet);
+
 /**
  * Whether what is known of a flow is of older rules, so that a verdict that is noted now would take
  * its slot. Owner.

@@ -10,6 +10,7 @@ static void add(struct spill_rule_count *sum, const struct spill_rule_count *fro
     sum->packets += __atomic_load_n(&from->packets, __ATOMIC_RELAXED);
     sum->bytes += __atomic_load_n(&from->bytes, __ATOMIC_RELAXED);
     sum->connections += __atomic_load_n(&from->connections, __ATOMIC_RELAXED);
+    sum->beyond += __atomic_load_n(&from->beyond, __ATOMIC_RELAXED);
     sum->last = last > sum->last ? last : sum->last;
 }
 

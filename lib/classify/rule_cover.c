@@ -33,8 +33,8 @@ static bool covers_ports(const struct spill_rule *earlier, const struct spill_ru
 
 bool spill_rule_covers(const struct spill_rule *earlier, const struct spill_rule *rule)
 {
-    if ((rule->families & ~earlier->families) != 0)
-        return false;
+    if ((rule->families & ~earlier->families) != 0 || earlier->limit != 0)
+        return false; /* what is beyond its limit is left */
     if (!earlier->any_protocol && (rule->any_protocol || rule->protocol != earlier->protocol))
         return false;
     if (earlier->inputs != 0 && (rule->inputs == 0 || (rule->inputs & ~earlier->inputs) != 0))

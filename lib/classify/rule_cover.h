@@ -18,7 +18,8 @@
 
 #define SPILL_RULE_COVER_MAX 10000 /* half a second */
 
-/** Whether every packet that `rule` matches is matched by `earlier`, too. */
+/** Whether every packet that `rule` matches is decided about by `earlier`: matched, and none is
+ * left beyond a limit. */
 bool spill_rule_covers(const struct spill_rule *earlier, const struct spill_rule *rule);
 
 /**

@@ -8,8 +8,9 @@
 /**
  * @file
  * What the parts of the rule reader share: rules.c has files and lines, rule_text.c the rules in
- * words, rule_filter.c ClassBench's, rule_sets.c the sets of prefixes. Only they include this. Each
- * function that returns int returns 0, or -1 with the error written; on the control thread.
+ * words, rule_rates.c the rates in them, rule_filter.c ClassBench's, rule_sets.c the sets of
+ * prefixes. Only they include this. Each function that returns int returns 0, or -1 with the error
+ * written; on the control thread.
  */
 
 #define SPILL_RULE_WORDS_MAX 24 /* in a line */
@@ -44,6 +45,14 @@ int spill_rule_append(const struct spill_rule_location *location, struct spill_r
 /** ACTION PROTOCOL from … to …; `rule` matches everything when it comes in, and is scratch. */
 int spill_rule_read_text(const struct spill_rule_location *location, struct spill_rule_words *words,
                          struct spill_ruleset *ruleset, struct spill_rule *rule);
+
+/** [limit N/s|N/m|N/h], behind `log`. */
+int spill_rule_read_log(const struct spill_rule_location *location, struct spill_rule_words *words,
+                        struct spill_rule *rule);
+
+/** RATE [burst BYTES], behind `limit`. */
+int spill_rule_read_limit(const struct spill_rule_location *location,
+                          struct spill_rule_words *words, struct spill_rule *rule);
 
 /** @SOURCE DESTINATION P : Q P : Q PROTOCOL/MASK [FLAGS/MASK] [ACTION]; likewise. */
 int spill_rule_read_filter(const struct spill_rule_location *location,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <rte_common.h>
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 
 #define FIRST_PLACES 64
@@ -20,6 +21,7 @@ struct entry {
                        * has two that are taken for one */
     uint64_t version; /* the latest that has it; 0: it is free */
     uint32_t next;    /* in its list, or of the free ones */
+    struct spill_rule_limit *limit; /* that all lcores take from; NULL: it has none */
 };
 
 struct spill_rule_tallies {
@@ -70,6 +72,13 @@ static struct spill_rule_counts *make_counts(const struct spill_rule_tallies *ta
     return counts;
 }
 
+/* Tells the lcores of the limit of a place. */
+static void hand_out_limit(struct spill_rule_tallies *tallies, uint32_t place)
+{
+    for (uint32_t i = 0; i < tallies->lcore_count; i++)
+        tallies->counts->of[i][place].limit = tallies->entries[place].limit;
+}
+
 /* Has so many places at least. Returns 0, or -1: no memory, and nothing has changed. */
 static int grow(struct spill_rule_tallies *tallies, uint32_t least)
 {
@@ -90,6 +99,8 @@ static int grow(struct spill_rule_tallies *tallies, uint32_t least)
     if (counts == NULL)
         return -1;
     tallies->counts = counts;
+    for (uint32_t place = RESERVED; place < before; place++)
+        hand_out_limit(tallies, place);
     memset(&entries[before], 0, (places - before) * sizeof(*entries));
     for (uint32_t place = places; place-- > before;) {
         entries[place].next = tallies->free;
@@ -114,6 +125,9 @@ void spill_rule_tallies_free(struct spill_rule_tallies *tallies)
 {
     if (tallies == NULL)
         return;
+    for (uint32_t place = RESERVED; tallies->counts != NULL && place < tallies->counts->places;
+         place++)
+        rte_free(tallies->entries[place].limit);
     while (tallies->counts != NULL) {
         struct spill_rule_counts *counts = tallies->counts;
 
@@ -183,6 +197,8 @@ static uint64_t hash_rule(uint64_t hash, const struct spill_ruleset *ruleset,
     hash = hash_bytes(hash, &rule->mss, sizeof(rule->mss));
     hash = hash_bytes(hash, &rule->log, sizeof(rule->log));
     hash = hash_bytes(hash, &rule->log_interval, sizeof(rule->log_interval));
+    hash = hash_bytes(hash, &rule->limit, sizeof(rule->limit));
+    hash = hash_bytes(hash, &rule->burst, sizeof(rule->burst));
     hash = hash_bytes(hash, &inputs, sizeof(inputs));
     hash = hash_text(hash, rule->sa != 0 ? ruleset->sas[rule->sa - 1] : "");
     for (unsigned end = 0; end < 2; end++)
@@ -199,6 +215,7 @@ static void release(struct spill_rule_tallies *tallies, uint32_t place)
          counts != NULL && place < counts->places; counts = counts->older)
         for (uint32_t i = 0; i < counts->lcore_count; i++)
             memset(&counts->of[i][place], 0, sizeof(counts->of[i][0]));
+    rte_free(tallies->entries[place].limit);
     tallies->entries[place] = (struct entry){.next = tallies->free};
     tallies->free = place;
 }
@@ -256,6 +273,24 @@ static uint32_t take(struct spill_rule_tallies *tallies, struct lists *lists, ui
     return place;
 }
 
+/* Gives a place what its rule lets through, unless it has it: the bucket outlives versions, too.
+ * Returns 0, or -1: no memory. */
+static int set_limit(struct spill_rule_tallies *tallies, uint32_t place,
+                     const struct spill_rule *rule)
+{
+    struct entry *entry = &tallies->entries[place];
+
+    if (rule->limit == 0 || entry->limit != NULL)
+        return 0;
+    entry->limit = rte_zmalloc_socket("spill_rule_limit", sizeof(*entry->limit),
+                                      RTE_CACHE_LINE_SIZE, tallies->sockets[0]);
+    if (entry->limit == NULL)
+        return -1;
+    spill_rule_limit_init(entry->limit, rule->limit, rule->burst, rte_get_tsc_hz());
+    hand_out_limit(tallies, place);
+    return 0;
+}
+
 /* Returns 0, or -1: no memory. */
 static int assign(struct spill_rule_tallies *tallies, struct lists *lists,
                   struct spill_ruleset *ruleset, uint64_t version)
@@ -271,7 +306,7 @@ static int assign(struct spill_rule_tallies *tallies, struct lists *lists,
              end++)
             said = hash_rule(said, ruleset, &ruleset->rules[end]);
         place = take(tallies, lists, said, version);
-        if (place == NONE)
+        if (place == NONE || set_limit(tallies, place, &ruleset->rules[first]) != 0)
             return -1;
         for (uint32_t i = first; i < end; i++)
             ruleset->rules[i].tally = place * (uint32_t)SPILL_RULE_TALLY_WORDS;

@@ -13,8 +13,7 @@
 #define SA_SLOTS    (1u << 17) /* twice as many as there can be names */
 #define RANGES_MAX  64         /* in a list */
 
-#define RATE_MAX      1000000 /* in its unit */
-#define NAMES_AT_ONCE 1024u   /* bytes of rules' names that memory is taken for at first */
+#define NAMES_AT_ONCE 1024u /* bytes of rules' names that memory is taken for at first */
 
 /* The ranges of ports at one end, or of types. */
 struct ranges {
@@ -244,43 +243,7 @@ static int parse_name(const struct spill_rule_location *location, struct spill_r
     return rule->name != 0 ? 0 : spill_rule_error(location, "no memory for another name");
 }
 
-/* N/s, N/m or N/h: nanoseconds from one to the next. 0, with the error written: it is none. */
-static uint64_t parse_rate(const struct spill_rule_location *location,
-                           struct spill_rule_words *words)
-{
-    static const struct {
-        const char *unit;
-        uint64_t nanoseconds;
-    } UNITS[] = {
-        {"s", UINT64_C(1000000000)}, {"m", UINT64_C(60000000000)}, {"h", UINT64_C(3600000000000)}};
-    char *text = spill_rule_take(words), *unit = text != NULL ? strchr(text, '/') : NULL;
-    uint32_t count;
-
-    if (unit != NULL) {
-        *unit++ = '\0';
-        for (unsigned i = 0; i < RTE_DIM(UNITS); i++)
-            if (strcmp(unit, UNITS[i].unit) == 0 && spill_rule_number(text, RATE_MAX, &count) &&
-                count > 0)
-                return UNITS[i].nanoseconds / count;
-        unit[-1] = '/';
-    }
-    spill_rule_error(location, "'%.80s': not a rate; N/s, N/m or N/h, N from 1 to %u",
-                     text == NULL ? "end of line" : text, RATE_MAX);
-    return 0;
-}
-
-/* [limit RATE] */
-static int parse_log(const struct spill_rule_location *location, struct spill_rule_words *words,
-                     struct spill_rule *rule)
-{
-    rule->log = true;
-    if (!spill_rule_take_if(words, "limit"))
-        return 0;
-    rule->log_interval = parse_rate(location, words);
-    return rule->log_interval != 0 ? 0 : -1;
-}
-
-/* [in …] [type …] [mss …] [log …] [name …], in any order, each once. */
+/* [in …] [type …] [mss …] [log …] [limit …] [name …], in any order, each once. */
 static int parse_options(const struct spill_rule_location *location, struct spill_rule_words *words,
                          struct spill_ruleset *ruleset, struct spill_rule *rule,
                          struct ranges *types)
@@ -295,7 +258,9 @@ static int parse_options(const struct spill_rule_location *location, struct spil
         else if (rule->mss == 0 && spill_rule_take_if(words, "mss"))
             result = parse_mss(location, words, rule);
         else if (!rule->log && spill_rule_take_if(words, "log"))
-            result = parse_log(location, words, rule);
+            result = spill_rule_read_log(location, words, rule);
+        else if (rule->limit == 0 && spill_rule_take_if(words, "limit"))
+            result = spill_rule_read_limit(location, words, rule);
         else if (rule->name == 0 && spill_rule_take_if(words, "name"))
             result = parse_name(location, words, ruleset, rule);
         else

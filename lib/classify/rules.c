@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classify/rule_levels.h"
 #include "classify/rule_reader.h"
 
 #define FIRST_CAPACITY 64
@@ -353,7 +354,7 @@ struct spill_ruleset *spill_rules_read(FILE *file, const char *name,
     result = read_all(&reader);
     while (reader.depth > 0)
         close_file(&reader);
-    if (result == 0)
+    if (result == 0 && spill_rule_levels_assign(reader.ruleset, error) == 0)
         return reader.ruleset;
     spill_rules_free(reader.ruleset);
     return NULL;

@@ -11,6 +11,7 @@
 #include "pipeline/drops.h"
 #include "pipeline/fast.h"
 #include "pipeline/generation.h"
+#include "pipeline/policer.h"
 #include "pipeline/protection.h"
 #include "pipeline/related.h"
 #include "pipeline/rule_log.h"
@@ -79,17 +80,18 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
 
 /*
  * Counts a packet that the lookup did not, as its flow had to ask the rules: where that is counted
- * now, or where its own rule is.
+ * now, or where its own rule is. Returns where that is.
  */
-static void count(struct spill_fast *fast, struct spill_packet *packet, uint32_t tally,
-                  uint64_t stamp)
+static uint32_t count(struct spill_fast *fast, struct spill_packet *packet, uint32_t tally,
+                      uint64_t stamp)
 {
     const uint32_t of_flow = spill_flow_table_tally(fast->flows, packet->flow, packet->direction);
+    const uint32_t counted = of_flow != SPILL_RULE_TALLY_NONE ? of_flow : tally;
 
     if (!packet->counted)
-        spill_flow_table_count(fast->flows, of_flow != SPILL_RULE_TALLY_NONE ? of_flow : tally,
-                               packet, stamp);
+        spill_flow_table_count(fast->flows, counted, packet, stamp);
     packet->counted = 0;
+    return counted;
 }
 
 /* Has a rule's decision recorded, if it is not what the flow goes by already. */
@@ -118,13 +120,14 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
                                : SPILL_RULE_TALLY_NONE;
     const uint32_t tally = found & ~SPILL_RULE_RECORDS;
     enum spill_verdict known;
+    uint32_t counted;
 
     if (unlikely(found != tally))
         record(fast, job, packet, tally);
     if (job->work > 0 && spill_flow_packet_verdict(flow, packet) == SPILL_VERDICT_UNKNOWN)
         note(fast, job, packet, tally);
     spill_flow_release(flow);
-    count(fast, packet, tally, job->stamp);
+    counted = count(fast, packet, tally, job->stamp);
     known = spill_flow_packet_verdict(flow, packet);
     if (known != SPILL_VERDICT_UNKNOWN) {
         packet->verdict = (uint8_t)known;
@@ -142,6 +145,7 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
         packet->verdict = SPILL_VERDICT_DENY;
         packet->sa = SPILL_SA_NO_CONNECTION;
     }
+    spill_policer_apply(fast, packet, counted, job->stamp);
     spill_connection_pass(fast, mbuf, packet, job->stamp);
 }
 
@@ -260,7 +264,7 @@ static bool keeps_verdict(struct spill_fast *fast, struct rte_mbuf *mbuf,
         return false;
     packet->verdict = (uint8_t)spill_flow_packet_kept(flow, packet);
     packet->sa = packet->verdict == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
-    count(fast, packet, SPILL_RULE_TALLY_NONE, stamp);
+    spill_policer_apply(fast, packet, count(fast, packet, SPILL_RULE_TALLY_NONE, stamp), stamp);
     spill_connection_pass(fast, mbuf, packet, stamp);
     return true;
 }

@@ -18,6 +18,11 @@ static SPILL_DROP_REASON(tcp_no_connection, "tcp_no_connection",
                          "a TCP packet that a rule allows, but is of no connection and opens none, "
                          "with tcp-pickup = no");
 
+static SPILL_DROP_REASON(
+    beyond_limit, "beyond_limit",
+    "its rule's limit was used up, and the rule protects, or there was no time to "
+    "ask the next one");
+
 static SPILL_DROP_REASON(esp_answer, "esp_answer",
                          "an error about a packet that came through an association, and no rule "
                          "protects what goes back");
@@ -31,10 +36,12 @@ static inline bool is_secret(const struct spill_packet *packet)
 /* Why a packet that is neither sent nor encrypted is dropped. */
 static const struct spill_drop_reason *reason_of(const struct spill_packet *packet)
 {
-    if (packet->inbound_sa != 0)
-        return &esp_policy;
     if (packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_NO_CONNECTION)
         return &tcp_no_connection;
+    if (packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_BEYOND_LIMIT)
+        return &beyond_limit;
+    if (packet->inbound_sa != 0)
+        return &esp_policy;
     if (is_secret(packet))
         return &esp_answer;
     return packet->verdict == SPILL_VERDICT_PROTECT ? &esp_required : &spill_drop_denied;
@@ -82,7 +89,7 @@ static inline bool is_only_protected(const struct spill_packet *packet)
 {
     const struct spill_flow *flow = packet->flow;
 
-    return flow != NULL && flow->pending == 0 && !packet->wrapped &&
+    return flow != NULL && flow->pending == 0 && !flow->limited && !packet->wrapped &&
            !spill_flow_needs_step(flow, packet) &&
            spill_flow_own_verdict(flow, packet->direction) == SPILL_VERDICT_PROTECT;
 }

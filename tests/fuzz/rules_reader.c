@@ -500,6 +500,30 @@ static uint64_t read_rate(const char *word)
     return 0;
 }
 
+/* Digits and a unit. */
+static bool read_limit(const char *word, struct reader_rule *rule)
+{
+    static const struct {
+        const char *unit;
+        uint64_t bits;
+    } units[] = {{"bit", 1}, {"kbit", 1000}, {"mbit", 1000000}, {"gbit", 1000000000}};
+    uint64_t number = 0;
+    const char *at = word;
+
+    for (; at != NULL && *at >= '0' && *at <= '9' && number < 10000000000000; at++)
+        number = number * 10 + (uint64_t)(*at - '0');
+    if (at == word || number > 1000000000000 || (rule->action != 'a' && rule->action != 'p'))
+        return false;
+    for (size_t i = 0; i < 4; i++) {
+        if (is(at, units[i].unit))
+            rule->limit = number * units[i].bits;
+    }
+    rule->burst = rule->limit / 80 < 16384 ? 16384 : (uint32_t)(rule->limit / 80);
+    if (rule->limit / 80 > 1 << 30)
+        rule->burst = 1 << 30;
+    return rule->limit >= 8000 && rule->limit <= 1000000000000;
+}
+
 /* "TEXT", whose last quote is gone. */
 static bool read_name(const char *word, struct reader_rule *rule)
 {
@@ -551,13 +575,24 @@ static bool read_rule(struct reader *reader, const char **word, struct reader_ru
             rule->mss = (unsigned)bytes;
         } else if (is(word[0], "log") && !rule->log) {
             rule->log = true;
-            word--; /* a word alone, unless there is a limit */
-            if (!is(word[2], "limit"))
+            word--; /* a word alone, unless there is a limit of it */
+            if (!is(word[2], "limit") || word[3] == NULL || strchr(word[3], '/') == NULL)
                 continue;
             rule->log_interval = read_rate(word[3]);
             if (rule->log_interval == 0)
                 return false;
             word += 2;
+        } else if (is(word[0], "limit") && rule->limit == 0) {
+            if (!read_limit(word[1], rule))
+                return false;
+            if (is(word[2], "burst")) {
+                long bytes = word[3] == NULL ? 0 : number_of(word[3], 1 << 30);
+
+                if (bytes < 1500)
+                    return false;
+                rule->burst = (uint32_t)bytes;
+                word += 2;
+            }
         } else if (is(word[0], "name") && rule->name[0] == '\0') {
             if (word[1] == NULL || !read_name(word[1], rule))
                 return false;

@@ -9,7 +9,7 @@
 /**
  * @file
  * A second reader of rule files, written after the manual: as naive as can be, with its own eyes
- * for numbers and addresses.
+ * for numbers and addresses. Which rules with a limit may meet it does not tell.
  */
 
 #define READER_RULES  512
@@ -26,6 +26,8 @@ struct reader_rule {
     char name[64]; /* empty: none */
     bool log;
     uint64_t log_interval; /* ns; 0: none */
+    uint64_t limit;        /* bits a second; 0: none */
+    uint32_t burst;        /* bytes */
     unsigned length[2];
     uint8_t address[2][16];
     unsigned first[2], last[2];

@@ -299,6 +299,16 @@ class Explain(TestCase):
                 self.assertEqual(said[0], f"{matching[0][1]}: some.rules:{matching[0][0]}" if matching
                                  else "deny: no rule matches, and that is --default")
 
+    def test_beyond_a_limit(self):
+        """Which rules come next, and where that ends."""
+        rules = ("allow udp from any to any port 53,50-60 limit 10mbit\ndeny udp from 10.0.0.9 to any\n"
+                 "allow any from any to any limit 8kbit name \"rest\"\n")
+        self.assertEqual(self.explain(rules, "udp 10.0.0.1:1 > 10.0.0.2:53"), [
+            "allow: some.rules:1", 'beyond 10000000 bit/s allow: some.rules:3 "rest"',
+            "beyond 8000 bit/s deny: no rule matches, and that is --default"])
+        self.assertEqual(self.explain(rules, "udp 10.0.0.9:1 > 10.0.0.2:53"), [
+            "allow: some.rules:1", "beyond 10000000 bit/s deny: some.rules:2"])
+
     def test_near(self):
         """Rules that had said something else, but for one thing."""
         rules = "set ours = 10.0.0.0/8\nreject tcp from @ours to any port 22 in out\n" \

@@ -53,7 +53,7 @@ static void verdicts_in_any_combination(void **state)
         assert_int_equal(spill_flow_passes(&flow), passes);
         flow.pending = 1;
         assert_false(spill_flow_passes(&flow));
-        flow.pending = UINT16_MAX - 1;
+        flow.pending = SPILL_FLOW_PENDING_MAX;
         assert_false(spill_flow_passes(&flow));
         flow.pending = 0;
         flow.rights |= bits % 2 == 0 ? SPILL_FLOW_DUE : SPILL_FLOW_STALE;

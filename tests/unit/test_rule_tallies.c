@@ -193,6 +193,41 @@ static void arrays_grow_and_forget_nothing(void **state)
                 spill_rule_tallies_bytes(1000));
 }
 
+static struct spill_rule_limit *limit_of(unsigned lcore, uint32_t tally)
+{
+    return spill_rule_tallies_counts(tallies)->of[lcore][tally / SPILL_RULE_TALLY_WORDS].limit;
+}
+
+/* A reload fills no bucket; what lets something else through has another. */
+static void a_limit_keeps_its_bucket(void **state)
+{
+    const char *limited = "allow udp from any to any limit 1mbit\n";
+    char text[200 * 48] = "";
+    struct spill_rule_limit *bucket;
+    uint32_t tally, other;
+
+    (void)state;
+    tally = assign(limited, 1, 0)[0];
+    bucket = limit_of(0, tally);
+    assert_non_null(bucket);
+    assert_ptr_equal(bucket, limit_of(1, tally));
+    assert_true(spill_rule_limit_take(bucket, 1000, 5));
+    for (unsigned i = 0; i < 200; i++)
+        sprintf(text + strlen(text), "allow tcp from any to any port %u\n", i);
+    assign(text, 2, 0); /* the arrays grow */
+    assert_int_equal(assign(limited, 3, 0)[0], tally);
+    for (unsigned lcore = 0; lcore < LCORES; lcore++)
+        assert_ptr_equal(limit_of(lcore, tally), bucket);
+    assert_true(bucket->full > 5);
+    other = assign("allow udp from any to any limit 1mbit burst 3000\n", 4, 3)[0];
+    assert_int_not_equal(other, tally);
+    assert_ptr_not_equal(limit_of(0, other), bucket);
+    /* Nobody has it any more; its place goes to one without. */
+    assert_int_equal(assign("allow udp from any to any\n", 5, 4)[0], tally);
+    assert_null(limit_of(0, tally));
+    assert_null(limit_of(1, tally));
+}
+
 static void the_list_has_each_line(void **state)
 {
     struct spill_ruleset *ruleset =
@@ -265,6 +300,7 @@ int main(void)
         TALLIES_TEST(what_is_gone_is_given_away_when_no_flow_has_it),
         TALLIES_TEST(the_one_in_force_keeps_its_own),
         TALLIES_TEST(arrays_grow_and_forget_nothing),
+        TALLIES_TEST(a_limit_keeps_its_bucket),
         TALLIES_TEST(the_list_has_each_line),
         TALLIES_TEST(many_that_say_the_same),
     };

@@ -245,6 +245,10 @@ static void each_line_means_what_it_says(void **state)
 }
 
 /* Wrong lines, and what their error says behind "test.rules:1: ". */
+#define NO_RATE(text)                                                                              \
+    "'" text "': not a rate; N and kbit, mbit or gbit, as in 10mbit, from 8kbit to 1000gbit; or "  \
+    "log limit N/s"
+
 static const char *const WRONG[][2] = {
     {"deny ip from any to any", "ip: not a protocol that packets carry; any is all of them"},
     {"deny tcp from any to any mss 1360", "mss goes with allow"},
@@ -372,17 +376,33 @@ static const char *const WRONG[][2] = {
      "and on and on and on and on until there are too many words",
      "'too': more words than a rule has"},
     {"allow tcp from any to any log log", "'log': nothing is expected behind the rule"},
-    {"allow tcp from any to any log limit",
-     "'end of line': not a rate; N/s, N/m or N/h, N from 1 to 1000000"},
-    {"allow tcp from any to any log limit 10",
-     "'10': not a rate; N/s, N/m or N/h, N from 1 to 1000000"},
+    {"allow tcp from any to any log limit", NO_RATE("end of line")},
+    {"allow tcp from any to any log limit 10", NO_RATE("10")},
     {"allow tcp from any to any log limit 0/s",
      "'0/s': not a rate; N/s, N/m or N/h, N from 1 to 1000000"},
     {"allow tcp from any to any log limit 10/d",
      "'10/d': not a rate; N/s, N/m or N/h, N from 1 to 1000000"},
     {"allow tcp from any to any log limit 1000001/s",
      "'1000001/s': not a rate; N/s, N/m or N/h, N from 1 to 1000000"},
-    {"allow tcp from any to any limit 10/s", "'limit': nothing is expected behind the rule"},
+    {"allow tcp from any to any limit 10/s", NO_RATE("10/s")},
+    {"allow tcp from any to any limit mbit", NO_RATE("mbit")},
+    {"allow tcp from any to any limit 7999bit", NO_RATE("7999bit")},
+    {"allow tcp from any to any limit 1001gbit", NO_RATE("1001gbit")},
+    {"allow tcp from any to any limit 10Mbit", NO_RATE("10Mbit")},
+    {"allow tcp from any to any limit 1.5mbit", NO_RATE("1.5mbit")},
+    {"allow tcp from any to any limit -10mbit", NO_RATE("-10mbit")},
+    {"allow tcp from any to any limit 99999999999999999999bit", NO_RATE("99999999999999999999bit")},
+    {"deny tcp from any to any limit 10mbit", "limit goes with allow and protect"},
+    {"reject tcp from any to any log limit 10mbit", "limit goes with allow and protect"},
+    {"allow tcp from any to any limit 10mbit limit 10mbit",
+     "'limit': nothing is expected behind the rule"},
+    {"allow tcp from any to any limit 10mbit burst",
+     "'end of line': not a burst; 1500 to 1073741824 bytes"},
+    {"allow tcp from any to any limit 10mbit burst 1499",
+     "'1499': not a burst; 1500 to 1073741824 bytes"},
+    {"allow tcp from any to any limit 10mbit burst 64k",
+     "'64k': not a burst; 1500 to 1073741824 bytes"},
+    {"allow tcp from any to any burst 3000", "'burst': nothing is expected behind the rule"},
     {"allow tcp from any to any name", "'end of line': no name; one in quotes, as in name \"web\""},
     {"allow tcp from any to any name web", "'web': no name; one in quotes, as in name \"web\""},
     {"allow tcp from any to any name \"web", "\"web: a quote is missing"},
@@ -795,6 +815,38 @@ static struct spill_ruleset *read_folder(const char *text, struct spill_error *e
     return ruleset;
 }
 
+/* What a rule lets through, and how often it is recorded, are two things. */
+static void rates(void **state)
+{
+    static const struct {
+        const char *options;
+        uint64_t limit, log_interval;
+        uint32_t burst;
+    } expected[] = {
+        {"", 0, 0, 0},
+        {"limit 8kbit", 8000, 0, 16384},
+        {"limit 8000bit burst 1500", 8000, 0, 1500},
+        {"limit 10mbit log", 10000000, 0, 125000},
+        {"log limit 10mbit burst 0x10000", 10000000, 0, 65536},
+        {"log limit 2/s limit 1000gbit name \"a\"", 1000000000000, 500000000, 1u << 30},
+        {"limit 4294967295bit log limit 1/m", 4294967295, 60000000000, 53687091},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct spill_ruleset *ruleset;
+        char text[128];
+
+        snprintf(text, sizeof(text), "allow any from any to any %s", expected[i].options);
+        ruleset = read_text(text);
+        assert_int_equal(ruleset->rules[0].limit, expected[i].limit);
+        assert_int_equal(ruleset->rules[0].burst, expected[i].burst);
+        assert_int_equal(ruleset->rules[0].log_interval, expected[i].log_interval);
+        assert_int_equal(ruleset->rules[0].log, strstr(text, "log") != NULL);
+        spill_rules_free(ruleset);
+    }
+}
+
 static void files_are_included_where_they_are_named(void **state)
 {
     static const struct {
@@ -923,6 +975,7 @@ int main(void)
         cmocka_unit_test(lists_of_ports),
         cmocka_unit_test(lists_of_types),
         cmocka_unit_test(sizes_of_segments),
+        cmocka_unit_test(rates),
         cmocka_unit_test(files_are_included_where_they_are_named),
         cmocka_unit_test(sets_have_prefixes_of_lines_and_files),
         cmocka_unit_test(an_error_names_the_file_that_has_it),

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pipeline/policer.h"
+
+#include "base/clock.h"
+#include "classify/policy.h"
+#include "pipeline/generation.h"
+#include "pipeline/rule_log.h"
+
+/* What a rule lets through. NULL: anything. */
+static struct spill_rule_limit *limit_of(struct spill_fast *fast, uint32_t tally)
+{
+    return spill_flow_table_count_of(fast->flows, tally)->limit;
+}
+
+static bool may_pass(const struct spill_packet *packet)
+{
+    return packet->verdict == SPILL_VERDICT_ALLOW || packet->verdict == SPILL_VERDICT_PROTECT;
+}
+
+/* Whether a rule lets a packet through; one that doesn't counts it. */
+static bool lets_through(struct spill_fast *fast, const struct spill_packet *packet, uint32_t tally,
+                         uint64_t now)
+{
+    struct spill_rule_limit *limit = limit_of(fast, tally);
+
+    if (limit == NULL || spill_rule_limit_take(limit, packet->length, now))
+        return true;
+    spill_flow_table_count_of(fast->flows, tally)->beyond++;
+    return false;
+}
+
+static void drop(struct spill_packet *packet)
+{
+    packet->verdict = SPILL_VERDICT_DENY;
+    packet->sa = SPILL_SA_BEYOND_LIMIT;
+}
+
+/* Has the rules decide that come after the one whose limit was used up. */
+static void ask_next(struct spill_fast *fast, struct spill_packet *packet, uint32_t used_up,
+                     uint64_t now)
+{
+    struct spill_acl_decision chain[SPILL_RULE_LEVELS + 1];
+    uint32_t count, i;
+
+    packet->reversed = !spill_flow_goes_alone(packet->flow, packet) &&
+                       spill_flow_begun_by_other(packet->flow, packet->direction);
+    count = spill_acl_chain(spill_policy_acl(fast->version.generation->policy), packet, chain);
+    packet->reversed = 0;
+    for (i = 0; i < count; i++) {
+        const uint32_t tally = chain[i].tally & ~SPILL_RULE_RECORDS;
+
+        if (tally == used_up)
+            continue;
+        packet->verdict = chain[i].verdict;
+        packet->sa = chain[i].verdict == SPILL_VERDICT_ALLOW ? 0 : chain[i].sa;
+        if (may_pass(packet) && !lets_through(fast, packet, tally, now)) {
+            if (packet->verdict == SPILL_VERDICT_ALLOW)
+                continue;
+            drop(packet);
+            return;
+        }
+        spill_flow_table_count(fast->flows, tally, packet, now);
+        if (tally != chain[i].tally)
+            spill_rule_log_note(fast, packet, tally, now);
+        return;
+    }
+}
+
+void spill_policer_apply(struct spill_fast *fast, struct spill_packet *packet, uint32_t tally,
+                         uint64_t now)
+{
+    uint64_t began;
+
+    if (likely(limit_of(fast, tally) == NULL) || !may_pass(packet) ||
+        lets_through(fast, packet, tally, now))
+        return;
+    spill_flow_table_uncount(fast->flows, tally, packet);
+    if (packet->verdict == SPILL_VERDICT_PROTECT || fast->admission.asking.left <= 0) {
+        drop(packet);
+        return;
+    }
+    began = spill_clock();
+    ask_next(fast, packet, tally, now);
+    spill_allowance_spend(&fast->admission.asking, spill_clock() - began);
+}
+
+void spill_policer_apply_flow(struct spill_fast *fast, struct spill_packet *packet, uint64_t now)
+{
+    spill_policer_apply(fast, packet,
+                        spill_flow_table_tally(fast->flows, packet->flow, packet->direction), now);
+}
