@@ -27,6 +27,7 @@ enum spill_ctl_option {
     SPILL_CTL_NAME,
     SPILL_CTL_SOCKET,
     SPILL_CTL_JSON,
+    SPILL_CTL_LISTEN,
     SPILL_CTL_OPTIONS,
 };
 #define SPILL_CTL_TAKES(option) (1u << SPILL_CTL_##option)
@@ -44,7 +45,8 @@ struct spill_ctl_command {
     const char *argument; /* what it takes, for --help; NULL: nothing */
     const char *help;
     unsigned options;
-    int (*run)(const struct spill_ctl_request *request, FILE *out, struct spill_error *error);
+    enum spill_ctl_status (*run)(const struct spill_ctl_request *request, FILE *out,
+                                 struct spill_error *error);
     const struct spill_ctl_view *view; /* of those that show something */
 };
 
@@ -54,10 +56,20 @@ const struct spill_ctl_command *spill_ctl_command_find(const char *name);
 /** Prints all commands and options, for --help. */
 void spill_ctl_commands_help(FILE *out);
 
-/** Shows a command's view: the `run` of those that have one. @return 0, or -1 with an error */
-int spill_ctl_show(const struct spill_ctl_request *request, FILE *out, struct spill_error *error);
+/*
+ * The `run` of commands: with an error where they are not done.
+ */
 
-/** Has the program do it: the `run` of commands of its control socket. Likewise. */
-int spill_ctl_remote(const struct spill_ctl_request *request, FILE *out, struct spill_error *error);
+/** Shows a command's view. */
+enum spill_ctl_status spill_ctl_show(const struct spill_ctl_request *request, FILE *out,
+                                     struct spill_error *error);
+
+/** Serves the program's metrics over HTTP until SIGINT or SIGTERM. */
+enum spill_ctl_status spill_ctl_export(const struct spill_ctl_request *request, FILE *out,
+                                       struct spill_error *error);
+
+/** Has the program do it, by its control socket. */
+enum spill_ctl_status spill_ctl_remote(const struct spill_ctl_request *request, FILE *out,
+                                       struct spill_error *error);
 
 #endif

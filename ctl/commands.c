@@ -94,6 +94,9 @@ static const struct spill_ctl_command rows[] = {
     {"drops", .help = "dropped packets by reason", SHOWS(drops)},
     {"sa", .help = "security associations", SHOWS(sas)},
     SPILL_COMMAND_ROWS(REMOTE)
+    {"exporter", .help = "serve /metrics over HTTP for Prometheus, until SIGINT or SIGTERM",
+     .run = spill_ctl_export,
+     .options = SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(LISTEN)},
 };
 /* clang-format on */
 
@@ -124,7 +127,8 @@ void spill_ctl_commands_help(FILE *out)
           out);
 }
 
-int spill_ctl_show(const struct spill_ctl_request *request, FILE *out, struct spill_error *error)
+enum spill_ctl_status spill_ctl_show(const struct spill_ctl_request *request, FILE *out,
+                                     struct spill_error *error)
 {
     struct spill_ctl_telemetry telemetry;
     char path[PATH_MAX];
@@ -132,9 +136,9 @@ int spill_ctl_show(const struct spill_ctl_request *request, FILE *out, struct sp
 
     if (spill_ctl_instance_path(request, "dpdk_telemetry.v2", path, error) != 0 ||
         spill_ctl_telemetry_open(&telemetry, path, error) != 0)
-        return -1;
+        return SPILL_CTL_FAILED;
     result = spill_ctl_view_show(request->command->view, &telemetry,
                                  (request->given & SPILL_CTL_TAKES(JSON)) != 0, out, error);
     spill_ctl_telemetry_close(&telemetry);
-    return result;
+    return result == 0 ? SPILL_CTL_DONE : SPILL_CTL_FAILED;
 }

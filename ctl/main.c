@@ -22,9 +22,9 @@ static int run(const struct spill_ctl_request *request)
 {
     struct spill_error error = {.text = ""};
 
-    if (request->command->run(request, stdout, &error) != 0)
-        return complain(&error, SPILL_CTL_FAILED);
-    return finish();
+    const enum spill_ctl_status status = request->command->run(request, stdout, &error);
+
+    return status == SPILL_CTL_DONE ? finish() : complain(&error, status);
 }
 
 int main(int argc, char **argv)

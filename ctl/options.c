@@ -14,6 +14,8 @@ static const struct row {
     {"file-prefix", "PREFIX", "the same, in DPDK's words", SPILL_CTL_NAME},
     {"socket", "PATH", "or the path of the socket that the command asks", SPILL_CTL_SOCKET},
     {"json", NULL, "print what was told as JSON", SPILL_CTL_JSON},
+    {"listen", "ADDRESS:PORT", "of exporter: where to serve; not given: 127.0.0.1:9464",
+     SPILL_CTL_LISTEN},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

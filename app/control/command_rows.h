@@ -23,6 +23,9 @@
     ROW("check", NULL, "read the configuration again, and say what a reload would", check)         \
     ROW("drain", NULL, "end in order, as SIGTERM does", drain)                                     \
     ROW("log-level", "LEVEL", "how much is logged from now on", set_log_level)                     \
+    ROW("report", NULL, "all that is counted by now, as the report at the end has it", report)     \
+    ROW("metrics", "FORMAT", "the same for Prometheus: openmetrics, or prometheus (0.0.4)",        \
+        tell_metrics)                                                                              \
     ROW("plan", NULL, "who runs where, with which queues and memory", tell_plan)
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "base/openmetrics.h"
 #include "config/option_table.h"
 #include "control/command_rows.h"
 #include "control/log.h"
@@ -91,6 +92,62 @@ static enum spill_command_result tell_plan(struct spill_program *program, const 
     spill_plan_print_json(&program->plan, answer, "plan");
     free(text);
     return SPILL_COMMAND_DONE;
+}
+
+static enum spill_command_result report(struct spill_program *program, const char *argument,
+                                        struct spill_json *answer, struct spill_error *error)
+{
+    struct spill_metric_json writer;
+
+    (void)argument, (void)error;
+    spill_metric_json_init(&writer, answer);
+    spill_json_object_begin(answer, "report");
+    spill_program_write_status(program, &writer.writer);
+    spill_program_write_metrics(program, NULL, &writer.writer);
+    spill_json_object_end(answer);
+    return SPILL_COMMAND_DONE;
+}
+
+static int write_openmetrics(struct spill_program *program, enum spill_openmetrics_format format,
+                             FILE *out)
+{
+    struct spill_openmetrics *writer = malloc(sizeof(*writer));
+    int status;
+
+    if (writer == NULL)
+        return -1;
+    spill_openmetrics_begin(writer, format);
+    spill_program_write_status(program, &writer->writer);
+    spill_program_write_metrics(program, NULL, &writer->writer);
+    status = spill_openmetrics_end(writer, out);
+    free(writer);
+    return status;
+}
+
+static enum spill_command_result tell_metrics(struct spill_program *program, const char *argument,
+                                              struct spill_json *answer, struct spill_error *error)
+{
+    const bool before = strcmp(argument, "prometheus") == 0;
+    char *text = NULL;
+    size_t size;
+    FILE *out;
+    int status;
+
+    if (!before && strcmp(argument, "openmetrics") != 0) {
+        spill_error_set(error, "metrics '%s': expected openmetrics or prometheus", argument);
+        return SPILL_COMMAND_REFUSED;
+    }
+    out = open_memstream(&text, &size);
+    status = out == NULL
+                 ? -1
+                 : write_openmetrics(
+                       program, before ? SPILL_OPENMETRICS_BEFORE : SPILL_OPENMETRICS_1_0, out);
+    if (out == NULL || fclose(out) != 0 || status != 0)
+        spill_error_set(error, "no memory");
+    else
+        spill_json_string(answer, "text", text);
+    free(text);
+    return error->text[0] == '\0' ? SPILL_COMMAND_DONE : SPILL_COMMAND_REFUSED;
 }
 
 /* ------------------------------------------------------------------------------ requests */
