@@ -86,6 +86,7 @@ struct spill_program {
     struct spill_kernel_side *kernel;                 /* that is followed; NULL: none */
     struct spill_router *router;                      /* NULL: no port is routed */
     uint16_t interfaces[SPILL_ROUTER_INTERFACES_MAX]; /* the router's, by index in the options */
+    bool routes_refused;                              /* it was told that some were */
     struct spill_event routing;                       /* while changes of routes are not done */
     struct spill_event needs;                         /* of lcores: the twins' thread tells */
     uint32_t versions;                                /* of the rules and SAs, made or tried */
@@ -234,6 +235,12 @@ int spill_program_replace_generation(struct spill_program *program,
 /** Has the changes of routes made on the lcores' tables: now, and in the times to come as long as
  * there are some. After any of spill_router_set_route() and its like. */
 void spill_program_routes_changed(struct spill_program *program);
+
+/** Give a writer what is told of routes, and of neighbours; there is a router. Any thread. */
+void spill_program_write_routes(const struct spill_program *program,
+                                struct spill_metric_writer *writer);
+void spill_program_write_neighbors(const struct spill_program *program,
+                                   struct spill_metric_writer *writer);
 
 /** Says whether a port's link is up, by its index: flows leave routes by it to other next hops. */
 void spill_program_route_link(struct spill_program *program, uint32_t port, bool up);
@@ -412,6 +419,10 @@ int spill_program_follow_kernel(struct spill_program *program, struct spill_erro
 /** Ends that, and takes back the routes that the twins do not take along: within a second. What was
  * counted stays. */
 void spill_program_leave_kernel(struct spill_program *program);
+
+/** Gives a writer what was heard from the kernel, and asked of it. Any thread. */
+void spill_program_write_kernel(const struct spill_program *program,
+                                struct spill_metric_writer *writer);
 
 /** Asks the kernel for neighbours that lcores need. @param program  struct spill_program * */
 void spill_program_heed_needs(void *program);

@@ -119,6 +119,27 @@ static void write_non_ip(const void *source, const struct spill_metric_family *f
     }
 }
 
+static void write_routes(const void *source, const struct spill_metric_family *family,
+                         struct spill_metric_writer *writer)
+{
+    (void)family;
+    spill_program_write_routes(source, writer);
+}
+
+static void write_neighbors(const void *source, const struct spill_metric_family *family,
+                            struct spill_metric_writer *writer)
+{
+    (void)family;
+    spill_program_write_neighbors(source, writer);
+}
+
+static void write_kernel(const void *source, const struct spill_metric_family *family,
+                         struct spill_metric_writer *writer)
+{
+    (void)family;
+    spill_program_write_kernel(source, writer);
+}
+
 static const struct spill_metric_section balance[] = {
     {{"packets", NULL, SPILL_FAMILY_ONE}, write_packets},
     {{"drops", "reason", SPILL_FAMILY_ONE}, write_drops},
@@ -130,6 +151,13 @@ static const struct spill_metric_section sections[] = {
     {{"non_ip", "type", SPILL_FAMILY_LIST}, write_non_ip},
 };
 
+/* Where ports are routed. */
+static const struct spill_metric_section router[] = {
+    {{"routes", NULL, SPILL_FAMILY_ONE}, write_routes},
+    {{"neighbors", NULL, SPILL_FAMILY_ONE}, write_neighbors},
+    {{"kernel", NULL, SPILL_FAMILY_ONE}, write_kernel},
+};
+
 void spill_program_write_metrics(struct spill_program *program, const char *family,
                                  struct spill_metric_writer *writer)
 {
@@ -137,5 +165,7 @@ void spill_program_write_metrics(struct spill_program *program, const char *fami
     if (program->pipeline == NULL)
         return;
     spill_metric_sections_write(sections, RTE_DIM(sections), program, family, writer);
+    if (program->router != NULL)
+        spill_metric_sections_write(router, RTE_DIM(router), program, family, writer);
     spill_pipeline_write_metrics(program->pipeline, family, writer);
 }

@@ -22,6 +22,22 @@
 #define PAUSE_LEAST_NS UINT64_C(10000000)
 #define PAUSE_MOST_NS  UINT64_C(5000000000)
 
+static const struct spill_metric rows[] = {
+    SPILL_METRIC(COUNTER, "messages", struct spill_mirror_counters, messages, "messages",
+                 "that the kernel sent"),
+    SPILL_METRIC(COUNTER, "overruns", struct spill_mirror_counters, overruns, "",
+                 "times that the kernel threw messages away, and all was read again"),
+    SPILL_METRIC(COUNTER, "generations", struct spill_mirror_counters, generations, "",
+                 "times that all was read"),
+    SPILL_METRIC(COUNTER, "repeated", struct spill_mirror_counters, repeated, "dumps",
+                 "read again, as the kernel changed meanwhile"),
+    SPILL_METRIC(COUNTER, "audits", struct spill_mirror_counters, audits, "",
+                 "times that all was read to compare"),
+    SPILL_METRIC(COUNTER, "differences", struct spill_mirror_counters, differences, "routes",
+                 "that were not as the kernel has them, by audits"),
+};
+const struct spill_metrics spill_mirror_metrics = SPILL_METRICS(rows);
+
 /* The dumps of a generation, in order: what is asked for later refers to what came before. */
 enum step {
     STEP_LINKS,

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/metrics.h"
 #include "control/events.h"
 #include "mirror/links.h"
 #include "mirror/neighbors.h"
@@ -56,6 +57,8 @@ struct spill_mirror_counters {
     uint64_t audits;
     uint64_t differences; /* routes that audits found wrong */
 };
+
+extern const struct spill_metrics spill_mirror_metrics;
 
 struct spill_mirror {
     struct spill_mirror_config config;

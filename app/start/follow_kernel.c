@@ -67,6 +67,7 @@ static bool ask_for_needs(struct spill_program *program, uint32_t *requests)
             return false;
         spill_request_neighbor(program->kernel->requests,
                                program->host->twins[need.interface].twin.index, &need.address);
+        program->kernel->counters.resolved++;
     }
     return true;
 }
@@ -80,10 +81,12 @@ static bool keep_neighbors(struct spill_program *program, uint32_t *requests)
     for (; side->to_keep > 0 && *requests > 0; --*requests) {
         side->to_keep--;
         neighbor = spill_mirror_neighbors_next(&side->mirror.neighbors);
-        if (neighbor != NULL &&
-            spill_router_neighbor_used(program->router, (uint16_t)neighbor->interface,
-                                       &neighbor->state.address))
-            spill_request_neighbor(side->requests, neighbor->state.link, &neighbor->state.address);
+        if (neighbor == NULL ||
+            !spill_router_neighbor_used(program->router, (uint16_t)neighbor->interface,
+                                        &neighbor->state.address))
+            continue;
+        spill_request_neighbor(side->requests, neighbor->state.link, &neighbor->state.address);
+        side->counters.kept++;
     }
     return side->to_keep > 0;
 }
@@ -207,4 +210,24 @@ void spill_program_leave_kernel(struct spill_program *program)
     spill_given_take_back(program);
     mnl_socket_close(side->requests);
     side->requests = NULL;
+}
+
+/* ------------------------------------------------------------------------- telling */
+
+static const struct spill_metric rows[] = {
+    SPILL_METRIC(COUNTER, "neighbors_resolved", struct spill_kernel_counters, resolved, "",
+                 "times that it was asked for a neighbor that packets wait for"),
+    SPILL_METRIC(COUNTER, "neighbors_kept", struct spill_kernel_counters, kept, "",
+                 "times that it was told that a neighbor is in use"),
+};
+static const struct spill_metrics metrics = SPILL_METRICS(rows);
+
+void spill_program_write_kernel(const struct spill_program *program,
+                                struct spill_metric_writer *writer)
+{
+    static const struct spill_kernel_side none;
+    const struct spill_kernel_side *side = program->kernel != NULL ? program->kernel : &none;
+
+    spill_metrics_write(&spill_mirror_metrics, &side->mirror.counters, writer);
+    spill_metrics_write(&metrics, &side->counters, writer);
 }

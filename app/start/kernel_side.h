@@ -25,6 +25,10 @@ struct spill_kernel_twin {
     bool routes_due;    /* likewise */
 };
 
+struct spill_kernel_counters {
+    uint64_t resolved, kept; /* neighbours that were asked for: as needed, as used */
+};
+
 struct spill_kernel_side {
     struct spill_mirror mirror;
     struct spill_mirror_sink sink;
@@ -35,6 +39,7 @@ struct spill_kernel_side {
     uint32_t next_route; /* of the options, that may be due; past the last: none is */
     uint32_t refused;    /* of those that were due, by the kernel */
     uint32_t to_keep;    /* neighbours still to be looked at */
+    struct spill_kernel_counters counters;
 };
 
 /** The kernel's index of a twin, by index of its interface in the options. */

@@ -270,9 +270,9 @@ void spill_groups_unuse(struct spill_router *router, uint16_t number)
     end(router, number);
 }
 
-uint32_t spill_router_create_group(struct spill_router *router, enum spill_route_action action,
-                                   const struct spill_route_path *paths, uint32_t count,
-                                   struct spill_error *error)
+static uint16_t create(struct spill_router *router, enum spill_route_action action,
+                       const struct spill_route_path *paths, uint32_t count,
+                       struct spill_error *error)
 {
     struct spill_group_path *taken;
     uint16_t number;
@@ -284,9 +284,20 @@ uint32_t spill_router_create_group(struct spill_router *router, enum spill_route
     if (number == 0) {
         forget_paths(router, taken, count);
         too_many(error);
-        return 0;
     }
-    router->groups[number].held = true;
+    return number;
+}
+
+uint32_t spill_router_create_group(struct spill_router *router, enum spill_route_action action,
+                                   const struct spill_route_path *paths, uint32_t count,
+                                   struct spill_error *error)
+{
+    const uint16_t number = create(router, action, paths, count, error);
+
+    if (number != 0)
+        router->groups[number].held = true;
+    else
+        router->refused++;
     return number;
 }
 
@@ -299,8 +310,10 @@ int spill_router_change_group(struct spill_router *router, uint32_t number,
     const uint32_t count_before = group->count;
 
     if (check(router, action, paths, count, error) != 0 ||
-        take_paths(router, paths, count, &taken, error) != 0)
+        take_paths(router, paths, count, &taken, error) != 0) {
+        router->refused++;
         return -1;
+    }
     group->action = (uint8_t)action;
     group->paths = taken;
     group->count = (uint16_t)count;

@@ -123,11 +123,14 @@ int spill_router_set_neighbor(struct spill_router *router, uint16_t interface,
 
     if (hop == 0)
         hop = add(router, interface, address);
-    if (hop == 0)
+    if (hop == 0) {
+        router->neighbors_refused++;
         return spill_error_set(error, "neighbor %s: there are %d, which is the most",
                                spill_ip_write(address, text), SPILL_ROUTER_NEIGHBORS_MAX);
+    }
     if (router->neighbors[hop].fixed && state != SPILL_NEIGHBOR_STATIC)
         return 0;
+    router->neighbors_known += !router->neighbors[hop].known;
     router->neighbors[hop].known = true;
     router->neighbors[hop].fixed = state == SPILL_NEIGHBOR_STATIC;
     set_state(router, hop, state_of(state, mac));
@@ -142,6 +145,7 @@ void spill_router_remove_neighbor(struct spill_router *router, uint16_t interfac
     if (hop == 0 || router->neighbors[hop].fixed || !router->neighbors[hop].known)
         return;
     router->neighbors[hop].known = false;
+    router->neighbors_known--;
     set_state(router, hop, state_of(SPILL_NEIGHBOR_UNRESOLVED, NULL));
     end(router, hop);
 }
@@ -183,4 +187,14 @@ bool spill_router_has_needs(const struct spill_router *router)
             return true;
     }
     return false;
+}
+
+uint32_t spill_router_neighbor_count(const struct spill_router *router)
+{
+    return router->neighbors_known;
+}
+
+uint64_t spill_router_neighbors_refused(const struct spill_router *router)
+{
+    return router->neighbors_refused;
 }

@@ -403,10 +403,12 @@ static int set_route(struct spill_router *router, const struct spill_ip_prefix *
 
     spill_ip_prefix_trim(&exact);
     entry = spill_rib_make(rib, &exact);
-    if (entry == NULL)
+    if (entry == NULL) {
+        router->refused++;
         return spill_error_set(error, "route: there are %u of %s, which is the most; more by %s",
                                rib->capacity, prefix->address.family == AF_INET ? "IPv4" : "IPv6",
                                prefix->address.family == AF_INET ? "routes" : "routes6");
+    }
     want(router, rib, entry, group);
     return 0;
 }
@@ -461,7 +463,7 @@ uint32_t spill_router_route_count(const struct spill_router *router, uint8_t fam
 
 uint64_t spill_router_refused(const struct spill_router *router)
 {
-    return router->table4.refused + router->table6.refused;
+    return router->table4.refused + router->table6.refused + router->refused;
 }
 
 enum spill_route_action spill_router_get_route(const struct spill_router *router,

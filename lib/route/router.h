@@ -202,7 +202,8 @@ int spill_router_set_route_group(struct spill_router *router, const struct spill
  */
 bool spill_router_work(struct spill_router *router);
 
-/** Routes that are set, of a family; and those that the tables had no room for. */
+/** Routes that are set, of a family; and times that there was no room: for a route, or for a set of
+ * paths. Any thread. */
 uint32_t spill_router_route_count(const struct spill_router *router, uint8_t family);
 uint64_t spill_router_refused(const struct spill_router *router);
 
@@ -229,6 +230,10 @@ void spill_router_remove_neighbor(struct spill_router *router, uint16_t interfac
 /** Whether a neighbour was sent to since this was last asked: the kernel is to keep it alive. */
 bool spill_router_neighbor_used(struct spill_router *router, uint16_t interface,
                                 const struct spill_ip *address);
+
+/** Neighbours of which something is known; and times that there was no room for one. Any thread. */
+uint32_t spill_router_neighbor_count(const struct spill_router *router);
+uint64_t spill_router_neighbors_refused(const struct spill_router *router);
 
 /** A neighbour that a packet waits for. */
 struct spill_router_need {

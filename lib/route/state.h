@@ -49,6 +49,9 @@ struct spill_router {
     struct spill_group_state groups[SPILL_ROUTER_GROUPS_MAX];
     uint16_t group_chains[SPILL_GROUP_CHAINS];
     struct spill_left_right table4, table6;
+    uint64_t refused;           /* routes and groups, beside those that tables refused */
+    uint64_t neighbors_refused; /* as there were too many */
+    uint32_t neighbors_known;
 };
 
 /** For each copy of the tables. */

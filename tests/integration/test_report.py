@@ -53,7 +53,12 @@ class Report(IpsecCase):
         report = self.check(spillway("--config", self.configuration(), *POOL, "--rx", CPUS[0],
                                      "--tx", CPUS[-1], "--exit-on-idle", "300ms"))
         self.assertEqual(report.packets["received"], 28)
-        self.assertEqual(keys(report), set(KEYS.read_text().split("\n")[:-1]))
+        routed = self.file("router.conf", "[port r]\ndevice = net_null0,no-rx=1\nrouted = yes\naddress = 10.0.0.1/24\n"
+                           "[route 10.1.0.0/16]\nvia = 10.0.0.2\n[neighbor 10.0.0.2]\nport = r\nmac = 02:00:00:00:00:02\n")
+        routed = self.check(spillway("--config", routed, "--duration", "100ms"))
+        self.assertEqual((routed["routes"]["ipv4"], routed["routes"]["ipv6"], routed["neighbors"]["known"]), (5, 0, 1))
+        told = keys({family: routed[family] for family in ("routes", "neighbors", "kernel")})
+        self.assertEqual(keys(report) | told, set(KEYS.read_text().split("\n")[:-1]))
 
     def test_telemetry(self):
         """Family by family, and member by member, telemetry tells the same names while lcores run."""

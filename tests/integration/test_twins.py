@@ -85,7 +85,13 @@ class Twins(TestCase):
         done = self.net.run(self.net.left, "ping", "-n", "-c", "1", "-W", "2", "10.51.0.1", check=False)
         self.assertRegex(done.stdout, r"(?i)prohibited|filtered")
         self.assertIn("proto 83", self.ip(self.net.middle, "-N route show 10.50.0.0/16").stdout)
+        told = self.program.telemetry("/spillway/metrics,kernel")
         report = self.end()
+        self.assertGreaterEqual(report["routes"]["ipv4"], 8)
+        self.assertGreaterEqual(report["routes"]["ipv6"], 4)
+        self.assertGreaterEqual(report["neighbors"]["known"], 4)
+        self.assertGreaterEqual(report["kernel"]["neighbors_resolved"], 2)
+        self.assertEqual((told["generations"], told["overruns"], told["audits"]), (1, 0, 0))
         self.assertGreater(report.packets["delivered_to_host"], 20)
         self.assertGreater(report.packets["originated"], 20)
 
@@ -102,6 +108,17 @@ class Twins(TestCase):
         self.ip(self.net.middle, "nexthop delete id 7")
         self.misses("10.77.0.1")
         self.end()
+
+    def test_too_many_routes(self):
+        """Nobody who gives them to the kernel hears that there is no room: the log and the report say so."""
+        self.end()
+        self.start(CONFIG.replace("routes = 1k", "routes = 64")).ready()
+        batch = self.file("many", "".join(f"route add 10.60.{n}.0/24 via 10.2.0.2\n" for n in range(100)))
+        self.ip(self.net.middle, f"-batch {batch}")
+        until(lambda: "more routes" in self.program.log, 10, "a warning")
+        report = self.end()
+        self.assertGreaterEqual(report["routes"]["refused"], 36)
+        self.assertEqual(report["routes"]["ipv4"], 64)
 
     def test_link_down(self):
         """Of the twin, and of the port: the twin has the carrier that the port has."""

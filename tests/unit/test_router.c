@@ -405,7 +405,7 @@ static void test_refused(void **state)
     assert_string_equal(error.text,
                         "route: there are 4096 of IPv4, which is the most; more by routes");
     settle(router);
-    assert_int_equal(spill_router_refused(router), 0);
+    assert_int_equal(spill_router_refused(router), 1);
 }
 
 static void test_needs(void **state)
@@ -428,10 +428,14 @@ static void test_needs(void **state)
     assert_true(spill_needs_add(lcore, need));
     assert_ptr_equal(spill_router_lcore(router, 0, 0, &error), lcore);
     spill_router_set_neighbor(router, 1, &need.address, SPILL_NEIGHBOR_REACHABLE, &mac, &error);
+    assert_int_equal(spill_router_neighbor_count(router), 1);
     assert_false(spill_router_neighbor_used(router, 1, &need.address));
     lcore->used[spill_hop_find(spill_router_tables(router, 0), 1, &need.address)] = 1;
     assert_true(spill_router_neighbor_used(router, 1, &need.address));
     assert_false(spill_router_neighbor_used(router, 1, &need.address));
+    spill_router_remove_neighbor(router, 1, &need.address);
+    spill_router_remove_neighbor(router, 1, &need.address);
+    assert_int_equal(spill_router_neighbor_count(router), 0);
 }
 
 /* --------------------------------------------------------------------------------- oracle */
