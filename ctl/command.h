@@ -28,6 +28,7 @@ enum spill_ctl_option {
     SPILL_CTL_SOCKET,
     SPILL_CTL_JSON,
     SPILL_CTL_LISTEN,
+    SPILL_CTL_ONCE,
     SPILL_CTL_OPTIONS,
 };
 #define SPILL_CTL_TAKES(option) (1u << SPILL_CTL_##option)
@@ -67,6 +68,10 @@ enum spill_ctl_status spill_ctl_show(const struct spill_ctl_request *request, FI
 /** Serves the program's metrics over HTTP until SIGINT or SIGTERM. */
 enum spill_ctl_status spill_ctl_export(const struct spill_ctl_request *request, FILE *out,
                                        struct spill_error *error);
+
+/** Shows what happens, on a screen or once as text. */
+enum spill_ctl_status spill_ctl_top(const struct spill_ctl_request *request, FILE *out,
+                                    struct spill_error *error);
 
 /** Has the program do it, by its control socket. */
 enum spill_ctl_status spill_ctl_remote(const struct spill_ctl_request *request, FILE *out,

@@ -83,6 +83,9 @@ static const struct spill_ctl_view
      SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_remote, NULL},
 
 static const struct spill_ctl_command rows[] = {
+    {"top", .help = "what happens this second: lcores, ports, pool, drops, busiest rules; q ends it",
+     .run = spill_ctl_top,
+     .options = SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(ONCE)},
     {"status", .help = "version, uptime, configuration in force, packets", SHOWS(status)},
     {"ports", .help = "links and packets of ports", SHOWS(ports)},
     {"lcores", .help = "what each lcore did, and took for it", SHOWS(lcores)},

@@ -16,6 +16,7 @@ static const struct row {
     {"json", NULL, "print what was told as JSON", SPILL_CTL_JSON},
     {"listen", "ADDRESS:PORT", "of exporter: where to serve; not given: 127.0.0.1:9464",
      SPILL_CTL_LISTEN},
+    {"once", NULL, "of top: print one second as text, and end", SPILL_CTL_ONCE},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

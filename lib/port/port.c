@@ -232,6 +232,8 @@ void spill_port_stats(const struct spill_port *port, struct spill_port_stats *st
     stats->counted = true;
     stats->rx_packets = counted.ipackets;
     stats->tx_packets = counted.opackets;
+    stats->rx_bytes = counted.ibytes;
+    stats->tx_bytes = counted.obytes;
     stats->rx_missed = counted.imissed;
     stats->rx_nombuf = counted.rx_nombuf;
     stats->rx_errors = counted.ierrors;
@@ -247,6 +249,10 @@ static const struct spill_metric port_rows[] = {
 const struct spill_metrics spill_port_metrics = SPILL_METRICS(port_rows);
 
 static const struct spill_metric stats_rows[] = {
+    SPILL_METRIC(COUNTER, "rx_bytes", struct spill_port_stats, rx_bytes, "bytes",
+                 "of frames received, by the device's count"),
+    SPILL_METRIC(COUNTER, "tx_bytes", struct spill_port_stats, tx_bytes, "bytes",
+                 "of frames transmitted, by the device's count"),
     SPILL_METRIC(COUNTER, "rx_missed", struct spill_port_stats, rx_missed, "packets",
                  "by the device's count, lost there: no free descriptor, the loop was too slow"),
     SPILL_METRIC(COUNTER, "rx_nombuf", struct spill_port_stats, rx_nombuf, "packets",

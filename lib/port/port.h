@@ -134,6 +134,7 @@ struct spill_port_stats {
     bool counted; /* the device counts; else all is 0 */
     uint64_t rx_packets;
     uint64_t tx_packets;
+    uint64_t rx_bytes, tx_bytes;
     uint64_t rx_missed; /* no free descriptor or buffer at the device: the loop was too slow */
     uint64_t rx_nombuf; /* the pool was empty */
     uint64_t rx_errors;
