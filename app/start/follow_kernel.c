@@ -17,6 +17,17 @@
 
 /* ----------------------------------------------------------------------- what is seen */
 
+/* What is larger than its port can carry would be dropped there. */
+static void check_mtu(const struct spill_program *program, uint32_t index, uint32_t mtu)
+{
+    const struct spill_option_interface *option = &program->options.interfaces[index];
+    const struct spill_port *port = &program->ports[option->port];
+
+    if (mtu > port->mtu)
+        SPILL_LOG(WARNING, "twin %s has MTU %u: its port %s carries no more than %u", option->twin,
+                  mtu, port->name, port->mtu);
+}
+
 static void look_at_twin(struct spill_program *program, uint32_t index)
 {
     struct spill_kernel_side *side = program->kernel;
@@ -32,6 +43,9 @@ static void look_at_twin(struct spill_program *program, uint32_t index)
                   name);
     else if (link != NULL && twin->gone)
         SPILL_LOG(NOTICE, "twin %s is there again", name);
+    if (link != NULL && link->state.mtu != twin->mtu)
+        check_mtu(program, index, link->state.mtu);
+    twin->mtu = link != NULL ? link->state.mtu : 0;
     twin->gone = link == NULL && (twin->known || twin->gone);
     twin->known = link != NULL;
     twin->up = link != NULL && link->state.enabled;
@@ -138,7 +152,8 @@ void spill_program_twins_follow_mtu(struct spill_program *program, uint32_t port
     uint32_t i, mtu;
 
     for (i = 0; program->kernel != NULL && i < options->interface_count; i++) {
-        if (!options->interfaces[i].routed || options->interfaces[i].port != port)
+        if (!options->interfaces[i].routed || options->interfaces[i].port != port ||
+            program->kernel->twins[i].gone)
             continue;
         link =
             spill_mirror_links_find(&program->kernel->mirror.links, spill_kernel_link(program, i));
@@ -165,7 +180,8 @@ static int start(struct spill_program *program, struct spill_kernel_side *side,
             0)
             return spill_error_set(error, "no memory for twins");
     }
-    if (spill_mirror_start(&side->mirror, error) != 0 || spill_given_install(program, error) != 0)
+    /* What is read first has it all: the twins are up, and stay so. */
+    if (spill_given_install(program, error) != 0 || spill_mirror_start(&side->mirror, error) != 0)
         return -1;
     if (spill_events_every(&program->events, &side->keep, KEEP_NS, begin_to_keep, program) != 0)
         return spill_error_set(error, "no memory for the control thread's timers");
@@ -192,7 +208,7 @@ int spill_program_follow_kernel(struct spill_program *program, struct spill_erro
         free(side);
         return -1;
     }
-    program->kernel = side;
+    __atomic_store_n(&program->kernel, side, __ATOMIC_RELEASE); /* telemetry looks at it */
     return start(program, side, error);
 }
 
@@ -226,8 +242,10 @@ void spill_program_write_kernel(const struct spill_program *program,
                                 struct spill_metric_writer *writer)
 {
     static const struct spill_kernel_side none;
-    const struct spill_kernel_side *side = program->kernel != NULL ? program->kernel : &none;
+    const struct spill_kernel_side *side = __atomic_load_n(&program->kernel, __ATOMIC_ACQUIRE);
 
+    if (side == NULL)
+        side = &none;
     spill_metrics_write(&spill_mirror_metrics, &side->mirror.counters, writer);
     spill_metrics_write(&metrics, &side->counters, writer);
 }

@@ -154,11 +154,14 @@ int spill_given_install(struct spill_program *program, struct spill_error *error
 
 /* ------------------------------------------------------------------- while it runs */
 
-/* The first that is refused is told, and how many there were besides. */
-static void note_refused(struct spill_kernel_side *side, const struct spill_error *error)
+/* The first that is refused is told, and how many there were besides. A kernel that does not answer
+ * is not waited for twice in a row. */
+static void note_refused(struct spill_kernel_side *side, const struct spill_error *error,
+                         uint32_t *requests)
 {
     if (side->refused++ == 0)
         SPILL_LOG(WARNING, "%s", error->text);
+    *requests = 0;
 }
 
 static bool addresses_again(struct spill_program *program, uint32_t *requests)
@@ -175,7 +178,7 @@ static bool addresses_again(struct spill_program *program, uint32_t *requests)
             return true;
         *requests -= program->options.interfaces[i].addresses.count;
         if (give_addresses(program, i, &error) != 0)
-            note_refused(side, &error);
+            note_refused(side, &error, requests);
         twin->addresses_due = false;
         twin->routes_due = true;
         side->next_route = 0;
@@ -213,7 +216,7 @@ static bool routes_again(struct spill_program *program, uint32_t *requests)
             return true;
         --*requests;
         if (give_route(program, option, true, &error) != 0)
-            note_refused(side, &error);
+            note_refused(side, &error, requests);
     }
     return false;
 }

@@ -18,6 +18,7 @@
 
 /** A twin, as the kernel has it. */
 struct spill_kernel_twin {
+    uint32_t mtu;
     uint32_t ups;       /* times that it came up, as far as was looked at */
     bool known, up;     /* there, and administratively up */
     bool gone;          /* it was there */

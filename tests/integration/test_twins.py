@@ -206,7 +206,9 @@ class Twins(TestCase):
         self.end()
 
     def test_down_and_up_at_once(self):
-        """The same where nobody has seen it down."""
+        """The same where nobody has seen it down; of more routes than are given at a time."""
+        self.end()
+        self.start(CONFIG + "".join(f"[route 10.60.{n}.0/24]\nvia = 10.2.0.2\n" for n in range(200))).ready()
         self.reaches("10.50.0.1")
         self.program.signal(signal.SIGSTOP)
         self.ip(self.net.middle, "link set twan down")
@@ -215,6 +217,7 @@ class Twins(TestCase):
         self.program.signal(signal.SIGCONT)
         self.reaches("10.50.0.1")
         self.reaches("fd02::2")
+        until(lambda: self.ip(self.net.middle, "route show").stdout.count("10.60.") == 200, 10, "all routes")
         self.end()
 
     def test_ipv6_comes_back(self):
@@ -295,6 +298,9 @@ class Twins(TestCase):
         self.ip(self.net.middle, "link set twan mtu 1400")
         until(lambda: "mtu = 1400" in self.too_big("10.2.0.2"), 10, "too big")
         until(lambda: re.search("mtu[ =:]+1400", self.too_big("fd02::2")), 10, "too big")
+        self.ip(self.net.middle, "link set tlan mtu 9000")
+        until(lambda: "twin tlan has MTU 9000" in self.program.log, 10, "a warning")
+        self.ip(self.net.middle, "link set tlan mtu 1500")
         self.ip(self.net.middle, "link set wan mtu 1450")  # the lesser one of the twin stays
         until(lambda: "has MTU 1450 now" in self.program.log, 10, "another MTU")
         self.ip(self.net.middle, "link set wan mtu 1350")
@@ -372,6 +378,24 @@ class Twins(TestCase):
         self.reaches("10.2.0.2")
         self.reaches("10.50.0.1")
         self.end()
+
+    def test_end_under_load(self):
+        """Packets are on their way through, to the host, from it, and wait for neighbors: each is accounted for."""
+        self.reaches("10.2.0.2")
+        self.net.start(self.net.left, "ping", "-q", "-f", "-s", "1000", "10.1.0.1")
+        self.net.start(self.net.right, "ping", "-q", "-f", "10.1.0.2")
+        self.net.start(self.net.left, "/usr/bin/python3", "-c", "import itertools, socket\n"
+                       "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                       "for n in itertools.cycle(range(100, 112)):\n s.sendto(b'who', (f'10.2.0.{n}', 7))")
+        metrics = lambda family: self.program.telemetry(f"/spillway/metrics,{family}")  # noqa: E731
+        until(lambda: metrics("drops").get("neighbor_full", 0) > 1000, 20, "many packets that wait")
+        until(lambda: metrics("packets")["delivered_to_host"] > 1000, 20, "many packets to the host")
+        report = self.end()
+        self.assertEqual(sum(port["rx_packets"] for port in report["ports"]), report.packets["received"])
+        self.assertEqual(sum(port["tx_packets"] for port in report["ports"]), report.packets["transmitted"])
+        self.assertGreater(report.packets["originated"], 1000)
+        self.assertGreater(report.drops["neighbor_unresolved"], 0)
+        self.assertNotIn("drain_deadline", report.drops)
 
     def test_flood(self):
         """A flood of one class leaves another one through."""
