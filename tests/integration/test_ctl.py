@@ -22,7 +22,7 @@ import capture
 import test_report
 from associations import POOL, IpsecCase
 from esp import udp_frame
-from harness import BUILD, RUN_FOLDER, Spillway, TestCase, main, need_program, need_root, run, until
+from harness import BUILD, ROOT, RUN_FOLDER, Spillway, TestCase, main, need_program, need_root, run, until
 
 CTL = BUILD / "ctl" / "spillwayctl"
 
@@ -325,6 +325,24 @@ class Top(Loaded):
                 self.check(program.stop())
                 self.drawn(terminal, b"expected the socket of a running spillway")
                 self.assertEqual(top.wait(10), 1)
+
+
+class Day(Loaded):
+    """The page of docs/operations.md: each command as it stands there."""
+
+    def test_day(self):
+        need_program("jq")
+        page = (ROOT / "docs" / "operations.md").read_text().split("\n## An ordinary day\n")[1].split("\n## ")[0]
+        commands = re.findall(r"^    (.+)$", page, re.M)
+        self.assertGreater(len(commands), 15)
+        with self.running() as program:
+            until(lambda: program.telemetry("/spillway/metrics,packets")["transmitted"] > 10000, 20, "traffic")
+            for command in commands:
+                done = run("sh", "-c", f"spillwayctl() {{ '{CTL}' --name {program.name} \"$@\"; }}; {command}", check=False)
+                self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+                self.assertTrue(done.stdout or command.startswith("test "), command)
+            report = self.check(program.wait())
+        self.assertEqual((report["reason"], report["reloads"]), ("drain", 1))
 
 
 class Exporter(Loaded):
