@@ -8,6 +8,8 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include <rte_jhash.h>
+
 #include "mirror/kernel.h"
 #include "mirror/kernel_attributes.h"
 
@@ -26,6 +28,13 @@ bool spill_attribute_ip(const struct nlattr *attribute, struct spill_ip *ip)
 uint32_t spill_attribute_number(const struct nlattr *attribute)
 {
     return mnl_attr_get_payload_len(attribute) >= 4 ? mnl_attr_get_u32(attribute) : 0;
+}
+
+void spill_attribute_tunnel(const struct nlattr *attribute, uint32_t *encapsulation)
+{
+    *encapsulation = rte_jhash(mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute),
+                               *encapsulation) |
+                     1;
 }
 
 static void read_mac(const struct nlattr *attribute, struct rte_ether_addr *mac)
@@ -197,6 +206,10 @@ bool spill_kernel_read_next_hop(const struct nlmsghdr *message,
             break;
         case NHA_GATEWAY:
             spill_attribute_ip(attribute, &next_hop->path.gateway);
+            break;
+        case NHA_ENCAP_TYPE:
+        case NHA_ENCAP:
+            spill_attribute_tunnel(attribute, &next_hop->path.encapsulation);
             break;
         case NHA_FDB:
             return false;

@@ -44,7 +44,8 @@ struct spill_kernel_neighbor {
 /** A way of a route, or a next-hop object. */
 struct spill_kernel_path {
     uint32_t link;
-    uint32_t weight; /* from 1 */
+    uint32_t weight;        /* from 1 */
+    uint32_t encapsulation; /* a tunnel that packets are put in there, as a hash; 0: none */
     struct spill_ip gateway;
     bool dead; /* its link is down: not used, while another one lives */
 };

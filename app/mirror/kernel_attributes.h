@@ -40,6 +40,9 @@ bool spill_attribute_ip(const struct nlattr *attribute, struct spill_ip *ip);
 /** Of four bytes; 0 of less. */
 uint32_t spill_attribute_number(const struct nlattr *attribute);
 
+/** Notes an attribute that says of which tunnel a way is, in the hash of all that do. */
+void spill_attribute_tunnel(const struct nlattr *attribute, uint32_t *encapsulation);
+
 bool spill_ip_is_multicast(const struct spill_ip *ip);
 
 #endif

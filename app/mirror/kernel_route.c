@@ -46,6 +46,23 @@ static void read_gateway(const struct nlattr *attribute, struct spill_kernel_pat
     }
 }
 
+/* Of those that stand for each path. */
+static void read_path_attribute(const struct nlattr *attribute, struct spill_kernel_path *path)
+{
+    switch (mnl_attr_get_type(attribute)) {
+    case RTA_GATEWAY:
+    case RTA_VIA:
+        read_gateway(attribute, path);
+        break;
+    case RTA_ENCAP_TYPE:
+    case RTA_ENCAP:
+        spill_attribute_tunnel(attribute, &path->encapsulation);
+        break;
+    default:
+        break;
+    }
+}
+
 static void read_paths(const struct nlattr *attribute, struct spill_kernel_route *route)
 {
     const struct rtnexthop *hop = mnl_attr_get_payload(attribute);
@@ -60,10 +77,7 @@ static void read_paths(const struct nlattr *attribute, struct spill_kernel_route
         path->weight = hop->rtnh_hops + UINT32_C(1);
         path->dead = (hop->rtnh_flags & RTNH_F_DEAD) != 0;
         SPILL_EACH_ATTRIBUTE(inner, (const void *)RTNH_DATA(hop), (const char *)hop + hop->rtnh_len)
-        {
-            if (mnl_attr_get_type(inner) == RTA_GATEWAY || mnl_attr_get_type(inner) == RTA_VIA)
-                read_gateway(inner, path);
-        }
+        read_path_attribute(inner, path);
         left -= (int)RTNH_ALIGN(hop->rtnh_len);
         hop = RTNH_NEXT(hop);
     }
@@ -99,10 +113,6 @@ static void read_attribute(const struct nlattr *attribute, struct spill_kernel_r
     case RTA_OIF:
         single->link = spill_attribute_number(attribute);
         break;
-    case RTA_GATEWAY:
-    case RTA_VIA:
-        read_gateway(attribute, single);
-        break;
     case RTA_MULTIPATH:
         read_paths(attribute, route);
         break;
@@ -113,6 +123,7 @@ static void read_attribute(const struct nlattr *attribute, struct spill_kernel_r
         read_metrics(attribute, route);
         break;
     default:
+        read_path_attribute(attribute, single);
         break;
     }
 }
@@ -137,6 +148,8 @@ static int compare_paths(const void *one, const void *other)
 
     if (left->link != right->link)
         return left->link < right->link ? -1 : 1;
+    if (left->encapsulation != right->encapsulation)
+        return left->encapsulation < right->encapsulation ? -1 : 1;
     return memcmp(&left->gateway, &right->gateway, sizeof(left->gateway));
 }
 

@@ -132,16 +132,27 @@ static void tell_link(struct spill_mirror_links *links, const struct spill_mirro
         links->sink->set_mac(links->sink->context, (uint16_t)twin->interface, &state->mac);
 }
 
+/* VRRP takes the carrier from the macvlan of a virtual router that another one is (protodown): the
+ * MAC is that one's then, and a frame to it would be forwarded twice. */
+static bool takes_frames(const struct spill_kernel_link *macvlan)
+{
+    return macvlan != NULL && macvlan->enabled && macvlan->carrier;
+}
+
+/* What it is now: NULL: gone; and before: NULL: not there. */
 static void tell_macvlan(const struct spill_mirror_links *links,
                          const struct spill_mirror_link *twin,
                          const struct spill_kernel_link *before,
                          const struct spill_kernel_link *now)
 {
     const struct spill_mirror_sink *sink = links->sink;
+    const bool took = takes_frames(before), takes = takes_frames(now);
 
-    if (before != NULL)
+    if (took && takes && rte_is_same_ether_addr(&before->mac, &now->mac))
+        return;
+    if (took)
         sink->remove_mac(sink->context, (uint16_t)twin->interface, &before->mac);
-    if (now != NULL)
+    if (takes)
         sink->add_mac(sink->context, (uint16_t)twin->interface, &now->mac);
 }
 
@@ -156,8 +167,7 @@ static void tell(struct spill_mirror_links *links, struct spill_mirror_link *lin
     if (twin == NULL)
         return;
     if (twin != link) {
-        if (new_mac)
-            tell_macvlan(links, twin, was_known ? before : NULL, now);
+        tell_macvlan(links, twin, was_known ? before : NULL, now);
     } else if (new_mac || before->enabled != now->enabled || before->carrier != now->carrier ||
                before->mtu != now->mtu) {
         tell_link(links, link, new_mac);

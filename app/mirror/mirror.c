@@ -21,6 +21,8 @@
 /* Before a generation that follows one that failed. */
 #define PAUSE_LEAST_NS UINT64_C(10000000)
 #define PAUSE_MOST_NS  UINT64_C(5000000000)
+/* Between two tries to give the sink what it had no room for. */
+#define RETRY_NS UINT64_C(1000000000)
 
 static const struct spill_metric rows[] = {
     SPILL_METRIC(COUNTER, "messages", struct spill_mirror_counters, messages, "messages",
@@ -35,6 +37,12 @@ static const struct spill_metric rows[] = {
                  "times that all was read to compare"),
     SPILL_METRIC(COUNTER, "differences", struct spill_mirror_counters, differences, "routes",
                  "that were not as the kernel has them, by audits"),
+    SPILL_METRIC(GAUGE, "prefixes_refused", struct spill_mirror_counters, prefixes_refused,
+                 "prefixes", "that the kernel has routes to, and for which there is no room"),
+    SPILL_METRIC(GAUGE, "groups_refused", struct spill_mirror_counters, groups_refused, "groups",
+                 "of next hops for which there is no room: prefixes by them are unreachable"),
+    SPILL_METRIC(GAUGE, "groups_tunneled", struct spill_mirror_counters, groups_tunneled, "groups",
+                 "with next hops that lead into a tunnel, by which nothing is sent"),
 };
 const struct spill_metrics spill_mirror_metrics = SPILL_METRICS(rows);
 
@@ -74,6 +82,16 @@ static void close_socket(struct spill_mirror *mirror)
     mirror->socket = NULL;
 }
 
+/* Without a timer nothing would ever be read again. */
+static void after(struct spill_mirror *mirror, struct spill_event *event, uint64_t time,
+                  void (*call)(void *))
+{
+    if (spill_events_after(mirror->events, event, time, call, mirror) == 0)
+        return;
+    SPILL_LOG(ERR, "router: no memory for a timer: the kernel's routing can't be followed");
+    mirror->config.lost(mirror->config.context);
+}
+
 /* Once more from the beginning, later: what failed may fail again. */
 static void pause_then_start(struct spill_mirror *mirror)
 {
@@ -81,7 +99,7 @@ static void pause_then_start(struct spill_mirror *mirror)
     mirror->step = STEPS;
     mirror->telling = false;
     mirror->auditing = false;
-    spill_events_after(mirror->events, &mirror->later, mirror->pause_ns, start_again, mirror);
+    after(mirror, &mirror->later, mirror->pause_ns, start_again);
     mirror->pause_ns = RTE_MIN(2 * mirror->pause_ns, PAUSE_MOST_NS);
 }
 
@@ -119,10 +137,18 @@ static void sweep(struct spill_mirror *mirror, enum step step)
         spill_mirror_neighbors_sweep(&mirror->neighbors, mirror->generation);
 }
 
+/* Routes are swept when all of them were read. */
+static uint32_t first_of(uint32_t step)
+{
+    return step > STEP_LOCAL4 && step <= STEP_ROUTES6 ? STEP_LOCAL4 : step;
+}
+
 static int end_dump(struct spill_mirror *mirror)
 {
     if (mirror->interrupted) {
         mirror->counters.repeated++;
+        mirror->generation++;
+        mirror->step = first_of(mirror->step);
         return ask(mirror);
     }
     sweep(mirror, mirror->step);
@@ -146,8 +172,6 @@ static void complete(struct spill_mirror *mirror)
             SPILL_LOG(WARNING, "router: %" PRIu64 " routes were not as the kernel has them",
                       differences);
     }
-    if (mirror->config.complete != NULL)
-        mirror->config.complete(mirror->config.context);
 }
 
 static void audit(void *context)
@@ -216,14 +240,54 @@ static int take_datagram(struct spill_mirror *mirror)
     return 1;
 }
 
+static void count(struct spill_mirror *mirror)
+{
+    struct spill_mirror_counters *counters = &mirror->counters;
+
+    counters->prefixes_refused = mirror->routes.refused_count;
+    counters->groups_refused = mirror->sets.refused_count;
+    counters->groups_tunneled = mirror->sets.tunneled_count;
+}
+
+static bool is_full(const struct spill_mirror *mirror)
+{
+    return mirror->routes.refused_count + mirror->sets.refused_count > 0;
+}
+
+/* Of the lack of room the router tells. */
+static void tell_room(struct spill_mirror *mirror)
+{
+    if (mirror->full && !is_full(mirror))
+        SPILL_LOG(NOTICE, "router: there is room again for all of the kernel's routes");
+    mirror->full = is_full(mirror);
+}
+
+static void work(void *context);
+
+static void retry(void *context)
+{
+    struct spill_mirror *mirror = context;
+
+    tell_room(mirror);
+    mirror->retrying = false;
+    spill_path_sets_retry(&mirror->sets);
+    spill_mirror_routes_retry(&mirror->routes);
+    work(mirror);
+}
+
 static void work(void *context)
 {
     struct spill_mirror *mirror = context;
 
     if (spill_mirror_routes_work(&mirror->routes, TURN_STEPS))
-        spill_events_after(mirror->events, &mirror->soon, 0, work, mirror);
+        after(mirror, &mirror->soon, 0, work);
     else if (mirror->telling)
         complete(mirror);
+    count(mirror);
+    if (!mirror->retrying && (is_full(mirror) || mirror->full)) {
+        mirror->retrying = true;
+        after(mirror, &mirror->retry, RETRY_NS, retry);
+    }
     if (mirror->config.turned != NULL)
         mirror->config.turned(mirror->config.context);
 }
@@ -289,10 +353,13 @@ int spill_mirror_open(struct spill_mirror *mirror, const struct spill_mirror_con
         return spill_error_set(error, "no memory for the kernel's messages");
     }
     spill_mirror_links_init(&mirror->links, sink);
+    spill_next_hops_init(&mirror->next_hops);
     spill_path_sets_init(&mirror->sets, &mirror->links, &mirror->next_hops, sink);
-    spill_mirror_routes_init(&mirror->routes, &mirror->sets, sink);
     spill_mirror_neighbors_init(&mirror->neighbors, &mirror->links, sink);
-    return 0;
+    if (spill_mirror_routes_init(&mirror->routes, &mirror->sets, sink) == 0)
+        return 0;
+    spill_mirror_close(mirror);
+    return spill_error_set(error, "no room for the kernel's routes");
 }
 
 int spill_mirror_add_twin(struct spill_mirror *mirror, uint32_t link, uint16_t interface)
@@ -317,6 +384,7 @@ void spill_mirror_close(struct spill_mirror *mirror)
     spill_event_remove(&mirror->soon);
     spill_event_remove(&mirror->later);
     spill_event_remove(&mirror->audit);
+    spill_event_remove(&mirror->retry);
     spill_mirror_routes_free(&mirror->routes);
     spill_path_sets_free(&mirror->sets);
     spill_mirror_neighbors_free(&mirror->neighbors);

@@ -20,14 +20,16 @@
  * The mirror: what the Linux kernel knows of links, addresses, neighbours, next-hop objects and
  * routes, kept up to date and given to a sink.
  *
- * It listens first, then asks for dumps, one kind after the other, each again if the kernel says
- * that it changed meanwhile (NLM_F_DUMP_INTR). That is a generation: at its end all goes that the
- * dumps did not have. Where the kernel had to throw messages away (ENOBUFS), a new one begins with
- * a new socket, after a pause that grows while that goes on. An audit is a generation without need,
- * from time to time: what it finds is counted, and told.
+ * It listens first, then asks for dumps, one kind after the other. What a dump has, and what is
+ * told meanwhile, is marked with a generation; at the dump's end all goes that has an older mark.
+ * One of which the kernel says that it changed meanwhile (NLM_F_DUMP_INTR) is asked for again, with
+ * a new mark: the first may have had what is gone. Where the kernel had to throw messages away
+ * (ENOBUFS), all begins anew with a new socket, after a pause that grows while that goes on. An
+ * audit is a generation without need, from time to time: what it finds is counted, and told.
  *
  * What the kernel takes away without a message, as routes of a link that goes down, is taken away
- * here by what is known to cause it (path_sets.h, next_hops.h).
+ * here by what is known to cause it (path_sets.h, next_hops.h). What the sink has no room for is
+ * given again once a second.
  *
  * All of it is the control thread's, in turns of about two milliseconds (events.h).
  */
@@ -41,11 +43,11 @@ struct spill_mirror_config {
     uint32_t table;         /* of routes, beside the local one */
     uint32_t buffer;        /* bytes */
     uint64_t audit_ns;      /* between two audits; 0: none */
-    /** Called whenever a generation is complete and the sink was given all of it. May be NULL. */
-    void (*complete)(void *context);
     /** Called at the end of each turn, in which the sink may have been told something. May be
      * NULL. */
     void (*turned)(void *context);
+    /** Called when the kernel can't be followed any more: there is no memory for a timer. */
+    void (*lost)(void *context);
     void *context;
 };
 
@@ -55,7 +57,9 @@ struct spill_mirror_counters {
     uint64_t generations; /* that were completed */
     uint64_t repeated;    /* dumps, as the kernel changed meanwhile */
     uint64_t audits;
-    uint64_t differences; /* routes that audits found wrong */
+    uint64_t differences;                      /* routes that audits found wrong */
+    uint64_t prefixes_refused, groups_refused; /* that the sink has no room for now */
+    uint64_t groups_tunneled;                  /* path_sets.h */
 };
 
 extern const struct spill_metrics spill_mirror_metrics;
@@ -64,7 +68,7 @@ struct spill_mirror {
     struct spill_mirror_config config;
     const struct spill_mirror_sink *sink;
     struct spill_events *events;
-    struct spill_event readable, soon, later, audit;
+    struct spill_event readable, soon, later, audit, retry;
     int name_space;
     struct mnl_socket *socket; /* NULL: in a pause before the next */
     char *buffer;
@@ -74,6 +78,8 @@ struct spill_mirror {
     bool interrupted;    /* the dump is to be repeated */
     bool auditing;
     bool telling;      /* the generation is complete when the sink was given all */
+    bool retrying;     /* the sink has no room for something: it is asked again */
+    bool full;         /* so the log says */
     uint64_t pause_ns; /* before the next generation, should it fail */
     uint64_t differences_before;
     struct spill_mirror_links links;

@@ -10,23 +10,40 @@
 void spill_path_sets_init(struct spill_path_sets *sets, struct spill_mirror_links *links,
                           struct spill_next_hops *next_hops, const struct spill_mirror_sink *sink)
 {
+    uint32_t state;
+
     memset(sets, 0, sizeof(*sets));
-    TAILQ_INIT(&sets->all);
-    TAILQ_INIT(&sets->doomed);
+    for (state = 0; state < SPILL_PATHS_STATES; state++)
+        TAILQ_INIT(&sets->lists[state]);
+    TAILQ_INIT(&sets->refused);
     sets->links = links;
     sets->next_hops = next_hops;
     sets->sink = sink;
 }
 
+static void enter(struct spill_path_sets *sets, struct spill_path_set *set,
+                  enum spill_path_set_state state)
+{
+    set->state = state;
+    TAILQ_INSERT_TAIL(&sets->lists[state], set, entry);
+}
+
+static void leave(struct spill_path_sets *sets, struct spill_path_set *set)
+{
+    TAILQ_REMOVE(&sets->lists[set->state], set, entry);
+}
+
 void spill_path_sets_free(struct spill_path_sets *sets)
 {
-    struct spill_path_set *set;
+    struct spill_path_set *set, *next;
+    uint32_t state;
 
     spill_tree_free(&sets->tree);
-    TAILQ_CONCAT(&sets->all, &sets->doomed, entry);
-    while ((set = TAILQ_FIRST(&sets->all)) != NULL) {
-        TAILQ_REMOVE(&sets->all, set, entry);
-        free(set);
+    for (state = 0; state < SPILL_PATHS_STATES; state++) {
+        for (set = TAILQ_FIRST(&sets->lists[state]); set != NULL; set = next) {
+            next = TAILQ_NEXT(set, entry);
+            free(set);
+        }
     }
 }
 
@@ -62,6 +79,7 @@ static void make_key(struct spill_path_set_key *key, const struct spill_kernel_r
     for (i = 0; i < route->count; i++) {
         key->paths[i].link = route->paths[i].link;
         key->paths[i].weight = route->paths[i].weight;
+        key->paths[i].encapsulation = route->paths[i].encapsulation;
         key->paths[i].gateway = route->paths[i].gateway;
     }
 }
@@ -74,6 +92,15 @@ static struct spill_path_set *find_like(const struct spill_path_sets *sets,
     return found != NULL ? *found : NULL;
 }
 
+static void leave_object(struct spill_path_sets *sets, struct spill_path_set *set)
+{
+    if (set->object == NULL)
+        return;
+    TAILQ_REMOVE(&set->object->sets, set, of_object);
+    spill_next_hops_release(sets->next_hops, set->object);
+    set->object = NULL;
+}
+
 static struct spill_path_set *make(struct spill_path_sets *sets, const struct spill_path_set *like)
 {
     const size_t size = offsetof(struct spill_path_set, key) + key_size(like->key.count);
@@ -83,11 +110,20 @@ static struct spill_path_set *make(struct spill_path_sets *sets, const struct sp
         return NULL;
     memcpy(set, like, size);
     TAILQ_INIT(&set->routes);
+    if (set->key.next_hop != 0) {
+        set->object = spill_next_hops_use(sets->next_hops, set->key.next_hop);
+        if (set->object == NULL) {
+            free(set);
+            return NULL;
+        }
+        TAILQ_INSERT_TAIL(&set->object->sets, set, of_object);
+    }
     if (tsearch(set, &sets->tree, compare) == NULL) {
+        leave_object(sets, set);
         free(set);
         return NULL;
     }
-    TAILQ_INSERT_TAIL(&sets->all, set, entry);
+    enter(sets, set, SPILL_PATHS_LIVE);
     return set;
 }
 
@@ -102,53 +138,74 @@ struct spill_path_set *spill_path_sets_find(const struct spill_path_sets *sets,
 
 /* ----------------------------------------------------------------------- resolving */
 
-/* The paths that are not dead and go by a routed port. @return how many */
-static uint32_t resolve(const struct spill_path_sets *sets, const struct spill_path_set *set,
-                        struct spill_route_path *paths)
+/* Its paths, as the kernel has them now. */
+static uint32_t paths_of(const struct spill_path_set *set, struct spill_kernel_path *paths)
 {
-    struct spill_kernel_path of_object[SPILL_ROUTER_PATHS_MAX];
     struct spill_kernel_route own;
-    const struct spill_kernel_path *from = own.paths;
-    uint32_t i, count, usable = 0;
 
+    if (set->object != NULL)
+        return spill_next_hop_paths(set->object, paths);
     spill_path_set_paths(set, &own);
-    count = own.count;
-    if (own.next_hop != 0) {
-        count = spill_next_hops_paths(sets->next_hops, own.next_hop, of_object);
-        from = of_object;
-    }
+    memcpy(paths, own.paths, own.count * sizeof(*paths));
+    return own.count;
+}
+
+/*
+ * The paths that are not dead and go by a routed port. @return how many
+ *
+ * @param tunneled  set if there are others, by which packets are not to leave as they are
+ */
+static uint32_t resolve(const struct spill_path_sets *sets, const struct spill_path_set *set,
+                        struct spill_route_path *paths, bool *tunneled)
+{
+    struct spill_kernel_path from[SPILL_ROUTER_PATHS_MAX];
+    const uint32_t count = paths_of(set, from);
+    uint32_t i, usable = 0;
+
     for (i = 0; i < count; i++) {
         const int interface = spill_mirror_links_interface(sets->links, from[i].link);
 
         if (interface < 0 || from[i].dead)
             continue;
+        if (from[i].encapsulation != 0) {
+            *tunneled = true;
+            continue;
+        }
         paths[usable++] = (struct spill_route_path){.gateway = from[i].gateway,
                                                     .interface = (uint16_t)interface,
-                                                    .mtu = own.mtu,
+                                                    .mtu = set->key.mtu,
                                                     .weight = from[i].weight};
     }
     return usable;
 }
 
+static void set_tunneled(struct spill_path_sets *sets, struct spill_path_set *set, bool tunneled)
+{
+    sets->tunneled_count += tunneled;
+    sets->tunneled_count -= set->tunneled;
+    set->tunneled = tunneled;
+}
+
 /* What packets find: @return the number of paths */
-static uint32_t outcome(const struct spill_path_sets *sets, struct spill_path_set *set,
+static uint32_t outcome(struct spill_path_sets *sets, struct spill_path_set *set,
                         enum spill_route_action *action, struct spill_route_path *paths)
 {
-    const struct spill_next_hop *object = spill_next_hops_find(sets->next_hops, set->key.next_hop);
+    bool tunneled = false;
     uint32_t count = 0;
 
     *action = set->key.action;
-    set->usable = !set->doomed;
-    if (object != NULL && object->state.blackhole)
+    if (set->object != NULL && spill_next_hop_is_blackhole(set->object))
         *action = SPILL_ROUTE_BLACKHOLE;
-    else if (set->key.action == SPILL_ROUTE_FORWARD)
-        count = resolve(sets, set, paths);
-    if (set->doomed || (*action == SPILL_ROUTE_FORWARD && count == 0)) {
-        set->usable = false;
+    else if (set->key.action == SPILL_ROUTE_FORWARD && set->state == SPILL_PATHS_LIVE)
+        count = resolve(sets, set, paths, &tunneled);
+    set_tunneled(sets, set, tunneled);
+    set->usable = set->state == SPILL_PATHS_LIVE;
+    if (!set->usable || (*action == SPILL_ROUTE_FORWARD && count == 0)) {
         *action = SPILL_ROUTE_UNREACHABLE;
-        count = 0;
+        /* What is to leave in a tunnel must not leave by a worse route without. */
+        set->usable &= tunneled;
     }
-    return count;
+    return *action == SPILL_ROUTE_FORWARD ? count : 0;
 }
 
 static void look_again(struct spill_path_sets *sets, struct spill_path_set *set)
@@ -160,23 +217,51 @@ static void look_again(struct spill_path_sets *sets, struct spill_path_set *set)
 
     if (set->group != 0)
         sets->sink->change_group(sets->sink->context, set->group, action, paths, count);
-    if (set->usable != before && !set->doomed)
+    if (set->usable != before && set->state == SPILL_PATHS_LIVE)
         sets->changed(sets->context, set);
+}
+
+static void set_refused(struct spill_path_sets *sets, struct spill_path_set *set, bool refused)
+{
+    if (set->refused == refused)
+        return;
+    set->refused = refused;
+    if (refused) {
+        TAILQ_INSERT_TAIL(&sets->refused, set, of_refused);
+        sets->refused_count++;
+    } else {
+        TAILQ_REMOVE(&sets->refused, set, of_refused);
+        sets->refused_count--;
+    }
+}
+
+static void create_group(struct spill_path_sets *sets, struct spill_path_set *set)
+{
+    struct spill_route_path paths[SPILL_ROUTER_PATHS_MAX];
+    enum spill_route_action action;
+    const uint32_t count = outcome(sets, set, &action, paths);
+
+    set->group = sets->sink->create_group(sets->sink->context, action, paths, count);
+    set_refused(sets, set, set->group == 0);
 }
 
 uint32_t spill_path_sets_group(struct spill_path_sets *sets, struct spill_path_set *set)
 {
-    struct spill_route_path paths[SPILL_ROUTER_PATHS_MAX];
-    enum spill_route_action action;
-    uint32_t count;
-
-    if (set->group != 0 || set->refused)
-        return set->group;
-    count = outcome(sets, set, &action, paths);
-    set->group = sets->sink->create_group(sets->sink->context, action, paths, count);
-    set->refused = set->group == 0;
-    sets->refused += set->refused;
+    if (set->group == 0 && !set->refused)
+        create_group(sets, set);
     return set->group;
+}
+
+void spill_path_sets_retry(struct spill_path_sets *sets)
+{
+    struct spill_path_set *set;
+
+    while ((set = TAILQ_FIRST(&sets->refused)) != NULL) {
+        create_group(sets, set);
+        if (set->group == 0)
+            return;
+        sets->changed(sets->context, set);
+    }
 }
 
 /* --------------------------------------------------------------------------- users */
@@ -212,12 +297,12 @@ void spill_path_sets_release(struct spill_path_sets *sets, struct spill_path_set
         return;
     if (set->group != 0)
         sets->sink->release_group(sets->sink->context, set->group);
-    if (set->doomed) {
-        TAILQ_REMOVE(&sets->doomed, set, entry);
-    } else {
+    set_refused(sets, set, false);
+    set_tunneled(sets, set, false);
+    if (set->state == SPILL_PATHS_LIVE)
         tdelete(set, &sets->tree, compare);
-        TAILQ_REMOVE(&sets->all, set, entry);
-    }
+    leave_object(sets, set);
+    leave(sets, set);
     free(set);
 }
 
@@ -232,10 +317,12 @@ void spill_path_set_paths(const struct spill_path_set *set, struct spill_kernel_
     route->next_hop = set->key.next_hop;
     route->count = set->key.count;
     for (i = 0; i < set->key.count; i++)
-        route->paths[i] = (struct spill_kernel_path){.link = set->key.paths[i].link,
-                                                     .weight = set->key.paths[i].weight,
-                                                     .gateway = set->key.paths[i].gateway,
-                                                     .dead = set->dead[i]};
+        route->paths[i] =
+            (struct spill_kernel_path){.link = set->key.paths[i].link,
+                                       .weight = set->key.paths[i].weight,
+                                       .encapsulation = set->key.paths[i].encapsulation,
+                                       .gateway = set->key.paths[i].gateway,
+                                       .dead = set->dead[i]};
 }
 
 /* -------------------------------------------------------------------------- events */
@@ -243,10 +330,24 @@ void spill_path_set_paths(const struct spill_path_set *set, struct spill_kernel_
 static void doom(struct spill_path_sets *sets, struct spill_path_set *set)
 {
     tdelete(set, &sets->tree, compare);
-    TAILQ_REMOVE(&sets->all, set, entry);
-    TAILQ_INSERT_TAIL(&sets->doomed, set, entry);
-    set->doomed = true;
+    leave_object(sets, set);
+    set_refused(sets, set, false);
+    leave(sets, set);
+    enter(sets, set, SPILL_PATHS_DOOMED);
     look_again(sets, set);
+}
+
+/* One that only prefixes still have, until the sink was told of those, is looked at but once. */
+struct spill_path_set *spill_path_sets_next_doomed(struct spill_path_sets *sets)
+{
+    struct spill_path_set *set;
+
+    while ((set = TAILQ_FIRST(&sets->lists[SPILL_PATHS_DOOMED])) != NULL &&
+           TAILQ_EMPTY(&set->routes)) {
+        leave(sets, set);
+        enter(sets, set, SPILL_PATHS_SPENT);
+    }
+    return set;
 }
 
 /* Whether the kernel looks at routes of that kind. Those by objects go with these. */
@@ -268,7 +369,7 @@ void spill_path_sets_link(struct spill_path_sets *sets, uint32_t link, enum spil
     const bool dead = event != SPILL_PATHS_LINK_UP && event != SPILL_PATHS_NEW_ADDRESS;
     struct spill_path_set *set, *next;
 
-    for (set = TAILQ_FIRST(&sets->all); set != NULL; set = next) {
+    for (set = TAILQ_FIRST(&sets->lists[SPILL_PATHS_LIVE]); set != NULL; set = next) {
         uint32_t i, alive = 0;
         bool differs = false;
 
@@ -289,41 +390,40 @@ void spill_path_sets_link(struct spill_path_sets *sets, uint32_t link, enum spil
     }
 }
 
-/* Whether a set goes by an object, or a group that has it. */
-static bool goes_by(const struct spill_path_sets *sets, const struct spill_path_set *set,
-                    uint32_t id)
+static void follow(struct spill_path_sets *sets, struct spill_next_hop *object)
 {
-    const struct spill_next_hop *object = spill_next_hops_find(sets->next_hops, set->key.next_hop);
+    struct spill_path_set *set, *next;
 
-    return object != NULL && spill_next_hops_has(object, id);
-}
-
-void spill_path_sets_next_hop(struct spill_path_sets *sets, uint32_t id)
-{
-    struct spill_path_set *set;
-
-    TAILQ_FOREACH (set, &sets->all, entry) {
-        if (set->key.next_hop != 0 && goes_by(sets, set, id))
+    for (set = TAILQ_FIRST(&object->sets); set != NULL; set = next) {
+        next = TAILQ_NEXT(set, of_object);
+        if (object->known)
             look_again(sets, set);
+        else
+            doom(sets, set);
     }
 }
 
-static bool goes_by_link(const struct spill_path_sets *sets, const struct spill_path_set *set,
-                         uint32_t link)
+void spill_path_sets_follow_next_hops(struct spill_path_sets *sets)
 {
-    struct spill_kernel_path of_object[SPILL_ROUTER_PATHS_MAX];
-    uint32_t i, count;
+    struct spill_next_hops *next_hops = sets->next_hops;
+    struct spill_next_hop *object;
 
-    if (set->key.next_hop != 0) {
-        count = spill_next_hops_paths(sets->next_hops, set->key.next_hop, of_object);
-        for (i = 0; i < count; i++) {
-            if (of_object[i].link == link)
-                return true;
-        }
-        return false;
+    while ((object = TAILQ_FIRST(&next_hops->changed)) != NULL) {
+        follow(sets, object);
+        TAILQ_REMOVE(&next_hops->changed, object, next_changed);
+        object->changed = false;
+        spill_next_hops_release(next_hops, object);
     }
-    for (i = 0; i < set->key.count; i++) {
-        if (set->key.paths[i].link == link)
+}
+
+static bool goes_by_link(const struct spill_path_set *set, uint32_t link)
+{
+    struct spill_kernel_path paths[SPILL_ROUTER_PATHS_MAX];
+    const uint32_t count = paths_of(set, paths);
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        if (paths[i].link == link)
             return true;
     }
     return false;
@@ -333,19 +433,8 @@ void spill_path_sets_look(struct spill_path_sets *sets, uint32_t link)
 {
     struct spill_path_set *set;
 
-    TAILQ_FOREACH (set, &sets->all, entry) {
-        if (goes_by_link(sets, set, link))
+    TAILQ_FOREACH (set, &sets->lists[SPILL_PATHS_LIVE], entry) {
+        if (goes_by_link(set, link))
             look_again(sets, set);
-    }
-}
-
-void spill_path_sets_no_next_hop(struct spill_path_sets *sets, uint32_t id)
-{
-    struct spill_path_set *set, *next;
-
-    for (set = TAILQ_FIRST(&sets->all); set != NULL; set = next) {
-        next = TAILQ_NEXT(set, entry);
-        if (set->key.next_hop == id)
-            doom(sets, set);
     }
 }

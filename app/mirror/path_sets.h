@@ -26,13 +26,22 @@
 struct spill_mirror_route;
 
 struct spill_path_set {
-    TAILQ_ENTRY(spill_path_set) entry;       /* of all, or of the doomed */
+    TAILQ_ENTRY(spill_path_set) entry; /* of the list of its state */
+    TAILQ_ENTRY(spill_path_set) of_object;
+    TAILQ_ENTRY(spill_path_set) of_refused;
     TAILQ_HEAD(, spill_mirror_route) routes; /* that have it */
+    struct spill_next_hop *object;           /* that it goes by; NULL: none, or it is doomed */
     uint32_t users;                          /* routes, and prefixes that it was given for */
     uint32_t group;                          /* the sink's; 0: none yet, or refused */
     bool refused;                            /* the sink had no group for it */
-    bool usable;                             /* packets can go by it */
-    bool doomed;
+    bool usable;                             /* packets can go by it, or are to go no further */
+    bool tunneled; /* it has ways into tunnels, by which nothing is sent */
+    enum spill_path_set_state {
+        SPILL_PATHS_LIVE,
+        SPILL_PATHS_DOOMED,
+        SPILL_PATHS_SPENT, /* doomed, and without routes */
+        SPILL_PATHS_STATES
+    } state;
     bool dead[SPILL_ROUTER_PATHS_MAX]; /* by path: the kernel does not use it now */
     /* What it is known by: */
     struct spill_path_set_key {
@@ -45,6 +54,7 @@ struct spill_path_set {
         struct {
             uint32_t link;
             uint32_t weight;
+            uint32_t encapsulation;
             struct spill_ip gateway;
         } paths[SPILL_ROUTER_PATHS_MAX];
     } key; /* as much memory as it has paths: the last field */
@@ -52,15 +62,15 @@ struct spill_path_set {
 
 struct spill_path_sets {
     void *tree; /* of those that are not doomed, by key: tsearch() */
-    TAILQ_HEAD(, spill_path_set) all;
-    TAILQ_HEAD(, spill_path_set) doomed;
+    TAILQ_HEAD(, spill_path_set) lists[SPILL_PATHS_STATES];
+    TAILQ_HEAD(, spill_path_set) refused; /* that the sink had no group for */
     struct spill_mirror_links *links;
     struct spill_next_hops *next_hops;
     const struct spill_mirror_sink *sink;
     /* Packets can go by a set now and could not, or the reverse; it is not doomed. */
     void (*changed)(void *context, struct spill_path_set *set);
     void *context;
-    uint64_t refused; /* sets that the sink had no group for */
+    uint64_t refused_count, tunneled_count;
 };
 
 void spill_path_sets_init(struct spill_path_sets *sets, struct spill_mirror_links *links,
@@ -103,11 +113,17 @@ enum spill_path_event {
 /** Marks paths dead or alive as the kernel does, and dooms the sets that it drops routes of. */
 void spill_path_sets_link(struct spill_path_sets *sets, uint32_t link, enum spill_path_event event);
 
-/** Looks again at the sets that go by a next-hop object, or a link. */
-void spill_path_sets_next_hop(struct spill_path_sets *sets, uint32_t id);
+/** Looks again at the sets of next-hop objects that changed; dooms those of objects that are gone.
+ */
+void spill_path_sets_follow_next_hops(struct spill_path_sets *sets);
+
+/** Looks again at the sets that go by a link. */
 void spill_path_sets_look(struct spill_path_sets *sets, uint32_t link);
 
-/** Dooms the sets of a next-hop object that is gone. */
-void spill_path_sets_no_next_hop(struct spill_path_sets *sets, uint32_t id);
+/** A doomed set that has routes. @return NULL: there is none */
+struct spill_path_set *spill_path_sets_next_doomed(struct spill_path_sets *sets);
+
+/** Tries again to have groups for those that were refused one, until the sink refuses. */
+void spill_path_sets_retry(struct spill_path_sets *sets);
 
 #endif

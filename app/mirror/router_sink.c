@@ -22,10 +22,10 @@ static void release_group(void *router, uint32_t group)
     spill_router_release_group(router, group);
 }
 
-static void set_route(void *router, const struct spill_ip_prefix *prefix, uint32_t group)
+/* There is room for a change of what is there. */
+static bool set_route(void *router, const struct spill_ip_prefix *prefix, uint32_t group)
 {
-    if (group == 0 || spill_router_set_route_group(router, prefix, group, NULL) != 0)
-        spill_router_remove_route(router, prefix);
+    return spill_router_set_route_group(router, prefix, group, NULL) == 0;
 }
 
 static void remove_route(void *router, const struct spill_ip_prefix *prefix)

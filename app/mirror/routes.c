@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/log.h"
 #include "mirror/routes.h"
 #include "mirror/tree.h"
 
@@ -78,16 +79,20 @@ static void set_changed(void *context, struct spill_path_set *set)
         mark(routes, route->prefix);
 }
 
-void spill_mirror_routes_init(struct spill_mirror_routes *routes, struct spill_path_sets *sets,
-                              const struct spill_mirror_sink *sink)
+int spill_mirror_routes_init(struct spill_mirror_routes *routes, struct spill_path_sets *sets,
+                             const struct spill_mirror_sink *sink)
 {
     memset(routes, 0, sizeof(*routes));
     TAILQ_INIT(&routes->all);
     TAILQ_INIT(&routes->dirty);
+    TAILQ_INIT(&routes->refused[0]);
+    TAILQ_INIT(&routes->refused[1]);
     routes->sets = sets;
     routes->sink = sink;
     sets->changed = set_changed;
     sets->context = routes;
+    routes->unreachable = sink->create_group(sink->context, SPILL_ROUTE_UNREACHABLE, NULL, 0);
+    return routes->unreachable != 0 ? 0 : -1;
 }
 
 static void free_prefix(struct spill_mirror_routes *routes, struct spill_mirror_prefix *prefix)
@@ -160,7 +165,7 @@ static void remove_doomed(struct spill_mirror_routes *routes, struct spill_mirro
 
     for (route = TAILQ_FIRST(&prefix->routes); route != NULL; route = next) {
         next = TAILQ_NEXT(route, of_prefix);
-        if (route->set->doomed)
+        if (route->set->state != SPILL_PATHS_LIVE)
             remove_route(routes, route);
     }
 }
@@ -285,7 +290,8 @@ int spill_mirror_routes_add(struct spill_mirror_routes *routes,
 
 static bool same_path(const struct spill_kernel_path *one, const struct spill_kernel_path *other)
 {
-    return one->link == other->link && spill_ip_equal(&one->gateway, &other->gateway);
+    return one->link == other->link && one->encapsulation == other->encapsulation &&
+           spill_ip_equal(&one->gateway, &other->gateway);
 }
 
 /* Leaves of `all` what is not in `gone`. @return how many were in it */
@@ -345,18 +351,20 @@ int spill_mirror_routes_delete(struct spill_mirror_routes *routes,
 
 /* ------------------------------------------------------------------------ the sink */
 
+void spill_mirror_routes_retry(struct spill_mirror_routes *routes)
+{
+    uint32_t six;
+
+    for (six = 0; six < 2; six++) {
+        if (!TAILQ_EMPTY(&routes->refused[six]))
+            mark(routes, TAILQ_FIRST(&routes->refused[six]));
+    }
+}
+
 void spill_mirror_routes_sweep(struct spill_mirror_routes *routes, uint32_t generation)
 {
     routes->cursor = TAILQ_FIRST(&routes->all);
     routes->generation = generation;
-}
-
-static uint32_t unreachable_group(struct spill_mirror_routes *routes)
-{
-    if (routes->unreachable == 0)
-        routes->unreachable =
-            routes->sink->create_group(routes->sink->context, SPILL_ROUTE_UNREACHABLE, NULL, 0);
-    return routes->unreachable;
 }
 
 /* The set whose group a prefix is to have; NULL: unreachable. */
@@ -372,28 +380,71 @@ static struct spill_path_set *best(struct spill_mirror_routes *routes,
     return NULL;
 }
 
+static void tell_tunnel(struct spill_mirror_routes *routes,
+                        const struct spill_mirror_prefix *prefix)
+{
+    char text[SPILL_IP_PREFIX_TEXT];
+
+    if (!routes->told_tunnel)
+        SPILL_LOG(
+            WARNING,
+            "router: route %s leads into a tunnel (encap), which is not made here: nothing is "
+            "sent by that way, nor by others of the kind, which are not told",
+            spill_ip_prefix_write(&prefix->prefix, text));
+    routes->told_tunnel = true;
+}
+
+static void set_refused(struct spill_mirror_routes *routes, struct spill_mirror_prefix *prefix,
+                        bool refused)
+{
+    const bool six = prefix->prefix.address.family == AF_INET6;
+
+    if (prefix->refused)
+        TAILQ_REMOVE(&routes->refused[six], prefix, of_refused);
+    if (refused)
+        TAILQ_INSERT_TAIL(&routes->refused[six], prefix, of_refused);
+    routes->refused_count += refused;
+    routes->refused_count -= prefix->refused;
+    prefix->refused = refused;
+}
+
+/* Where one has found room, there may be room for the next. */
+static void give(struct spill_mirror_routes *routes, struct spill_mirror_prefix *prefix,
+                 uint32_t group)
+{
+    const bool refused = !routes->sink->set_route(routes->sink->context, &prefix->prefix, group);
+    const bool found_room = prefix->refused && !refused;
+
+    set_refused(routes, prefix, refused);
+    if (found_room)
+        spill_mirror_routes_retry(routes);
+}
+
 static void tell(struct spill_mirror_routes *routes, struct spill_mirror_prefix *prefix)
 {
     struct spill_path_set *old = prefix->set;
     struct spill_path_set *set = best(routes, prefix);
     uint32_t group;
 
-    if (prefix->given && set == old)
+    if (prefix->given && set == old && !prefix->refused)
         return;
-    group = set != NULL ? set->group : unreachable_group(routes);
+    group = set != NULL ? set->group : routes->unreachable;
     prefix->set = set;
     prefix->given = true;
     if (set != NULL)
         set->users++;
-    routes->sink->set_route(routes->sink->context, &prefix->prefix, group);
+    if (set != NULL && set->tunneled)
+        tell_tunnel(routes, prefix);
+    give(routes, prefix, group);
     if (old != NULL)
         spill_path_sets_release(routes->sets, old);
 }
 
 static void tell_gone(struct spill_mirror_routes *routes, struct spill_mirror_prefix *prefix)
 {
-    if (prefix->given)
+    if (prefix->given && !prefix->refused)
         routes->sink->remove_route(routes->sink->context, &prefix->prefix);
+    set_refused(routes, prefix, false);
     if (prefix->set != NULL)
         spill_path_sets_release(routes->sets, prefix->set);
     free_prefix(routes, prefix);
@@ -420,33 +471,21 @@ static void sweep_next(struct spill_mirror_routes *routes)
     for (route = TAILQ_FIRST(&prefix->routes); route != NULL; route = next) {
         next = TAILQ_NEXT(route, of_prefix);
         if ((int32_t)(route->generation - routes->generation) < 0) {
-            routes->differences += !route->set->doomed;
+            routes->differences += route->set->state == SPILL_PATHS_LIVE;
             remove_route(routes, route);
         }
     }
 }
 
-/* A doomed set that only prefixes still have, until the sink was told of those: no route. */
-static struct spill_mirror_route *next_doomed(const struct spill_mirror_routes *routes)
-{
-    const struct spill_path_set *set;
-
-    TAILQ_FOREACH (set, &routes->sets->doomed, entry) {
-        if (!TAILQ_EMPTY(&set->routes))
-            return TAILQ_FIRST(&set->routes);
-    }
-    return NULL;
-}
-
 bool spill_mirror_routes_work(struct spill_mirror_routes *routes, uint32_t most)
 {
-    struct spill_mirror_route *doomed = NULL;
+    const struct spill_path_set *doomed;
     uint32_t i;
 
     for (i = 0; i < most; i++) {
-        doomed = next_doomed(routes);
+        doomed = spill_path_sets_next_doomed(routes->sets);
         if (doomed != NULL)
-            remove_route(routes, doomed);
+            remove_route(routes, TAILQ_FIRST(&doomed->routes));
         else if (routes->cursor != NULL)
             sweep_next(routes);
         else if (!TAILQ_EMPTY(&routes->dirty))

@@ -46,30 +46,35 @@ struct spill_mirror_route {
 struct spill_mirror_prefix {
     struct spill_ip_prefix prefix; /* the tree's key */
     bool dirty;                    /* waits for the sink to be told */
-    bool given;                    /* the sink has a route for it: */
+    bool given;                    /* the sink was given a route for it: */
+    bool refused;                  /* and had no room for it */
     struct spill_path_set *set;    /* by this one's group; NULL: unreachable */
     TAILQ_HEAD(, spill_mirror_route) routes;
     TAILQ_ENTRY(spill_mirror_prefix) entry; /* of all */
     TAILQ_ENTRY(spill_mirror_prefix) next_dirty;
+    TAILQ_ENTRY(spill_mirror_prefix) of_refused;
 };
 
 struct spill_mirror_routes {
     void *tree; /* of prefixes: tsearch() */
     TAILQ_HEAD(spill_mirror_prefixes, spill_mirror_prefix) all;
     TAILQ_HEAD(, spill_mirror_prefix) dirty;
+    TAILQ_HEAD(, spill_mirror_prefix) refused[2]; /* of IPv4, of IPv6 */
     struct spill_path_sets *sets;
     const struct spill_mirror_sink *sink;
-    uint32_t unreachable;               /* the group of prefixes that can't be gone by; 0: none */
+    uint32_t unreachable; /* the group of prefixes that can't be gone by */
+    bool told_tunnel;
     struct spill_mirror_prefix *cursor; /* of a sweep under way; NULL: none */
     uint32_t generation;                /* what it leaves */
     uint64_t count;                     /* routes */
     uint64_t prefixes;
+    uint64_t refused_count; /* prefixes that the sink has no room for */
     uint64_t differences; /* that dumps showed: routes that no message had told of, or taken away */
 };
 
-/** @param sets  tells these when one changes */
-void spill_mirror_routes_init(struct spill_mirror_routes *routes, struct spill_path_sets *sets,
-                              const struct spill_mirror_sink *sink);
+/** @param sets  tells these when one changes @return -1: the sink has no room for a group */
+int spill_mirror_routes_init(struct spill_mirror_routes *routes, struct spill_path_sets *sets,
+                             const struct spill_mirror_sink *sink);
 
 /** Frees all of it; nothing is said to the sink. */
 void spill_mirror_routes_free(struct spill_mirror_routes *routes);
@@ -91,6 +96,9 @@ int spill_mirror_routes_delete(struct spill_mirror_routes *routes,
 
 /** Begins to take away, by spill_mirror_routes_work(), what has not the generation of a dump. */
 void spill_mirror_routes_sweep(struct spill_mirror_routes *routes, uint32_t generation);
+
+/** Tries again to give the sink what it had no room for, as far as it has now. */
+void spill_mirror_routes_retry(struct spill_mirror_routes *routes);
 
 /**
  * Does a part of what is to be done: routes of doomed sets, the sweep, and telling the sink.

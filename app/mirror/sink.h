@@ -27,7 +27,8 @@ struct spill_mirror_sink {
                          const struct spill_route_path *paths, uint32_t count);
     /** No route that is given from here on has it; those that do have it keep it for now. */
     void (*release_group)(void *context, uint32_t group);
-    void (*set_route)(void *context, const struct spill_ip_prefix *prefix, uint32_t group);
+    /** @return false: it has no room, and no route to there; it may be given again */
+    bool (*set_route)(void *context, const struct spill_ip_prefix *prefix, uint32_t group);
     void (*remove_route)(void *context, const struct spill_ip_prefix *prefix);
     /** @param mac  of REACHABLE, else NULL */
     void (*set_neighbor)(void *context, uint16_t interface, const struct spill_ip *address,

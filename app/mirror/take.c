@@ -5,91 +5,32 @@
 
 /* ------------------------------------------------------------------ next-hop objects */
 
-static void look_at_users(struct spill_mirror *mirror, uint32_t id)
-{
-    spill_path_sets_next_hop(&mirror->sets, id);
-}
-
-/* Routes by an object go with it, without a message; and so does a group with its last member. */
-static void lose_next_hop(struct spill_mirror *mirror, uint32_t id)
-{
-    const struct spill_next_hop *group;
-    uint32_t i;
-
-    if (spill_next_hops_find(&mirror->next_hops, id) == NULL)
-        return;
-    spill_path_sets_no_next_hop(&mirror->sets, id);
-    for (i = 0; i < mirror->next_hops.count; i++) {
-        group = &mirror->next_hops.all[i];
-        if (group->state.id != id && spill_next_hops_has(group, id) && group->state.count == 1)
-            spill_path_sets_no_next_hop(&mirror->sets, group->state.id);
-    }
-    spill_next_hops_remove(&mirror->next_hops, id);
-}
-
-/* Groups that have lost a member, or all of them. */
-static void look_at_groups(struct spill_mirror *mirror)
-{
-    const struct spill_kernel_next_hop *state;
-    uint32_t i = 0;
-
-    while (i < mirror->next_hops.count) {
-        state = &mirror->next_hops.all[i].state;
-        if (state->path.link == 0 && !state->blackhole) {
-            if (state->count == 0) {
-                lose_next_hop(mirror, state->id);
-                continue;
-            }
-            look_at_users(mirror, state->id);
-        }
-        i++;
-    }
-}
-
 static int take_next_hop(struct spill_mirror *mirror, const struct nlmsghdr *message)
 {
     struct spill_kernel_next_hop state;
+    int status = 0;
 
     if (!spill_kernel_read_next_hop(message, &state))
         return 0;
-    if (message->nlmsg_type == RTM_DELNEXTHOP) {
-        lose_next_hop(mirror, state.id);
-        look_at_groups(mirror);
-        return 0;
-    }
-    if (spill_next_hops_set(&mirror->next_hops, &state, mirror->generation) != 0)
-        return -1;
-    look_at_users(mirror, state.id);
-    return 0;
+    if (message->nlmsg_type == RTM_DELNEXTHOP)
+        spill_next_hops_remove(&mirror->next_hops, state.id);
+    else
+        status = spill_next_hops_set(&mirror->next_hops, &state, mirror->generation);
+    spill_path_sets_follow_next_hops(&mirror->sets);
+    return status;
 }
 
 void spill_take_next_hops_sweep(struct spill_mirror *mirror)
 {
-    uint32_t i = 0;
-
-    while (i < mirror->next_hops.count) {
-        if (mirror->next_hops.all[i].generation != mirror->generation)
-            lose_next_hop(mirror, mirror->next_hops.all[i].state.id);
-        else
-            i++;
-    }
-    look_at_groups(mirror);
+    spill_next_hops_sweep(&mirror->next_hops, mirror->generation);
+    spill_path_sets_follow_next_hops(&mirror->sets);
 }
 
-/* Objects go with their link, without a message. */
+/* Objects go with their link, without a message, and routes by them. */
 static void lose_next_hops_of(struct spill_mirror *mirror, uint32_t link)
 {
-    uint32_t i = 0;
-
-    while (i < mirror->next_hops.count) {
-        const struct spill_kernel_next_hop *state = &mirror->next_hops.all[i].state;
-
-        if (state->path.link == link)
-            lose_next_hop(mirror, state->id);
-        else
-            i++;
-    }
-    look_at_groups(mirror);
+    spill_next_hops_remove_link(&mirror->next_hops, link);
+    spill_path_sets_follow_next_hops(&mirror->sets);
 }
 
 /* ----------------------------------------------------------------------------- links */

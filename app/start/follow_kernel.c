@@ -188,6 +188,15 @@ static int start(struct spill_program *program, struct spill_kernel_side *side,
     return 0;
 }
 
+/* Who does not hear of changes would forward by what was. */
+static void lose_kernel(void *context)
+{
+    struct spill_program *program = context;
+
+    if (spill_token_cancel(&program->stop, "memory"))
+        spill_program_end_as(program, SPILL_OUTCOME_FAILED);
+}
+
 int spill_program_follow_kernel(struct spill_program *program, struct spill_error *error)
 {
     const struct spill_mirror_config config = {.name_space = program->options.router.name_space,
@@ -195,6 +204,7 @@ int spill_program_follow_kernel(struct spill_program *program, struct spill_erro
                                                .buffer = SPILL_MIRROR_BUFFER,
                                                .audit_ns = SPILL_MIRROR_AUDIT_NS,
                                                .turned = turned,
+                                               .lost = lose_kernel,
                                                .context = program};
     struct spill_kernel_side *side;
 

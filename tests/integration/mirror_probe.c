@@ -93,7 +93,7 @@ static int compare(const void *one, const void *other)
     return memcmp(one, other, sizeof(struct spill_ip_prefix));
 }
 
-static void set_route(void *context, const struct spill_ip_prefix *prefix, uint32_t group)
+static bool set_route(void *context, const struct spill_ip_prefix *prefix, uint32_t group)
 {
     struct route **found = tfind(prefix, &routes, compare), *route;
 
@@ -106,6 +106,7 @@ static void set_route(void *context, const struct spill_ip_prefix *prefix, uint3
     route->group = group;
     route_count += found == NULL;
     tsearch(route, &routes, compare);
+    return true;
 }
 
 static void remove_route(void *context, const struct spill_ip_prefix *prefix)
@@ -292,6 +293,7 @@ static void show(bool with_routes)
     spill_json_unsigned(&json, "overruns", mirror.counters.overruns);
     spill_json_unsigned(&json, "audits", mirror.counters.audits);
     spill_json_unsigned(&json, "differences", mirror.counters.differences);
+    spill_json_unsigned(&json, "groups_tunneled", mirror.counters.groups_tunneled);
     spill_json_unsigned(&json, "route_count", route_count);
     spill_json_unsigned(&json, "route_changes", route_changes);
     spill_json_unsigned(&json, "group_changes", group_changes);

@@ -395,11 +395,40 @@ class Others(Mirror):
         self.assertEqual(shown["routes"]["10.7.0.0/24"], ["0 link 1"])
         self.assertEqual(shown["interfaces"][0]["macs"], ["00:00:5E:00:01:07"])
         self.assertIn("10.7.0.1/24", shown["interfaces"][0]["addresses"])
+        for off, on in ("down", "up"), ("protodown on", "protodown off"):
+            self.ip(f"link set vrrp {off}")
+            self.assertEqual(self.settled()["interfaces"][0]["macs"], [], off)
+            self.ip(f"link set vrrp {on}")
+            until(lambda: self.show()["interfaces"][0]["macs"] == ["00:00:5E:00:01:07"], 10, on)
         self.ip("link delete vrrp")
         shown = self.settled()
         self.assertEqual(shown["interfaces"][0]["macs"], [])
         self.assertNotIn("10.7.0.0/24", shown["routes"])
         self.assertNotIn("10.7.0.1/24", shown["interfaces"][0]["addresses"])
+
+    def test_tunnels(self):
+        """What the kernel would put into a tunnel (lwtunnel) leaves by no other way."""
+        self.ip("route add 10.50.0.0/16 via 10.2.0.2 metric 9")
+        tunnel = "encap ip id 5 dst 10.9.9.9 via 10.1.0.2 dev t1"
+        self.probe()
+        made = self.ip(f"route add 10.50.0.0/16 {tunnel} metric 7", check=False)
+        if made.returncode:
+            self.skipTest(f"needs lwtunnel: {made.stderr}")
+        self.ip(f"nexthop add id 5 {tunnel}")
+        self.ip("route add 10.51.0.0/16 nhid 5")
+        self.ip("route add 10.52.0.0/16 nexthop encap ip id 5 dst 10.9.9.9 via 10.1.0.2 dev t1 "
+                "nexthop via 10.2.0.2 dev t2")
+        self.ip("-6 route add fd50::/16 encap seg6 mode encap segs fd09::1 via fd01::2 dev t1")
+        routes = self.settled()["routes"]
+        self.assertEqual([routes[prefix] for prefix in ("10.50.0.0/16", "10.51.0.0/16", "fd50::/16")],
+                         3 * [["unreachable"]])
+        self.assertEqual(routes["10.52.0.0/16"], ["1 10.2.0.2 1"])
+        self.assertEqual(self.show("count")["groups_tunneled"], 4)
+        self.agrees()
+        self.ip("route delete 10.50.0.0/16 metric 7")
+        self.ip("nexthop replace id 5 via 10.1.0.2 dev t1")
+        self.expect("10.50.0.0/16", "1 10.2.0.2 1")
+        self.expect("10.51.0.0/16", "0 10.1.0.2 1")
 
     def test_neighbors(self):
         self.ip("neigh add 10.1.0.2 lladdr 02:00:00:00:00:02 dev t1")

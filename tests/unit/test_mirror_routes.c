@@ -45,7 +45,8 @@ struct answer {
 };
 
 static struct answer groups[MOST];
-static uint32_t given[2][PREFIXES]; /* group by family and prefix; 0: none */
+static uint32_t groups_most, routes_most, routes_given; /* what there is room for */
+static uint32_t given[2][PREFIXES];                     /* group by family and prefix; 0: none */
 
 static void change_group(void *context, uint32_t group, enum spill_route_action action,
                          const struct spill_route_path *paths, uint32_t count)
@@ -64,6 +65,8 @@ static uint32_t create_group(void *context, enum spill_route_action action,
 
     while (groups[group].there)
         assert_true(++group < MOST);
+    if (group > groups_most)
+        return 0;
     groups[group].there = true;
     change_group(context, group, action, paths, count);
     return group;
@@ -87,11 +90,15 @@ static uint32_t *given_to(const struct spill_ip_prefix *prefix)
     return &given[six][prefix->address.bytes[1]];
 }
 
-static void set_route(void *context, const struct spill_ip_prefix *prefix, uint32_t group)
+static bool set_route(void *context, const struct spill_ip_prefix *prefix, uint32_t group)
 {
     (void)context;
     assert_true(groups[group].there);
+    if (*given_to(prefix) == 0 && routes_given == routes_most)
+        return false;
+    routes_given += *given_to(prefix) == 0;
     *given_to(prefix) = group;
+    return true;
 }
 
 static void remove_route(void *context, const struct spill_ip_prefix *prefix)
@@ -99,6 +106,7 @@ static void remove_route(void *context, const struct spill_ip_prefix *prefix)
     (void)context;
     assert_int_not_equal(*given_to(prefix), 0);
     *given_to(prefix) = 0;
+    routes_given--;
 }
 
 static void no_link(void *context, uint16_t interface, bool enabled, bool carrier, uint32_t mtu)
@@ -287,6 +295,23 @@ static void list_no_object(uint32_t id)
     }
 }
 
+/* An object as it is found. */
+static const struct spill_next_hop *object_of(uint32_t id)
+{
+    const struct spill_next_hop *object;
+
+    TAILQ_FOREACH (object, &objects.all, entry) {
+        if (object->id == id && object->known)
+            return object;
+    }
+    return NULL;
+}
+
+static uint32_t object_paths(uint32_t id, struct spill_kernel_path *paths)
+{
+    return object_of(id) != NULL ? spill_next_hop_paths(object_of(id), paths) : 0;
+}
+
 static uint32_t ways_of(const struct spill_kernel_route *route, struct spill_route_path *ways)
 {
     struct spill_kernel_path paths[SPILL_ROUTER_PATHS_MAX];
@@ -294,7 +319,7 @@ static uint32_t ways_of(const struct spill_kernel_route *route, struct spill_rou
 
     memcpy(paths, route->paths, sizeof(paths));
     if (route->next_hop != 0)
-        count = spill_next_hops_paths(&objects, route->next_hop, paths);
+        count = object_paths(route->next_hop, paths);
     for (i = 0; i < count; i++) {
         if (paths[i].link < LINKS && !paths[i].dead)
             ways[usable++] = (struct spill_route_path){.gateway = paths[i].gateway,
@@ -368,10 +393,10 @@ static struct spill_kernel_route some_route(void)
         route.action = below(2) ? SPILL_ROUTE_BLACKHOLE : SPILL_ROUTE_LOCAL;
         return route;
     }
-    if (below(6) == 0 && objects.count > 0) {
-        route.next_hop = objects.all[below(objects.count)].state.id;
+    route.next_hop = below(6) == 0 ? 1 + below(OBJECTS) : 0;
+    if (object_of(route.next_hop) != NULL)
         return route;
-    }
+    route.next_hop = 0;
     for (i = 0; i < LINKS; i++) {
         if ((mask & (1U << i)) != 0)
             route.paths[route.count++] =
@@ -390,11 +415,14 @@ static struct spill_kernel_route some_route(void)
 static void change_object(void)
 {
     struct spill_kernel_next_hop state = {.id = 1 + below(OBJECTS), .path = {.weight = 1}};
+    const bool was_group = object_of(OBJECTS) != NULL;
 
     if (below(3) == 0) {
         list_no_object(state.id);
-        spill_path_sets_no_next_hop(&sets, state.id);
         spill_next_hops_remove(&objects, state.id);
+        /* A group goes with its last member. */
+        if (was_group && object_of(OBJECTS) == NULL)
+            list_no_object(OBJECTS);
     } else {
         if (state.id == OBJECTS) {
             state.count = 2;
@@ -406,8 +434,7 @@ static void change_object(void)
         }
         assert_int_equal(spill_next_hops_set(&objects, &state, 0), 0);
     }
-    spill_path_sets_next_hop(&sets, state.id);
-    spill_path_sets_next_hop(&sets, OBJECTS);
+    spill_path_sets_follow_next_hops(&sets);
 }
 
 static void step(void)
@@ -474,13 +501,15 @@ static int set_up(void **state)
     (void)state;
     memset(groups, 0, sizeof(groups));
     memset(given, 0, sizeof(given));
-    memset(&objects, 0, sizeof(objects));
+    groups_most = routes_most = MOST;
+    routes_given = 0;
     list_count = 0;
+    spill_next_hops_init(&objects);
     spill_mirror_links_init(&links, &sink);
     for (i = 0; i < LINKS - 1; i++)
         spill_mirror_links_add_twin(&links, i + UINT32_C(1), i);
     spill_path_sets_init(&sets, &links, &objects, &sink);
-    spill_mirror_routes_init(&routes, &sets, &sink);
+    assert_int_equal(spill_mirror_routes_init(&routes, &sets, &sink), 0);
     return 0;
 }
 
@@ -541,11 +570,149 @@ static void a_sweep_leaves_what_a_dump_had(void **state)
     assert_int_not_equal(given[0][3], 0);
 }
 
+static void work(void)
+{
+    while (spill_mirror_routes_work(&routes, 1))
+        ;
+}
+
+static struct spill_kernel_route numbered(uint32_t number)
+{
+    struct spill_kernel_route route;
+
+    memset(&route, 0, sizeof(route));
+    route.prefix = some_prefix(false);
+    route.prefix.address.bytes[1] = (uint8_t)number;
+    route.action = SPILL_ROUTE_FORWARD;
+    route.count = 1;
+    route.paths[0] =
+        (struct spill_kernel_path){.link = 1, .weight = 1, .gateway = gateway(false, number)};
+    return route;
+}
+
+static void add_numbered(uint32_t number)
+{
+    const struct spill_kernel_route route = numbered(number);
+
+    assert_int_equal(spill_mirror_routes_add(&routes, &route, SPILL_ROUTE_FIRST, false, 0), 0);
+    work();
+}
+
+static void delete_numbered(uint32_t number)
+{
+    const struct spill_kernel_route route = numbered(number);
+
+    assert_int_equal(spill_mirror_routes_delete(&routes, &route), 0);
+    work();
+}
+
+static enum spill_route_action action_of(uint32_t number)
+{
+    return given[0][number] == 0 ? SPILL_ROUTE_NONE : groups[given[0][number]].action;
+}
+
+/* Nobody forwards by a shorter prefix meanwhile. */
+static void a_group_without_room_is_unreachable_until_there_is(void **state)
+{
+    (void)state;
+    groups_most = 2; /* the unreachable one, and one more */
+    add_numbered(0);
+    add_numbered(1);
+    assert_int_equal(action_of(0), SPILL_ROUTE_FORWARD);
+    assert_int_equal(action_of(1), SPILL_ROUTE_UNREACHABLE);
+    assert_int_equal(sets.refused_count, 1);
+    spill_path_sets_retry(&sets);
+    work();
+    assert_int_equal(action_of(1), SPILL_ROUTE_UNREACHABLE);
+    delete_numbered(0);
+    spill_path_sets_retry(&sets);
+    work();
+    assert_int_equal(action_of(1), SPILL_ROUTE_FORWARD);
+    assert_int_equal(sets.refused_count, 0);
+}
+
+/* One that goes, or whose link goes, waits no more. */
+static void who_waits_for_a_group_may_go(void **state)
+{
+    (void)state;
+    groups_most = 2;
+    add_numbered(0);
+    add_numbered(1);
+    add_numbered(2);
+    assert_int_equal(sets.refused_count, 2);
+    delete_numbered(1);
+    assert_int_equal(sets.refused_count, 1);
+    spill_path_sets_link(&sets, 1, SPILL_PATHS_LINK_GONE);
+    work();
+    assert_int_equal(sets.refused_count, 0);
+    assert_int_equal(routes.count, 0);
+    spill_path_sets_retry(&sets);
+}
+
+static void prefixes_without_room_get_it(void **state)
+{
+    uint32_t i;
+
+    (void)state;
+    routes_most = 1;
+    for (i = 0; i < PREFIXES; i++)
+        add_numbered(i);
+    assert_int_equal(routes.refused_count, PREFIXES - 1);
+    spill_mirror_routes_retry(&routes);
+    work();
+    assert_int_equal(routes.refused_count, PREFIXES - 1);
+    delete_numbered(0);
+    delete_numbered(1);
+    spill_mirror_routes_retry(&routes);
+    work();
+    assert_int_equal(routes.refused_count, PREFIXES - 3);
+    assert_int_equal(action_of(2) == SPILL_ROUTE_FORWARD, action_of(3) == SPILL_ROUTE_NONE);
+    routes_most = MOST;
+    spill_mirror_routes_retry(&routes);
+    work();
+    assert_int_equal(routes.refused_count, 0);
+    assert_int_equal(action_of(3), SPILL_ROUTE_FORWARD);
+}
+
+/* What is to leave in a tunnel leaves neither without nor by a worse route. */
+static void nothing_leaves_by_a_tunnel(void **state)
+{
+    struct spill_kernel_route route = numbered(0);
+
+    (void)state;
+    route.metric = 1;
+    add_numbered(1);
+    assert_int_equal(spill_mirror_routes_add(&routes, &route, SPILL_ROUTE_FIRST, false, 0), 0);
+    route.metric = 0;
+    route.paths[0].encapsulation = 7;
+    assert_int_equal(spill_mirror_routes_add(&routes, &route, SPILL_ROUTE_FIRST, false, 0), 0);
+    work();
+    assert_int_equal(action_of(0), SPILL_ROUTE_UNREACHABLE);
+    assert_int_equal(sets.tunneled_count, 1);
+    assert_int_equal(spill_mirror_routes_delete(&routes, &route), 0);
+    work();
+    assert_int_equal(action_of(0), SPILL_ROUTE_FORWARD);
+    assert_int_equal(sets.tunneled_count, 0);
+    route.metric = 0;
+    route.count = 2;
+    route.paths[1] =
+        (struct spill_kernel_path){.link = 2, .weight = 1, .gateway = gateway(false, 5)};
+    assert_int_equal(spill_mirror_routes_add(&routes, &route, SPILL_ROUTE_FIRST, false, 0), 0);
+    work();
+    assert_int_equal(groups[given[0][0]].count, 1);
+    assert_int_equal(groups[given[0][0]].paths[0].interface, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(packets_find_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sweep_leaves_what_a_dump_had, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_group_without_room_is_unreachable_until_there_is, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_waits_for_a_group_may_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(prefixes_without_room_get_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_leaves_by_a_tunnel, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
