@@ -14,6 +14,7 @@
 #include "pipeline/policer.h"
 #include "pipeline/protection.h"
 #include "pipeline/related.h"
+#include "pipeline/routing_flow.h"
 #include "pipeline/rule_log.h"
 
 static SPILL_DROP_REASON(
@@ -140,6 +141,8 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
         packet->sa = packet->verdict == SPILL_VERDICT_DENY ? packet->sa : 0;
         packet->verdict = SPILL_VERDICT_DENY;
     }
+    if (unlikely(fast->routing.routed[packet->input]))
+        spill_routing_asked(packet);
     packet->reversed = 0; /* what comes next has a drop reason there */
     if (spill_connection_is_missing(fast, packet)) {
         packet->verdict = SPILL_VERDICT_DENY;
@@ -215,6 +218,8 @@ static int add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pack
     packet->reversed =
         !spill_flow_goes_alone(flow, packet) && spill_flow_begun_by_other(flow, packet->direction);
     *spill_packet_of(mbuf) = *packet;
+    if (unlikely(fast->routing.routed[packet->input]))
+        spill_routing_ask(fast, mbuf, spill_packet_of(mbuf));
     if (lane == SPILL_LANE_INLINE) {
         spill_inline_add(fast->submitter, SPILL_CLASS_CLASSIFY, NULL, &mbuf, 1, 0, stamp);
         return lane;

@@ -28,8 +28,8 @@
  * of them are free for those behind it, and goes on by its old verdict until it must ask.
  *
  * Uses of a packet: kind, key, direction, flow, step, inbound_sa, length, counted. Sets: verdict,
- * sa, flow where it was new; counted and reversed while it is in the work; all of it goes along in
- * the mbuf.
+ * sa, flow where it was new; counted, reversed and what routing_flow.h says while it is in the
+ * work; all of it goes along in the mbuf.
  */
 
 struct spill_fast;

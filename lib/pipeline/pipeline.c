@@ -68,10 +68,10 @@ static uint8_t zone_of(const struct spill_pipeline *pipeline, uint32_t port)
                      (captures_both_ends(pipeline, port) ? SPILL_FLOW_ONE_END : 0));
 }
 
-/* A receive queue that an lcore owns: handed to `add` for each. */
-static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
-                             int (*add)(void *context, const struct spill_port *port,
-                                        uint16_t queue, uint8_t zone),
+/* A receive queue of a port that an lcore owns: handed to `add` for each. */
+static int for_each_rx_queue(const struct spill_pipeline *pipeline, uint32_t lcore,
+                             int (*add)(void *context, const struct spill_pipeline *pipeline,
+                                        uint32_t port, uint16_t queue),
                              void *context, struct spill_error *error)
 {
     const struct spill_plan *plan = pipeline->config.plan;
@@ -80,8 +80,7 @@ static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
     for (port = 0; port < plan->port_count; port++) {
         for (queue = 0; queue < plan->ports[port].rx_queues; queue++) {
             if (plan->ports[port].rx[queue].owner == (int)lcore &&
-                add(context, &pipeline->config.ports[port], (uint16_t)queue,
-                    zone_of(pipeline, port)) != 0)
+                add(context, pipeline, port, (uint16_t)queue) != 0)
                 return spill_error_set(error, "lcore %s: more than %d receive queues",
                                        plan->lcores[lcore].name, SPILL_INPUTS_MAX - 2);
         }
@@ -89,27 +88,33 @@ static int for_each_rx_queue(struct spill_pipeline *pipeline, uint32_t lcore,
     return 0;
 }
 
-static int add_input(void *context, const struct spill_port *port, uint16_t queue, uint8_t zone)
+static int add_input(void *context, const struct spill_pipeline *pipeline, uint32_t port,
+                     uint16_t queue)
 {
+    const struct spill_port *source = &pipeline->config.ports[port];
     struct spill_fast *fast = context;
 
-    (void)zone;
     if (fast->receive.input_count == SPILL_INPUTS_MAX)
         return -1;
     fast->receive.inputs[fast->receive.input_count++] = (struct spill_input){
-        .port = port->id, .queue = queue, .can_wait = port->device.finite_source};
+        .port = source->id, .queue = queue, .can_wait = source->device.finite_source};
     return 0;
 }
 
-static int add_spread_queue(void *context, const struct spill_port *port, uint16_t queue,
-                            uint8_t zone)
+static int add_spread_queue(void *context, const struct spill_pipeline *pipeline, uint32_t port,
+                            uint16_t queue)
 {
+    const struct spill_port *source = &pipeline->config.ports[port];
     struct spill_spread *spread = context;
 
     if (spread->queue_count == SPILL_SPREAD_QUEUES_MAX)
         return -1;
-    spread->queues[spread->queue_count++] = (struct spill_spread_queue){
-        .port = port->id, .queue = queue, .zone = zone, .can_wait = port->device.finite_source};
+    spread->queues[spread->queue_count++] =
+        (struct spill_spread_queue){.port = source->id,
+                                    .queue = queue,
+                                    .zone = zone_of(pipeline, port),
+                                    .routed = pipeline->config.plan->ports[port].peer < 0,
+                                    .can_wait = source->device.finite_source};
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "pipeline/fragments.h"
 #include "pipeline/protection.h"
 #include "pipeline/routing.h"
+#include "pipeline/routing_flow.h"
 #include "pipeline/sort_out.h"
 #include "pipeline/sweep.h"
 #include "runtime/stamp.h"
@@ -123,6 +124,7 @@ static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input
     struct rte_mbuf *mbufs[SPILL_BURST];
     struct spill_packet packets[SPILL_BURST];
     uint32_t count = rte_eth_rx_burst(input->port, input->queue, mbufs, SPILL_BURST), i;
+    bool more;
 
     if (count == 0)
         return 0;
@@ -133,7 +135,10 @@ static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input
         spill_routing_take(fast, input->port, mbufs, packets, count, now);
         return count;
     }
-    if (likely(!spill_parse_burst(mbufs, count, fast->receive.zones[input->port], packets))) {
+    more = spill_parse_burst(mbufs, count, fast->receive.zones[input->port], packets);
+    if (unlikely(fast->routing.routed[input->port]))
+        spill_routing_join(mbufs, packets, count);
+    if (likely(!more)) {
         handle(fast, input->port, mbufs, packets, count, now, false);
         return count;
     }

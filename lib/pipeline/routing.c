@@ -29,8 +29,8 @@ static SPILL_DROP_REASON(
     "the packet is larger than its route's or sub-port's MTU, and is not IPv4 without "
     "\"don't fragment\"; its sender is told");
 
-#define MAC_BITS     UINT64_C(0xffffffffffff)
-#define TAG_STRIPPED (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
+#define MAC_BITS UINT64_C(0xffffffffffff)
+#define TAGS     (RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
 
 /* ----------------------------------------------------------------------------- interfaces */
 
@@ -61,6 +61,8 @@ uint16_t spill_routing_interface(const struct spill_routing *routing, const stru
             return SPILL_NO_INTERFACE;
         vlan = (packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.vlan : packet->key.v6.vlan) &
                SPILL_VLAN_PLACE;
+        if (vlan == 0 && (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN) != 0) /* routing_flow.h */
+            vlan = mbuf->vlan_tci & RTE_LEN2MASK(12, uint16_t);
     }
     if (vlan == 0)
         return routing->untagged[packet->input];
@@ -141,6 +143,23 @@ static uint32_t flow_hash(const struct spill_route_tables *tables,
     return hash ^ hash >> 16;
 }
 
+uint16_t spill_routing_interface_to(const struct spill_route_tables *tables, struct rte_mbuf *mbuf,
+                                    struct spill_packet *packet)
+{
+    const struct spill_group *group;
+    union spill_group_head head;
+    uint64_t number;
+    uint16_t hop;
+
+    spill_routing_lookup(tables, &mbuf, &packet, 1, SPILL_ROUTING_TO, &number);
+    group = &tables->groups[number];
+    head = spill_group_get(group);
+    if (head.action != SPILL_ROUTE_FORWARD)
+        return SPILL_NO_INTERFACE;
+    hop = spill_group_hop(group, head, head.mask == 0 ? 0 : flow_hash(tables, packet));
+    return tables->hops[hop].interface;
+}
+
 /* ---------------------------------------------------------------------------- onto a link */
 
 /* One hop less (RFC 1624 eqn. 3; of the TTL, the high byte of its word). */
@@ -181,7 +200,7 @@ static inline bool write_link(const struct spill_interface *interface, union spi
 
     if (unlikely(packet->l3_offset != bytes) && !resize_link(mbuf, packet, bytes))
         return false;
-    mbuf->ol_flags &= ~TAG_STRIPPED;
+    mbuf->ol_flags &= ~TAGS;
     frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
     memcpy(frame, &first, sizeof(first));
     memcpy(frame + 8, &second, sizeof(second));

@@ -92,6 +92,14 @@ void spill_routing_lookup(const struct spill_route_tables *tables, struct rte_mb
                           uint64_t groups[]);
 
 /**
+ * The interface that a packet's route leads to; SPILL_NO_INTERFACE: it is not forwarded. The lcore.
+ *
+ * @param mbuf  whose headers are in one piece
+ */
+uint16_t spill_routing_interface_to(const struct spill_route_tables *tables, struct rte_mbuf *mbuf,
+                                    struct spill_packet *packet);
+
+/**
  * The step of a burst that came by a routed port, where nothing is asked of flows. The lcore.
  *
  * @param mbufs    given away

@@ -54,7 +54,7 @@ static void write_ends(const struct spill_packet *packet, struct spill_rule_reco
     uint16_t message;
 
     for (unsigned end = 0; end < 2; end++) {
-        const unsigned from = end ^ packet->direction;
+        const unsigned from = end ^ packet->direction ^ packet->reversed;
 
         if (v4)
             memcpy(record->address[end], &packet->key.v4.address[from], 4);
@@ -81,7 +81,7 @@ void spill_rule_log_note(struct spill_fast *fast, const struct spill_packet *pac
         .rejected = packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_REJECT,
         .family = packet->kind,
         .protocol = spill_packet_protocol(packet),
-        .input = packet->input,
+        .input = packet->reversed ? packet->output : packet->input,
     };
 
     if (!may_record(fast, tally, now)) {

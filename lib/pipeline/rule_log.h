@@ -20,7 +20,11 @@
  * A rule's limit is a rate in which records are spread, with five at once after a pause. Each lcore
  * gets its share of it.
  *
- * Uses of a packet: kind, key, direction, has_ports, length, input, verdict, sa. Sets: nothing.
+ * What the rules were asked in place of a packet's (`reversed`) is recorded as they were asked: as
+ * of who began the connection.
+ *
+ * Uses of a packet: kind, key, direction, reversed, has_ports, length, input, output, verdict, sa.
+ * Sets: nothing.
  */
 
 #define SPILL_RULE_LOG_RECORDS 1024 /* of a ring */

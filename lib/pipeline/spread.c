@@ -5,6 +5,7 @@
 #include "packet/parse.h"
 #include "packet/parse_inside.h"
 #include "pipeline/output.h"
+#include "pipeline/routing_flow.h"
 #include "pipeline/spread.h"
 
 static SPILL_DROP_REASON(rx_channel_full, "rx_channel_full",
@@ -75,6 +76,8 @@ static uint32_t poll_queue(struct spill_spread *spread, struct spill_spread_queu
     queue->received += received;
     spread->ledger.received += received;
     spill_parse_burst(mbufs, received, queue->zone, packets);
+    if (unlikely(queue->routed))
+        spill_routing_join(mbufs, packets, received);
     for (i = 0; i < received; i++) {
         if (unlikely(packets[i].kind == SPILL_PACKET_MALFORMED)) {
             spill_ledger_drop(&spread->ledger, spill_drop_reason_get(packets[i].drop), &mbufs[i],

@@ -38,6 +38,7 @@ struct spill_spread_queue {
     uint16_t port;
     uint16_t queue;
     uint8_t zone;      /* of the port, as spill_parse_burst() wants it */
+    bool routed;       /* the port is */
     bool can_wait;     /* a capture: read only while every channel has room for a burst */
     uint64_t received; /* packets; written by the lcore */
 };

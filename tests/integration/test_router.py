@@ -604,6 +604,34 @@ class Judged(Routing):
         self.assertEqual([Ether(one)[UDP].dport for one in got["lan"] if UDP in Ether(one) and ICMP not in Ether(one)],
                          [1000])
 
+    def test_vlans(self):
+        """A connection of two VLANs is one: what comes back in the other is its answer, also beside errors about it."""
+        network = self.two()
+        rules = self.file("rules", "allow udp from any to any in lan\n")
+        config = network.config(self.folder).replace("default = allow", f"default = deny\nrules = {rules}") + """
+[port lan.100]
+parent = lan
+vlan = 100
+routed = yes
+address = 10.100.0.1/24
+[neighbor 10.100.0.7]
+port = lan.100
+mac = 02:00:00:00:01:07
+"""
+        out = bytes(Ether(dst=port_mac(0)) / Dot1Q(vlan=100) / IP(src="10.100.0.7", dst="192.0.2.9") /
+                    UDP(sport=1000, dport=2000) / b"out")
+        back = IP(src="192.0.2.9", dst="10.100.0.7") / UDP(sport=2000, dport=1000) / b"back"
+        error = IP(src="192.0.2.8", dst="10.100.0.7") / ICMP(type=3, code=3) / \
+            Raw(bytes(Ether(out)[IP])[:28])
+        stranger = IP(src="192.0.2.9", dst="10.100.0.7") / UDP(sport=2001, dport=1000)
+        frames = {"lan": [out], "wan": [bytes(Ether(dst=port_mac(1)) / ip) for ip in (back, error, stranger)]}
+        report, got = self.route(network, frames, "--fast", CPUS[0], config=config)
+        self.assertEqual(report.drops, {"denied": 1})
+        self.assertEqual(len(got["wan"]), 1)
+        self.assertEqual([(Ether(one).dst, Ether(one)[Dot1Q].vlan, Ether(one)[IP].src) for one in got["lan"]],
+                         [("02:00:00:00:01:07", 100, "192.0.2.9"), ("02:00:00:00:01:07", 100, "192.0.2.8")])
+        self.assertEqual([(rule["packets"], rule["connections"]) for rule in report["rules"]], [(3, 1), (1, 1)])
+
     def test_reject(self):
         """A refusal comes from the port's own address."""
         report, got = self.rules("reject any from any to any\n", [frame(0, "10.1.0.7", "192.0.2.9")], [])

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Twins: the kernel is the host on routed ports, and says where packets go."""
+import json
 import os
 import pathlib
 import re
 import signal
+import socket
 import time
 import unittest
 
-from harness import BUILD, SPILLWAY, Net, Spillway, TestCase, main, run, until
+from harness import BUILD, SPILLWAY, Net, Spillway, TestCase, inside, main, run, until
 
 CONFIG = """[spillway]
 default = allow
@@ -161,6 +163,37 @@ class Twins(TestCase):
         self.assertGreaterEqual(self.net.ping(self.net.left, "10.2.0.2", count=50), 49)
         self.assertEqual(self.net.ping(self.net.right, "10.1.0.2", "-W", "1", count=2), 0)
         self.assertGreaterEqual(self.end().drops["denied"], 2)
+
+    def test_reload(self):
+        """After it rules are asked as of who began, by the port that the route to him leads to, whoever speaks first."""
+        self.end()
+        rules = self.file("r.rules", 'allow any from 10.1.0.0/24 to any in lan\n')
+        config = CONFIG.replace("default = allow", f"default = deny\nrules = {rules}")
+        self.program = program = Spillway("--config", self.file("router.conf", config), namespace=self.net.middle)
+        self.addCleanup(program.__exit__)
+        program.ready()
+        self.reaches("10.2.0.2")
+        ends = []
+        for name, address in ((self.net.left, "10.1.0.2"), (self.net.right, "10.2.0.2")):
+            with inside(name):
+                ends.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            self.addCleanup(ends[-1].close)
+            ends[-1].bind((address, 7000))
+            ends[-1].settimeout(10)
+        left, right = ends
+        left.sendto(b"begin", ("10.2.0.2", 7000))
+        self.assertEqual(right.recv(100), b"begin")
+        rules.write_text('allow any from 10.1.0.0/24 to any in lan log name "again"\n')
+        program.signal(signal.SIGHUP)
+        until(lambda: "all flows go by version 2" in program.log, 20, "all flows by the new rules")
+        right.sendto(b"go on", ("10.1.0.2", 7000))
+        self.assertEqual(left.recv(100), b"go on")
+        until(lambda: '"protocol": 17' in program.log, 10, "a record of the new rule")
+        record = json.loads(next(line for line in program.log.splitlines() if '"protocol": 17' in line))
+        self.assertEqual([record[key] for key in ("name", "in", "source", "source_port", "destination")],
+                         ["again", "lan", "10.1.0.2", 7000, "10.2.0.2"])
+        self.assertEqual(program.telemetry("/spillway/rule,again")["packets"], 1)
+        self.end()
 
     def test_routes_of_others(self):
         """What the kernel was told by others stays, and the start says so."""

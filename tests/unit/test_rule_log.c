@@ -105,6 +105,29 @@ static void a_record_has_what_was_decided(void **state)
     assert_int_equal(spill_rule_log_take(fast.rule_log, &record, 1), 0);
 }
 
+/* Rules that were asked as of who began the connection, in place of who answers, said it of him. */
+static void a_record_is_of_what_was_asked(void **state)
+{
+    struct spill_packet packet = {
+        .kind = SPILL_PACKET_IPV4,
+        .direction = 1,
+        .has_ports = 1,
+        .reversed = 1,
+        .input = 3,
+        .output = 4,
+        .key.v4 = {.address = {htonl(1), htonl(2)}, .port = {htons(10), htons(20)}, .protocol = 6}};
+    struct spill_rule_record record;
+
+    (void)state;
+    spill_rule_log_note(&fast, &packet, unlimited, 5);
+    assert_int_equal(spill_rule_log_take(fast.rule_log, &record, 1), 1);
+    assert_int_equal(record.input, 4);
+    assert_int_equal(record.address[0][3], 1);
+    assert_int_equal(record.address[1][3], 2);
+    assert_int_equal(record.port[0], 10);
+    assert_int_equal(record.port[1], 20);
+}
+
 /* Two an hour are one an hour for each of two lcores. */
 static void a_limit_spreads_records(void **state)
 {
@@ -149,6 +172,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         LOG_TEST(a_record_has_what_was_decided),
+        LOG_TEST(a_record_is_of_what_was_asked),
         LOG_TEST(a_limit_spreads_records),
         LOG_TEST(what_finds_no_room_is_counted),
     };
