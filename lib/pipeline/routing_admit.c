@@ -109,14 +109,30 @@ static uint32_t admit(struct spill_fast *fast, uint16_t port, struct rte_mbuf **
     return count;
 }
 
+/* Counts what no rule is asked about, as the default allows all. */
+static void count_allowed(struct spill_fast *fast, const struct spill_packet *packets,
+                          uint32_t count, uint64_t stamp)
+{
+    struct spill_rule_count *of = spill_flow_table_count_of(fast->flows, SPILL_RULE_TALLY_DEFAULT);
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        bytes += packets[i].length;
+    of->packets += count;
+    of->bytes += bytes;
+    of->last = stamp;
+}
+
 void spill_routing_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
                         struct spill_packet *packets, uint32_t count, uint64_t stamp)
 {
     struct spill_packet *pointers[SPILL_BURST];
 
     count = admit(fast, port, mbufs, packets, pointers, count, stamp);
-    if (count > 0)
-        spill_routing_send(fast, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
+    if (count == 0)
+        return;
+    count_allowed(fast, packets, count, stamp);
+    spill_routing_send(fast, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
 }
 
 uint32_t spill_routing_admit(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
