@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/name.h"
 #include "config/ini.h"
 #include "config/option_reader.h"
 #include "config/options.h"
@@ -72,7 +73,7 @@ static const struct {
     unsigned int most;
 } kinds[] = {
     [SECTION_SPILLWAY] = {"spillway", NULL, 1},
-    [SECTION_PORT] = {"port", spill_option_is_interface, PORTS_MAX},
+    [SECTION_PORT] = {"port", spill_is_interface_name, PORTS_MAX},
     [SECTION_WIRE] = {"wire", spill_is_name, SPILL_WIRES_MAX},
     [SECTION_SA] = {"sa", spill_is_name, SPILL_SAS_MAX},
     [SECTION_ROUTE] = {"route", is_prefix, SPILL_OPTION_ROUTES_MAX},

@@ -40,7 +40,4 @@ int spill_option_read_vias(void *target, const char *value, struct spill_error *
 int spill_option_read_interface(void *target, const char *value, struct spill_error *problem);
 int spill_option_read_mac(void *target, const char *value, struct spill_error *problem);
 
-/** Whether a text is the name of a port, or of a sub-port: a name, a dot, and digits. */
-bool spill_option_is_interface(const char *text);
-
 #endif

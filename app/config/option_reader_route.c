@@ -8,21 +8,6 @@
 #include "config/option_reader.h"
 #include "config/options.h"
 
-bool spill_option_is_interface(const char *text)
-{
-    char name[SPILL_NAME_SIZE];
-    const size_t length = strcspn(text, ".");
-    const char *digits = text + length;
-
-    if (length >= sizeof(name))
-        return false;
-    snprintf(name, sizeof(name), "%.*s", (int)length, text);
-    if (!spill_is_name(name) || *digits == '\0')
-        return spill_is_name(text);
-    return strspn(digits + 1, "0123456789") == strlen(digits + 1) && strlen(digits + 1) >= 1 &&
-           strlen(digits + 1) <= 4;
-}
-
 /* Takes the text up to the next comma, without blanks around it, and moves behind it. NULL: it is
  * too long. */
 static char *next_item(const char **value, char *item, size_t size)
@@ -83,7 +68,7 @@ static bool read_via(char *item, struct spill_option_via *via)
         while (what != NULL && *what == '\0');
         if (what == NULL)
             return false;
-        if (strcmp(word, "port") == 0 && spill_option_is_interface(what)) {
+        if (strcmp(word, "port") == 0 && spill_is_interface_name(what)) {
             snprintf(via->interface, sizeof(via->interface), "%s", what);
         } else if (strcmp(word, "weight") == 0 && *what >= '0' && *what <= '9') {
             const unsigned long weight = strtoul(what, &end, 10);
@@ -122,10 +107,10 @@ int spill_option_read_interface(void *target, const char *value, struct spill_er
 {
     char *field = target;
 
-    if (!spill_option_is_interface(value))
+    if (!spill_is_interface_name(value))
         return spill_error_set(problem,
                                "expected the name of a port, or of a sub-port such as lan.100");
-    snprintf(field, SPILL_OPTION_INTERFACE_SIZE, "%s", value);
+    snprintf(field, SPILL_INTERFACE_NAME_SIZE, "%s", value);
     return 0;
 }
 

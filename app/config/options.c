@@ -25,6 +25,21 @@ struct spill_option_interface *spill_options_find_interface(const struct spill_o
     return NULL;
 }
 
+bool spill_options_find_input(const struct spill_options *options, const char *name,
+                              struct spill_rule_input *input)
+{
+    const struct spill_option_interface *interface = spill_options_find_interface(options, name);
+
+    for (uint16_t i = 0; i < options->port_count; i++) {
+        *input = (struct spill_rule_input){.port = i};
+        if (strcmp(options->ports[i].name, name) == 0)
+            return true;
+    }
+    if (interface != NULL)
+        *input = (struct spill_rule_input){interface->port, interface->vlan};
+    return interface != NULL;
+}
+
 bool spill_options_have_twins(const struct spill_options *options)
 {
     for (unsigned int i = 0; i < options->interface_count; i++) {

@@ -88,12 +88,9 @@ struct spill_option_addresses {
     struct spill_ip_prefix list[SPILL_OPTION_ADDRESSES_MAX];
 };
 
-/* A name of a sub-port, as lan.100: of its port, and a VLAN. */
-#define SPILL_OPTION_INTERFACE_SIZE (SPILL_NAME_SIZE + 5)
-
 /** What routing has to do with a port, or with a sub-port of one: keys of [port NAME]. */
 struct spill_option_interface {
-    char name[SPILL_OPTION_INTERFACE_SIZE];
+    char name[SPILL_INTERFACE_NAME_SIZE];
     char *where; /* owned; the first of its keys, for messages */
     bool routed;
     char parent[SPILL_NAME_SIZE]; /* of a sub-port; else empty */
@@ -106,7 +103,7 @@ struct spill_option_interface {
 /** One way of a route, as given. */
 struct spill_option_via {
     struct spill_ip gateway; /* family 0: whoever has the address is on the port's link */
-    char interface[SPILL_OPTION_INTERFACE_SIZE]; /* empty: that whose network has the gateway */
+    char interface[SPILL_INTERFACE_NAME_SIZE]; /* empty: that whose network has the gateway */
     uint32_t weight;
     uint16_t index; /* into spill_options.interfaces */
 };
@@ -128,7 +125,7 @@ struct spill_option_route {
 struct spill_option_neighbor {
     struct spill_ip address;
     char *where; /* owned; the first of its keys */
-    char interface[SPILL_OPTION_INTERFACE_SIZE];
+    char interface[SPILL_INTERFACE_NAME_SIZE];
     struct rte_ether_addr mac;
     uint16_t index; /* into spill_options.interfaces */
 };
@@ -194,6 +191,15 @@ struct spill_options {
     char *report;                    /* owned; path, or "-" for standard output; NULL: none */
     enum spill_option_log log_level; /* default notice */
 };
+
+/**
+ * What a name stands for that rules have behind `in`.
+ *
+ * @param input  written: its port is an index into `ports`
+ * @return whether there is such a port or sub-port
+ */
+bool spill_options_find_input(const struct spill_options *options, const char *name,
+                              struct spill_rule_input *input);
 
 /** Frees what the options own and empties them; a second call does nothing. */
 void spill_options_free(struct spill_options *options);

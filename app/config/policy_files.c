@@ -116,14 +116,11 @@ static int check_inputs(const struct spill_options *options, const struct spill_
                         struct spill_error *error)
 {
     const struct spill_ruleset *ruleset = files->ruleset;
-    uint32_t i, j;
+    struct spill_rule_input input;
+    uint32_t i;
 
     for (i = 0; i < ruleset->input_count; i++) {
-        for (j = 0; j < options->port_count; j++) {
-            if (strcmp(options->ports[j].name, ruleset->inputs[i]) == 0)
-                break;
-        }
-        if (j == options->port_count)
+        if (!spill_options_find_input(options, ruleset->inputs[i], &input))
             return spill_error_set(error,
                                    "%s:%u: in '%s': there is no such port: expected one that "
                                    "--port or a section [port %s] makes",
@@ -155,15 +152,14 @@ static unsigned other_end(const struct spill_options *options, unsigned port)
 static void find_inputs(const struct spill_options *options, const struct spill_ruleset *ruleset,
                         uint64_t *come)
 {
-    uint64_t bits[SPILL_INPUTS_NAMED_MAX] = {0};
+    uint64_t bits[SPILL_INPUTS_NAMED_MAX];
+    struct spill_rule_input input;
     uint32_t i, j;
 
-    for (i = 0; i < ruleset->input_count; i++) {
-        for (j = 0; j < options->port_count; j++) {
-            if (strcmp(options->ports[j].name, ruleset->inputs[i]) == 0)
-                bits[i] = UINT64_C(1) << j;
-        }
-    }
+    for (i = 0; i < ruleset->input_count; i++)
+        bits[i] = spill_options_find_input(options, ruleset->inputs[i], &input)
+                      ? UINT64_C(1) << input.port
+                      : 0;
     for (i = 0; i < ruleset->count; i++) {
         const struct spill_rule *rule = &ruleset->rules[i];
 

@@ -40,23 +40,17 @@ static void reading_nodes(const struct spill_plan *plan, int nodes[SPILL_NODES_M
     }
 }
 
-/* The ids of the ports that rules name. Those of a reload may have been meant for others. */
+/* The ports and sub-ports that rules name. Those of a reload may have been meant for others. */
 static int find_inputs(const struct spill_program *program, const struct spill_ruleset *ruleset,
-                       uint16_t *ids, struct spill_error *error)
+                       struct spill_rule_input *inputs, struct spill_error *error)
 {
-    uint32_t i, j;
-
-    for (i = 0; i < ruleset->input_count; i++) {
-        for (j = 0; j < program->port_count; j++) {
-            if (strcmp(program->ports[j].name, ruleset->inputs[i]) == 0)
-                break;
-        }
-        if (j == program->port_count)
+    for (uint32_t i = 0; i < ruleset->input_count; i++) {
+        if (!spill_options_find_input(&program->options, ruleset->inputs[i], &inputs[i]))
             return spill_error_set(error,
                                    "rules: in '%s': the program was started without that port: "
                                    "expected a restart, which makes it",
                                    ruleset->inputs[i]);
-        ids[i] = program->ports[j].id;
+        inputs[i].port = program->ports[inputs[i].port].id;
     }
     return 0;
 }
@@ -67,7 +61,8 @@ static struct spill_policy *make_policy(struct spill_program *program,
                                         const struct spill_ruleset *ruleset,
                                         const struct spill_sa_set *sas, struct spill_error *error)
 {
-    uint16_t *ids, inputs[SPILL_INPUTS_NAMED_MAX];
+    struct spill_rule_input inputs[SPILL_INPUTS_NAMED_MAX];
+    uint16_t *ids;
     struct spill_policy *policy;
     int nodes[SPILL_NODES_MAX];
     char name[17];
@@ -147,7 +142,7 @@ int spill_program_check_version(const struct spill_program *program,
                                 const struct spill_options *options,
                                 struct spill_policy_files *files, struct spill_error *error)
 {
-    uint16_t inputs[SPILL_INPUTS_NAMED_MAX];
+    struct spill_rule_input inputs[SPILL_INPUTS_NAMED_MAX];
 
     if (files->sa_count > 0 && program->sas == NULL)
         return spill_error_set(error,

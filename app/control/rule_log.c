@@ -76,10 +76,18 @@ static void write_ends(struct spill_json *json, const struct spill_rule_record *
     }
 }
 
-static const char *port_name(const struct spill_program *program, uint8_t id)
+/* Of the port that a packet came in by, or of its sub-port for the packet's VLAN. */
+static const char *input_name(const struct spill_program *program,
+                              const struct spill_rule_record *record)
 {
+    const struct spill_options *options = &program->options;
+
+    for (uint32_t i = 0; i < options->interface_count && record->vlan != 0; i++)
+        if (options->interfaces[i].vlan == record->vlan &&
+            program->ports[options->interfaces[i].port].id == record->input)
+            return options->interfaces[i].name;
     for (uint32_t i = 0; i < program->port_count; i++)
-        if (program->ports[i].id == id)
+        if (program->ports[i].id == record->input)
             return program->ports[i].name;
     return NULL;
 }
@@ -101,7 +109,7 @@ static size_t make_line(const struct spill_program *program, const struct spill_
     spill_json_string(
         &json, "action",
         spill_rule_action_name((enum spill_verdict)record->verdict, record->rejected != 0));
-    spill_json_string(&json, "in", port_name(program, record->input));
+    spill_json_string(&json, "in", input_name(program, record));
     spill_json_unsigned(&json, "protocol", record->protocol);
     write_ends(&json, record);
     spill_json_unsigned(&json, "bytes", record->length);

@@ -90,12 +90,20 @@ static bool is_packet(const struct spill_ruleset *ruleset)
            (rule->first_port[0] == rule->last_port[0] && rule->first_port[1] == rule->last_port[1]);
 }
 
-/* The bit that the rules have for the port of a packet's rule; 0: they don't name it. */
-static uint32_t find_input(const struct spill_ruleset *ruleset, const struct spill_ruleset *packet)
+/* The bits that the rules have for what a packet comes in by: as a sub-port is among what its port
+ * has, there may be two. Returns 0, or -1 with an error: there is no such port. */
+static int find_inputs(const struct spill_program *program, const char *name, uint32_t *bits,
+                       struct spill_error *error)
 {
-    for (unsigned i = 0; i < ruleset->input_count && packet->input_count > 0; i++) {
-        if (strcmp(ruleset->inputs[i], packet->inputs[0]) == 0)
-            return UINT32_C(1) << i;
+    const struct spill_ruleset *ruleset = program->files.ruleset;
+    struct spill_rule_input own, other;
+
+    if (!spill_options_find_input(&program->options, name, &own))
+        return spill_error_set(error, "--explain: there is no port %s", name);
+    for (unsigned i = 0; i < ruleset->input_count; i++) {
+        if (spill_options_find_input(&program->options, ruleset->inputs[i], &other) &&
+            other.port == own.port && (other.vlan == 0 || other.vlan == own.vlan))
+            *bits |= UINT32_C(1) << i;
     }
     return 0;
 }
@@ -111,15 +119,13 @@ static int take_packet(struct spill_program *program, const struct spill_ruleset
         return wrong(error, "expected one packet: a protocol, two addresses, both ports or none");
     if (ruleset->input_count > 0 && said->input_count == 0)
         return wrong(error, "rules name ports with 'in': expected the one that it comes in by");
-    if (said->input_count > 0 &&
-        spill_options_find_port(&program->options, said->inputs[0]) == NULL)
-        return spill_error_set(error, "--explain: there is no port %s", said->inputs[0]);
     *packet = (struct spill_rule_packet){.family = rule->families,
                                          .protocol = rule->protocol,
                                          .has_ports = rule->names_ports,
                                          .has_type = rule->names_types,
-                                         .port = {rule->first_port[0], rule->first_port[1]},
-                                         .input = find_input(ruleset, said)};
+                                         .port = {rule->first_port[0], rule->first_port[1]}};
+    if (said->input_count > 0 && find_inputs(program, said->inputs[0], &packet->input, error) != 0)
+        return -1;
     memcpy(packet->address, rule->address, sizeof(packet->address));
     spill_rule_packet_find_sets(ruleset, packet);
     return 0;

@@ -12,6 +12,7 @@
 #include <rte_common.h>
 #include <rte_malloc.h>
 
+#include "classify/acl_inputs.h"
 #include "classify/prefix_sets.h"
 #include "classify/rule_counts.h"
 #include "packet/parse.h"
@@ -42,9 +43,7 @@ struct spill_acl {
     /* NULL without rules: the default then. Where no rule names ports, or types, the family's first
      * context stands in that place, too. */
     struct rte_acl_ctx *context[LOOKUPS];
-    /* For each port that a packet may have come in by, what a lookup reads: the bit of its name in
-     * the rules, or all bits where no rule names it. */
-    rte_be32_t inputs[UINT8_MAX + 1];
+    struct spill_acl_inputs inputs;
     struct spill_prefix_sets *sets; /* NULL: the rules name none */
     struct result *results;         /* by what rte_acl gives back: the default's, then the rules' */
     uint32_t categories;            /* of rte_acl: all rules, then without those of each level */
@@ -203,8 +202,8 @@ static int build(struct rte_acl_ctx *context, const struct spill_ruleset *rulese
 }
 
 /* A rule in rte_acl's terms: values in host order, the earlier rule with the higher priority. */
-static struct acl_rule translate(const struct spill_ruleset *ruleset, uint32_t index,
-                                 enum lookup lookup)
+static struct acl_rule translate(const struct spill_acl *acl, const struct spill_ruleset *ruleset,
+                                 uint32_t index, enum lookup lookup)
 {
     const struct spill_rule *rule = &ruleset->rules[index];
     const unsigned words = ADDRESS_FIELDS(lookup) / 2;
@@ -236,7 +235,7 @@ static struct acl_rule translate(const struct spill_ruleset *ruleset, uint32_t i
     }
     /* A packet has one bit: it is among the rule's where none of the others is set. */
     if (rule->inputs != 0)
-        field->mask_range.u32 = ~rule->inputs;
+        field->mask_range.u32 = ~spill_acl_inputs_of_rule(&acl->inputs, rule);
     if (ruleset->input_count > 0)
         field++;
     /* Its address has a bit for each set that it is in. */
@@ -247,9 +246,10 @@ static struct acl_rule translate(const struct spill_ruleset *ruleset, uint32_t i
 }
 
 /* Adds the rules of a context and builds it. Returns 0 or a negative errno. */
-static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset *ruleset,
+static int fill_context(const struct spill_acl *acl, const struct spill_ruleset *ruleset,
                         enum lookup lookup)
 {
+    struct rte_acl_ctx *context = acl->context[lookup];
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < ruleset->count; i++) {
@@ -258,7 +258,7 @@ static int fill_context(struct rte_acl_ctx *context, const struct spill_ruleset 
 
         if (!belongs(&ruleset->rules[i], lookup))
             continue;
-        rule = translate(ruleset, i, lookup);
+        rule = translate(acl, ruleset, i, lookup);
         result = rte_acl_add_rules(context, (const struct rte_acl_rule *)&rule, 1);
         if (result != 0)
             return result;
@@ -293,7 +293,7 @@ static int add_context(struct spill_acl *acl, const char *name, const struct spi
     acl->context[lookup] = rte_acl_create(&parameters);
     if (acl->context[lookup] == NULL)
         return -ENOMEM; /* the parameters are right, and rte_errno isn't always set */
-    return fill_context(acl->context[lookup], ruleset, lookup);
+    return fill_context(acl, ruleset, lookup);
 }
 
 /* What stands beside a rule's verdict. */
@@ -332,7 +332,7 @@ static int make_results(struct spill_acl *acl, const struct spill_ruleset *rules
 }
 
 struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
-                                   const uint16_t *sa_ids, const uint16_t *port_ids,
+                                   const uint16_t *sa_ids, const struct spill_rule_input *inputs,
                                    enum spill_verdict default_verdict, int socket,
                                    struct spill_error *error)
 {
@@ -349,9 +349,7 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
         return NULL;
     }
     acl->categories = count_categories(ruleset);
-    memset(acl->inputs, UINT8_MAX, sizeof(acl->inputs));
-    for (uint16_t i = 0; i < ruleset->input_count; i++)
-        acl->inputs[port_ids[i]] = rte_cpu_to_be_32(UINT32_C(1) << i);
+    spill_acl_inputs_init(&acl->inputs, ruleset, inputs);
     for (uint32_t i = 0; i < ruleset->count; i++)
         acl->types |= ruleset->rules[i].names_types;
     if (ruleset->set_count > 0) {
@@ -403,8 +401,7 @@ static inline enum lookup read_packet(const struct spill_acl *acl,
                                       const struct spill_packet *packet, union tuple *tuple)
 {
     const unsigned source = packet->direction ^ packet->reversed;
-    /* What the other direction comes in by is what this one leaves by. */
-    const rte_be32_t input = acl->inputs[packet->reversed ? packet->output : packet->input];
+    const rte_be32_t input = spill_acl_inputs_of(&acl->inputs, packet);
     const unsigned destination = source ^ 1;
 
     if (packet->kind == SPILL_PACKET_IPV4) {

@@ -35,8 +35,8 @@ struct spill_acl;
  * @param ruleset          not needed any more afterwards
  * @param sa_ids           for each of ruleset->sas the id of that SA, 1 to 65535; not needed any
  *                         more afterwards; may be NULL when there is none
- * @param port_ids         for each of ruleset->inputs the id of that port; not needed any more
- *                         afterwards; may be NULL when there is none
+ * @param inputs           what each of ruleset->inputs stands for; not needed any more afterwards;
+ *                         may be NULL when there is none
  * @param default_verdict  for packets that no rule matches; ALLOW or DENY
  * @param socket           NUMA node of the lcores that will classify, or SOCKET_ID_ANY
  * @param error            may be NULL
@@ -44,7 +44,7 @@ struct spill_acl;
  * or memory is short
  */
 struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
-                                   const uint16_t *sa_ids, const uint16_t *port_ids,
+                                   const uint16_t *sa_ids, const struct spill_rule_input *inputs,
                                    enum spill_verdict default_verdict, int socket,
                                    struct spill_error *error);
 
@@ -57,8 +57,9 @@ void spill_acl_free(struct spill_acl *acl);
  * Gives each packet of a burst the verdict of the first rule that matches it, or the default's.
  * Any thread, also concurrently; no system call, lock or allocation.
  *
- * @param packets  of the kinds IPv4 and IPv6, mixed as they come, with `input`; one that is
- * `reversed` is judged as one of the other direction that came in by its `output`; `verdict` is
+ * @param packets  of the kinds IPv4 and IPv6, mixed as they come, with `input`, and the VLAN in
+ * their key; one that is `reversed` is judged as one of the other direction that came in by its
+ * `output`; `verdict` is
  *                 written, and `sa`: the id of the SA of a rule that protects, SPILL_SA_REJECT of
  * one that rejects, else 0
  * @param count    at most SPILL_BURST

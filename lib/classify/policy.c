@@ -4,11 +4,10 @@
 
 #include "classify/policy.h"
 
-struct spill_policy *spill_policy_create(const char *name, const struct spill_ruleset *ruleset,
-                                         const uint16_t *sa_ids, const uint16_t *port_ids,
-                                         enum spill_verdict default_verdict,
-                                         const int memory_nodes[SPILL_NODES_MAX],
-                                         struct spill_error *error)
+struct spill_policy *
+spill_policy_create(const char *name, const struct spill_ruleset *ruleset, const uint16_t *sa_ids,
+                    const struct spill_rule_input *inputs, enum spill_verdict default_verdict,
+                    const int memory_nodes[SPILL_NODES_MAX], struct spill_error *error)
 {
     struct spill_policy *policy = calloc(1, sizeof(*policy));
     char copy_name[32];
@@ -25,7 +24,7 @@ struct spill_policy *spill_policy_create(const char *name, const struct spill_ru
             continue;
         if (policy->copies[memory] == NULL) {
             snprintf(copy_name, sizeof(copy_name), "%s.%d", name, memory);
-            policy->copies[memory] = spill_acl_create(copy_name, ruleset, sa_ids, port_ids,
+            policy->copies[memory] = spill_acl_create(copy_name, ruleset, sa_ids, inputs,
                                                       default_verdict, memory, error);
         }
         if (policy->copies[memory] == NULL) {

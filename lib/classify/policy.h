@@ -23,15 +23,14 @@ struct spill_policy {
  * Builds a policy. Control thread; takes seconds for 100 000 rules.
  *
  * @param name          unique among policies that live at a time, at most 16 characters
- * @param sa_ids, port_ids  as for spill_acl_create()
+ * @param sa_ids, inputs as for spill_acl_create()
  * @param memory_nodes  for each node, the node where its lcores' memory is, or -1: no lcore there
  * @return NULL with an error when memory is short
  */
-struct spill_policy *spill_policy_create(const char *name, const struct spill_ruleset *ruleset,
-                                         const uint16_t *sa_ids, const uint16_t *port_ids,
-                                         enum spill_verdict default_verdict,
-                                         const int memory_nodes[SPILL_NODES_MAX],
-                                         struct spill_error *error);
+struct spill_policy *
+spill_policy_create(const char *name, const struct spill_ruleset *ruleset, const uint16_t *sa_ids,
+                    const struct spill_rule_input *inputs, enum spill_verdict default_verdict,
+                    const int memory_nodes[SPILL_NODES_MAX], struct spill_error *error);
 
 /** Frees a policy (a void * for spill_snapshot_publish()). Control thread. May be NULL. */
 void spill_policy_free(void *policy);

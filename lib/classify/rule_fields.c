@@ -204,7 +204,7 @@ int spill_rule_inputs(const struct spill_rule_location *location, char *text,
     while ((name = strsep(&text, ",")) != NULL) {
         uint16_t i = 0;
 
-        if (!spill_is_name(name))
+        if (!spill_is_interface_name(name))
             return spill_rule_error(
                 location, "'" SHOWN "': not the name of a port; names with commas, as in lan,wan",
                 name);
@@ -214,7 +214,8 @@ int spill_rule_inputs(const struct spill_rule_location *location, char *text,
             return spill_rule_error(location, "port %s: more than %u of them", name,
                                     SPILL_INPUTS_NAMED_MAX);
         if (i == ruleset->input_count)
-            snprintf(ruleset->inputs[ruleset->input_count++], SPILL_NAME_SIZE, "%s", name);
+            snprintf(ruleset->inputs[ruleset->input_count++], SPILL_INTERFACE_NAME_SIZE, "%s",
+                     name);
         rule->inputs |= UINT32_C(1) << i;
     }
     return 0;

@@ -27,7 +27,7 @@ struct spill_rule_packet {
     bool has_type;          /* `port[1]` is an ICMP message's type * 256 + code */
     uint8_t address[2][16]; /* source, destination; IPv4 in the first four bytes */
     uint16_t port[2];       /* host order */
-    uint32_t input;         /* the bit of its port in spill_rule.inputs; 0: rules name it not */
+    uint32_t input;         /* the bits in spill_rule.inputs of what it came in by; 0: none is */
     uint32_t sets[2];       /* bit i: the address is in spill_ruleset.sets[i] */
 };
 

@@ -31,8 +31,9 @@
  * A rule with an IPv4 address is for IPv4 only, with an IPv6 address for IPv6 only, without any
  * address for both. Ports go with any and with the protocols that have ports; a rule that names
  * ports matches only packets that carry them, also where its protocol is any. A rule with `in` is
- * for packets that came in by one of these ports of the program, by their names. One with `type` is
- * for ICMP or ICMPv6 messages of these types, by name or number (icmp_types.h).
+ * for packets that came in by one of these ports of the program, by their names; a port's
+ * sub-ports, as lan.100, are among what it has, and have names of their own. One with `type` is for
+ * ICMP or ICMPv6 messages of these types, by name or number (icmp_types.h).
  *
  * Two other lines:
  *
@@ -63,7 +64,9 @@
 
 #define SPILL_MSS_MIN 64 /* bytes; no link that IP runs over has a smaller MTU than 68 */
 
-#define SPILL_INPUTS_NAMED_MAX 32 /* ports that the rules of a file name with `in` */
+#define SPILL_INPUTS_NAMED_MAX                                                                     \
+    32 /* ports and sub-ports that the rules of a file name with `in`                              \
+        */
 
 /* The ends of a packet's way: index of the arrays in struct spill_rule. */
 enum spill_rule_end {
@@ -114,6 +117,12 @@ struct spill_prefix {
     uint8_t set;    /* 1 + index in spill_ruleset.sets */
 };
 
+/** What a name in spill_ruleset.inputs stands for. */
+struct spill_rule_input {
+    uint16_t port; /* id of the port's device */
+    uint16_t vlan; /* of a sub-port: what has that tag; 0: all of the port */
+};
+
 /** The rules of a file. */
 struct spill_ruleset {
     struct spill_rule *rules; /* in the order of the file */
@@ -122,8 +131,8 @@ struct spill_ruleset {
     char (*sas)[SPILL_NAME_SIZE]; /* names that rules protect with, in the order of first use */
     uint16_t sa_count;
     uint16_t input_count;
-    /* names of ports that rules name with `in`, in the order of first use */
-    char inputs[SPILL_INPUTS_NAMED_MAX][SPILL_NAME_SIZE];
+    /* names of ports and sub-ports that rules name with `in`, in the order of first use */
+    char inputs[SPILL_INPUTS_NAMED_MAX][SPILL_INTERFACE_NAME_SIZE];
     uint16_t *sa_slots; /* 1 + index of names, by hash; only the reader looks at it */
     /* names of sets, in the order of the file, and the families that they have prefixes of */
     char sets[SPILL_SETS_MAX][SPILL_NAME_SIZE];

@@ -30,7 +30,7 @@ static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_
         if (spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN)
             return true;
         if (unlikely(packet->flow->limited))
-            spill_policer_apply_flow(fast, packet, stamp);
+            spill_policer_apply_flow(fast, mbuf, packet, stamp);
         spill_connection_pass(fast, mbuf, packet, stamp);
         return false;
     }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "classify/policy.h"
 #include "pipeline/generation.h"
+#include "pipeline/routing_flow.h"
 #include "pipeline/rule_log.h"
 
 /* What a rule lets through. NULL: anything. */
@@ -36,16 +37,14 @@ static void drop(struct spill_packet *packet)
 }
 
 /* Has the rules decide that come after the one whose limit was used up. */
-static void ask_next(struct spill_fast *fast, struct spill_packet *packet, uint32_t used_up,
-                     uint64_t now)
+static void go_by_next(struct spill_fast *fast, struct spill_packet *packet, uint32_t used_up,
+                       uint64_t now)
 {
     struct spill_acl_decision chain[SPILL_RULE_LEVELS + 1];
-    uint32_t count, i;
+    const uint32_t count =
+        spill_acl_chain(spill_policy_acl(fast->version.generation->policy), packet, chain);
+    uint32_t i;
 
-    packet->reversed = !spill_flow_goes_alone(packet->flow, packet) &&
-                       spill_flow_begun_by_other(packet->flow, packet->direction);
-    count = spill_acl_chain(spill_policy_acl(fast->version.generation->policy), packet, chain);
-    packet->reversed = 0;
     for (i = 0; i < count; i++) {
         const uint32_t tally = chain[i].tally & ~SPILL_RULE_RECORDS;
 
@@ -66,8 +65,24 @@ static void ask_next(struct spill_fast *fast, struct spill_packet *packet, uint3
     }
 }
 
-void spill_policer_apply(struct spill_fast *fast, struct spill_packet *packet, uint32_t tally,
-                         uint64_t now)
+/* The same in place of who began the connection, where the packet is an answer. */
+static void ask_next(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
+                     uint32_t used_up, uint64_t now)
+{
+    const bool routed = fast->routing.routed[packet->input];
+
+    packet->reversed = !spill_flow_goes_alone(packet->flow, packet) &&
+                       spill_flow_begun_by_other(packet->flow, packet->direction);
+    if (routed)
+        spill_routing_ask(fast, mbuf, packet);
+    go_by_next(fast, packet, used_up, now);
+    if (routed)
+        spill_routing_asked(packet);
+    packet->reversed = 0;
+}
+
+void spill_policer_apply(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                         struct spill_packet *packet, uint32_t tally, uint64_t now)
 {
     uint64_t began;
 
@@ -80,12 +95,13 @@ void spill_policer_apply(struct spill_fast *fast, struct spill_packet *packet, u
         return;
     }
     began = spill_clock();
-    ask_next(fast, packet, tally, now);
+    ask_next(fast, mbuf, packet, tally, now);
     spill_allowance_spend(&fast->admission.asking, spill_clock() - began);
 }
 
-void spill_policer_apply_flow(struct spill_fast *fast, struct spill_packet *packet, uint64_t now)
+void spill_policer_apply_flow(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                              struct spill_packet *packet, uint64_t now)
 {
-    spill_policer_apply(fast, packet,
+    spill_policer_apply(fast, mbuf, packet,
                         spill_flow_table_tally(fast->flows, packet->flow, packet->direction), now);
 }

@@ -16,11 +16,13 @@
  * packet is dropped.
  *
  * Uses of a packet: kind, key, direction, flow, step, length, input, output, inbound_sa, verdict.
- * Sets: verdict, sa, of one that is beyond a limit; reversed while it asks.
+ * Sets: verdict, sa, of one that is beyond a limit; reversed, and what routing_flow.h says, while
+ * it asks.
  */
 
 /** As below, of a flow with a limit: what it was decided by is where it is counted. */
-void spill_policer_apply_flow(struct spill_fast *fast, struct spill_packet *packet, uint64_t now);
+void spill_policer_apply_flow(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                              struct spill_packet *packet, uint64_t now);
 
 /**
  * Has a packet that may pass taken from its rule's bucket, if that has one. The lcore, in the order
@@ -31,7 +33,7 @@ void spill_policer_apply_flow(struct spill_fast *fast, struct spill_packet *pack
  * @param tally   where its rule is counted
  * @param now     TSC when it was received
  */
-void spill_policer_apply(struct spill_fast *fast, struct spill_packet *packet, uint32_t tally,
-                         uint64_t now);
+void spill_policer_apply(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                         struct spill_packet *packet, uint32_t tally, uint64_t now);
 
 #endif

@@ -240,24 +240,15 @@ static bool refuse(const struct passage *passage, const struct spill_drop_reason
     return false;
 }
 
-/* What is for the host is not judged: a packet that was counted as if it were, where nothing is
- * asked, is not any more. */
-static void count_back(struct spill_fast *fast, const struct spill_packet *packet)
-{
-    struct spill_rule_count *of = spill_flow_table_count_of(fast->flows, SPILL_RULE_TALLY_DEFAULT);
-
-    of->packets--;
-    of->bytes -= packet->length;
-}
-
 /* What a route says that does not forward. */
 static __rte_noinline bool stop(const struct passage *passage, uint8_t action,
                                 struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     switch (action) {
     case SPILL_ROUTE_LOCAL:
+        /* What is for the host is not judged, and was counted where nothing is asked. */
         if (passage->fast->version.open && !passage->own)
-            count_back(passage->fast, packet);
+            spill_flow_table_uncount(passage->fast->flows, SPILL_RULE_TALLY_DEFAULT, packet);
         spill_routing_to_host(passage->fast, mbuf, packet);
         return false;
     case SPILL_ROUTE_BLACKHOLE:

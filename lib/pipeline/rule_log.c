@@ -82,6 +82,8 @@ void spill_rule_log_note(struct spill_fast *fast, const struct spill_packet *pac
         .family = packet->kind,
         .protocol = spill_packet_protocol(packet),
         .input = packet->reversed ? packet->output : packet->input,
+        .vlan = SPILL_VLAN_PLACE &
+                (packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.vlan : packet->key.v6.vlan),
     };
 
     if (!may_record(fast, tally, now)) {

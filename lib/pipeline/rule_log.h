@@ -35,6 +35,7 @@ struct spill_rule_record {
     uint32_t tally;   /* of the rule */
     uint16_t length;  /* of the IP packet */
     uint16_t port[2]; /* host order; of ICMP: type and code */
+    uint16_t vlan;    /* by which it came in; 0: none */
     uint8_t verdict;
     uint8_t rejected; /* of DENY: the sender is told */
     uint8_t family;   /* SPILL_PACKET_IPV4 or _IPV6 */

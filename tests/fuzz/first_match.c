@@ -6,10 +6,10 @@
 #include <string.h>
 
 static bool came_in(const struct spill_ruleset *ruleset, const struct spill_rule *rule,
-                    const uint16_t *port_ids, uint8_t input)
+                    const struct spill_rule_input *named, uint8_t input)
 {
     for (unsigned i = 0; i < ruleset->input_count; i++) {
-        if ((rule->inputs >> i & 1) != 0 && input == port_ids[i])
+        if ((rule->inputs >> i & 1) != 0 && input == named[i].port)
             return true;
     }
     return rule->inputs == 0;
@@ -35,12 +35,13 @@ static bool matches(const struct spill_rule *rule, const struct match_packet *pa
     return true;
 }
 
-const struct spill_rule *first_match(const struct spill_ruleset *ruleset, const uint16_t *port_ids,
+const struct spill_rule *first_match(const struct spill_ruleset *ruleset,
+                                     const struct spill_rule_input *named,
                                      const struct match_packet *packet)
 {
     for (uint32_t i = 0; i < ruleset->count; i++) {
         if (matches(&ruleset->rules[i], packet) &&
-            came_in(ruleset, &ruleset->rules[i], port_ids, packet->input))
+            came_in(ruleset, &ruleset->rules[i], named, packet->input))
             return &ruleset->rules[i];
     }
     return NULL;

@@ -22,9 +22,10 @@ struct match_packet {
 /**
  * The first rule that matches, or NULL.
  *
- * @param port_ids  of each of the ruleset's inputs the port's id
+ * @param named  what each of the ruleset's inputs stands for: ports, no sub-ports
  */
-const struct spill_rule *first_match(const struct spill_ruleset *ruleset, const uint16_t *port_ids,
+const struct spill_rule *first_match(const struct spill_ruleset *ruleset,
+                                     const struct spill_rule_input *named,
                                      const struct match_packet *packet);
 
 /** A packet as the parser has it, by its ends. */

@@ -23,8 +23,8 @@
 /* Ids of the SAs that rules protect with. */
 static const uint16_t sa_ids[] = {1, UINT16_MAX, 255, 256, 0x0203};
 
-/* Ids of the ports that rules name; packets come in by others, too. */
-static const uint16_t port_ids[] = {3, 0, 31, 7};
+/* The ports that rules name; packets come in by others, too. */
+static const struct spill_rule_input named[] = {{3, 0}, {0, 0}, {31, 0}, {7, 0}};
 static const uint8_t inputs[] = {3, 0, 31, 7, 1, 255};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -93,7 +93,7 @@ static void take_rule(struct fuzz_input *input, uint8_t families, struct spill_r
     if (rule->action == SPILL_VERDICT_PROTECT)
         rule->sa = (uint16_t)(1 + fuzz_below(input, RTE_DIM(sa_ids)));
     if ((shape & 0x08) != 0)
-        rule->inputs = fuzz_byte(input) % (1u << RTE_DIM(port_ids));
+        rule->inputs = fuzz_byte(input) % (1u << RTE_DIM(named));
     rule->any_protocol = (shape & 0x10) != 0;
     if (!rule->any_protocol)
         rule->protocol = fuzz_byte(input);
@@ -208,7 +208,7 @@ static void check(const struct spill_ruleset *ruleset, const struct match_packet
     uint8_t verdict = fallback;
     uint16_t sa = 0;
 
-    rule = first_match(ruleset, port_ids, packet);
+    rule = first_match(ruleset, named, packet);
     if (rule != NULL) {
         verdict = rule->action;
         tally = rule->tally;
@@ -245,7 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct fuzz_input input = {bytes, size};
     static struct spill_rule rules[RULES];
-    struct spill_ruleset ruleset = {.rules = rules, .input_count = RTE_DIM(port_ids)};
+    struct spill_ruleset ruleset = {.rules = rules, .input_count = RTE_DIM(named)};
     uint8_t shape = fuzz_byte(&input);
     uint8_t fallback = shape % 2 == 0 ? SPILL_VERDICT_ALLOW : SPILL_VERDICT_DENY;
     struct spill_error error = {.text = ""};
@@ -255,7 +255,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     ruleset.count = fuzz_below(&input, RULES + 1);
     for (uint32_t i = 0; i < ruleset.count; i++)
         take_rule(&input, shape / 2 % 32, &rules[i], i + 1);
-    acl = spill_acl_create("fuzz", &ruleset, sa_ids, port_ids, fallback, SOCKET_ID_ANY, &error);
+    acl = spill_acl_create("fuzz", &ruleset, sa_ids, named, fallback, SOCKET_ID_ANY, &error);
     FUZZ_CHECK(acl != NULL, "%s", error.text);
     while (bursts++ < PACKETS / SPILL_BURST && burst(&input, &ruleset, acl, fallback))
         ;

@@ -85,7 +85,7 @@ static bool was_verdict(const struct match_packet *match, uint8_t verdict, const
 
         if (!world.rules_used[i])
             continue;
-        rule = first_match(ruleset, world_port_ids(ruleset), match);
+        rule = first_match(ruleset, world_inputs(ruleset), match);
         if (rule != NULL && rule->action == verdict &&
             (sa == NULL || strcmp(ruleset->sas[rule->sa - 1], sa) == 0))
             return true;

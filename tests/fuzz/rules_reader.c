@@ -343,6 +343,23 @@ static bool take_families(const struct reader *reader, struct reader_rule *rule)
     return rule->v4 || rule->v6;
 }
 
+/* The name of a port, or that, a dot and up to four digits. */
+static bool is_input(char *word)
+{
+    char *dot = strchr(word, '.');
+    size_t digits = dot == NULL ? 1 : strspn(dot + 1, "0123456789");
+    bool is;
+
+    if (digits < 1 || digits > 4 || (dot != NULL && dot[1 + digits] != '\0'))
+        return false;
+    if (dot != NULL)
+        *dot = '\0';
+    is = is_name(word);
+    if (dot != NULL)
+        *dot = '.';
+    return is;
+}
+
 /* in PORT[,PORT...]; ports that rules before this one name are no new ones. */
 static bool read_inputs(const char *word, struct reader *reader, struct reader_rule *rule)
 {
@@ -358,7 +375,7 @@ static bool read_inputs(const char *word, struct reader *reader, struct reader_r
 
         if (comma != NULL)
             *comma++ = '\0';
-        if (!is_name(name))
+        if (!is_input(name))
             return false;
         for (i = 0; i < reader->name_count && !is(reader->names[i], name); i++)
             ;

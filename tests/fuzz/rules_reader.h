@@ -33,14 +33,14 @@ struct reader_rule {
     unsigned first[2], last[2];
     char set[2][17]; /* @NAME of each end; empty: none */
     unsigned input_count;
-    char inputs[READER_INPUTS][17]; /* after `in` */
+    char inputs[READER_INPUTS][22]; /* after `in` */
     unsigned line;
 };
 
 struct reader {
     unsigned wrong; /* line that is no rule; 0: none */
     unsigned name_count;
-    char names[READER_INPUTS][17];
+    char names[READER_INPUTS][22];
     unsigned set_count, prefix_count;
     struct {
         char name[17];

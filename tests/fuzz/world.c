@@ -148,13 +148,13 @@ static struct spill_ruleset *make_rules(const char *more)
     return ruleset;
 }
 
-const uint16_t *world_port_ids(const struct spill_ruleset *ruleset)
+const struct spill_rule_input *world_inputs(const struct spill_ruleset *ruleset)
 {
-    static uint16_t ids[SPILL_INPUTS_NAMED_MAX];
+    static struct spill_rule_input inputs[SPILL_INPUTS_NAMED_MAX];
 
     for (unsigned i = 0; i < ruleset->input_count; i++)
-        ids[i] = ports[strcmp(ruleset->inputs[i], "wan") == 0].id;
-    return ids;
+        inputs[i].port = ports[strcmp(ruleset->inputs[i], "wan") == 0].id;
+    return inputs;
 }
 
 /*
@@ -168,7 +168,8 @@ struct walk {
 };
 
 struct spill_acl *__wrap_spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
-                                          const uint16_t *sa_ids, const uint16_t *port_ids,
+                                          const uint16_t *sa_ids,
+                                          const struct spill_rule_input *inputs,
                                           enum spill_verdict fallback, int socket,
                                           struct spill_error *reason);
 void __wrap_spill_acl_free(struct spill_acl *acl);
@@ -176,14 +177,15 @@ void __wrap_spill_acl_classify(const struct spill_acl *acl, struct spill_packet 
                                uint32_t count, uint32_t *tallies);
 
 struct spill_acl *__wrap_spill_acl_create(const char *name, const struct spill_ruleset *ruleset,
-                                          const uint16_t *sa_ids, const uint16_t *port_ids,
+                                          const uint16_t *sa_ids,
+                                          const struct spill_rule_input *inputs,
                                           enum spill_verdict fallback, int socket,
                                           struct spill_error *reason)
 {
     struct walk *walk = calloc(1, sizeof(*walk));
 
     (void)name;
-    (void)port_ids;
+    (void)inputs;
     (void)socket;
     (void)reason;
     walk->ruleset = ruleset;
@@ -207,7 +209,7 @@ void __wrap_spill_acl_classify(const struct spill_acl *acl, struct spill_packet 
         const struct spill_rule *rule;
 
         match_packet_of(packets[i], &match);
-        rule = first_match(walk->ruleset, world_port_ids(walk->ruleset), &match);
+        rule = first_match(walk->ruleset, world_inputs(walk->ruleset), &match);
         packets[i]->verdict = rule != NULL ? rule->action : walk->fallback;
         packets[i]->sa = rule != NULL && rule->sa != 0 ? walk->sa_ids[rule->sa - 1] : 0;
         tallies[i] = rule != NULL ? rule->tally : SPILL_RULE_TALLY_DEFAULT;
@@ -239,7 +241,7 @@ static struct spill_generation *make_version(void)
     for (i = 0; i < ruleset->sa_count; i++)
         ids[i] = spill_sa_set_find(set, ruleset->sas[i])->id;
     snprintf(name, sizeof(name), "v%u", world.versions);
-    policy = spill_policy_create(name, ruleset, ids, world_port_ids(ruleset), SPILL_VERDICT_DENY,
+    policy = spill_policy_create(name, ruleset, ids, world_inputs(ruleset), SPILL_VERDICT_DENY,
                                  nodes, &error);
     MUST(policy != NULL);
     generation = spill_generation_create(++world.versions, policy, set, NULL);

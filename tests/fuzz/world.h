@@ -66,8 +66,8 @@ extern struct spill_crypto *world_crypto;
 extern struct spill_sa *world_peers[2][WORLD_KINDS][WORLD_KEYS]; /* by direction of the gateway's */
 extern struct spill_ruleset *world_rulesets[WORLD_RULES];
 
-/** Ids of the ports that rules name. */
-const uint16_t *world_port_ids(const struct spill_ruleset *ruleset);
+/** What the inputs that rules name stand for. */
+const struct spill_rule_input *world_inputs(const struct spill_ruleset *ruleset);
 
 /** Once: EAL, ports, mempools, crypto, the other ends of all SAs. */
 void world_start(void);

@@ -2,6 +2,7 @@
 """Routed ports on captures, against a naive router: what leaves by which port, and what is dropped why."""
 import collections
 import ipaddress
+import json
 import os
 import random
 import struct
@@ -12,7 +13,7 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
 
 import capture
-from harness import CPUS, ROOT, TestCase, main, spillway
+from harness import CPUS, ROOT, SPILLWAY, TestCase, main, run, spillway
 
 DUMMY = "192.0.0.8"
 
@@ -631,6 +632,57 @@ mac = 02:00:00:00:01:07
         self.assertEqual([(Ether(one).dst, Ether(one)[Dot1Q].vlan, Ether(one)[IP].src) for one in got["lan"]],
                          [("02:00:00:00:01:07", 100, "192.0.2.9"), ("02:00:00:00:01:07", 100, "192.0.2.8")])
         self.assertEqual([(rule["packets"], rule["connections"]) for rule in report["rules"]], [(3, 1), (1, 1)])
+
+    def test_in_sub_port(self):
+        """Rules name sub-ports, with their ports or without: a port has what its sub-ports have."""
+        network = self.two()
+        config = network.config(self.folder)
+        for vlan in (100, 200):
+            config += f"[port lan.{vlan}]\nparent = lan\nvlan = {vlan}\nrouted = yes\naddress = 10.{vlan}.0.1/24, fd00:{vlan}::1/64\n"
+        frames = []
+        for vlan in (None, 100, 200):
+            for ip in (IP(src="10.100.0.7", dst="192.0.2.9"), IPv6(src="fd00::7", dst="2001:db8:9::9")):
+                udp = ip / UDP(sport=1000 + (vlan or 0)) / b"x"
+                frames.append(bytes(Ether(dst=port_mac(0), type=0x8100) / Dot1Q(vlan=vlan) / udp) if vlan else
+                              bytes(Ether(dst=port_mac(0)) / udp))
+        # By rules: how many pass, and which `in` is recorded for these.
+        for text, count, ins in (
+                ("deny any from any to any in lan.100\nallow any from any to any in lan log\n", 4,
+                 ["lan", "lan", "lan.200", "lan.200"]),
+                ("allow any from any to any in lan.100 log\n", 2, ["lan.100"] * 2),
+                ("allow any from any to any in wan,lan.200 log\n", 2, ["lan.200"] * 2),
+                ("deny any from any to any in lan\nallow any from any to any in lan.100,lan.200 log\n", 0, []),
+                ("allow any from any to any in lan log\n", 6, ["lan", "lan", "lan.100", "lan.100", "lan.200", "lan.200"])):
+            with self.subTest(text):
+                rules, log = self.file("rules", text), self.folder / "log"
+                log.unlink(missing_ok=True)
+                report, got = self.route(
+                    network, {"lan": frames}, "--fast", CPUS[0], "--rule-log", log,
+                    config=config.replace("default = allow", f"default = deny\nrules = {rules}"))
+                self.assertEqual(len([one for one in got["wan"] if UDP in Ether(one)]), count)
+                self.assertEqual(report.drops.get("denied", 0), 6 - count)
+                self.assertEqual(sorted(json.loads(line)["in"] for line in log.read_text().splitlines()), ins)
+        config = self.file("config", config.replace("default = allow", f"default = deny\nrules = {rules}"))
+        for packet, said in (("udp 10.100.0.7:1 > 192.0.2.9:2 in lan.200", f"allow: {rules}:2"),
+                             ("udp 10.100.0.7:1 > 192.0.2.9:2 in lan.100", f"deny: {rules}:1")):
+            self.file("rules", "deny any from any to any in lan.100\nallow any from any to any in lan\n")
+            self.assertIn(said, run(SPILLWAY, "--config", config, "--check", "--explain", packet).stdout)
+        self.file("rules", "deny any from any to any in lan.300\n")
+        done = run(SPILLWAY, "--config", config, "--check", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"{rules}:1: in 'lan.300': there is no such port", done.stderr)
+
+    def test_default(self):
+        """What goes by a default that allows all is counted, though no flow is looked up; but not what is the host's."""
+        frames = [frame(0, "10.1.0.7", "192.0.2.9"), frame(0, "2001:db8:1::7", "2001:db8:9::9"),
+                  frame(0, "10.1.0.7", "192.0.2.9", ttl=1), frame(0, "10.1.0.7", "10.1.0.1")]
+        report, got = self.route(self.two(), {"lan": frames})
+        self.assertEqual(len(got["wan"]), 2)
+        self.assertEqual(report.drops, {"hops_exceeded": 1, "no_host": 1})
+        [told] = report["rules"]
+        self.assertEqual([told[key] for key in ("line", "action", "packets", "bytes", "connections")],
+                         [None, "allow", 3, sum(len(one) - 14 for one in frames[:3]), 0])
+        self.assertIsNotNone(told["last"])
 
     def test_reject(self):
         """A refusal comes from the port's own address."""

@@ -27,9 +27,10 @@
 /* Ids of the SAs that random rules protect with. */
 static const uint16_t SA_IDS[] = {1, UINT16_MAX, 255, 256, 0x0203};
 
-/* Ids of the ports that random rules name with `in`; packets come in by others, too. */
-static const uint16_t PORT_IDS[] = {3, 0, 31, 7};
+/* The ports and sub-ports that random rules name with `in`; packets come in by others, too. */
+static const struct spill_rule_input NAMED[] = {{3, 0}, {0, 0}, {31, 0}, {7, 100}, {3, 5}, {3, 6}};
 static const uint8_t INPUTS[] = {3, 0, 31, 7, 1, 2, 255};
+static const uint16_t VLANS[] = {0, 5, 6, 100};
 
 /* Random numbers: xorshift, so that a printed seed repeats a run. */
 static uint64_t random_state;
@@ -60,6 +61,7 @@ struct packet {
     uint8_t address[2][16]; /* source, destination */
     uint16_t port[2];       /* host order */
     uint8_t input;
+    uint16_t vlan;
 };
 
 static bool prefix_matches(const uint8_t *address, const uint8_t *prefix, unsigned length)
@@ -74,8 +76,9 @@ static bool came_in(const struct spill_rule *rule, const struct packet *packet)
 {
     bool among = rule->inputs == 0;
 
-    for (unsigned i = 0; i < RTE_DIM(PORT_IDS); i++)
-        among |= (rule->inputs >> i & 1) != 0 && packet->input == PORT_IDS[i];
+    for (unsigned i = 0; i < RTE_DIM(NAMED); i++)
+        among |= (rule->inputs >> i & 1) != 0 && packet->input == NAMED[i].port &&
+                 (NAMED[i].vlan == 0 || NAMED[i].vlan == packet->vlan);
     return among;
 }
 
@@ -154,11 +157,11 @@ static void write_message(const struct packet *from, struct spill_packet *to)
         zone |= SPILL_FLOW_FRAGMENT;
     if (from->v6) {
         to->key.v6.port[1] = htons(message);
-        to->key.v6.vlan = vlan;
+        to->key.v6.vlan = vlan | from->vlan;
         to->key.v6.zone = zone;
     } else {
         to->key.v4.port[1] = htons(message);
-        to->key.v4.vlan = vlan;
+        to->key.v4.vlan = vlan | from->vlan;
         to->key.v4.zone = zone;
     }
 }
@@ -186,10 +189,13 @@ static void write_packet(const struct packet *from, unsigned direction, struct s
             to->key.v4.port[end ^ direction] = port;
         }
     }
-    if (from->v6)
+    if (from->v6) {
         to->key.v6.protocol = from->protocol;
-    else
+        to->key.v6.vlan = from->vlan;
+    } else {
         to->key.v4.protocol = from->protocol;
+        to->key.v4.vlan = from->vlan;
+    }
     if (from->protocol == (from->v6 ? 58 : 1))
         write_message(from, to);
 }
@@ -261,7 +267,7 @@ static struct spill_rule random_rule(uint32_t line)
         rule.sa = (uint16_t)(1 + draw(RTE_DIM(SA_IDS)));
     }
     if (draw(3) == 0)
-        rule.inputs = 1 + draw((1u << RTE_DIM(PORT_IDS)) - 1);
+        rule.inputs = 1 + draw((1u << RTE_DIM(NAMED)) - 1);
     rule.names_ports = draw(3) != 0;
     rule.any_protocol = draw(4) == 0;
     if (!rule.any_protocol)
@@ -320,7 +326,7 @@ static struct spill_ruleset *random_rules(uint32_t count)
     ruleset->rules = calloc(count + 1, sizeof(*ruleset->rules));
     assert_non_null(ruleset->rules);
     ruleset->count = count;
-    ruleset->input_count = draw(2) ? RTE_DIM(PORT_IDS) : 0;
+    ruleset->input_count = draw(2) ? RTE_DIM(NAMED) : 0;
     for (uint32_t i = 0; i < count; i++) {
         ruleset->rules[i] = random_rule(i + 1);
         if (ruleset->input_count == 0)
@@ -397,6 +403,7 @@ static struct packet packet_near(const struct spill_ruleset *ruleset)
             packet.port[1] &= 0xff00;
     }
     packet.input = INPUTS[draw(RTE_DIM(INPUTS))];
+    packet.vlan = VLANS[draw(RTE_DIM(VLANS))];
     return packet;
 }
 
@@ -418,7 +425,7 @@ static struct spill_acl *make_acl(const struct spill_ruleset *ruleset, enum spil
     struct spill_acl *acl;
 
     give_tallies(ruleset);
-    acl = spill_acl_create("test", ruleset, SA_IDS, PORT_IDS, verdict, SOCKET_ID_ANY, &error);
+    acl = spill_acl_create("test", ruleset, SA_IDS, NAMED, verdict, SOCKET_ID_ANY, &error);
     if (acl == NULL)
         fail_msg("%s", error.text);
     return acl;
@@ -774,7 +781,7 @@ static void fails_cleanly_wherever_memory_ends(void **state)
         struct spill_error error = {.text = ""};
         const size_t before = eal_memory_in_use();
 
-        acl = spill_acl_create("test", ruleset, SA_IDS, PORT_IDS, DENY, SOCKET_ID_ANY, &error);
+        acl = spill_acl_create("test", ruleset, SA_IDS, NAMED, DENY, SOCKET_ID_ANY, &error);
         if (acl != NULL)
             break;
         failures++;

@@ -213,7 +213,7 @@ static void check_chain(const struct spill_ruleset *ruleset, const struct spill_
 /* Against who walks down the file. */
 static void beyond_a_limit_comes_the_next_rule(void **state)
 {
-    static const uint16_t PORTS[2][2] = {{1, 0}, {0, 1}};
+    static const struct spill_rule_input PORTS[2][2] = {{{1, 0}, {0, 0}}, {{0, 0}, {1, 0}}};
 
     (void)state;
     for (unsigned round = 0; round < TEST_ROUNDS(400); round++) {

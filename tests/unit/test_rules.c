@@ -553,18 +553,21 @@ static void rules_protect_with_named_sas(void **state)
 
 static void rules_name_the_ports_that_packets_came_in_by(void **state)
 {
-    struct spill_ruleset *ruleset = read_text("allow tcp from any to any port 22 in lan\n"
-                                              "deny any from any to any\n"
-                                              "protect one any from any to any in wan,lan,wan\n"
-                                              "allow any from any to any in Sixteen_letters1,-\n");
-    static const uint32_t INPUTS[] = {1, 0, 3, 12};
+    struct spill_ruleset *ruleset =
+        read_text("allow tcp from any to any port 22 in lan\n"
+                  "deny any from any to any\n"
+                  "protect one any from any to any in wan,lan,wan\n"
+                  "allow any from any to any in Sixteen_letters1,-\n"
+                  "allow any from any to any in Sixteen_letters1.4094\n");
+    static const uint32_t INPUTS[] = {1, 0, 3, 12, 16};
 
     (void)state;
-    assert_int_equal(ruleset->input_count, 4);
+    assert_int_equal(ruleset->input_count, 5);
     assert_string_equal(ruleset->inputs[0], "lan");
     assert_string_equal(ruleset->inputs[1], "wan");
     assert_string_equal(ruleset->inputs[2], "Sixteen_letters1");
     assert_string_equal(ruleset->inputs[3], "-");
+    assert_string_equal(ruleset->inputs[4], "Sixteen_letters1.4094");
     for (unsigned i = 0; i < ruleset->count; i++)
         assert_int_equal(ruleset->rules[i].inputs, INPUTS[i]);
     spill_rules_free(ruleset);
