@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Places taken and given back. */
+/* Slots taken and given back. */
 #include "classify/flow_groups.h"
 
 /* Free slots below which a key looks at its second group, too. */

@@ -190,8 +190,8 @@ void spill_flow_table_uncount(struct spill_flow_table *table, uint32_t tally,
                               const struct spill_packet *packet);
 
 /**
- * Whether what is known of a flow is of older rules, so that a verdict that is noted now would take
- * its slot. Owner.
+ * Whether what is known of a flow is of older rules, so that a verdict that is noted now would
+ * replace it. Owner.
  */
 bool spill_flow_table_is_older(const struct spill_flow_table *table, const struct spill_flow *flow);
 
