@@ -10,6 +10,7 @@ struct looking {
     uint64_t hashes[SPILL_BURST];
     const struct spill_flow_group *groups[SPILL_BURST]; /* at home; of a packet without key, any */
     struct spill_flow *flows[SPILL_BURST]; /* the first entry of that, then one that it may be */
+    bool v4;                               /* all packets are of IPv4 */
 };
 
 /* First all groups are fetched... */
@@ -17,6 +18,7 @@ static inline void fetch_groups(const struct spill_flow_table *table,
                                 const struct spill_packet *packets, uint32_t count,
                                 struct looking *looking)
 {
+    looking->v4 = true;
     for (uint32_t i = 0; i < count; i++) {
         const struct spill_packet *packet = &packets[i];
         const uint64_t *words = (const uint64_t *)(const void *)&packet->key;
@@ -25,6 +27,8 @@ static inline void fetch_groups(const struct spill_flow_table *table,
         const uint64_t hash = spill_flow_hash_of(&table->hash, is_v4, words, packet->inner_vlan);
         const uint32_t group = spill_flow_home(&family->groups, hash);
 
+        if (!is_v4)
+            looking->v4 = false;
         looking->hashes[i] = hash;
         looking->groups[i] = &family->groups.all[group];
         looking->flows[i] = spill_flow_at(family, (uint64_t)group * SPILL_FLOW_GROUP);
@@ -32,9 +36,14 @@ static inline void fetch_groups(const struct spill_flow_table *table,
     }
 }
 
-/* ... then the entries that their tags name. */
-static inline void fetch_entries(uint32_t count, struct looking *looking)
+/* ... then the entries that their tags name; of IPv6 also where their packets are counted, which is
+ * no part of them. */
+static __rte_always_inline void fetch_entries(const struct spill_flow_table *table,
+                                              const struct spill_packet *packets, uint32_t count,
+                                              struct looking *looking, bool v4)
 {
+    const struct spill_flow_family *v6 = &table->families[SPILL_PACKET_IPV6];
+
     for (uint32_t i = 0; i < count; i++) {
         uint32_t found =
             spill_flow_group_match(looking->groups[i], spill_flow_tag(looking->hashes[i]));
@@ -42,7 +51,16 @@ static inline void fetch_entries(uint32_t count, struct looking *looking)
         /* Without any it is the next group's first, or a list's head: another flow, or none. */
         looking->flows[i] += __builtin_ctz(found | 1u << SPILL_FLOW_GROUP);
         rte_prefetch0(looking->flows[i]);
+        if (!v4 && packets[i].kind == SPILL_PACKET_IPV6)
+            rte_prefetch0(&v6->tallies[spill_flow_slot(v6, looking->flows[i])]);
     }
+}
+
+static __rte_noinline void fetch_entries_of_both(const struct spill_flow_table *table,
+                                                 const struct spill_packet *packets, uint32_t count,
+                                                 struct looking *looking)
+{
+    fetch_entries(table, packets, count, looking, false);
 }
 
 /* Writes the SAs of found flows to their packets. Apart from the lookup, which is the same whether
@@ -132,7 +150,10 @@ uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_pa
     struct looking looking;
 
     fetch_groups(table, packets, count, &looking);
-    fetch_entries(count, &looking);
+    if (likely(looking.v4))
+        fetch_entries(table, packets, count, &looking, true);
+    else
+        fetch_entries_of_both(table, packets, count, &looking);
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
         return compare_renewed(table, packets, count, now, &looking);
     return compare(table, packets, count, now, &looking, false);
