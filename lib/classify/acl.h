@@ -58,12 +58,12 @@ void spill_acl_free(struct spill_acl *acl);
  * Any thread, also concurrently; no system call, lock or allocation.
  *
  * @param packets  of the kinds IPv4 and IPv6, mixed as they come, with `input`, and the VLAN in
- * their key; one that is `reversed` is judged as one of the other direction that came in by its
- * `output`; `verdict` is
- *                 written, and `sa`: the id of the SA of a rule that protects, SPILL_SA_REJECT of
- * one that rejects, else 0
+ *                 their key; one that is `reversed` is judged as one of the other direction that
+ *                 came in by its `output`; `verdict` is written, and `sa`: of a rule that
+ *                 protects the SA's id, of one that rejects SPILL_SA_REJECT, else 0
  * @param count    at most SPILL_BURST
- * @param tallies    of each: where its rule is counted (rule_counts.h), and SPILL_RULE_RECORDS
+ * @param tallies  written, `count` of them: where each one's rule is counted (rule_counts.h), with
+ *                 SPILL_RULE_RECORDS where it has `log`
  */
 void spill_acl_classify(const struct spill_acl *acl, struct spill_packet **packets, uint32_t count,
                         uint32_t *tallies);

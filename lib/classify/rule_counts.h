@@ -19,7 +19,10 @@
  * one stays there, and readers add it.
  */
 
-/** One lcore's, of one rule. Written by that lcore; any thread reads. */
+/**
+ * One lcore's, of one rule. Written by that lcore; any thread reads. When the rule is gone and no
+ * flow has its tally any more, who makes versions sets all of it to zero (rule_tallies.h).
+ */
 struct spill_rule_count {
     uint64_t packets;
     uint64_t bytes;       /* of IP packets */

@@ -27,7 +27,7 @@ struct spill_rule_list {
     struct spill_rule_listed *rules; /* in their order; the last is the default, with line 0 */
     uint32_t count;
     bool records; /* what any of them decides is recorded */
-    char *names;
+    char *names;  /* owned, as the next ones; read by spill_rule_list_name(), _path(), _find() */
     char **paths;
     uint32_t path_count;
     uint32_t *by_place; /* of the counts: 1 + index of the rule; 0: there is none */
@@ -37,9 +37,10 @@ struct spill_rule_list {
 /**
  * Makes the list of a version. Control thread, or who makes versions (heap).
  *
- * @param ruleset  with its tallies; not needed any more afterwards
+ * @param ruleset  with its tallies; what is told of it is copied: it is not needed any more
  * @param counts   with a place for each of them; must outlive the list
- * @return NULL when memory is short
+ * @return to be freed with spill_rule_list_free(), with all that it has but the counts; NULL when
+ *         memory is short
  */
 struct spill_rule_list *spill_rule_list_create(const struct spill_ruleset *ruleset,
                                                const struct spill_rule_counts *counts,
