@@ -59,6 +59,21 @@ struct spill_signals {
     int64_t guard_ms;    /* how long that may go on once it was told to end */
 };
 
+/** What a version is made of. */
+struct spill_sources {
+    struct spill_options options;
+    struct spill_policy_files files;
+};
+
+/** What is in force, and what comes back unless it is confirmed. */
+struct spill_confirmation {
+    struct spill_sources *in_force; /* owned, as the next; NULL: the program's own, of the start */
+    struct spill_sources *former;
+    bool waits;  /* for it */
+    bool is_due; /* the time is over, and `former` is to come back */
+    struct spill_event patience;
+};
+
 struct spill_program {
     struct spill_options options;
     struct spill_topology topology;
@@ -94,9 +109,12 @@ struct spill_program {
     bool reload_wanted;                               /* a signal or a client asked for it */
     bool check_wanted;                                /* a client did */
     bool checking;                                    /* what is under way is a check */
-    struct spill_commands *commands;                  /* clients'; NULL: none is heard */
-    struct spill_event reload_due; /* its thread is done, or another one is wanted */
-    struct spill_reload *reload;   /* under way, else NULL */
+    bool going_back;                                  /* or what was not confirmed */
+    uint64_t confirm_ns;                    /* the one that is wanted waits so long, or 0 */
+    struct spill_confirmation confirmation; /* confirm.c */
+    struct spill_commands *commands;        /* clients'; NULL: none is heard */
+    struct spill_event reload_due;          /* its thread is done, or another one is wanted */
+    struct spill_reload *reload;            /* under way, else NULL */
     bool making;                   /* of a version, by its thread, which has the store of SAs */
     struct spill_event patience;   /* with its files, is over */
     _Atomic unsigned reloads_lost; /* given up, whose threads have not come back */
@@ -213,7 +231,7 @@ void spill_program_release_generation(struct spill_program *program);
 /**
  * A version of what files have. A reload's thread, or the control thread before any.
  *
- * @param files    the ports of its SAs become ids of devices
+ * @param files    checked by spill_program_check_version(); stay the caller's
  * @return NULL with an error, and nothing has changed
  */
 struct spill_generation *spill_program_make_version(struct spill_program *program,
@@ -221,7 +239,10 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
                                                     struct spill_policy_files *files,
                                                     struct spill_error *error);
 
-/** Whether a version could be made of files, but for memory: what they name is there. As above. */
+/**
+ * Whether a version can be made of files, but for memory: what they name is there. Once for each,
+ * before one is made: the ports of SAs become ids of devices. Any thread but lcores'.
+ */
 int spill_program_check_version(const struct spill_program *program,
                                 const struct spill_options *options,
                                 struct spill_policy_files *files, struct spill_error *error);
@@ -300,6 +321,34 @@ void spill_program_close_reload(struct spill_program *program);
  * be compiled for longer. It is given up after that, and nothing that it works with may be freed.
  */
 void spill_program_end_reload(struct spill_program *program);
+
+/* -------------------------------------------------------------------------- confirm.c */
+
+/** Frees what a version was made of. NULL is fine. */
+void spill_sources_free(struct spill_sources *sources);
+
+/**
+ * Notes what the version in force was made of: what it was made of before comes back unless it is
+ * confirmed in time, or, without a time, is forgotten. What waits already to be confirmed is not
+ * what comes back.
+ *
+ * @param sources     the program's from here on
+ * @param confirm_ns  0: it needs none
+ */
+void spill_program_note_sources(struct spill_program *program, struct spill_sources *sources,
+                                uint64_t confirm_ns);
+
+/** What comes back, when that is due; it stays the program's. The time begins anew, a second. */
+bool spill_program_take_former(struct spill_program *program, struct spill_sources **former);
+
+/** Notes that it has come back. */
+void spill_program_note_former(struct spill_program *program);
+
+/** Confirms what is in force. @return 0, or -1 with an error: nothing waits for it */
+int spill_program_confirm(struct spill_program *program, struct spill_error *error);
+
+/** Frees what is kept for that. */
+void spill_program_close_confirmation(struct spill_program *program);
 
 /* ------------------------------------------------------------------ commands_socket.c */
 

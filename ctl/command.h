@@ -29,6 +29,7 @@ enum spill_ctl_option {
     SPILL_CTL_JSON,
     SPILL_CTL_LISTEN,
     SPILL_CTL_ONCE,
+    SPILL_CTL_CONFIRM,
     SPILL_CTL_OPTIONS,
 };
 #define SPILL_CTL_TAKES(option) (1u << SPILL_CTL_##option)

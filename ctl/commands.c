@@ -122,7 +122,7 @@ void spill_ctl_commands_help(FILE *out)
           "Shows and changes a running spillway.\n\nCommands:\n",
           out);
     for (i = 0; i < COUNT_OF(rows); i++)
-        fprintf(out, "  %s %-*s%s\n", rows[i].name, (int)(23 - strlen(rows[i].name)),
+        fprintf(out, "  %s %-*s%s\n", rows[i].name, (int)(25 - strlen(rows[i].name)),
                 rows[i].argument != NULL ? rows[i].argument : "", rows[i].help);
     fputs("\nOptions:\n", out);
     spill_ctl_options_help(out);

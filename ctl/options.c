@@ -16,6 +16,8 @@ static const struct row {
     {"json", NULL, "print what was told as JSON", SPILL_CTL_JSON},
     {"listen", "ADDRESS:PORT", "of exporter: where to serve; not given: 127.0.0.1:9464",
      SPILL_CTL_LISTEN},
+    {"confirm", "TIME", "of reload: what was before comes back unless confirm follows, as 60s",
+     SPILL_CTL_CONFIRM},
     {"once", NULL, "of top: print one second as text, and end", SPILL_CTL_ONCE},
 };
 
@@ -28,11 +30,11 @@ void spill_ctl_options_help(FILE *out)
     for (i = 0; i < ROWS; i++)
         fprintf(out, "  --%s%s%s%*s%s\n", rows[i].name, rows[i].argument != NULL ? " " : "",
                 rows[i].argument != NULL ? rows[i].argument : "",
-                (int)(22 - strlen(rows[i].name) -
+                (int)(24 - strlen(rows[i].name) -
                       (rows[i].argument != NULL ? strlen(rows[i].argument) + 1 : 0)),
                 "", rows[i].help);
-    fputs("  --version               print the version and end\n"
-          "  --help                  print this text and end; so does -h\n",
+    fputs("  --version                 print the version and end\n"
+          "  --help                    print this text and end; so does -h\n",
           out);
 }
 
@@ -52,6 +54,19 @@ static void fill(struct option *options)
     options[2 + ROWS] = (struct option){NULL, 0, NULL, 0};
 }
 
+/* What stands in brackets is an option, --confirm. */
+static bool takes_word(const struct spill_ctl_command *command)
+{
+    return command->argument != NULL && command->argument[0] != '[';
+}
+
+static unsigned options_of(const struct spill_ctl_command *command)
+{
+    const bool confirm = command->argument != NULL && !takes_word(command);
+
+    return command->options | (confirm ? SPILL_CTL_TAKES(CONFIRM) : 0);
+}
+
 /* What is no option: the command, and its argument. */
 static int take_words(int argc, char **argv, struct spill_ctl_request *request,
                       struct spill_error *error)
@@ -64,12 +79,14 @@ static int take_words(int argc, char **argv, struct spill_ctl_request *request,
     if (command == NULL)
         return spill_error_set(error, "'%s' is no command: --help lists them", argv[0]);
     request->argument = argv[1];
-    if (argc == 1 && command->argument != NULL)
+    if (argc == 1 && takes_word(command))
         return spill_error_set(error, "%s: expected %s", command->name, command->argument);
-    if (argc > (command->argument != NULL ? 2 : 1))
+    if (argc > (takes_word(command) ? 2 : 1))
         return spill_error_set(error, "%s: '%s' is too much", command->name, argv[argc - 1]);
+    if ((request->given & SPILL_CTL_TAKES(CONFIRM)) != 0)
+        request->argument = request->values[SPILL_CTL_CONFIRM];
     for (size_t i = 0; i < ROWS; i++) {
-        if ((request->given & ~command->options & 1u << rows[i].option) != 0)
+        if ((request->given & ~options_of(command) & 1u << rows[i].option) != 0)
             return spill_error_set(error, "%s does not take --%s", command->name, rows[i].name);
     }
     return 0;

@@ -4,8 +4,9 @@
 
 /**
  * @file
- * The commands of the control socket, one row each: name, what it takes (NULL: nothing), help, and
- * the function of commands.c that does it. spillway and spillwayctl are both made from it.
+ * The commands of the control socket, one row each: name, what it takes (NULL: nothing; in
+ * brackets: it may be left out), help, and the function of commands.c that does it. spillway and
+ * spillwayctl are both made from it.
  *
  * A client sends one line of JSON, and gets one, after which the connection is closed:
  *
@@ -18,9 +19,10 @@
 #define SPILL_COMMAND_VERSION 1
 
 #define SPILL_COMMAND_ROWS(ROW)                                                                    \
-    ROW("reload", NULL, "read the configuration again and put it in force, as SIGHUP does",        \
-        reload)                                                                                    \
+    ROW("reload", "[--confirm TIME]",                                                              \
+        "read the configuration again and put it in force, as SIGHUP does", reload)                \
     ROW("check", NULL, "read the configuration again, and say what a reload would", check)         \
+    ROW("confirm", NULL, "keep what a reload --confirm has put in force", confirm)                 \
     ROW("drain", NULL, "end in order, as SIGTERM does", drain)                                     \
     ROW("log-level", "LEVEL", "how much is logged from now on", set_log_level)                     \
     ROW("report", NULL, "all that is counted by now, as the report at the end has it", report)     \

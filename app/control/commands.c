@@ -9,9 +9,14 @@
 
 #include "base/openmetrics.h"
 #include "config/option_table.h"
+#include "config/units.h"
 #include "control/command_rows.h"
 #include "control/log.h"
 #include "program.h"
+
+/* How long a reload may wait to be confirmed. */
+#define CONFIRM_LEAST_NS UINT64_C(1000000000)
+#define CONFIRM_MOST_NS  UINT64_C(3600000000000)
 
 typedef enum spill_command_result command_function(struct spill_program *program,
                                                    const char *argument, struct spill_json *answer,
@@ -28,7 +33,16 @@ struct spill_command {
 static enum spill_command_result reload(struct spill_program *program, const char *argument,
                                         struct spill_json *answer, struct spill_error *error)
 {
-    (void)argument, (void)answer, (void)error;
+    uint64_t confirm = 0;
+
+    (void)answer;
+    if (argument[0] != '\0' && (spill_units_parse_time(argument, &confirm, NULL) != 0 ||
+                                confirm < CONFIRM_LEAST_NS || confirm > CONFIRM_MOST_NS)) {
+        spill_error_set(error, "reload --confirm '%s': expected 1s to 1h", argument);
+        return SPILL_COMMAND_REFUSED;
+    }
+    if (confirm != 0)
+        program->confirm_ns = confirm;
     program->reload_wanted = true;
     spill_event_notify(&program->reload_due);
     return SPILL_COMMAND_RELOADS;
@@ -41,6 +55,16 @@ static enum spill_command_result check(struct spill_program *program, const char
     program->check_wanted = true;
     spill_event_notify(&program->reload_due);
     return SPILL_COMMAND_CHECKS;
+}
+
+static enum spill_command_result confirm(struct spill_program *program, const char *argument,
+                                         struct spill_json *answer, struct spill_error *error)
+{
+    (void)argument;
+    if (spill_program_confirm(program, error) != 0)
+        return SPILL_COMMAND_REFUSED;
+    spill_json_string(answer, "text", "confirmed");
+    return SPILL_COMMAND_DONE;
 }
 
 static enum spill_command_result drain(struct spill_program *program, const char *argument,
@@ -183,7 +207,8 @@ static int read_argument(const json_t *object, struct spill_command_request *req
 
     if (given != NULL && argument == NULL)
         return expected(error, "its argument is no text");
-    if ((argument != NULL) != (command->argument != NULL))
+    if (command->argument == NULL ? argument != NULL
+                                  : argument == NULL && command->argument[0] != '[')
         return spill_error_set(error, "%s: expected %s%s", command->name,
                                command->argument != NULL ? "the argument " : "no argument",
                                command->argument != NULL ? command->argument : "");

@@ -164,8 +164,6 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
     struct spill_policy *policy = NULL;
     struct spill_rule_list *list;
 
-    if (spill_program_check_version(program, options, files, error) != 0)
-        return NULL;
     program->versions++;
     if (program->sas != NULL) {
         sas = spill_sa_set_create(program->sas, files->sas, files->sa_count, error);
@@ -368,8 +366,9 @@ int spill_program_open_generation(struct spill_program *program, struct spill_er
         return -1;
     if (open_tallies(program, error) != 0)
         return -1;
+    if (spill_program_check_version(program, &program->options, &program->files, error) != 0)
+        return -1;
     generation = spill_program_make_version(program, &program->options, &program->files, error);
-    spill_policy_files_free(&program->files);
     if (generation == NULL)
         return -1;
     if (put_in_force(program, generation) != 0) {

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "config/command_line.h"
 #include "config/options_compare.h"
+#include "config/units.h"
 #include "control/log.h"
 #include "program.h"
 
@@ -33,14 +34,14 @@ enum state { STEP_RUNNING, STEP_DONE, STEP_GIVEN_UP };
 struct spill_reload {
     struct spill_program *program;
     pthread_t thread;
-    bool checks;       /* and no more; control */
-    uint64_t began;    /* TSC; control */
-    _Atomic int state; /* of the thread, enum state: who changes it second frees */
+    bool checks;         /* and no more; control, as the next */
+    bool goes_back;      /* to sources that were in force */
+    uint64_t confirm_ns; /* 0: it needs none */
+    uint64_t began;      /* TSC; control */
+    _Atomic int state;   /* of the thread, enum state: who changes it second frees */
     /* The thread's, until it is done: */
-    bool read; /* options and sources are whole */
-    bool good; /* and are what this program can go by */
-    struct spill_options options;
-    struct spill_policy_files files;
+    bool good;                     /* the sources are whole, and what this program can go by */
+    struct spill_sources *sources; /* owned, but where former ones come back; NULL: of the start */
     struct spill_generation *made; /* NULL: refused, with the error */
     struct spill_error error;
     char changes[512]; /* keys that were read and take a restart */
@@ -49,9 +50,8 @@ struct spill_reload {
 static void free_reload(struct spill_reload *reload)
 {
     spill_generation_free(reload->made);
-    if (reload->read)
-        spill_policy_files_free(&reload->files);
-    spill_options_free(&reload->options);
+    if (!reload->goes_back)
+        spill_sources_free(reload->sources);
     free(reload);
 }
 
@@ -82,17 +82,15 @@ static void *read_files(void *argument)
 {
     struct spill_reload *reload = argument;
     struct spill_program *program = reload->program;
-    struct spill_options *options = &reload->options;
+    struct spill_options *options = &reload->sources->options;
+    struct spill_policy_files *files = &reload->sources->files;
 
     if (spill_options_parse(program->argc, program->argv, &program->stop, options,
                             &reload->error) == SPILL_OPTIONS_GO_ON) {
         spill_options_compare(&program->options, options, note_change, reload);
-        reload->read =
-            spill_policy_files_load(options, &program->stop, &reload->files, &reload->error) == 0;
         reload->good =
-            reload->read &&
-            (!reload->checks ||
-             spill_program_check_version(program, options, &reload->files, &reload->error) == 0);
+            spill_policy_files_load(options, &program->stop, files, &reload->error) == 0 &&
+            spill_program_check_version(program, options, files, &reload->error) == 0;
     }
     end_step(reload);
     return NULL;
@@ -103,8 +101,11 @@ static void *make_version(void *argument)
     struct spill_reload *reload = argument;
     struct spill_program *program = reload->program;
 
-    reload->made =
-        spill_program_make_version(program, &reload->options, &reload->files, &reload->error);
+    struct spill_sources *sources = reload->sources;
+
+    reload->made = spill_program_make_version(
+        program, sources != NULL ? &sources->options : &program->options,
+        sources != NULL ? &sources->files : &program->files, &reload->error);
     end_step(reload);
     return NULL;
 }
@@ -119,6 +120,7 @@ static void end_reload(struct spill_program *program, const char *error, const c
         free_reload(reload);
     program->reload = NULL;
     program->making = false;
+    program->going_back = false;
 }
 
 static void refuse(struct spill_program *program, const char *reason)
@@ -173,42 +175,82 @@ static void bound_reading(struct spill_program *program, uint64_t most)
         give_up(program);
 }
 
+static struct spill_reload *create(struct spill_program *program)
+{
+    struct spill_reload *reload = calloc(1, sizeof(*reload));
+
+    if (reload == NULL)
+        return NULL;
+    reload->program = program;
+    reload->sources = calloc(1, sizeof(*reload->sources));
+    return reload;
+}
+
+/* A reload rather than a check, where both are wanted. Returns how long it is to be confirmed. */
+static uint64_t take_wish(struct spill_program *program)
+{
+    const uint64_t confirm_ns = program->confirm_ns;
+
+    program->checking = !program->reload_wanted;
+    spill_program_tell_reload_begun(program, program->checking);
+    if (program->checking) {
+        program->check_wanted = false;
+        return 0;
+    }
+    program->reload_wanted = false;
+    program->confirm_ns = 0;
+    return confirm_ns;
+}
+
 static void begin(struct spill_program *program)
 {
-    program->checking = !program->reload_wanted;
-    if (program->checking)
-        program->check_wanted = false;
-    else
-        program->reload_wanted = false;
-    spill_program_tell_reload_begun(program, program->checking);
+    const uint64_t confirm_ns = take_wish(program);
+
     if (atomic_load(&program->reloads_lost) >= LOST_MAX) {
         refuse(program, "several before it still read their files");
         return;
     }
-    program->reload = calloc(1, sizeof(*program->reload));
-    if (program->reload == NULL) {
+    program->reload = create(program);
+    if (program->reload == NULL || program->reload->sources == NULL) {
         refuse(program, "no memory");
         return;
     }
-    program->reload->program = program;
     program->reload->checks = program->checking;
+    program->reload->confirm_ns = confirm_ns;
     program->reload->began = spill_clock();
     begin_step(program, read_files);
     bound_reading(program, READING_MOST_NS);
+}
+
+/* What is in force by now may have to come back later. */
+static void note_sources(struct spill_program *program)
+{
+    struct spill_reload *reload = program->reload;
+
+    if (reload->goes_back) {
+        spill_program_note_former(program);
+    } else {
+        spill_program_note_sources(program, reload->sources, reload->confirm_ns);
+        reload->sources = NULL;
+    }
 }
 
 static void publish(struct spill_program *program)
 {
     static const char held[] = "an lcore still holds the version before the last: try again";
     struct spill_generation *generation = program->reload->made;
-    char text[64];
+    char text[96], time[32];
+    int size;
 
     if (generation == NULL) {
         refuse(program, program->reload->error.text);
         return;
     }
-    snprintf(text, sizeof(text), "version %u of the rules is in force",
-             (unsigned)generation->number);
+    size = snprintf(text, sizeof(text), "version %u of the rules is in force",
+                    (unsigned)generation->number);
+    if (program->reload->confirm_ns != 0)
+        snprintf(text + size, sizeof(text) - (size_t)size, ", to be confirmed within %s",
+                 spill_units_format_time(program->reload->confirm_ns, time, sizeof(time)));
     spill_program_drain_rule_log(program);
     if (spill_program_replace_generation(program, generation) != 0) {
         SPILL_LOG(ERR, "reload: %s", held);
@@ -219,6 +261,7 @@ static void publish(struct spill_program *program)
     program->reloads++;
     spill_program_reopen_rule_log(program);
     SPILL_LOG(NOTICE, "reloaded: %s", text);
+    note_sources(program);
     end_reload(program, NULL, text);
 }
 
@@ -231,7 +274,7 @@ static void finish_making(struct spill_program *program)
 
 static void agree(struct spill_program *program)
 {
-    const struct spill_policy_files *files = &program->reload->files;
+    const struct spill_policy_files *files = &program->reload->sources->files;
     char text[96];
 
     snprintf(text, sizeof(text), "%u rules and %u security associations could be put in force",
@@ -267,6 +310,21 @@ static void finish_step(struct spill_program *program)
         finish_reading(program);
 }
 
+/* Its sources are at hand: what is left is to make a version. Where it fails, it is tried again. */
+static void go_back(struct spill_program *program, struct spill_sources *former)
+{
+    struct spill_reload *reload = calloc(1, sizeof(*reload));
+
+    if (reload == NULL)
+        return;
+    *reload = (struct spill_reload){.program = program, .goes_back = true, .sources = former};
+    program->reload = reload;
+    program->checking = false;
+    program->going_back = true;
+    program->making = true;
+    begin_step(program, make_version);
+}
+
 /* Begins one if it is wanted, or has the one that still reads hurry. */
 static void take_wanted(struct spill_program *program)
 {
@@ -280,11 +338,14 @@ static void take_wanted(struct spill_program *program)
 static void go_on(void *context)
 {
     struct spill_program *program = context;
+    struct spill_sources *former;
 
     if (spill_token_cancelled(&program->stop))
         return;
     if (program->reload != NULL && atomic_load(&program->reload->state) == STEP_DONE)
         finish_step(program);
+    if (program->reload == NULL && spill_program_take_former(program, &former))
+        go_back(program, former);
     if (program->reload_wanted || program->check_wanted)
         take_wanted(program);
 }
@@ -300,6 +361,7 @@ void spill_program_close_reload(struct spill_program *program)
 {
     spill_event_remove(&program->patience);
     spill_event_remove(&program->reload_due);
+    spill_program_close_confirmation(program);
 }
 
 void spill_program_end_reload(struct spill_program *program)

@@ -47,7 +47,7 @@ class Reference(TestCase):
     def test_spillwayctl(self):
         """Its commands and options, with the words of --help."""
         text = run(BUILD / "ctl" / "spillwayctl", "--help").stdout
-        helps = {name: words for name, words in re.findall(r"^  ([a-z-]\S*(?: \S+)?)  +(\S.*)$", text, re.M)
+        helps = {name: words for name, words in re.findall(r"^  ([a-z-]\S*(?: \S+)*?)  +(\S.*)$", text, re.M)
                  if name not in ("--version", "--help", "--file-prefix PREFIX")}
         self.assertGreater(len(helps), 10)
         rows = {row[0].strip("`"): plain(row[1]) for row in self.rows("spillwayctl")}

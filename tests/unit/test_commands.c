@@ -27,6 +27,9 @@ static void a_request_is_read(void **state)
     assert_int_equal(read_line("{\"version\": 1, \"command\": \"reload\"}"), 0);
     assert_non_null(request.command);
     assert_string_equal(request.argument, "");
+    assert_int_equal(read_line("{\"version\": 1, \"command\": \"reload\", \"argument\": \"60s\"}"),
+                     0);
+    assert_string_equal(request.argument, "60s");
     assert_int_equal(
         read_line(" {\"argument\":\"debug\",\"command\":\"log-level\",\"version\":1}\r"), 0);
     assert_string_equal(request.argument, "debug");
@@ -51,7 +54,7 @@ static void what_is_no_request_is_refused(void **state)
         {"{\"version\": 1, \"command\": \"Reload\"}", "'Reload' is no command"},
         {"{\"version\": 1, \"command\": \"reload\", \"when\": 0}", "has other keys"},
         {"{\"version\": 1, \"command\": \"reload\", \"argument\": null}", "is no text"},
-        {"{\"version\": 1, \"command\": \"reload\", \"argument\": \"x\"}", "expected no argument"},
+        {"{\"version\": 1, \"command\": \"check\", \"argument\": \"x\"}", "expected no argument"},
         {"{\"version\": 1, \"command\": \"log-level\"}", "expected the argument LEVEL"},
         {"{\"version\": 1, \"command\": \"log-level\", \"argument\": 7}", "is no text"},
     };
