@@ -84,6 +84,26 @@ template bgp peer {
 protocol bgp two from peer { neighbor 10.2.0.2 as 65002; }
 protocol bgp three from peer { neighbor 10.3.0.2 as 65003; }
 """
+# What anybody on a link can do: ask for addresses without end, and send to all that there may be.
+FLOOD = """
+import itertools, socket, sys
+from scapy.all import ARP, Ether, ICMPv6NDOptSrcLLAddr, ICMPv6ND_NS, IP, IPv6, UDP
+port, own, router = sys.argv[1:]
+asks = [bytes(Ether(src=own, dst="ff:ff:ff:ff:ff:ff") / ARP(hwsrc=own, psrc="10.1.0.2", pdst="10.1.0.1")),
+        bytes(Ether(src=own, dst="33:33:ff:00:00:01") / IPv6(src="fd01::2", dst="ff02::1:ff00:1", hlim=255)
+              / ICMPv6ND_NS(tgt="fd01::1") / ICMPv6NDOptSrcLLAddr(lladdr=own))]
+scan = [bytes(Ether(src=own, dst=router) / IP(src="10.1.0.2", dst=f"10.3.{i % 255}.{3 + i // 255}") / UDP(dport=9) / b"scan")
+        for i in range(4000)]
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind((port, 0))
+for frame in itertools.cycle(frame for one in scan for frame in (one, *asks, *asks, *asks, *asks, *asks, *asks, *asks)):
+    try:
+        out.send(frame)
+    except OSError:
+        pass
+"""
+BFD = """protocol bfd {{ interface "*" {{ interval 200 ms; multiplier 5; }}; }}
+{config}"""
 VRRP = """global_defs {{
   router_id router{number}
   vrrp_version 3
@@ -209,6 +229,8 @@ class Lab(TestCase):
 class Peers(Lab):
     """left 10.1.0.2 - (a) spillway (b) - 10.2.0.2 right; (c) - 10.3.0.2 right, or other, which all have 10.77.0.1."""
 
+    addresses = {"a": "10.1.0.1/24", "b": "10.2.0.1/24", "c": "10.3.0.1/24"}
+
     def build(self, one_peer, routes="1k"):
         self.left, self.right, ports = (self.namespace(name) for name in ("left", "right", "router"))
         self.other = self.right if one_peer else self.namespace("other")
@@ -222,7 +244,7 @@ class Peers(Lab):
                 else "route add 10.1.0.0/24 via 10.2.0.1")
         if not one_peer:
             self.ip(self.other, "route add 10.1.0.0/24 via 10.3.0.1")
-        self.program, self.twins = self.router("router", {p: f"10.{n}.0.1/24" for n, p in enumerate("abc", 1)}, routes)
+        self.program, self.twins = self.router("router", self.addresses, routes)
 
     def routes(self):
         return self.program.telemetry("/spillway/metrics,routes").get("ipv4", 0)
@@ -317,6 +339,44 @@ class Bird(Peers):
         self.kill(peers[1])
         self.misses()
         self.end()
+
+
+class Flood(Peers):
+    """A session of BGP and BFD with right, while left does its worst."""
+
+    addresses = {"a": "10.1.0.1/24, fd01::1/64", "b": "10.2.0.1/24", "c": "10.3.0.1/16"}
+
+    def setUp(self):
+        super().setUp()
+        need_program("bird")
+
+    def session(self):
+        """Of BFD and of BGP: since when they are up; None: one is not."""
+        told = run("birdc", "-s", self.folder / "router.ctl", "show bfd sessions", check=False).stdout
+        bfd = re.search(r"10\.2\.0\.2\s+\S+\s+Up\s+(\S+)", told)
+        told = run("birdc", "-s", self.folder / "router.ctl", "show protocols two", check=False).stdout
+        bgp = re.search(r"up\s+(\S+)\s+Established", told)
+        return bfd and bgp and (bfd[1], bgp[1])
+
+    def mac(self, space, link):
+        return re.search(r"link/ether (\S+)", self.ip(space, f"link show dev {link}").stdout)[1]
+
+    def test_session_stays(self):
+        self.build(one_peer=False)
+        config = BFD.format(config=BIRD).replace("hold time 3;", "hold time 3; bfd on;")
+        self.bird(self.twins, "router", config)
+        peer = BFD.format(config=BIRD_PEER.format(number=2, routes="route 10.77.0.0/24 blackhole;"))
+        self.bird(self.right, "right", peer.replace("hold time 3;", "hold time 3; bfd on;"))
+        up = until(self.session, 30, "a session")
+        self.reaches()
+        self.daemon(self.left, "/usr/bin/python3", "-c", FLOOD, "a", self.mac(self.left, "a"),
+                    self.mac(self.twins, "ta"))
+        until(lambda: self.drops("host_neighbors") > 300000 and self.drops("neighbor_full") > 5000, 40, "a flood")
+        self.assertEqual(self.session(), up)
+        self.end()
+
+    def drops(self, reason):
+        return self.program.telemetry("/spillway/metrics,drops").get(reason, 0)
 
 
 class Keepalived(Lab):
