@@ -3,40 +3,17 @@
 #define SPILLWAY_RULE_READER_H
 
 #include "classify/rule_fields.h"
+#include "classify/rule_words.h"
 #include "classify/rules.h"
 
 /**
  * @file
- * What the parts of the rule reader share: rules.c has files and lines, rule_text.c the rules in
- * words, rule_rates.c the rates in them, rule_filter.c ClassBench's, rule_sets.c the sets of
- * prefixes. Only they include this. Each function that returns int returns 0, or -1 with the error
- * written; on the control thread.
+ * What the parts of the rule reader share, each of which calls those behind it alone: rules.c has
+ * files and lines, rule_text.c the rules in words, rule_rates.c the rates in them, rule_filter.c
+ * ClassBench's, rule_sets.c the sets of prefixes, ruleset.c the rules in memory. Only they include
+ * this. Each function that returns int returns 0, or -1 with the error written; on the control
+ * thread.
  */
-
-#define SPILL_RULE_WORDS_MAX 24 /* in a line */
-
-/** The words of a line, in the line's own memory; past the last they are NULL. One that stood in
- * quotes begins with one still. */
-struct spill_rule_words {
-    char *word[SPILL_RULE_WORDS_MAX + 1];
-    unsigned next;
-};
-
-/** Takes the next word, or NULL at the end of the line. */
-static inline char *spill_rule_take(struct spill_rule_words *words)
-{
-    char *word = words->word[words->next];
-
-    if (word != NULL)
-        words->next++;
-    return word;
-}
-
-/** Takes the next word if it is the one given. */
-bool spill_rule_take_if(struct spill_rule_words *words, const char *expected);
-
-/** The next word as an error shows it. */
-const char *spill_rule_shown(const struct spill_rule_words *words);
 
 /** Appends a copy of a rule. */
 int spill_rule_append(const struct spill_rule_location *location, struct spill_ruleset *ruleset,

@@ -8,9 +8,9 @@
 
 #include "classify/rule_levels.h"
 #include "classify/rule_reader.h"
+#include "classify/rule_words.h"
 
-#define FIRST_CAPACITY 64
-#define DEPTH_MAX      8 /* files within files */
+#define DEPTH_MAX 8 /* files within files */
 
 /* A file being read. */
 struct open_file {
@@ -25,95 +25,6 @@ struct reader {
     struct open_file open[DEPTH_MAX]; /* the last is read */
     unsigned depth;
 };
-
-/* ----------------------------------------------------------------------------------- words */
-
-bool spill_rule_take_if(struct spill_rule_words *words, const char *expected)
-{
-    const char *word = words->word[words->next];
-
-    if (word == NULL || strcmp(word, expected) != 0)
-        return false;
-    words->next++;
-    return true;
-}
-
-const char *spill_rule_shown(const struct spill_rule_words *words)
-{
-    const char *word = words->word[words->next];
-
-    return word == NULL ? "end of line" : word;
-}
-
-/* The next word of a line; NULL at its end. */
-static char *next_word(char **rest)
-{
-    char *word;
-
-    do
-        word = strsep(rest, " \t\v\f\r");
-    while (word != NULL && *word == '\0');
-    return word;
-}
-
-/* The end of what stands in quotes, which begins here: its last quote. NULL: there is none. */
-static char *end_of_quotes(char *text)
-{
-    return *text == '"' ? strchr(text + 1, '"') : NULL;
-}
-
-/* The next word of a rule, of which one in quotes keeps the first of them. Returns 1; 0 at the end
- * of the line; -1 with an error. */
-static int next_rule_word(const struct spill_rule_location *location, char **rest, char **word)
-{
-    char *end;
-
-    if (*rest == NULL)
-        return 0;
-    *rest += strspn(*rest, " \t\v\f\r");
-    if (**rest != '"') {
-        *word = next_word(rest);
-        return *word != NULL;
-    }
-    *word = *rest;
-    end = end_of_quotes(*rest);
-    if (end == NULL)
-        return spill_rule_error(location, "%.80s: a quote is missing", *word);
-    *rest = end[1] == '\0' ? NULL : end + 2;
-    if (end[1] != '\0' && strchr(" \t\v\f\r", end[1]) == NULL)
-        return spill_rule_error(location, "%.80s: a blank is expected behind the quotes", *word);
-    *end = '\0';
-    return 1;
-}
-
-static int split(const struct spill_rule_location *location, char *line,
-                 struct spill_rule_words *words)
-{
-    unsigned count = 0;
-    char *word;
-    int result;
-
-    *words = (struct spill_rule_words){0};
-    while ((result = next_rule_word(location, &line, &word)) > 0) {
-        if (count == SPILL_RULE_WORDS_MAX)
-            return spill_rule_error(location, "'%.80s': more words than a rule has", word);
-        words->word[count++] = word;
-    }
-    return result;
-}
-
-/* Cuts a line's comment off. */
-static void cut_comment(char *line)
-{
-    char *end;
-
-    for (; *line != '\0' && *line != '#'; line++) {
-        end = end_of_quotes(line);
-        if (end != NULL)
-            line = end;
-    }
-    *line = '\0';
-}
 
 /* ----------------------------------------------------------------------------------- files */
 
@@ -182,28 +93,11 @@ static void close_file(struct reader *reader)
 
 /* ----------------------------------------------------------------------------------- lines */
 
-int spill_rule_append(const struct spill_rule_location *location, struct spill_ruleset *ruleset,
-                      const struct spill_rule *rule)
-{
-    if (ruleset->count == SPILL_RULES_MAX)
-        return spill_rule_error(location, "more than %u rules", SPILL_RULES_MAX);
-    if (ruleset->count == ruleset->capacity) {
-        const uint32_t capacity = ruleset->capacity == 0 ? FIRST_CAPACITY : ruleset->capacity * 2;
-        struct spill_rule *rules = reallocarray(ruleset->rules, capacity, sizeof(*rules));
-
-        if (rules == NULL)
-            return spill_rule_error(location, "no memory for another rule");
-        ruleset->rules = rules;
-        ruleset->capacity = capacity;
-    }
-    ruleset->rules[ruleset->count++] = *rule;
-    return 0;
-}
-
 /* NAME = [PREFIX...] [file PATH] */
 static int read_set(struct reader *reader, const struct spill_rule_location *location, char *rest)
 {
-    const char *name = next_word(&rest), *word = name == NULL ? NULL : next_word(&rest);
+    const char *name = spill_rule_next_word(&rest),
+               *word = name == NULL ? NULL : spill_rule_next_word(&rest);
     uint8_t set;
 
     if (word == NULL || strcmp(word, "=") != 0)
@@ -213,15 +107,15 @@ static int read_set(struct reader *reader, const struct spill_rule_location *loc
     set = spill_rule_set_add(location, reader->ruleset, name);
     if (set == 0)
         return -1;
-    while ((word = next_word(&rest)) != NULL && strcmp(word, "file") != 0)
+    while ((word = spill_rule_next_word(&rest)) != NULL && strcmp(word, "file") != 0)
         if (spill_rule_set_prefix(location, reader->ruleset, set, word) != 0)
             return -1;
     if (word == NULL)
         return 0;
-    word = next_word(&rest);
+    word = spill_rule_next_word(&rest);
     if (word == NULL)
         return spill_rule_error(location, "no path after 'file'");
-    if (next_word(&rest) != NULL)
+    if (spill_rule_next_word(&rest) != NULL)
         return spill_rule_error(location, "set %s: nothing is expected behind the file", name);
     return open_file(reader, word, set);
 }
@@ -230,11 +124,11 @@ static int read_set(struct reader *reader, const struct spill_rule_location *loc
 static int read_include(struct reader *reader, const struct spill_rule_location *location,
                         char *rest)
 {
-    const char *path = next_word(&rest);
+    const char *path = spill_rule_next_word(&rest);
 
     if (path == NULL)
         return spill_rule_error(location, "no path after 'include'");
-    if (next_word(&rest) != NULL)
+    if (spill_rule_next_word(&rest) != NULL)
         return spill_rule_error(location, "include %.80s: nothing is expected behind the path",
                                 path);
     return open_file(reader, path, 0);
@@ -247,7 +141,7 @@ static int read_rule(const struct spill_rule_location *location, char *line,
         .last_port = {UINT16_MAX, UINT16_MAX}, .line = location->line, .file = location->file};
     struct spill_rule_words words;
 
-    if (split(location, line, &words) != 0)
+    if (spill_rule_split(location, line, &words) != 0)
         return -1;
     if (words.word[0][0] == '@' ? spill_rule_read_filter(location, &words, ruleset, &rule) != 0
                                 : spill_rule_read_text(location, &words, ruleset, &rule) != 0)
@@ -272,9 +166,9 @@ static bool begins_with(char *line, const char *word, char **rest)
 static int read_prefix(struct reader *reader, const struct spill_rule_location *location,
                        uint8_t set, char *line)
 {
-    const char *prefix = next_word(&line);
+    const char *prefix = spill_rule_next_word(&line);
 
-    if (next_word(&line) != NULL)
+    if (spill_rule_next_word(&line) != NULL)
         return spill_rule_error(location, "a file of prefixes has one a line");
     return spill_rule_set_prefix(location, reader->ruleset, set, prefix);
 }
@@ -313,7 +207,7 @@ static int read_line(FILE *file, const struct spill_rule_location *location, cha
     if (ferror(file))
         return spill_rule_error(location, "can't read: %s", strerror(errno));
     line[size] = '\0';
-    cut_comment(line);
+    spill_rule_cut_comment(line);
     return byte == EOF && size == 0 ? 0 : 1;
 }
 
@@ -358,38 +252,4 @@ struct spill_ruleset *spill_rules_read(FILE *file, const char *name,
         return reader.ruleset;
     spill_rules_free(reader.ruleset);
     return NULL;
-}
-
-const char *spill_rules_path(const struct spill_ruleset *ruleset, const struct spill_rule *rule)
-{
-    return ruleset->paths[rule->file];
-}
-
-const char *spill_rule_action_name(enum spill_verdict action, bool reject)
-{
-    if (action == SPILL_VERDICT_PROTECT)
-        return "protect";
-    if (action == SPILL_VERDICT_ALLOW)
-        return "allow";
-    return reject ? "reject" : "deny";
-}
-
-const char *spill_rules_name(const struct spill_ruleset *ruleset, const struct spill_rule *rule)
-{
-    return rule->name != 0 ? ruleset->names + rule->name : "";
-}
-
-void spill_rules_free(struct spill_ruleset *ruleset)
-{
-    if (ruleset == NULL)
-        return;
-    for (uint32_t i = 0; i < ruleset->path_count; i++)
-        free(ruleset->paths[i]);
-    free(ruleset->paths);
-    free(ruleset->rules);
-    free(ruleset->sas);
-    free(ruleset->sa_slots);
-    free(ruleset->prefixes);
-    free(ruleset->names);
-    free(ruleset);
 }
