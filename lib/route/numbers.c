@@ -20,7 +20,7 @@ void spill_numbers_free(struct spill_numbers *numbers)
 uint16_t spill_numbers_take(struct spill_numbers *numbers)
 {
     const uint32_t size = numbers->limit - numbers->first;
-    const uint32_t oldest = numbers->head % size;
+    const uint64_t oldest = numbers->head % size;
 
     if (numbers->head != numbers->tail &&
         rte_rcu_qsbr_check(numbers->readers, numbers->given[oldest].grace, false) == 1) {
@@ -33,7 +33,7 @@ uint16_t spill_numbers_take(struct spill_numbers *numbers)
 void spill_numbers_give(struct spill_numbers *numbers, uint16_t number)
 {
     const uint32_t size = numbers->limit - numbers->first;
-    const uint32_t last = numbers->tail++ % size;
+    const uint64_t last = numbers->tail++ % size;
 
     numbers->given[last].grace = rte_rcu_qsbr_start(numbers->readers);
     numbers->given[last].number = number;

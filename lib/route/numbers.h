@@ -16,7 +16,7 @@ struct spill_numbers {
     struct rte_rcu_qsbr *readers;
     uint32_t first, limit; /* from first to limit - 1 */
     uint32_t fresh;        /* the least that was never given out */
-    uint32_t head, tail;   /* of those given back, oldest first: they grow without end */
+    uint64_t head, tail;   /* of those given back, oldest first: they grow without end */
     struct {
         uint64_t grace; /* that all readers must have passed */
         uint16_t number;

@@ -81,6 +81,31 @@ static void test_numbers(void **state)
     spill_numbers_free(&numbers);
 }
 
+/* More were given back than 32 bits count. */
+static void test_numbers_for_years(void **state)
+{
+    struct spill_numbers numbers;
+    bool taken[8] = {false};
+    unsigned i;
+
+    (void)state;
+    assert_int_equal(spill_numbers_init(&numbers, readers, 1, 8), 0);
+    numbers.head = numbers.tail = UINT32_MAX;
+    while (spill_numbers_take(&numbers) != 0)
+        ;
+    for (i = 1; i < 8; i++)
+        spill_numbers_give(&numbers, (uint16_t)i);
+    rte_rcu_qsbr_quiescent(readers, 0);
+    for (i = 1; i < 8; i++) {
+        const uint16_t number = spill_numbers_take(&numbers);
+
+        assert_in_range(number, 1, 7);
+        assert_false(taken[number]);
+        taken[number] = true;
+    }
+    spill_numbers_free(&numbers);
+}
+
 /* ---------------------------------------------------------------------------- by prefix */
 
 static void test_rib(void **state)
@@ -258,8 +283,11 @@ static void test_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_rib),       cmocka_unit_test(test_sides),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_numbers_for_years),
+        cmocka_unit_test(test_rib),
+        cmocka_unit_test(test_sides),
         cmocka_unit_test(test_full),
     };
     char *arguments[] = {(char *)(uintptr_t) "test_route_parts",
