@@ -55,6 +55,24 @@ static void look_at_twin(struct spill_program *program, uint32_t index)
     }
 }
 
+/* Where the kernel threw messages away, a twin may have been down and up in them. That is looked at
+ * once all has been read again. */
+static void look_at_overruns(struct spill_program *program)
+{
+    struct spill_kernel_side *side = program->kernel;
+    const struct spill_mirror_counters *counters = &side->mirror.counters;
+    uint32_t i;
+
+    if (side->generations == counters->generations)
+        return;
+    side->generations = counters->generations;
+    if (side->overruns == counters->overruns)
+        return;
+    side->overruns = counters->overruns;
+    for (i = 0; i < program->options.interface_count; i++)
+        side->twins[i].addresses_due = program->options.interfaces[i].routed;
+}
+
 static void look_at_twins(struct spill_program *program)
 {
     struct spill_kernel_side *side = program->kernel;
@@ -113,6 +131,7 @@ static void look(void *context)
     bool more;
 
     look_at_twins(program);
+    look_at_overruns(program);
     more = ask_for_needs(program, &requests);
     more |= spill_given_again(program, &requests);
     more |= keep_neighbors(program, &requests);

@@ -37,6 +37,7 @@ struct spill_kernel_side {
     struct spill_event look, keep;
     struct spill_kernel_twin twins[SPILL_ROUTER_INTERFACES_MAX]; /* by index in the options */
     uint32_t twin_changes;                                       /* that were looked at */
+    uint64_t generations, overruns;                              /* likewise */
     uint32_t next_route; /* of the options, that may be due; past the last: none is */
     uint32_t refused;    /* of those that were due, by the kernel */
     uint32_t to_keep;    /* neighbours still to be looked at */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Preloaded: a kernel that never hears that a route is to go; or, with REFUSE=thread, a machine
- * that has no further thread once there is a twin. */
+/* Preloaded, by what REFUSE says: route: a kernel that never hears that one is to go; thread: there
+ * is none once there is a twin; buffer: a small one for what the kernel tells. */
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
@@ -19,21 +19,28 @@
 
 static bool any_twin;
 
-static bool refuses_threads(void)
+static bool refuses(const char *what)
 {
     const char *refused = getenv("REFUSE");
 
-    return refused != NULL && strcmp(refused, "thread") == 0;
+    return refused != NULL && strcmp(refused, what) == 0;
 }
 
 ssize_t mnl_socket_sendto(const struct mnl_socket *socket, const void *message, size_t length)
 {
     const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 
-    if (!refuses_threads() && ((const struct nlmsghdr *)message)->nlmsg_type == RTM_DELROUTE)
+    if (refuses("route") && ((const struct nlmsghdr *)message)->nlmsg_type == RTM_DELROUTE)
         return (ssize_t)length;
     return sendto(mnl_socket_get_fd(socket), message, length, 0, (const struct sockaddr *)&kernel,
                   sizeof(kernel));
+}
+
+int setsockopt(int descriptor, int level, int name, const void *value, socklen_t length)
+{
+    if (refuses("buffer") && level == SOL_SOCKET && (name == SO_RCVBUFFORCE || name == SO_RCVBUF))
+        return 0;
+    return (int)syscall(SYS_setsockopt, descriptor, level, name, value, length);
 }
 
 int ioctl(int descriptor, unsigned long request, ...)
@@ -53,7 +60,7 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 {
     int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
-    if (any_twin && refuses_threads())
+    if (any_twin && refuses("thread"))
         return EAGAIN;
     *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
     return real(thread, attributes, run, argument);

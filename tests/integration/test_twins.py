@@ -64,6 +64,9 @@ class Twins(TestCase):
         self.addCleanup(self.program.__exit__)
         return self.program
 
+    def refusing(self, what):
+        return ["env", f"REFUSE={what}", f"LD_PRELOAD={BUILD}/tests/integration/librefuse_twins.so"]
+
     def ip(self, name, command):
         return self.net.run(name, "ip", *command.split())
 
@@ -253,6 +256,21 @@ class Twins(TestCase):
         until(lambda: self.ip(self.net.middle, "route show").stdout.count("10.60.") == 200, 10, "all routes")
         self.end()
 
+    def test_messages_are_lost(self):
+        """With those that the kernel throws away, a twin may have been down and up."""
+        self.end()
+        self.start(wrapper=self.refusing("buffer")).ready()
+        self.reaches("10.50.0.1")
+        self.program.signal(signal.SIGSTOP)
+        batch = self.file("many", "".join(f"route add blackhole 10.{60 + n // 256}.{n % 256}.0/24\n" for n in range(5000)))
+        self.ip(self.net.middle, f"-batch {batch}")
+        self.ip(self.net.middle, "link set twan down")
+        self.ip(self.net.middle, "link set twan up")
+        self.program.signal(signal.SIGCONT)
+        self.reaches("10.50.0.1")
+        self.reaches("fd02::2")
+        self.assertGreater(self.end()["kernel"]["overruns"], 0)
+
     def test_ipv6_comes_back(self):
         """The kernel has no IPv6 where the MTU is less than 1280, and forgets its addresses then."""
         self.reaches("fd02::2")
@@ -367,7 +385,7 @@ class Twins(TestCase):
         """A kernel that removes no route does not hold up the end."""
         self.end()
         routes = "".join(f"[route 10.{n}.0.0/16]\naction = blackhole\n" for n in range(100, 140))
-        self.start(CONFIG + routes, wrapper=["env", f"LD_PRELOAD={BUILD}/tests/integration/librefuse_twins.so"]).ready()
+        self.start(CONFIG + routes, wrapper=self.refusing("route")).ready()
         start = time.monotonic()
         report = self.check(self.program.stop())
         self.assertLess(time.monotonic() - start, 6)
@@ -379,7 +397,7 @@ class Twins(TestCase):
     def test_no_thread(self):
         """Where the twins can have no thread there is no start, and nothing hangs."""
         self.end()
-        program = self.start(wrapper=["env", "REFUSE=thread", f"LD_PRELOAD={BUILD}/tests/integration/librefuse_twins.so"])
+        program = self.start(wrapper=self.refusing("thread"))
         report = self.check(program.wait(8), outcome="failed", status=1)
         self.assertIn("no thread for the twins", report.stderr)
         self.assertNotIn("not drained", report.stderr)
