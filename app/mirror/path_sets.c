@@ -208,47 +208,52 @@ static uint32_t outcome(struct spill_path_sets *sets, struct spill_path_set *set
     return *action == SPILL_ROUTE_FORWARD ? count : 0;
 }
 
+static void set_refused(struct spill_path_sets *sets, struct spill_path_set *set, bool refused)
+{
+    if (set->refused)
+        TAILQ_REMOVE(&sets->refused, set, of_refused);
+    if (refused)
+        TAILQ_INSERT_TAIL(&sets->refused, set, of_refused);
+    sets->refused_count += refused;
+    sets->refused_count -= set->refused;
+    set->refused = refused;
+}
+
+/* Makes its group, or has it as the set is now. */
+static void give_group(struct spill_path_sets *sets, struct spill_path_set *set)
+{
+    const struct spill_mirror_sink *sink = sets->sink;
+    struct spill_route_path paths[SPILL_ROUTER_PATHS_MAX];
+    enum spill_route_action action;
+    const uint32_t count = outcome(sets, set, &action, paths);
+
+    if (set->group != 0) {
+        set_refused(sets, set,
+                    !sink->change_group(sink->context, set->group, action, paths, count));
+        return;
+    }
+    set->group = sink->create_group(sink->context, action, paths, count);
+    set_refused(sets, set, set->group == 0);
+}
+
 static void look_again(struct spill_path_sets *sets, struct spill_path_set *set)
 {
     struct spill_route_path paths[SPILL_ROUTER_PATHS_MAX];
     enum spill_route_action action;
     const bool before = set->usable;
-    const uint32_t count = outcome(sets, set, &action, paths);
 
     if (set->group != 0)
-        sets->sink->change_group(sets->sink->context, set->group, action, paths, count);
+        give_group(sets, set);
+    else
+        outcome(sets, set, &action, paths);
     if (set->usable != before && set->state == SPILL_PATHS_LIVE)
         sets->changed(sets->context, set);
-}
-
-static void set_refused(struct spill_path_sets *sets, struct spill_path_set *set, bool refused)
-{
-    if (set->refused == refused)
-        return;
-    set->refused = refused;
-    if (refused) {
-        TAILQ_INSERT_TAIL(&sets->refused, set, of_refused);
-        sets->refused_count++;
-    } else {
-        TAILQ_REMOVE(&sets->refused, set, of_refused);
-        sets->refused_count--;
-    }
-}
-
-static void create_group(struct spill_path_sets *sets, struct spill_path_set *set)
-{
-    struct spill_route_path paths[SPILL_ROUTER_PATHS_MAX];
-    enum spill_route_action action;
-    const uint32_t count = outcome(sets, set, &action, paths);
-
-    set->group = sets->sink->create_group(sets->sink->context, action, paths, count);
-    set_refused(sets, set, set->group == 0);
 }
 
 uint32_t spill_path_sets_group(struct spill_path_sets *sets, struct spill_path_set *set)
 {
     if (set->group == 0 && !set->refused)
-        create_group(sets, set);
+        give_group(sets, set);
     return set->group;
 }
 
@@ -257,8 +262,8 @@ void spill_path_sets_retry(struct spill_path_sets *sets)
     struct spill_path_set *set;
 
     while ((set = TAILQ_FIRST(&sets->refused)) != NULL) {
-        create_group(sets, set);
-        if (set->group == 0)
+        give_group(sets, set);
+        if (set->refused)
             return;
         sets->changed(sets->context, set);
     }

@@ -33,7 +33,7 @@ struct spill_path_set {
     struct spill_next_hop *object;           /* that it goes by; NULL: none, or it is doomed */
     uint32_t users;                          /* routes, and prefixes that it was given for */
     uint32_t group;                          /* the sink's; 0: none yet, or refused */
-    bool refused;                            /* the sink had no group for it */
+    bool refused;                            /* the sink had no group for it, or no room in it */
     bool usable;                             /* packets can go by it, or are to go no further */
     bool tunneled; /* it has ways into tunnels, by which nothing is sent */
     enum spill_path_set_state {
@@ -63,7 +63,7 @@ struct spill_path_set {
 struct spill_path_sets {
     void *tree; /* of those that are not doomed, by key: tsearch() */
     TAILQ_HEAD(, spill_path_set) lists[SPILL_PATHS_STATES];
-    TAILQ_HEAD(, spill_path_set) refused; /* that the sink had no group for */
+    TAILQ_HEAD(, spill_path_set) refused; /* that the sink has no room for */
     struct spill_mirror_links *links;
     struct spill_next_hops *next_hops;
     const struct spill_mirror_sink *sink;

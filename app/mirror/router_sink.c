@@ -9,12 +9,14 @@ static uint32_t create_group(void *router, enum spill_route_action action,
     return spill_router_create_group(router, action, paths, count, NULL);
 }
 
-static void change_group(void *router, uint32_t group, enum spill_route_action action,
+static bool change_group(void *router, uint32_t group, enum spill_route_action action,
                          const struct spill_route_path *paths, uint32_t count)
 {
     /* A group that can't be what it is to be, is not what it was: its packets would go astray. */
-    if (spill_router_change_group(router, group, action, paths, count, NULL) != 0)
-        spill_router_change_group(router, group, SPILL_ROUTE_UNREACHABLE, NULL, 0, NULL);
+    if (spill_router_change_group(router, group, action, paths, count, NULL) == 0)
+        return true;
+    spill_router_change_group(router, group, SPILL_ROUTE_UNREACHABLE, NULL, 0, NULL);
+    return false;
 }
 
 static void release_group(void *router, uint32_t group)

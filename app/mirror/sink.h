@@ -23,7 +23,8 @@ struct spill_mirror_sink {
     /** @return its number, from 1; 0: there are too many, and its routes are unreachable */
     uint32_t (*create_group)(void *context, enum spill_route_action action,
                              const struct spill_route_path *paths, uint32_t count);
-    void (*change_group)(void *context, uint32_t group, enum spill_route_action action,
+    /** @return false: there is no room for its paths, and it is unreachable */
+    bool (*change_group)(void *context, uint32_t group, enum spill_route_action action,
                          const struct spill_route_path *paths, uint32_t count);
     /** No route that is given from here on has it; those that do have it keep it for now. */
     void (*release_group)(void *context, uint32_t group);

@@ -56,7 +56,7 @@ static bool ended, stopped;
 
 /* ---------------------------------------------------------------------------- sink */
 
-static void change_group(void *context, uint32_t number, enum spill_route_action action,
+static bool change_group(void *context, uint32_t number, enum spill_route_action action,
                          const struct spill_route_path *paths, uint32_t count)
 {
     (void)context;
@@ -65,6 +65,7 @@ static void change_group(void *context, uint32_t number, enum spill_route_action
     groups[number].count = count;
     if (count > 0)
         memcpy(groups[number].paths, paths, count * sizeof(*paths));
+    return true;
 }
 
 static uint32_t create_group(void *context, enum spill_route_action action,

@@ -27,15 +27,21 @@ static struct group {
 } groups[MOST];
 static uint32_t given[PREFIXES]; /* group by prefix; 0: none */
 static uint32_t groups_most, routes_most, routes_given;
+static bool changes_refused;
 
-static void change_group(void *context, uint32_t group, enum spill_route_action action,
+static bool change_group(void *context, uint32_t group, enum spill_route_action action,
                          const struct spill_route_path *paths, uint32_t count)
 {
     (void)context;
+    if (changes_refused) {
+        groups[group].action = SPILL_ROUTE_UNREACHABLE;
+        return false;
+    }
     groups[group].action = action;
     groups[group].count = count;
     if (count > 0)
         memcpy(groups[group].paths, paths, count * sizeof(*paths));
+    return true;
 }
 
 static uint32_t create_group(void *context, enum spill_route_action action,
@@ -96,6 +102,7 @@ static int set_up(void **state)
     groups_most = MOST - 1;
     routes_most = PREFIXES;
     routes_given = 0;
+    changes_refused = false;
     spill_mirror_links_init(&links, &sink);
     spill_mirror_links_add_twin(&links, 1, 0);
     spill_mirror_links_add_twin(&links, 2, 1);
@@ -201,6 +208,29 @@ static void who_waits_for_a_group_may_go(void **state)
     spill_path_sets_retry(&sets);
 }
 
+/* As its new ways are by neighbours that there is no room for. */
+static void a_group_that_cannot_change_is_tried_again(void **state)
+{
+    struct spill_kernel_route route = numbered(0);
+
+    (void)state;
+    route.count = 2;
+    route.paths[1] = (struct spill_kernel_path){.link = 2, .weight = 1, .gateway = gateway(5)};
+    assert_int_equal(spill_mirror_routes_add(&routes, &route, SPILL_ROUTE_FIRST, false, 0), 0);
+    work();
+    changes_refused = true;
+    spill_path_sets_link(&sets, 2, SPILL_PATHS_LINK_DOWN);
+    work();
+    assert_int_equal(action_of(0), SPILL_ROUTE_UNREACHABLE);
+    assert_int_equal(sets.refused_count, 1);
+    changes_refused = false;
+    spill_path_sets_retry(&sets);
+    work();
+    assert_int_equal(action_of(0), SPILL_ROUTE_FORWARD);
+    assert_int_equal(groups[given[0]].count, 1);
+    assert_int_equal(sets.refused_count, 0);
+}
+
 static void prefixes_without_room_get_it(void **state)
 {
     uint32_t i;
@@ -260,6 +290,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_group_without_room_is_unreachable_until_there_is, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(who_waits_for_a_group_may_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_group_that_cannot_change_is_tried_again, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(prefixes_without_room_get_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_leaves_by_a_tunnel, set_up, tear_down),
     };

@@ -47,7 +47,7 @@ struct answer {
 static struct answer groups[MOST];
 static uint32_t given[2][PREFIXES]; /* group by family and prefix; 0: none */
 
-static void change_group(void *context, uint32_t group, enum spill_route_action action,
+static bool change_group(void *context, uint32_t group, enum spill_route_action action,
                          const struct spill_route_path *paths, uint32_t count)
 {
     (void)context;
@@ -55,6 +55,7 @@ static void change_group(void *context, uint32_t group, enum spill_route_action 
     groups[group].count = count;
     if (count > 0)
         memcpy(groups[group].paths, paths, count * sizeof(*paths));
+    return true;
 }
 
 static uint32_t create_group(void *context, enum spill_route_action action,
