@@ -78,7 +78,7 @@ static const struct spill_ctl_view
     .options = SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON)
 
 /* A command of the control socket. */
-#define REMOTE(name_, argument_, help_, function_)                                                 \
+#define REMOTE(name_, argument_, help_, function_, reads_)                                                 \
     {name_, argument_, help_,                                                                      \
      SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_remote, NULL},
 

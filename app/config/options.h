@@ -185,11 +185,12 @@ struct spill_options {
     uint64_t stats_ns; /* 0: no live counters */
     bool check;
     bool json;
-    char *explain;                   /* owned; NULL, or the packet that --check explains */
-    char *control_socket;            /* owned; path; NULL: in DPDK's folder of this process */
-    char *rule_log;                  /* owned; path; NULL: standard error */
-    char *report;                    /* owned; path, or "-" for standard output; NULL: none */
-    enum spill_option_log log_level; /* default notice */
+    char *explain;                       /* owned; NULL, or the packet that --check explains */
+    char *control_socket;                /* owned; path; NULL: in DPDK's folder of this process */
+    char control_group[SPILL_NAME_SIZE]; /* of who may read by it; empty: none */
+    char *rule_log;                      /* owned; path; NULL: standard error */
+    char *report;                        /* owned; path, or "-" for standard output; NULL: none */
+    enum spill_option_log log_level;     /* default notice */
 };
 
 /**

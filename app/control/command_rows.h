@@ -20,14 +20,15 @@
 
 #define SPILL_COMMAND_ROWS(ROW)                                                                    \
     ROW("reload", "[--confirm TIME]",                                                              \
-        "read the configuration again and put it in force, as SIGHUP does", reload)                \
-    ROW("check", NULL, "read the configuration again, and say what a reload would", check)         \
-    ROW("confirm", NULL, "keep what a reload --confirm has put in force", confirm)                 \
-    ROW("drain", NULL, "end in order, as SIGTERM does", drain)                                     \
-    ROW("log-level", "LEVEL", "how much is logged from now on", set_log_level)                     \
-    ROW("report", NULL, "all that is counted by now, as the report at the end has it", report)     \
+        "read the configuration again and put it in force, as SIGHUP does", reload, false)         \
+    ROW("check", NULL, "read the configuration again, and say what a reload would", check, false)  \
+    ROW("confirm", NULL, "keep what a reload --confirm has put in force", confirm, false)          \
+    ROW("drain", NULL, "end in order, as SIGTERM does", drain, false)                              \
+    ROW("log-level", "LEVEL", "how much is logged from now on", set_log_level, false)              \
+    ROW("report", NULL, "all that is counted by now, as the report at the end has it", report,     \
+        true)                                                                                      \
     ROW("metrics", "FORMAT", "the same for Prometheus: openmetrics, or prometheus (0.0.4)",        \
-        tell_metrics)                                                                              \
-    ROW("plan", NULL, "who runs where, with which queues and memory", tell_plan)
+        tell_metrics, true)                                                                        \
+    ROW("plan", NULL, "who runs where, with which queues and memory", tell_plan, true)
 
 #endif

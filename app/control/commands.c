@@ -26,6 +26,7 @@ struct spill_command {
     const char *name;
     const char *argument; /* NULL: none */
     command_function *function;
+    bool reads; /* and changes nothing */
 };
 
 /* --------------------------------------------------------------------------- what they do */
@@ -176,8 +177,8 @@ static enum spill_command_result tell_metrics(struct spill_program *program, con
 
 /* ------------------------------------------------------------------------------ requests */
 
-#define ROW(name_, argument_, help_, function_)                                                    \
-    {.name = (name_), .argument = (argument_), .function = (function_)},
+#define ROW(name_, argument_, help_, function_, reads_)                                            \
+    {.name = (name_), .argument = (argument_), .function = (function_), .reads = (reads_)},
 
 static const struct spill_command commands[] = {SPILL_COMMAND_ROWS(ROW)};
 
@@ -250,6 +251,11 @@ int spill_command_read(const char *line, size_t size, struct spill_command_reque
     status = read_object(object, request, error);
     json_decref(object);
     return status;
+}
+
+bool spill_command_reads(const struct spill_command_request *request)
+{
+    return request->command->reads;
 }
 
 enum spill_command_result spill_command_do(struct spill_program *program,

@@ -2,6 +2,7 @@
 #ifndef SPILLWAY_COMMANDS_H
 #define SPILLWAY_COMMANDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -40,6 +41,9 @@ enum spill_command_result {
  */
 int spill_command_read(const char *line, size_t size, struct spill_command_request *request,
                        struct spill_error *error);
+
+/** Whether it changes nothing. */
+bool spill_command_reads(const struct spill_command_request *request);
 
 /**
  * Does it.

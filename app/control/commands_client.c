@@ -124,6 +124,14 @@ static void wait_for_outcome(struct spill_command_client *client, struct draft *
     client->state = checks ? SPILL_CLIENT_CHECK_WANTED : SPILL_CLIENT_RELOAD_WANTED;
 }
 
+static int check_rights(const struct spill_command_client *client,
+                        const struct spill_command_request *request, struct spill_error *error)
+{
+    return !client->reads || spill_command_reads(request)
+               ? 0
+               : spill_error_set(error, "only root and its own user may change this spillway");
+}
+
 static void take_request(struct spill_command_client *client, size_t size)
 {
     struct spill_command_request request;
@@ -136,7 +144,8 @@ static void take_request(struct spill_command_client *client, size_t size)
         spill_command_client_close(client);
         return;
     }
-    if (spill_command_read(client->line, size, &request, &error) == 0)
+    if (spill_command_read(client->line, size, &request, &error) == 0 &&
+        check_rights(client, &request, &error) == 0)
         result = spill_command_do(client->program, &request, &draft.json, &error);
     if (result == SPILL_COMMAND_RELOADS || result == SPILL_COMMAND_CHECKS)
         wait_for_outcome(client, &draft, result == SPILL_COMMAND_CHECKS);
@@ -166,10 +175,11 @@ static void hear(void *context)
 }
 
 void spill_command_client_open(struct spill_command_client *client, struct spill_program *program,
-                               int descriptor, const char *refused)
+                               int descriptor, bool reads, const char *refused)
 {
     client->program = program;
     client->descriptor = descriptor;
+    client->reads = reads;
     client->state = SPILL_CLIENT_ASKS;
     client->used = 0;
     if (refused != NULL)

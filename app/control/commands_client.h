@@ -19,6 +19,7 @@
 struct spill_command_client {
     struct spill_program *program;
     int descriptor; /* -1: there is no client */
+    bool reads;     /* what changes something is refused */
     enum {
         SPILL_CLIENT_ASKS,
         SPILL_CLIENT_RELOAD_WANTED, /* waits until one begins, as what runs may be older */
@@ -39,10 +40,11 @@ struct spill_command_client {
  *
  * @param client      free
  * @param descriptor  non-blocking; the client's from here on
- * @param refused     why nothing is taken from it; NULL: it may ask
+ * @param reads       it may ask for nothing that changes something
+ * @param refused     why nothing at all is taken from it; NULL: it may ask
  */
 void spill_command_client_open(struct spill_command_client *client, struct spill_program *program,
-                               int descriptor, const char *refused);
+                               int descriptor, bool reads, const char *refused);
 
 /** Ends it, whatever it waits for. */
 void spill_command_client_close(struct spill_command_client *client);

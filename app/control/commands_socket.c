@@ -4,6 +4,7 @@
  * others away; that it is the same user is asked of the kernel besides.
  */
 #include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,7 +34,7 @@ struct spill_commands {
 
 /* ------------------------------------------------------------------------------- accepting */
 
-static bool may_ask(int descriptor)
+static bool is_own(int descriptor)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
@@ -55,14 +56,15 @@ static void turn_away(int descriptor)
 
 static void take_in(struct spill_commands *commands, int descriptor)
 {
+    const bool own = is_own(descriptor);
+    const bool refused = !own && commands->program->options.control_group[0] == '\0';
     uint32_t i;
 
     for (i = 0; i < CLIENTS_MAX; i++) {
         if (commands->clients[i].descriptor < 0) {
-            spill_command_client_open(&commands->clients[i], commands->program, descriptor,
-                                      may_ask(descriptor) ? NULL
-                                                          : "only root and its own user "
-                                                            "may command this spillway");
+            spill_command_client_open(
+                &commands->clients[i], commands->program, descriptor, !own,
+                refused ? "only root and its own user may command this spillway" : NULL);
             return;
         }
     }
@@ -172,6 +174,23 @@ static int listen_at(struct spill_commands *commands)
     return -1;
 }
 
+/* Lets the group connect, which the folder must let pass, too. */
+static int open_to_group(const struct spill_commands *commands, const char *name,
+                         struct spill_error *error)
+{
+    const struct group *group;
+
+    if (name[0] == '\0')
+        return 0;
+    group = getgrnam(name);
+    if (group == NULL)
+        return spill_error_set(error, "control-group '%s': there is no such group", name);
+    if (chown(commands->address.sun_path, (uid_t)-1, group->gr_gid) != 0 ||
+        chmod(commands->address.sun_path, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP) != 0)
+        return spill_error_set(error, "control-group '%s': %s", name, strerror(errno));
+    return 0;
+}
+
 static int open_at(struct spill_program *program, const char *path, struct spill_error *error)
 {
     struct spill_commands *commands = calloc(1, sizeof(*commands));
@@ -189,7 +208,7 @@ static int open_at(struct spill_program *program, const char *path, struct spill
         return -1;
     }
     program->commands = commands;
-    return 0;
+    return open_to_group(commands, program->options.control_group, error);
 }
 
 int spill_program_open_commands(struct spill_program *program, struct spill_error *error)
@@ -205,7 +224,7 @@ int spill_program_open_commands(struct spill_program *program, struct spill_erro
                                given != NULL ? given : rte_eal_get_runtime_dir(), sizeof(path) - 1);
     if (open_at(program, path, error) == 0)
         return 0;
-    if (given != NULL)
+    if (given != NULL || program->commands != NULL)
         return -1;
     SPILL_LOG(WARNING, "%s: commands are not heard", error->text);
     return 0;

@@ -2,6 +2,7 @@
 """spillwayctl against a running spillway: what it shows, and what it changes."""
 import contextlib
 import fcntl
+import grp
 import http.client
 import json
 import os
@@ -113,6 +114,7 @@ class Show(IpsecCase):
         self.assertEqual((done.returncode, done.stderr), (1, "spillwayctl: standard output can't be written\n"))
 
 
+CHANGES = "only root and its own user may change this spillway"
 REQUEST = {"version": 1, "command": "check"}
 RULES = "allow udp from 10.0.0.0/8 to any port 53\n"
 ASK = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\nprint(s.makefile().readline())\n"
@@ -333,6 +335,22 @@ class Commands(Loaded):
             program.ready()
             self.assertIn("receiving ends", run(CTL, "--socket", path, "drain").stdout)
             self.check(program.wait())
+        # A group may read, and no more.
+        group = grp.getgrgid(65534).gr_name
+        with Spillway("--config", self.configuration(), "--control-socket", path, "--control-group", group) as program:
+            program.ready()
+            self.assertEqual(stat.filemode(path.stat().st_mode), "srw-rw----")
+            for command, refused in ("report", None), ("plan", None), ("reload", CHANGES), ("drain", CHANGES):
+                connection = [sys.executable, "-c", ASK.replace("print", "s.sendall(sys.argv[2].encode())\nprint"),
+                              path, json.dumps({"version": 1, "command": command}) + "\n"]
+                told = json.loads(subprocess.run(connection, user=65534, group=65534, extra_groups=[],
+                                                 capture_output=True, text=True).stdout)
+                self.assertEqual((told["done"], told.get("error")), (refused is None, refused), command)
+            report = self.check(program.stop())
+            self.assertEqual(report["reloads"], 0)
+        with Spillway("--config", self.configuration(), "--control-group", "nobody-at-all") as program:
+            self.assertEqual(program.wait().status, 1)
+            self.assertIn("control-group 'nobody-at-all': there is no such group", program.log)
         path.write_text("mine")
         with Spillway("--config", self.configuration(), "--control-socket", path) as program:
             self.assertEqual(program.wait().status, 1)

@@ -95,6 +95,7 @@ static const struct row rows[] = {
     {"stats", "", "1s", "0", 1000000000, 0, {"1"}},
     {"report", "", NULL, NULL, 0, 0, {NULL}},
     {"control-socket", "", NULL, NULL, 0, 0, {NULL}},
+    {"control-group", "", NULL, NULL, 0, 0, {"a/b", "a b"}},
     {"rule-log", "", NULL, NULL, 0, 0, {NULL}},
     {"log-level", "", "error", "debug", 0, 4, {"warn", "7"}},
 };
