@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plan as a whole: its input, the order of its steps, the ports. */
 #include <ctype.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "plan_steps.h"
-
-const char *spill_role_name(enum spill_role role)
-{
-    static const char *const names[SPILL_ROLES] = {"control", "fast", "rx", "tx", "pool"};
-
-    return names[role];
-}
 
 void spill_plan_input_init(struct spill_plan_input *input, const struct spill_topology *topology)
 {
@@ -33,32 +25,6 @@ void spill_plan_keep_lcores(struct spill_plan_input *input, const struct spill_p
     input->given_main = plan->lcores[0].id;
     for (i = 0; i < plan->lcore_count; i++)
         input->given[i] = (struct spill_plan_given){plan->lcores[i].id, plan->lcores[i].cpu};
-}
-
-void spill_plan_warn(struct spill_plan *plan, const char *format, ...)
-{
-    va_list arguments;
-
-    plan->warning_count++;
-    if (plan->warning_count > SPILL_PLAN_WARNINGS_MAX) {
-        plan->warning_count = SPILL_PLAN_WARNINGS_MAX;
-        snprintf(plan->warnings[SPILL_PLAN_WARNINGS_MAX - 1], SPILL_PLAN_TEXT_MAX,
-                 "there are more warnings than are shown");
-        return;
-    }
-    va_start(arguments, format);
-    vsnprintf(plan->warnings[plan->warning_count - 1], SPILL_PLAN_TEXT_MAX, format, arguments);
-    va_end(arguments);
-}
-
-unsigned spill_plan_distance(const struct spill_topology *topology, int from, int to)
-{
-    if (from == to)
-        return 0;
-    if (from < 0 || to < 0 || from >= (int)topology->node_limit || !topology->nodes[from].present ||
-        to >= (int)topology->node_limit || !topology->nodes[to].present)
-        return UINT16_MAX;
-    return topology->nodes[from].distance[to];
 }
 
 static int find_port(const struct spill_plan *plan, const char *name)

@@ -182,12 +182,12 @@ static unsigned distance_cost(const struct slots *slots, enum spill_role role, i
     int node = topology->cpus[cpu].node;
 
     if (role == SPILL_ROLE_POOL && fast->count > 0) {
-        distance =
-            spill_plan_distance(topology, topology->cpus[fast->cpus[fast->count - 1]].node, node);
+        distance = spill_topology_distance(topology,
+                                           topology->cpus[fast->cpus[fast->count - 1]].node, node);
         return distance < DISTANCE_MAX ? distance : DISTANCE_MAX;
     }
     for (i = 0; i < input->port_count; i++) {
-        distance = spill_plan_distance(topology, input->ports[i].node, node);
+        distance = spill_topology_distance(topology, input->ports[i].node, node);
         nearest = distance < nearest ? distance : nearest;
     }
     return nearest;

@@ -308,7 +308,7 @@ static int nearest_pool(const struct spill_plan_input *input, const struct spill
     for (i = 0; i < plan->pool_count; i++) {
         const struct spill_plan_pool *pool = &plan->pools[i];
 
-        distance = spill_plan_distance(input->topology, lcore->memory_node, pool->node);
+        distance = spill_topology_distance(input->topology, lcore->memory_node, pool->node);
         if (distance < best_distance ||
             (distance == best_distance &&
              pool->served * plan->pools[best].workers < plan->pools[best].served * pool->workers)) {

@@ -40,7 +40,4 @@ void spill_plan_find_warnings(const struct spill_plan_input *input, struct spill
 __attribute__((format(printf, 2, 3))) void spill_plan_warn(struct spill_plan *plan,
                                                            const char *format, ...);
 
-/** The distance of two nodes; also between nodes that the machine does not have. */
-unsigned spill_plan_distance(const struct spill_topology *topology, int from, int to);
-
 #endif

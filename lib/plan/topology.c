@@ -337,3 +337,13 @@ bool spill_topology_siblings(const struct spill_topology *topology, int cpu, int
 {
     return cpu != other && topology->cpus[cpu].core == topology->cpus[other].core;
 }
+
+unsigned spill_topology_distance(const struct spill_topology *topology, int from, int to)
+{
+    if (from == to)
+        return 0;
+    if (from < 0 || to < 0 || from >= (int)topology->node_limit || !topology->nodes[from].present ||
+        to >= (int)topology->node_limit || !topology->nodes[to].present)
+        return UINT16_MAX;
+    return topology->nodes[from].distance[to];
+}

@@ -102,4 +102,7 @@ static inline unsigned spill_node_slot(void)
 /** Whether two CPUs are different threads of one core. */
 bool spill_topology_siblings(const struct spill_topology *topology, int cpu, int other);
 
+/** The distance of two nodes; also between nodes that the machine does not have. */
+unsigned spill_topology_distance(const struct spill_topology *topology, int from, int to);
+
 #endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the steps say: names of roles, and warnings. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "plan_steps.h"
+
+const char *spill_role_name(enum spill_role role)
+{
+    static const char *const names[SPILL_ROLES] = {"control", "fast", "rx", "tx", "pool"};
+
+    return names[role];
+}
+
+void spill_plan_warn(struct spill_plan *plan, const char *format, ...)
+{
+    va_list arguments;
+
+    plan->warning_count++;
+    if (plan->warning_count > SPILL_PLAN_WARNINGS_MAX) {
+        plan->warning_count = SPILL_PLAN_WARNINGS_MAX;
+        snprintf(plan->warnings[SPILL_PLAN_WARNINGS_MAX - 1], SPILL_PLAN_TEXT_MAX,
+                 "there are more warnings than are shown");
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(plan->warnings[plan->warning_count - 1], SPILL_PLAN_TEXT_MAX, format, arguments);
+    va_end(arguments);
+}
