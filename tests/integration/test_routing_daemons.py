@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """FRR, BIRD and keepalived on twins: what they learn is what packets go by, and who dies is gone around."""
+import contextlib
 import itertools
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -176,15 +178,24 @@ class Lab(TestCase):
     def daemon(self, space, *command):
         log = open(self.folder / f"daemon-{next(_number)}.log", "w+")
         process = subprocess.Popen(["ip", "netns", "exec", space, *map(str, command)], stdin=subprocess.DEVNULL,
-                                   stdout=log, stderr=subprocess.STDOUT)
+                                   stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         process.log = lambda: (log.seek(0), log.read())[1]
         self.addCleanup(log.close)
-        self.addCleanup(self.kill, process)
+        self.addCleanup(self.end_daemon, process)
         return process
 
+    def end_daemon(self, process):
+        if process.poll() is None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+        self.kill(process)
+
     def kill(self, process):
-        process.kill()
-        process.wait()
+        """With its children: of keepalived the parent alone would leave one."""
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def frr(self, space, name, config, *daemons, options=()):
         folder = self.folder / name
