@@ -16,6 +16,7 @@
 #include "config/policy_files.h"
 #include "control/events.h"
 #include "control/lines.h"
+#include "control/on_drain.h"
 #include "ipsec/sa_set.h"
 #include "pipeline/generation.h"
 #include "pipeline/host.h"
@@ -88,6 +89,7 @@ struct spill_program {
     struct spill_token stop;    /* its child: stop receiving, drain */
     struct spill_events events; /* that the control thread waits for */
     struct spill_signals signals;
+    struct spill_on_drain on_drain;
     _Atomic int guard_status; /* enum spill_status: of an end that the guard makes */
 
     uint32_t port_count; /* found */

@@ -45,6 +45,7 @@ enum spill_option_kind {
     SPILL_OPTION_FILE,         /* owned char *, relative to the configuration file */
     SPILL_OPTION_OUTPUT,       /* the same, or `-` */
     SPILL_OPTION_DEVICE,       /* owned char * */
+    SPILL_OPTION_COMMAND,      /* owned char *, for the shell */
     SPILL_OPTION_READ,         /* by the row's own function */
     SPILL_OPTION_ACTION,       /* --help, --version: no field */
 };

@@ -200,6 +200,9 @@ int spill_option_set(const struct spill_option *option, void *target, const char
         return set_file(option, field, value, directory, problem);
     case SPILL_OPTION_DEVICE:
         return set_device(option, field, value, problem);
+    case SPILL_OPTION_COMMAND:
+        return value[0] != '\0' ? replace_string(field, strdup(value), problem)
+                                : spill_error_set(problem, "expected what a shell is to run");
     case SPILL_OPTION_READ:
         return option->read(field, value, problem);
     case SPILL_OPTION_ACTION:

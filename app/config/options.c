@@ -103,6 +103,7 @@ void spill_options_free(struct spill_options *options)
     free(options->neighbors);
     free(options->sas);
     free(options->crypto);
+    free(options->on_drain);
     free(options->config);
     free(options->rules);
     free(options->report);

@@ -179,6 +179,8 @@ struct spill_options {
     uint64_t packets;         /* stop after so many were received; 0: no limit */
     uint64_t exit_on_idle_ns; /* 0: never */
     uint64_t drain_timeout_ns;
+    char *on_drain; /* owned; for the shell, before anything ends; NULL: nothing */
+    uint64_t on_drain_timeout_ns;
     uint64_t stall_timeout_ns; /* 0: no watchdog */
     enum spill_option_stall on_stall;
 

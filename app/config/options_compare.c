@@ -33,6 +33,7 @@ static bool is_same(const struct spill_option *option, const void *left, const v
     case SPILL_OPTION_FILE:
     case SPILL_OPTION_OUTPUT:
     case SPILL_OPTION_DEVICE:
+    case SPILL_OPTION_COMMAND:
         memcpy(&texts[0], first, sizeof(texts[0]));
         memcpy(&texts[1], second, sizeof(texts[1]));
         if (texts[0] == NULL || texts[1] == NULL)

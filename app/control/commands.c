@@ -72,12 +72,12 @@ static enum spill_command_result drain(struct spill_program *program, const char
                                        struct spill_json *answer, struct spill_error *error)
 {
     (void)argument;
-    if (!spill_token_cancel(&program->stop, "drain")) {
-        spill_error_set(error, "ending already (%s)", spill_token_reason(&program->stop));
+    if (!spill_program_end(program, "drain")) {
+        spill_error_set(error, "ending already (%s)", spill_program_end_reason(program));
         return SPILL_COMMAND_REFUSED;
     }
-    SPILL_LOG(NOTICE, "drain: receiving ends, draining");
-    spill_json_string(answer, "text", "receiving ends, draining");
+    spill_json_string(answer, "text",
+                      program->on_drain.child != 0 ? "on-drain runs" : "receiving ends, draining");
     return SPILL_COMMAND_DONE;
 }
 

@@ -37,9 +37,11 @@ int spill_control_run(struct spill_program *program, struct spill_error *error)
     int status = spill_run_limits_begin(&limits, program) | watch_heartbeats(program, &heartbeats) |
                  spill_program_watch_links(program);
 
+    program->on_drain.may_run = true;
     spill_event_notify(&program->reload_due); /* a signal during the start may want one */
     while (status == 0 && !spill_token_cancelled(&program->stop))
         spill_events_wait(&program->events, WAIT_NS);
+    spill_on_drain_over(program);
     spill_event_remove(&heartbeats);
     spill_run_limits_end(&limits);
     return status == 0 ? 0 : spill_error_set(error, "no memory for the control thread's timers");

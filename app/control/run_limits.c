@@ -29,9 +29,9 @@ static void sample(void *context)
     limits->received = received;
     limits->sampled = now;
     if (options->packets != 0 && received >= options->packets)
-        spill_token_cancel(&program->stop, "packets");
+        spill_program_end(program, "packets");
     if (options->exit_on_idle_ns != 0 && limits->idle >= spill_cycles(options->exit_on_idle_ns))
-        spill_token_cancel(&program->stop, "idle");
+        spill_program_end(program, "idle");
 }
 
 /* Nanoseconds of the duration that are left. */
@@ -52,7 +52,7 @@ static void end_duration(void *context)
 
     if (left == 0 ||
         spill_events_after(&program->events, &limits->duration, left, end_duration, limits) != 0)
-        spill_token_cancel(&program->stop, "duration");
+        spill_program_end(program, "duration");
 }
 
 int spill_run_limits_begin(struct spill_run_limits *limits, struct spill_program *program)

@@ -45,11 +45,9 @@ static void take_end(struct spill_program *program, const char *name)
     if (++program->signals.ends > 1) {
         if (spill_token_cancel(&program->force, "second signal"))
             SPILL_LOG(WARNING, "%s again: ending at once", name);
-    } else if (spill_token_cancel(&program->stop, name)) {
-        SPILL_LOG(NOTICE, "%s: receiving ends, draining", name);
-    } else {
+    } else if (!spill_program_end(program, name)) {
         SPILL_LOG(NOTICE, "%s: ending already (%s); another one cuts it short", name,
-                  spill_token_reason(&program->stop));
+                  spill_program_end_reason(program));
     }
 }
 

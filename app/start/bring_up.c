@@ -207,7 +207,7 @@ static void tell_stall(const struct spill_watchdog_report *report, void *argumen
     }
     SPILL_LOG(WARNING, "lcore %u hangs in '%s' for %.0f ms", report->lcore_id, stage, milliseconds);
     if (program->options.on_stall == SPILL_OPTION_STALL_EXIT &&
-        spill_token_cancel(&program->stop, "stall"))
+        spill_program_end(program, "stall"))
         spill_program_end_as(program, SPILL_OUTCOME_FAILED);
 }
 
