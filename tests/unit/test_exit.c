@@ -75,7 +75,7 @@ static void feed(struct rte_mbuf *mbuf)
 /* A frame, cut into so many segments more, through the wire. */
 static void pass(const struct frame *frame, unsigned cuts)
 {
-    feed(lay(frame, cuts));
+    feed(frames_lay(frame, cuts));
     turn();
 }
 
@@ -118,7 +118,7 @@ static void close_bench(void)
     assert_int_equal(ledger.received, bench.fed);
     assert_int_equal(spill_ledger_in_flight(&ledger), 0);
     bench_close(&bench);
-    assert_int_equal(rte_mempool_in_use_count(frame_pool), 0);
+    assert_int_equal(rte_mempool_in_use_count(frames_pool), 0);
 }
 
 /* After a test that failed: the next one finds everything as it was. */
@@ -145,22 +145,22 @@ static struct spill_port_limits *limit(uint16_t packet)
 
 static void build_udp4(struct frame *frame, unsigned tags, uint32_t length, bool df)
 {
-    build4(frame, tags, 0, IPPROTO_UDP, length - 20);
-    make_udp(frame);
-    write16(frame->bytes + frame->ip + 6, df ? 0x4000 : 0);
+    frames_build4(frame, tags, 0, IPPROTO_UDP, length - 20);
+    frames_make_udp(frame);
+    frames_write16(frame->bytes + frame->ip + 6, df ? 0x4000 : 0);
 }
 
 static void build_udp6(struct frame *frame, unsigned tags, uint32_t length)
 {
-    build6(frame, tags, 0, IPPROTO_UDP, length - 40);
-    make_udp(frame);
+    frames_build6(frame, tags, 0, IPPROTO_UDP, length - 40);
+    frames_make_udp(frame);
 }
 
 static void assert_same(const struct rte_mbuf *mbuf, const struct frame *frame, uint32_t length)
 {
     static struct frame got;
 
-    unlay(mbuf, &got);
+    frames_unlay(mbuf, &got);
     assert_int_equal(got.length, length);
     assert_memory_equal(got.bytes, frame->bytes, RTE_MIN(length, frame->length));
 }
@@ -211,14 +211,14 @@ static void the_sender_of_what_is_too_big_is_told(void **state)
         icmp = rte_pktmbuf_mtod_offset(came[0][0], const uint8_t *, frame.ip + 20);
         assert_int_equal(icmp[0], 3);
         assert_int_equal(icmp[1], 4);
-        assert_int_equal(read16(icmp + 6), MTU);
+        assert_int_equal(frames_read16(icmp + 6), MTU);
         build_udp6(&frame, 0, MTU + 1);
         pass(&frame, 2);
         assert_int_equal(came_count[1], 0);
         assert_int_equal(came_count[0], 1);
         icmp = rte_pktmbuf_mtod_offset(came[0][0], const uint8_t *, frame.ip + 40);
         assert_int_equal(icmp[0], 2);
-        assert_int_equal(read16(icmp + 6), MTU);
+        assert_int_equal(frames_read16(icmp + 6), MTU);
         assert_dropped("tx_too_big", 2);
         assert_int_equal(books().originated, 2);
         close_bench();
@@ -241,9 +241,9 @@ static void nobody_is_told_what_is_of_no_use(void **state)
     pass(&frame, 0);
     assert_int_equal(came_count[0], 1);
     icmp = rte_pktmbuf_mtod_offset(came[0][0], const uint8_t *, frame.ip + 40);
-    assert_int_equal(read16(icmp + 6), 1280);
+    assert_int_equal(frames_read16(icmp + 6), 1280);
     build_udp4(&frame, 0, 1200, true);
-    write16(frame.bytes + 12, 0x88b5); /* for experiments */
+    frames_write16(frame.bytes + 12, 0x88b5); /* for experiments */
     pass(&frame, 0);
     assert_int_equal(came_count[0] + came_count[1], 0);
     assert_dropped("tx_too_big", 3);
@@ -258,9 +258,9 @@ static uint32_t payload_that_came(uint32_t ip, uint32_t most)
     for (i = 0; i < came_count[1]; i++) {
         const uint8_t *header = rte_pktmbuf_mtod_offset(came[1][i], const uint8_t *, ip);
 
-        assert_in_range(read16(header + 2), 21, most);
-        assert_int_equal(naive_sum(header, 20, 0), 0xffff);
-        sum += read16(header + 2) - 20;
+        assert_in_range(frames_read16(header + 2), 21, most);
+        assert_int_equal(frames_sum(header, 20, 0), 0xffff);
+        sum += frames_read16(header + 2) - 20;
     }
     return sum;
 }
@@ -331,7 +331,8 @@ static void tags_are_counted_as_the_kernel_does(void **state)
     assert_int_equal(came_count[1], 0);
     assert_int_equal(came_count[0], 1);
     assert_int_equal(
-        read16(rte_pktmbuf_mtod_offset(came[0][0], const uint8_t *, frame.ip + 20 + 6)), MTU - 8);
+        frames_read16(rte_pktmbuf_mtod_offset(came[0][0], const uint8_t *, frame.ip + 20 + 6)),
+        MTU - 8);
     assert_dropped("tx_too_big", 1);
     close_bench();
 }
@@ -348,7 +349,7 @@ static void a_trailer_is_cut_off(void **state)
     for (cuts = 0; cuts < 8; cuts++) {
         build_udp4(&frame, 0, MTU - cuts, true);
         end = frame.length;
-        put_noise(&frame, 50);
+        frames_put_noise(&frame, 50);
         pass(&frame, cuts);
         assert_int_equal(came_count[1], 1);
         assert_same(came[1][0], &frame, end);
@@ -370,16 +371,17 @@ static void one_too_big_holds_up_no_other(void **state)
     open_bench(0);
     for (i = 0; i < SPILL_BURST; i++) {
         build_udp4(&frame, 0, i % 4 == 1 ? MTU + 100 : 100 + i, i % 8 == 1);
-        write16(frame.bytes + frame.ip + 4, i);
-        feed(lay(&frame, 0));
+        frames_write16(frame.bytes + frame.ip + 4, i);
+        feed(frames_lay(&frame, 0));
     }
     turn();
     /* 4 of 8 that are too big have DF; the others become two. */
     assert_int_equal(came_count[0], 4);
     assert_int_equal(came_count[1], 24 + 2 * 4);
     for (i = 1; i < came_count[1]; i++)
-        assert_true(read16(rte_pktmbuf_mtod_offset(came[1][i], const uint8_t *, 14 + 4)) >=
-                    read16(rte_pktmbuf_mtod_offset(came[1][i - 1], const uint8_t *, 14 + 4)));
+        assert_true(
+            frames_read16(rte_pktmbuf_mtod_offset(came[1][i], const uint8_t *, 14 + 4)) >=
+            frames_read16(rte_pktmbuf_mtod_offset(came[1][i - 1], const uint8_t *, 14 + 4)));
     assert_dropped("tx_too_big", 4);
     close_bench();
 }
@@ -395,10 +397,10 @@ static void what_has_too_many_segments_is_made_one(void **state)
     limit(9000)->segments = 1;
     open_bench(0);
     build_udp4(&frame, 0, 1000, false);
-    mbuf = lay(&frame, 3);
+    mbuf = frames_lay(&frame, 3);
     while (mbuf->nb_segs == 1 || mbuf->data_len == 0 || mbuf->buf_len < 2048) {
         rte_pktmbuf_free(mbuf);
-        mbuf = lay(&frame, 3);
+        mbuf = frames_lay(&frame, 3);
     }
     feed(mbuf);
     turn();
@@ -423,7 +425,7 @@ static void what_is_too_short_is_padded_with_zeros(void **state)
     limit(MTU)->least = 60;
     open_bench(0);
     build_udp4(&frame, 0, 28, false);
-    mbuf = lay(&frame, 0);
+    mbuf = frames_lay(&frame, 0);
     memset(rte_pktmbuf_mtod_offset(mbuf, char *, mbuf->data_len), 0xaa,
            100); /* of the one before */
     feed(mbuf);
@@ -433,12 +435,12 @@ static void what_is_too_short_is_padded_with_zeros(void **state)
     for (i = frame.length; i < 60; i++)
         assert_int_equal(rte_pktmbuf_mtod(came[1][0], const uint8_t *)[i], 0);
     build_udp4(&frame, 0, 59 - sizeof(struct rte_ether_hdr), false);
-    feed(lay(&frame, 0));
+    feed(frames_lay(&frame, 0));
     turn();
     assert_int_equal(came_count[1], 1);
     assert_int_equal(came[1][0]->pkt_len, 60);
     build_udp4(&frame, 0, 28, false);
-    mbuf = lay(&frame, 0);
+    mbuf = frames_lay(&frame, 0);
     mbuf->buf_len = (uint16_t)(mbuf->data_off + mbuf->data_len + 17); /* one byte too few */
     feed(mbuf);
     turn();
@@ -464,7 +466,7 @@ static void what_copies_packets_gets_the_time_that_there_is(void **state)
     build_udp4(&small, 0, 500, false);
     pass(&large, 0);
     assert_int_equal(came_count[1], 2);
-    feed(lay(&large, 0));
+    feed(frames_lay(&large, 0));
     fitting->left = 1;
     fast->receive.has_time = false;
     fast->receive.last_turn = rte_rdtsc();
@@ -478,7 +480,7 @@ static void what_copies_packets_gets_the_time_that_there_is(void **state)
     pass(&small, 0);
     assert_int_equal(came_count[1], 1);
     do
-        mbuf = lay(&small, 3);
+        mbuf = frames_lay(&small, 3);
     while (mbuf->nb_segs == 1 && (rte_pktmbuf_free(mbuf), true));
     feed(mbuf);
     turn();
@@ -565,8 +567,8 @@ static void only_answers_count(void **state)
     limit(MTU);
     open_bench(0);
     for (i = 0; i < 2000; i++) {
-        build4(&frame, 0, 0, IPPROTO_ICMP, MTU);
-        write16(frame.bytes + frame.ip + 6, 0x4000);
+        frames_build4(&frame, 0, 0, IPPROTO_ICMP, MTU);
+        frames_write16(frame.bytes + frame.ip + 6, 0x4000);
         frame.bytes[frame.payload] = 3; /* an error */
         pass(&frame, 0);
         assert_int_equal(came_count[0], 0);
@@ -633,14 +635,14 @@ static void feed_number(uint32_t number, bool hated)
     static struct frame frame;
 
     build_udp4(&frame, 0, 200, false);
-    write16(frame.bytes + frame.ip + 4, number);
+    frames_write16(frame.bytes + frame.ip + 4, number);
     frame.bytes[frame.length - 1] = hated ? 0xee : 0;
-    feed(lay(&frame, 0));
+    feed(frames_lay(&frame, 0));
 }
 
 static uint32_t number_of(const struct rte_mbuf *mbuf)
 {
-    return read16(rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, 14 + 4));
+    return frames_read16(rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, 14 + 4));
 }
 
 /* The output's backlog at a time that the test says. */
@@ -796,8 +798,8 @@ static void a_link_s_mtu_is_in_force_at_once(void **state)
     pass(&frame, 0);
     assert_int_equal(came_count[1], 0);
     assert_int_equal(came_count[0], 1);
-    assert_int_equal(read16(rte_pktmbuf_mtod_offset(came[0][0], const uint8_t *, 14 + 20 + 6)),
-                     MTU - 1);
+    assert_int_equal(
+        frames_read16(rte_pktmbuf_mtod_offset(came[0][0], const uint8_t *, 14 + 20 + 6)), MTU - 1);
     assert_dropped("tx_too_big", 1);
     link_is(MTU - 1, true);
     pass(&frame, 0);
@@ -839,9 +841,9 @@ int main(void)
     int failed;
 
     bench_start(3);
-    frame_pool = fixture_poison_pool("frames", FRAME_MBUFS, SPILL_PACKET_PRIVATE_SIZE,
-                                     RTE_MBUF_DEFAULT_BUF_SIZE);
-    if (frame_pool == NULL)
+    frames_pool = fixture_poison_pool("frames", FRAME_MBUFS, SPILL_PACKET_PRIVATE_SIZE,
+                                      RTE_MBUF_DEFAULT_BUF_SIZE);
+    if (frames_pool == NULL)
         return 1;
     srand((unsigned)bench_seed);
     real_transmit = rte_eth_fp_ops[bench_ports[1].id].tx_pkt_burst;

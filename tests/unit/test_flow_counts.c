@@ -39,18 +39,18 @@ static uint32_t counted_at(const struct noted flow[2], unsigned direction)
 /* One end of a flow is never both allowed and protected, as its rule is one. */
 static enum spill_verdict draw_verdict(uint32_t i, unsigned direction)
 {
-    if (random_below(3) == 0)
+    if (flows_below(3) == 0)
         return SPILL_VERDICT_DENY;
     return (i + direction) % 3 == 0 ? SPILL_VERDICT_PROTECT : SPILL_VERDICT_ALLOW;
 }
 
 static void note_one(struct model *model, uint8_t kind, uint32_t i)
 {
-    struct spill_flow *flow = add(model->table, kind, i, 0);
-    const unsigned direction = random_below(2);
+    struct spill_flow *flow = flows_add(model->table, kind, i, 0);
+    const unsigned direction = flows_below(2);
     struct noted *own = &model->flows[kind][i][direction];
     const enum spill_verdict verdict = draw_verdict(i, direction);
-    const uint32_t number = 2 + random_below(TALLIES - 2);
+    const uint32_t number = 2 + flows_below(TALLIES - 2);
     const uint32_t before = counted_at(model->flows[kind][i], direction);
 
     assert_non_null(flow);
@@ -66,15 +66,15 @@ static void note_one(struct model *model, uint8_t kind, uint32_t i)
 static void look_up(struct model *model, uint64_t now)
 {
     struct spill_packet packets[SPILL_BURST];
-    const uint32_t count = random_below(SPILL_BURST + 1);
+    const uint32_t count = flows_below(SPILL_BURST + 1);
 
     for (uint32_t n = 0; n < count; n++) {
-        const uint8_t kind = (uint8_t)random_below(2);
-        const uint32_t i = random_below(FLOWS + 5);
+        const uint8_t kind = (uint8_t)flows_below(2);
+        const uint32_t i = flows_below(FLOWS + 5);
         struct spill_rule_count *expected = NULL;
 
-        packets[n] = packet_of(kind, i);
-        packets[n].length = (uint16_t)random_below(UINT16_MAX + 1);
+        packets[n] = flows_packet(kind, i);
+        packets[n].length = (uint16_t)flows_below(UINT16_MAX + 1);
         if (i < FLOWS)
             expected = &model->expected[counted_at(model->flows[kind][i], packets[n].direction) /
                                         SPILL_RULE_TALLY_WORDS];
@@ -90,7 +90,7 @@ static void look_up(struct model *model, uint64_t now)
 static void open_model(struct model *model)
 {
     memset(model, 0, sizeof(*model));
-    model->table = make_table(2 * FLOWS + 64, 0);
+    model->table = flows_make(2 * FLOWS + 64, 0);
     spill_flow_table_count_in(model->table, model->counts);
 }
 
@@ -101,14 +101,14 @@ static void packets_are_counted_where_their_rule_is(void **state)
     (void)state;
     open_model(&model);
     for (unsigned round = 0; round < 20000; round++) {
-        if (random_below(3) == 0)
-            note_one(&model, (uint8_t)random_below(2), random_below(FLOWS));
+        if (flows_below(3) == 0)
+            note_one(&model, (uint8_t)flows_below(2), flows_below(FLOWS));
         else
             look_up(&model, round);
     }
     assert_memory_equal(&model.counts[1], &model.expected[1],
                         sizeof(model.counts) - sizeof(model.counts[0]));
-    free_table(model.table);
+    flows_free(model.table);
 }
 
 /* An entry is another flow's later, or its own anew. */
@@ -118,12 +118,12 @@ static void a_new_flow_is_no_rules(void **state)
 
     (void)state;
     for (uint8_t kind = 0; kind < 2; kind++) {
-        struct spill_packet packet = packet_of(kind, 1);
+        struct spill_packet packet = flows_packet(kind, 1);
         struct spill_flow *flow;
 
         open_model(&model);
-        free_table(model.table);
-        model.table = make_table(SPILL_FLOW_CAPACITY_MIN, TIMEOUT);
+        flows_free(model.table);
+        model.table = flows_make(SPILL_FLOW_CAPACITY_MIN, TIMEOUT);
         spill_flow_table_count_in(model.table, model.counts);
         flow = spill_flow_table_find_or_add(model.table, &packet, 0);
         spill_flow_table_note(model.table, flow, packet.direction, SPILL_VERDICT_ALLOW, 0,
@@ -133,7 +133,7 @@ static void a_new_flow_is_no_rules(void **state)
         assert_ptr_equal(spill_flow_table_find_or_add(model.table, &packet, 2 * TIMEOUT), flow);
         assert_int_equal(spill_flow_table_tally(model.table, flow, 0), SPILL_RULE_TALLY_NONE);
         assert_int_equal(spill_flow_table_tally(model.table, flow, 1), SPILL_RULE_TALLY_NONE);
-        free_table(model.table);
+        flows_free(model.table);
     }
 }
 
@@ -147,8 +147,8 @@ static void old_tallies_are_given_up(void **state)
     open_model(&model);
     for (uint8_t kind = 0; kind < 2; kind++)
         for (uint32_t i = 0; i < FLOWS; i++)
-            spill_flow_table_note(model.table, add(model.table, kind, i, 0), 0, SPILL_VERDICT_ALLOW,
-                                  0, tally_of(4));
+            spill_flow_table_note(model.table, flows_add(model.table, kind, i, 0), 0,
+                                  SPILL_VERDICT_ALLOW, 0, tally_of(4));
     assert_true(spill_flow_table_settled(model.table));
     spill_flow_table_renew(model.table, now);
     assert_false(spill_flow_table_settled(model.table));
@@ -156,13 +156,13 @@ static void old_tallies_are_given_up(void **state)
         spill_flow_table_expire(model.table, ++now, 7);
     for (uint8_t kind = 0; kind < 2; kind++)
         for (uint32_t i = 0; i < FLOWS; i++) {
-            struct spill_packet packet = packet_of(kind, i);
+            struct spill_packet packet = flows_packet(kind, i);
             struct spill_flow *flow = spill_flow_table_find(model.table, &packet, now);
 
             assert_int_equal(spill_flow_table_tally(model.table, flow, packet.direction),
                              SPILL_RULE_TALLY_NONE);
         }
-    free_table(model.table);
+    flows_free(model.table);
 }
 
 #define RENEWAL 1024 /* cycles */
@@ -180,11 +180,11 @@ static struct spill_flow *open_renewed(struct model *model, uint8_t kind)
     struct spill_flow *flow;
 
     open_model(model);
-    free_table(model->table);
-    left_over = model->table = spill_flow_table_create(&config, NULL);
+    flows_free(model->table);
+    flows_left = model->table = spill_flow_table_create(&config, NULL);
     assert_non_null(model->table);
     spill_flow_table_count_in(model->table, model->counts);
-    flow = add(model->table, kind, 1, 0);
+    flow = flows_add(model->table, kind, 1, 0);
     assert_non_null(flow);
     spill_flow_table_note(model->table, flow, 0, SPILL_VERDICT_ALLOW, 0, tally_of(3));
     return flow;
@@ -196,7 +196,7 @@ static void look_up_both(struct model *model, uint8_t kind, uint64_t now)
     struct spill_packet packets[2];
 
     for (unsigned direction = 0; direction < 2; direction++) {
-        packets[direction] = packet_of(kind, 1);
+        packets[direction] = flows_packet(kind, 1);
         packets[direction].direction = direction & 1;
     }
     spill_flow_table_lookup(model->table, packets, 2, now);
@@ -231,7 +231,7 @@ static void what_asks_again_is_not_counted(void **state)
         look_up_both(&model, kind, 4 + RENEWAL);
         assert_int_equal(model.counts[4].packets, 2);
         assert_int_equal(model.counts[3].packets, 4);
-        free_table(model.table);
+        flows_free(model.table);
     }
 }
 
@@ -253,7 +253,7 @@ static void a_verdict_ends_the_older_tally_of_the_other_side(void **state)
         spill_flow_table_note(model.table, flow, 1, SPILL_VERDICT_DENY, 0, tally_of(5));
         assert_int_equal(spill_flow_table_tally(model.table, flow, 0), tally_of(4));
         assert_int_equal(spill_flow_table_tally(model.table, flow, 1), tally_of(5));
-        free_table(model.table);
+        flows_free(model.table);
     }
 }
 
@@ -267,6 +267,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_verdict_ends_the_older_tally_of_the_other_side),
     };
 
-    random_seed(argc, argv);
-    return cmocka_run_group_tests(tests, start_eal, stop_eal);
+    flows_seed(argc, argv);
+    return cmocka_run_group_tests(tests, flows_start, flows_stop);
 }

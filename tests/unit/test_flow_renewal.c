@@ -78,7 +78,7 @@ static void look_up_sa(struct spill_flow_table *table, uint8_t kind, uint32_t i,
     uint32_t direction;
 
     for (direction = 0; direction < 2; direction++) {
-        packets[direction] = packet_of(kind, i);
+        packets[direction] = flows_packet(kind, i);
         packets[direction].direction = direction & 1;
         packets[direction].sa = 0;
     }
@@ -89,26 +89,26 @@ static void look_up_sa(struct spill_flow_table *table, uint8_t kind, uint32_t i,
 
 static void each_direction_has_its_sa(void **state)
 {
-    struct spill_flow_table *table = make_table(CAPACITY, 0);
+    struct spill_flow_table *table = flows_make(CAPACITY, 0);
     static uint16_t expected[2][CAPACITY / 2][2];
 
     (void)state;
     for (unsigned kind = 0; kind < 2; kind++)
         for (uint32_t i = 0; i < CAPACITY / 2; i++)
-            assert_non_null(add(table, (uint8_t)kind, i, 0));
+            assert_non_null(flows_add(table, (uint8_t)kind, i, 0));
     for (unsigned round = 0; round < 20000; round++) {
-        const uint8_t kind = (uint8_t)random_below(2);
-        const uint32_t i = random_below(CAPACITY / 2), direction = random_below(2);
-        const uint16_t id = (uint16_t)(1 + random_below(UINT16_MAX));
+        const uint8_t kind = (uint8_t)flows_below(2);
+        const uint32_t i = flows_below(CAPACITY / 2), direction = flows_below(2);
+        const uint16_t id = (uint16_t)(1 + flows_below(UINT16_MAX));
 
-        spill_flow_table_note(table, find(table, kind, i, 0), direction, SPILL_VERDICT_PROTECT, id,
-                              0);
+        spill_flow_table_note(table, flows_find(table, kind, i, 0), direction,
+                              SPILL_VERDICT_PROTECT, id, 0);
         expected[kind][i][direction] = id;
     }
     for (unsigned kind = 0; kind < 2; kind++)
         for (uint32_t i = 0; i < CAPACITY / 2; i++)
             look_up_sa(table, (uint8_t)kind, i, expected[kind][i]);
-    free_table(table);
+    flows_free(table);
 }
 
 /* ---- Renewal ---- */
@@ -127,12 +127,12 @@ static struct spill_flow_table *make_renewed(uint64_t renewal, struct spill_flow
     };
     struct spill_flow_table *table;
 
-    free_table(left_over);
-    table = left_over = spill_flow_table_create(&config, NULL);
+    flows_free(flows_left);
+    table = flows_left = spill_flow_table_create(&config, NULL);
     assert_non_null(table);
     for (uint8_t kind = 0; kind < 2; kind++)
         for (uint32_t i = 0; i < SOME; i++) {
-            flows[kind][i] = add_allowed(table, kind, i, true, 0);
+            flows[kind][i] = flows_add_allowed(table, kind, i, true, 0);
             assert_non_null(flows[kind][i]);
         }
     return table;
@@ -145,7 +145,7 @@ static void count_verdicts(struct spill_flow_table *table, struct spill_flow *fl
     *found = *kept = 0;
     for (uint8_t kind = 0; kind < 2; kind++)
         for (uint32_t i = 0; i < SOME; i++) {
-            assert_ptr_equal(find(table, kind, i, now), flows[kind][i]);
+            assert_ptr_equal(flows_find(table, kind, i, now), flows[kind][i]);
             *found += spill_flow_verdict(flows[kind][i], i % 2) == SPILL_VERDICT_ALLOW;
             *kept += spill_flow_kept_verdict(flows[kind][i], i % 2) == SPILL_VERDICT_ALLOW;
         }
@@ -173,7 +173,7 @@ static void a_renewal_of_no_time_is_at_once(void **state)
     assert_int_equal(spill_flow_verdict(flows[0][1], 0), SPILL_VERDICT_DENY);
     assert_int_equal(spill_flow_verdict(flows[0][1], 1), SPILL_VERDICT_UNKNOWN);
     assert_int_equal(flows[0][1]->class, SPILL_FLOW_STRANGER);
-    free_table(table);
+    flows_free(table);
 }
 
 /* Flows ask in turn, until half of the time all should have, and until its end all must. */
@@ -197,7 +197,7 @@ static void a_renewal_is_spread(void **state)
         before = found;
     }
     assert_int_equal(kept, 0);
-    free_table(table);
+    flows_free(table);
 }
 
 /* What was asked meanwhile is not asked again; and new renewals do not put off the first. */
@@ -210,17 +210,17 @@ static void a_flow_asks_once_and_none_is_put_off(void **state)
 
     (void)state;
     spill_flow_table_renew(table, begin);
-    find(table, SPILL_PACKET_IPV4, 0, begin + renewal);
+    flows_find(table, SPILL_PACKET_IPV4, 0, begin + renewal);
     spill_flow_table_note(table, flows[0][0], 0, SPILL_VERDICT_ALLOW, 0, 0);
     for (uint64_t now = begin + renewal; now < begin + 3 * renewal; now += renewal / 7) {
-        find(table, SPILL_PACKET_IPV4, 0, now);
+        flows_find(table, SPILL_PACKET_IPV4, 0, now);
         assert_int_equal(spill_flow_verdict(flows[0][0], 1), SPILL_VERDICT_ALLOW);
     }
     for (uint64_t now = begin + 3 * renewal; now <= begin + 4 * renewal; now += renewal / 50)
         spill_flow_table_renew(table, now);
     count_verdicts(table, flows, begin + 4 * renewal, &found, &kept);
     assert_int_equal(kept, 0);
-    free_table(table);
+    flows_free(table);
 }
 
 /* However often the rules change, a flow that is silent has to ask. */
@@ -240,14 +240,14 @@ static void versions_do_not_become_ambiguous(void **state)
             assert_int_equal(kept, 0);
         }
     }
-    free_table(table);
+    flows_free(table);
 }
 
 /* A verdict that comes late tells who began, and holds as long as one from before would. */
 static void an_old_verdict_tells_who_began(void **state)
 {
-    struct spill_flow_table *table = make_table(CAPACITY, 0);
-    struct spill_flow *flow = add(table, SPILL_PACKET_IPV4, 0, 0);
+    struct spill_flow_table *table = flows_make(CAPACITY, 0);
+    struct spill_flow *flow = flows_add(table, SPILL_PACKET_IPV4, 0, 0);
 
     (void)state;
     spill_flow_table_note_old(table, flow, 1);
@@ -257,7 +257,7 @@ static void an_old_verdict_tells_who_began(void **state)
     spill_flow_table_note(table, flow, 1, SPILL_VERDICT_DENY, 0, 0);
     spill_flow_table_note_old(table, flow, 1);
     assert_int_equal(spill_flow_kept_verdict(flow, 1), SPILL_VERDICT_DENY);
-    free_table(table);
+    flows_free(table);
 }
 
 int main(int argc, char **argv)
@@ -272,6 +272,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_old_verdict_tells_who_began),
     };
 
-    random_seed(argc, argv);
-    return cmocka_run_group_tests(tests, start_eal, stop_eal);
+    flows_seed(argc, argv);
+    return cmocka_run_group_tests(tests, flows_start, flows_stop);
 }

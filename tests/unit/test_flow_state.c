@@ -52,10 +52,10 @@ static struct spill_flow_table *make(void)
 
     for (unsigned i = 0; i < SPILL_FLOW_TIMEOUTS; i++)
         config.timeouts[i] = timeouts[i] * (uint64_t)UNIT;
-    free_table(left_over);
-    left_over = spill_flow_table_create(&config, &error);
-    assert_non_null(left_over);
-    return left_over;
+    flows_free(flows_left);
+    flows_left = spill_flow_table_create(&config, &error);
+    assert_non_null(flows_left);
+    return flows_left;
 }
 
 /* ------------------------------------------------------------------------------- the model */
@@ -138,7 +138,7 @@ static void forget_old(struct connection *connection, uint32_t now)
 static struct spill_packet packet_from(const struct connection *connection, uint32_t number,
                                        const struct event *event)
 {
-    struct spill_packet packet = packet_of(connection->kind, number);
+    struct spill_packet packet = flows_packet(connection->kind, number);
 
     packet.direction = event->from & 1u;
     packet.step = event->step & 7u;
@@ -196,10 +196,10 @@ static struct event random_event(const struct connection *connection, uint32_t n
 
     return (struct event){
         .at = now,
-        .from = (uint8_t)random_below(2),
-        .step = connection->protocol == IPPROTO_TCP ? steps[random_below(sizeof(steps))]
+        .from = (uint8_t)flows_below(2),
+        .step = connection->protocol == IPPROTO_TCP ? steps[flows_below(sizeof(steps))]
                                                     : SPILL_STEP_NONE,
-        .data = random_below(2) == 0,
+        .data = flows_below(2) == 0,
     };
 }
 
@@ -212,7 +212,7 @@ static void sequences(bool reloads)
 
     memset(all, 0, sizeof(all));
     for (uint32_t round = 0; round < ROUNDS; round++) {
-        const uint32_t number = random_below(CONNECTIONS);
+        const uint32_t number = flows_below(CONNECTIONS);
         struct connection *connection = &all[number];
         struct event event;
         struct spill_packet packet;
@@ -221,7 +221,7 @@ static void sequences(bool reloads)
 
         connection->kind = number % 2 == 0 ? SPILL_PACKET_IPV4 : SPILL_PACKET_IPV6;
         connection->protocol = protocols[number / 2 % sizeof(protocols)];
-        now += random_below(64) == 0 ? random_below(150) : random_below(2);
+        now += flows_below(64) == 0 ? flows_below(150) : flows_below(2);
         event = random_event(connection, now);
         forget_old(connection, now);
         is = read_all(connection);
@@ -246,9 +246,9 @@ static void sequences(bool reloads)
                          is.spoke[0] && is.spoke[1] && !is.opening && !is.closing);
         if (!spill_flow_table_is_older(table, packet.flow))
             assert_int_equal(spill_flow_passes(packet.flow), !is.opening && !is.closing);
-        if (random_below(4) == 0)
+        if (flows_below(4) == 0)
             spill_flow_table_expire(table, now * (uint64_t)UNIT, 40);
-        if (reloads && random_below(100) == 0)
+        if (reloads && flows_below(100) == 0)
             spill_flow_table_renew(table, now * (uint64_t)UNIT);
     }
 }
@@ -412,6 +412,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(sequences_beside_reloads),
     };
 
-    random_seed(argc, argv);
-    return cmocka_run_group_tests(tests, start_eal, stop_eal);
+    flows_seed(argc, argv);
+    return cmocka_run_group_tests(tests, flows_start, flows_stop);
 }

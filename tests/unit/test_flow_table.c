@@ -139,14 +139,14 @@ static void model_lookup(struct model *model)
 {
     struct spill_packet packets[SPILL_BURST];
     uint32_t number[SPILL_BURST];
-    uint32_t count = random_below(SPILL_BURST + 1), passing;
-    uint32_t mixture = random_below(3); /* one family, the other, both */
+    uint32_t count = flows_below(SPILL_BURST + 1), passing;
+    uint32_t mixture = flows_below(3); /* one family, the other, both */
 
     for (uint32_t i = 0; i < count; i++) {
-        number[i] = random_below(CONNECTIONS);
-        packets[i] = packet_of((uint8_t)(mixture == 2 ? random_below(2) : mixture), number[i]);
+        number[i] = flows_below(CONNECTIONS);
+        packets[i] = flows_packet((uint8_t)(mixture == 2 ? flows_below(2) : mixture), number[i]);
         packets[i].flow = NULL;
-        if (random_below(8) == 0)
+        if (flows_below(8) == 0)
             packets[i].kind = SPILL_PACKET_OTHER;
     }
     passing = spill_flow_table_lookup(model->table, packets, count, model->now);
@@ -173,19 +173,19 @@ static void model_lookup(struct model *model)
 
 static void model_add(struct model *model)
 {
-    uint8_t kind = (uint8_t)random_below(2);
-    uint32_t number = random_below(CONNECTIONS);
+    uint8_t kind = (uint8_t)flows_below(2);
+    uint32_t number = flows_below(CONNECTIONS);
     struct model_flow *expected = &model->flows[kind][number];
     bool full = model_count(model, kind) == CAPACITY;
     bool known = expected->flow != NULL && !is_over(model, expected);
     bool over = expected->flow != NULL && !known;
-    unsigned direction = random_below(2);
-    enum spill_verdict verdict = (enum spill_verdict)random_below(3);
+    unsigned direction = flows_below(2);
+    enum spill_verdict verdict = (enum spill_verdict)flows_below(3);
     struct spill_flow *flow;
     uint32_t gone;
 
     model_classes(model);
-    flow = add(model->table, kind, number, model->now);
+    flow = flows_add(model->table, kind, number, model->now);
     if (flow == NULL) {
         assert_false(known || over);
         /* A full table makes room, and a fuller one than 7/8 may have all slots of a key taken. */
@@ -216,7 +216,7 @@ static void model_add(struct model *model)
 /* Held are at times few, at times nearly all. */
 static void model_hold(struct model *model, bool hold)
 {
-    struct model_flow *flow = &model->flows[random_below(2)][random_below(CONNECTIONS)];
+    struct model_flow *flow = &model->flows[flows_below(2)][flows_below(CONNECTIONS)];
 
     if (flow->flow != NULL && hold) {
         assert_true(spill_flow_hold(flow->flow));
@@ -229,7 +229,7 @@ static void model_hold(struct model *model, bool hold)
 
 static void model_expire(struct model *model)
 {
-    uint32_t removed = spill_flow_table_expire(model->table, model->now, random_below(50));
+    uint32_t removed = spill_flow_table_expire(model->table, model->now, flows_below(50));
 
     assert_int_equal(model_sweep(model, true, SPILL_FLOW_FREE), removed);
     model->counters.expired += removed;
@@ -240,21 +240,21 @@ static void agrees_with_a_naive_model(void **state)
     static struct model model;
 
     (void)state;
-    model.table = make_table(CAPACITY, TIMEOUT);
+    model.table = flows_make(CAPACITY, TIMEOUT);
     model.now = BEFORE_WRAP - OPERATIONS / 4 * (uint64_t)UNIT; /* wraps half way */
     for (unsigned i = 0; i < OPERATIONS; i++) {
-        uint32_t choice = random_below(100);
+        uint32_t choice = flows_below(100);
 
         if (choice < 30) {
             model_lookup(&model);
         } else if (choice < 65) {
             model_add(&model);
         } else if (choice < 95) {
-            model_hold(&model, random_below(10) < (i / 4096 % 2 ? 4 : 6));
+            model_hold(&model, flows_below(10) < (i / 4096 % 2 ? 4 : 6));
         } else {
             model_expire(&model);
         }
-        model.now += random_below(2 * UNIT) + (random_below(500) == 0 ? TIMEOUT : 0);
+        model.now += flows_below(2 * UNIT) + (flows_below(500) == 0 ? TIMEOUT : 0);
         model.counters.entries = model_count(&model, 0) + model_count(&model, 1);
         assert_memory_equal(spill_flow_table_counters(model.table), &model.counters,
                             sizeof(model.counters));
@@ -263,7 +263,7 @@ static void agrees_with_a_naive_model(void **state)
     assert_true(model.counters.evicted > 1000);
     assert_true(model.counters.expired > 1000);
     assert_true(model.counters.refused > 0);
-    free_table(model.table);
+    flows_free(model.table);
 }
 
 static void verdicts_of_the_two_directions(void **state)
@@ -306,27 +306,27 @@ static void a_flow_is_held_so_often_and_no_more(void **state)
 
 static void is_refused_while_all_are_held(void **state)
 {
-    struct spill_flow_table *table = make_table(SPILL_FLOW_CAPACITY_MIN, 1);
+    struct spill_flow_table *table = flows_make(SPILL_FLOW_CAPACITY_MIN, 1);
     struct spill_flow *flows[SPILL_FLOW_CAPACITY_MIN];
 
     (void)state;
     for (uint32_t i = 0; i < RTE_DIM(flows); i++) {
-        flows[i] = add(table, SPILL_PACKET_IPV4, i, 0);
+        flows[i] = flows_add(table, SPILL_PACKET_IPV4, i, 0);
         assert_true(spill_flow_hold(flows[i]));
     }
-    assert_null(add(table, SPILL_PACKET_IPV4, 1000, LATER));
-    assert_null(find(table, SPILL_PACKET_IPV4, 1000, LATER));
+    assert_null(flows_add(table, SPILL_PACKET_IPV4, 1000, LATER));
+    assert_null(flows_find(table, SPILL_PACKET_IPV4, 1000, LATER));
     assert_int_equal(spill_flow_table_expire(table, LATER, 1000), 0);
     /* The other family has slots of its own. */
-    assert_non_null(add(table, SPILL_PACKET_IPV6, 1000, LATER));
+    assert_non_null(flows_add(table, SPILL_PACKET_IPV6, 1000, LATER));
     for (uint32_t i = 0; i < RTE_DIM(flows); i++) {
-        assert_ptr_equal(find(table, SPILL_PACKET_IPV4, i, LATER), flows[i]);
+        assert_ptr_equal(flows_find(table, SPILL_PACKET_IPV4, i, LATER), flows[i]);
         spill_flow_release(flows[i]);
     }
-    assert_non_null(add(table, SPILL_PACKET_IPV4, 1000, LATER));
+    assert_non_null(flows_add(table, SPILL_PACKET_IPV4, 1000, LATER));
     assert_int_equal(spill_flow_table_counters(table)->refused, 1);
     assert_int_equal(spill_flow_table_counters(table)->evicted, 1);
-    free_table(table);
+    flows_free(table);
 }
 
 /* How many of the first `established` connections are in the table; each is seen now. */
@@ -336,7 +336,7 @@ static uint32_t touch(struct spill_flow_table *table, uint8_t kind, uint32_t est
     uint32_t found = 0;
 
     for (uint32_t i = 0; i < established; i++)
-        found += find(table, kind, i, now) != NULL;
+        found += flows_find(table, kind, i, now) != NULL;
     return found;
 }
 
@@ -349,12 +349,13 @@ static void flood_one(struct spill_flow_table *table, enum flood what, uint8_t k
     struct spill_flow *flow;
 
     /* Few find all slots that they may have taken by such as may not go. */
-    flow = what == ONE_SIDED ? add_allowed(table, kind, i, false, now) : add(table, kind, i, now);
+    flow = what == ONE_SIDED ? flows_add_allowed(table, kind, i, false, now)
+                             : flows_add(table, kind, i, now);
     if (what == ONE_SIDED || flow == NULL)
         return;
     if (i % 2 == 0)
         spill_flow_table_note(table, flow, 0, SPILL_VERDICT_DENY, 0, 0);
-    assert_ptr_equal(add(table, kind, i, now), flow); /* two packets of each */
+    assert_ptr_equal(flows_add(table, kind, i, now), flow); /* two packets of each */
 }
 
 /* Three quarters of the table are established, and are silent while a flood comes of 20 times the
@@ -362,14 +363,14 @@ static void flood_one(struct spill_flow_table *table, enum flood what, uint8_t k
 static void flood(uint8_t kind, bool mixed, enum flood what)
 {
     enum { capacity = 4096, established = capacity / 4 * 3 };
-    struct spill_flow_table *table = make_table(capacity, 0);
+    struct spill_flow_table *table = flows_make(capacity, 0);
     uint32_t next = capacity;
     uint64_t now = BEFORE_WRAP - 10 * capacity * (uint64_t)UNIT / 32; /* wraps half way */
 
     for (uint32_t i = 0; i < established; i++) {
-        while (mixed && random_below(2) == 0 && next < capacity + established)
+        while (mixed && flows_below(2) == 0 && next < capacity + established)
             flood_one(table, what, kind, next++, now);
-        assert_non_null(add_allowed(table, kind, i, true, now));
+        assert_non_null(flows_add_allowed(table, kind, i, true, now));
     }
     for (uint32_t i = 0; i < 20 * capacity; i++, now += UNIT / 32) {
         flood_one(table, what, kind, next++, now);
@@ -378,7 +379,7 @@ static void flood(uint8_t kind, bool mixed, enum flood what)
     assert_int_equal(touch(table, kind, established, now), established);
     assert_in_range(spill_flow_table_counters(table)->entries, capacity / 8 * 7, capacity);
     assert_true(spill_flow_table_counters(table)->refused < 20 * capacity / 1000);
-    free_table(table);
+    flows_free(table);
 }
 
 static void established_flows_outlive_a_flood(void **state)
@@ -398,12 +399,12 @@ static void strangers_displace_no_allowed_flow(void **state)
 {
     enum { capacity = 4096, allowed = 2000, per_second = 30000, seconds = 60 };
     const uint64_t second = 2600000000;
-    struct spill_flow_table *table = make_table(capacity, 20 * second);
+    struct spill_flow_table *table = flows_make(capacity, 20 * second);
     uint32_t next = capacity;
 
     (void)state;
     for (uint32_t i = 0; i < allowed; i++)
-        assert_non_null(add_allowed(table, SPILL_PACKET_IPV4, i, false, 0));
+        assert_non_null(flows_add_allowed(table, SPILL_PACKET_IPV4, i, false, 0));
     for (uint32_t i = 0; i < seconds * per_second; i++) {
         const uint64_t now = i * (second / per_second);
 
@@ -414,82 +415,82 @@ static void strangers_displace_no_allowed_flow(void **state)
             spill_flow_table_expire(table, now, 4);
     }
     assert_int_equal(spill_flow_table_counters(table)->refused, 0);
-    free_table(table);
+    flows_free(table);
 }
 
 /* Flows that had traffic once and have no more don't fill the table for ever. */
 static void silent_flows_give_way(void **state)
 {
     enum { capacity = 1024 };
-    struct spill_flow_table *table = make_table(capacity, 0);
+    struct spill_flow_table *table = flows_make(capacity, 0);
     uint64_t now = BEFORE_WRAP - capacity * (uint64_t)UNIT;
 
     (void)state;
     for (uint32_t i = 0; i < capacity; i++)
-        assert_non_null(add_allowed(table, SPILL_PACKET_IPV4, i, true, now));
+        assert_non_null(flows_add_allowed(table, SPILL_PACKET_IPV4, i, true, now));
     assert_in_range(touch(table, SPILL_PACKET_IPV4, capacity, now), capacity / 8 * 7, capacity);
     for (uint32_t i = 0; i < 20 * capacity; i++, now += UNIT)
-        assert_non_null(add_allowed(table, SPILL_PACKET_IPV4, capacity + i, true, now));
+        assert_non_null(flows_add_allowed(table, SPILL_PACKET_IPV4, capacity + i, true, now));
     assert_int_equal(touch(table, SPILL_PACKET_IPV4, capacity, now), 0);
-    free_table(table);
+    flows_free(table);
 }
 
 /* A flow that is silent for longer than the timeout is none any more, whoever speaks first. */
 static void age_counts_at_the_lookup(void **state)
 {
-    struct spill_flow_table *table = make_table(CAPACITY, TIMEOUT);
+    struct spill_flow_table *table = flows_make(CAPACITY, TIMEOUT);
 
     (void)state;
     for (uint8_t kind = 0; kind < 2; kind++) {
-        struct spill_flow *flow = add_allowed(table, kind, 0, true, UNIT);
+        struct spill_flow *flow = flows_add_allowed(table, kind, 0, true, UNIT);
 
-        assert_ptr_equal(find(table, kind, 0, UNIT + TIMEOUT), flow);
-        assert_null(find(table, kind, 0, 2 * (UNIT + TIMEOUT)));
+        assert_ptr_equal(flows_find(table, kind, 0, UNIT + TIMEOUT), flow);
+        assert_null(flows_find(table, kind, 0, 2 * (UNIT + TIMEOUT)));
         assert_true(spill_flow_hold(flow)); /* its packets wait: it can't be over */
-        assert_ptr_equal(find(table, kind, 0, 2 * (UNIT + TIMEOUT)), flow);
+        assert_ptr_equal(flows_find(table, kind, 0, 2 * (UNIT + TIMEOUT)), flow);
         assert_true(spill_flow_verdict(flow, 1) == SPILL_VERDICT_ALLOW);
         spill_flow_release(flow);
-        assert_null(find(table, kind, 0, 3 * (UNIT + TIMEOUT)));
-        assert_ptr_equal(add(table, kind, 0, 3 * (UNIT + TIMEOUT)), flow);
+        assert_null(flows_find(table, kind, 0, 3 * (UNIT + TIMEOUT)));
+        assert_ptr_equal(flows_add(table, kind, 0, 3 * (UNIT + TIMEOUT)), flow);
         assert_int_equal(spill_flow_verdict(flow, 0), SPILL_VERDICT_UNKNOWN);
         assert_int_equal(flow->class, SPILL_FLOW_STRANGER);
     }
     assert_int_equal(spill_flow_table_counters(table)->expired, 2);
-    free_table(table);
+    flows_free(table);
 }
 
 static void the_older_goes_also_when_time_wraps(void **state)
 {
     enum { half = SPILL_FLOW_CAPACITY_MIN / 2 };
-    struct spill_flow_table *table = make_table(2 * half, 0);
+    struct spill_flow_table *table = flows_make(2 * half, 0);
     uint64_t now = BEFORE_WRAP - (half - 1) * (uint64_t)UNIT;
 
     (void)state;
     for (uint32_t i = 0; i < 2 * half; i++, now += UNIT)
-        assert_non_null(add(table, SPILL_PACKET_IPV4, i, now));
+        assert_non_null(flows_add(table, SPILL_PACKET_IPV4, i, now));
     for (uint32_t i = 0; i < 8; i++)
-        assert_non_null(add(table, SPILL_PACKET_IPV4, 1000 + i, now));
+        assert_non_null(flows_add(table, SPILL_PACKET_IPV4, 1000 + i, now));
     assert_int_equal(spill_flow_table_counters(table)->evicted, 8);
     for (uint32_t i = half; i < 2 * half; i++)
-        assert_non_null(find(table, SPILL_PACKET_IPV4, i, now));
-    free_table(table);
+        assert_non_null(flows_find(table, SPILL_PACKET_IPV4, i, now));
+    flows_free(table);
 }
 
 /* Adds a flow at the last moment before `seen` wraps; it expires `timeout` later, and not before.
  */
 static void check_timeout(uint64_t timeout, uint64_t unit)
 {
-    struct spill_flow_table *table = make_table(SPILL_FLOW_CAPACITY_MIN, timeout);
+    struct spill_flow_table *table = flows_make(SPILL_FLOW_CAPACITY_MIN, timeout);
     uint64_t now = INT32_MAX * unit;
 
-    assert_non_null(add(table, SPILL_PACKET_IPV6, 0, now));
+    assert_non_null(flows_add(table, SPILL_PACKET_IPV6, 0, now));
     assert_int_equal(spill_flow_table_expire(table, now - unit, 1000), 0); /* a loop's old time */
     assert_int_equal(spill_flow_table_expire(table, now + timeout / 2, 1000), 0);
     assert_int_equal(spill_flow_table_expire(table, now + timeout, 1000), 0);
     assert_int_equal(spill_flow_table_expire(table, now + timeout + 2 * unit, 1000), 1);
     assert_int_equal(spill_flow_table_counters(table)->expired, 1);
-    assert_null(find(table, SPILL_PACKET_IPV6, 0, now));
-    free_table(table);
+    assert_null(flows_find(table, SPILL_PACKET_IPV6, 0, now));
+    flows_free(table);
 }
 
 static void expires_after_the_timeout(void **state)
@@ -503,27 +504,27 @@ static void expires_after_the_timeout(void **state)
 
 static void without_timeout_nothing_expires(void **state)
 {
-    struct spill_flow_table *table = make_table(SPILL_FLOW_CAPACITY_MIN, 0);
+    struct spill_flow_table *table = flows_make(SPILL_FLOW_CAPACITY_MIN, 0);
 
     (void)state;
-    assert_non_null(add(table, SPILL_PACKET_IPV4, 0, 0));
+    assert_non_null(flows_add(table, SPILL_PACKET_IPV4, 0, 0));
     assert_int_equal(spill_flow_table_expire(table, LATER, 1000), 0);
-    assert_non_null(find(table, SPILL_PACKET_IPV4, 0, LATER));
-    free_table(table);
+    assert_non_null(flows_find(table, SPILL_PACKET_IPV4, 0, LATER));
+    flows_free(table);
 }
 
 static void an_expiry_looks_at_no_more_than_it_is_told(void **state)
 {
-    struct spill_flow_table *table = make_table(1000, 1);
+    struct spill_flow_table *table = flows_make(1000, 1);
 
     (void)state;
     for (uint32_t i = 0; i < 1000; i++)
-        assert_non_null(add(table, SPILL_PACKET_IPV4, i, 0));
+        assert_non_null(flows_add(table, SPILL_PACKET_IPV4, i, 0));
     for (uint32_t i = 0; i < 100; i++)
         assert_true(spill_flow_table_expire(table, LATER, 5) <= 5);
     assert_in_range(spill_flow_table_counters(table)->expired, 380, 500);
     assert_int_equal(spill_flow_table_expire(table, LATER, 0), 0);
-    free_table(table);
+    flows_free(table);
 }
 
 /* Keys that collide in all of their hash, as one can make them who knows the seed: a factor is 0.
@@ -531,17 +532,17 @@ static void an_expiry_looks_at_no_more_than_it_is_told(void **state)
 static void crafted_keys_harm_none_that_is_allowed(void **state)
 {
     enum { slots = SPILL_FLOW_GROUP * SPILL_FLOW_PROBES };
-    struct spill_flow_table *table = make_table(1000, 0);
+    struct spill_flow_table *table = flows_make(1000, 0);
     struct spill_flow_hash hash;
 
     (void)state;
     spill_flow_hash_init(&hash, SEED);
     for (uint32_t i = 0; i < 500; i++) {
-        assert_non_null(add_allowed(table, SPILL_PACKET_IPV4, i, false, 0));
-        assert_non_null(add_allowed(table, SPILL_PACKET_IPV6, i, false, 0));
+        assert_non_null(flows_add_allowed(table, SPILL_PACKET_IPV4, i, false, 0));
+        assert_non_null(flows_add_allowed(table, SPILL_PACKET_IPV6, i, false, 0));
     }
     for (uint32_t i = 0; i < 2000; i++) {
-        struct spill_packet packet = packet_of(i % 2, i);
+        struct spill_packet packet = flows_packet(i % 2, i);
         uint64_t *key = (uint64_t *)&packet;
 
         key[i % 2 ? 4 : 0] = hash.secret[i % 2 ? 4 : 0];
@@ -558,35 +559,35 @@ static void crafted_keys_harm_none_that_is_allowed(void **state)
                      2000);
     assert_int_equal(touch(table, SPILL_PACKET_IPV4, 500, 0), 500);
     assert_int_equal(touch(table, SPILL_PACKET_IPV6, 500, 0), 500);
-    free_table(table);
+    flows_free(table);
 }
 
 /* Full to the last of its capacity, every flow is found, and next to nothing was in the way. */
 static void all_of_a_full_table_is_found(void **state)
 {
     enum { capacity = 30000 };
-    struct spill_flow_table *table = make_table(capacity, 0);
+    struct spill_flow_table *table = flows_make(capacity, 0);
     uint32_t found = 0;
 
     (void)state;
     for (uint32_t i = 0; i < capacity; i++)
-        (void)add(table, SPILL_PACKET_IPV4, i, 0);
+        (void)flows_add(table, SPILL_PACKET_IPV4, i, 0);
     for (uint32_t i = 0; i < capacity; i++)
-        found += find(table, SPILL_PACKET_IPV4, i, 0) != NULL;
+        found += flows_find(table, SPILL_PACKET_IPV4, i, 0) != NULL;
     assert_int_equal(found, spill_flow_table_counters(table)->entries);
     assert_int_equal(spill_flow_table_counters(table)->refused, 0);
     assert_in_range(found, capacity - capacity / 1000, capacity);
-    free_table(table);
+    flows_free(table);
 }
 
 /* Two keys that differ in one word, and in spite of it have one hash. */
 static void check_word(uint8_t kind, unsigned word, const struct spill_flow_hash *hash)
 {
-    struct spill_flow_table *table = make_table(1000, 0);
+    struct spill_flow_table *table = flows_make(1000, 0);
     struct spill_flow *flows[2];
 
     for (unsigned i = 0; i < 2; i++) {
-        struct spill_packet packet = packet_of(kind, 0);
+        struct spill_packet packet = flows_packet(kind, 0);
         uint64_t *key = (uint64_t *)&packet;
 
         packet.inner_vlan = 0;
@@ -606,7 +607,7 @@ static void check_word(uint8_t kind, unsigned word, const struct spill_flow_hash
         assert_non_null(flows[i]);
     }
     assert_ptr_not_equal(flows[0], flows[1]);
-    free_table(table);
+    flows_free(table);
 }
 
 static void keys_with_one_hash_are_told_apart(void **state)
@@ -623,31 +624,31 @@ static void keys_with_one_hash_are_told_apart(void **state)
 
 static void every_bit_of_a_key_counts(void **state)
 {
-    struct spill_flow_table *table = make_table(1000, 0);
+    struct spill_flow_table *table = flows_make(1000, 0);
     static const uint8_t kinds[2] = {SPILL_PACKET_IPV4, SPILL_PACKET_IPV6};
 
     (void)state;
     for (unsigned k = 0; k < 2; k++) {
         unsigned bytes =
             kinds[k] == SPILL_PACKET_IPV4 ? sizeof(struct spill_key4) : sizeof(struct spill_key6);
-        struct spill_flow *plain = add(table, kinds[k], 0, 0);
+        struct spill_flow *plain = flows_add(table, kinds[k], 0, 0);
 
         for (unsigned bit = 0; bit < 8 * bytes; bit++) {
-            struct spill_packet packet = packet_of(kinds[k], 0);
+            struct spill_packet packet = flows_packet(kinds[k], 0);
 
             ((uint8_t *)&packet)[bit / 8] ^= (uint8_t)(1 << bit % 8);
             assert_ptr_not_equal(spill_flow_table_find_or_add(table, &packet, 0), plain);
         }
         for (unsigned bit = 0; bit < 12; bit++) {
-            struct spill_packet packet = packet_of(kinds[k], 0);
+            struct spill_packet packet = flows_packet(kinds[k], 0);
 
             packet.inner_vlan ^= (uint16_t)(1 << bit);
             assert_ptr_not_equal(spill_flow_table_find_or_add(table, &packet, 0), plain);
         }
-        assert_ptr_equal(add(table, kinds[k], 0, 0), plain);
+        assert_ptr_equal(flows_add(table, kinds[k], 0, 0), plain);
     }
     assert_int_equal(spill_flow_table_counters(table)->entries, 2 + 8 * (16 + 40) + 2 * 12);
-    free_table(table);
+    flows_free(table);
 }
 
 static size_t heap_in_use(void)
@@ -665,19 +666,19 @@ static void the_plan_knows_its_bytes(void **state)
     (void)state;
     for (unsigned i = 0; i < RTE_DIM(capacities); i++) {
         size_t before = heap_in_use();
-        struct spill_flow_table *table = make_table(capacities[i], 0);
+        struct spill_flow_table *table = flows_make(capacities[i], 0);
         size_t bytes = heap_in_use() - before;
         struct spill_flow_memory memory[2];
         const uint8_t *flow;
 
         assert_in_range(spill_flow_table_bytes(capacities[i]), bytes, bytes + bytes / 10 + 4096);
         spill_flow_table_memory(table, memory);
-        flow = (const uint8_t *)add(table, SPILL_PACKET_IPV4, 0, 0);
+        flow = (const uint8_t *)flows_add(table, SPILL_PACKET_IPV4, 0, 0);
         assert_in_range(flow - (const uint8_t *)memory[0].start, 0, memory[0].bytes - 8);
-        flow = (const uint8_t *)add(table, SPILL_PACKET_IPV6, 0, 0);
+        flow = (const uint8_t *)flows_add(table, SPILL_PACKET_IPV6, 0, 0);
         assert_in_range(flow - (const uint8_t *)memory[1].start, 0, memory[1].bytes - 8);
         assert_string_equal(memory[1].name, "test.v6");
-        free_table(table);
+        flows_free(table);
         assert_int_equal(heap_in_use(), before);
     }
 }
@@ -697,7 +698,7 @@ static void check_refused(const char *name, uint32_t capacity, const char *text)
 
 static void says_what_it_refuses(void **state)
 {
-    struct spill_flow_table *table = make_table(1000, 0);
+    struct spill_flow_table *table = flows_make(1000, 0);
 
     (void)state;
     check_refused("", 1000, "1 to 20 bytes");
@@ -705,15 +706,15 @@ static void says_what_it_refuses(void **state)
     check_refused("few", SPILL_FLOW_CAPACITY_MIN - 1, "63: must be 64 to 33554432");
     check_refused("many", SPILL_FLOW_CAPACITY_MAX + 1, "33554433: must be 64");
     check_refused("large", SPILL_FLOW_CAPACITY_MAX, "large.v4: no memory for 33554432 flows");
-    free_table(table);
+    flows_free(table);
     spill_flow_table_free(NULL);
 }
 
 /* Of several verdicts the SA of that which goes before the others stays beside it. */
 static void an_sa_stands_beside_its_verdict(void **state)
 {
-    struct spill_flow_table *table = make_table(CAPACITY, TIMEOUT);
-    struct spill_flow *flow = add(table, SPILL_PACKET_IPV4, 1, 0);
+    struct spill_flow_table *table = flows_make(CAPACITY, TIMEOUT);
+    struct spill_flow *flow = flows_add(table, SPILL_PACKET_IPV4, 1, 0);
 
     (void)state;
     spill_flow_table_note(table, flow, 0, SPILL_VERDICT_DENY, SPILL_SA_REJECT, 0);
@@ -751,6 +752,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(says_what_it_refuses),
     };
 
-    random_seed(argc, argv);
-    return cmocka_run_group_tests(tests, start_eal, stop_eal);
+    flows_seed(argc, argv);
+    return cmocka_run_group_tests(tests, flows_start, flows_stop);
 }

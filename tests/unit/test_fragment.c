@@ -31,8 +31,8 @@ static bool is_complete(void)
 /* Takes a fragment's payload: it begins on a unit, and overlaps none. */
 static void put_together(const uint8_t *ip)
 {
-    const uint32_t header = ip[0] % 16 * 4u, length = read16(ip + 2) - header;
-    const uint32_t flags = read16(ip + 6), offset = flags % 8192 * 8;
+    const uint32_t header = ip[0] % 16 * 4u, length = frames_read16(ip + 2) - header;
+    const uint32_t flags = frames_read16(ip + 6), offset = flags % 8192 * 8;
     uint32_t i;
 
     for (i = 0; i < length; i++) {
@@ -77,7 +77,7 @@ static void check_fragment(const struct frame *frame, const struct rte_mbuf *mbu
     const uint8_t *bytes = rte_pktmbuf_mtod(mbuf, const uint8_t *), *is = bytes + frame->ip;
     const uint32_t length = rte_pktmbuf_data_len(mbuf) - frame->ip;
     uint8_t options[40];
-    bool first = read16(is + 6) % 8192 == 0 || read16(was + 6) % 8192 != 0;
+    bool first = frames_read16(is + 6) % 8192 == 0 || frames_read16(was + 6) % 8192 != 0;
     uint32_t size = expected_options(was, first, options);
 
     assert_int_equal(mbuf->nb_segs, 1);
@@ -86,11 +86,11 @@ static void check_fragment(const struct frame *frame, const struct rte_mbuf *mbu
     assert_memory_equal(bytes, frame->bytes, frame->ip);
     assert_int_equal(is[0], 0x45 + size / 4);
     assert_int_equal(is[1], was[1]);
-    assert_int_equal(read16(is + 2), length);
+    assert_int_equal(frames_read16(is + 2), length);
     assert_memory_equal(is + 4, was + 4, 2);
     assert_int_equal(is[6] & 0xc0, was[6] & 0xc0);
     assert_memory_equal(is + 8, was + 8, 2);
-    assert_int_equal(naive_sum(is, 20 + size, 0), 0xffff);
+    assert_int_equal(frames_sum(is, 20 + size, 0), 0xffff);
     assert_memory_equal(is + 12, was + 12, 8);
     assert_memory_equal(is + 20, options, size);
 }
@@ -100,9 +100,9 @@ static uint32_t split(const struct frame *frame, struct rte_mbuf *mbuf, uint32_t
                       struct rte_mbuf **fragments)
 {
     static struct frame after;
-    const struct spill_packet packet = parse(mbuf);
+    const struct spill_packet packet = frames_parse(mbuf);
     const int count =
-        spill_fragment_ipv4(mbuf, &packet, (uint16_t)mtu, frame_pool, fragments, MOST);
+        spill_fragment_ipv4(mbuf, &packet, (uint16_t)mtu, frames_pool, fragments, MOST);
     int i;
 
     if (count < 0)
@@ -110,7 +110,7 @@ static uint32_t split(const struct frame *frame, struct rte_mbuf *mbuf, uint32_t
     assert_in_range(count, 1, MOST);
     for (i = 0; i < count; i++)
         check_fragment(frame, fragments[i], mtu);
-    unlay(mbuf, &after);
+    frames_unlay(mbuf, &after);
     assert_int_equal(after.length, frame->length);
     assert_memory_equal(after.bytes, frame->bytes, frame->length);
     return (uint32_t)count;
@@ -121,9 +121,10 @@ static void build_any(struct frame *frame)
 {
     static const uint8_t options[] = {1, 148, 4, 9, 9, 7, 3, 4, 1, 1, 130, 11,
                                       1, 2,   3, 4, 5, 6, 7, 8, 9, 0, 0,   0};
-    const unsigned words = one_in(3) ? 1 + below(6) : 0;
+    const unsigned words = frames_one_in(3) ? 1 + frames_below(6) : 0;
 
-    build4(frame, below(3), words, 47, 1 + below(one_in(2) ? 3000 : 100));
+    frames_build4(frame, frames_below(3), words, 47,
+                  1 + frames_below(frames_one_in(2) ? 3000 : 100));
     memcpy(frame->bytes + frame->ip + 20, options, sizeof(options[0]) * 4 * words);
     if (words > 0 && words < 6) /* an option may not be cut: the list ends before */
         memset(frame->bytes + frame->ip + 20 +
@@ -134,10 +135,10 @@ static void build_any(struct frame *frame)
                4 * words - (words < 2   ? 1
                             : words < 5 ? 5
                                         : 10));
-    if (one_in(2))
+    if (frames_one_in(2))
         frame->bytes[frame->ip + 6] |= 0x80; /* the reserved flag is nobody's to clear */
-    if (one_in(3))
-        put_noise(frame, below(80)); /* no part of the packet */
+    if (frames_one_in(3))
+        frames_put_noise(frame, frames_below(80)); /* no part of the packet */
 }
 
 static void check_whole(const struct frame *frame)
@@ -155,12 +156,12 @@ static void test_fragments_make_the_packet(void **state)
 
     (void)state;
     for (round = 0; round < ROUNDS; round++) {
-        const uint32_t mtu = 68 + below(one_in(2) ? 1600 : 100);
+        const uint32_t mtu = 68 + frames_below(frames_one_in(2) ? 1600 : 100);
         struct rte_mbuf *mbuf;
         uint32_t count, i;
 
         build_any(&frame);
-        mbuf = lay(&frame, below(4));
+        mbuf = frames_lay(&frame, frames_below(4));
         count = split(&frame, mbuf, mtu, fragments);
         assert_int_equal(count == 1, frame.end - frame.ip <= mtu);
         memset(&whole, 0, sizeof(whole));
@@ -170,7 +171,7 @@ static void test_fragments_make_the_packet(void **state)
         rte_pktmbuf_free_bulk(fragments, count);
         rte_pktmbuf_free(mbuf);
     }
-    assert_int_equal(rte_mempool_in_use_count(frame_pool), 0);
+    assert_int_equal(rte_mempool_in_use_count(frames_pool), 0);
 }
 
 /* Fragments that are fragmented again, in any order, make the same packet. */
@@ -186,17 +187,17 @@ static void test_fragments_of_fragments(void **state)
         uint32_t count;
 
         build_any(&frame);
-        mbuf = lay(&frame, 0);
-        count = split(&frame, mbuf, 300 + below(1200), fragments);
+        mbuf = frames_lay(&frame, 0);
+        count = split(&frame, mbuf, 300 + frames_below(1200), fragments);
         memset(&whole, 0, sizeof(whole));
         while (count > 0) {
-            const uint32_t chosen = below(count);
+            const uint32_t chosen = frames_below(count);
             struct rte_mbuf *fragment = fragments[chosen];
             uint32_t smaller_count, i;
 
-            unlay(fragment, &part);
+            frames_unlay(fragment, &part);
             part.ip = frame.ip;
-            smaller_count = split(&part, fragment, 68 + below(500), smaller);
+            smaller_count = split(&part, fragment, 68 + frames_below(500), smaller);
             for (i = 0; i < smaller_count; i++)
                 put_together(rte_pktmbuf_mtod(smaller[i], const uint8_t *) + frame.ip);
             rte_pktmbuf_free_bulk(smaller, smaller_count);
@@ -206,15 +207,15 @@ static void test_fragments_of_fragments(void **state)
         check_whole(&frame);
         rte_pktmbuf_free(mbuf);
     }
-    assert_int_equal(rte_mempool_in_use_count(frame_pool), 0);
+    assert_int_equal(rte_mempool_in_use_count(frames_pool), 0);
 }
 
 static int try_to_split(const struct frame *frame, unsigned cuts, uint32_t mtu,
                         struct rte_mempool *pool, uint32_t most)
 {
     struct rte_mbuf *fragments[MOST];
-    struct rte_mbuf *mbuf = lay(frame, cuts);
-    const struct spill_packet packet = parse(mbuf);
+    struct rte_mbuf *mbuf = frames_lay(frame, cuts);
+    const struct spill_packet packet = frames_parse(mbuf);
     const unsigned in_use = rte_mempool_in_use_count(pool);
     static struct frame after;
     int result;
@@ -223,7 +224,7 @@ static int try_to_split(const struct frame *frame, unsigned cuts, uint32_t mtu,
     if (result > 0)
         rte_pktmbuf_free_bulk(fragments, (unsigned)result);
     assert_int_equal(rte_mempool_in_use_count(pool), in_use);
-    unlay(mbuf, &after);
+    frames_unlay(mbuf, &after);
     assert_int_equal(after.length, frame->length);
     assert_memory_equal(after.bytes, frame->bytes, frame->length);
     rte_pktmbuf_free(mbuf);
@@ -240,25 +241,25 @@ static void test_what_cannot_be(void **state)
     (void)state;
     assert_non_null(small);
     for (cuts = 0; cuts < 3; cuts++) {
-        build4(&frame, 2, 0, 47, 1000);
-        assert_int_equal(try_to_split(&frame, cuts, 67, frame_pool, MOST), -EINVAL);
-        assert_int_equal(try_to_split(&frame, cuts, 68, frame_pool, MOST), 21);
-        assert_int_equal(try_to_split(&frame, cuts, 68, frame_pool, 21), 21);
-        assert_int_equal(try_to_split(&frame, cuts, 68, frame_pool, 20), -EINVAL);
-        assert_int_equal(try_to_split(&frame, cuts, 68, frame_pool, 0), -EINVAL);
+        frames_build4(&frame, 2, 0, 47, 1000);
+        assert_int_equal(try_to_split(&frame, cuts, 67, frames_pool, MOST), -EINVAL);
+        assert_int_equal(try_to_split(&frame, cuts, 68, frames_pool, MOST), 21);
+        assert_int_equal(try_to_split(&frame, cuts, 68, frames_pool, 21), 21);
+        assert_int_equal(try_to_split(&frame, cuts, 68, frames_pool, 20), -EINVAL);
+        assert_int_equal(try_to_split(&frame, cuts, 68, frames_pool, 0), -EINVAL);
         /* Mbufs run out at the fourth, or while a chain is copied; or are too small. */
         assert_int_equal(try_to_split(&frame, cuts, 276, small, MOST), -ENOMEM);
         assert_int_equal(try_to_split(&frame, cuts, 501, small, MOST), -EINVAL);
         frame.bytes[frame.ip + 6] |= 0x40;
-        assert_int_equal(try_to_split(&frame, cuts, 500, frame_pool, MOST), -ENOTSUP);
+        assert_int_equal(try_to_split(&frame, cuts, 500, frames_pool, MOST), -ENOTSUP);
     }
-    build4(&frame, 2, 0, 47, 800);
+    frames_build4(&frame, 2, 0, 47, 800);
     assert_int_equal(try_to_split(&frame, 0, 500, small, MOST), 2);
     /* A packet that fits is one fragment, whatever the MTU and the rounding. */
-    build4(&frame, 0, 0, 47, 33);
+    frames_build4(&frame, 0, 0, 47, 33);
     assert_int_equal(try_to_split(&frame, 0, 9000, small, MOST), 1);
     assert_int_equal(try_to_split(&frame, 0, 68, small, 1), 1);
-    build4(&frame, 0, 0, 47, 477);
+    frames_build4(&frame, 0, 0, 47, 477);
     assert_int_equal(try_to_split(&frame, 0, 497, small, MOST), 1);
     assert_int_equal(try_to_split(&frame, 0, 496, small, MOST), 2);
     rte_mempool_free(small);
@@ -273,13 +274,13 @@ static void test_stripped_tags_are_kept(void **state)
     int count, i;
 
     (void)state;
-    build4(&frame, 0, 0, 47, 1000);
-    mbuf = lay(&frame, 0);
+    frames_build4(&frame, 0, 0, 47, 1000);
+    mbuf = frames_lay(&frame, 0);
     mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
     mbuf->vlan_tci = 7;
     mbuf->port = 3;
-    packet = parse(mbuf);
-    count = spill_fragment_ipv4(mbuf, &packet, 576, frame_pool, fragments, MOST);
+    packet = frames_parse(mbuf);
+    count = spill_fragment_ipv4(mbuf, &packet, 576, frames_pool, fragments, MOST);
     assert_int_equal(count, 2);
     for (i = 0; i < count; i++) {
         assert_true((fragments[i]->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0);
@@ -293,11 +294,11 @@ static void test_stripped_tags_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_fragments_make_the_packet, seed_random),
-        cmocka_unit_test_setup(test_fragments_of_fragments, seed_random),
+        cmocka_unit_test_setup(test_fragments_make_the_packet, frames_seed),
+        cmocka_unit_test_setup(test_fragments_of_fragments, frames_seed),
         cmocka_unit_test(test_what_cannot_be),
         cmocka_unit_test(test_stripped_tags_are_kept),
     };
 
-    return cmocka_run_group_tests(tests, start_eal, stop_eal);
+    return cmocka_run_group_tests(tests, frames_start, frames_stop);
 }

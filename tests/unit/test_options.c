@@ -109,7 +109,7 @@ __attribute__((sentinel)) static enum spill_options_result parse_more(const char
     va_list arguments;
 
     va_start(arguments, unused);
-    result = parse_list(COUNT_OF(base_flags), base_flags, arguments);
+    result = options_parse_list(COUNT_OF(base_flags), base_flags, arguments);
     va_end(arguments);
     return result;
 }
@@ -126,13 +126,13 @@ static const struct spill_option *option_of(const struct row *row)
 static uint64_t field_of(const struct row *row)
 {
     const struct spill_option *option = option_of(row);
-    const void *scope = &options;
+    const void *scope = &options_read;
     uint64_t value = 0;
 
     if (option->scope == SPILL_OPTION_PER_PORT)
-        scope = spill_options_find_port(&options, "lan");
+        scope = spill_options_find_port(&options_read, "lan");
     else if (option->scope == SPILL_OPTION_PER_CLASS)
-        scope = &options.pipeline.classes[SPILL_CLASS_CLASSIFY];
+        scope = &options_read.pipeline.classes[SPILL_CLASS_CLASSIFY];
     memcpy(&value, (const char *)scope + option->offset, option->size);
     return value;
 }
@@ -173,23 +173,23 @@ static void test_good_by_flag(void **state)
             continue;
         snprintf(value, sizeof(value), "%s%s", row->subject, row->good);
         snprintf(flag, sizeof(flag), "--%s=%s", row->name, value);
-        assert_good(parse_more("", flag, NULL));
+        options_assert_good(parse_more("", flag, NULL));
         assert_true(field_of(row) == row->good_number);
 
         snprintf(flag, sizeof(flag), "--%s", row->name);
         if (option_of(row)->kind != SPILL_OPTION_SWITCH)
-            assert_good(parse_more("", flag, value, NULL));
+            options_assert_good(parse_more("", flag, value, NULL));
         else
-            assert_good(parse_more("", flag, NULL));
+            options_assert_good(parse_more("", flag, NULL));
         assert_true(field_of(row) == row->good_number);
 
         /* Of a flag given twice the last counts. */
         snprintf(value, sizeof(value), "--%s=%s%s", row->name, row->subject, row->good);
         snprintf(flag, sizeof(flag), "--%s=%s%s", row->name, row->subject, row->other);
-        assert_good(parse_more("", value, flag, NULL));
+        options_assert_good(parse_more("", value, flag, NULL));
         assert_true(field_of(row) == row->other_number);
     }
-    spill_options_free(&options);
+    spill_options_free(&options_read);
 }
 
 static void test_good_by_file(void **state)
@@ -204,22 +204,22 @@ static void test_good_by_file(void **state)
 
         if (row->good == NULL)
             continue;
-        write_config("%s[spillway]\n%s%s = %s%s\n", base_file, check, row->name, row->subject,
-                     row->good);
-        assert_good(parse_config());
+        options_write("%s[spillway]\n%s%s = %s%s\n", options_base, check, row->name, row->subject,
+                      row->good);
+        options_assert_good(options_parse_file());
         assert_true(field_of(row) == row->good_number);
 
         /* A flag overrides the file, and what stands in the port's section as well. */
         if (per_port) {
-            write_config("%s%s=%s\n", base_file, row->name, row->good);
-            assert_good(parse_config());
+            options_write("%s%s=%s\n", options_base, row->name, row->good);
+            options_assert_good(options_parse_file());
             assert_true(field_of(row) == row->good_number);
         }
         snprintf(flag, sizeof(flag), "--%s=%s%s", row->name, row->subject, row->other);
-        assert_good(parse(flag, "--config", config_path, NULL));
+        options_assert_good(options_parse(flag, "--config", options_file, NULL));
         assert_true(field_of(row) == row->other_number);
     }
-    spill_options_free(&options);
+    spill_options_free(&options_read);
 }
 
 static void test_bad_by_flag_and_file(void **state)
@@ -234,15 +234,16 @@ static void test_bad_by_flag_and_file(void **state)
             snprintf(value, sizeof(value), "%s%s", row->subject, row->bad[j]);
             snprintf(flag, sizeof(flag), "--%s=%s", row->name, value);
             snprintf(expected, sizeof(expected), "--%s '%s': ", row->name, value);
-            assert_error(parse(base_flags[2], base_flags[3], base_flags[0], "lan=net_null0",
-                               base_flags[4], base_flags[5], flag, NULL),
-                         strcmp(row->name, "port") == 0 ? "" : expected);
+            options_assert_error(options_parse(base_flags[2], base_flags[3], base_flags[0],
+                                               "lan=net_null0", base_flags[4], base_flags[5], flag,
+                                               NULL),
+                                 strcmp(row->name, "port") == 0 ? "" : expected);
 
-            write_config("[spillway]\n\n%s = %s\n%s", row->name, value,
-                         strcmp(row->name, "port") == 0 ? "" : base_file);
-            snprintf(expected, sizeof(expected), "%s:3: key '%s', value '%s': ", config_path,
+            options_write("[spillway]\n\n%s = %s\n%s", row->name, value,
+                          strcmp(row->name, "port") == 0 ? "" : options_base);
+            snprintf(expected, sizeof(expected), "%s:3: key '%s', value '%s': ", options_file,
                      row->name, value);
-            assert_error(parse_config(), expected);
+            options_assert_error(options_parse_file(), expected);
         }
     }
 }
@@ -255,17 +256,17 @@ static void test_empty_values(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         snprintf(flag, sizeof(flag), "--%s=%s", rows[i].name, rows[i].subject);
         snprintf(expected, sizeof(expected), "--%s '%s': ", rows[i].name, rows[i].subject);
-        assert_error(parse(flag, NULL), expected);
-        write_config("%s[spillway]\n%s =\n", base_file, rows[i].name);
+        options_assert_error(options_parse(flag, NULL), expected);
+        options_write("%s[spillway]\n%s =\n", options_base, rows[i].name);
         snprintf(expected, sizeof(expected), ":8: key '%s', value '': expected", rows[i].name);
-        assert_error(parse_config(), expected);
+        options_assert_error(options_parse_file(), expected);
         if (option_of(&rows[i])->kind == SPILL_OPTION_SWITCH)
             continue;
         snprintf(flag, sizeof(flag), "--%s", rows[i].name);
         snprintf(expected, sizeof(expected), "--%s: a value is missing: expected --%s ",
                  rows[i].name, rows[i].name);
-        assert_error(parse(flag, NULL), expected);
-        assert_error(parse(flag, "--check", NULL), expected);
+        options_assert_error(options_parse(flag, NULL), expected);
+        options_assert_error(options_parse(flag, "--check", NULL), expected);
     }
 }
 
@@ -286,13 +287,13 @@ static void test_non_ip(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        assert_good(parse("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan",
-                          "--non-ip", values[i].text, NULL));
-        assert_int_equal(options.pipeline.non_ip.count, values[i].count);
-        assert_int_equal(options.pipeline.non_ip.rest, values[i].rest);
-        assert_int_equal(options.pipeline.non_ip.encapsulated, values[i].encapsulated);
+        options_assert_good(options_parse("--port", "lan=net_null0", "--port", "wan=net_null1",
+                                          "--wire", "lan:wan", "--non-ip", values[i].text, NULL));
+        assert_int_equal(options_read.pipeline.non_ip.count, values[i].count);
+        assert_int_equal(options_read.pipeline.non_ip.rest, values[i].rest);
+        assert_int_equal(options_read.pipeline.non_ip.encapsulated, values[i].encapsulated);
         for (unsigned j = 0; j < values[i].count; j++)
-            assert_int_equal(options.pipeline.non_ip.types[j], values[i].types[j]);
+            assert_int_equal(options_read.pipeline.non_ip.types[j], values[i].types[j]);
     }
 }
 
@@ -301,48 +302,55 @@ static void test_non_ip(void **state)
 static void test_defaults(void **state)
 {
     (void)state;
-    assert_good(
-        parse("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan", NULL));
-    assert_int_equal(options.default_verdict, SPILL_VERDICT_DENY);
-    assert_int_equal(options.pipeline.non_ip.count, 10);
-    assert_false(options.pipeline.non_ip.rest || options.pipeline.non_ip.encapsulated);
-    assert_int_equal(options.pipeline.flow_capacity, 65536);
-    assert_true(options.pipeline.flow_timeout_ns == 0);
-    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_TCP_OPENING] == 30 * SECOND);
-    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_TCP_ESTABLISHED] == 7500 * SECOND);
-    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_TCP_CLOSING] == 10 * SECOND);
-    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_UDP_ONCE] == 30 * SECOND);
-    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_UDP] == 180 * SECOND);
-    assert_true(options.pipeline.flow_timeouts_ns[SPILL_FLOW_OTHER] == 60 * SECOND);
-    assert_true(options.pipeline.tcp_pickup);
-    assert_int_equal(options.pipeline.idle, SPILL_IDLE_PAUSE);
-    assert_int_equal(options.pipeline.budget_ns, 10000);
-    assert_int_equal(options.pipeline.lanes, 16);
-    assert_int_equal(options.pipeline.classes[0].dispatch, SPILL_DISPATCH_AUTO);
-    assert_int_equal(options.pipeline.classes[0].overflow, SPILL_OVERFLOW_DROP);
-    assert_int_equal(options.pipeline.classes[0].capacity, 0);
-    assert_string_equal(options.name, "spillway");
-    assert_true(options.drain_timeout_ns == 2000000000);
-    assert_true(options.stall_timeout_ns == 100000000);
-    assert_int_equal(options.on_stall, SPILL_OPTION_STALL_LOG);
-    assert_int_equal(options.log_level, SPILL_OPTION_LOG_NOTICE);
-    assert_true(options.duration_ns == 0 && options.packets == 0 && options.exit_on_idle_ns == 0);
-    assert_true(options.stats_ns == 0 && options.plan.memory_mib == 0);
-    assert_false(options.check || options.json || options.no_huge || options.eal_given);
-    assert_true(options.rules == NULL && options.report == NULL && options.config == NULL);
-    assert_true(options.crypto == NULL && options.sas == NULL && options.sa_count == 0);
-    assert_int_equal(
-        options.plan.roles[SPILL_ROLE_FAST].count + options.plan.roles[SPILL_ROLE_POOL].count +
-            options.plan.roles[SPILL_ROLE_RX].count + options.plan.roles[SPILL_ROLE_TX].count +
-            options.plan.roles[SPILL_ROLE_CONTROL].count,
-        0);
-    assert_int_equal(options.port_count, 2);
-    assert_true(options.ports[0].config.promiscuous);
-    assert_int_equal(options.ports[0].config.rx_queues + options.ports[0].config.tx_queues +
-                         options.ports[0].config.mtu + options.ports[0].plan.extra_mbufs,
+    options_assert_good(options_parse("--port", "lan=net_null0", "--port", "wan=net_null1",
+                                      "--wire", "lan:wan", NULL));
+    assert_int_equal(options_read.default_verdict, SPILL_VERDICT_DENY);
+    assert_int_equal(options_read.pipeline.non_ip.count, 10);
+    assert_false(options_read.pipeline.non_ip.rest || options_read.pipeline.non_ip.encapsulated);
+    assert_int_equal(options_read.pipeline.flow_capacity, 65536);
+    assert_true(options_read.pipeline.flow_timeout_ns == 0);
+    assert_true(options_read.pipeline.flow_timeouts_ns[SPILL_FLOW_TCP_OPENING] == 30 * SECOND);
+    assert_true(options_read.pipeline.flow_timeouts_ns[SPILL_FLOW_TCP_ESTABLISHED] ==
+                7500 * SECOND);
+    assert_true(options_read.pipeline.flow_timeouts_ns[SPILL_FLOW_TCP_CLOSING] == 10 * SECOND);
+    assert_true(options_read.pipeline.flow_timeouts_ns[SPILL_FLOW_UDP_ONCE] == 30 * SECOND);
+    assert_true(options_read.pipeline.flow_timeouts_ns[SPILL_FLOW_UDP] == 180 * SECOND);
+    assert_true(options_read.pipeline.flow_timeouts_ns[SPILL_FLOW_OTHER] == 60 * SECOND);
+    assert_true(options_read.pipeline.tcp_pickup);
+    assert_int_equal(options_read.pipeline.idle, SPILL_IDLE_PAUSE);
+    assert_int_equal(options_read.pipeline.budget_ns, 10000);
+    assert_int_equal(options_read.pipeline.lanes, 16);
+    assert_int_equal(options_read.pipeline.classes[0].dispatch, SPILL_DISPATCH_AUTO);
+    assert_int_equal(options_read.pipeline.classes[0].overflow, SPILL_OVERFLOW_DROP);
+    assert_int_equal(options_read.pipeline.classes[0].capacity, 0);
+    assert_string_equal(options_read.name, "spillway");
+    assert_true(options_read.drain_timeout_ns == 2000000000);
+    assert_true(options_read.stall_timeout_ns == 100000000);
+    assert_int_equal(options_read.on_stall, SPILL_OPTION_STALL_LOG);
+    assert_int_equal(options_read.log_level, SPILL_OPTION_LOG_NOTICE);
+    assert_true(options_read.duration_ns == 0 && options_read.packets == 0 &&
+                options_read.exit_on_idle_ns == 0);
+    assert_true(options_read.stats_ns == 0 && options_read.plan.memory_mib == 0);
+    assert_false(options_read.check || options_read.json || options_read.no_huge ||
+                 options_read.eal_given);
+    assert_true(options_read.rules == NULL && options_read.report == NULL &&
+                options_read.config == NULL);
+    assert_true(options_read.crypto == NULL && options_read.sas == NULL &&
+                options_read.sa_count == 0);
+    assert_int_equal(options_read.plan.roles[SPILL_ROLE_FAST].count +
+                         options_read.plan.roles[SPILL_ROLE_POOL].count +
+                         options_read.plan.roles[SPILL_ROLE_RX].count +
+                         options_read.plan.roles[SPILL_ROLE_TX].count +
+                         options_read.plan.roles[SPILL_ROLE_CONTROL].count,
                      0);
-    spill_options_free(&options);
-    spill_options_free(&options);
+    assert_int_equal(options_read.port_count, 2);
+    assert_true(options_read.ports[0].config.promiscuous);
+    assert_int_equal(options_read.ports[0].config.rx_queues +
+                         options_read.ports[0].config.tx_queues + options_read.ports[0].config.mtu +
+                         options_read.ports[0].plan.extra_mbufs,
+                     0);
+    spill_options_free(&options_read);
+    spill_options_free(&options_read);
 }
 
 static void test_lists_names_and_files(void **state)
@@ -350,21 +358,23 @@ static void test_lists_names_and_files(void **state)
     static const int cpus[] = {1, 2, 5, 1, 1023};
 
     (void)state;
-    assert_good(parse_more("", "--fast", "1-2,5,1,1023", "--pool", "0-127", "--rx=3", "--tx=4",
-                           "--control", "0, 1", "--name", "a_B-9", "--rules", "some rules",
-                           "--report", "-", NULL));
-    assert_int_equal(options.plan.roles[SPILL_ROLE_FAST].count, COUNT_OF(cpus));
-    assert_memory_equal(options.plan.roles[SPILL_ROLE_FAST].cpus, cpus, sizeof(cpus));
-    assert_int_equal(options.plan.roles[SPILL_ROLE_POOL].count, 128);
-    assert_int_equal(options.plan.roles[SPILL_ROLE_POOL].cpus[127], 127);
-    assert_int_equal(options.plan.roles[SPILL_ROLE_RX].cpus[0], 3);
-    assert_int_equal(options.plan.roles[SPILL_ROLE_TX].cpus[0], 4);
-    assert_int_equal(options.plan.roles[SPILL_ROLE_CONTROL].count, 2);
-    assert_string_equal(options.name, "a_B-9");
-    assert_string_equal(options.rules, "some rules");
-    assert_string_equal(options.report, "-");
-    assert_error(parse_more("", "--fast=0-127,0", NULL), "--fast '0-127,0': expected at most 128");
-    assert_error(parse_more("", "--fast=1024", NULL), "expected CPUs from 0 to 1023 as in 1-2,5");
+    options_assert_good(parse_more("", "--fast", "1-2,5,1,1023", "--pool", "0-127", "--rx=3",
+                                   "--tx=4", "--control", "0, 1", "--name", "a_B-9", "--rules",
+                                   "some rules", "--report", "-", NULL));
+    assert_int_equal(options_read.plan.roles[SPILL_ROLE_FAST].count, COUNT_OF(cpus));
+    assert_memory_equal(options_read.plan.roles[SPILL_ROLE_FAST].cpus, cpus, sizeof(cpus));
+    assert_int_equal(options_read.plan.roles[SPILL_ROLE_POOL].count, 128);
+    assert_int_equal(options_read.plan.roles[SPILL_ROLE_POOL].cpus[127], 127);
+    assert_int_equal(options_read.plan.roles[SPILL_ROLE_RX].cpus[0], 3);
+    assert_int_equal(options_read.plan.roles[SPILL_ROLE_TX].cpus[0], 4);
+    assert_int_equal(options_read.plan.roles[SPILL_ROLE_CONTROL].count, 2);
+    assert_string_equal(options_read.name, "a_B-9");
+    assert_string_equal(options_read.rules, "some rules");
+    assert_string_equal(options_read.report, "-");
+    options_assert_error(parse_more("", "--fast=0-127,0", NULL),
+                         "--fast '0-127,0': expected at most 128");
+    options_assert_error(parse_more("", "--fast=1024", NULL),
+                         "expected CPUs from 0 to 1023 as in 1-2,5");
 }
 
 static void test_files_are_relative_to_config(void **state)
@@ -372,97 +382,107 @@ static void test_files_are_relative_to_config(void **state)
     char expected[256];
 
     (void)state;
-    write_config("%s[spillway]\nreport = -\n", base_file);
-    assert_good(parse_config());
-    assert_string_equal(options.report, "-");
-    write_config("%s[spillway]\nrules = rules/a.rules\nreport = /abs/report\n", base_file);
-    assert_good(parse_config());
-    snprintf(expected, sizeof(expected), "%s/rules/a.rules", directory);
-    assert_string_equal(options.rules, expected);
-    assert_string_equal(options.report, "/abs/report");
-    assert_string_equal(options.config, config_path);
+    options_write("%s[spillway]\nreport = -\n", options_base);
+    options_assert_good(options_parse_file());
+    assert_string_equal(options_read.report, "-");
+    options_write("%s[spillway]\nrules = rules/a.rules\nreport = /abs/report\n", options_base);
+    options_assert_good(options_parse_file());
+    snprintf(expected, sizeof(expected), "%s/rules/a.rules", options_folder);
+    assert_string_equal(options_read.rules, expected);
+    assert_string_equal(options_read.report, "/abs/report");
+    assert_string_equal(options_read.config, options_file);
     /* As a flag it is relative to the working directory. */
-    assert_good(parse("--config", config_path, "--rules", "b.rules", "--report=-", NULL));
-    assert_string_equal(options.rules, "b.rules");
-    assert_string_equal(options.report, "-");
-    spill_options_free(&options);
+    options_assert_good(
+        options_parse("--config", options_file, "--rules", "b.rules", "--report=-", NULL));
+    assert_string_equal(options_read.rules, "b.rules");
+    assert_string_equal(options_read.report, "-");
+    spill_options_free(&options_read);
 }
 
 static void test_ports_and_wires_of_flags_override(void **state)
 {
     (void)state;
-    write_config("%smtu = 9000\nrx-queues = 2\n", base_file);
-    assert_good(parse("--mtu", "lan:1500", "--port", "lan=net_pcap0,rx_pcap=a", "--port",
-                      "in=net_null2", "--port", "out=net_null3", "--wire", "in:out", "--config",
-                      config_path, NULL));
-    assert_int_equal(options.port_count, 4);
-    assert_string_equal(spill_options_find_port(&options, "lan")->device, "net_pcap0,rx_pcap=a");
-    assert_string_equal(spill_options_find_port(&options, "lan")->where,
+    options_write("%smtu = 9000\nrx-queues = 2\n", options_base);
+    options_assert_good(options_parse("--mtu", "lan:1500", "--port", "lan=net_pcap0,rx_pcap=a",
+                                      "--port", "in=net_null2", "--port", "out=net_null3", "--wire",
+                                      "in:out", "--config", options_file, NULL));
+    assert_int_equal(options_read.port_count, 4);
+    assert_string_equal(spill_options_find_port(&options_read, "lan")->device,
+                        "net_pcap0,rx_pcap=a");
+    assert_string_equal(spill_options_find_port(&options_read, "lan")->where,
                         "--port 'lan=net_pcap0,rx_pcap=a'");
-    assert_int_equal(spill_options_find_port(&options, "lan")->config.mtu, 1500);
-    assert_int_equal(spill_options_find_port(&options, "lan")->config.rx_queues, 2);
-    assert_string_equal(spill_options_find_port(&options, "wan")->device, "net_null1");
-    assert_null(spill_options_find_port(&options, "dmz"));
-    assert_int_equal(options.wire_count, 2);
-    assert_string_equal(options.wires[0].name, "lan-wan");
-    assert_string_equal(options.ports[options.wires[0].ports[0]].name, "lan");
-    assert_string_equal(options.ports[options.wires[0].ports[1]].name, "wan");
-    assert_string_equal(options.wires[1].name, "in-out");
+    assert_int_equal(spill_options_find_port(&options_read, "lan")->config.mtu, 1500);
+    assert_int_equal(spill_options_find_port(&options_read, "lan")->config.rx_queues, 2);
+    assert_string_equal(spill_options_find_port(&options_read, "wan")->device, "net_null1");
+    assert_null(spill_options_find_port(&options_read, "dmz"));
+    assert_int_equal(options_read.wire_count, 2);
+    assert_string_equal(options_read.wires[0].name, "lan-wan");
+    assert_string_equal(options_read.ports[options_read.wires[0].ports[0]].name, "lan");
+    assert_string_equal(options_read.ports[options_read.wires[0].ports[1]].name, "wan");
+    assert_string_equal(options_read.wires[1].name, "in-out");
 
     /* The same two ports are the same wire, whatever its name and its direction. */
-    write_config("%s[wire second]\nports = a, b\n[port a]\ndevice=net_null5\n"
-                 "[port b]\ndevice=net_null6\n",
-                 base_file);
-    assert_good(parse("--config", config_path, "--wire", "wan:lan", NULL));
-    assert_int_equal(options.wire_count, 2);
-    assert_string_equal(options.wires[0].name, "lan-wan");
-    assert_string_equal(options.wires[0].port_names[0], "wan");
-    assert_string_equal(options.wires[0].where, "--wire 'wan:lan'");
-    assert_error(parse("--config", config_path, "--wire", "lan:a", NULL), "port 'lan' is in anoth");
+    options_write("%s[wire second]\nports = a, b\n[port a]\ndevice=net_null5\n"
+                  "[port b]\ndevice=net_null6\n",
+                  options_base);
+    options_assert_good(options_parse("--config", options_file, "--wire", "wan:lan", NULL));
+    assert_int_equal(options_read.wire_count, 2);
+    assert_string_equal(options_read.wires[0].name, "lan-wan");
+    assert_string_equal(options_read.wires[0].port_names[0], "wan");
+    assert_string_equal(options_read.wires[0].where, "--wire 'wan:lan'");
+    options_assert_error(options_parse("--config", options_file, "--wire", "lan:a", NULL),
+                         "port 'lan' is in anoth");
 
     /* A wire of the same name is replaced, even when other ports are joined. */
-    write_config("[wire a-b]\nports = c, d\n[port a]\ndevice=net_null0\n[port b]\n"
-                 "device=net_null1\n");
-    assert_good(parse("--config", config_path, "--wire", "a:b", NULL));
-    assert_int_equal(options.wire_count, 1);
-    spill_options_free(&options);
+    options_write("[wire a-b]\nports = c, d\n[port a]\ndevice=net_null0\n[port b]\n"
+                  "device=net_null1\n");
+    options_assert_good(options_parse("--config", options_file, "--wire", "a:b", NULL));
+    assert_int_equal(options_read.wire_count, 1);
+    spill_options_free(&options_read);
 }
 
 static void test_ports_and_wires_fit(void **state)
 {
     (void)state;
-    assert_error(parse(NULL, NULL), "no port given: expected --port NAME=DEVICE");
-    assert_error(parse("--port", "a=net_null0", NULL), "no wire given: expected --wire A:B");
-    assert_error(parse_more("", "--port", "lan=net_null7", NULL),
-                 "--port 'lan=net_null7': given already: --port 'lan=net_null0'");
-    assert_error(parse_more("", "--wire", "wan:lan", NULL),
-                 "--wire 'wan:lan': given already: --wire 'lan:wan'");
-    assert_error(parse_more("", "--port", "dmz=net_null2", NULL),
-                 "--port 'dmz=net_null2': port 'dmz' is in no wire: expected --wire dmz:");
-    assert_error(parse_more("", "--port", "dmz=net_null2", "--wire", "dmz:lan", NULL),
-                 "--wire 'dmz:lan': port 'lan' is in another wire already (--wire 'lan:wan')");
-    assert_error(parse_more("", "--wire", "x:y", NULL),
-                 "--wire 'x:y': there is no port 'x': expected one of lan, wan");
-    assert_error(parse_more("", "--mtu", "dmz:1500", NULL),
-                 "--mtu 'dmz:1500': there is no port 'dmz': expected --port dmz=");
-    assert_error(
-        parse("--port", "a=net_null0", "--port", "b=net_null0,copy=1", "--wire", "a:b", NULL),
-        "--port 'b=net_null0,copy=1': port 'a' has that device already");
-    assert_good(parse("--port", "a=net_null10", "--port", "b=net_null1", "--wire", "a:b", NULL));
-    assert_error(parse("--port", "a=0000:ab:00.0", "--port", "b=AB:00.0", "--wire", "a:b", NULL),
-                 "--port 'b=AB:00.0': port 'a' has that device already");
-    assert_error(parse("--port", "a=net_af_packet0,iface=lo", "--port", "b=net_pcap0,iface=lo",
-                       "--wire", "a:b", NULL),
-                 "--port 'b=net_pcap0,iface=lo': port 'a' has that interface already");
-    assert_good(parse("--port", "a=net_af_packet0,iface=lo", "--port", "b=net_af_packet1,iface=lo2",
-                      "--wire", "a:b", NULL));
-    assert_error(parse_more("", "--crypto", "crypto_openssl0,x=[1", NULL), "its bracket is not");
-    assert_error(parse("--wire", "a:a", NULL), "expected the names of two different ports");
-    assert_error(parse_more("", "--port", "a b=net_null3", NULL), "expected NAME=DEVICE");
-    assert_error(parse_more("", "--dispatch", "encode=pool", NULL), "CLASS is one of: classify");
-    assert_error(parse("--port", "lan=net_null0", "--port", "wan=net_null1", "--wire", "lan:wan",
-                       "--json", NULL),
-                 "--json: expected --check");
+    options_assert_error(options_parse(NULL, NULL), "no port given: expected --port NAME=DEVICE");
+    options_assert_error(options_parse("--port", "a=net_null0", NULL),
+                         "no wire given: expected --wire A:B");
+    options_assert_error(parse_more("", "--port", "lan=net_null7", NULL),
+                         "--port 'lan=net_null7': given already: --port 'lan=net_null0'");
+    options_assert_error(parse_more("", "--wire", "wan:lan", NULL),
+                         "--wire 'wan:lan': given already: --wire 'lan:wan'");
+    options_assert_error(parse_more("", "--port", "dmz=net_null2", NULL),
+                         "--port 'dmz=net_null2': port 'dmz' is in no wire: expected --wire dmz:");
+    options_assert_error(
+        parse_more("", "--port", "dmz=net_null2", "--wire", "dmz:lan", NULL),
+        "--wire 'dmz:lan': port 'lan' is in another wire already (--wire 'lan:wan')");
+    options_assert_error(parse_more("", "--wire", "x:y", NULL),
+                         "--wire 'x:y': there is no port 'x': expected one of lan, wan");
+    options_assert_error(parse_more("", "--mtu", "dmz:1500", NULL),
+                         "--mtu 'dmz:1500': there is no port 'dmz': expected --port dmz=");
+    options_assert_error(options_parse("--port", "a=net_null0", "--port", "b=net_null0,copy=1",
+                                       "--wire", "a:b", NULL),
+                         "--port 'b=net_null0,copy=1': port 'a' has that device already");
+    options_assert_good(
+        options_parse("--port", "a=net_null10", "--port", "b=net_null1", "--wire", "a:b", NULL));
+    options_assert_error(
+        options_parse("--port", "a=0000:ab:00.0", "--port", "b=AB:00.0", "--wire", "a:b", NULL),
+        "--port 'b=AB:00.0': port 'a' has that device already");
+    options_assert_error(options_parse("--port", "a=net_af_packet0,iface=lo", "--port",
+                                       "b=net_pcap0,iface=lo", "--wire", "a:b", NULL),
+                         "--port 'b=net_pcap0,iface=lo': port 'a' has that interface already");
+    options_assert_good(options_parse("--port", "a=net_af_packet0,iface=lo", "--port",
+                                      "b=net_af_packet1,iface=lo2", "--wire", "a:b", NULL));
+    options_assert_error(parse_more("", "--crypto", "crypto_openssl0,x=[1", NULL),
+                         "its bracket is not");
+    options_assert_error(options_parse("--wire", "a:a", NULL),
+                         "expected the names of two different ports");
+    options_assert_error(parse_more("", "--port", "a b=net_null3", NULL), "expected NAME=DEVICE");
+    options_assert_error(parse_more("", "--dispatch", "encode=pool", NULL),
+                         "CLASS is one of: classify");
+    options_assert_error(options_parse("--port", "lan=net_null0", "--port", "wan=net_null1",
+                                       "--wire", "lan:wan", "--json", NULL),
+                         "--json: expected --check");
 
     /* One port and one wire too many. */
     static const char *argv[3 + 2 * (SPILL_PORTS_MAX + 1)] = {"spillway"};
@@ -474,41 +494,45 @@ static void test_ports_and_wires_fit(void **state)
         argv[argc++] = "--port";
         argv[argc++] = text[i];
     }
-    assert_error(spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options, &error),
-                 "--port 'p32=net_null32': expected at most 32 ports");
+    options_assert_error(
+        spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options_read, &options_error),
+        "--port 'p32=net_null32': expected at most 32 ports");
     argc = 1;
     for (int i = 0; i <= SPILL_WIRES_MAX; i++) {
         snprintf(text[i], sizeof(text[i]), "a%d:b%d", i, i);
         argv[argc++] = "--wire";
         argv[argc++] = text[i];
     }
-    assert_error(spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options, &error),
-                 "--wire 'a16:b16': expected at most 16 wires");
+    options_assert_error(
+        spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options_read, &options_error),
+        "--wire 'a16:b16': expected at most 16 wires");
     /* The longest names still make a wire's name. */
-    assert_good(parse("--port", "left-------end16=net_null0", "--port",
-                      "right------end16=net_null1", "--wire", "left-------end16:right------end16",
-                      NULL));
-    assert_string_equal(options.wires[0].name, "left-------end16-right------end16");
-    spill_options_free(&options);
+    options_assert_good(options_parse("--port", "left-------end16=net_null0", "--port",
+                                      "right------end16=net_null1", "--wire",
+                                      "left-------end16:right------end16", NULL));
+    assert_string_equal(options_read.wires[0].name, "left-------end16-right------end16");
+    spill_options_free(&options_read);
 }
 
 static void test_eal_arguments(void **state)
 {
     (void)state;
-    assert_good(parse("-l", "0-2", "-a", "0000:41:00.0", "--", "--port", "lan=0000:41:00.0",
-                      "--port", "wan=0000:42:00.0", "--wire", "lan:wan", "--no-huge", NULL));
-    assert_true(options.eal_given && options.no_huge);
-    assert_int_equal(options.eal_argc, 4);
-    assert_string_equal(options.eal_argv[0], "-l");
-    assert_string_equal(options.eal_argv[3], "0000:41:00.0");
-    assert_good(parse("--", "--port", "lan=net_null0", "--port", "wan=net_null1", "--wire",
-                      "lan:wan", NULL));
-    assert_true(options.eal_given);
-    assert_int_equal(options.eal_argc, 0);
-    assert_error(parse("-l", "0-2", NULL), "'-l': expected an option as in --help; options of the "
-                                           "EAL stand before a '--'");
+    options_assert_good(options_parse("-l", "0-2", "-a", "0000:41:00.0", "--", "--port",
+                                      "lan=0000:41:00.0", "--port", "wan=0000:42:00.0", "--wire",
+                                      "lan:wan", "--no-huge", NULL));
+    assert_true(options_read.eal_given && options_read.no_huge);
+    assert_int_equal(options_read.eal_argc, 4);
+    assert_string_equal(options_read.eal_argv[0], "-l");
+    assert_string_equal(options_read.eal_argv[3], "0000:41:00.0");
+    options_assert_good(options_parse("--", "--port", "lan=net_null0", "--port", "wan=net_null1",
+                                      "--wire", "lan:wan", NULL));
+    assert_true(options_read.eal_given);
+    assert_int_equal(options_read.eal_argc, 0);
+    options_assert_error(options_parse("-l", "0-2", NULL),
+                         "'-l': expected an option as in --help; options of the "
+                         "EAL stand before a '--'");
     /* What the EAL would take for help is the EAL's. */
-    assert_error(parse("--help", "--", NULL), "no port given");
+    options_assert_error(options_parse("--help", "--", NULL), "no port given");
 }
 
 static void test_unknown_flags_suggest(void **state)
@@ -524,19 +548,20 @@ static void test_unknown_flags_suggest(void **state)
         char expected[128];
 
         snprintf(expected, sizeof(expected), "unknown option: did you mean %s", pairs[i][1]);
-        assert_error(parse(pairs[i][0], NULL), expected);
+        options_assert_error(options_parse(pairs[i][0], NULL), expected);
     }
-    assert_error(parse("--xyzzy", NULL), "--xyzzy: unknown option: see --help");
-    assert_error(parse("--=", NULL), "unknown option: see --help");
-    assert_error(parse("lan", NULL), "'lan': expected an option as in --help");
-    assert_error(parse("", NULL), "'': expected an option");
-    assert_error(
-        parse("--an-option-of-many-letters-and-of-a-name-that-nobody-has-ever-heard-of", NULL),
+    options_assert_error(options_parse("--xyzzy", NULL), "--xyzzy: unknown option: see --help");
+    options_assert_error(options_parse("--=", NULL), "unknown option: see --help");
+    options_assert_error(options_parse("lan", NULL), "'lan': expected an option as in --help");
+    options_assert_error(options_parse("", NULL), "'': expected an option");
+    options_assert_error(
+        options_parse("--an-option-of-many-letters-and-of-a-name-that-nobody-has-ever-heard-of",
+                      NULL),
         "unknown option: see --help");
-    assert_error(parse("--a\nb", NULL), "--a\\nb: unknown option");
-    assert_error(parse("a\nb", NULL), "'a\\nb': expected an option");
-    assert_error(parse_more("", "--mtu", "lan:1\n", NULL), "--mtu 'lan:1\\n': expected");
-    assert_error(parse("--budget", "1\n2\x7f", NULL), "--budget '1\\n2\\x7f': ");
+    options_assert_error(options_parse("--a\nb", NULL), "--a\\nb: unknown option");
+    options_assert_error(options_parse("a\nb", NULL), "'a\\nb': expected an option");
+    options_assert_error(parse_more("", "--mtu", "lan:1\n", NULL), "--mtu 'lan:1\\n': expected");
+    options_assert_error(options_parse("--budget", "1\n2\x7f", NULL), "--budget '1\\n2\\x7f': ");
 }
 
 /* Each text is wrong in the line and for the reason that follow it. */
@@ -588,28 +613,29 @@ static void test_wrong_files(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        write_config("%s", cases[i].text);
-        snprintf(expected, sizeof(expected), "%s:%s: ", config_path, cases[i].line);
-        assert_error(parse_config(), expected);
-        if (strstr(error.text, cases[i].reason) == NULL)
-            fail_msg("'%s' has not '%s'", error.text, cases[i].reason);
+        options_write("%s", cases[i].text);
+        snprintf(expected, sizeof(expected), "%s:%s: ", options_file, cases[i].line);
+        options_assert_error(options_parse_file(), expected);
+        if (strstr(options_error.text, cases[i].reason) == NULL)
+            fail_msg("'%s' has not '%s'", options_error.text, cases[i].reason);
     }
-    write_bytes("[spillway]\nrules = a\0b\n", 23);
-    assert_error(parse_config(), ":2: byte 0x00: expected text");
+    options_write_bytes("[spillway]\nrules = a\0b\n", 23);
+    options_assert_error(options_parse_file(), ":2: byte 0x00: expected text");
 
     memset(long_text, 'x', sizeof(long_text));
-    write_config("[spillway]\n%.64s = y\n", long_text);
-    assert_error(parse_config(), "expected a name of 1 to 63 bytes");
-    write_config("[spillway]\nrules = %.256s\n", long_text);
-    assert_error(parse_config(), "expected 1 to 255 bytes");
-    write_config("[%.64s]\n", long_text);
-    assert_error(parse_config(), "expected a name of 1 to 63 bytes");
+    options_write("[spillway]\n%.64s = y\n", long_text);
+    options_assert_error(options_parse_file(), "expected a name of 1 to 63 bytes");
+    options_write("[spillway]\nrules = %.256s\n", long_text);
+    options_assert_error(options_parse_file(), "expected 1 to 255 bytes");
+    options_write("[%.64s]\n", long_text);
+    options_assert_error(options_parse_file(), "expected a name of 1 to 63 bytes");
 
-    assert_error(parse("--config", "/nonexistent/x.conf", NULL),
-                 "/nonexistent/x.conf: cannot be opened: No such file");
-    assert_error(parse("--config", directory, NULL), "cannot be opened: Is a directory");
-    write_config("%s", "");
-    assert_error(parse_config(), "no port given");
+    options_assert_error(options_parse("--config", "/nonexistent/x.conf", NULL),
+                         "/nonexistent/x.conf: cannot be opened: No such file");
+    options_assert_error(options_parse("--config", options_folder, NULL),
+                         "cannot be opened: Is a directory");
+    options_write("%s", "");
+    options_assert_error(options_parse_file(), "no port given");
 }
 
 static void test_file_forms(void **state)
@@ -620,65 +646,65 @@ static void test_file_forms(void **state)
     memset(longest, 'x', 255);
     longest[0] = '/';
     longest[255] = '\0';
-    write_config("# a comment = with an equals sign, before any section, and so long that no key\n"
-                 "# [comment]\n"
-                 ";[comment\n"
-                 "\r\n"
-                 "  [ port \t lan ]  ; the inside\r\n"
-                 "\tdevice=net_null0,a=b#c   ; comment = more\n"
-                 "   # indented = comment\n"
-                 "[port wan]\n device =net_null1\n"
-                 "[wire w]\nports = lan ,wan\n"
-                 "[spillway]\n"
-                 "rules = %s\n"
-                 "report = a b\\\n"
-                 "fast = 1, 2-3\n"
-                 "idle = sleep", /* no end of line */
-                 longest);
-    assert_good(parse_config());
-    assert_string_equal(options.ports[0].name, "lan");
-    assert_string_equal(options.ports[0].device, "net_null0,a=b#c");
-    assert_string_equal(options.wires[0].name, "w");
-    assert_string_equal(options.rules, longest);
-    snprintf(path, sizeof(path), "%s/a b\\", directory);
-    assert_string_equal(options.report, path);
-    assert_int_equal(options.plan.roles[SPILL_ROLE_FAST].count, 3);
-    assert_int_equal(options.pipeline.idle, SPILL_IDLE_SLEEP);
-    snprintf(path, sizeof(path), "%s:6: key 'device', value 'net_null0,a=b#c'", config_path);
-    assert_string_equal(options.ports[0].where, path);
+    options_write("# a comment = with an equals sign, before any section, and so long that no key\n"
+                  "# [comment]\n"
+                  ";[comment\n"
+                  "\r\n"
+                  "  [ port \t lan ]  ; the inside\r\n"
+                  "\tdevice=net_null0,a=b#c   ; comment = more\n"
+                  "   # indented = comment\n"
+                  "[port wan]\n device =net_null1\n"
+                  "[wire w]\nports = lan ,wan\n"
+                  "[spillway]\n"
+                  "rules = %s\n"
+                  "report = a b\\\n"
+                  "fast = 1, 2-3\n"
+                  "idle = sleep", /* no end of line */
+                  longest);
+    options_assert_good(options_parse_file());
+    assert_string_equal(options_read.ports[0].name, "lan");
+    assert_string_equal(options_read.ports[0].device, "net_null0,a=b#c");
+    assert_string_equal(options_read.wires[0].name, "w");
+    assert_string_equal(options_read.rules, longest);
+    snprintf(path, sizeof(path), "%s/a b\\", options_folder);
+    assert_string_equal(options_read.report, path);
+    assert_int_equal(options_read.plan.roles[SPILL_ROLE_FAST].count, 3);
+    assert_int_equal(options_read.pipeline.idle, SPILL_IDLE_SLEEP);
+    snprintf(path, sizeof(path), "%s:6: key 'device', value 'net_null0,a=b#c'", options_file);
+    assert_string_equal(options_read.ports[0].where, path);
 
     /* Ports and wires may be given in [spillway] as flags give them, and more than one. */
-    write_config("[spillway]\nmtu = b:1500\nmtu = a:1400\nport = a=net_null0,x=y\nwire = a:b\n"
-                 "port = b=net_null1\nport = c=net_null2\nport=d=net_null3\nwire = c:d\n");
-    assert_good(parse_config());
-    assert_int_equal(options.port_count, 4);
-    assert_int_equal(options.ports[0].config.mtu, 1400);
-    assert_string_equal(options.ports[0].device, "net_null0,x=y");
-    assert_int_equal(options.wire_count, 2);
-    spill_options_free(&options);
+    options_write("[spillway]\nmtu = b:1500\nmtu = a:1400\nport = a=net_null0,x=y\nwire = a:b\n"
+                  "port = b=net_null1\nport = c=net_null2\nport=d=net_null3\nwire = c:d\n");
+    options_assert_good(options_parse_file());
+    assert_int_equal(options_read.port_count, 4);
+    assert_int_equal(options_read.ports[0].config.mtu, 1400);
+    assert_string_equal(options_read.ports[0].device, "net_null0,x=y");
+    assert_int_equal(options_read.wire_count, 2);
+    spill_options_free(&options_read);
 }
 
 static void test_example_is_good(void **state)
 {
     (void)state;
-    assert_good(parse("--config", SPILL_SOURCE_ROOT "/config/wire.conf", NULL));
-    assert_string_equal(options.rules, SPILL_SOURCE_ROOT "/config/rules/office.rules");
-    assert_int_equal(options.port_count, 2);
-    assert_int_equal(options.wire_count, 1);
-    spill_options_free(&options);
+    options_assert_good(options_parse("--config", SPILL_SOURCE_ROOT "/config/wire.conf", NULL));
+    assert_string_equal(options_read.rules, SPILL_SOURCE_ROOT "/config/rules/office.rules");
+    assert_int_equal(options_read.port_count, 2);
+    assert_int_equal(options_read.wire_count, 1);
+    spill_options_free(&options_read);
 }
 
 /* Whatever the bytes: an end without a crash, and an error names the file in one line. */
 static void parse_bytes(const char *bytes, size_t length)
 {
-    write_bytes(bytes, length);
-    if (parse_config() == SPILL_OPTIONS_ERROR) {
-        assert_true(error.text[0] != '\0');
-        assert_null(strchr(error.text, '\n'));
+    options_write_bytes(bytes, length);
+    if (options_parse_file() == SPILL_OPTIONS_ERROR) {
+        assert_true(options_error.text[0] != '\0');
+        assert_null(strchr(options_error.text, '\n'));
         /* The scan refuses all that DPDK's parser would see in another way. */
-        assert_null(strstr(error.text, "DPDK's parser"));
+        assert_null(strstr(options_error.text, "DPDK's parser"));
     }
-    spill_options_free(&options);
+    spill_options_free(&options_read);
 }
 
 static void test_random_files(void **state)
@@ -699,8 +725,8 @@ static void test_random_files(void **state)
         parse_bytes(bytes, length);
 
         /* A good file with some bytes changed gets further. */
-        length = sizeof(base_file) - 1;
-        memcpy(bytes, base_file, length);
+        length = strlen(options_base);
+        memcpy(bytes, options_base, length);
         for (long changes = random() % 4; changes > 0; changes--)
             bytes[(size_t)random() % length] = alphabet[(size_t)random() % (sizeof(alphabet) - 1)];
         parse_bytes(bytes, length);
@@ -737,10 +763,11 @@ static void test_random_flags(void **state)
                 text[i][0] = '\0';
         }
         argv[argc] = NULL;
-        error.text[0] = '\0';
-        if (spill_options_parse(argc, argv, NULL, &options, &error) == SPILL_OPTIONS_ERROR)
-            assert_true(error.text[0] != '\0');
-        spill_options_free(&options);
+        options_error.text[0] = '\0';
+        if (spill_options_parse(argc, argv, NULL, &options_read, &options_error) ==
+            SPILL_OPTIONS_ERROR)
+            assert_true(options_error.text[0] != '\0');
+        spill_options_free(&options_read);
     }
 }
 
@@ -769,26 +796,26 @@ static void test_comparison(void **state)
     char told[256];
 
     (void)state;
-    assert_good(parse_more("", NULL));
-    first = options;
-    options = (struct spill_options){0};
+    options_assert_good(parse_more("", NULL));
+    first = options_read;
+    options_read = (struct spill_options){0};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const char *const *arguments = cases[i].arguments;
 
-        assert_good(parse_more("", arguments[0], arguments[1], arguments[2], NULL));
+        options_assert_good(parse_more("", arguments[0], arguments[1], arguments[2], NULL));
         told[0] = '\0';
-        spill_options_compare(&first, &options, join, told);
+        spill_options_compare(&first, &options_read, join, told);
         assert_string_equal(told, cases[i].told);
         told[0] = '\0';
-        spill_options_compare(&options, &first, join, told);
+        spill_options_compare(&options_read, &first, join, told);
         assert_string_equal(told, cases[i].told);
     }
-    assert_good(
-        parse("--port=wan=net_null7", "--port=lan=net_null0", "--wire=wan:lan", "--check", NULL));
+    options_assert_good(options_parse("--port=wan=net_null7", "--port=lan=net_null0",
+                                      "--wire=wan:lan", "--check", NULL));
     told[0] = '\0';
-    spill_options_compare(&first, &options, join, told);
+    spill_options_compare(&first, &options_read, join, told);
     assert_string_equal(told, "device of port wan;");
-    spill_options_free(&options);
+    spill_options_free(&options_read);
     spill_options_free(&first);
 }
 
@@ -803,12 +830,12 @@ static FILE *capture(const char *flag)
     fflush(stdout);
     dup2(fileno(output), STDOUT_FILENO);
     /* It wins over what is wrong beside it. */
-    result = parse("--budget", "10x", flag, NULL);
+    result = options_parse("--budget", "10x", flag, NULL);
     fflush(stdout);
     dup2(saved, STDOUT_FILENO);
     close(saved);
     assert_int_equal(result, SPILL_OPTIONS_DONE);
-    spill_options_free(&options);
+    spill_options_free(&options_read);
     rewind(output);
     return output;
 }
@@ -886,5 +913,5 @@ int main(void)
         cmocka_unit_test(test_version),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, options_setup, options_teardown);
 }

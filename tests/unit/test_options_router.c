@@ -14,8 +14,8 @@ static const char two[] = "[port lan]\n"
 
 static enum spill_options_result parse_with(const char *more)
 {
-    write_config("%s%s", two, more);
-    return parse_config();
+    options_write("%s%s", two, more);
+    return options_parse_file();
 }
 
 static void test_good(void **state)
@@ -23,29 +23,29 @@ static void test_good(void **state)
     char text[SPILL_IP_PREFIX_TEXT];
 
     (void)state;
-    assert_good(
+    options_assert_good(
         parse_with("[port lan.7]\nparent = lan\nvlan = 7\nrouted = yes\naddress = 10.7.0.1/16\n"
                    "[route 0.0.0.0/0]\nvia = 10.2.0.9 weight 3, fe80::1 port wan , port lan.7\n"
                    "[route 2001:db8::/32]\naction = prohibit\n"
                    "[neighbor 10.7.0.9]\nport = lan.7\nmac = 02:00:00:00:00:01\n"
                    "[router]\nrpf = strict\nroutes = 1M\nroutes6 = 200k\n"));
-    assert_int_equal(options.interface_count, 3);
-    assert_int_equal(options.interfaces[2].port, 0);
-    assert_int_equal(options.interfaces[2].vlan, 7);
-    assert_string_equal(spill_ip_prefix_write(&options.interfaces[1].addresses.list[1], text),
+    assert_int_equal(options_read.interface_count, 3);
+    assert_int_equal(options_read.interfaces[2].port, 0);
+    assert_int_equal(options_read.interfaces[2].vlan, 7);
+    assert_string_equal(spill_ip_prefix_write(&options_read.interfaces[1].addresses.list[1], text),
                         "2001:db8:2::1/64");
-    assert_int_equal(options.routes[0].via.count, 3);
-    assert_int_equal(options.routes[0].via.list[0].index, 1);
-    assert_int_equal(options.routes[0].via.list[0].weight, 3);
-    assert_int_equal(options.routes[0].via.list[1].gateway.family, AF_INET6);
-    assert_int_equal(options.routes[0].via.list[1].index, 1);
-    assert_int_equal(options.routes[0].via.list[2].gateway.family, 0);
-    assert_int_equal(options.routes[0].via.list[2].index, 2);
-    assert_int_equal(options.routes[1].action, SPILL_ROUTE_PROHIBIT);
-    assert_int_equal(options.neighbors[0].index, 2);
-    assert_int_equal(options.router.rpf, SPILL_RPF_STRICT);
-    assert_int_equal(options.router.routes4, 1 << 20);
-    assert_true(spill_options_route(&options));
+    assert_int_equal(options_read.routes[0].via.count, 3);
+    assert_int_equal(options_read.routes[0].via.list[0].index, 1);
+    assert_int_equal(options_read.routes[0].via.list[0].weight, 3);
+    assert_int_equal(options_read.routes[0].via.list[1].gateway.family, AF_INET6);
+    assert_int_equal(options_read.routes[0].via.list[1].index, 1);
+    assert_int_equal(options_read.routes[0].via.list[2].gateway.family, 0);
+    assert_int_equal(options_read.routes[0].via.list[2].index, 2);
+    assert_int_equal(options_read.routes[1].action, SPILL_ROUTE_PROHIBIT);
+    assert_int_equal(options_read.neighbors[0].index, 2);
+    assert_int_equal(options_read.router.rpf, SPILL_RPF_STRICT);
+    assert_int_equal(options_read.router.routes4, 1 << 20);
+    assert_true(spill_options_route(&options_read));
 }
 
 static void test_bad(void **state)
@@ -96,7 +96,7 @@ static void test_bad(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        assert_error(parse_with(cases[i].text), cases[i].expected);
+        options_assert_error(parse_with(cases[i].text), cases[i].expected);
 }
 
 int main(void)
@@ -106,5 +106,5 @@ int main(void)
         cmocka_unit_test(test_bad),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, options_setup, options_teardown);
 }

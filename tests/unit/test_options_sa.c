@@ -95,15 +95,15 @@ static enum spill_options_result parse_sa(const char *const *base, const char *c
     char text[2048];
 
     add_section(text, sizeof(text), "a", base, changes);
-    write_config("%s%s", base_file, text);
-    return parse_config();
+    options_write("%s%s", options_base, text);
+    return options_parse_file();
 }
 
 static const struct spill_option_sa *only_sa(void)
 {
-    assert_int_equal(options.sa_count, 1);
-    assert_string_equal(options.sas[0].config.name, "a");
-    return &options.sas[0];
+    assert_int_equal(options_read.sa_count, 1);
+    assert_string_equal(options_read.sas[0].config.name, "a");
+    return &options_read.sas[0];
 }
 
 /* The line that a text begins, counted from 1. */
@@ -129,7 +129,7 @@ static void check_row(const char *const *base, const struct row *row)
         uint64_t value = 0;
 
         snprintf(line, sizeof(line), "%s = %s", row->name, row->good[i]);
-        assert_good(parse_sa(base, changes));
+        options_assert_good(parse_sa(base, changes));
         memcpy(&value, (const char *)only_sa() + option->offset, option->size);
         assert_true(value == row->numbers[i]);
         assert_non_null(strstr(spill_option_sa_where(only_sa(), row->name), row->good[i]));
@@ -139,9 +139,9 @@ static void check_row(const char *const *base, const struct row *row)
 
         snprintf(line, sizeof(line), "%s = %s", row->name, row->bad[i]);
         add_section(text, sizeof(text), "a", base, changes);
-        snprintf(expected, sizeof(expected), "%s:%u: key '%s', value '%s': expected ", config_path,
+        snprintf(expected, sizeof(expected), "%s:%u: key '%s', value '%s': expected ", options_file,
                  6 + line_of(text, line), row->name, row->bad[i]);
-        assert_error(parse_sa(base, changes), expected);
+        options_assert_error(parse_sa(base, changes), expected);
     }
 }
 
@@ -174,13 +174,13 @@ static void test_each_key(void **state)
         snprintf(text, sizeof(text), "--%s=x", table[i].name);
         snprintf(expected, sizeof(expected), "--%s: expected as a key of [sa NAME] in the",
                  table[i].name);
-        assert_error(parse(text, NULL), expected);
-        write_config("[spillway]\n%s = x\n", table[i].name);
+        options_assert_error(options_parse(text, NULL), expected);
+        options_write("[spillway]\n%s = x\n", table[i].name);
         snprintf(expected, sizeof(expected), ":2: key '%s': expected in a section [sa NAME]",
                  table[i].name);
-        assert_error(parse_config(), expected);
-        write_config("%s%s = x\n", base_file, table[i].name);
-        assert_error(parse_config(), "is unknown in [port lan]: expected device");
+        options_assert_error(options_parse_file(), expected);
+        options_write("%s%s = x\n", options_base, table[i].name);
+        options_assert_error(options_parse_file(), "is unknown in [port lan]: expected device");
     }
 }
 
@@ -196,7 +196,7 @@ static void test_values_and_defaults(void **state)
     char expected[256];
 
     (void)state;
-    assert_good(parse_sa(outbound, none));
+    options_assert_good(parse_sa(outbound, none));
     sa = only_sa();
     assert_int_equal(sa->config.direction, SPILL_SA_OUT);
     assert_int_equal(sa->config.mode, SPILL_SA_TUNNEL);
@@ -206,20 +206,20 @@ static void test_values_and_defaults(void **state)
     assert_memory_equal(sa->config.source.bytes, ipv4_source, sizeof(ipv4_source));
     assert_memory_equal(sa->config.destination.bytes, ipv4_destination, sizeof(ipv4_destination));
     assert_ptr_equal(sa->config.algorithm, spill_ipsec_algorithm_find("aes-128-gcm"));
-    snprintf(expected, sizeof(expected), "%s/keys/a.key", directory);
+    snprintf(expected, sizeof(expected), "%s/keys/a.key", options_folder);
     assert_string_equal(sa->key_file, expected);
     assert_false(sa->config.esn || sa->config.nat_traversal);
     assert_true(sa->config.packets_soft == 0 && sa->config.packets_hard == 0);
     assert_true(sa->config.bytes_soft == 0 && sa->config.bytes_hard == 0);
     assert_int_equal(sa->config.dscp, SPILL_SA_DSCP_COPY);
     assert_int_equal(sa->config.df, SPILL_SA_DF_COPY);
-    snprintf(expected, sizeof(expected), "%s:8: key 'direction', value 'out'", config_path);
+    snprintf(expected, sizeof(expected), "%s:8: key 'direction', value 'out'", options_file);
     assert_string_equal(spill_option_sa_where(sa, "direction"), expected);
     assert_null(spill_option_sa_where(sa, "esn"));
-    assert_ptr_equal(spill_options_find_sa(&options, "a"), sa);
-    assert_null(spill_options_find_sa(&options, "b"));
+    assert_ptr_equal(spill_options_find_sa(&options_read, "a"), sa);
+    assert_null(spill_options_find_sa(&options_read, "b"));
 
-    assert_good(parse_sa(inbound, ipv6));
+    options_assert_good(parse_sa(inbound, ipv6));
     sa = only_sa();
     assert_int_equal(sa->config.direction, SPILL_SA_IN);
     assert_int_equal(sa->config.replay_window, 1024);
@@ -229,7 +229,7 @@ static void test_values_and_defaults(void **state)
     assert_int_equal(sa->config.destination.bytes[15], 2);
     assert_ptr_equal(sa->config.algorithm, spill_ipsec_algorithm_find("aes-256-cbc+sha512"));
     assert_string_equal(sa->key_file, "/abs/b.key");
-    spill_options_free(&options);
+    spill_options_free(&options_read);
 }
 
 /* What the changes make wrong, in which line's key and why; or NULL: they are right. */
@@ -300,16 +300,16 @@ static void test_keys_that_go_together(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         if (cases[i].key == NULL) {
-            assert_good(parse_sa(cases[i].base, cases[i].changes));
+            options_assert_good(parse_sa(cases[i].base, cases[i].changes));
             continue;
         }
         add_section(text, sizeof(text), "a", cases[i].base, cases[i].changes);
-        snprintf(expected, sizeof(expected), "%s:%u: key '%.*s', value '%s': ", config_path,
+        snprintf(expected, sizeof(expected), "%s:%u: key '%.*s', value '%s': ", options_file,
                  6 + line_of(text, cases[i].key), (int)strcspn(cases[i].key, " "), cases[i].key,
                  strstr(cases[i].key, "= ") + 2);
-        assert_error(parse_sa(cases[i].base, cases[i].changes), expected);
-        if (strstr(error.text, cases[i].reason) == NULL)
-            fail_msg("'%s' has not '%s'", error.text, cases[i].reason);
+        options_assert_error(parse_sa(cases[i].base, cases[i].changes), expected);
+        if (strstr(options_error.text, cases[i].reason) == NULL)
+            fail_msg("'%s' has not '%s'", options_error.text, cases[i].reason);
     }
 }
 
@@ -327,30 +327,31 @@ static void test_sections(void **state)
         const char *const changes[] = {required[i][0], NULL};
 
         snprintf(expected, sizeof(expected), "%s:7: section [sa a] has no key '%.*s': expected %s",
-                 config_path, (int)strcspn(required[i][0], " "), required[i][0], required[i][1]);
-        assert_error(parse_sa(outbound, changes), expected);
+                 options_file, (int)strcspn(required[i][0], " "), required[i][0], required[i][1]);
+        options_assert_error(parse_sa(outbound, changes), expected);
     }
-    write_config("[sa a]\n");
-    assert_error(parse_config(), ":1: section [sa a] has no key 'direction'");
-    write_config("[sa]\n");
-    assert_error(parse_config(), ":1: section [sa] is unknown");
-    write_config("[sa 01234567890123456]\n");
-    assert_error(parse_config(),
-                 "is unknown: expected [spillway], [port NAME], [wire NAME] or [sa");
-    assert_error(parse_sa(outbound, (const char *const[]){"spy = 1", NULL}),
-                 ":15: key 'spy' is unknown in [sa a]: did you mean 'spi'?");
-    assert_error(parse_sa(outbound, (const char *const[]){"replay = 1", NULL}),
-                 "key 'replay' is unknown in [sa a]: did you mean 'replay-window'?");
-    assert_error(parse_sa(outbound, (const char *const[]){"xyzzy = 1", NULL}),
-                 "expected one of: direction, spi, mode, source, destination, algorithm, key-file, "
-                 "esn, replay-window, nat-traversal, lifetime-packets-soft, lifetime-packets-hard, "
-                 "lifetime-bytes-soft, lifetime-bytes-hard, dscp, df, stands-for");
-    assert_error(parse_sa(outbound, (const char *const[]){"rules = x", NULL}),
-                 "key 'rules' is unknown in [sa a]: ");
-    assert_error(parse_sa(outbound, (const char *const[]){"esn = no", "esn = yes", NULL}),
-                 ":16: key 'esn', value 'yes': given already: ");
-    assert_error(parse_sa(outbound, (const char *const[]){"algorithm = rot13", NULL}),
-                 "value 'rot13': expected one of: aes-128-gcm, aes-192-gcm, ");
+    options_write("[sa a]\n");
+    options_assert_error(options_parse_file(), ":1: section [sa a] has no key 'direction'");
+    options_write("[sa]\n");
+    options_assert_error(options_parse_file(), ":1: section [sa] is unknown");
+    options_write("[sa 01234567890123456]\n");
+    options_assert_error(options_parse_file(),
+                         "is unknown: expected [spillway], [port NAME], [wire NAME] or [sa");
+    options_assert_error(parse_sa(outbound, (const char *const[]){"spy = 1", NULL}),
+                         ":15: key 'spy' is unknown in [sa a]: did you mean 'spi'?");
+    options_assert_error(parse_sa(outbound, (const char *const[]){"replay = 1", NULL}),
+                         "key 'replay' is unknown in [sa a]: did you mean 'replay-window'?");
+    options_assert_error(
+        parse_sa(outbound, (const char *const[]){"xyzzy = 1", NULL}),
+        "expected one of: direction, spi, mode, source, destination, algorithm, key-file, "
+        "esn, replay-window, nat-traversal, lifetime-packets-soft, lifetime-packets-hard, "
+        "lifetime-bytes-soft, lifetime-bytes-hard, dscp, df, stands-for");
+    options_assert_error(parse_sa(outbound, (const char *const[]){"rules = x", NULL}),
+                         "key 'rules' is unknown in [sa a]: ");
+    options_assert_error(parse_sa(outbound, (const char *const[]){"esn = no", "esn = yes", NULL}),
+                         ":16: key 'esn', value 'yes': given already: ");
+    options_assert_error(parse_sa(outbound, (const char *const[]){"algorithm = rot13", NULL}),
+                         "value 'rot13': expected one of: aes-128-gcm, aes-192-gcm, ");
 }
 
 /* Two sections, and whether the packets of both can be told apart. */
@@ -361,8 +362,8 @@ static enum spill_options_result parse_two(const char *const *base, const char *
 
     add_section(one, sizeof(one), "a", base, first);
     add_section(two, sizeof(two), "b", base, second);
-    write_config("%s%s%s", base_file, one, two);
-    return parse_config();
+    options_write("%s%s%s", options_base, one, two);
+    return options_parse_file();
 }
 
 static void test_two_associations(void **state)
@@ -377,25 +378,25 @@ static void test_two_associations(void **state)
     char expected[512];
 
     (void)state;
-    assert_good(parse_two(inbound, none, other_spi));
-    assert_int_equal(options.sa_count, 2);
-    assert_string_equal(options.sas[0].config.name, "a");
-    assert_string_equal(options.sas[1].config.name, "b");
-    assert_int_equal(options.sas[1].config.spi, 4098);
-    assert_ptr_equal(spill_options_find_sa(&options, "b"), &options.sas[1]);
-    assert_good(parse_two(inbound, none, other_end));
-    assert_good(parse_two(inbound, none, outgoing));
-    assert_good(parse_two(outbound, none, none));
+    options_assert_good(parse_two(inbound, none, other_spi));
+    assert_int_equal(options_read.sa_count, 2);
+    assert_string_equal(options_read.sas[0].config.name, "a");
+    assert_string_equal(options_read.sas[1].config.name, "b");
+    assert_int_equal(options_read.sas[1].config.spi, 4098);
+    assert_ptr_equal(spill_options_find_sa(&options_read, "b"), &options_read.sas[1]);
+    options_assert_good(parse_two(inbound, none, other_end));
+    options_assert_good(parse_two(inbound, none, outgoing));
+    options_assert_good(parse_two(outbound, none, none));
 
-    assert_error(parse_two(inbound, none, same_spi), "value '4097': [sa a] has it already");
+    options_assert_error(parse_two(inbound, none, same_spi), "value '4097': [sa a] has it already");
     snprintf(expected, sizeof(expected),
              "%s:16: key 'spi', value '0x1001': [sa a] has it already for that destination or for "
              "any (%s:9: key 'spi', value '0x1001'): expected another SPI",
-             config_path, config_path);
-    assert_error(parse_two(inbound, same_key, none), expected + strlen(config_path) + 3);
-    assert_error(parse_two(inbound, none, any_end), "[sa a] has it already");
-    assert_error(parse_two(inbound, any_end, none), "[sa a] has it already");
-    assert_error(parse_two(inbound, any_end, any_end), "[sa a] has it already");
+             options_file, options_file);
+    options_assert_error(parse_two(inbound, same_key, none), expected + strlen(options_file) + 3);
+    options_assert_error(parse_two(inbound, none, any_end), "[sa a] has it already");
+    options_assert_error(parse_two(inbound, any_end, none), "[sa a] has it already");
+    options_assert_error(parse_two(inbound, any_end, any_end), "[sa a] has it already");
 }
 
 static void test_standing_for_another(void **state)
@@ -410,16 +411,17 @@ static void test_standing_for_another(void **state)
         "expected another section [sa NAME] with direction = in and without stands-for";
 
     (void)state;
-    assert_good(parse_two(inbound, none, for_a));
-    assert_string_equal(options.sas[0].config.stands_for, "");
-    assert_string_equal(options.sas[1].config.stands_for, "a");
-    assert_good(parse_two(inbound, for_b, none));            /* in any order */
-    assert_error(parse_two(inbound, none, for_b), expected); /* itself */
-    assert_error(parse_two(inbound, none, for_c), expected);
-    assert_error(parse_two(inbound, for_b, for_a), expected);
-    assert_error(parse_two(inbound, outgoing, for_a), expected);
-    assert_error(parse_two(outbound, none, for_a), "expected direction = in with it");
-    assert_error(parse_two(inbound, none, no_name), "key 'stands-for', value 'a,b': expected 1 to");
+    options_assert_good(parse_two(inbound, none, for_a));
+    assert_string_equal(options_read.sas[0].config.stands_for, "");
+    assert_string_equal(options_read.sas[1].config.stands_for, "a");
+    options_assert_good(parse_two(inbound, for_b, none));            /* in any order */
+    options_assert_error(parse_two(inbound, none, for_b), expected); /* itself */
+    options_assert_error(parse_two(inbound, none, for_c), expected);
+    options_assert_error(parse_two(inbound, for_b, for_a), expected);
+    options_assert_error(parse_two(inbound, outgoing, for_a), expected);
+    options_assert_error(parse_two(outbound, none, for_a), "expected direction = in with it");
+    options_assert_error(parse_two(inbound, none, no_name),
+                         "key 'stands-for', value 'a,b': expected 1 to");
 }
 
 static void test_sides(void **state)
@@ -430,16 +432,16 @@ static void test_sides(void **state)
     static const char *const missing[] = {"port = wen", NULL};
 
     (void)state;
-    assert_good(parse_sa(inbound, one));
+    options_assert_good(parse_sa(inbound, one));
     assert_int_equal(only_sa()->config.ports,
-                     1u << (spill_options_find_port(&options, "wan") - options.ports));
-    assert_good(parse_sa(outbound, other));
+                     1u << (spill_options_find_port(&options_read, "wan") - options_read.ports));
+    options_assert_good(parse_sa(outbound, other));
     assert_int_equal(only_sa()->config.ports,
-                     1u << (spill_options_find_port(&options, "lan") - options.ports));
-    assert_error(parse_sa(inbound, both),
-                 "key 'port', value 'wan , lan': expected one port of a wire");
-    assert_error(parse_sa(inbound, missing),
-                 "key 'port', value 'wen': expected the names of ports");
+                     1u << (spill_options_find_port(&options_read, "lan") - options_read.ports));
+    options_assert_error(parse_sa(inbound, both),
+                         "key 'port', value 'wan , lan': expected one port of a wire");
+    options_assert_error(parse_sa(inbound, missing),
+                         "key 'port', value 'wen': expected the names of ports");
 }
 
 /* As many as there may be, in a file of many lines; and one more. */
@@ -451,7 +453,7 @@ static void test_many_associations(void **state)
     (void)state;
     assert_non_null(text);
     for (unsigned int count = SPILL_SAS_MAX; count <= SPILL_SAS_MAX + 1; count++) {
-        used = (size_t)snprintf(text, size, "%s", base_file);
+        used = (size_t)snprintf(text, size, "%s", options_base);
         for (unsigned int i = 0; i < count; i++) {
             char spi[32], name[16];
             const char *const changes[] = {spi, "replay-window = 64", "esn = yes", NULL};
@@ -460,14 +462,14 @@ static void test_many_associations(void **state)
             snprintf(name, sizeof(name), "s%u", i);
             used += add_section(text + used, size - used, name, inbound, changes);
         }
-        write_bytes(text, used);
+        options_write_bytes(text, used);
         if (count <= SPILL_SAS_MAX) {
-            assert_good(parse_config());
-            assert_int_equal(options.sa_count, SPILL_SAS_MAX);
+            options_assert_good(options_parse_file());
+            assert_int_equal(options_read.sa_count, SPILL_SAS_MAX);
             for (unsigned int i = 0; i < count; i++)
-                assert_int_equal(options.sas[i].config.spi, 256 + i);
+                assert_int_equal(options_read.sas[i].config.spi, 256 + i);
         } else {
-            assert_error(parse_config(), "expected at most 4096 sections [sa NAME]");
+            options_assert_error(options_parse_file(), "expected at most 4096 sections [sa NAME]");
         }
     }
     free(text);
@@ -478,29 +480,32 @@ static void test_parsed_again(void **state)
 {
     static const char *const none[] = {NULL};
     static const char *const changed[] = {"spi = 9999", NULL};
-    const char *argv[] = {"spillway", "-l", "0", "--", "--config", config_path, "--lanes=4", NULL};
+    const char *argv[] = {"spillway", "-l", "0", "--", "--config", options_file, "--lanes=4", NULL};
     int argc = (int)COUNT_OF(argv) - 1;
     struct spill_options again;
     char text[1024];
 
     (void)state;
-    assert_good(parse_sa(outbound, none));
-    spill_options_free(&options);
-    assert_good(spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options, &error));
+    options_assert_good(parse_sa(outbound, none));
+    spill_options_free(&options_read);
+    options_assert_good(
+        spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options_read, &options_error));
     add_section(text, sizeof(text), "a", outbound, changed);
-    write_config("%s%s", base_file, text);
-    assert_good(spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &again, &error));
-    assert_int_equal(options.sas[0].config.spi, 0x1001);
+    options_write("%s%s", options_base, text);
+    options_assert_good(
+        spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &again, &options_error));
+    assert_int_equal(options_read.sas[0].config.spi, 0x1001);
     assert_int_equal(again.sas[0].config.spi, 9999);
     assert_int_equal(again.pipeline.lanes, 4);
     assert_int_equal(again.eal_argc, 2);
-    assert_string_equal(again.config, options.config);
-    assert_ptr_not_equal(again.sas, options.sas);
-    spill_options_free(&options);
+    assert_string_equal(again.config, options_read.config);
+    assert_ptr_not_equal(again.sas, options_read.sas);
+    spill_options_free(&options_read);
     assert_string_equal(again.sas[0].config.name, "a");
-    write_config("[spilway]\n");
-    assert_error(spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options, &error),
-                 ":1: section [spilway] is unknown");
+    options_write("[spilway]\n");
+    options_assert_error(
+        spill_options_parse(argc, (char **)(uintptr_t)argv, NULL, &options_read, &options_error),
+        ":1: section [spilway] is unknown");
     assert_int_equal(again.sas[0].config.spi, 9999);
     spill_options_free(&again);
 }
@@ -511,23 +516,29 @@ static void test_classes_and_device(void **state)
                                         "wan=net_null1", "--wire",        "lan:wan"};
 
     (void)state;
-    write_config("%s[spillway]\non-pool-full = encrypt=inline\ndispatch = decrypt=pool\n"
-                 "pool-capacity = encrypt=7\ncrypto = crypto_aesni_mb0,max_nb_sessions=8\n",
-                 base_file);
-    assert_good(parse("--config", config_path, "--dispatch", "encrypt=inline", "--on-pool-full",
-                      "classify=allow", NULL));
-    assert_int_equal(options.pipeline.classes[SPILL_CLASS_CLASSIFY].overflow, SPILL_OVERFLOW_ALLOW);
-    assert_int_equal(options.pipeline.classes[SPILL_CLASS_CLASSIFY].dispatch, SPILL_DISPATCH_AUTO);
-    assert_int_equal(options.pipeline.classes[SPILL_CLASS_DECRYPT].dispatch, SPILL_DISPATCH_POOL);
-    assert_int_equal(options.pipeline.classes[SPILL_CLASS_DECRYPT].overflow, SPILL_OVERFLOW_DROP);
-    assert_int_equal(options.pipeline.classes[SPILL_CLASS_ENCRYPT].dispatch, SPILL_DISPATCH_INLINE);
-    assert_int_equal(options.pipeline.classes[SPILL_CLASS_ENCRYPT].overflow, SPILL_OVERFLOW_INLINE);
-    assert_int_equal(options.pipeline.classes[SPILL_CLASS_ENCRYPT].capacity, 7);
-    assert_string_equal(options.crypto, "crypto_aesni_mb0,max_nb_sessions=8");
+    options_write("%s[spillway]\non-pool-full = encrypt=inline\ndispatch = decrypt=pool\n"
+                  "pool-capacity = encrypt=7\ncrypto = crypto_aesni_mb0,max_nb_sessions=8\n",
+                  options_base);
+    options_assert_good(options_parse("--config", options_file, "--dispatch", "encrypt=inline",
+                                      "--on-pool-full", "classify=allow", NULL));
+    assert_int_equal(options_read.pipeline.classes[SPILL_CLASS_CLASSIFY].overflow,
+                     SPILL_OVERFLOW_ALLOW);
+    assert_int_equal(options_read.pipeline.classes[SPILL_CLASS_CLASSIFY].dispatch,
+                     SPILL_DISPATCH_AUTO);
+    assert_int_equal(options_read.pipeline.classes[SPILL_CLASS_DECRYPT].dispatch,
+                     SPILL_DISPATCH_POOL);
+    assert_int_equal(options_read.pipeline.classes[SPILL_CLASS_DECRYPT].overflow,
+                     SPILL_OVERFLOW_DROP);
+    assert_int_equal(options_read.pipeline.classes[SPILL_CLASS_ENCRYPT].dispatch,
+                     SPILL_DISPATCH_INLINE);
+    assert_int_equal(options_read.pipeline.classes[SPILL_CLASS_ENCRYPT].overflow,
+                     SPILL_OVERFLOW_INLINE);
+    assert_int_equal(options_read.pipeline.classes[SPILL_CLASS_ENCRYPT].capacity, 7);
+    assert_string_equal(options_read.crypto, "crypto_aesni_mb0,max_nb_sessions=8");
     assert_string_equal(spill_class_rows[SPILL_CLASS_DECRYPT]->name, "decrypt");
     assert_string_equal(spill_class_rows[SPILL_CLASS_ENCRYPT]->name, "encrypt");
-    assert_good(parse("--config", config_path, "--crypto", "0000:41:00.0", NULL));
-    assert_string_equal(options.crypto, "0000:41:00.0");
+    options_assert_good(options_parse("--config", options_file, "--crypto", "0000:41:00.0", NULL));
+    assert_string_equal(options_read.crypto, "0000:41:00.0");
 
     for (size_t i = 0; i < 2; i++) {
         const char *flag = i == 0 ? "encrypt=allow" : "decrypt=allow";
@@ -535,19 +546,19 @@ static void test_classes_and_device(void **state)
 
         snprintf(expected, sizeof(expected),
                  "--on-pool-full '%s': expected drop or inline: only classify may", flag);
-        assert_error(parse(ports[0], ports[1], ports[2], ports[3], ports[4], ports[5],
-                           "--on-pool-full", flag, NULL),
-                     expected);
-        write_config("%s[spillway]\non-pool-full = %s\n", base_file, flag);
+        options_assert_error(options_parse(ports[0], ports[1], ports[2], ports[3], ports[4],
+                                           ports[5], "--on-pool-full", flag, NULL),
+                             expected);
+        options_write("%s[spillway]\non-pool-full = %s\n", options_base, flag);
         snprintf(expected, sizeof(expected), ":8: key 'on-pool-full', value '%s': expected drop",
                  flag);
-        assert_error(parse_config(), expected);
+        options_assert_error(options_parse_file(), expected);
     }
-    assert_error(
-        parse("--crypto=a b", NULL),
+    options_assert_error(
+        options_parse("--crypto=a b", NULL),
         "--crypto 'a b': expected a PCI address as 0000:41:00.0 or a vdev as crypto_openssl0");
-    assert_error(parse("--dispatch=encode=pool", NULL),
-                 "CLASS is one of: classify, decrypt, encrypt");
+    options_assert_error(options_parse("--dispatch=encode=pool", NULL),
+                         "CLASS is one of: classify, decrypt, encrypt");
 }
 
 int main(void)
@@ -565,5 +576,5 @@ int main(void)
         cmocka_unit_test(test_classes_and_device),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, options_setup, options_teardown);
 }

@@ -53,7 +53,7 @@ static uint32_t collect_latest(struct spill_job **done, uint32_t most, void *con
 static void jobs_may_be_under_way_on_a_device(void **state)
 {
     static const struct spill_pool_device fake = {.collect = collect_latest, .depth = DEPTH};
-    struct spill_class class = class_of(SPILL_DISPATCH_POOL);
+    struct spill_class class = subject_class(SPILL_DISPATCH_POOL);
     struct spill_worker *worker;
     uint32_t i;
 
@@ -61,11 +61,11 @@ static void jobs_may_be_under_way_on_a_device(void **state)
     memset(devices, 0, sizeof(devices));
     class.work = leave_under_way;
     class.defers = true;
-    open_pool(&class, 1, 0, &fake);
-    worker = &pool->workers[0];
+    subject_open(&class, 1, 0, &fake);
+    worker = &subject_pool->workers[0];
     for (i = 0; i < DEPTH + 2; i++)
-        put(i % 2, &subjects[i % 2], SPILL_JOB_PACKETS);
-    spill_submitter_flush(submitter);
+        subject_put(i % 2, &subject_all[i % 2], SPILL_JOB_PACKETS);
+    spill_submitter_flush(subject_submitter);
     for (i = 0; i < DEPTH; i++)
         assert_int_equal(spill_worker_poll(worker), SPILL_JOB_PACKETS);
     assert_int_equal(worker->under_way, DEPTH);
@@ -73,9 +73,9 @@ static void jobs_may_be_under_way_on_a_device(void **state)
     assert_int_equal(devices[0].count, DEPTH);
 
     /* The other class goes on meanwhile. */
-    assert_true(spill_lane_reserve(submitter, 0, 0, NULL));
-    spill_lane_add(submitter, 0, 0, NULL, true, 64, 1);
-    spill_submitter_flush(submitter);
+    assert_true(spill_lane_reserve(subject_submitter, 0, 0, NULL));
+    spill_lane_add(subject_submitter, 0, 0, NULL, true, 64, 1);
+    spill_submitter_flush(subject_submitter);
     assert_int_equal(spill_worker_poll(worker), 1);
     assert_int_equal(worker->jobs[0], 1);
 
@@ -83,20 +83,20 @@ static void jobs_may_be_under_way_on_a_device(void **state)
     devices[0].release = 2;
     assert_int_equal(spill_worker_poll(worker), 3 * SPILL_JOB_PACKETS); /* two back, one begun */
     assert_int_equal(worker->under_way, DEPTH - 1);
-    assert_int_equal(spill_submitter_retire(submitter, rte_rdtsc()), 1);
-    spill_submitter_leave(submitter);
+    assert_int_equal(spill_submitter_retire(subject_submitter, rte_rdtsc()), 1);
+    spill_submitter_leave(subject_submitter);
     assert_int_equal(spill_worker_poll(worker), SPILL_JOB_PACKETS);
-    assert_true(rte_ring_empty(pool->rings[1]));
+    assert_true(rte_ring_empty(subject_pool->rings[1]));
     assert_false(spill_worker_ended(worker)); /* not while any is under way */
     devices[0].release = DEPTH;
     assert_int_equal(spill_worker_poll(worker), DEPTH * SPILL_JOB_PACKETS);
     assert_true(spill_worker_ended(worker));
-    assert_int_equal(spill_submitter_retire(submitter, rte_rdtsc()),
+    assert_int_equal(spill_submitter_retire(subject_submitter, rte_rdtsc()),
                      (DEPTH + 2) * SPILL_JOB_PACKETS);
-    assert_int_equal(disorder, 0);
+    assert_int_equal(subject_disorder, 0);
     assert_int_equal(devices[0].excess, 0);
     assert_int_equal(worker->jobs[1], DEPTH + 2);
-    close_pool();
+    subject_close();
 }
 
 static uint64_t left_to_the_device;
@@ -107,14 +107,14 @@ static void take_what_is_ours(struct spill_job *job, void *owner)
     if (job->under_way)
         left_to_the_device += job->count;
     else
-        retired += job->count;
+        subject_retired += job->count;
 }
 
 /* A forced end: a device that does not answer keeps its jobs, and those alone. */
 static void a_device_keeps_what_it_never_gave_back(void **state)
 {
     static const struct spill_pool_device fake = {.collect = collect_latest, .depth = DEPTH};
-    struct spill_class class = class_of(SPILL_DISPATCH_POOL);
+    struct spill_class class = subject_class(SPILL_DISPATCH_POOL);
     struct spill_worker *worker;
     uint32_t i;
 
@@ -123,25 +123,25 @@ static void a_device_keeps_what_it_never_gave_back(void **state)
     left_to_the_device = 0;
     class.work = leave_under_way;
     class.defers = true;
-    open_pool(&class, 1, 0, &fake);
-    worker = &pool->workers[0];
+    subject_open(&class, 1, 0, &fake);
+    worker = &subject_pool->workers[0];
     for (i = 0; i < DEPTH + 2; i++)
-        put(i, &subjects[i % 2], SPILL_JOB_PACKETS);
-    spill_submitter_flush(submitter);
+        subject_put(i, &subject_all[i % 2], SPILL_JOB_PACKETS);
+    spill_submitter_flush(subject_submitter);
     for (i = 0; i < DEPTH; i++)
         spill_worker_poll(worker);
     devices[0].release = 1;
     spill_worker_collect(worker, 1000);
     assert_int_equal(worker->under_way, DEPTH - 1);
-    assert_int_equal(spill_submitter_abandon(submitter, take_what_is_ours, NULL),
+    assert_int_equal(spill_submitter_abandon(subject_submitter, take_what_is_ours, NULL),
                      (DEPTH + 2) * SPILL_JOB_PACKETS);
     assert_int_equal(left_to_the_device, (DEPTH - 1) * SPILL_JOB_PACKETS);
-    assert_int_equal(retired, 3 * SPILL_JOB_PACKETS);
+    assert_int_equal(subject_retired, 3 * SPILL_JOB_PACKETS);
     /* The jobs of the device, and what it works with for their subjects, are in use for ever. */
-    assert_int_equal(subjects[0].subject.jobs + subjects[1].subject.jobs, DEPTH - 1);
-    assert_int_equal(submitter->credits, CLASSES * CAPACITY - (DEPTH - 1));
-    spill_submitter_free(submitter);
-    spill_pool_free(pool);
+    assert_int_equal(subject_all[0].subject.jobs + subject_all[1].subject.jobs, DEPTH - 1);
+    assert_int_equal(subject_submitter->credits, CLASSES * CAPACITY - (DEPTH - 1));
+    spill_submitter_free(subject_submitter);
+    spill_pool_free(subject_pool);
 }
 
 /* ------------------------------------------------------------- workers of any speed, together */
@@ -206,18 +206,18 @@ static uint32_t collect_some(struct spill_job **done, uint32_t most, void *conte
 static void check_packets(struct spill_job *job, void *owner)
 {
     struct subject *subject = subject_of(job);
-    uint32_t which = (uint32_t)(subject - subjects), i;
+    uint32_t which = (uint32_t)(subject - subject_all), i;
 
     (void)owner;
-    disorder += job->serial != subject->retired + 1;
+    subject_disorder += job->serial != subject->retired + 1;
     subject->retired += job->count;
     for (i = 0; i < job->count; i++) {
         const struct packet *packet = rte_mbuf_to_priv(job->mbufs[i]);
 
-        disorder += packet->subject != which || packet->number != came[which]++;
+        subject_disorder += packet->subject != which || packet->number != came[which]++;
         unworked += packet->worked != 1;
     }
-    retired += job->count;
+    subject_retired += job->count;
     rte_pktmbuf_free_bulk(job->mbufs, job->count);
 }
 
@@ -236,28 +236,29 @@ static int worker_thread(void *argument)
 static uint32_t submit_burst(struct rte_mbuf **mbufs, uint32_t count, bool defers)
 {
     uint32_t which = test_random_below(&seed, SUBJECTS), lane = which % 3, i;
-    struct spill_subject *subject = &subjects[which].subject;
-    bool here = !defers && !spill_lane_busy(submitter, 1, lane) && test_random_below(&seed, 4) == 0;
+    struct spill_subject *subject = &subject_all[which].subject;
+    bool here =
+        !defers && !spill_lane_busy(subject_submitter, 1, lane) && test_random_below(&seed, 4) == 0;
 
     for (i = 0; i < count; i++) {
         struct packet *packet = rte_mbuf_to_priv(mbufs[i]);
 
-        if (!here && !spill_lane_reserve(submitter, 1, lane, subject))
+        if (!here && !spill_lane_reserve(subject_submitter, 1, lane, subject))
             break;
         *packet = (struct packet){.subject = which, .number = submitted[which]++};
         if (here)
-            spill_inline_add(submitter, 1, subject, &mbufs[i], 1, 64, 1);
+            spill_inline_add(subject_submitter, 1, subject, &mbufs[i], 1, 64, 1);
         else
-            spill_lane_add(submitter, 1, lane, mbufs[i], true, 64, 1);
+            spill_lane_add(subject_submitter, 1, lane, mbufs[i], true, 64, 1);
     }
-    spill_inline_run(submitter, 1);
+    spill_inline_run(subject_submitter, 1);
     return i;
 }
 
 static void crowd_run(uint32_t workers, uint64_t packets, bool defers)
 {
     static const struct spill_pool_device fake = {.collect = collect_some, .depth = DEPTH};
-    struct spill_class class = class_of(defers ? SPILL_DISPATCH_POOL : SPILL_DISPATCH_AUTO);
+    struct spill_class class = subject_class(defers ? SPILL_DISPATCH_POOL : SPILL_DISPATCH_AUTO);
     uint64_t total = 0, helped = 0;
     struct rte_mbuf *mbufs[32];
     uint32_t i;
@@ -269,40 +270,40 @@ static void crowd_run(uint32_t workers, uint64_t packets, bool defers)
     memset(submitted, 0, sizeof(submitted));
     memset(came, 0, sizeof(came));
     unworked = 0;
-    open_pool(&class, workers, BUDGET, &fake);
-    spill_submitter_on_retire(submitter, 1, check_packets, NULL);
+    subject_open(&class, workers, BUDGET, &fake);
+    spill_submitter_on_retire(subject_submitter, 1, check_packets, NULL);
     for (i = 0; i < workers; i++)
-        rte_eal_remote_launch(worker_thread, &pool->workers[i], 1 + i);
-    while (total < packets || !spill_submitter_idle(submitter)) {
+        rte_eal_remote_launch(worker_thread, &subject_pool->workers[i], 1 + i);
+    while (total < packets || !spill_submitter_idle(subject_submitter)) {
         uint32_t count = 1 + test_random_below(&seed, 32), taken = 0;
 
-        spill_submitter_retire(submitter, rte_rdtsc());
+        spill_submitter_retire(subject_submitter, rte_rdtsc());
         if (total < packets && rte_pktmbuf_alloc_bulk(mbuf_pool, mbufs, count) == 0) {
             taken = submit_burst(mbufs, count, defers);
             rte_pktmbuf_free_bulk(mbufs + taken, count - taken);
         }
         total += taken;
         if (taken < count || test_random_below(&seed, 3) == 0)
-            spill_submitter_flush(submitter);
-        spill_budget_earn(&submitter->budget, 10000);
-        helped += spill_submitter_help(submitter);
+            spill_submitter_flush(subject_submitter);
+        spill_budget_earn(&subject_submitter->budget, 10000);
+        helped += spill_submitter_help(subject_submitter);
         if (taken < count)
             sched_yield();
     }
-    spill_submitter_leave(submitter);
+    spill_submitter_leave(subject_submitter);
     rte_eal_mp_wait_lcore();
-    assert_int_equal(disorder, 0);
+    assert_int_equal(subject_disorder, 0);
     assert_int_equal(unworked, 0);
-    assert_int_equal(retired, total);
+    assert_int_equal(subject_retired, total);
     assert_memory_equal(came, submitted, sizeof(came));
     for (i = 0; i < SUBJECTS; i++)
-        assert_int_equal(subjects[i].taken, submitted[i]);
+        assert_int_equal(subject_all[i].taken, submitted[i]);
     for (i = 0; i < LCORES; i++)
         assert_true(devices[i].excess == 0 && devices[i].count == 0);
     assert_int_equal(helped > 0, !defers);
-    assert_int_equal(submitter->accounts[1].helped_packets, helped);
+    assert_int_equal(subject_submitter->accounts[1].helped_packets, helped);
     assert_int_equal(rte_mempool_avail_count(mbuf_pool), MBUFS);
-    close_pool();
+    subject_close();
 }
 
 static void order_of_subjects_is_kept_whoever_works(void **state)

@@ -7,46 +7,46 @@
 static void a_class_borrows_all_credits_while_no_other_waits(void **state)
 {
     static const uint32_t capacities[] = {3, 5, 2};
-    static struct bench bench;
+    static struct pool_bench bench;
     uint32_t i;
 
     (void)state;
-    open_bench(&bench, 3, capacities, 1, 4, SPILL_RING_EXCLUSIVE);
+    pool_bench_open(&bench, 3, capacities, 1, 4, SPILL_RING_EXCLUSIVE);
     for (i = 0; i < 10; i++)
-        assert_true(submit_one(&bench, 1, i % 4));
-    assert_false(submit_one(&bench, 1, 0));
+        assert_true(pool_submit_one(&bench, 1, i % 4));
+    assert_false(pool_submit_one(&bench, 1, 0));
     assert_int_equal(bench.submitter->accounts[1].high_water, 10);
     assert_int_equal(bench.submitter->accounts[1].refused, 1);
-    while (turn(&bench) > 0)
+    while (pool_turn(&bench) > 0)
         ;
-    assert_int_equal(free_credits(bench.submitter), 10);
-    close_bench(&bench);
+    assert_int_equal(pool_free_credits(bench.submitter), 10);
+    pool_bench_close(&bench);
 }
 
 static void while_another_waits_a_class_gets_its_share_and_no_more(void **state)
 {
     static const uint32_t capacities[] = {4, 4, 1};
-    static struct bench bench;
+    static struct pool_bench bench;
     struct spill_account *calm, *flood;
     bool waits = true;
     uint32_t round, i;
 
     (void)state;
-    open_bench(&bench, 2, capacities, 1, 8, SPILL_RING_EXCLUSIVE);
+    pool_bench_open(&bench, 2, capacities, 1, 8, SPILL_RING_EXCLUSIVE);
     calm = &bench.submitter->accounts[0];
     flood = &bench.submitter->accounts[1];
-    while (submit_one(&bench, 1, test_random_below(&seed, 8)))
+    while (pool_submit_one(&bench, 1, test_random_below(&pool_seed, 8)))
         ;
     assert_int_equal(flood->held, 8);
-    assert_false(submit_one(&bench, 0, 0));
+    assert_false(pool_submit_one(&bench, 0, 0));
     /* Both want more than there is, one of them ten times as much, in any order. */
     for (round = 0; round < 500; round++) {
-        for (i = test_random_below(&seed, 6); i > 0; i--)
-            turn(&bench);
+        for (i = test_random_below(&pool_seed, 6); i > 0; i--)
+            pool_turn(&bench);
         for (i = 0; i < 55; i++) {
-            bool calms = test_random_below(&seed, 11) == 0;
+            bool calms = test_random_below(&pool_seed, 11) == 0;
             uint32_t held = flood->held;
-            bool taken = submit_one(&bench, calms ? 0 : 1, test_random_below(&seed, 8));
+            bool taken = pool_submit_one(&bench, calms ? 0 : 1, test_random_below(&pool_seed, 8));
 
             /* From a refusal until it has its share, what comes home is the calm one's. */
             if (calms)
@@ -55,49 +55,49 @@ static void while_another_waits_a_class_gets_its_share_and_no_more(void **state)
         }
     }
     /* It wants no more: after a while, the flood has everything again. */
-    while (turn(&bench) > 0)
+    while (pool_turn(&bench) > 0)
         ;
     spill_submitter_retire(bench.submitter, bench.now + (UINT64_C(1) << 32));
-    while (submit_one(&bench, 1, 0))
+    while (pool_submit_one(&bench, 1, 0))
         ;
     assert_int_equal(flood->held, 8);
-    while (turn(&bench) > 0)
+    while (pool_turn(&bench) > 0)
         ;
-    close_bench(&bench);
+    pool_bench_close(&bench);
 }
 
 static void a_rare_packet_finds_a_credit_after_one_refusal(void **state)
 {
     static const uint32_t capacities[] = {4, 4, 1};
-    static struct bench bench;
+    static struct pool_bench bench;
     uint32_t round, i;
 
     (void)state;
-    open_bench(&bench, 2, capacities, 1, 8, SPILL_RING_EXCLUSIVE);
+    pool_bench_open(&bench, 2, capacities, 1, 8, SPILL_RING_EXCLUSIVE);
     for (round = 0; round < 20; round++) {
         for (i = 0; i < 50; i++) {
-            while (submit_one(&bench, 1, i % 8))
+            while (pool_submit_one(&bench, 1, i % 8))
                 ;
-            turn(&bench);
+            pool_turn(&bench);
         }
-        while (submit_one(&bench, 1, 0))
+        while (pool_submit_one(&bench, 1, 0))
             ;
-        assert_false(submit_one(&bench, 0, 0));
-        turn(&bench);
+        assert_false(pool_submit_one(&bench, 0, 0));
+        pool_turn(&bench);
         for (i = 0; i < 10; i++)
-            submit_one(&bench, 1, i % 8);
-        assert_true(submit_one(&bench, 0, 0));
+            pool_submit_one(&bench, 1, i % 8);
+        assert_true(pool_submit_one(&bench, 0, 0));
         bench.now += UINT64_C(1) << 32;
     }
-    while (turn(&bench) > 0)
+    while (pool_turn(&bench) > 0)
         ;
-    close_bench(&bench);
+    pool_bench_close(&bench);
 }
 
 /* ------------------------------------------------------ lanes and credits, against a model */
 
 /* What must hold whatever happens: each credit is free or held, lanes and bits agree. */
-static void assert_consistent(const struct bench *bench)
+static void assert_consistent(const struct pool_bench *bench)
 {
     const struct spill_submitter *submitter = bench->submitter;
     uint32_t held = 0, credits = 0, i, lane;
@@ -127,7 +127,7 @@ static void assert_consistent(const struct bench *bench)
         assert_true(account->high_water >= account->held && account->high_water <= credits + 64);
         held += jobs;
     }
-    assert_int_equal(free_credits(submitter) + held, credits);
+    assert_int_equal(pool_free_credits(submitter) + held, credits);
     assert_int_equal(spill_submitter_idle(submitter), held == 0);
 }
 
@@ -143,21 +143,22 @@ static void check_order(struct spill_job *job, void *owner)
 
     (void)owner;
     for (i = 0; i < job->count; i++) {
-        assert_ptr_equal(job->mbufs[i], number_in_lane(job->lane, current->expected[job->lane]));
-        current->expected[job->lane]++;
+        assert_ptr_equal(job->mbufs[i],
+                         number_in_lane(job->lane, pool_bench_current->expected[job->lane]));
+        pool_bench_current->expected[job->lane]++;
     }
-    current->retired[job->class_index] += job->count;
+    pool_bench_current->retired[job->class_index] += job->count;
 }
 
 /* One random packet. The model: there is room in the open job, or a free credit, or a refusal. */
-static void random_packet(struct bench *bench, uint32_t lanes)
+static void random_packet(struct pool_bench *bench, uint32_t lanes)
 {
-    uint32_t lane = test_random_below(&seed, lanes);
+    uint32_t lane = test_random_below(&pool_seed, lanes);
     struct spill_account *account = &bench->submitter->accounts[0];
     bool open = account->lanes[lane].open != NULL, credit = bench->submitter->free != NULL;
     uint64_t refused = account->refused;
     uint32_t held = account->held;
-    bool work = test_random_below(&seed, 3) > 0;
+    bool work = test_random_below(&pool_seed, 3) > 0;
 
     if (!spill_lane_reserve(bench->submitter, 0, lane, NULL)) {
         assert_false(open || credit);
@@ -173,9 +174,9 @@ static void random_packet(struct bench *bench, uint32_t lanes)
                    1);
 }
 
-static void random_step(struct bench *bench, uint32_t lanes)
+static void random_step(struct pool_bench *bench, uint32_t lanes)
 {
-    uint32_t what = test_random_below(&seed, 16), i;
+    uint32_t what = test_random_below(&pool_seed, 16), i;
 
     if (what < 12) {
         /* Often more than one: full jobs, several of them closed in one lane. */
@@ -190,7 +191,7 @@ static void random_step(struct bench *bench, uint32_t lanes)
     }
 }
 
-static uint64_t outstanding(const struct bench *bench)
+static uint64_t outstanding(const struct pool_bench *bench)
 {
     uint64_t packets = 0;
     uint32_t lane;
@@ -200,7 +201,7 @@ static uint64_t outstanding(const struct bench *bench)
     return packets;
 }
 
-static void finish(struct bench *bench)
+static void finish(struct pool_bench *bench)
 {
     struct spill_account *account = &bench->submitter->accounts[0];
 
@@ -213,7 +214,7 @@ static void finish(struct bench *bench)
     }
     assert_int_equal(outstanding(bench), 0);
     assert_true(spill_submitter_idle(bench->submitter));
-    assert_int_equal(free_credits(bench->submitter), account->share);
+    assert_int_equal(pool_free_credits(bench->submitter), account->share);
     assert_int_equal(bench->pool->workers[0].jobs[0], account->jobs);
     assert_int_equal(bench->labours[0].jobs, account->jobs);
     assert_int_equal(account->inline_packets, 0);
@@ -225,37 +226,38 @@ static void refusal_at_every_point_leaves_everything_consistent(void **state)
 {
     static const uint32_t lane_counts[] = {1, 2, 3, 32, 63, 64};
     static const uint32_t capacities[] = {1, 2, 3, 5, 64};
-    static struct bench bench;
+    static struct pool_bench bench;
     uint32_t i, j, step;
 
     (void)state;
     for (i = 0; i < RTE_DIM(lane_counts); i++) {
         for (j = 0; j < RTE_DIM(capacities); j++) {
-            open_bench(&bench, 1, &capacities[j], 1, lane_counts[i], (enum spill_ring_mode)(j % 2));
+            pool_bench_open(&bench, 1, &capacities[j], 1, lane_counts[i],
+                            (enum spill_ring_mode)(j % 2));
             spill_submitter_on_retire(bench.submitter, 0, check_order, NULL);
             for (step = 0; step < 3000; step++) {
                 random_step(&bench, lane_counts[i]);
                 assert_consistent(&bench);
             }
             finish(&bench);
-            close_bench(&bench);
+            pool_bench_close(&bench);
         }
     }
 }
 
 static void abandon_returns_what_is_there_in_any_state(void **state)
 {
-    static struct bench bench;
+    static struct pool_bench bench;
     uint32_t round, step, steps, lanes, capacity;
     uint64_t left;
 
     (void)state;
     for (round = 0; round < 500; round++) {
-        capacity = 1 + test_random_below(&seed, 20);
-        lanes = 1 + test_random_below(&seed, SPILL_LANES_MAX);
-        open_bench(&bench, 1, &capacity, 1, lanes, SPILL_RING_EXCLUSIVE);
+        capacity = 1 + test_random_below(&pool_seed, 20);
+        lanes = 1 + test_random_below(&pool_seed, SPILL_LANES_MAX);
+        pool_bench_open(&bench, 1, &capacity, 1, lanes, SPILL_RING_EXCLUSIVE);
         spill_submitter_on_retire(bench.submitter, 0, check_order, NULL);
-        steps = test_random_below(&seed, 200);
+        steps = test_random_below(&pool_seed, 200);
         for (step = 0; step < steps; step++)
             random_step(&bench, lanes);
         left = outstanding(&bench);
@@ -263,20 +265,20 @@ static void abandon_returns_what_is_there_in_any_state(void **state)
         assert_int_equal(outstanding(&bench), 0);
         assert_consistent(&bench);
         assert_true(spill_submitter_idle(bench.submitter));
-        assert_int_equal(free_credits(bench.submitter), capacity);
+        assert_int_equal(pool_free_credits(bench.submitter), capacity);
         assert_int_equal(spill_submitter_abandon(bench.submitter, check_order, NULL), 0);
-        close_bench(&bench);
+        pool_bench_close(&bench);
     }
 }
 
 static void packets_without_work_keep_their_place(void **state)
 {
     static const uint32_t capacity = 3;
-    static struct bench bench;
+    static struct pool_bench bench;
     uint32_t i;
 
     (void)state;
-    open_bench(&bench, 1, &capacity, 1, 1, SPILL_RING_EXCLUSIVE);
+    pool_bench_open(&bench, 1, &capacity, 1, 1, SPILL_RING_EXCLUSIVE);
     spill_submitter_on_retire(bench.submitter, 0, check_order, NULL);
     /* A job with work, one without, one with both. */
     for (i = 0; i < 3; i++) {
@@ -297,12 +299,12 @@ static void packets_without_work_keep_their_place(void **state)
     assert_int_equal(spill_submitter_retire(bench.submitter, 1), 1);
     assert_int_equal(bench.labours[0].jobs, 2);
     assert_true(spill_submitter_idle(bench.submitter));
-    close_bench(&bench);
+    pool_bench_close(&bench);
 }
 
 static void what_cannot_be_is_an_error_and_leaves_nothing(void **state)
 {
-    struct spill_class class = {.name = "a", .work = labour, .capacity = 1};
+    struct spill_class class = {.name = "a", .work = pool_pass_time, .capacity = 1};
     struct spill_pool_config config = {.name = "bad",
                                        .socket = SOCKET_ID_ANY,
                                        .submitters = 1,
@@ -313,22 +315,22 @@ static void what_cannot_be_is_an_error_and_leaves_nothing(void **state)
 
     (void)state;
     config.class_count = 0;
-    assert_null(spill_pool_create(&config, &error));
+    assert_null(spill_pool_create(&config, &pool_error));
     config.class_count = SPILL_POOL_CLASSES_MAX + 1;
-    assert_null(spill_pool_create(&config, &error));
+    assert_null(spill_pool_create(&config, &pool_error));
     config.class_count = 1;
     config.submitters = 0;
-    assert_null(spill_pool_create(&config, &error));
+    assert_null(spill_pool_create(&config, &pool_error));
     config.submitters = 1;
     class.capacity = 0;
-    assert_null(spill_pool_create(&config, &error));
+    assert_null(spill_pool_create(&config, &pool_error));
     class.capacity = 1;
-    pool = spill_pool_create(&config, &error);
+    pool = spill_pool_create(&config, &pool_error);
     assert_non_null(pool);
-    assert_null(spill_pool_create(&config, &error)); /* the name is taken */
-    assert_null(spill_submitter_create(pool, 0, 0, SOCKET_ID_ANY, 1, &error));
-    assert_null(spill_submitter_create(pool, 0, 65, SOCKET_ID_ANY, 1, &error));
-    assert_null(spill_submitter_create(pool, 1, 1, SOCKET_ID_ANY, 1, &error));
+    assert_null(spill_pool_create(&config, &pool_error)); /* the name is taken */
+    assert_null(spill_submitter_create(pool, 0, 0, SOCKET_ID_ANY, 1, &pool_error));
+    assert_null(spill_submitter_create(pool, 0, 65, SOCKET_ID_ANY, 1, &pool_error));
+    assert_null(spill_submitter_create(pool, 1, 1, SOCKET_ID_ANY, 1, &pool_error));
     spill_pool_free(pool);
     spill_pool_free(NULL);
     spill_submitter_free(NULL);
@@ -340,14 +342,14 @@ static void what_cannot_be_is_an_error_and_leaves_nothing(void **state)
 static void dispatch_decides_what_is_inline(void **state)
 {
     static const uint32_t capacity = 8;
-    static struct bench bench;
+    static struct pool_bench bench;
     struct spill_submitter *submitter;
     struct spill_account *account;
     uint32_t round;
     struct rte_mbuf *none = NULL;
 
     (void)state;
-    open_bench(&bench, 1, &capacity, 1, 1, SPILL_RING_EXCLUSIVE);
+    pool_bench_open(&bench, 1, &capacity, 1, 1, SPILL_RING_EXCLUSIVE);
     submitter = bench.submitter;
     account = &submitter->accounts[0];
     submitter->budget = (struct spill_budget){.size = 100000};
@@ -360,8 +362,8 @@ static void dispatch_decides_what_is_inline(void **state)
 
     /* What the class costs is learned. */
     for (round = 0; round < 20; round++) {
-        assert_true(submit_one(&bench, 0, 0));
-        turn(&bench);
+        assert_true(pool_submit_one(&bench, 0, 0));
+        pool_turn(&bench);
     }
     account->cost.per_packet = 1000; /* known: a preempted job would have told otherwise */
     account->cost.per_byte = 10;
@@ -391,13 +393,13 @@ static void dispatch_decides_what_is_inline(void **state)
     assert_int_equal(submitter->budget.available, 0);
     assert_true(spill_budget_end_iteration(&submitter->budget));
     assert_false(spill_budget_end_iteration(&submitter->budget));
-    close_bench(&bench);
+    pool_bench_close(&bench);
 
-    open_bench(&bench, 1, &capacity, 0, 1, SPILL_RING_EXCLUSIVE);
+    pool_bench_open(&bench, 1, &capacity, 0, 1, SPILL_RING_EXCLUSIVE);
     bench.submitter->budget.available = 0;
     assert_true(
         spill_inline_fits(bench.submitter, 0, NULL, 1, 1500)); /* no workers: all is inline */
-    close_bench(&bench);
+    pool_bench_close(&bench);
 }
 
 int main(void)
@@ -415,7 +417,7 @@ int main(void)
     int failed;
 
     test_eal_start(LCORES, 128, NULL);
-    seed = test_seed() | 1;
+    pool_seed = test_seed() | 1;
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     rte_eal_cleanup();
     return failed;

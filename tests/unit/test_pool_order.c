@@ -84,19 +84,19 @@ static uint32_t submit_burst(struct crowd *crowd, struct rte_mbuf **mbufs, uint3
                              uint64_t *inlined)
 {
     struct spill_submitter *submitter = crowd->submitter;
-    uint32_t inline_share = test_random_below(&seed, 3), taken = 0, i;
+    uint32_t inline_share = test_random_below(&pool_seed, 3), taken = 0, i;
 
     for (i = 0; i < count; i++) {
-        uint32_t flow = test_random_below(&seed, FLOWS), lane = flow % LANES;
+        uint32_t flow = test_random_below(&pool_seed, FLOWS), lane = flow % LANES;
         struct packet *packet = packet_of(mbufs[i]);
         bool here =
-            !spill_lane_busy(submitter, 0, lane) && test_random_below(&seed, 4) < inline_share;
+            !spill_lane_busy(submitter, 0, lane) && test_random_below(&pool_seed, 4) < inline_share;
 
         if (!here && !spill_lane_reserve(submitter, 0, lane, NULL))
             break;
         *packet = (struct packet){.flow = flow,
                                   .number = crowd->next[flow]++,
-                                  .work = here || test_random_below(&seed, 8) > 0};
+                                  .work = here || test_random_below(&pool_seed, 8) > 0};
         if (here)
             spill_inline_add(submitter, 0, NULL, &mbufs[i], 1, 64, 1);
         else
@@ -130,9 +130,10 @@ static void crowd_run(uint32_t workers, uint64_t packets, uint32_t capacity,
     snprintf(name, sizeof(name), "crowd%u", created++);
     config.name = name;
     memset(&crowd, 0, sizeof(crowd));
-    crowd.pool = spill_pool_create(&config, &error);
+    crowd.pool = spill_pool_create(&config, &pool_error);
     assert_non_null(crowd.pool);
-    crowd.submitter = spill_submitter_create(crowd.pool, 0, LANES, SOCKET_ID_ANY, 100000, &error);
+    crowd.submitter =
+        spill_submitter_create(crowd.pool, 0, LANES, SOCKET_ID_ANY, 100000, &pool_error);
     assert_non_null(crowd.submitter);
     spill_submitter_on_retire(crowd.submitter, 0, check_flows, &crowd);
     account = &crowd.submitter->accounts[0];
@@ -140,7 +141,7 @@ static void crowd_run(uint32_t workers, uint64_t packets, uint32_t capacity,
         rte_eal_remote_launch(work, &crowd.pool->workers[i], 1 + i);
 
     while (submitted < packets) {
-        uint32_t count = 1 + test_random_below(&seed, 32), taken = 0;
+        uint32_t count = 1 + test_random_below(&pool_seed, 32), taken = 0;
 
         spill_submitter_retire(crowd.submitter, rte_rdtsc());
         if (rte_pktmbuf_alloc_bulk(mbuf_pool, mbufs, count) == 0) {
@@ -148,7 +149,7 @@ static void crowd_run(uint32_t workers, uint64_t packets, uint32_t capacity,
             rte_pktmbuf_free_bulk(mbufs + taken, count - taken);
         }
         submitted += taken;
-        if (test_random_below(&seed, 3) == 0)
+        if (test_random_below(&pool_seed, 3) == 0)
             spill_submitter_flush(crowd.submitter);
         assert_true(account->held <= capacity);
         if (taken < count) {
@@ -167,7 +168,7 @@ static void crowd_run(uint32_t workers, uint64_t packets, uint32_t capacity,
     assert_int_equal(crowd.unworked, 0);
     assert_int_equal(crowd.retired, submitted);
     assert_memory_equal(crowd.expected, crowd.next, sizeof(crowd.next));
-    assert_int_equal(free_credits(crowd.submitter), capacity);
+    assert_int_equal(pool_free_credits(crowd.submitter), capacity);
     assert_int_equal(account->held, 0);
     assert_int_equal(account->inline_packets, inlined);
     assert_true(inlined > 0 && account->pool_packets > 0);
@@ -199,7 +200,7 @@ int main(void)
     int failed;
 
     test_eal_start(LCORES, 128, NULL);
-    seed = test_seed() | 1;
+    pool_seed = test_seed() | 1;
     mbuf_pool = rte_pktmbuf_pool_create("packets", MBUFS, 0, RTE_ALIGN(sizeof(struct packet), 8), 0,
                                         SOCKET_ID_ANY);
     if (mbuf_pool == NULL)

@@ -10,7 +10,7 @@ static uint64_t wrong; /* jobs that said something else of themselves than was p
 
 static void count_begun(struct spill_job *job, void *context)
 {
-    begin(job, context);
+    subject_begin(job, context);
     jobs_begun++;
     packets_begun += job->count;
     bytes_begun += job->bytes;
@@ -21,18 +21,18 @@ static void count_begun(struct spill_job *job, void *context)
  * subject may free what the retirement still writes to. */
 static void retire_within(struct spill_job *job, void *owner)
 {
-    retire(job, owner);
+    subject_retire(job, owner);
     if (job->lane != SPILL_LANE_INLINE)
         wrong += spill_subject_idle(job->subject);
 }
 
 static void open_counted(enum spill_dispatch dispatch)
 {
-    struct spill_class class = class_of(dispatch);
+    struct spill_class class = subject_class(dispatch);
 
     class.begin = count_begun;
-    open_pool(&class, 1, BUDGET, NULL);
-    spill_submitter_on_retire(submitter, 1, retire_within, NULL);
+    subject_open(&class, 1, BUDGET, NULL);
+    spill_submitter_on_retire(subject_submitter, 1, retire_within, NULL);
     jobs_begun = packets_begun = bytes_begun = wrong = 0;
 }
 
@@ -40,16 +40,16 @@ static void add_inline(struct subject *subject, uint32_t count)
 {
     struct rte_mbuf *none[SPILL_JOB_PACKETS] = {0};
 
-    spill_inline_add(submitter, 1, &subject->subject, none, count, count * BYTES, 1);
-    spill_inline_run(submitter, 1);
+    spill_inline_add(subject_submitter, 1, &subject->subject, none, count, count * BYTES, 1);
+    spill_inline_run(subject_submitter, 1);
 }
 
 static void abandon_all(void)
 {
     void *job;
 
-    spill_submitter_abandon(submitter, retire_within, NULL);
-    while (rte_ring_dequeue(pool->rings[1], &job) == 0)
+    spill_submitter_abandon(subject_submitter, retire_within, NULL);
+    while (rte_ring_dequeue(subject_pool->rings[1], &job) == 0)
         ;
 }
 
@@ -62,16 +62,16 @@ static void a_job_comes_back_empty(void **state)
     (void)state;
     open_counted(SPILL_DISPATCH_POOL);
     for (round = 0; round < 40 * CAPACITY; round++) {
-        struct subject *subject = &subjects[test_random_below(&seed, SUBJECTS)];
+        struct subject *subject = &subject_all[test_random_below(&seed, SUBJECTS)];
 
         count = 1 + test_random_below(&seed, SPILL_JOB_PACKETS);
-        put(test_random_below(&seed, LANES), subject, count);
+        subject_put(test_random_below(&seed, LANES), subject, count);
         put_in += count;
-        spill_submitter_flush(submitter);
+        spill_submitter_flush(subject_submitter);
         if (round % 5 == 4)
             abandon_all();
         else
-            work_all();
+            subject_work_all();
         count = 1 + test_random_below(&seed, SPILL_JOB_PACKETS);
         add_inline(subject, count);
         put_in += count;
@@ -80,7 +80,7 @@ static void a_job_comes_back_empty(void **state)
     assert_int_equal(wrong, 0);
     assert_int_equal(packets_begun, put_in);
     assert_int_equal(bytes_begun, put_in * BYTES);
-    close_pool();
+    subject_close();
 }
 
 /* Never begun, so nothing of it was counted: what follows must not count it either. */
@@ -91,16 +91,16 @@ static void a_job_that_was_not_begun_leaves_nothing(void **state)
     (void)state;
     open_counted(SPILL_DISPATCH_POOL);
     for (round = 0; round < 4 * CAPACITY; round++) {
-        put(0, &subjects[0], 7);
+        subject_put(0, &subject_all[0], 7);
         abandon_all();
     }
     assert_int_equal(jobs_begun, 0);
-    put(0, &subjects[0], 3);
-    spill_submitter_flush(submitter);
-    work_all();
+    subject_put(0, &subject_all[0], 3);
+    spill_submitter_flush(subject_submitter);
+    subject_work_all();
     assert_int_equal(bytes_begun, 3 * BYTES);
     assert_int_equal(wrong, 0);
-    close_pool();
+    subject_close();
 }
 
 int main(void)

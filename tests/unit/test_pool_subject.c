@@ -4,225 +4,226 @@
 
 static void a_job_is_of_one_subject(void **state)
 {
-    struct spill_class class = class_of(SPILL_DISPATCH_POOL);
+    struct spill_class class = subject_class(SPILL_DISPATCH_POOL);
     uint32_t i;
 
     (void)state;
-    open_pool(&class, 1, 0, NULL);
+    subject_open(&class, 1, 0, NULL);
     /* Of one lane: 3 of one, 2 of another, 1 of the first again. A lane beside it has its own. */
-    put(0, &subjects[0], 3);
-    put(0, &subjects[1], 2);
-    put(0, &subjects[0], 1);
-    put(1, &subjects[0], 4);
-    assert_int_equal(submitter->held, 4);
-    assert_int_equal(subjects[0].subject.jobs, 3);
-    assert_int_equal(subjects[1].subject.jobs, 1);
-    assert_false(spill_subject_idle(&subjects[0].subject));
-    assert_int_equal(subjects[0].taken, 0); /* numbers are taken when a job is complete */
-    spill_submitter_flush(submitter);
-    assert_int_equal(subjects[0].taken, 8);
-    assert_int_equal(subjects[0].begun, 3);
-    assert_int_equal(subjects[1].taken, 2);
-    assert_int_equal(rte_ring_count(pool->rings[1]), 4);
+    subject_put(0, &subject_all[0], 3);
+    subject_put(0, &subject_all[1], 2);
+    subject_put(0, &subject_all[0], 1);
+    subject_put(1, &subject_all[0], 4);
+    assert_int_equal(subject_submitter->held, 4);
+    assert_int_equal(subject_all[0].subject.jobs, 3);
+    assert_int_equal(subject_all[1].subject.jobs, 1);
+    assert_false(spill_subject_idle(&subject_all[0].subject));
+    assert_int_equal(subject_all[0].taken, 0); /* numbers are taken when a job is complete */
+    spill_submitter_flush(subject_submitter);
+    assert_int_equal(subject_all[0].taken, 8);
+    assert_int_equal(subject_all[0].begun, 3);
+    assert_int_equal(subject_all[1].taken, 2);
+    assert_int_equal(rte_ring_count(subject_pool->rings[1]), 4);
     for (i = 0; i < 4; i++)
-        assert_true(spill_worker_poll(&pool->workers[0]) > 0);
-    assert_false(spill_subject_idle(&subjects[1].subject)); /* until it is retired */
-    assert_int_equal(spill_submitter_retire(submitter, 1), 10);
-    assert_int_equal(order[0]->serial, 1);
-    assert_true(order[1]->subject == &subjects[1].subject);
+        assert_true(spill_worker_poll(&subject_pool->workers[0]) > 0);
+    assert_false(spill_subject_idle(&subject_all[1].subject)); /* until it is retired */
+    assert_int_equal(spill_submitter_retire(subject_submitter, 1), 10);
+    assert_int_equal(subject_order[0]->serial, 1);
+    assert_true(subject_order[1]->subject == &subject_all[1].subject);
     /* The first two jobs of the subject came back in the order of their lane. */
-    assert_int_equal(order[2]->serial, 4);
-    close_pool();
+    assert_int_equal(subject_order[2]->serial, 4);
+    subject_close();
 }
 
 static void forced_ends_leave_no_job_with_a_subject(void **state)
 {
-    struct spill_class class = class_of(SPILL_DISPATCH_POOL);
+    struct spill_class class = subject_class(SPILL_DISPATCH_POOL);
 
     (void)state;
-    open_pool(&class, 1, 0, NULL);
-    put(0, &subjects[0], 40);
-    put(0, &subjects[1], 2);
-    spill_submitter_flush(submitter);
-    put(0, &subjects[1], 5);
-    put(3, &subjects[2], 5);
-    assert_int_equal(subjects[1].subject.jobs, 2);
-    assert_int_equal(spill_submitter_abandon(submitter, retire, NULL), 52);
-    close_pool();
+    subject_open(&class, 1, 0, NULL);
+    subject_put(0, &subject_all[0], 40);
+    subject_put(0, &subject_all[1], 2);
+    spill_submitter_flush(subject_submitter);
+    subject_put(0, &subject_all[1], 5);
+    subject_put(3, &subject_all[2], 5);
+    assert_int_equal(subject_all[1].subject.jobs, 2);
+    assert_int_equal(spill_submitter_abandon(subject_submitter, subject_retire, NULL), 52);
+    subject_close();
 }
 
 /* Jobs of two subjects, of which one takes forty times as long; what they cost by the estimates. */
 static void work_on_two(uint64_t *cheap, uint64_t *dear)
 {
     for (uint32_t i = 0; i < 64; i++) {
-        work_cycles = 2000;
-        put(0, &subjects[0], 8);
-        spill_submitter_flush(submitter);
-        work_all();
-        work_cycles = 80000;
-        put(0, &subjects[1], 8);
-        spill_submitter_flush(submitter);
-        work_all();
+        subject_work_cycles = 2000;
+        subject_put(0, &subject_all[0], 8);
+        spill_submitter_flush(subject_submitter);
+        subject_work_all();
+        subject_work_cycles = 80000;
+        subject_put(0, &subject_all[1], 8);
+        spill_submitter_flush(subject_submitter);
+        subject_work_all();
     }
-    *cheap = spill_cost_estimate(&subjects[0].subject.cost, 8, 8 * 64);
-    *dear = spill_cost_estimate(&subjects[1].subject.cost, 8, 8 * 64);
+    *cheap = spill_cost_estimate(&subject_all[0].subject.cost, 8, 8 * 64);
+    *dear = spill_cost_estimate(&subject_all[1].subject.cost, 8, 8 * 64);
 }
 
 static void each_subject_has_a_cost_of_its_own(void **state)
 {
-    struct spill_class class = class_of(SPILL_DISPATCH_AUTO);
+    struct spill_class class = subject_class(SPILL_DISPATCH_AUTO);
     uint64_t cheap = 0, dear = 0;
     uint32_t i;
     struct rte_mbuf *none = NULL;
 
     (void)state;
-    open_pool(&class, 1, BUDGET, NULL);
+    subject_open(&class, 1, BUDGET, NULL);
     /* A job that lost its CPU counts as dear as it was, for a while. */
     for (i = 0; i < 50 && dear <= 5 * cheap; i++)
         work_on_two(&cheap, &dear);
     assert_true(cheap >= 1000 && dear > 5 * cheap);
-    assert_int_equal(submitter->accounts[1].cost.jobs, 0);
+    assert_int_equal(subject_submitter->accounts[1].cost.jobs, 0);
     /* What fits into the budget depends on it. */
-    submitter->budget.available = (cheap + dear) / 2;
+    subject_submitter->budget.available = (cheap + dear) / 2;
     for (i = 0; i < 7; i++)
-        spill_inline_add(submitter, 1, &subjects[0].subject, &none, 1, PACKET_BYTES, 1);
-    assert_true(spill_inline_fits(submitter, 1, &subjects[0].subject, 1, 64));
-    assert_false(spill_inline_fits(submitter, 1, &subjects[1].subject, 1, 64));
-    spill_inline_run(submitter, 1);
-    assert_int_equal(disorder, 0);
-    assert_int_equal(subjects[0].retired, subjects[0].taken);
-    close_pool();
+        spill_inline_add(subject_submitter, 1, &subject_all[0].subject, &none, 1, PACKET_BYTES, 1);
+    assert_true(spill_inline_fits(subject_submitter, 1, &subject_all[0].subject, 1, 64));
+    assert_false(spill_inline_fits(subject_submitter, 1, &subject_all[1].subject, 1, 64));
+    spill_inline_run(subject_submitter, 1);
+    assert_int_equal(subject_disorder, 0);
+    assert_int_equal(subject_all[0].retired, subject_all[0].taken);
+    subject_close();
 }
 
 /* What begin() takes away from the work is not worked on; all of it: no worker is asked. */
 static void begin_may_lower_the_work(void **state)
 {
-    struct spill_class class = class_of(SPILL_DISPATCH_AUTO);
+    struct spill_class class = subject_class(SPILL_DISPATCH_AUTO);
     uint64_t before;
     struct rte_mbuf *none = NULL;
 
     (void)state;
-    open_pool(&class, 1, BUDGET, NULL);
-    work_at_most = 5;
-    put(0, &subjects[0], 12);
-    spill_submitter_flush(submitter);
-    work_all();
-    assert_int_equal(worked, 5);
-    assert_int_equal(retired, 12);
-    assert_int_equal(submitter->accounts[1].pool_packets, 5);
-    work_at_most = 0;
-    put(0, &subjects[0], 12);
-    put(1, &subjects[1], 3);
-    spill_submitter_flush(submitter);
-    assert_true(rte_ring_empty(pool->rings[1]));
-    assert_int_equal(spill_submitter_retire(submitter, 1), 15);
-    assert_int_equal(submitter->accounts[1].jobs, 1);
-    assert_int_equal(disorder, 0);
+    subject_open(&class, 1, BUDGET, NULL);
+    subject_work_at_most = 5;
+    subject_put(0, &subject_all[0], 12);
+    spill_submitter_flush(subject_submitter);
+    subject_work_all();
+    assert_int_equal(subject_worked, 5);
+    assert_int_equal(subject_retired, 12);
+    assert_int_equal(subject_submitter->accounts[1].pool_packets, 5);
+    subject_work_at_most = 0;
+    subject_put(0, &subject_all[0], 12);
+    subject_put(1, &subject_all[1], 3);
+    spill_submitter_flush(subject_submitter);
+    assert_true(rte_ring_empty(subject_pool->rings[1]));
+    assert_int_equal(spill_submitter_retire(subject_submitter, 1), 15);
+    assert_int_equal(subject_submitter->accounts[1].jobs, 1);
+    assert_int_equal(subject_disorder, 0);
     /* The same inline. */
-    before = worked;
-    work_at_most = 5;
-    spill_inline_add(submitter, 1, &subjects[0].subject, &none, 1, PACKET_BYTES, 1);
-    spill_inline_add(submitter, 1, &subjects[0].subject, &none, 1, PACKET_BYTES, 1);
-    spill_inline_run(submitter, 1);
-    assert_int_equal(worked - before, 2);
-    assert_int_equal(subjects[0].taken, 26);
-    assert_int_equal(submitter->accounts[1].inline_job->serial, 25);
-    close_pool();
+    before = subject_worked;
+    subject_work_at_most = 5;
+    spill_inline_add(subject_submitter, 1, &subject_all[0].subject, &none, 1, PACKET_BYTES, 1);
+    spill_inline_add(subject_submitter, 1, &subject_all[0].subject, &none, 1, PACKET_BYTES, 1);
+    spill_inline_run(subject_submitter, 1);
+    assert_int_equal(subject_worked - before, 2);
+    assert_int_equal(subject_all[0].taken, 26);
+    assert_int_equal(subject_submitter->accounts[1].inline_job->serial, 25);
+    subject_close();
 }
 
 static void a_job_takes_half_when_all_would_exceed_the_budget(void **state)
 {
-    struct spill_class class = class_of(SPILL_DISPATCH_POOL);
+    struct spill_class class = subject_class(SPILL_DISPATCH_POOL);
 
     (void)state;
-    open_pool(&class, 1, BUDGET, NULL);
-    subjects[0].subject.cost.per_packet = (float)BUDGET / SPILL_JOB_PACKETS * 1.1F;
-    subjects[1].subject.cost.per_packet = (float)BUDGET / SPILL_JOB_PACKETS * 0.9F;
-    put(0, &subjects[0], 15);
-    assert_int_equal(submitter->accounts[1].closed_count, 0);
-    put(0, &subjects[0], 1);
-    assert_int_equal(submitter->accounts[1].closed_count, 1);
-    put(0, &subjects[0], 16);
-    assert_int_equal(submitter->accounts[1].closed_count, 2);
-    put(1, &subjects[1], 31);
-    assert_int_equal(submitter->accounts[1].closed_count, 2);
-    put(1, &subjects[1], 1);
-    assert_int_equal(submitter->accounts[1].closed_count, 3);
-    assert_int_equal(submitter->held, 3);
+    subject_open(&class, 1, BUDGET, NULL);
+    subject_all[0].subject.cost.per_packet = (float)BUDGET / SPILL_JOB_PACKETS * 1.1F;
+    subject_all[1].subject.cost.per_packet = (float)BUDGET / SPILL_JOB_PACKETS * 0.9F;
+    subject_put(0, &subject_all[0], 15);
+    assert_int_equal(subject_submitter->accounts[1].closed_count, 0);
+    subject_put(0, &subject_all[0], 1);
+    assert_int_equal(subject_submitter->accounts[1].closed_count, 1);
+    subject_put(0, &subject_all[0], 16);
+    assert_int_equal(subject_submitter->accounts[1].closed_count, 2);
+    subject_put(1, &subject_all[1], 31);
+    assert_int_equal(subject_submitter->accounts[1].closed_count, 2);
+    subject_put(1, &subject_all[1], 1);
+    assert_int_equal(subject_submitter->accounts[1].closed_count, 3);
+    assert_int_equal(subject_submitter->held, 3);
     /* Bytes count as well. */
-    subjects[1].subject.cost.per_byte = (float)BUDGET / (SPILL_JOB_PACKETS * 64);
-    put(1, &subjects[1], 16);
-    assert_int_equal(submitter->accounts[1].closed_count, 4);
-    spill_submitter_flush(submitter);
-    work_all();
-    close_pool();
+    subject_all[1].subject.cost.per_byte = (float)BUDGET / (SPILL_JOB_PACKETS * 64);
+    subject_put(1, &subject_all[1], 16);
+    assert_int_equal(subject_submitter->accounts[1].closed_count, 4);
+    spill_submitter_flush(subject_submitter);
+    subject_work_all();
+    subject_close();
 
     /* Without a budget nothing is done in one go. */
-    open_pool(&class, 1, 0, NULL);
-    subjects[0].subject.cost.per_packet = 1e9F;
-    put(0, &subjects[0], 31);
-    assert_int_equal(submitter->accounts[1].closed_count, 0);
-    put(0, &subjects[0], 1);
-    assert_int_equal(submitter->accounts[1].closed_count, 1);
-    spill_submitter_flush(submitter);
-    work_all();
-    close_pool();
+    subject_open(&class, 1, 0, NULL);
+    subject_all[0].subject.cost.per_packet = 1e9F;
+    subject_put(0, &subject_all[0], 31);
+    assert_int_equal(subject_submitter->accounts[1].closed_count, 0);
+    subject_put(0, &subject_all[0], 1);
+    assert_int_equal(subject_submitter->accounts[1].closed_count, 1);
+    spill_submitter_flush(subject_submitter);
+    subject_work_all();
+    subject_close();
 }
 
 /* ----------------------------------------------------------------------------- spare time */
 
 static void waiting_jobs_are_done_in_spare_time(void **state)
 {
-    struct spill_class class = class_of(SPILL_DISPATCH_AUTO);
+    struct spill_class class = subject_class(SPILL_DISPATCH_AUTO);
     struct spill_account *account;
     uint32_t i;
 
     (void)state;
-    open_pool(&class, 1, BUDGET, NULL);
-    account = &submitter->accounts[1];
-    put(0, &subjects[0], 8);
-    put(0, &subjects[1], 8);
-    put(0, &subjects[0], 8);
-    spill_submitter_flush(submitter);
-    submitter->budget.available = BUDGET;
-    assert_int_equal(spill_submitter_help(submitter), 0); /* what a job costs is not known yet */
+    subject_open(&class, 1, BUDGET, NULL);
+    account = &subject_submitter->accounts[1];
+    subject_put(0, &subject_all[0], 8);
+    subject_put(0, &subject_all[1], 8);
+    subject_put(0, &subject_all[0], 8);
+    spill_submitter_flush(subject_submitter);
+    subject_submitter->budget.available = BUDGET;
+    assert_int_equal(spill_submitter_help(subject_submitter),
+                     0); /* what a job costs is not known yet */
     account->job_cycles = 50000;
-    submitter->budget.available = 49999;
-    assert_int_equal(spill_submitter_help(submitter), 0);
-    assert_int_equal(worked, 0);
-    submitter->budget.available = 50000;
-    work_cycles = 5000;
-    assert_int_equal(spill_submitter_help(submitter), 8);
-    assert_int_equal(worked, 8);
+    subject_submitter->budget.available = 49999;
+    assert_int_equal(spill_submitter_help(subject_submitter), 0);
+    assert_int_equal(subject_worked, 0);
+    subject_submitter->budget.available = 50000;
+    subject_work_cycles = 5000;
+    assert_int_equal(spill_submitter_help(subject_submitter), 8);
+    assert_int_equal(subject_worked, 8);
     assert_int_equal(account->helped_packets, 8);
-    assert_true(submitter->budget.available <= 45000); /* paid, by what it took */
-    assert_true(submitter->budget.spent >= 5000);
-    assert_int_equal(retired, 0); /* its lane retires it, in its turn */
-    assert_int_equal(spill_submitter_retire(submitter, rte_rdtsc()), 8);
-    assert_int_equal(rte_ring_count(pool->rings[1]), 2);
+    assert_true(subject_submitter->budget.available <= 45000); /* paid, by what it took */
+    assert_true(subject_submitter->budget.spent >= 5000);
+    assert_int_equal(subject_retired, 0); /* its lane retires it, in its turn */
+    assert_int_equal(spill_submitter_retire(subject_submitter, rte_rdtsc()), 8);
+    assert_int_equal(rte_ring_count(subject_pool->rings[1]), 2);
     /* The rest by a worker and here: in order. */
-    submitter->budget.available = BUDGET;
-    assert_int_equal(spill_worker_poll(&pool->workers[0]), 8);
-    assert_int_equal(spill_submitter_help(submitter), 8);
-    assert_int_equal(spill_submitter_help(submitter), 0); /* nothing waits */
-    assert_int_equal(spill_submitter_retire(submitter, rte_rdtsc()), 16);
-    assert_true(order[1]->subject == &subjects[1].subject);
-    assert_int_equal(disorder, 0);
-    close_pool();
+    subject_submitter->budget.available = BUDGET;
+    assert_int_equal(spill_worker_poll(&subject_pool->workers[0]), 8);
+    assert_int_equal(spill_submitter_help(subject_submitter), 8);
+    assert_int_equal(spill_submitter_help(subject_submitter), 0); /* nothing waits */
+    assert_int_equal(spill_submitter_retire(subject_submitter, rte_rdtsc()), 16);
+    assert_true(subject_order[1]->subject == &subject_all[1].subject);
+    assert_int_equal(subject_disorder, 0);
+    subject_close();
 
     /* Not what goes to the pool alone, nor without one. */
     for (i = 0; i < 3; i++) {
-        class = class_of(i == 0 ? SPILL_DISPATCH_POOL : SPILL_DISPATCH_AUTO);
+        class = subject_class(i == 0 ? SPILL_DISPATCH_POOL : SPILL_DISPATCH_AUTO);
         class.defers = i == 1;
-        open_pool(&class, i < 2 ? 1 : 0, BUDGET, &(struct spill_pool_device){.depth = 1});
-        submitter->accounts[1].job_cycles = 1;
-        submitter->budget.available = BUDGET;
-        put(0, &subjects[0], 8);
-        spill_submitter_flush(submitter);
-        assert_int_equal(spill_submitter_help(submitter), 0);
-        assert_int_equal(worked, 0);
-        assert_int_equal(spill_submitter_abandon(submitter, retire, NULL), 8);
-        close_pool();
+        subject_open(&class, i < 2 ? 1 : 0, BUDGET, &(struct spill_pool_device){.depth = 1});
+        subject_submitter->accounts[1].job_cycles = 1;
+        subject_submitter->budget.available = BUDGET;
+        subject_put(0, &subject_all[0], 8);
+        spill_submitter_flush(subject_submitter);
+        assert_int_equal(spill_submitter_help(subject_submitter), 0);
+        assert_int_equal(subject_worked, 0);
+        assert_int_equal(spill_submitter_abandon(subject_submitter, subject_retire, NULL), 8);
+        subject_close();
     }
 }
 

@@ -39,7 +39,7 @@ static int open_all(void **state)
     (void)state;
     fclose(file);
     memset(&fast, 0, sizeof(fast));
-    fast.flows = make_table(CAPACITY, 0);
+    fast.flows = flows_make(CAPACITY, 0);
     fast.rule_log = spill_rule_log_create("test", SOCKET_ID_ANY, NULL);
     tallies = spill_rule_tallies_create(sockets, RTE_DIM(sockets));
     if (ruleset == NULL || fast.rule_log == NULL || tallies == NULL ||
@@ -58,7 +58,7 @@ static int open_all(void **state)
 static int close_all(void **state)
 {
     (void)state;
-    free_table(fast.flows);
+    flows_free(fast.flows);
     rte_ring_free(fast.rule_log);
     spill_rule_list_free(generation.list);
     spill_rule_tallies_free(tallies);
@@ -177,6 +177,6 @@ int main(int argc, char **argv)
         LOG_TEST(what_finds_no_room_is_counted),
     };
 
-    random_seed(argc, argv);
-    return cmocka_run_group_tests(tests, start_eal, stop_eal);
+    flows_seed(argc, argv);
+    return cmocka_run_group_tests(tests, flows_start, flows_stop);
 }
