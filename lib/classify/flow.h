@@ -75,8 +75,8 @@ struct spill_flow {
         struct {
             uint8_t rights;
             uint8_t spoken;
-            uint16_t pending : 15; /* packets held */
-            uint16_t limited : 1;  /* a rule with a limit has decided about a direction of it */
+            uint16_t pending : 15;    /* packets held */
+            uint16_t conditioned : 1; /* a rule with a limit or a codepoint has decided about one */
         };
         uint32_t gate; /* all of that at once */
     };
@@ -234,7 +234,7 @@ static inline bool spill_flow_begun_by_other(const struct spill_flow *flow, unsi
 /**
  * Whether a packet of either direction that came in the clear and is no step may pass at once:
  * allowed, neither direction protected, the rules not to be asked, none waits before it, no rule
- * with a limit lets it through, and the connection neither opens nor closes.
+ * limits or marks it, and the connection neither opens nor closes.
  */
 static inline bool spill_flow_passes(const struct spill_flow *flow)
 {

@@ -18,9 +18,12 @@ void spill_flow_table_step(struct spill_flow_table *table, struct spill_flow *fl
                         spill_flow_units(&table->times, now));
 }
 
-static bool has_limit(struct spill_flow_table *table, uint32_t tally)
+/* Whether its rule does more to packets than to let them through. */
+static bool is_conditioned(struct spill_flow_table *table, uint32_t tally)
 {
-    return spill_flow_table_count_of(table, tally)->limit != NULL;
+    const struct spill_rule_count *count = spill_flow_table_count_of(table, tally);
+
+    return count->limit != NULL || count->dscp != 0;
 }
 
 /*
@@ -40,7 +43,7 @@ static void note_tally(struct spill_flow_table *table, const struct spill_flow_f
     tallies[direction] = tally;
     if ((other & let) == 0 && (own & SPILL_FLOW_ALLOWED) != 0)
         tallies[!direction] = tally;
-    flow->limited = has_limit(table, tallies[0]) || has_limit(table, tallies[1]);
+    flow->conditioned = is_conditioned(table, tallies[0]) || is_conditioned(table, tallies[1]);
     if (!known)
         table->counts[tally + SPILL_FLOW_COUNT_CONNECTIONS]++;
 }

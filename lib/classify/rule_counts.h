@@ -30,7 +30,9 @@ struct spill_rule_count {
     uint64_t last;        /* TSC when the latest packet was received; 0: there was none */
     uint64_t record_due;  /* TSC; the lcore's own: when its next record is due (rule_log.h) */
     uint64_t beyond;      /* packets that were beyond its limit */
-    struct spill_rule_limit *limit; /* NULL: it has none. Written before a version has the tally */
+    /* Written before a version has the tally: */
+    struct spill_rule_limit *limit; /* NULL: it has none */
+    uint64_t dscp;                  /* 1 + the codepoint that its packets get; 0: their own */
 } __attribute__((aligned(64)));
 
 /* A tally is the index of its count's first word: that is what a packet's addition wants. */

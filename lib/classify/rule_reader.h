@@ -9,10 +9,10 @@
 /**
  * @file
  * What the parts of the rule reader share, each of which calls those behind it alone: rules.c has
- * files and lines, rule_text.c the rules in words, rule_rates.c the rates in them, rule_filter.c
- * ClassBench's, rule_sets.c the sets of prefixes, ruleset.c the rules in memory. Only they include
- * this. Each function that returns int returns 0, or -1 with the error written; on the control
- * thread.
+ * files and lines, rule_text.c the rules in words, rule_rates.c and rule_dscp.c the rates and
+ * codepoints in them, rule_filter.c ClassBench's, rule_sets.c the sets of prefixes, ruleset.c the
+ * rules in memory. Only they include this. Each function that returns int returns 0, or -1 with the
+ * error written; on the control thread.
  */
 
 /** Appends a copy of a rule. */
@@ -30,6 +30,10 @@ int spill_rule_read_log(const struct spill_rule_location *location, struct spill
 /** RATE [burst BYTES], behind `limit`. */
 int spill_rule_read_limit(const struct spill_rule_location *location,
                           struct spill_rule_words *words, struct spill_rule *rule);
+
+/** N or a name, behind `dscp`. */
+int spill_rule_read_dscp(const struct spill_rule_location *location, struct spill_rule_words *words,
+                         struct spill_rule *rule);
 
 /** @SOURCE DESTINATION P : Q P : Q PROTOCOL/MASK [FLAGS/MASK] [ACTION]; likewise. */
 int spill_rule_read_filter(const struct spill_rule_location *location,

@@ -22,6 +22,7 @@ struct entry {
     uint64_t version; /* the latest that has it; 0: it is free */
     uint32_t next;    /* in its list, or of the free ones */
     struct spill_rule_limit *limit; /* that all lcores take from; NULL: it has none */
+    uint8_t dscp;                   /* as in struct spill_rule */
 };
 
 struct spill_rule_tallies {
@@ -72,11 +73,15 @@ static struct spill_rule_counts *make_counts(const struct spill_rule_tallies *ta
     return counts;
 }
 
-/* Tells the lcores of the limit of a place. */
-static void hand_out_limit(struct spill_rule_tallies *tallies, uint32_t place)
+/* Tells the lcores what a place's rule does to packets. */
+static void hand_out(struct spill_rule_tallies *tallies, uint32_t place)
 {
-    for (uint32_t i = 0; i < tallies->lcore_count; i++)
-        tallies->counts->of[i][place].limit = tallies->entries[place].limit;
+    const struct entry *entry = &tallies->entries[place];
+
+    for (uint32_t i = 0; i < tallies->lcore_count; i++) {
+        tallies->counts->of[i][place].limit = entry->limit;
+        tallies->counts->of[i][place].dscp = entry->dscp;
+    }
 }
 
 /* Has so many places at least. Returns 0, or -1: no memory, and nothing has changed. */
@@ -100,7 +105,7 @@ static int grow(struct spill_rule_tallies *tallies, uint32_t least)
         return -1;
     tallies->counts = counts;
     for (uint32_t place = RESERVED; place < before; place++)
-        hand_out_limit(tallies, place);
+        hand_out(tallies, place);
     memset(&entries[before], 0, (places - before) * sizeof(*entries));
     for (uint32_t place = places; place-- > before;) {
         entries[place].next = tallies->free;
@@ -199,6 +204,7 @@ static uint64_t hash_rule(uint64_t hash, const struct spill_ruleset *ruleset,
     hash = hash_bytes(hash, &rule->log_interval, sizeof(rule->log_interval));
     hash = hash_bytes(hash, &rule->limit, sizeof(rule->limit));
     hash = hash_bytes(hash, &rule->burst, sizeof(rule->burst));
+    hash = hash_bytes(hash, &rule->dscp, sizeof(rule->dscp));
     hash = hash_bytes(hash, &inputs, sizeof(inputs));
     hash = hash_text(hash, rule->sa != 0 ? ruleset->sas[rule->sa - 1] : "");
     for (unsigned end = 0; end < 2; end++)
@@ -273,21 +279,22 @@ static uint32_t take(struct spill_rule_tallies *tallies, struct lists *lists, ui
     return place;
 }
 
-/* Gives a place what its rule lets through, unless it has it: the bucket outlives versions, too.
- * Returns 0, or -1: no memory. */
-static int set_limit(struct spill_rule_tallies *tallies, uint32_t place,
-                     const struct spill_rule *rule)
+/* Gives a place what its rule does to packets. A bucket outlives versions. Returns 0, or -1: no
+ * memory. */
+static int set_conditions(struct spill_rule_tallies *tallies, uint32_t place,
+                          const struct spill_rule *rule)
 {
     struct entry *entry = &tallies->entries[place];
 
-    if (rule->limit == 0 || entry->limit != NULL)
-        return 0;
-    entry->limit = rte_zmalloc_socket("spill_rule_limit", sizeof(*entry->limit),
-                                      RTE_CACHE_LINE_SIZE, tallies->sockets[0]);
-    if (entry->limit == NULL)
-        return -1;
-    spill_rule_limit_init(entry->limit, rule->limit, rule->burst, rte_get_tsc_hz());
-    hand_out_limit(tallies, place);
+    entry->dscp = rule->dscp;
+    if (rule->limit != 0 && entry->limit == NULL) {
+        entry->limit = rte_zmalloc_socket("spill_rule_limit", sizeof(*entry->limit),
+                                          RTE_CACHE_LINE_SIZE, tallies->sockets[0]);
+        if (entry->limit == NULL)
+            return -1;
+        spill_rule_limit_init(entry->limit, rule->limit, rule->burst, rte_get_tsc_hz());
+    }
+    hand_out(tallies, place);
     return 0;
 }
 
@@ -306,7 +313,7 @@ static int assign(struct spill_rule_tallies *tallies, struct lists *lists,
              end++)
             said = hash_rule(said, ruleset, &ruleset->rules[end]);
         place = take(tallies, lists, said, version);
-        if (place == NONE || set_limit(tallies, place, &ruleset->rules[first]) != 0)
+        if (place == NONE || set_conditions(tallies, place, &ruleset->rules[first]) != 0)
             return -1;
         for (uint32_t i = first; i < end; i++)
             ruleset->rules[i].tally = place * (uint32_t)SPILL_RULE_TALLY_WORDS;

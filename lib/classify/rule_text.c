@@ -243,7 +243,7 @@ static int parse_name(const struct spill_rule_location *location, struct spill_r
     return rule->name != 0 ? 0 : spill_rule_error(location, "no memory for another name");
 }
 
-/* [in …] [type …] [mss …] [log …] [limit …] [name …], in any order, each once. */
+/* [in …] [type …] [mss …] [log …] [limit …] [dscp …] [name …], in any order, each once. */
 static int parse_options(const struct spill_rule_location *location, struct spill_rule_words *words,
                          struct spill_ruleset *ruleset, struct spill_rule *rule,
                          struct ranges *types)
@@ -261,6 +261,8 @@ static int parse_options(const struct spill_rule_location *location, struct spil
             result = spill_rule_read_log(location, words, rule);
         else if (rule->limit == 0 && spill_rule_take_if(words, "limit"))
             result = spill_rule_read_limit(location, words, rule);
+        else if (rule->dscp == 0 && spill_rule_take_if(words, "dscp"))
+            result = spill_rule_read_dscp(location, words, rule);
         else if (rule->name == 0 && spill_rule_take_if(words, "name"))
             result = parse_name(location, words, ruleset, rule);
         else

@@ -23,8 +23,8 @@
  * `mss N|auto` behind all of that makes TCP's ends announce segments of at most N bytes, or of what
  * fits the MTUs of the ports. `log [limit N/s|N/m|N/h]` has what it decides recorded, so many times
  * at most. `limit RATE [burst BYTES]` lets so much through and no more (rule_limit.h): what is
- * beyond goes to the next rule. `name "TEXT"` is what the rule is called where it is told of;
- * within the quotes `#` starts no comment.
+ * beyond goes to the next rule. `dscp N` marks what it lets through (dscp.h). `name "TEXT"` is what
+ * the rule is called where it is told of; within the quotes `#` starts no comment.
  *
  * ACTION is allow, deny, reject (deny, and tell the sender) or `protect SA`, with the name of a
  * security association (inspect is reserved). PROTOCOL is any, a name or a number.
@@ -100,6 +100,7 @@ struct spill_rule {
     uint64_t log_interval; /* nanoseconds from one record to the next, in the long run; 0: any */
     uint64_t limit;        /* bits a second that it lets through; 0: any */
     uint32_t burst;        /* of one with a limit: bytes */
+    uint8_t dscp;          /* 1 + the codepoint that packets get; 0: they keep theirs */
     uint8_t level;         /* of one with a limit, 1 to SPILL_RULE_LEVELS (rule_levels.h); else 0 */
     uint16_t sa; /* of a rule that protects: 1 + index of its name in spill_ruleset.sas; else 0 */
     uint8_t set[2]; /* of each end: 1 + index in spill_ruleset.sets, besides address; 0: none */

@@ -7,11 +7,11 @@
 
 #include "base/clock.h"
 #include "classify/policy.h"
+#include "pipeline/conditioner.h"
 #include "pipeline/connection.h"
 #include "pipeline/drops.h"
 #include "pipeline/fast.h"
 #include "pipeline/generation.h"
-#include "pipeline/policer.h"
 #include "pipeline/protection.h"
 #include "pipeline/related.h"
 #include "pipeline/routing_flow.h"
@@ -148,7 +148,7 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
         packet->verdict = SPILL_VERDICT_DENY;
         packet->sa = SPILL_SA_NO_CONNECTION;
     }
-    spill_policer_apply(fast, mbuf, packet, counted, job->stamp);
+    spill_conditioner_apply(fast, mbuf, packet, counted, job->stamp);
     spill_connection_pass(fast, mbuf, packet, job->stamp);
 }
 
@@ -269,8 +269,8 @@ static bool keeps_verdict(struct spill_fast *fast, struct rte_mbuf *mbuf,
         return false;
     packet->verdict = (uint8_t)spill_flow_packet_kept(flow, packet);
     packet->sa = packet->verdict == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
-    spill_policer_apply(fast, mbuf, packet, count(fast, packet, SPILL_RULE_TALLY_NONE, stamp),
-                        stamp);
+    spill_conditioner_apply(fast, mbuf, packet, count(fast, packet, SPILL_RULE_TALLY_NONE, stamp),
+                            stamp);
     spill_connection_pass(fast, mbuf, packet, stamp);
     return true;
 }

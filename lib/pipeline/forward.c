@@ -3,10 +3,10 @@
 
 #include "packet/parse.h"
 #include "pipeline/classification.h"
+#include "pipeline/conditioner.h"
 #include "pipeline/connection.h"
 #include "pipeline/exit.h"
 #include "pipeline/fast.h"
-#include "pipeline/policer.h"
 #include "pipeline/protection.h"
 #include "pipeline/related.h"
 #include "pipeline/sort_out.h"
@@ -29,8 +29,8 @@ static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_
             spill_related_adopt(fast, mbuf, packet, stamp);
         if (spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN)
             return true;
-        if (unlikely(packet->flow->limited))
-            spill_policer_apply_flow(fast, mbuf, packet, stamp);
+        if (unlikely(packet->flow->conditioned))
+            spill_conditioner_apply_flow(fast, mbuf, packet, stamp);
         spill_connection_pass(fast, mbuf, packet, stamp);
         return false;
     }

@@ -89,7 +89,7 @@ static inline bool is_only_protected(const struct spill_packet *packet)
 {
     const struct spill_flow *flow = packet->flow;
 
-    return flow != NULL && flow->pending == 0 && !flow->limited && !packet->wrapped &&
+    return flow != NULL && flow->pending == 0 && !flow->conditioned && !packet->wrapped &&
            !spill_flow_needs_step(flow, packet) &&
            spill_flow_own_verdict(flow, packet->direction) == SPILL_VERDICT_PROTECT;
 }

@@ -39,6 +39,7 @@ static void check_rule(const struct spill_ruleset *ruleset, const struct spill_r
                "line %u: log every %ju ns", rule->line, (uintmax_t)rule->log_interval);
     FUZZ_CHECK(rule->limit == expected->limit && rule->burst == expected->burst,
                "line %u: limit %ju", rule->line, (uintmax_t)rule->limit);
+    FUZZ_CHECK(rule->dscp == expected->dscp, "line %u: dscp %u", rule->line, rule->dscp);
     FUZZ_CHECK(strcmp(spill_rules_name(ruleset, rule), expected->name) == 0, "line %u: name %s",
                rule->line, expected->name);
     FUZZ_CHECK(rule->mss == expected->mss, "line %u: mss %u", rule->line, rule->mss);

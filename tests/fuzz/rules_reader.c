@@ -517,6 +517,25 @@ static uint64_t read_rate(const char *word)
     return 0;
 }
 
+/* Class and drop precedence count in eights and twos. */
+static long codepoint_of(const char *word)
+{
+    if (word == NULL)
+        return -1;
+    if (strlen(word) == 3 && strncmp(word, "cs", 2) == 0 && word[2] >= '0' && word[2] <= '7')
+        return 8 * (word[2] - '0');
+    if (strlen(word) == 4 && strncmp(word, "af", 2) == 0 && word[2] >= '1' && word[2] <= '4' &&
+        word[3] >= '1' && word[3] <= '3')
+        return 8 * (word[2] - '0') + 2 * (word[3] - '0');
+    if (is(word, "ef"))
+        return 46;
+    if (is(word, "voice-admit"))
+        return 44;
+    if (is(word, "le"))
+        return 1;
+    return is(word, "default") ? 0 : number_of(word, 63);
+}
+
 /* Digits and a unit. */
 static bool read_limit(const char *word, struct reader_rule *rule)
 {
@@ -610,6 +629,12 @@ static bool read_rule(struct reader *reader, const char **word, struct reader_ru
                 rule->burst = (uint32_t)bytes;
                 word += 2;
             }
+        } else if (is(word[0], "dscp") && rule->dscp == 0) {
+            long codepoint = codepoint_of(word[1]);
+
+            if (codepoint < 0 || (rule->action != 'a' && rule->action != 'p'))
+                return false;
+            rule->dscp = (unsigned)codepoint + 1;
         } else if (is(word[0], "name") && rule->name[0] == '\0') {
             if (word[1] == NULL || !read_name(word[1], rule))
                 return false;

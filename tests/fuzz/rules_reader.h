@@ -28,6 +28,7 @@ struct reader_rule {
     uint64_t log_interval; /* ns; 0: none */
     uint64_t limit;        /* bits a second; 0: none */
     uint32_t burst;        /* bytes */
+    unsigned dscp;         /* 1 + codepoint; 0: none */
     unsigned length[2];
     uint8_t address[2][16];
     unsigned first[2], last[2];

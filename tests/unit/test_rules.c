@@ -245,6 +245,8 @@ static void each_line_means_what_it_says(void **state)
 }
 
 /* Wrong lines, and what their error says behind "test.rules:1: ". */
+#define NO_CODEPOINT(text)                                                                         \
+    "'" text "': not a codepoint; 0 to 63, cs0 to cs7, af11 to af43, ef, le or voice-admit"
 #define NO_RATE(text)                                                                              \
     "'" text "': not a rate; N and kbit, mbit or gbit, as in 10mbit, from 8kbit to 1000gbit; or "  \
     "log limit N/s"
@@ -402,6 +404,11 @@ static const char *const WRONG[][2] = {
      "'1499': not a burst; 1500 to 1073741824 bytes"},
     {"allow tcp from any to any limit 10mbit burst 64k",
      "'64k': not a burst; 1500 to 1073741824 bytes"},
+    {"allow tcp from any to any dscp 64", NO_CODEPOINT("64")},
+    {"allow tcp from any to any dscp EF", NO_CODEPOINT("EF")},
+    {"allow tcp from any to any dscp", NO_CODEPOINT("end of line")},
+    {"deny tcp from any to any dscp ef", "dscp goes with allow and protect"},
+    {"allow tcp from any to any dscp ef dscp 0", "'dscp': nothing is expected behind the rule"},
     {"allow tcp from any to any burst 3000", "'burst': nothing is expected behind the rule"},
     {"allow tcp from any to any name", "'end of line': no name; one in quotes, as in name \"web\""},
     {"allow tcp from any to any name web", "'web': no name; one in quotes, as in name \"web\""},
@@ -850,6 +857,28 @@ static void rates(void **state)
     }
 }
 
+static void codepoints(void **state)
+{
+    static const struct {
+        const char *said;
+        uint8_t dscp;
+    } expected[] = {{"0", 0},    {"63", 63},          {"0x2e", 46},  {"cs0", 0},
+                    {"cs7", 56}, {"af11", 10},        {"af43", 38},  {"ef", 46},
+                    {"le", 1},   {"voice-admit", 44}, {"default", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct spill_ruleset *ruleset;
+        char text[128];
+
+        snprintf(text, sizeof(text), "allow any from any to any dscp %s limit 1mbit",
+                 expected[i].said);
+        ruleset = read_text(text);
+        assert_int_equal(ruleset->rules[0].dscp, 1 + expected[i].dscp);
+        spill_rules_free(ruleset);
+    }
+}
+
 static void files_are_included_where_they_are_named(void **state)
 {
     static const struct {
@@ -979,6 +1008,7 @@ int main(void)
         cmocka_unit_test(lists_of_types),
         cmocka_unit_test(sizes_of_segments),
         cmocka_unit_test(rates),
+        cmocka_unit_test(codepoints),
         cmocka_unit_test(files_are_included_where_they_are_named),
         cmocka_unit_test(sets_have_prefixes_of_lines_and_files),
         cmocka_unit_test(an_error_names_the_file_that_has_it),

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef SPILLWAY_POLICER_H
-#define SPILLWAY_POLICER_H
+#ifndef SPILLWAY_CONDITIONER_H
+#define SPILLWAY_CONDITIONER_H
 
 #include "packet/packet.h"
 #include "pipeline/fast.h"
 
 /**
  * @file
- * Rules that let so much through and no more (`limit`), and what becomes of the rest.
+ * Traffic conditioning (RFC 2475): rules that let so much through and no more (`limit`), what
+ * becomes of the rest, and rules that mark what they let through (`dscp`).
  *
  * A packet that a rule with a limit lets pass is taken from the rule's bucket (rule_limit.h).
  * Beyond it the next rule decides, for this packet alone: the flow stays the first rule's. That is
@@ -20,20 +21,20 @@
  * it asks.
  */
 
-/** As below, of a flow with a limit: what it was decided by is where it is counted. */
-void spill_policer_apply_flow(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                              struct spill_packet *packet, uint64_t now);
+/** As below, of a flow that is conditioned: what it was decided by is where it is counted. */
+void spill_conditioner_apply_flow(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                                  struct spill_packet *packet, uint64_t now);
 
 /**
- * Has a packet that may pass taken from its rule's bucket, if that has one. The lcore, in the order
- * in which packets came.
+ * Has a packet that may pass taken from its rule's bucket, and marked, if the rule says so. The
+ * lcore, in the order in which packets came.
  *
  * @param packet  with its verdict, and counted already; it has another afterwards where it is
  *                beyond the limit
  * @param tally   where its rule is counted
  * @param now     TSC when it was received
  */
-void spill_policer_apply(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                         struct spill_packet *packet, uint32_t tally, uint64_t now);
+void spill_conditioner_apply(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                             struct spill_packet *packet, uint32_t tally, uint64_t now);
 
 #endif

@@ -121,6 +121,44 @@ class Limit(TestCase):
                          rule["beyond_limit"])
         self.balance(report, frames)
 
+class Marks(TestCase):
+    def marked(self, frames, rules):
+        """What came out, and in the order in which it went in."""
+        source = capture.write(self.folder / "in.pcap", frames)
+        self.check(spillway("--port", f"in=net_pcap0,rx_pcap={source}", "--port",
+                            f"out=net_pcap1,tx_pcap={self.folder / 'out.pcap'},infinite_rx=0", "--wire", "in:out",
+                            "--exit-on-idle", "300ms", "--rules", self.file("rules", rules), "--fast", CPUS[0]))
+        return capture.read(self.folder / "out.pcap")
+
+    def test_codepoints(self):
+        """Of what a rule lets through, replies included; ECN's bits and all the rest stay."""
+        def of(port, traffic, six=False, back=False):
+            ends = ("2001:db8::1", "2001:db8::2") if six else ("10.0.0.1", "192.0.2.1")
+            ports = 4000, port
+            if back:
+                ends, ports = ends[::-1], ports[::-1]
+            return esp.udp_frame(*ends, bytes(40), ports, traffic=traffic)
+
+        expected = {53: 46, 80: 0, 443: None}
+        sent = [(port, traffic, six, back) for _ in range(2) for port in expected for six in (False, True)
+                for back in (False, True) for traffic in (0, 3, 0xb9, 0xff)]
+        out = self.marked([of(*one) for one in sent], "allow udp from any to any port 53 dscp ef\n"
+                          "allow udp from any to any port 80 dscp cs0\nallow udp from any to any\n")
+        for (port, traffic, *how), frame_out in zip(sent, out, strict=True):
+            if expected[port] is not None:
+                traffic = expected[port] << 2 | traffic & 3
+            self.assertEqual(frame_out, of(port, traffic, *how), (port, traffic, how))
+
+    def test_beyond_a_limit(self):
+        """It has the mark of the rule that lets it through."""
+        frames = [esp.udp_frame("10.0.0.1", "192.0.2.1", bytes(72), (1000, 53)) for _ in range(200)]
+        out = self.marked(frames, f"allow udp from any to any limit {RATE} burst 5000 dscp ef\n"
+                          "allow udp from any to any limit 1000gbit dscp le\n")
+        marks = [packet[15] >> 2 for packet in out]
+        self.assertGreaterEqual(marks.count(46), 50)
+        self.assertEqual(marks.count(46) + marks.count(1), len(out))
+        self.assertEqual(marks[:50], [46] * 50)
+
 
 class Protected(IpsecCase):
     def test_no_clear_packet(self):

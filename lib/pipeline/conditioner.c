@@ -1,33 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "pipeline/policer.h"
+#include "pipeline/conditioner.h"
 
 #include "base/clock.h"
 #include "classify/policy.h"
+#include "packet/dscp.h"
 #include "pipeline/generation.h"
 #include "pipeline/routing_flow.h"
 #include "pipeline/rule_log.h"
-
-/* What a rule lets through. NULL: anything. */
-static struct spill_rule_limit *limit_of(struct spill_fast *fast, uint32_t tally)
-{
-    return spill_flow_table_count_of(fast->flows, tally)->limit;
-}
 
 static bool may_pass(const struct spill_packet *packet)
 {
     return packet->verdict == SPILL_VERDICT_ALLOW || packet->verdict == SPILL_VERDICT_PROTECT;
 }
 
-/* Whether a rule lets a packet through; one that doesn't counts it. */
-static bool lets_through(struct spill_fast *fast, const struct spill_packet *packet, uint32_t tally,
-                         uint64_t now)
+/* Whether a rule lets a packet through, which then is marked; one that doesn't counts it. */
+static bool lets_through(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                         const struct spill_packet *packet, uint32_t tally, uint64_t now)
 {
-    struct spill_rule_limit *limit = limit_of(fast, tally);
+    struct spill_rule_count *rule = spill_flow_table_count_of(fast->flows, tally);
 
-    if (limit == NULL || spill_rule_limit_take(limit, packet->length, now))
-        return true;
-    spill_flow_table_count_of(fast->flows, tally)->beyond++;
-    return false;
+    if (rule->limit != NULL && !spill_rule_limit_take(rule->limit, packet->length, now)) {
+        rule->beyond++;
+        return false;
+    }
+    if (rule->dscp != 0)
+        spill_dscp_set(mbuf, packet, (uint8_t)(rule->dscp - 1));
+    return true;
 }
 
 static void drop(struct spill_packet *packet)
@@ -37,8 +35,8 @@ static void drop(struct spill_packet *packet)
 }
 
 /* Has the rules decide that come after the one whose limit was used up. */
-static void go_by_next(struct spill_fast *fast, struct spill_packet *packet, uint32_t used_up,
-                       uint64_t now)
+static void go_by_next(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
+                       uint32_t used_up, uint64_t now)
 {
     struct spill_acl_decision chain[SPILL_RULE_LEVELS + 1];
     const uint32_t count =
@@ -52,7 +50,7 @@ static void go_by_next(struct spill_fast *fast, struct spill_packet *packet, uin
             continue;
         packet->verdict = chain[i].verdict;
         packet->sa = chain[i].verdict == SPILL_VERDICT_ALLOW ? 0 : chain[i].sa;
-        if (may_pass(packet) && !lets_through(fast, packet, tally, now)) {
+        if (may_pass(packet) && !lets_through(fast, mbuf, packet, tally, now)) {
             if (packet->verdict == SPILL_VERDICT_ALLOW)
                 continue;
             drop(packet);
@@ -75,19 +73,18 @@ static void ask_next(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spil
                        spill_flow_begun_by_other(packet->flow, packet->direction);
     if (routed)
         spill_routing_ask(fast, mbuf, packet);
-    go_by_next(fast, packet, used_up, now);
+    go_by_next(fast, mbuf, packet, used_up, now);
     if (routed)
         spill_routing_asked(packet);
     packet->reversed = 0;
 }
 
-void spill_policer_apply(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                         struct spill_packet *packet, uint32_t tally, uint64_t now)
+void spill_conditioner_apply(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                             struct spill_packet *packet, uint32_t tally, uint64_t now)
 {
     uint64_t began;
 
-    if (likely(limit_of(fast, tally) == NULL) || !may_pass(packet) ||
-        lets_through(fast, packet, tally, now))
+    if (!may_pass(packet) || lets_through(fast, mbuf, packet, tally, now))
         return;
     spill_flow_table_uncount(fast->flows, tally, packet);
     if (packet->verdict == SPILL_VERDICT_PROTECT || fast->admission.asking.left <= 0) {
@@ -99,9 +96,10 @@ void spill_policer_apply(struct spill_fast *fast, struct rte_mbuf *mbuf,
     spill_allowance_spend(&fast->admission.asking, spill_clock() - began);
 }
 
-void spill_policer_apply_flow(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                              struct spill_packet *packet, uint64_t now)
+void spill_conditioner_apply_flow(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                                  struct spill_packet *packet, uint64_t now)
 {
-    spill_policer_apply(fast, mbuf, packet,
-                        spill_flow_table_tally(fast->flows, packet->flow, packet->direction), now);
+    const uint32_t tally = spill_flow_table_tally(fast->flows, packet->flow, packet->direction);
+
+    spill_conditioner_apply(fast, mbuf, packet, tally, now);
 }
