@@ -12,7 +12,8 @@
  * How the end begins: at once, or with --on-drain, when its command has led traffic away.
  *
  * The command runs beside lcores that go on as before. When it has ended, whatever its status, or
- * --on-drain-timeout is over, receiving ends. A second signal waits for neither. The control thread.
+ * --on-drain-timeout is over, receiving ends. A second signal waits for neither. The control
+ * thread.
  */
 
 struct spill_program;
