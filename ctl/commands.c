@@ -60,11 +60,22 @@ static const struct spill_ctl_view
     rules = {{
         {.name = "rules", .path = "/spillway/metrics,rules", .members = true, .label = "RULE",
          COLUMNS({"name", "NAME"}, {"action", "ACTION"}, {"packets", "PACKETS"}, {"bytes", "BYTES"},
-                 {"connections", "CONNECTIONS"}, {"last", "LAST, UNIX s"})},
+                 {"connections", "CONNECTIONS"},
+                 {"beyond_limit", "BEYOND LIMIT"}, {"last", "LAST, UNIX s"})},
     }},
     drops = {{
         {.name = "drops", .path = "/spillway/metrics,drops", .label = "REASON",
          .heading = "PACKETS"},
+    }},
+    routes = {{
+        {.name = "routes", .path = "/spillway/metrics,routes", .label = "ROUTES", .heading = "COUNT"},
+    }},
+    neighbors = {{
+        {.name = "neighbors", .path = "/spillway/metrics,neighbors", .label = "NEIGHBORS",
+         .heading = "COUNT"},
+    }},
+    kernel = {{
+        {.name = "kernel", .path = "/spillway/metrics,kernel", .label = "KERNEL", .heading = "COUNT"},
     }},
     sas = {{
         {.name = "sas", .path = "/spillway/metrics,sas", .members = true, .label = "SA",
@@ -96,6 +107,9 @@ static const struct spill_ctl_command rows[] = {
     {"rules", .help = "the first 512 rules, and what each has decided", SHOWS(rules)},
     {"drops", .help = "dropped packets by reason", SHOWS(drops)},
     {"sa", .help = "security associations", SHOWS(sas)},
+    {"routes", .help = "routes of routed ports", SHOWS(routes)},
+    {"neighbors", .help = "neighbours of routed ports", SHOWS(neighbors)},
+    {"kernel", .help = "what was heard from the kernel, and asked of it", SHOWS(kernel)},
     SPILL_COMMAND_ROWS(REMOTE)
     {"exporter", .help = "serve /metrics over HTTP for Prometheus, until SIGINT or SIGTERM",
      .run = spill_ctl_export,

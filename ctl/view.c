@@ -65,8 +65,8 @@ json_t *spill_ctl_part_read(const struct spill_ctl_part *part,
         return NULL;
     if (json_is_null(answer))
         spill_error_set(error,
-                        "telemetry: '%s' tells nothing: the program starts, ends, or is of "
-                        "another version",
+                        "telemetry: '%s' tells nothing: the program has no such thing, starts, "
+                        "ends, or is of another version",
                         part->path);
     else if (part->members && json_is_array(answer))
         members = read_members(part, telemetry, answer, error);

@@ -77,6 +77,18 @@ class Show(IpsecCase):
         for view in "ports", "lcores", "channels", "pool", "latency", "flows", "drops":
             self.assertEqual(len({len(line) for line in text[view].splitlines()}), 1, text[view])
 
+    def test_router(self):
+        """What routed ports have."""
+        config = self.file("router.conf", "[port r]\ndevice = net_null0,no-rx=1\nrouted = yes\naddress = 10.0.0.1/24\n"
+                           "[route 10.1.0.0/16]\nvia = 10.0.0.2\n[neighbor 10.0.0.2]\nport = r\nmac = 02:00:00:00:00:02\n")
+        with Spillway("--config", config) as program:
+            program.ready()
+            told = {view: json.loads(ctl(program, view, "--json")) for view in ("routes", "neighbors", "kernel")}
+            self.assertRegex(ctl(program, "routes"), r"ROUTES +COUNT\nipv4 +5\n")
+            report = self.check(program.stop())
+        for view, values in told.items():
+            self.assertEqual(values, report[view])
+
     def test_associations_come_back(self):
         """With the numbers that they have by then, after a reload that nobody confirmed."""
         with Spillway("--config", self.configuration(), *POOL) as program:
