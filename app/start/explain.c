@@ -249,6 +249,10 @@ static void print_beyond(const struct spill_ruleset *ruleset,
             index++;
         index = next_match(ruleset, index, packet);
         printf("beyond %ju bit/s ", (uintmax_t)limited->limit);
+        if (limited->action == SPILL_VERDICT_PROTECT) {
+            printf("deny: what is to be protected does not go by another rule\n");
+            return;
+        }
         print_decision(ruleset, index, by_default);
     }
 }

@@ -252,6 +252,13 @@ static inline bool spill_flow_is_protected(const struct spill_flow *flow)
     return (flow->rights & 3 * SPILL_FLOW_PROTECTED) != 0;
 }
 
+/** Whether it was denied and neither direction allowed: then it is noted whether senders are told.
+ */
+static inline bool spill_flow_is_refused(const struct spill_flow *flow)
+{
+    return (flow->rights & 3 * SPILL_FLOW_DENIED) != 0 && !spill_flow_is_allowed(flow);
+}
+
 /**
  * Counts a packet that goes into a lane with a pointer to the flow: it can't be evicted or expire
  * until spill_flow_release() was called as many times.

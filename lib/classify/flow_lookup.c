@@ -71,7 +71,7 @@ static __rte_noinline void note_sas(struct spill_packet *packets, uint32_t count
         const struct spill_flow *flow =
             packets[i].kind <= SPILL_PACKET_IPV6 ? packets[i].flow : NULL;
 
-        if (flow != NULL && spill_flow_is_protected(flow))
+        if (flow != NULL && (spill_flow_is_protected(flow) || spill_flow_is_refused(flow)))
             packets[i].sa = flow->sa[packets[i].direction];
     }
 }

@@ -104,7 +104,8 @@ void spill_flow_table_free(struct spill_flow_table *table);
  * was found as seen now. One that was silent for the timeout isn't found. Packets without a key
  * are passed over. Counts hits and misses. Owner.
  *
- * Where a direction of the flow is protected, sets `sa` to what is noted for the packet's. Counts
+ * Where a direction of the flow is protected, or it was refused, sets `sa` to what is noted for the
+ * packet's. Counts
  * the packet in the tally that is noted for it, of its flow's rule or none; one that is to ask the
  * rules again is not counted.
  *

@@ -105,31 +105,41 @@ static void record(struct spill_fast *fast, const struct spill_job *job,
         spill_rule_log_note(fast, packet, tally, job->stamp);
 }
 
-/*
- * Notes what was found for a packet in its flow; what the first of them found is the flow's, and
- * goes for those behind it. Of a verdict that was found by rules which have been replaced since,
- * it is noted who began alone; and one that it brought along was noted before it came.
- */
-static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_t index)
+/* Whether a packet is to begin a connection by a rule with a limit. */
+static bool begins_limited(struct spill_fast *fast, const struct spill_packet *packet,
+                           uint32_t tally)
 {
-    struct rte_mbuf *mbuf = job->mbufs[index];
-    struct spill_packet *packet = spill_packet_of(mbuf);
-    struct spill_flow *flow = packet->flow;
-    /* Slots of older versions may have been given to other rules. */
-    const uint32_t found = job->work > 0 && job->result == fast->version.number
-                               ? job->notes[index]
-                               : SPILL_RULE_TALLY_NONE;
-    const uint32_t tally = found & ~SPILL_RULE_RECORDS;
-    enum spill_verdict known;
-    uint32_t counted;
+    return packet->flow->rights == 0 && packet->reversed == 0 &&
+           packet->verdict != SPILL_VERDICT_DENY &&
+           spill_flow_table_count_of(fast->flows, tally)->limit != NULL;
+}
 
-    if (unlikely(found != tally))
-        record(fast, job, packet, tally);
-    if (job->work > 0 && spill_flow_packet_verdict(flow, packet) == SPILL_VERDICT_UNKNOWN)
-        note(fast, job, packet, tally);
-    spill_flow_release(flow);
-    counted = count(fast, packet, tally, job->stamp);
-    known = spill_flow_packet_verdict(flow, packet);
+/* It begins one if it passes, by that rule or beyond its limit by the next: nobody answers what was
+ * not let through. */
+static void note_limited(struct spill_fast *fast, const struct spill_job *job,
+                         struct rte_mbuf *mbuf, struct spill_packet *packet, uint32_t tally)
+{
+    const struct spill_packet asked = *packet;
+    struct spill_packet passed;
+
+    if (!packet->counted)
+        spill_flow_table_count(fast->flows, tally, packet, job->stamp);
+    packet->counted = 0;
+    spill_conditioner_apply(fast, mbuf, packet, tally, job->stamp);
+    if (packet->verdict == SPILL_VERDICT_DENY)
+        return;
+    passed = *packet;
+    *packet = asked;
+    note(fast, job, packet, tally);
+    *packet = passed;
+}
+
+/* Gives a packet the verdict of its flow, where that has one now. */
+static void take_verdict(struct spill_packet *packet)
+{
+    const struct spill_flow *flow = packet->flow;
+    const enum spill_verdict known = spill_flow_packet_verdict(flow, packet);
+
     if (known != SPILL_VERDICT_UNKNOWN) {
         packet->verdict = (uint8_t)known;
         packet->sa = known == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
@@ -141,6 +151,12 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
         packet->sa = packet->verdict == SPILL_VERDICT_DENY ? packet->sa : 0;
         packet->verdict = SPILL_VERDICT_DENY;
     }
+}
+
+/* A packet that is answered for all that it was asked. */
+static void close_question(struct spill_fast *fast, struct spill_packet *packet)
+{
+    spill_flow_release(packet->flow);
     if (unlikely(fast->routing.routed[packet->input]))
         spill_routing_asked(packet);
     packet->reversed = 0; /* what comes next has a drop reason there */
@@ -148,7 +164,39 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
         packet->verdict = SPILL_VERDICT_DENY;
         packet->sa = SPILL_SA_NO_CONNECTION;
     }
-    spill_conditioner_apply(fast, mbuf, packet, counted, job->stamp);
+}
+
+/*
+ * Notes what was found for a packet in its flow; what the first of them found is the flow's, and
+ * goes for those behind it. Of a verdict that was found by rules which have been replaced since,
+ * it is noted who began alone; and one that it brought along was noted before it came.
+ */
+static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_t index)
+{
+    struct rte_mbuf *mbuf = job->mbufs[index];
+    struct spill_packet *packet = spill_packet_of(mbuf);
+    /* Slots of older versions may have been given to other rules. */
+    const uint32_t found = job->work > 0 && job->result == fast->version.number
+                               ? job->notes[index]
+                               : SPILL_RULE_TALLY_NONE;
+    const uint32_t tally = found & ~SPILL_RULE_RECORDS;
+    const bool asked =
+        job->work > 0 && spill_flow_packet_verdict(packet->flow, packet) == SPILL_VERDICT_UNKNOWN;
+    uint32_t counted;
+
+    if (unlikely(found != tally))
+        record(fast, job, packet, tally);
+    if (unlikely(asked && begins_limited(fast, packet, tally))) {
+        note_limited(fast, job, mbuf, packet, tally);
+        close_question(fast, packet);
+    } else {
+        if (asked)
+            note(fast, job, packet, tally);
+        counted = count(fast, packet, tally, job->stamp);
+        take_verdict(packet);
+        close_question(fast, packet);
+        spill_conditioner_apply(fast, mbuf, packet, counted, job->stamp);
+    }
     spill_connection_pass(fast, mbuf, packet, job->stamp);
 }
 

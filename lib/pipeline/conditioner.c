@@ -56,6 +56,11 @@ static void go_by_next(struct spill_fast *fast, struct rte_mbuf *mbuf, struct sp
             drop(packet);
             return;
         }
+        /* Who began it has to go on protected: this one is no reply then. */
+        if (packet->reversed && packet->verdict == SPILL_VERDICT_PROTECT) {
+            packet->verdict = SPILL_VERDICT_DENY;
+            packet->sa = 0;
+        }
         spill_flow_table_count(fast->flows, tally, packet, now);
         if (tally != chain[i].tally)
             spill_rule_log_note(fast, packet, tally, now);

@@ -5,6 +5,7 @@ import time
 
 import capture
 import esp
+import harness
 from associations import INLINE, IpsecCase
 from harness import CPUS, TestCase, main, spillway
 
@@ -106,6 +107,16 @@ class Limit(TestCase):
         self.assertTrue(30 <= rules[1]["packets"] <= self.most(3000), rules)
         self.balance(report, frames)
 
+    def test_refused_first_packet(self):
+        """What none let through is no connection: its other side may not send."""
+        for way in self.WAYS:
+            frames = [frame(number % 50) for number in range(500)] + [frame(60)] * 2 + [frame(60, back=True)] * 20
+            report, (rule, _) = self.through(frames, f"allow udp from 10.0.0.0/16 to any limit {RATE} burst 5000\n", *way)
+            self.assertTrue(50 <= rule["packets"] <= self.most(5000), rule)
+            self.assertNotIn(frame(60, back=True), capture.read(self.folder / "out.pcap"))
+            self.assertLessEqual(rule["connections"], rule["packets"])
+            self.balance(report, frames)
+
     def test_larger_than_the_burst(self):
         """Such a packet never finds room."""
         frames = [esp.udp_frame("10.0.0.1", "192.0.2.1", bytes(1480), (1000, 53)) for _ in range(20)]
@@ -174,6 +185,9 @@ class Protected(IpsecCase):
             self.assertEqual(rule["packets"] + rule["beyond_limit"], 200)
         self.assertEqual(run.report.drops, {"beyond_limit": protected["beyond_limit"] + opened["beyond_limit"]})
         self.assertEqual(allow["packets"], 0)
+        said = harness.run(harness.SPILLWAY, "--config", self.folder / "ipsec.conf", "--check", "--explain",
+                           "udp {}:1 > {}:2".format(*out.hosts())).stdout.splitlines()
+        self.assertEqual(said[1], "beyond 8000 bit/s deny: what is to be protected does not go by another rule")
         self.assertEqual(len(run.out), protected["packets"] + opened["packets"])
         self.assertEqual(sum(esp.split(frame)[1] == packet for frame in run.out), opened["packets"])
 

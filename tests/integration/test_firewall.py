@@ -399,6 +399,21 @@ class Reject(Firewall):
         self.assertEqual((answers[3][ICMP].type, answers[3][ICMP].code), (3, 13))
         self.assertEqual(answers[4][ICMPv6DestUnreach].code, 1)
 
+    def test_each_packet(self):
+        """Who tries again with the same ports is told again, within the limit: the flow is known by then."""
+        from scapy.all import Ether, IP, TCP
+        frame = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="10.0.0.1", dst="192.0.2.1")
+                      / TCP(sport=4000, dport=113))
+        source, back = capture.write(self.folder / "in.pcap", [frame] * 80), self.folder / "back.pcap"
+        report = self.check(spillway(
+            "--port", f"in=net_pcap0,rx_pcap={source},tx_pcap={back}", "--port", "out=net_null1,no-rx=1",
+            "--wire", "in:out", "--rules", self.file("rules", "reject any from any to any\n"),
+            "--exit-on-idle", "300ms", "--fast", CPUS[0]))
+        self.assertEqual(report.drops, {"rejected": 80})
+        answers = len(capture.read(back))
+        self.assertGreater(answers, 1)
+        self.assertEqual(answers + report["exits"]["rejected_limited"], 80)
+
 
 class Random(Firewall):
     """Random rules, and a capture in which they have something to do."""
