@@ -262,6 +262,8 @@ int spill_mirror_links_set_address(struct spill_mirror_links *links,
     changed = made || address->usable != state->usable;
     address->usable = state->usable;
     address->generation = generation;
+    link->addresses_added += made;
+    links->twin_changes += made && link->interface >= 0;
     if (changed && twin_of(links, link) != NULL)
         tell_addresses(links, twin_of(links, link));
     return made;

@@ -26,16 +26,17 @@ struct spill_mirror_link {
     TAILQ_ENTRY(spill_mirror_link) entry;
     struct spill_kernel_link state;
     TAILQ_HEAD(, spill_link_address) addresses;
-    int interface; /* of the router, if it is its twin; else -1 */
-    bool known;    /* by a message; else it is but a twin that is waited for */
-    uint32_t ups;  /* times that it came up, or IPv6 on it, after it had been down */
+    int interface;            /* of the router, if it is its twin; else -1 */
+    bool known;               /* by a message; else it is but a twin that is waited for */
+    uint32_t ups;             /* times that it came up, or IPv6 on it, after it had been down */
+    uint32_t addresses_added; /* times that it got one that it had not */
     uint32_t generation;
 };
 
 struct spill_mirror_links {
     TAILQ_HEAD(, spill_mirror_link) all;
     const struct spill_mirror_sink *sink;
-    uint32_t twin_changes; /* times that the sink was told of a twin's link */
+    uint32_t twin_changes; /* times that a twin changed, or got an address */
 };
 
 void spill_mirror_links_init(struct spill_mirror_links *links,

@@ -28,6 +28,18 @@ static void check_mtu(const struct spill_program *program, uint32_t index, uint3
                   mtu, port->name, port->mtu);
 }
 
+/* The kernel drops the routes of a link that loses its last IPv4 address, and takes one again once
+ * its gateway is on the link. Giving routes adds no address: no round leads to another. */
+static void look_at_addresses(struct spill_kernel_side *side, struct spill_kernel_twin *twin,
+                              const struct spill_mirror_link *link)
+{
+    if (link->addresses_added == twin->addresses_added)
+        return;
+    twin->addresses_added = link->addresses_added;
+    twin->routes_due = true;
+    side->next_route = 0;
+}
+
 static void look_at_twin(struct spill_program *program, uint32_t index)
 {
     struct spill_kernel_side *side = program->kernel;
@@ -56,6 +68,8 @@ static void look_at_twin(struct spill_program *program, uint32_t index)
 }
 
 /* Where the kernel threw messages away, a twin may have been down and up in them. That is looked at
+    if (link != NULL)
+        look_at_addresses(side, twin, link);
  * once all has been read again. */
 static void look_at_overruns(struct spill_program *program)
 {

@@ -186,7 +186,8 @@ static bool addresses_again(struct spill_program *program, uint32_t *requests)
     return false;
 }
 
-/* One by a twin that is up again. The kernel takes none as long as another one of its is down. */
+/* One by a twin that is up, or has an address, again. The kernel takes none as long as another one
+ * of its is down. */
 static bool is_due(const struct spill_kernel_side *side, const struct spill_option_route *option)
 {
     bool due = false;

@@ -19,11 +19,12 @@
 /** A twin, as the kernel has it. */
 struct spill_kernel_twin {
     uint32_t mtu;
-    uint32_t ups;       /* times that it came up, as far as was looked at */
-    bool known, up;     /* there, and administratively up */
-    bool gone;          /* it was there */
-    bool addresses_due; /* it was down: the kernel may have dropped them */
-    bool routes_due;    /* likewise */
+    uint32_t ups;             /* times that it came up, as far as was looked at */
+    uint32_t addresses_added; /* times that it got one, likewise */
+    bool known, up;           /* there, and administratively up */
+    bool gone;                /* it was there */
+    bool addresses_due;       /* it was down: the kernel may have dropped them */
+    bool routes_due;          /* likewise, or as it had no address */
 };
 
 struct spill_kernel_counters {

@@ -256,6 +256,27 @@ class Twins(TestCase):
         until(lambda: self.ip(self.net.middle, "route show").stdout.count("10.60.") == 200, 10, "all routes")
         self.end()
 
+    def test_address_comes_back(self):
+        """A twin that loses its last IPv4 address loses routes; it has them again with the address, if it is up."""
+        self.reaches("10.50.0.1")
+        self.ip(self.net.middle, "address del 10.2.0.1/24 dev twan")
+        self.misses("10.50.0.1")
+        self.ip(self.net.middle, "address add 10.9.0.1/24 dev twan")
+        until(lambda: "route 10.50.0.0/16: the kernel refuses it" in self.program.log, 10, "a warning")
+        self.ip(self.net.middle, "address add 10.2.0.1/24 dev twan")
+        self.reaches("10.50.0.1")
+        self.assertIn("proto 83", self.ip(self.net.middle, "-N route show 10.50.0.0/16").stdout)
+        batch = self.file("swap", "address del 10.9.0.1/24 dev twan\naddress del 10.2.0.1/24 dev twan\n"
+                          "address add 10.2.0.1/24 dev twan\n")
+        self.ip(self.net.middle, f"-batch {batch}")
+        self.reaches("10.50.0.1")
+        self.ip(self.net.middle, "link set twan down")
+        self.ip(self.net.middle, "address del 10.2.0.1/24 dev twan")
+        self.ip(self.net.middle, "address add 10.2.0.1/24 dev twan")
+        self.ip(self.net.middle, "link set twan up")
+        self.reaches("10.50.0.1")
+        self.end()
+
     def test_messages_are_lost(self):
         """With those that the kernel throws away, a twin may have been down and up."""
         self.end()
