@@ -43,6 +43,12 @@ static void read_mac(const struct nlattr *attribute, struct rte_ether_addr *mac)
         memcpy(mac, mnl_attr_get_payload(attribute), sizeof(*mac));
 }
 
+static void read_name(const struct nlattr *attribute, char name[IF_NAMESIZE])
+{
+    memcpy(name, mnl_attr_get_payload(attribute),
+           RTE_MIN(mnl_attr_get_payload_len(attribute), IF_NAMESIZE - 1));
+}
+
 static void read_kind(const struct nlattr *info, struct spill_kernel_link *link)
 {
     const struct nlattr *attribute;
@@ -59,6 +65,9 @@ static void read_link_attribute(const struct nlattr *attribute, struct spill_ker
                                 bool *elsewhere)
 {
     switch (mnl_attr_get_type(attribute)) {
+    case IFLA_IFNAME:
+        read_name(attribute, link->name);
+        break;
     case IFLA_MTU:
         link->mtu = spill_attribute_number(attribute);
         break;

@@ -19,6 +19,7 @@
 
 struct spill_kernel_link {
     uint32_t index;
+    char name[IF_NAMESIZE];
     bool enabled; /* administratively up */
     bool running; /* up in every sense: next-hop objects live as long */
     bool carrier;

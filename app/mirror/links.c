@@ -169,7 +169,7 @@ static void tell(struct spill_mirror_links *links, struct spill_mirror_link *lin
     if (twin != link) {
         tell_macvlan(links, twin, was_known ? before : NULL, now);
     } else if (new_mac || before->enabled != now->enabled || before->carrier != now->carrier ||
-               before->mtu != now->mtu) {
+               before->mtu != now->mtu || strcmp(before->name, now->name) != 0) {
         tell_link(links, link, new_mac);
     }
 }

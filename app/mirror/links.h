@@ -36,7 +36,7 @@ struct spill_mirror_link {
 struct spill_mirror_links {
     TAILQ_HEAD(, spill_mirror_link) all;
     const struct spill_mirror_sink *sink;
-    uint32_t twin_changes; /* times that a twin changed, or got an address */
+    uint32_t twin_changes; /* times that a twin changed, its name too, or got an address */
 };
 
 void spill_mirror_links_init(struct spill_mirror_links *links,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The kernel's side: what it says is followed, and it is asked for what lcores need. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/log.h"
 #include "mirror/netlink.h"
@@ -24,8 +25,8 @@ static void check_mtu(const struct spill_program *program, uint32_t index, uint3
     const struct spill_port *port = &program->ports[option->port];
 
     if (mtu > port->mtu)
-        SPILL_LOG(WARNING, "twin %s has MTU %u: its port %s carries no more than %u", option->twin,
-                  mtu, port->name, port->mtu);
+        SPILL_LOG(WARNING, "twin %s has MTU %u: its port %s carries no more than %u",
+                  program->kernel->twins[index].name, mtu, port->name, port->mtu);
 }
 
 /* The kernel drops the routes of a link that loses its last IPv4 address, and takes one again once
@@ -46,15 +47,17 @@ static void look_at_twin(struct spill_program *program, uint32_t index)
     struct spill_kernel_twin *twin = &side->twins[index];
     const struct spill_mirror_link *link =
         spill_mirror_links_find(&side->mirror.links, spill_kernel_link(program, index));
-    const char *name = program->options.interfaces[index].twin;
 
+    if (link != NULL)
+        memcpy(twin->name, link->state.name, sizeof(twin->name));
     if (link == NULL && twin->known)
         SPILL_LOG(WARNING,
                   "twin %s is gone: it was deleted, or taken to another network namespace; its "
-                  "port goes on receiving, and nothing is routed by it before a restart",
-                  name);
+                  "port goes on receiving, and nothing is routed by it until it is back, or after "
+                  "a restart",
+                  twin->name);
     else if (link != NULL && twin->gone)
-        SPILL_LOG(NOTICE, "twin %s is there again", name);
+        SPILL_LOG(NOTICE, "twin %s is there again", twin->name);
     if (link != NULL && link->state.mtu != twin->mtu)
         check_mtu(program, index, link->state.mtu);
     twin->mtu = link != NULL ? link->state.mtu : 0;
@@ -65,11 +68,11 @@ static void look_at_twin(struct spill_program *program, uint32_t index)
         twin->ups = link->ups;
         twin->addresses_due = true;
     }
+    if (link != NULL)
+        look_at_addresses(side, twin, link);
 }
 
 /* Where the kernel threw messages away, a twin may have been down and up in them. That is looked at
-    if (link != NULL)
-        look_at_addresses(side, twin, link);
  * once all has been read again. */
 static void look_at_overruns(struct spill_program *program)
 {
@@ -194,7 +197,8 @@ void spill_program_twins_follow_mtu(struct spill_program *program, uint32_t port
         if ((mtu == before || mtu > now) &&
             spill_request_mtu(program->kernel->requests, spill_kernel_link(program, i), now,
                               &error) != 0)
-            SPILL_LOG(WARNING, "twin %s: %s", options->interfaces[i].twin, error.text);
+            SPILL_LOG(WARNING, "twin %s: %s",
+                      link != NULL ? link->state.name : options->interfaces[i].twin, error.text);
     }
 }
 

@@ -18,6 +18,7 @@
 
 /** A twin, as the kernel has it. */
 struct spill_kernel_twin {
+    char name[IF_NAMESIZE]; /* that it has now, or had when it was gone */
     uint32_t mtu;
     uint32_t ups;             /* times that it came up, as far as was looked at */
     uint32_t addresses_added; /* times that it got one, likewise */

@@ -326,6 +326,7 @@ class Twins(TestCase):
         self.reaches("10.50.0.1")
         self.ip(self.net.middle, f"link set twan netns {self.net.left}")
         until(lambda: "twin twan is gone" in self.program.log, 10, "a warning")
+        self.assertIn("nothing is routed by it until it is back, or after a restart", self.program.log)
         self.misses("10.50.0.1")
         self.ip(self.net.left, f"link set twan netns {self.net.middle}")
         until(lambda: "twin twan is there again" in self.program.log, 10, "a notice")
@@ -341,6 +342,10 @@ class Twins(TestCase):
         self.ip(self.net.middle, "link set outside up")
         self.reaches("10.50.0.1")
         self.assertIn("10.2.0.1", self.ip(self.net.middle, "address show outside").stdout)
+        self.ip(self.net.middle, "link set outside mtu 9000")
+        until(lambda: "twin outside has MTU 9000" in self.program.log, 10, "a warning by its name")
+        self.ip(self.net.middle, "link delete outside")
+        until(lambda: "twin outside is gone" in self.program.log, 10, "another one")
         self.end()
 
     def test_another_one(self):
