@@ -76,7 +76,7 @@ static int run(struct spill_error *error)
     SPILL_LOG(NOTICE, "ready");
     if (spill_control_run(&program, error) != 0)
         return -1;
-    SPILL_LOG(INFO, "draining: %s", spill_token_reason(&program.stop));
+    SPILL_LOG(INFO, "draining: %s", spill_program_end_reason(&program));
     return 0;
 }
 

@@ -23,7 +23,9 @@ static int set_files(posix_spawn_file_actions_t *files)
                : -1;
 }
 
-/* It hears signals, and is a group of its own, so that it can be killed with what it starts. */
+/* It hears signals, and is a group of its own, so that it is killed with what it starts and leaves
+ * in it.
+ */
 static int set_attributes(posix_spawnattr_t *attributes)
 {
     sigset_t none, broken;
@@ -124,21 +126,25 @@ bool spill_program_end(struct spill_program *program, const char *reason)
 
     if (spill_program_end_reason(program) != NULL)
         return false;
-    if (!on_drain->may_run || program->options.on_drain == NULL || start(program) != 0) {
-        if (!spill_token_cancel(&program->stop, reason))
-            return false;
-        SPILL_LOG(NOTICE, "%s: receiving ends, draining", reason);
-        return true;
+    if (on_drain->may_run && program->options.on_drain != NULL) {
+        /* Before the command is there, which may ask. */
+        atomic_store(&on_drain->reason, reason);
+        if (start(program) == 0) {
+            SPILL_LOG(NOTICE, "%s: on-drain runs; receiving ends when that has", reason);
+            return true;
+        }
     }
-    on_drain->reason = reason;
-    SPILL_LOG(NOTICE, "%s: on-drain runs; receiving ends when that has", reason);
+    if (!spill_token_cancel(&program->stop, reason))
+        return false;
+    SPILL_LOG(NOTICE, "%s: receiving ends, draining", reason);
     return true;
 }
 
 const char *spill_program_end_reason(const struct spill_program *program)
 {
-    return program->on_drain.child != 0 ? program->on_drain.reason
-                                        : spill_token_reason(&program->stop);
+    const char *reason = atomic_load(&program->on_drain.reason);
+
+    return reason != NULL ? reason : spill_token_reason(&program->stop);
 }
 
 void spill_on_drain_over(struct spill_program *program)

@@ -2,6 +2,7 @@
 #ifndef SPILLWAY_ON_DRAIN_H
 #define SPILLWAY_ON_DRAIN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -18,12 +19,12 @@
 
 struct spill_program;
 
-/** The command, while it runs. Starts as all zeros; written by the control thread. */
+/** The command. Starts as all zeros; written by the control thread. */
 struct spill_on_drain {
-    bool may_run;       /* lcores run, and the control thread waits for its events */
-    pid_t child;        /* 0: none runs */
-    int descriptor;     /* of the child: readable when it has ended */
-    const char *reason; /* of the end */
+    bool may_run;                 /* lcores run, and the control thread waits for its events */
+    pid_t child;                  /* 0: none runs */
+    int descriptor;               /* of the child: readable when it has ended */
+    _Atomic(const char *) reason; /* of the end that it is to run at; stays. NULL: none */
     struct spill_event ended, late;
 };
 
@@ -35,10 +36,11 @@ struct spill_on_drain {
  */
 bool spill_program_end(struct spill_program *program, const char *reason);
 
-/** Why the program ends; NULL: it does not. */
+/** What has begun the end, whatever comes later; NULL: nothing has. Any thread. */
 const char *spill_program_end_reason(const struct spill_program *program);
 
-/** Lcores drain from now on, or will: a command that still runs is killed, with what it started. */
+/** Lcores drain from now on, or will: a command that still runs is killed with its process group.
+ */
 void spill_on_drain_over(struct spill_program *program);
 
 #endif

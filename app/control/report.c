@@ -44,7 +44,7 @@ static struct spill_metric_value outcome(const void *program)
 
 static struct spill_metric_value reason(const void *program)
 {
-    return spill_value_text(spill_token_reason(&((const struct spill_program *)program)->stop));
+    return spill_value_text(spill_program_end_reason(program));
 }
 
 static struct spill_metric_value seconds(const void *program)

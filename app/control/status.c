@@ -42,11 +42,11 @@ static uint64_t version_in_force(struct spill_program *program)
 void spill_program_write_status(struct spill_program *program, struct spill_metric_writer *writer)
 {
     const uint64_t started = __atomic_load_n(&program->started, __ATOMIC_RELAXED);
-    const bool ends = spill_token_cancelled(&program->stop);
+    const char *reason = spill_program_end_reason(program);
     const struct status status = {
         .version = SPILL_VERSION,
-        .state = ends ? "ending" : "running",
-        .reason = ends ? spill_token_reason(&program->stop) : NULL,
+        .state = reason != NULL ? "ending" : "running",
+        .reason = reason,
         .seconds = started != 0 ? (double)(spill_clock() - started) / (double)rte_get_tsc_hz() : 0,
         .rules = version_in_force(program),
         .reloads = __atomic_load_n(&program->reloads, __ATOMIC_RELAXED),

@@ -71,13 +71,24 @@ class OnDrain(TestCase):
         self.assertIn("not done within --on-drain-timeout", report.stderr)
         self.is_gone(child)
 
+    def test_it_is_told(self):
+        """The end has begun by then; telemetry and the report name what began it."""
+        with Spillway(*NULLS, "--on-drain", self.waiting()) as program:
+            self.assertEqual(program.ready().telemetry("/spillway/status")["state"], "running")
+            program.signal(signal.SIGINT)
+            self.child()
+            told = program.telemetry("/spillway/status")
+            self.open_gate()
+            report = self.check(program.wait())
+        self.assertEqual((told["state"], told["reason"], report["reason"]), ("ending", "SIGINT", "SIGINT"))
+
     def test_second_signal(self):
         """It waits for nothing."""
         with Spillway(*NULLS, "--on-drain", self.waiting(), "--on-drain-timeout", "1h") as program:
             program.ready().signal(signal.SIGINT)
             child = self.child()
             report = program.stop()
-        self.assertEqual((report.status, report["outcome"]), (3, "forced"))
+        self.assertEqual((report.status, report["outcome"], report["reason"]), (3, "forced", "SIGINT"))
         self.is_gone(child)
 
     def test_what_it_has(self):
