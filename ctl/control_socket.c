@@ -23,8 +23,10 @@ static int ask(int descriptor, const char *command, const char *argument, const 
     json_decref(object);
     if (line == NULL)
         return spill_error_set(error, "'%s' is no text", argument != NULL ? argument : "");
-    if (send(descriptor, line, strlen(line), MSG_NOSIGNAL) < 0 ||
-        send(descriptor, "\n", 1, MSG_NOSIGNAL) < 0)
+    /* Who has closed may have answered before, as one does that has too many clients. */
+    if ((send(descriptor, line, strlen(line), MSG_NOSIGNAL) < 0 ||
+         send(descriptor, "\n", 1, MSG_NOSIGNAL) < 0) &&
+        errno != EPIPE && errno != ECONNRESET)
         status = spill_error_set(error, "%s: %s", path, strerror(errno));
     free(line);
     return status;

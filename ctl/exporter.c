@@ -4,6 +4,7 @@
  * OpenMetrics or the format before it, as the client says. One thread serves, so the program is
  * asked by one at a time. Clients are bounded in number, memory and time.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
@@ -54,11 +55,21 @@ static enum MHD_Result answer_words(struct MHD_Connection *connection, unsigned 
                : answer(connection, status, "text/plain; charset=utf-8", text);
 }
 
+/* Named, and not with the quality 0. */
+static bool accepts_openmetrics(const char *accept)
+{
+    const char *type = accept != NULL ? strstr(accept, OPENMETRICS) : NULL;
+    const char *quality = type != NULL ? memmem(type, strcspn(type, ","), "q=", 2) : NULL;
+
+    return type != NULL &&
+           (quality == NULL || isdigit((unsigned char)quality[2 + strspn(quality + 2, "0.")]));
+}
+
 static enum MHD_Result answer_metrics(struct MHD_Connection *connection, const char *path)
 {
     const char *accept =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-    const bool open = accept != NULL && strstr(accept, OPENMETRICS) != NULL;
+    const bool open = accepts_openmetrics(accept);
     struct spill_error error = {.text = ""};
     json_t *told = spill_ctl_control_do(path, "metrics", open ? "openmetrics" : "prometheus",
                                         ASK_SECONDS, &error);
@@ -95,7 +106,17 @@ static enum MHD_Result serve(void *path, struct MHD_Connection *connection, cons
 
 /* ------------------------------------------------------------------------------- listening */
 
-/* ADDRESS:PORT, or [ADDRESS]:PORT. */
+#define PORT_MAX 65535
+
+static bool is_port(const char *text)
+{
+    char *end;
+    const unsigned long number = strtoul(text, &end, 10);
+
+    return isdigit((unsigned char)*text) && *end == '\0' && number > 0 && number <= PORT_MAX;
+}
+
+/* ADDRESS:PORT, or [ADDRESS]:PORT where the address has colons. */
 static struct addrinfo *address_of(const char *listen, struct spill_error *error)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
@@ -106,12 +127,14 @@ static struct addrinfo *address_of(const char *listen, struct spill_error *error
     struct addrinfo *address = NULL;
     char host[64];
 
-    if (length > 0 && length < sizeof(host)) {
+    if (length > 0 && length < sizeof(host) && is_port(colon + 1)) {
         snprintf(host, sizeof(host), "%.*s", (int)length - 2 * brackets, listen + brackets);
-        if (getaddrinfo(host, colon + 1, &hints, &address) == 0)
+        if (brackets == (strchr(host, ':') != NULL) &&
+            getaddrinfo(host, colon + 1, &hints, &address) == 0)
             return address;
     }
-    spill_error_set(error, "--listen '%s': expected ADDRESS:PORT, such as " LISTEN_AT, listen);
+    spill_error_set(
+        error, "--listen '%s': expected ADDRESS:PORT, such as " LISTEN_AT " or [::1]:9464", listen);
     return NULL;
 }
 

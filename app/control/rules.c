@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "control/telemetry_writer.h"
 #include "program.h"
 
 /* Of a larger set only rules that have decided something, or have a name, are told; and no more
@@ -169,7 +170,7 @@ static bool is_titled(const struct spill_rule_list *list, const struct spill_rul
     if (rule->line != line)
         return false;
     title_of(list, rule, text);
-    return strcmp(title, text) == 0;
+    return spill_telemetry_is_named(text, title);
 }
 
 bool spill_program_write_rule(struct spill_program *program, const char *title,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/dpdk_versions.h"
+#include "base/printable.h"
 #include "control/telemetry_writer.h"
 
 #define NAME_SIZE 192 /* of a value, with its prefix */
@@ -41,6 +42,24 @@ static void leave(struct spill_telemetry_writer *to)
 }
 
 /* ------------------------------------------------------------------- families and members */
+
+bool spill_telemetry_is_named(const char *name, const char *wanted)
+{
+    char told[RTE_TEL_MAX_STRING_LEN];
+
+    if (strcmp(name, wanted) == 0)
+        return true;
+    spill_printable_ascii(told, sizeof(told), name);
+    return strcmp(told, wanted) == 0;
+}
+
+static void add_name(struct rte_tel_data *data, const char *name)
+{
+    char told[RTE_TEL_MAX_STRING_LEN];
+
+    spill_printable_ascii(told, sizeof(told), name);
+    rte_tel_data_add_array_string(data, told);
+}
 
 static void begin_values(struct spill_telemetry_writer *to)
 {
@@ -91,8 +110,8 @@ static void member_begin(struct spill_metric_writer *writer,
         return;
     /* An answer holds so many; the report has all. */
     if (to->wanted == SPILL_TELEMETRY_MEMBERS)
-        rte_tel_data_add_array_string(to->data, name);
-    else if (to->member != NULL && strcmp(name, to->member) == 0)
+        add_name(to->data, name);
+    else if (to->member != NULL && spill_telemetry_is_named(name, to->member))
         begin_values(to);
 }
 
@@ -114,6 +133,14 @@ static void add_real(struct spill_telemetry_writer *to, const char *name, double
 
     snprintf(text, sizeof(text), "%.9g", real);
     rte_tel_data_add_dict_string(to->data, name, text);
+}
+
+static void add_text(struct spill_telemetry_writer *to, const char *name, const char *text)
+{
+    char told[RTE_TEL_MAX_STRING_LEN];
+
+    spill_printable_ascii(told, sizeof(told), text);
+    rte_tel_data_add_dict_string(to->data, name, told);
 }
 
 static void add_histogram(struct spill_telemetry_writer *to, const char *name,
@@ -157,7 +184,7 @@ static void write_value(struct spill_metric_writer *writer, const struct spill_m
         add_real(to, name, value->real);
         break;
     case SPILL_VALUE_TEXT:
-        rte_tel_data_add_dict_string(to->data, name, value->text);
+        add_text(to, name, value->text);
         break;
     case SPILL_VALUE_HISTOGRAM:
         add_histogram(to, name, value->histogram);

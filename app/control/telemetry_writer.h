@@ -14,7 +14,9 @@
  * Writes what is counted as an answer of DPDK's telemetry: the names of families; of one family the
  * names of its members; or the values of one member, or of a family that has none. Values are flat,
  * as not all versions of DPDK nest them: what stands in a family or histogram of its own has the
- * names before its own. Fractions are text, as telemetry has none.
+ * names before its own. Fractions are text, as telemetry has none. Texts and names of members are
+ * ASCII, as DPDK escapes by a table of that and reads beyond it: others become \xHH; and of those
+ * that are too long for telemetry the middle is left out.
  */
 
 #define SPILL_TELEMETRY_DEPTH_MAX 4
@@ -46,6 +48,9 @@ void spill_telemetry_list(struct spill_telemetry_writer *writer, struct rte_tel_
  */
 void spill_telemetry_answer(struct spill_telemetry_writer *writer, struct rte_tel_data *data,
                             const char *member);
+
+/** Whether a thing of that name is meant, which `wanted` has as it is or as it is told. */
+bool spill_telemetry_is_named(const char *name, const char *wanted);
 
 /** Begins an answer of values without a family. */
 void spill_telemetry_values(struct spill_telemetry_writer *writer, struct rte_tel_data *data);

@@ -10,6 +10,9 @@
 #define ESCAPE   4 /* of a byte: \xHH */
 #define LEFT_OUT "..."
 
+#define ASCII_LAST 0x7f
+#define UTF8_LAST  0x10ffff
+
 /* The longest that one character becomes: each byte of a sequence of four, escaped. */
 #define PIECE_MAX (4 * ESCAPE)
 
@@ -46,7 +49,7 @@ unsigned spill_utf8_length(const char *from)
             return 0;
     }
     point = utf8_point(text, length);
-    if (point < least[length] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+    if (point < least[length] || point > UTF8_LAST || (point >= 0xd800 && point < 0xe000))
         return 0;
     return length;
 }
@@ -62,13 +65,15 @@ static bool is_plain(uint32_t point)
            !(point >= 0x2066 && point <= 0x2069); /* directions */
 }
 
-/* One character as it may be shown; *at moves behind it. Returns how many bytes it takes. */
-static unsigned piece(const char **at, char out[PIECE_MAX + 1])
+/* One character as it may be shown, none beyond `highest`; *at moves behind it. Returns how many
+ * bytes it takes. */
+static unsigned piece(const char **at, uint32_t highest, char out[PIECE_MAX + 1])
 {
     const unsigned char *text = (const unsigned char *)*at;
     unsigned length = spill_utf8_length(*at), used = 0, i;
+    const uint32_t point = length > 0 ? utf8_point(text, length) : UINT32_MAX;
 
-    if (length > 0 && is_plain(utf8_point(text, length))) {
+    if (point <= highest && is_plain(point)) {
         memcpy(out, text, length);
         *at += length;
         return length;
@@ -85,7 +90,7 @@ static unsigned piece(const char **at, char out[PIECE_MAX + 1])
     return used;
 }
 
-void spill_printable(char *to, size_t size, const char *from)
+static void copy(char *to, size_t size, const char *from, uint32_t highest)
 {
     const size_t beginning = (size - sizeof(LEFT_OUT)) / 2;
     const size_t end = size - sizeof(LEFT_OUT) - beginning;
@@ -96,9 +101,9 @@ void spill_printable(char *to, size_t size, const char *from)
     unsigned length;
 
     for (at = from; *at != '\0';)
-        whole += piece(&at, out);
+        whole += piece(&at, highest, out);
     for (at = from; *at != '\0'; before += length) {
-        length = piece(&at, out);
+        length = piece(&at, highest, out);
         if (whole < size || before + length <= beginning || whole - before <= end) {
             memcpy(to + used, out, length);
             used += length;
@@ -109,4 +114,14 @@ void spill_printable(char *to, size_t size, const char *from)
         }
     }
     to[used] = '\0';
+}
+
+void spill_printable(char *to, size_t size, const char *from)
+{
+    copy(to, size, from, UTF8_LAST);
+}
+
+void spill_printable_ascii(char *to, size_t size, const char *from)
+{
+    copy(to, size, from, ASCII_LAST);
 }

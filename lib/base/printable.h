@@ -28,4 +28,7 @@ unsigned spill_utf8_length(const char *text);
  */
 void spill_printable(char *to, size_t size, const char *from);
 
+/** The same where nothing but ASCII may stand: the bytes of other characters become \xHH, too. */
+void spill_printable_ascii(char *to, size_t size, const char *from);
+
 #endif

@@ -89,6 +89,25 @@ class Show(IpsecCase):
         for view, values in told.items():
             self.assertEqual(values, report[view])
 
+    def test_a_path_beyond_ascii(self):
+        """DPDK's telemetry has ASCII alone; what it tells can be asked for, and so can the path as it is."""
+        rules = self.file("umlä-" + "x" * 150 + ".rules", "allow udp from any to any\n")
+        with Spillway("--port", "a=net_null0,no-rx=1", "--port", "b=net_null1,no-rx=1", "--wire", "a:b", "--idle", "sleep",
+                      "--rules", rules) as program:
+            title = f"{rules}:1"
+            told = program.ready().telemetry("/spillway/rules")
+            for rule in title, told[0]:
+                self.assertEqual(program.telemetry(f"/spillway/rule,{rule}")["action"], "allow")
+            self.assertEqual(set(json.loads(ctl(program, "rules", "--json"))), {told[0], "default"})
+            self.assertTrue(told[0].endswith("x.rules:1"), told)
+            self.check(program.stop())
+        rules = self.file("umlä.rules", "allow udp from any to any\n")
+        with Spillway("--port", "a=net_null0,no-rx=1", "--port", "b=net_null1,no-rx=1", "--wire", "a:b", "--idle", "sleep",
+                      "--rules", rules) as program:
+            program.ready()
+            self.assertIn("/uml\\xc3\\xa4.rules:1 ", ctl(program, "rules"))
+            self.check(program.stop())
+
     def test_associations_come_back(self):
         """With the numbers that they have by then, after a reload that nobody confirmed."""
         with Spillway("--config", self.configuration(), *POOL) as program:
@@ -369,6 +388,25 @@ class Commands(Loaded):
         self.assertEqual(path.read_text(), "mine")
 
 
+class Closed(TestCase):
+    """A program that answers, and closes before it has read the request."""
+
+    def test_its_answer_is_told(self):
+        path = self.folder / "socket"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            # Larger than what a socket holds: it is being sent while the other side closes.
+            with subprocess.Popen([CTL, "--socket", path, "log-level", "\x01" * 100000], stderr=subprocess.PIPE,
+                                  text=True) as client:
+                connection, _ = listener.accept()
+                connection.recv(1)
+                connection.sendall(b'{"version": 1, "done": false, "error": "too many clients at this moment"}\n')
+                connection.close()
+                said = client.communicate(timeout=20)[1]
+        self.assertEqual((client.returncode, said), (1, "spillwayctl: too many clients at this moment\n"))
+
+
 class Top(Loaded):
     """What happens at this moment, as text and on a screen."""
 
@@ -476,6 +514,8 @@ class Exporter(Loaded):
             self.assertEqual((status, kind), (200, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
             self.assertTrue(text.endswith("\n# EOF\n"))
             self.assertIn("# TYPE spillway_packets_received counter\n", text)
+            for accept, other in ("q=0", "text/plain"), ("q=0.000, text/plain;q=0.5", "text/plain"), ("q=0.05", "application"):
+                self.assertTrue(self.get(Accept="application/openmetrics-text;" + accept)[1].startswith(other), accept)
             status, kind, text = self.get()
             self.assertEqual((status, kind), (200, "text/plain; version=0.0.4; charset=utf-8"))
             self.assertIn("# TYPE spillway_packets_received_total counter\n", text)
@@ -554,6 +594,9 @@ class Exporter(Loaded):
     def test_where_to_listen(self):
         for listen, status, said in (("here", 2, "expected ADDRESS:PORT"), (":1", 2, "expected ADDRESS:PORT"),
                                      ("127.0.0.1:x", 2, "expected ADDRESS:PORT"),
+                                     ("127.0.0.1:99999", 2, "expected ADDRESS:PORT"),
+                                     ("127.0.0.1:0", 2, "expected ADDRESS:PORT"), ("127.0.0.1:", 2, "expected ADDRESS:PORT"),
+                                     ("::1:9464", 2, "or [::1]:9464"), ("[127.0.0.1]:9464", 2, "expected ADDRESS:PORT"),
                                      ("192.0.2.1:9464", 1, "Cannot assign requested address")):
             done = run(CTL, "exporter", "--listen", listen, check=False)
             self.assertEqual(done.returncode, status, done.stderr)

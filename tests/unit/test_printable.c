@@ -49,6 +49,15 @@ static void what_is_plain_stays_and_what_acts_is_escaped(void **state)
     }
 }
 
+static void ascii_escapes_all_else(void **state)
+{
+    char shown[64];
+
+    (void)state;
+    spill_printable_ascii(shown, sizeof(shown), "gr\xc3\xbcn\n~\xff \xf0\x9f\x8c\x8a");
+    assert_string_equal(shown, "gr\\xc3\\xbcn\\n~\\xff \\xf0\\x9f\\x8c\\x8a");
+}
+
 /* A key file named in the place of another file. */
 static void an_error_repeats_no_key(void **state)
 {
@@ -134,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_plain_stays_and_what_acts_is_escaped),
+        cmocka_unit_test(ascii_escapes_all_else),
         cmocka_unit_test(an_error_repeats_no_key),
         cmocka_unit_test(a_long_text_keeps_its_ends),
         cmocka_unit_test(any_bytes_are_safe),
