@@ -83,8 +83,8 @@ int spill_rule_read_limit(const struct spill_rule_location *location,
     rule->limit = text != NULL ? read_bits(text) : 0;
     if (rule->limit == 0)
         return spill_rule_error(location,
-                                "'%.80s': not a rate; N and kbit, mbit or gbit, as in 10mbit, from "
-                                "8kbit to 1000gbit; or log limit N/s",
+                                "'%.80s': not a rate; N and bit, kbit, mbit or gbit, as in 10mbit, "
+                                "from 8kbit to 1000gbit; or log limit N/s",
                                 text != NULL ? text : "end of line");
     if (rule->action == SPILL_VERDICT_DENY)
         return spill_rule_error(location, "limit goes with allow and protect");

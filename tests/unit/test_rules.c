@@ -248,8 +248,9 @@ static void each_line_means_what_it_says(void **state)
 #define NO_CODEPOINT(text)                                                                         \
     "'" text "': not a codepoint; 0 to 63, cs0 to cs7, af11 to af43, ef, le or voice-admit"
 #define NO_RATE(text)                                                                              \
-    "'" text "': not a rate; N and kbit, mbit or gbit, as in 10mbit, from 8kbit to 1000gbit; or "  \
-    "log limit N/s"
+    "'" text                                                                                       \
+    "': not a rate; N and bit, kbit, mbit or gbit, as in 10mbit, from 8kbit to 1000gbit; "         \
+    "or log limit N/s"
 
 static const char *const WRONG[][2] = {
     {"deny ip from any to any", "ip: not a protocol that packets carry; any is all of them"},
