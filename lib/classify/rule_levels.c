@@ -30,12 +30,12 @@ static bool ports_meet(const struct spill_rule *a, const struct spill_rule *b)
     return true;
 }
 
-/* Whether there may be a packet that both match. Sets are not looked into. */
+/* Whether there may be a packet that both match. Sets are not looked into, nor the ports that
+ * packets come in by: a port of one rule may be a sub-port of the other's. */
 static bool meet(const struct spill_rule *a, const struct spill_rule *b)
 {
     return (a->families & b->families) != 0 &&
-           (a->any_protocol || b->any_protocol || a->protocol == b->protocol) &&
-           (a->inputs == 0 || b->inputs == 0 || (a->inputs & b->inputs) != 0) && ports_meet(a, b) &&
+           (a->any_protocol || b->any_protocol || a->protocol == b->protocol) && ports_meet(a, b) &&
            ends_meet(a, b, SPILL_RULE_SOURCE) && ends_meet(a, b, SPILL_RULE_DESTINATION);
 }
 

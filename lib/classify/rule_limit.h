@@ -50,9 +50,10 @@ struct spill_rule_limit {
  * @param rate   bits a second, of the range above
  * @param burst  bytes, likewise
  * @param hz     cycles a second of the clock that it is asked by
+ * @param now    that clock
  */
 void spill_rule_limit_init(struct spill_rule_limit *limit, uint64_t rate, uint32_t burst,
-                           uint64_t hz);
+                           uint64_t hz, uint64_t now);
 
 /**
  * Takes a packet from the bucket. Any lcore, also concurrently. Where others take at the time it

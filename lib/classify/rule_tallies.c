@@ -286,13 +286,16 @@ static int set_conditions(struct spill_rule_tallies *tallies, uint32_t place,
 {
     struct entry *entry = &tallies->entries[place];
 
+    if (entry->dscp == rule->dscp && (rule->limit == 0 || entry->limit != NULL))
+        return 0;
     entry->dscp = rule->dscp;
     if (rule->limit != 0 && entry->limit == NULL) {
         entry->limit = rte_zmalloc_socket("spill_rule_limit", sizeof(*entry->limit),
                                           RTE_CACHE_LINE_SIZE, tallies->sockets[0]);
         if (entry->limit == NULL)
             return -1;
-        spill_rule_limit_init(entry->limit, rule->limit, rule->burst, rte_get_tsc_hz());
+        spill_rule_limit_init(entry->limit, rule->limit, rule->burst, rte_get_tsc_hz(),
+                              rte_get_tsc_cycles());
     }
     hand_out(tallies, place);
     return 0;

@@ -14,14 +14,19 @@
 #define SPILL_DSCP_MAX 63
 
 /**
- * Sets it, and IPv4's checksum right for it (RFC 1624 eqn. 3). ECN's bits stay (RFC 3168). The
- * thread that holds the packet.
+ * Sets it, and IPv4's checksum right for it (RFC 1624 eqn. 3). ECN's bits stay (RFC 3168). A header
+ * that does not lie in the frame's first buffer is left as it is. The thread that holds the packet.
  *
  * @param packet  IPv4 or IPv6, parsed from this mbuf
  */
 static inline void spill_dscp_set(struct rte_mbuf *mbuf, const struct spill_packet *packet,
                                   uint8_t codepoint)
 {
+    const uint32_t header = packet->kind == SPILL_PACKET_IPV4 ? sizeof(struct rte_ipv4_hdr)
+                                                              : sizeof(struct rte_ipv6_hdr);
+
+    if (packet->l3_offset + header > rte_pktmbuf_data_len(mbuf))
+        return;
     if (packet->kind == SPILL_PACKET_IPV4) {
         struct rte_ipv4_hdr *ip =
             rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv4_hdr *, packet->l3_offset);

@@ -50,16 +50,16 @@ static void go_by_next(struct spill_fast *fast, struct rte_mbuf *mbuf, struct sp
             continue;
         packet->verdict = chain[i].verdict;
         packet->sa = chain[i].verdict == SPILL_VERDICT_ALLOW ? 0 : chain[i].sa;
+        /* Who began it has to go on protected: this one is no reply then. */
+        if (packet->reversed && packet->verdict == SPILL_VERDICT_PROTECT) {
+            packet->verdict = SPILL_VERDICT_DENY;
+            packet->sa = 0;
+        }
         if (may_pass(packet) && !lets_through(fast, mbuf, packet, tally, now)) {
             if (packet->verdict == SPILL_VERDICT_ALLOW)
                 continue;
             drop(packet);
             return;
-        }
-        /* Who began it has to go on protected: this one is no reply then. */
-        if (packet->reversed && packet->verdict == SPILL_VERDICT_PROTECT) {
-            packet->verdict = SPILL_VERDICT_DENY;
-            packet->sa = 0;
         }
         spill_flow_table_count(fast->flows, tally, packet, now);
         if (tally != chain[i].tally)

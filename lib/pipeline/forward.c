@@ -18,6 +18,7 @@
 static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
                    uint64_t stamp)
 {
+    bool related = false;
     int counter = -1;
 
     if (unlikely(spill_non_ip_is_neighbour(mbuf, packet)))
@@ -26,10 +27,10 @@ static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_
         counter = spill_non_ip_find(&fast->forward.non_ip, packet);
     if (counter < 0 && packet->kind <= SPILL_PACKET_IPV6) {
         if (unlikely(packet->step == SPILL_STEP_ERROR))
-            spill_related_adopt(fast, mbuf, packet, stamp);
+            related = spill_related_adopt(fast, mbuf, packet, stamp);
         if (spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN)
             return true;
-        if (unlikely(packet->flow->conditioned))
+        if (unlikely(packet->flow->conditioned) && !related)
             spill_conditioner_apply_flow(fast, mbuf, packet, stamp);
         spill_connection_pass(fast, mbuf, packet, stamp);
         return false;

@@ -30,7 +30,8 @@ static SPILL_DROP_REASON(
     "\"don't fragment\"; its sender is told");
 
 #define MAC_BITS UINT64_C(0xffffffffffff)
-#define TAGS     (RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
+/* The tag that the frame came with stays noted: errors about it go by it. */
+#define TAGS (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
 
 /* ----------------------------------------------------------------------------- interfaces */
 

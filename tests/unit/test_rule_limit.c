@@ -55,7 +55,7 @@ static void the_bucket_is_that_of_the_book(void **state)
         struct spill_rule_limit limit;
         double passed = 0;
 
-        spill_rule_limit_init(&limit, rate, burst, HZ);
+        spill_rule_limit_init(&limit, rate, burst, HZ, now);
         naive.last = now;
         for (unsigned i = 0; i < 500; i++) {
             const uint16_t bytes = (uint16_t)(20 + below(9000));
@@ -74,12 +74,24 @@ static void the_bucket_is_that_of_the_book(void **state)
     }
 }
 
+static void a_bucket_is_full_whatever_the_time(void **state)
+{
+    struct spill_rule_limit limit;
+
+    (void)state;
+    for (unsigned bit = 0; bit < 64; bit++) {
+        spill_rule_limit_init(&limit, 1000000, 3000, HZ, UINT64_C(1) << bit);
+        assert_true(spill_rule_limit_take(&limit, 3000, UINT64_C(1) << bit));
+        assert_false(spill_rule_limit_take(&limit, 1500, UINT64_C(1) << bit));
+    }
+}
+
 static void a_bucket_that_nobody_asked_for_long_is_full(void **state)
 {
     struct spill_rule_limit limit;
 
     (void)state;
-    spill_rule_limit_init(&limit, 1000000, 3000, HZ);
+    spill_rule_limit_init(&limit, 1000000, 3000, HZ, 0);
     for (uint64_t year = 0; year < 100; year++) {
         const uint64_t now = year * 365 * 86400 * HZ;
 
@@ -116,7 +128,7 @@ static void lcores_share_a_bucket(void **state)
     double most;
 
     (void)state;
-    spill_rule_limit_init(&shared, HZ * 8 * 5, burst, HZ); /* five bytes a cycle */
+    spill_rule_limit_init(&shared, HZ * 8 * 5, burst, HZ, 0); /* five bytes a cycle */
     for (unsigned i = 0; i < TAKERS; i++)
         assert_int_equal(pthread_create(&takers[i], NULL, take_many, NULL), 0);
     for (unsigned i = 0; i < TAKERS; i++)
@@ -302,6 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bucket_is_that_of_the_book),
+        cmocka_unit_test(a_bucket_is_full_whatever_the_time),
         cmocka_unit_test(a_bucket_that_nobody_asked_for_long_is_full),
         cmocka_unit_test(lcores_share_a_bucket),
         cmocka_unit_test(beyond_a_limit_comes_the_next_rule),
