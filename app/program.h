@@ -80,7 +80,7 @@ struct spill_program {
     struct spill_topology topology;
     int argc; /* of main(), to read it all again */
     char **argv;
-    struct spill_policy_files files; /* from the plan until the first version is made of it */
+    struct spill_policy_files files; /* of the start: until others are in force for good */
     struct spill_device devices[SPILL_PORTS_MAX]; /* by index of the port in the options */
     struct spill_plan_input plan_input;
     struct spill_plan plan;
@@ -421,7 +421,7 @@ int spill_signals_guard_start(struct spill_program *program, struct spill_error 
 void spill_signals_start_over(struct spill_program *program);
 
 /**
- * The same for what follows the drain, until the process ends: after --drain-timeout and two
+ * The same for what follows the drain, until the process ends: after --drain-timeout and ten
  * seconds, or by a further signal, the process ends with the status in guard_status.
  */
 void spill_signals_guard_end(struct spill_program *program);

@@ -7,7 +7,7 @@
 #include "control_socket.h"
 #include "instance.h"
 
-#define PATIENCE_S 60 /* a reload may read files for half of it */
+#define PATIENCE_S 600 /* a million rules take minutes to compile */
 
 /* Of several lines each is made printable by itself. */
 static void print_text(const char *text, FILE *out)

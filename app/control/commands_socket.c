@@ -19,6 +19,7 @@
 #include "program.h"
 
 #define CLIENTS_MAX 16
+#define READERS_MAX 12 /* of them, who may not command: they keep nobody out who may */
 /* Taken in one go, before others that wait for the control thread have their turn. */
 #define ACCEPTS_MAX 16
 /* Without descriptors nobody is accepted, and the socket stays readable. */
@@ -60,7 +61,7 @@ static void take_in(struct spill_commands *commands, int descriptor)
     const bool refused = !own && commands->program->options.control_group[0] == '\0';
     uint32_t i;
 
-    for (i = 0; i < CLIENTS_MAX; i++) {
+    for (i = 0; i < (own ? CLIENTS_MAX : READERS_MAX); i++) {
         if (commands->clients[i].descriptor < 0) {
             spill_command_client_open(
                 &commands->clients[i], commands->program, descriptor, !own,
@@ -94,8 +95,9 @@ static void accept_clients(void *context)
         if (descriptor >= 0) {
             take_in(commands, descriptor);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            spill_events_after(&commands->program->events, &commands->connects, PAUSE_NS, resume,
-                               commands);
+            if (spill_events_after(&commands->program->events, &commands->connects, PAUSE_NS,
+                                   resume, commands) != 0)
+                SPILL_LOG(ERR, "no memory: commands are not heard any more");
             return;
         } else if (errno != ECONNABORTED && errno != EINTR) {
             return;

@@ -30,6 +30,14 @@ static void forget_former(struct spill_confirmation *confirmation)
     confirmation->is_due = false;
 }
 
+/* Nothing but what is in force may be wanted again: the start's files are not, once others are. */
+static void settle(struct spill_program *program)
+{
+    forget_former(&program->confirmation);
+    if (program->confirmation.in_force != NULL)
+        spill_policy_files_free(&program->files);
+}
+
 static void run_out(void *context)
 {
     struct spill_program *program = context;
@@ -56,7 +64,9 @@ void spill_program_note_sources(struct spill_program *program, struct spill_sour
 
     confirmation->in_force = sources;
     if (confirm_ns == 0) {
-        forget_former(confirmation);
+        if (confirmation->waits)
+            SPILL_LOG(NOTICE, "reload: one without --confirm confirms what was before it");
+        settle(program);
         spill_sources_free(before);
         return;
     }
@@ -96,7 +106,7 @@ int spill_program_confirm(struct spill_program *program, struct spill_error *err
         return spill_error_set(error, "nothing waits to be confirmed");
     if (program->going_back || program->confirmation.is_due)
         return spill_error_set(error, "too late: what was before comes back");
-    forget_former(&program->confirmation);
+    settle(program);
     SPILL_LOG(NOTICE, "reload: confirmed");
     return 0;
 }

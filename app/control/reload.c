@@ -128,6 +128,8 @@ static void refuse(struct spill_program *program, const char *reason)
     if (!program->checking)
         SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reason);
     end_reload(program, reason, NULL);
+    if (program->reload_wanted || program->check_wanted)
+        spill_event_notify(&program->reload_due);
 }
 
 static void begin_step(struct spill_program *program, void *(*step)(void *))
