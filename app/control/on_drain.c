@@ -14,10 +14,11 @@
 #include "control/log.h"
 #include "program.h"
 
-/* Standard input is empty, and of what is open here it has standard output and error alone. */
+/* Standard input is empty, both outputs go where the log goes, and nothing else is open. */
 static int set_files(posix_spawn_file_actions_t *files)
 {
     return posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
+                   posix_spawn_file_actions_adddup2(files, STDERR_FILENO, STDOUT_FILENO) == 0 &&
                    posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1) == 0
                ? 0
                : -1;
@@ -68,14 +69,15 @@ static void tell_status(int status)
         SPILL_LOG(WARNING, "on-drain: exit status %d", WEXITSTATUS(status));
 }
 
-/* No wait: it has ended, or was killed. */
+/* Without a wait: one that was killed may take its time (law 7), and is the kernel's to bury then.
+ */
 static void forget(struct spill_on_drain *on_drain, int *status)
 {
-    waitpid(on_drain->child, status, 0);
+    waitpid(on_drain->child, status, WNOHANG);
     on_drain->child = 0;
-    close(on_drain->descriptor);
     spill_event_remove(&on_drain->ended);
     spill_event_remove(&on_drain->late);
+    close(on_drain->descriptor);
 }
 
 static void take_ended(void *context)
@@ -149,7 +151,7 @@ const char *spill_program_end_reason(const struct spill_program *program)
 
 void spill_on_drain_over(struct spill_program *program)
 {
-    int status;
+    int status = 0;
 
     program->on_drain.may_run = false;
     if (program->on_drain.child == 0)

@@ -84,7 +84,8 @@ int spill_signals_init(struct spill_program *program, struct spill_error *error)
     sigaddset(&set, SIGHUP);
     /* Before any other thread is made, which inherits it. A peer that leaves is no reason to die.
      */
-    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
+        signal(SIGCHLD, SIG_DFL) == SIG_ERR)
         return spill_error_set(error, "signals can't be blocked: %s", strerror(errno));
     signals->descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     signals->guard_over = eventfd(0, EFD_CLOEXEC);

@@ -202,8 +202,15 @@ uint32_t spill_datagrams_drop_all(struct spill_datagrams *fragments,
 
 /* -------------------------------------------------------------------------------- the datagram */
 
-static void identify(const struct spill_packet *packet, const struct spill_fragment_header *header,
-                     struct datagram_id *id)
+/* Of routed ports a key has no VLAN, and the frame's tag is noted beside it. */
+static uint16_t vlan_of(const struct rte_mbuf *mbuf, uint16_t vlan)
+{
+    return vlan != 0 || (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN) == 0 ? vlan & SPILL_VLAN_PLACE
+                                                                   : mbuf->vlan_tci & 0xfff;
+}
+
+static void identify(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                     const struct spill_fragment_header *header, struct datagram_id *id)
 {
     unsigned source = packet->direction;
 
@@ -215,14 +222,14 @@ static void identify(const struct spill_packet *packet, const struct spill_fragm
     if (packet->kind == SPILL_PACKET_IPV4) {
         memcpy(id->address[0], &packet->key.v4.address[source], sizeof(uint32_t));
         memcpy(id->address[1], &packet->key.v4.address[!source], sizeof(uint32_t));
-        id->vlan = packet->key.v4.vlan & SPILL_VLAN_PLACE;
+        id->vlan = vlan_of(mbuf, packet->key.v4.vlan);
         id->protocol = packet->key.v4.protocol;
     } else {
         /* Not the protocol: the first says what comes behind all extension headers, the later ones
          * what comes behind the fragment header. */
         memcpy(id->address[0], packet->key.v6.address[source], sizeof(id->address[0]));
         memcpy(id->address[1], packet->key.v6.address[!source], sizeof(id->address[1]));
-        id->vlan = packet->key.v6.vlan & SPILL_VLAN_PLACE;
+        id->vlan = vlan_of(mbuf, packet->key.v6.vlan);
     }
 }
 
@@ -373,13 +380,14 @@ static const struct spill_drop_reason *fault_of(const struct spill_fragment_head
 
 /* Enters a fragment. NULL with the datagram, or why it is dropped. */
 static const struct spill_drop_reason *enter(struct spill_datagrams *fragments,
+                                             const struct rte_mbuf *mbuf,
                                              const struct spill_packet *packet,
                                              const struct spill_fragment_header *header,
                                              uint64_t now, struct datagram **datagram)
 {
     struct datagram_id id;
 
-    identify(packet, header, &id);
+    identify(mbuf, packet, header, &id);
     *datagram = find_or_add(fragments, &id, header->first == 0, now);
     if (*datagram == NULL)
         return &fragment_table_full;
@@ -411,7 +419,7 @@ bool spill_datagrams_take(struct spill_datagrams *fragments, struct rte_mbuf *mb
     spill_fragment_header_read(mbuf, packet, &header);
     reason = fault_of(&header);
     if (reason == NULL)
-        reason = enter(fragments, packet, &header, now, &datagram);
+        reason = enter(fragments, mbuf, packet, &header, now, &datagram);
     if (reason != NULL) {
         drop(fragments, reason, mbuf);
         return false;

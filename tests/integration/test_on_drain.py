@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """--on-drain: who sends traffic here is told before receiving ends, and that waits for it."""
+import json
 import os
 import pathlib
 import signal
 
-from harness import Net, Spillway, TestCase, main, spillway, until
+from harness import SPILLWAY, Net, Spillway, TestCase, main, process_name, run, spillway, until
 
 NULLS = ("--port", "a=net_null0,no-rx=1", "--port", "b=net_null1,no-rx=1", "--wire", "a:b", "--idle", "sleep")
 
@@ -60,6 +61,13 @@ class OnDrain(TestCase):
             report = self.check(spillway(*NULLS, "--on-drain", command, "--duration", "100ms"))
             self.assertEqual((report["reason"], report["outcome"]), ("duration", "drained"))
             self.assertIn(told, report.stderr)
+
+    def test_output(self):
+        """Goes where the log goes, and not into a report."""
+        done = run(SPILLWAY, "--no-huge", "--name", process_name("spw"), *NULLS, "--duration", "100ms", "--on-drain",
+                   "echo hello", "--report", "-")
+        self.assertEqual(json.loads(done.stdout)["outcome"], "drained")
+        self.assertIn("hello", done.stderr.splitlines())
 
     def test_it_does_not_end(self):
         """It is killed with what it has started, and packets drain all the same."""

@@ -605,6 +605,28 @@ class Judged(Routing):
         self.assertEqual([Ether(one)[UDP].dport for one in got["lan"] if UDP in Ether(one) and ICMP not in Ether(one)],
                          [1000])
 
+    def test_too_big_by_a_sub_port(self):
+        """The error comes from the address of the sub-port that the packet came in by, also where rules are."""
+        network = self.two()
+        rules = self.file("rules", "allow udp from any to any\n")
+        config = network.config(self.folder).replace("default = allow", f"default = deny\nrules = {rules}")
+        config = config.replace("[port wan]\n", "[port wan]\nmtu = 1000\n") + """
+[port lan.100]
+parent = lan
+vlan = 100
+routed = yes
+address = 10.100.0.1/24
+[neighbor 10.100.0.7]
+port = lan.100
+mac = 02:00:00:00:01:07
+"""
+        large = bytes(Ether(dst=port_mac(0)) / Dot1Q(vlan=100) / IP(src="10.100.0.7", dst="192.0.2.9", flags="DF") /
+                      UDP(sport=1000, dport=2000) / bytes(1200))
+        report, got = self.route(network, {"lan": [large]}, "--fast", CPUS[0], config=config)
+        self.assertEqual(sum(report.drops.values()), 1)
+        self.assertEqual([(Ether(one)[Dot1Q].vlan, Ether(one)[IP].src, Ether(one)[ICMP].code) for one in got["lan"]],
+                         [(100, "10.100.0.1", 4)])
+
     def test_vlans(self):
         """A connection of two VLANs is one: what comes back in the other is its answer, also beside errors about it."""
         network = self.two()
