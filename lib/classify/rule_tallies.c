@@ -11,6 +11,8 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
+#include "base/clock.h"
+
 #define FIRST_PLACES 64
 #define RESERVED     (SPILL_RULE_TALLY_FIRST / SPILL_RULE_TALLY_WORDS)
 #define NONE         0u /* no rule's: ends a list */
@@ -295,7 +297,7 @@ static int set_conditions(struct spill_rule_tallies *tallies, uint32_t place,
         if (entry->limit == NULL)
             return -1;
         spill_rule_limit_init(entry->limit, rule->limit, rule->burst, rte_get_tsc_hz(),
-                              rte_get_tsc_cycles());
+                              spill_clock());
     }
     hand_out(tallies, place);
     return 0;

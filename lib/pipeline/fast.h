@@ -5,9 +5,9 @@
 #include "base/ledger.h"
 #include "classify/datagrams.h"
 #include "classify/flow_table.h"
+#include "pipeline/admission.h"
 #include "pipeline/answers.h"
 #include "pipeline/classes.h"
-#include "pipeline/classification.h"
 #include "pipeline/exit.h"
 #include "pipeline/forward.h"
 #include "pipeline/handover.h"
@@ -52,7 +52,7 @@ struct spill_fast {
     /* What each stage has for itself, named for the file that writes it; what every turn touches
      * stands first. */
     struct spill_version version;
-    struct spill_admission admission; /* classification.c */
+    struct spill_admission admission;
     struct spill_sweep sweep;
     struct spill_receive receive;
     struct spill_forward forward;

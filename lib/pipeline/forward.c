@@ -2,7 +2,7 @@
 #include "pipeline/forward.h"
 
 #include "packet/parse.h"
-#include "pipeline/classification.h"
+#include "pipeline/admission.h"
 #include "pipeline/conditioner.h"
 #include "pipeline/connection.h"
 #include "pipeline/exit.h"
@@ -55,7 +55,7 @@ uint32_t spill_forward_decide(struct spill_fast *fast, struct rte_mbuf **mbufs,
             undecided[undecided_count++] = (uint8_t)i;
     }
     if (undecided_count > 0)
-        spill_classification_submit(fast, mbufs, packets, undecided, undecided_count, stamp);
+        spill_admission_submit(fast, mbufs, packets, undecided, undecided_count, stamp);
     return spill_protection_apply(fast, mbufs, packets, count, stamp);
 }
 

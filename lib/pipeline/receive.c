@@ -4,7 +4,7 @@
 #include <rte_ethdev.h>
 
 #include "packet/parse.h"
-#include "pipeline/classification.h"
+#include "pipeline/admission.h"
 #include "pipeline/decryption.h"
 #include "pipeline/fast.h"
 #include "pipeline/forward.h"
@@ -205,7 +205,7 @@ static uint32_t receive_poll(void *context, uint64_t now)
     uint32_t handled = 0, i;
 
     spill_allowance_earn(&fast->exits.fitting, passed, receive->has_time);
-    spill_classification_earn(fast, passed, receive->has_time);
+    spill_admission_earn(fast, passed, receive->has_time);
     receive->last_turn = now;
     for (i = 0; i < receive->input_count && handled < SPILL_TURN; i++) {
         struct spill_input *input = &receive->inputs[receive->next_input];
