@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the rules say, and what becomes of it: verdicts into the flow table, and to their packets. */
+/* What the rules say, and what becomes of it: into the flow table, and to the packets that asked.
+ */
 #include <string.h>
 
 #include "pipeline/classification.h"
