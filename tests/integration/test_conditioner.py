@@ -191,6 +191,21 @@ class Protected(IpsecCase):
         self.assertEqual(len(run.out), protected["packets"] + opened["packets"])
         self.assertEqual(sum(esp.split(frame)[1] == packet for frame in run.out), opened["packets"])
 
+    def test_reply_beyond_a_limit(self):
+        """Where the next rule protects who began it, an answer does not go by that one's association."""
+        out = self.association("out")
+        there, back = (esp.udp_frame(*ends, bytes(72), ports) for ends, ports in (
+            (out.hosts(), (1000, 53)), (out.hosts()[::-1], (53, 1000))))
+        run = self.through([there] + [back] * 200, [out],
+                           f"allow udp from any to any port 53 limit {RATE} burst 5000\n" + out.rule())
+        allowed, protected, _ = run.report["rules"]
+        self.assertGreaterEqual(allowed["packets"], 50)
+        self.assertEqual(allowed["packets"] + allowed["beyond_limit"], 201)
+        self.assertEqual(run.report["sas"][out.name]["packets"], 0)
+        self.assertEqual(len(run.out) + len(run.back), allowed["packets"])
+        self.assertEqual(sum(run.report.drops.values()), allowed["beyond_limit"])
+        self.assertLessEqual(protected["packets"], allowed["beyond_limit"])
+
 
 if __name__ == "__main__":
     main()

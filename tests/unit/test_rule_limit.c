@@ -274,6 +274,13 @@ static void levels_have_an_end(void **state)
     assert_string_equal(error.text,
                         "test:16: limit: more than 15 rules with a limit that a packet may match, "
                         "one after the other");
+    /* One port may be another's sub-port. */
+    ruleset = read_text("allow any from any to any in lan limit 1mbit\n"
+                        "allow any from any to any in lan.100 limit 1mbit\n",
+                        &error);
+    assert_non_null(ruleset);
+    assert_int_equal(ruleset->rules[1].level, 2);
+    spill_rules_free(ruleset);
     /* Those that no packet matches besides have the same. */
     text[0] = '\0';
     for (unsigned i = 0; i <= SPILL_RULE_LEVELS; i++)
