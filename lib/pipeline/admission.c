@@ -208,10 +208,15 @@ static void drop_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs, const
     spill_ledger_drop(&fast->ledger, &new_flow_limit, dropped, count);
 }
 
-/* Notes whether a packet was counted before: an ICMP error may have been, where its own flow is. */
-static void note_counted(const struct spill_fast *fast, struct spill_packet *packet)
+/* Takes back that the lookup counted a packet, as the rules are asked: they may say where. An error
+ * that was counted as a flow of its own stays where it was. */
+static void uncount(const struct spill_fast *fast, struct spill_packet *packet)
 {
-    packet->counted |= spill_flow_table_has_counted(fast->flows, packet->flow, packet->direction);
+    if (!packet->counted &&
+        spill_flow_table_has_counted(fast->flows, packet->flow, packet->direction))
+        spill_flow_table_uncount(
+            fast->flows, spill_flow_table_tally(fast->flows, packet->flow, packet->direction),
+            packet);
 }
 
 /*
@@ -226,7 +231,7 @@ static bool submit_related(struct spill_fast *fast, struct rte_mbuf *mbuf,
     spill_inline_run(fast->submitter, SPILL_CLASS_CLASSIFY);
     if (!spill_related_adopt(fast, mbuf, packet, stamp))
         return false;
-    note_counted(fast, packet);
+    uncount(fast, packet);
     *lane = spill_protection_verdict(packet) == SPILL_VERDICT_UNKNOWN
                 ? submit_known(fast, mbuf, packet, packet->flow, stamp)
                 : NO_PLACE;
@@ -288,7 +293,7 @@ void spill_admission_submit(struct spill_fast *fast, struct rte_mbuf **mbufs,
             continue;
         }
         asked |= asks_again(packet->flow);
-        note_counted(fast, packet);
+        uncount(fast, packet);
         lanes[which[i]] = submit_known(fast, mbufs[which[i]], packet, packet->flow, stamp);
     }
     if (fresh_count > 0)

@@ -67,26 +67,17 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
         spill_flow_table_note_old(fast->flows, packet->flow, direction);
 }
 
-static uint32_t tally_of(const struct spill_fast *fast, const struct spill_packet *packet)
-{
-    return spill_flow_table_tally(fast->flows, packet->flow, packet->direction);
-}
-
 /*
- * Counts a packet that the lookup did not, as its flow had to ask the rules: where that is counted
- * now, or where its own rule is. Returns where that is.
- *
- * @param before  where its flow was counted when the lookup did
+ * Counts a packet that has asked the rules: where its flow is counted now, or where its own rule
+ * is. Returns where that is.
  */
-static uint32_t count(struct spill_fast *fast, struct spill_packet *packet, uint32_t before,
-                      uint32_t tally, uint64_t stamp)
+static uint32_t count(struct spill_fast *fast, struct spill_packet *packet, uint32_t tally,
+                      uint64_t stamp)
 {
-    const uint32_t of_flow = tally_of(fast, packet);
+    const uint32_t of_flow = spill_flow_table_tally(fast->flows, packet->flow, packet->direction);
     const uint32_t counted = of_flow != SPILL_RULE_TALLY_NONE ? of_flow : tally;
 
-    if (packet->counted && before != counted)
-        spill_flow_table_uncount(fast->flows, before, packet);
-    if (!packet->counted || before != counted)
+    if (!packet->counted)
         spill_flow_table_count(fast->flows, counted, packet, stamp);
     packet->counted = 0;
     return counted;
@@ -119,7 +110,7 @@ static void note_limited(struct spill_fast *fast, const struct spill_job *job,
     const struct spill_packet asked = *packet;
     struct spill_packet passed;
 
-    count(fast, packet, tally_of(fast, packet), tally, job->stamp);
+    count(fast, packet, tally, job->stamp);
     if (spill_connection_is_missing(fast, packet))
         return;
     spill_conditioner_apply(fast, mbuf, packet, tally, job->stamp);
@@ -179,7 +170,7 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
     const uint32_t tally = found & ~SPILL_RULE_RECORDS;
     const bool asked =
         job->work > 0 && spill_flow_packet_verdict(packet->flow, packet) == SPILL_VERDICT_UNKNOWN;
-    uint32_t before, counted;
+    uint32_t counted;
 
     if (unlikely(found != tally))
         record(fast, job, packet, tally);
@@ -187,10 +178,9 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
         note_limited(fast, job, mbuf, packet, tally);
         close_question(fast, packet);
     } else {
-        before = tally_of(fast, packet);
         if (asked)
             note(fast, job, packet, tally);
-        counted = count(fast, packet, before, tally, job->stamp);
+        counted = count(fast, packet, tally, job->stamp);
         take_verdict(packet);
         close_question(fast, packet);
         spill_conditioner_apply(fast, mbuf, packet, counted, job->stamp);
@@ -247,9 +237,8 @@ bool spill_classification_keep(struct spill_fast *fast, struct rte_mbuf *mbuf,
         return false;
     packet->verdict = (uint8_t)spill_flow_packet_kept(flow, packet);
     packet->sa = packet->verdict == SPILL_VERDICT_ALLOW ? 0 : flow->sa[packet->direction];
-    spill_conditioner_apply(
-        fast, mbuf, packet,
-        count(fast, packet, tally_of(fast, packet), SPILL_RULE_TALLY_NONE, stamp), stamp);
+    spill_conditioner_apply(fast, mbuf, packet, count(fast, packet, SPILL_RULE_TALLY_NONE, stamp),
+                            stamp);
     spill_connection_pass(fast, mbuf, packet, stamp);
     return true;
 }

@@ -117,6 +117,23 @@ class Limit(TestCase):
             self.assertLessEqual(rule["connections"], rule["packets"])
             self.balance(report, frames)
 
+    def test_counted_once(self):
+        """Where a packet of a known connection has a rule of its own, it is counted there, or beyond that rule's limit."""
+        from scapy.all import Ether, IP, TCP
+
+        def segment(source, destination, ports, flags):
+            return bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02", type=0x800) / IP(src=source, dst=destination) /
+                         TCP(sport=ports[0], dport=ports[1], flags=flags) / bytes(200))
+
+        there, back = ("10.0.0.1", "192.0.2.1", (1000, 80)), ("192.0.2.1", "10.0.0.1", (80, 1000))
+        frames = [segment(*there, "S")] * 33 + [segment(*back, "SA")] * 33 + [segment(*there, "A")] * 33
+        frames += [segment(*back, "S")] * 150
+        report, rules = self.through(frames, "allow tcp from 10.0.0.0/16 to any port 80\n"
+                                     f"allow tcp from 192.0.2.1 to any limit {RATE} burst 1500\n")
+        self.assertLessEqual(max(rule["packets"] for rule in rules), len(frames))
+        self.assertGreater(rules[1]["beyond_limit"], 0)
+        self.balance(report, frames)
+
     def test_larger_than_the_burst(self):
         """Such a packet never finds room."""
         frames = [esp.udp_frame("10.0.0.1", "192.0.2.1", bytes(1480), (1000, 53)) for _ in range(20)]
