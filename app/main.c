@@ -122,6 +122,7 @@ static enum spill_status end(void)
     struct spill_error error = {.text = ""};
     enum spill_status status;
 
+    spill_service_stopping(&program.service);
     if (program.started != 0)
         spill_control_drain(&program);
     spill_program_settle(&program);
@@ -150,6 +151,7 @@ int main(int argc, char **argv)
     if (spill_log_open() != 0)
         return SPILL_STATUS_FAILED;
     if (spill_program_init(&program, argc, argv, &error) != 0 ||
+        spill_service_open(&program.service, &program, &error) != 0 ||
         spill_signals_init(&program, &error) != 0 ||
         spill_signals_guard_start(&program, &error) != 0)
         return complain(&error, SPILL_STATUS_FAILED);

@@ -17,6 +17,7 @@
 #include "control/events.h"
 #include "control/lines.h"
 #include "control/on_drain.h"
+#include "control/service.h"
 #include "ipsec/sa_set.h"
 #include "pipeline/generation.h"
 #include "pipeline/host.h"
@@ -90,7 +91,8 @@ struct spill_program {
     struct spill_events events; /* that the control thread waits for */
     struct spill_signals signals;
     struct spill_on_drain on_drain;
-    _Atomic int guard_status; /* enum spill_status: of an end that the guard makes */
+    struct spill_service service; /* what runs it is told of it */
+    _Atomic int guard_status;     /* enum spill_status: of an end that the guard makes */
 
     uint32_t port_count; /* found */
     struct spill_port ports[SPILL_PORTS_MAX];

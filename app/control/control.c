@@ -16,18 +16,19 @@
 
 static void check_heartbeats(void *context)
 {
-    spill_watchdog_check(context, spill_clock());
+    struct spill_program *program = context;
+
+    spill_service_hanging(&program->service,
+                          spill_watchdog_check(&program->watchdog, spill_clock()));
 }
 
 static int watch_heartbeats(struct spill_program *program, struct spill_event *event)
 {
-    struct spill_watchdog *watchdog = &program->watchdog;
-
     if (program->options.stall_timeout_ns == 0)
         return 0;
     return spill_events_every(&program->events, event,
-                              spill_nanoseconds(spill_watchdog_interval(watchdog)),
-                              check_heartbeats, watchdog);
+                              spill_nanoseconds(spill_watchdog_interval(&program->watchdog)),
+                              check_heartbeats, program);
 }
 
 int spill_control_run(struct spill_program *program, struct spill_error *error)
@@ -39,6 +40,8 @@ int spill_control_run(struct spill_program *program, struct spill_error *error)
 
     program->on_drain.may_run = true;
     spill_event_notify(&program->reload_due); /* a signal during the start may want one */
+    if (status == 0 && !spill_token_cancelled(&program->stop))
+        spill_service_ready(&program->service);
     while (status == 0 && !spill_token_cancelled(&program->stop))
         spill_events_wait(&program->events, WAIT_NS);
     spill_on_drain_over(program);

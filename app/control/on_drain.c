@@ -132,6 +132,7 @@ bool spill_program_end(struct spill_program *program, const char *reason)
         /* Before the command is there, which may ask. */
         atomic_store(&on_drain->reason, reason);
         if (start(program) == 0) {
+            spill_service_stopping(&program->service);
             SPILL_LOG(NOTICE, "%s: on-drain runs; receiving ends when that has", reason);
             return true;
         }

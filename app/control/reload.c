@@ -116,6 +116,7 @@ static void end_reload(struct spill_program *program, const char *error, const c
     struct spill_reload *reload = program->reload;
 
     spill_program_tell_reload_over(program, error, text, reload != NULL ? reload->changes : "");
+    spill_service_reload_over(&program->service, error == NULL);
     if (reload != NULL)
         free_reload(reload);
     program->reload = NULL;
@@ -201,6 +202,7 @@ static uint64_t take_wish(struct spill_program *program)
     }
     program->reload_wanted = false;
     program->confirm_ns = 0;
+    spill_service_reload_begun(&program->service);
     return confirm_ns;
 }
 

@@ -124,6 +124,7 @@ void spill_program_tear_down(struct spill_program *program)
     spill_event_remove(&program->routing);
     spill_event_remove(&program->needs);
     free(program->kernel); /* left; until here for what it counted */
+    spill_service_close(&program->service);
     spill_events_close(&program->events);
     spill_token_destroy(&program->stop);
     spill_token_destroy(&program->force);

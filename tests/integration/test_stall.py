@@ -11,7 +11,7 @@ from test_blocks import worker
 LINK = "spw-stall"
 
 
-class Stall(harness.TestCase):
+class Held(harness.TestCase):
     """strace holds the fast lcore in the driver's sendto(), as a kernel that hangs would."""
 
     def setUp(self):
@@ -23,12 +23,12 @@ class Stall(harness.TestCase):
         for end in "01":
             run("ip", "link", "set", f"{LINK}{end}", "up")
 
-    def held(self, *options, seconds=0.6):
+    def held(self, *options, seconds=0.6, **how):
         """A program whose fast lcore is in each sendto() for so long; yields it, and ends strace."""
         frames = capture.write(self.folder / "frames.pcap", [bytes(12) + b"\x08\x06" + bytes(46)])
         program = Spillway("--port", f"a=net_pcap0,rx_pcap={frames},infinite_rx=1", "--port",
                            f"b=net_af_packet0,iface={LINK}0",
-                           "--wire", "a:b", "--fast", CPUS[-1], "--control", CPUS[0], *options)
+                           "--wire", "a:b", "--fast", CPUS[-1], "--control", CPUS[0], *options, **how)
         self.addCleanup(program.__exit__)
         program.ready()
         strace = subprocess.Popen(
@@ -39,6 +39,8 @@ class Stall(harness.TestCase):
         self.addCleanup(strace.send_signal, signal.SIGINT)
         return program, strace
 
+
+class Stall(Held):
     def test_log(self):
         program, strace = self.held()
         until(lambda: "lcore 1 hangs in 'receive'" in program.log, 20, program.log)
