@@ -188,10 +188,5 @@ int spill_options_check_router(struct spill_options *options, struct spill_error
                            error) != 0)
             return -1;
     }
-    if (options->sa_count > 0 && spill_options_route(options))
-        return spill_error_set(error,
-                               "[sa %s]: associations beside routed ports are not there yet: "
-                               "expected either",
-                               options->sas[0].config.name);
     return 0;
 }

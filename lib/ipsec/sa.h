@@ -97,7 +97,7 @@ struct spill_sa_state {
     _Atomic uint64_t ports;
 };
 
-_Static_assert(RTE_MAX_ETHPORTS <= 64, "a bit for each port");
+_Static_assert(RTE_MAX_ETHPORTS < 64, "a bit for each port, and one for what is routed");
 
 struct spill_sa;
 

@@ -9,6 +9,7 @@
 #include "pipeline/dispatch.h"
 #include "pipeline/drops.h"
 #include "pipeline/esp_header.h"
+#include "pipeline/routing_input.h"
 
 static SPILL_DROP_REASON(
     pool_full_decrypt, "pool_full_decrypt",
@@ -194,6 +195,8 @@ static void retire(struct spill_job *job, void *owner)
         packets[count++] = *packet;
     }
     sa->packets += count;
+    if (unlikely(fast->routing.tables != NULL))
+        count = spill_routing_input_inside(fast, mbufs, packets, count);
     if (count > 0)
         spill_forward(fast, mbufs, packets, count, job->stamp, path);
 }

@@ -7,6 +7,7 @@
 #include "pipeline/dispatch.h"
 #include "pipeline/drops.h"
 #include "pipeline/outer.h"
+#include "pipeline/routing_tunnel.h"
 #include "pipeline/too_big.h"
 
 static SPILL_DROP_REASON(
@@ -19,6 +20,7 @@ struct group {
     struct spill_dispatch_group dispatch;
     uint32_t output, l3_offset, l3_size; /* of the packet that `room` is for */
     uint32_t room;
+    bool by_packet;  /* each has its own: it is routed by its own destination */
     bool wrong_port; /* its input is where the SA's ESP is, not what it protects */
 };
 
@@ -53,11 +55,17 @@ static void retire(struct spill_job *job, void *owner)
         }
         packet->kind = SPILL_PACKET_OTHER; /* it is ours now: its sender is told nothing about it */
         sa->packets++;
+        if (unlikely(packet->output == SPILL_OUTPUT_ROUTE)) {
+            spill_routing_send_protected(fast, spill_sa_of(job), job->mbufs[i], packet,
+                                         identification + i, job->stamp, path);
+            continue;
+        }
         if (unlikely(spill_outer_may_be_large(fast, job->mbufs[i], packet))) {
             /* What stands before it must not be overtaken. */
             spill_exit_send(fast, done, packets, count, job->stamp, path);
             count = 0;
-            spill_outer_send(fast, job->mbufs[i], packet, identification + i, job->stamp, path);
+            spill_outer_send(fast, job->mbufs[i], packet, UINT32_MAX, identification + i,
+                             job->stamp, path);
             continue;
         }
         packets[count] = packet;
@@ -129,25 +137,39 @@ static __rte_noinline void submit_unfit(struct spill_fast *fast, const struct gr
         submit_too_big(fast, group, mbuf, packet);
 }
 
+/* On a wire: of the port at its other end, unless the packet came by that one. */
+static uint32_t find_room(const struct spill_fast *fast, struct group *group,
+                          const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const struct spill_sa *twin;
+    uint32_t mtu;
+
+    if (unlikely(packet->output == SPILL_OUTPUT_ROUTE)) {
+        group->wrong_port = false;
+        mtu = spill_routing_tunnel_mtu(fast, group->sa, mbuf, packet);
+    } else {
+        twin = spill_sa_set_twin(fast->version.generation->sas, group->sa);
+        group->wrong_port =
+            spill_sa_is_wrong_clear_input(group->sa, twin, packet->input, packet->output);
+        mtu = group->wrong_port ? 0 : spill_exit_room(&fast->exits, mbuf, packet);
+    }
+    return spill_sa_room(group->sa, mtu, (uint32_t)packet->l4_offset - packet->l3_offset);
+}
+
 /* How large a packet may be: mostly as the one before it. */
 static uint32_t room_for(const struct spill_fast *fast, struct group *group,
                          const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
-    const struct spill_sa *twin;
     uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
 
     if (unlikely(packet->output != group->output || packet->l3_offset != group->l3_offset ||
-                 l3_size != group->l3_size)) {
-        twin = spill_sa_set_twin(fast->version.generation->sas, group->sa);
-        group->wrong_port =
-            spill_sa_is_wrong_clear_input(group->sa, twin, packet->input, packet->output);
-        group->room =
-            group->wrong_port
-                ? 0
-                : spill_sa_room(group->sa, spill_exit_room(&fast->exits, mbuf, packet), l3_size);
+                 l3_size != group->l3_size || group->by_packet)) {
+        group->room = find_room(fast, group, mbuf, packet);
         group->output = packet->output;
         group->l3_offset = packet->l3_offset;
         group->l3_size = l3_size;
+        group->by_packet =
+            packet->output == SPILL_OUTPUT_ROUTE && group->sa->config.mode == SPILL_SA_TRANSPORT;
     }
     return group->room;
 }
@@ -166,7 +188,7 @@ void spill_encryption_submit(struct spill_fast *fast, struct spill_sa *sa, struc
 {
     struct group group = {
         .sa = sa,
-        .output = RTE_MAX_ETHPORTS,
+        .output = UINT8_MAX,
         .dispatch = {.class_index = SPILL_CLASS_ENCRYPT,
                      .lane = sa->lane & (fast->submitter->lane_count - 1),
                      .subject = &sa->lcores[fast->lcore_id]->subject,
@@ -174,6 +196,8 @@ void spill_encryption_submit(struct spill_fast *fast, struct spill_sa *sa, struc
     };
     uint32_t first = 0, bytes = 0, i;
 
+    if (unlikely(fast->routing.tables != NULL))
+        count = spill_routing_enter_tunnel(fast, sa, mbufs, packets, count, stamp);
     for (i = 0; i < count; i++) {
         uint32_t length = packets[i]->length;
 

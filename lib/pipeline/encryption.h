@@ -21,7 +21,8 @@
  * here.
  *
  * Uses of a packet: kind, l3_offset, l4_offset, length, fragment, input, output, sa. Sets:
- * key.notes and drop while it is in the work; sent by output, which stays.
+ * key.notes and drop while it is in the work; sent by output, which stays, or by the route of what
+ * it has become (routing_tunnel.h).
  */
 
 /** Packets of a burst that are to be encrypted, in order. */

@@ -127,6 +127,14 @@ uint32_t spill_exit_room(const struct spill_exits *exits, const struct rte_mbuf 
     return RTE_MIN(room, (uint32_t)exit->mtu);
 }
 
+uint32_t spill_exit_room_behind(const struct spill_exit *exit, uint32_t link)
+{
+    const struct spill_port_limits *limits = &exit->limits;
+    const uint32_t room = RTE_MIN((uint32_t)limits->packet, (uint32_t)limits->frame - link);
+
+    return RTE_MIN(room, (uint32_t)exit->mtu);
+}
+
 /* ------------------------------------------------------------------ what is made to fit */
 
 static void drop(struct spill_fast *fast, const struct spill_drop_reason *reason,

@@ -100,6 +100,9 @@ static inline uint8_t spill_exit_of(const struct spill_exits *exits, uint8_t inp
 uint32_t spill_exit_room(const struct spill_exits *exits, const struct rte_mbuf *mbuf,
                          const struct spill_packet *packet);
 
+/** The same behind a link header of so many bytes that a route gives it. The lcore. */
+uint32_t spill_exit_room_behind(const struct spill_exit *exit, uint32_t link);
+
 /**
  * Sends packets that know their outputs. The lcore.
  *

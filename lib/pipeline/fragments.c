@@ -6,6 +6,7 @@
 
 #include "packet/parse.h"
 #include "pipeline/esp_header.h"
+#include "pipeline/routing_flow.h"
 
 /* Whether a fragment may be part of an ESP packet: of ESP itself, or of UDP. */
 static bool may_be_part(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
@@ -62,12 +63,17 @@ static bool is_esp(const struct spill_datagram *datagram)
 static void let_go(struct spill_fast *fast, struct spill_datagram *datagram, uint64_t stamp)
 {
     struct rte_mbuf *mbufs[SPILL_REASSEMBLY_PIECES];
-    struct spill_packet packets[SPILL_REASSEMBLY_PIECES];
+    struct spill_packet packets[SPILL_REASSEMBLY_PIECES], *pointers[SPILL_REASSEMBLY_PIECES];
     uint32_t count = spill_reassembly_release(fast->reassembly, datagram, mbufs), i;
 
-    for (i = 0; i < count; i++)
+    for (i = 0; i < count; i++) {
         packets[i] = *spill_packet_of(mbufs[i]);
-    spill_forward(fast, mbufs, packets, count, stamp, SPILL_PATH_FAST);
+        pointers[i] = &packets[i];
+    }
+    if (fast->routing.routed[packets[0].input])
+        count = spill_routing_give_host(fast, mbufs, packets, pointers, count);
+    if (count > 0)
+        spill_forward(fast, mbufs, packets, count, stamp, SPILL_PATH_FAST);
 }
 
 /* Whether any packet of a burst is a fragment. */
@@ -105,6 +111,8 @@ uint32_t spill_fragments_take(struct spill_fast *fast, uint16_t port, struct rte
         } else if ((mbuf = spill_reassembly_join(fast->reassembly, datagram)) != NULL) {
             /* It goes on in the burst, in the place of the last that came of it. */
             spill_parse_burst(&mbuf, 1, fast->receive.zones[port], &packets[kept]);
+            if (fast->routing.routed[port])
+                spill_routing_join(&mbuf, &packets[kept], 1);
             packets[kept].input = (uint8_t)port;
             mbufs[kept++] = mbuf;
         }

@@ -70,9 +70,9 @@ static uint32_t split_in_time(struct spill_fast *fast, struct rte_mbuf *mbuf,
 }
 
 void spill_outer_send(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
-                      uint32_t identification, uint64_t stamp, enum spill_path path)
+                      uint32_t mtu, uint32_t identification, uint64_t stamp, enum spill_path path)
 {
-    uint32_t room = spill_exit_room(&fast->exits, mbuf, packet), count = 1, i;
+    uint32_t room = RTE_MIN(spill_exit_room(&fast->exits, mbuf, packet), mtu), count = 1, i;
     struct rte_mbuf *fragments[SPILL_FRAGMENTS_MAX];
     struct spill_packet ours = *packet, *packets[SPILL_FRAGMENTS_MAX];
 

@@ -44,9 +44,10 @@ static inline bool spill_outer_may_be_large(const struct spill_fast *fast,
  *
  * @param mbuf            given away: sent, or dropped as `esp_too_big`
  * @param packet          of it, with `output`
+ * @param mtu             bytes that it may have at most, besides what the output carries
  * @param identification  of its fragments, over IPv6
  */
 void spill_outer_send(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
-                      uint32_t identification, uint64_t stamp, enum spill_path path);
+                      uint32_t mtu, uint32_t identification, uint64_t stamp, enum spill_path path);
 
 #endif

@@ -40,12 +40,18 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
     uint32_t i;
 
     if (unlikely(fast->routing.routed[port])) {
-        count = spill_routing_admit(fast, port, mbufs, packets, count, stamp);
+        count = spill_routing_admit(fast, port, mbufs, packets, pointers, count, stamp);
         if (count == 0)
             return;
     }
     if (unlikely(fast->version.inbound) && has_esp(packets, count)) {
         count = spill_decryption_take(fast, port, mbufs, packets, count, stamp);
+        if (count == 0)
+            return;
+    }
+    /* What came as ESP is for the host by what was inside, if at all. */
+    if (unlikely(fast->routing.routed[port])) {
+        count = spill_routing_give_host(fast, mbufs, packets, pointers, count);
         if (count == 0)
             return;
     }
@@ -77,8 +83,13 @@ static void handle_sorted(struct spill_fast *fast, struct rte_mbuf **mbufs,
 static void handle_fragments(struct spill_fast *fast, struct rte_mbuf **mbufs,
                              struct spill_packet *packets, uint32_t count, uint64_t stamp)
 {
-    if (unlikely(fast->version.inbound))
-        count = spill_fragments_take(fast, packets->input, mbufs, packets, count, stamp);
+    struct spill_packet *pointers[SPILL_BURST];
+    const uint16_t port = packets->input;
+
+    if (unlikely(fast->version.inbound) && fast->routing.routed[port])
+        count = spill_routing_admit(fast, port, mbufs, packets, pointers, count, stamp);
+    if (unlikely(fast->version.inbound) && count > 0)
+        count = spill_fragments_take(fast, port, mbufs, packets, count, stamp);
     spill_sort_out(fast, mbufs, packets, count, stamp, SPILL_PATH_FAST, handle_sorted);
 }
 

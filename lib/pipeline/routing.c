@@ -7,6 +7,7 @@
 
 #include "base/dpdk_versions.h"
 #include "packet/parse.h"
+#include "pipeline/drops.h"
 #include "pipeline/exit.h"
 #include "pipeline/routing_error.h"
 #include "pipeline/routing_input.h"
@@ -68,63 +69,6 @@ uint16_t spill_routing_interface(const struct spill_routing *routing, const stru
     if (vlan == 0)
         return routing->untagged[packet->input];
     return by_vlan != NULL && vlan < 4096 ? by_vlan[vlan] : SPILL_NO_INTERFACE;
-}
-
-/* --------------------------------------------------------------------------------- lookups */
-
-static const size_t offsets4[] = {[SPILL_ROUTING_FROM] = offsetof(struct rte_ipv4_hdr, src_addr),
-                                  [SPILL_ROUTING_TO] = offsetof(struct rte_ipv4_hdr, dst_addr)};
-static const size_t offsets6[] = {[SPILL_ROUTING_FROM] = offsetof(struct rte_ipv6_hdr, src_addr),
-                                  [SPILL_ROUTING_TO] = offsetof(struct rte_ipv6_hdr, dst_addr)};
-
-/* The IPv6 packets of a burst. */
-static __rte_noinline void lookup6(const struct spill_route_tables *tables, struct rte_mbuf **mbufs,
-                                   struct spill_packet **packets, uint32_t count,
-                                   enum spill_routing_end end, uint64_t groups[])
-{
-    uint8_t addresses[SPILL_BURST][16] = {{0}}, which[SPILL_BURST];
-    uint64_t found[SPILL_BURST];
-    uint32_t taken = 0, i;
-
-    for (i = 0; i < count; i++) {
-        if (packets[i]->kind != SPILL_PACKET_IPV6)
-            continue;
-        memcpy(addresses[taken],
-               rte_pktmbuf_mtod_offset(mbufs[i], const uint8_t *,
-                                       packets[i]->l3_offset + offsets6[end]),
-               sizeof(addresses[0]));
-        which[taken++] = (uint8_t)i;
-    }
-    rte_fib6_lookup_bulk(__atomic_load_n(&tables->fib6, __ATOMIC_ACQUIRE),
-                         spill_dpdk_ipv6_keys(addresses), found, (int)taken);
-    for (i = 0; i < taken; i++)
-        groups[which[i]] = found[i];
-}
-
-void spill_routing_lookup(const struct spill_route_tables *tables, struct rte_mbuf **mbufs,
-                          struct spill_packet **packets, uint32_t count, enum spill_routing_end end,
-                          uint64_t groups[])
-{
-    uint32_t addresses[SPILL_BURST];
-    uint32_t others = 0, i;
-
-    for (i = 0; i < count; i++) {
-        uint32_t address;
-
-        memcpy(&address,
-               rte_pktmbuf_mtod_offset(mbufs[i], const uint8_t *,
-                                       packets[i]->l3_offset + offsets4[end]),
-               sizeof(address));
-        addresses[i] = rte_be_to_cpu_32(address); /* of IPv6 something else, which is ignored */
-        others += packets[i]->kind != SPILL_PACKET_IPV4;
-    }
-    if (others < count)
-        rte_fib_lookup_bulk(__atomic_load_n(&tables->fib4, __ATOMIC_ACQUIRE), addresses, groups,
-                            (int)count);
-    else
-        memset(groups, 0, count * sizeof(groups[0])); /* no route, for what is of neither family */
-    if (others > 0)
-        lookup6(tables, mbufs, packets, count, end, groups);
 }
 
 /* -------------------------------------------------------------------------------- the hash */
@@ -221,7 +165,7 @@ struct passage {
     struct spill_fast *fast;
     uint64_t stamp;
     enum spill_path path;
-    bool own; /* made here */
+    enum spill_routing_origin origin;
 };
 
 static bool drop(const struct passage *passage, const struct spill_drop_reason *reason,
@@ -235,7 +179,7 @@ static bool refuse(const struct passage *passage, const struct spill_drop_reason
                    enum spill_icmp_refusal refusal, struct rte_mbuf *mbuf,
                    const struct spill_packet *packet)
 {
-    if (passage->own)
+    if (passage->origin != SPILL_ROUTING_TRANSIT)
         return drop(passage, reason, mbuf);
     spill_routing_refuse(passage->fast, reason, refusal, mbuf, packet, passage->stamp);
     return false;
@@ -245,10 +189,12 @@ static bool refuse(const struct passage *passage, const struct spill_drop_reason
 static __rte_noinline bool stop(const struct passage *passage, uint8_t action,
                                 struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
+    if (passage->origin == SPILL_ROUTING_PROTECTED)
+        return drop(passage, &spill_drop_esp_no_route, mbuf);
     switch (action) {
     case SPILL_ROUTE_LOCAL:
         /* What is for the host is not judged, and was counted where nothing is asked. */
-        if (passage->fast->version.open && !passage->own)
+        if (passage->fast->version.open && passage->origin == SPILL_ROUTING_TRANSIT)
             spill_flow_table_uncount(passage->fast->flows, SPILL_RULE_TALLY_DEFAULT, packet);
         spill_routing_to_host(passage->fast, mbuf, packet);
         return false;
@@ -269,8 +215,8 @@ static struct spill_ip destination(struct rte_mbuf *mbuf, const struct spill_pac
     uint32_t address;
 
     if (packet->kind == SPILL_PACKET_IPV6)
-        return spill_ip_of6(ip + offsets6[SPILL_ROUTING_TO]);
-    memcpy(&address, ip + offsets4[SPILL_ROUTING_TO], sizeof(address));
+        return spill_ip_of6(ip + offsetof(struct rte_ipv6_hdr, dst_addr));
+    memcpy(&address, ip + offsetof(struct rte_ipv4_hdr, dst_addr), sizeof(address));
     return spill_ip_of4(address);
 }
 
@@ -295,7 +241,7 @@ static __rte_noinline bool resolve(const struct passage *passage, uint16_t *hop,
     if (state->kind == SPILL_HOP_FAILED)
         return refuse(passage, &spill_drop_neighbor_failed, SPILL_ICMP_HOST_UNREACHABLE, mbuf,
                       packet);
-    spill_waiting_add(fast, interface, &address, mbuf, packet, passage->stamp, passage->own);
+    spill_waiting_add(fast, interface, &address, mbuf, packet, passage->stamp, passage->origin);
     return false;
 }
 
@@ -321,11 +267,12 @@ static __rte_noinline bool too_big(const struct passage *passage, uint16_t mtu,
     return false;
 }
 
-/* One packet by its hop, and its route's MTU. Returns whether it is to be sent; if not, it was
- * dealt with. */
-static inline bool pass_hop(const struct passage *passage, const struct spill_route_tables *tables,
-                            uint16_t hop, uint16_t mtu, struct rte_mbuf *mbuf,
-                            struct spill_packet *packet)
+/* One packet onto its hop's link. Returns whether it is to be sent; if not, it was dealt with.
+ *
+ * @param own_mtu  gets that of the interface */
+static inline bool take_hop(const struct passage *passage, const struct spill_route_tables *tables,
+                            uint16_t hop, struct rte_mbuf *mbuf, struct spill_packet *packet,
+                            uint16_t *own_mtu)
 {
     uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->l3_offset);
     uint8_t *hops =
@@ -333,18 +280,17 @@ static inline bool pass_hop(const struct passage *passage, const struct spill_ro
                                                 : offsetof(struct rte_ipv6_hdr, hop_limits));
     union spill_hop_state state = spill_hop_get(&tables->hops[hop]);
     const struct spill_interface *interface;
-    uint16_t own_mtu;
 
-    if (unlikely(*hops <= 1) && !passage->own)
+    if (unlikely(*hops <= 1) && passage->origin == SPILL_ROUTING_TRANSIT)
         return refuse(passage, &hops_exceeded, SPILL_ICMP_TIME_EXCEEDED, mbuf, packet);
     if (unlikely(state.kind != SPILL_HOP_REACHABLE) &&
         !resolve(passage, &hop, &state, mbuf, packet))
         return false;
     interface = &tables->interfaces[tables->hops[hop].interface];
-    own_mtu = __atomic_load_n(&interface->mtu, __ATOMIC_RELAXED);
+    *own_mtu = __atomic_load_n(&interface->mtu, __ATOMIC_RELAXED);
     if (unlikely(passage->fast->routing.lcore->used[hop] == 0))
         __atomic_store_n(&passage->fast->routing.lcore->used[hop], 1, __ATOMIC_RELAXED);
-    if (likely(!passage->own)) {
+    if (likely(passage->origin == SPILL_ROUTING_TRANSIT)) {
         if (packet->kind == SPILL_PACKET_IPV4)
             decrement4((struct rte_ipv4_hdr *)ip);
         else
@@ -353,6 +299,18 @@ static inline bool pass_hop(const struct passage *passage, const struct spill_ro
     packet->output = (uint8_t)interface->port;
     if (unlikely(!write_link(interface, state, mbuf, packet)))
         return drop(passage, &no_headroom, mbuf);
+    return true;
+}
+
+/* The same, and by its route's MTU. */
+static inline bool pass_hop(const struct passage *passage, const struct spill_route_tables *tables,
+                            uint16_t hop, uint16_t mtu, struct rte_mbuf *mbuf,
+                            struct spill_packet *packet)
+{
+    uint16_t own_mtu;
+
+    if (!take_hop(passage, tables, hop, mbuf, packet, &own_mtu))
+        return false;
     if (unlikely(packet->length > mtu || packet->length > own_mtu))
         return too_big(passage, mtu < own_mtu ? mtu : own_mtu, mbuf, packet);
     return true;
@@ -400,12 +358,61 @@ void spill_routing_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
     pass_all(&passage, mbufs, packets, groups, count);
 }
 
+uint16_t spill_routing_hop_of(const struct spill_route_tables *tables, uint64_t group,
+                              const struct spill_packet *packet)
+{
+    const struct spill_group *of = &tables->groups[group];
+    const union spill_group_head head = spill_group_get(of);
+
+    return spill_group_hop(of, head, head.mask == 0 ? 0 : flow_hash(tables, packet));
+}
+
+bool spill_routing_count_hop(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                             struct spill_packet *packet, uint64_t stamp)
+{
+    uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->l3_offset);
+    uint8_t *hops =
+        ip + (packet->kind == SPILL_PACKET_IPV4 ? offsetof(struct rte_ipv4_hdr, time_to_live)
+                                                : offsetof(struct rte_ipv6_hdr, hop_limits));
+
+    if (*hops <= 1) {
+        spill_routing_refuse(fast, &hops_exceeded, SPILL_ICMP_TIME_EXCEEDED, mbuf, packet, stamp);
+        return false;
+    }
+    if (packet->kind == SPILL_PACKET_IPV4)
+        decrement4((struct rte_ipv4_hdr *)ip);
+    else
+        (*hops)--;
+    return true;
+}
+
+bool spill_routing_protected(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                             struct spill_packet *packet, uint64_t stamp, uint16_t *mtu)
+{
+    const struct passage passage = {
+        .fast = fast, .stamp = stamp, .origin = SPILL_ROUTING_PROTECTED};
+    const struct spill_route_tables *tables = fast->routing.tables;
+    union spill_group_head head;
+    uint64_t group;
+    uint16_t own_mtu;
+
+    spill_routing_lookup(tables, &mbuf, &packet, 1, SPILL_ROUTING_TO, &group);
+    head = spill_group_get(&tables->groups[group]);
+    if (head.action != SPILL_ROUTE_FORWARD)
+        return stop(&passage, head.action, mbuf, packet);
+    if (!take_hop(&passage, tables, spill_routing_hop_of(tables, group, packet), mbuf, packet,
+                  &own_mtu))
+        return false;
+    *mtu = (uint16_t)RTE_MIN(head.mtu, own_mtu);
+    return true;
+}
+
 /* Whether it is to who is on the link that its cause came by. */
 static bool is_to_link(struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
 
-    ip += offsets6[SPILL_ROUTING_TO];
+    ip += offsetof(struct rte_ipv6_hdr, dst_addr);
     return packet->kind == SPILL_PACKET_IPV6 && ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
 }
 
@@ -414,7 +421,7 @@ void spill_routing_send_own(struct spill_fast *fast, struct rte_mbuf *mbuf,
 {
     const struct spill_route_tables *tables = fast->routing.tables;
     const struct passage passage = {
-        .fast = fast, .stamp = stamp, .path = SPILL_PATH_FAST, .own = true};
+        .fast = fast, .stamp = stamp, .path = SPILL_PATH_FAST, .origin = SPILL_ROUTING_OWN};
     const uint16_t interface = spill_routing_interface(&fast->routing, mbuf, packet);
     uint64_t group;
     bool goes;

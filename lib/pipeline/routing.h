@@ -50,6 +50,13 @@ struct spill_waiting;
 typedef void (*spill_to_host)(void *context, struct spill_fast *fast, uint16_t interface,
                               struct rte_mbuf *mbuf, const struct spill_packet *packet);
 
+/** Whose packet it is that is routed. */
+enum spill_routing_origin {
+    SPILL_ROUTING_TRANSIT,
+    SPILL_ROUTING_OWN,       /* made here: its TTL stays, and nobody is told what becomes of it */
+    SPILL_ROUTING_PROTECTED, /* the same, an ESP packet of ours (routing_tunnel.h) */
+};
+
 /** A fast lcore's. Written before the lcores start, but for what others say of themselves. */
 struct spill_routing {
     const struct spill_route_tables *tables; /* NULL: no port is routed */
@@ -99,6 +106,14 @@ void spill_routing_lookup(const struct spill_route_tables *tables, struct rte_mb
 uint16_t spill_routing_interface_to(const struct spill_route_tables *tables, struct rte_mbuf *mbuf,
                                     struct spill_packet *packet);
 
+/** The group of an address alone. The lcore. @param address  in network order, 4 or 16 bytes */
+uint64_t spill_routing_group_of(const struct spill_route_tables *tables, bool ipv6,
+                                const uint8_t *address);
+
+/** The hop that a packet takes of a group that forwards, by its key. The lcore. */
+uint16_t spill_routing_hop_of(const struct spill_route_tables *tables, uint64_t group,
+                              const struct spill_packet *packet);
+
 /**
  * The step of a burst that came by a routed port, where nothing is asked of flows. The lcore.
  *
@@ -110,14 +125,22 @@ void spill_routing_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf 
                         struct spill_packet *packets, uint32_t count, uint64_t stamp);
 
 /**
- * The part of that step before the flows are asked: what is not to be forwarded is dealt with.
+ * The first part of that step: what is not to be forwarded is dealt with. It may be done twice.
  *
  * @param mbufs    given away, but for those that go on, which are moved to the front
- * @param packets  of each, moved together with the mbufs; gets `input` and `output`
+ * @param packets   of each, moved together with the mbufs; gets `input` and `output`
+ * @param pointers  gets where each of those stands that go on
  * @return how many go on
  */
 uint32_t spill_routing_admit(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
-                             struct spill_packet *packets, uint32_t count, uint64_t stamp);
+                             struct spill_packet *packets, struct spill_packet **pointers,
+                             uint32_t count, uint64_t stamp);
+
+/** The second, before the flows are asked: what is for the host is given to it. Likewise.
+ * @param pointers  to each of the packets */
+uint32_t spill_routing_give_host(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                 struct spill_packet *packets, struct spill_packet **pointers,
+                                 uint32_t count);
 
 /**
  * Routes packets whose input was dealt with, and sends them. The lcore; for the exit.
@@ -132,6 +155,25 @@ void spill_routing_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
 /** The same for one that was made here: its TTL stays, and nobody is told what becomes of it. */
 void spill_routing_send_own(struct spill_fast *fast, struct rte_mbuf *mbuf,
                             struct spill_packet *packet, uint64_t stamp);
+
+/**
+ * Takes one from a packet's TTL, which is routed by another header than its own. The lcore.
+ *
+ * @return false: none was left, the packet was dropped, and its sender told
+ */
+bool spill_routing_count_hop(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                             struct spill_packet *packet, uint64_t stamp);
+
+/**
+ * Routes an ESP packet of ours up to the exit, where routing_tunnel.c has it sent. The lcore.
+ *
+ * @param mbuf    given away where it is not to be sent
+ * @param packet  with its outer addresses in the key; gets its `output`
+ * @param mtu     gets the route's
+ * @return whether it is to be sent; it may wait for its next hop instead, or was dropped
+ */
+bool spill_routing_protected(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                             struct spill_packet *packet, uint64_t stamp, uint16_t *mtu);
 
 /**
  * Parses, routes and sends what was made here, as an error.

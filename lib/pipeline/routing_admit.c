@@ -75,29 +75,10 @@ static __rte_noinline uint32_t filter(struct spill_fast *fast, struct rte_mbuf *
     return kept;
 }
 
-/* Gives the host what is for it: returns how many are left. */
-static uint32_t give_host(struct spill_fast *fast, struct rte_mbuf **mbufs,
-                          struct spill_packet *packets, struct spill_packet **pointers,
-                          uint32_t count)
-{
-    const struct spill_group *all = fast->routing.tables->groups;
-    uint64_t groups[SPILL_BURST];
-    uint32_t kept = 0, i;
-
-    spill_routing_lookup(fast->routing.tables, mbufs, pointers, count, SPILL_ROUTING_TO, groups);
-    for (i = 0; i < count; i++) {
-        if (spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL)
-            spill_routing_to_host(fast, mbufs[i], &packets[i]);
-        else
-            keep(mbufs, packets, &kept, i);
-    }
-    return kept;
-}
-
 /* What a routed port takes in, in order. */
-static uint32_t admit(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
-                      struct spill_packet *packets, struct spill_packet **pointers, uint32_t count,
-                      uint64_t stamp)
+uint32_t spill_routing_admit(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
+                             struct spill_packet *packets, struct spill_packet **pointers,
+                             uint32_t count, uint64_t stamp)
 {
     uint32_t i;
 
@@ -128,18 +109,27 @@ void spill_routing_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf 
 {
     struct spill_packet *pointers[SPILL_BURST];
 
-    count = admit(fast, port, mbufs, packets, pointers, count, stamp);
+    count = spill_routing_admit(fast, port, mbufs, packets, pointers, count, stamp);
     if (count == 0)
         return;
     count_allowed(fast, packets, count, stamp);
     spill_routing_send(fast, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
 }
 
-uint32_t spill_routing_admit(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
-                             struct spill_packet *packets, uint32_t count, uint64_t stamp)
+uint32_t spill_routing_give_host(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                 struct spill_packet *packets, struct spill_packet **pointers,
+                                 uint32_t count)
 {
-    struct spill_packet *pointers[SPILL_BURST];
+    const struct spill_group *all = fast->routing.tables->groups;
+    uint64_t groups[SPILL_BURST];
+    uint32_t kept = 0, i;
 
-    count = admit(fast, port, mbufs, packets, pointers, count, stamp);
-    return count > 0 ? give_host(fast, mbufs, packets, pointers, count) : 0;
+    spill_routing_lookup(fast->routing.tables, mbufs, pointers, count, SPILL_ROUTING_TO, groups);
+    for (i = 0; i < count; i++) {
+        if (spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL)
+            spill_routing_to_host(fast, mbufs[i], &packets[i]);
+        else
+            keep(mbufs, packets, &kept, i);
+    }
+    return kept;
 }

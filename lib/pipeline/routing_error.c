@@ -43,12 +43,14 @@ bool spill_routing_source(const struct spill_fast *fast, const struct rte_mbuf *
 static void tell(struct spill_fast *fast, enum spill_icmp_refusal refusal,
                  const struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp)
 {
+    const bool through = packet->inbound_sa != 0;
     struct spill_answer_source source;
     struct rte_mbuf *reply;
 
     if (!spill_icmp_may_answer(mbuf, packet) || !spill_routing_source(fast, mbuf, packet, &source))
         return;
-    if (!spill_error_limit_take(&fast->exits.errors, packet, stamp)) {
+    if ((through && !spill_answers_have_room(&fast->answers)) ||
+        !spill_error_limit_take(&fast->exits.errors, packet, stamp)) {
         spill_ledger_count(&fast->ledger, &errors_limited, 1);
         return;
     }
@@ -56,6 +58,10 @@ static void tell(struct spill_fast *fast, enum spill_icmp_refusal refusal,
     if (reply == NULL)
         return;
     spill_ledger_count(&fast->ledger, &errors, 1);
+    if (through) {
+        spill_answers_add(fast, reply, packet->input);
+        return;
+    }
     fast->ledger.originated++;
     spill_routing_originate(fast, reply, packet->input, stamp);
 }

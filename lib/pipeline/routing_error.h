@@ -14,7 +14,8 @@
  * the limits of error_limit.h. An error comes from an address of the interface that the packet came
  * in by (RFC 1812 4.3.2.4, RFC 4443 2.2), or of another one where that has none of the family;
  * where none has any, IPv4 errors come from 192.0.0.8 (RFC 7600). It takes the way that its
- * destination's route leads.
+ * destination's route leads; one about a packet that came through an association goes through one
+ * (answers.h).
  *
  * Uses of a packet: kind, key, offsets, length, fragment, input. Sets: nothing.
  */

@@ -7,6 +7,7 @@
 #include "base/dpdk_versions.h"
 #include "packet/parse.h"
 #include "pipeline/routing_error.h"
+#include "pipeline/routing_flow.h"
 
 static SPILL_DROP_REASON(other_mac, "other_mac",
                          "a routed port received a frame that is to another's MAC address");
@@ -213,6 +214,72 @@ static __rte_noinline bool take(struct spill_fast *fast, struct rte_mbuf *mbuf,
         return drop(fast, &header_in_pieces, mbuf);
     return packet->kind == SPILL_PACKET_IPV4 ? take4(fast, mbuf, packet, to_all)
                                              : take6(fast, mbuf, packet, to_all, stamp);
+}
+
+/* ---------------------------------------------------------------------- what was decrypted */
+
+static bool is_good_inside4(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                            const struct spill_packet *packet)
+{
+    const struct rte_ipv4_hdr *ip =
+        rte_pktmbuf_mtod_offset(mbuf, const struct rte_ipv4_hdr *, packet->l3_offset);
+    const uint32_t from = rte_be_to_cpu_32(ip->src_addr), to = rte_be_to_cpu_32(ip->dst_addr);
+
+    if (rte_raw_cksum(ip, header_bytes(mbuf, packet)) != UINT16_MAX)
+        return drop(fast, &ip_checksum, mbuf);
+    if (to >> 28 == 0xe)
+        return drop(fast, &multicast, mbuf);
+    if (from >> 24 == 0 || from >> 24 == 127 || from >> 24 >= 224 || to >> 24 == 0 ||
+        to >> 24 == 127 || to >> 24 >= 240)
+        return drop(fast, &martian, mbuf);
+    if (from >> 16 == LINK_LOCAL4 || to >> 16 == LINK_LOCAL4)
+        return drop(fast, &link_local, mbuf);
+    return true;
+}
+
+static bool is_good_inside6(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                            const struct spill_packet *packet)
+{
+    struct rte_ipv6_hdr *ip =
+        rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv6_hdr *, packet->l3_offset);
+    const uint8_t *from = spill_dpdk_ipv6(ip->src_addr), *to = spill_dpdk_ipv6(ip->dst_addr);
+
+    if (to[0] == 0xff)
+        return drop(fast, &multicast, mbuf);
+    if (from[0] == 0xff || is_number6(from, 0) || is_number6(from, 1) || is_number6(to, 0) ||
+        is_number6(to, 1))
+        return drop(fast, &martian, mbuf);
+    if (is_link_local6(from) || is_link_local6(to))
+        return drop(fast, &link_local, mbuf);
+    return true;
+}
+
+/* Whether a packet goes on; if not, it was dropped. */
+static bool take_inside(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
+{
+    if (packet->kind > SPILL_PACKET_IPV6)
+        return drop(fast, spill_drop_reason_get(packet->drop), mbuf);
+    if (!gather(mbuf, packet))
+        return drop(fast, &header_in_pieces, mbuf);
+    spill_routing_join(&mbuf, packet, 1);
+    return packet->kind == SPILL_PACKET_IPV4 ? is_good_inside4(fast, mbuf, packet)
+                                             : is_good_inside6(fast, mbuf, packet);
+}
+
+uint32_t spill_routing_input_inside(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                    struct spill_packet *packets, uint32_t count)
+{
+    uint32_t kept = 0, i;
+
+    for (i = 0; i < count; i++) {
+        if (fast->routing.routed[packets[i].input] && !take_inside(fast, mbufs[i], &packets[i]))
+            continue;
+        mbufs[kept] = mbufs[i];
+        if (kept != i)
+            packets[kept] = packets[i];
+        kept++;
+    }
+    return kept;
 }
 
 /* ------------------------------------------------------------------------- what goes straight on

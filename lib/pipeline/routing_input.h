@@ -23,6 +23,17 @@
 uint32_t spill_routing_input(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
                              struct spill_packet *packets, uint32_t count, uint64_t stamp);
 
+/**
+ * The same for packets that were decrypted, as far as they came by routed ports: by what is inside.
+ * Neither groups nor what is on a link can be reached through an association. What is for the host
+ * stays: the rules are asked about it first. The lcore.
+ *
+ * @param mbufs    given away, but for those that go on, which are moved to the front
+ * @param packets  of each, parsed, with `input`; moved together with the mbufs
+ */
+uint32_t spill_routing_input_inside(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                    struct spill_packet *packets, uint32_t count);
+
 /** Gives a packet to the host, or drops it as `no_host`. The lcore. */
 void spill_routing_to_host(struct spill_fast *fast, struct rte_mbuf *mbuf,
                            const struct spill_packet *packet);

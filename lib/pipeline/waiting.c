@@ -4,6 +4,7 @@
 #include <rte_cycles.h>
 
 #include "pipeline/routing_error.h"
+#include "pipeline/routing_tunnel.h"
 
 SPILL_DROP_REASON(spill_drop_neighbor_unresolved, "neighbor_unresolved",
                   "nobody said which MAC address the next hop has, for three seconds or until the "
@@ -93,14 +94,14 @@ static void drop_oldest(struct spill_fast *fast, struct spill_waiting_neighbor *
     for (i = 1; i < SPILL_WAITING_EACH; i++) {
         neighbor->mbufs[i - 1] = neighbor->mbufs[i];
         neighbor->stamps[i - 1] = neighbor->stamps[i];
-        neighbor->own[i - 1] = neighbor->own[i];
+        neighbor->origins[i - 1] = neighbor->origins[i];
     }
     neighbor->count--;
 }
 
 void spill_waiting_add(struct spill_fast *fast, uint16_t interface, const struct spill_ip *address,
                        struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp,
-                       bool own)
+                       enum spill_routing_origin origin)
 {
     struct spill_waiting *waiting = fast->routing.waiting;
     struct spill_waiting_neighbor *neighbor = find(waiting, interface, address);
@@ -117,11 +118,23 @@ void spill_waiting_add(struct spill_fast *fast, uint16_t interface, const struct
     if (packet != spill_packet_of(mbuf))
         *spill_packet_of(mbuf) = *packet;
     neighbor->mbufs[neighbor->count] = mbuf;
-    neighbor->own[neighbor->count] = own;
+    neighbor->origins[neighbor->count] = (uint8_t)origin;
     neighbor->stamps[neighbor->count++] = stamp;
 }
 
 /* --------------------------------------------------------------------------- what goes on */
+
+static void send_one(struct spill_fast *fast, struct rte_mbuf *mbuf, uint8_t origin, uint64_t stamp)
+{
+    struct spill_packet *packet = spill_packet_of(mbuf);
+
+    if (origin == SPILL_ROUTING_OWN)
+        spill_routing_send_own(fast, mbuf, packet, stamp);
+    else if (origin == SPILL_ROUTING_PROTECTED)
+        spill_routing_send_protected_again(fast, mbuf, packet, stamp);
+    else
+        spill_routing_send(fast, &mbuf, &packet, 1, stamp, SPILL_PATH_FAST);
+}
 
 /* They are taken out first: whoever is still not resolved waits anew. */
 static void send_on(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor)
@@ -132,14 +145,8 @@ static void send_on(struct spill_fast *fast, struct spill_waiting_neighbor *neig
     neighbor->count = 0;
     fast->routing.waiting->count--;
     spill_ledger_count(&fast->ledger, &waited, gone.count);
-    for (i = 0; i < gone.count; i++) {
-        struct spill_packet *packet = spill_packet_of(gone.mbufs[i]);
-
-        if (gone.own[i])
-            spill_routing_send_own(fast, gone.mbufs[i], packet, gone.stamps[i]);
-        else
-            spill_routing_send(fast, &gone.mbufs[i], &packet, 1, gone.stamps[i], SPILL_PATH_FAST);
-    }
+    for (i = 0; i < gone.count; i++)
+        send_one(fast, gone.mbufs[i], gone.origins[i], gone.stamps[i]);
 }
 
 static void refuse(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor,
@@ -150,9 +157,13 @@ static void refuse(struct spill_fast *fast, struct spill_waiting_neighbor *neigh
 
     neighbor->count = 0;
     fast->routing.waiting->count--;
-    for (i = 0; i < gone.count; i++)
-        spill_routing_refuse(fast, reason, SPILL_ICMP_HOST_UNREACHABLE, gone.mbufs[i],
-                             spill_packet_of(gone.mbufs[i]), now);
+    for (i = 0; i < gone.count; i++) {
+        if (gone.origins[i] == SPILL_ROUTING_TRANSIT)
+            spill_routing_refuse(fast, reason, SPILL_ICMP_HOST_UNREACHABLE, gone.mbufs[i],
+                                 spill_packet_of(gone.mbufs[i]), now);
+        else
+            spill_ledger_drop(&fast->ledger, reason, &gone.mbufs[i], 1);
+    }
 }
 
 static void look(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor, uint64_t now)

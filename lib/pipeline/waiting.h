@@ -9,6 +9,7 @@
 
 #include "packet/packet.h"
 #include "pipeline/output.h"
+#include "pipeline/routing.h"
 #include "route/address.h"
 
 /**
@@ -37,8 +38,8 @@ struct spill_fast;
 struct spill_waiting_neighbor {
     struct spill_ip address;
     uint16_t interface;
-    uint8_t count;                /* packets; 0: the place is free */
-    bool own[SPILL_WAITING_EACH]; /* it was made here */
+    uint8_t count;                       /* packets; 0: the place is free */
+    uint8_t origins[SPILL_WAITING_EACH]; /* enum spill_routing_origin */
     struct rte_mbuf *mbufs[SPILL_WAITING_EACH];
     uint64_t since, asked; /* TSC: when the first came, when it was last asked for */
     uint64_t stamps[SPILL_WAITING_EACH];
@@ -57,11 +58,11 @@ struct spill_waiting {
  * @param mbuf     given away
  * @param packet   as before it was routed: nothing was rewritten
  * @param address  of the neighbour
- * @param own      it was made here
+ * @param origin   whose it is
  */
 void spill_waiting_add(struct spill_fast *fast, uint16_t interface, const struct spill_ip *address,
                        struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp,
-                       bool own);
+                       enum spill_routing_origin origin);
 
 /** Looks for what may go on, at most every 100 microseconds. The lcore, where any waits. */
 void spill_waiting_look(struct spill_fast *fast, uint64_t now);
