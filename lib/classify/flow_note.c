@@ -49,7 +49,7 @@ static void note_tally(struct spill_flow_table *table, const struct spill_flow_f
 }
 
 void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *flow,
-                           unsigned direction, enum spill_verdict verdict, uint16_t sa,
+                           unsigned direction, enum spill_verdict verdict, bool opens, uint16_t sa,
                            uint32_t tally)
 {
     static const uint8_t BITS[] = {
@@ -83,7 +83,7 @@ void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *fl
         return;
     /* What strangers have sent is no answer. */
     if (!was_allowed)
-        flow->spoken = (uint8_t)(1u << direction);
+        flow->spoken = (uint8_t)(1u << direction | (opens ? SPILL_FLOW_OPENING : 0));
     gone = spill_flow_promote(family, &table->hash, flow);
     table->counters.evicted += gone;
     table->counters.entries -= gone;
@@ -126,11 +126,12 @@ void spill_flow_table_uncount(struct spill_flow_table *table, uint32_t tally,
 }
 
 void spill_flow_table_note_old(struct spill_flow_table *table, struct spill_flow *flow,
-                               unsigned direction)
+                               unsigned direction, bool opens)
 {
     if (flow->rights != 0)
         return;
-    spill_flow_table_note(table, flow, direction, SPILL_VERDICT_ALLOW, 0, SPILL_RULE_TALLY_NONE);
+    spill_flow_table_note(table, flow, direction, SPILL_VERDICT_ALLOW, opens, 0,
+                          SPILL_RULE_TALLY_NONE);
     flow->rights |= SPILL_FLOW_DUE;
     flow->version--;
 }

@@ -81,16 +81,13 @@ void spill_flow_keep_age(struct spill_flow *flow, uint32_t now)
         flow->seen = now - (uint32_t)AGE_MAX;
 }
 
-/* A connection that begins, or begins anew after its end. A SYN in one that stands changes nothing:
- * anybody may have sent it. */
-static void open_flow(struct spill_flow *flow, unsigned direction, uint32_t now)
+/* A connection that begins anew after its end. A SYN in one that stands changes nothing: anybody
+ * may have sent it. */
+static void open_again(struct spill_flow *flow, unsigned direction, uint32_t now)
 {
-    const unsigned first = SPILL_FLOW_STATE | SPILL_FLOW_SPOKE_AGAIN | SPILL_FLOW_SPOKE_BOTH;
-
-    if ((flow->spoken & SPILL_FLOW_CLOSING) != 0)
-        flow->seen = now;
-    else if ((flow->spoken & first) != 1u << direction)
+    if ((flow->spoken & SPILL_FLOW_CLOSING) == 0)
         return;
+    flow->seen = now;
     flow->spoken = (uint8_t)(SPILL_FLOW_OPENING | 1u << direction);
 }
 
@@ -145,7 +142,7 @@ void spill_flow_step(const struct spill_flow_times *times, struct spill_flow_fam
     /* A reply in the burst of the packet that it answers was no stranger's, after all. */
     flow->spoken |= (uint8_t)(1u << direction);
     if (packet->step == SPILL_STEP_OPEN)
-        open_flow(flow, direction, now);
+        open_again(flow, direction, now);
     shake_hands(flow, direction,
                 packet->step == SPILL_STEP_NONE || packet->step == SPILL_STEP_FINISH);
     if (packet->step == SPILL_STEP_FINISH)

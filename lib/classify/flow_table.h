@@ -153,11 +153,14 @@ struct spill_flow *spill_flow_table_find(struct spill_flow_table *table,
  * @param verdict  UNKNOWN notes nothing
  * @param sa       id of the SA of PROTECT; of DENY SPILL_SA_REJECT where the sender is told; of
  * ALLOW its MSS; else 0
+ * @param opens    whether the packet that asked opens a connection (SPILL_STEP_OPEN). If it is the
+ * first that is allowed, the flow is opening, else it is established: others of its burst have
+ * left their marks already, and don't tell
  * @param tally     where the rule is counted that says it: from now on, that direction's packets,
  * and replies to them. A connection is counted there, unless the flow was counted there before
  */
 void spill_flow_table_note(struct spill_flow_table *table, struct spill_flow *flow,
-                           unsigned direction, enum spill_verdict verdict, uint16_t sa,
+                           unsigned direction, enum spill_verdict verdict, bool opens, uint16_t sa,
                            uint32_t tally);
 
 /**
@@ -213,7 +216,7 @@ void spill_flow_table_step(struct spill_flow_table *table, struct spill_flow *fl
  * SPILL_FLOW_DUE from the beginning, and known who began it. Owner.
  */
 void spill_flow_table_note_old(struct spill_flow_table *table, struct spill_flow *flow,
-                               unsigned direction);
+                               unsigned direction, bool opens);
 
 /**
  * Has all verdicts given anew, because the rules have changed. Owner.

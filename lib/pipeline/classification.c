@@ -55,6 +55,7 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
                  uint32_t tally)
 {
     const unsigned direction = packet->direction ^ packet->reversed;
+    const bool opens = packet->step == SPILL_STEP_OPEN;
 
     if (packet->verdict == SPILL_VERDICT_ALLOW && spill_connection_opens_nothing(fast, packet))
         return;
@@ -62,9 +63,9 @@ static void note(struct spill_fast *fast, const struct spill_job *job, struct sp
         return;
     if (likely(job->result == fast->version.number))
         spill_flow_table_note(fast->flows, packet->flow, direction,
-                              (enum spill_verdict)packet->verdict, packet->sa, tally);
+                              (enum spill_verdict)packet->verdict, opens, packet->sa, tally);
     else if (packet->verdict == SPILL_VERDICT_ALLOW && packet->inbound_sa == 0)
-        spill_flow_table_note_old(fast->flows, packet->flow, direction);
+        spill_flow_table_note_old(fast->flows, packet->flow, direction, opens);
 }
 
 /*

@@ -133,7 +133,7 @@ static bool enter(struct tables *tables, uint32_t index)
     entry = spill_flow_table_find_or_add(tables->table, &packet, rte_rdtsc());
     if (entry == NULL || rte_hash_add_key_data(tables->hash, &packet.key, flow) != 0)
         return false;
-    spill_flow_table_note(tables->table, entry, 0, SPILL_VERDICT_ALLOW, 0, 0);
+    spill_flow_table_note(tables->table, entry, 0, SPILL_VERDICT_ALLOW, false, 0, 0);
     return true;
 }
 

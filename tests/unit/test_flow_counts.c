@@ -54,7 +54,7 @@ static void note_one(struct model *model, uint8_t kind, uint32_t i)
     const uint32_t before = counted_at(model->flows[kind][i], direction);
 
     assert_non_null(flow);
-    spill_flow_table_note(model->table, flow, direction, verdict, 0, tally_of(number));
+    spill_flow_table_note(model->table, flow, direction, verdict, false, 0, tally_of(number));
     if (verdict == SPILL_VERDICT_DENY && lets(own))
         return;
     *own = (struct noted){verdict, tally_of(number)};
@@ -126,7 +126,7 @@ static void a_new_flow_is_no_rules(void **state)
         model.table = flows_make(SPILL_FLOW_CAPACITY_MIN, TIMEOUT);
         spill_flow_table_count_in(model.table, model.counts);
         flow = spill_flow_table_find_or_add(model.table, &packet, 0);
-        spill_flow_table_note(model.table, flow, packet.direction, SPILL_VERDICT_ALLOW, 0,
+        spill_flow_table_note(model.table, flow, packet.direction, SPILL_VERDICT_ALLOW, false, 0,
                               tally_of(3));
         assert_int_equal(spill_flow_table_tally(model.table, flow, 0), tally_of(3));
         assert_int_equal(spill_flow_table_tally(model.table, flow, 1), tally_of(3));
@@ -148,7 +148,7 @@ static void old_tallies_are_given_up(void **state)
     for (uint8_t kind = 0; kind < 2; kind++)
         for (uint32_t i = 0; i < FLOWS; i++)
             spill_flow_table_note(model.table, flows_add(model.table, kind, i, 0), 0,
-                                  SPILL_VERDICT_ALLOW, 0, tally_of(4));
+                                  SPILL_VERDICT_ALLOW, false, 0, tally_of(4));
     assert_true(spill_flow_table_settled(model.table));
     spill_flow_table_renew(model.table, now);
     assert_false(spill_flow_table_settled(model.table));
@@ -186,7 +186,7 @@ static struct spill_flow *open_renewed(struct model *model, uint8_t kind)
     spill_flow_table_count_in(model->table, model->counts);
     flow = flows_add(model->table, kind, 1, 0);
     assert_non_null(flow);
-    spill_flow_table_note(model->table, flow, 0, SPILL_VERDICT_ALLOW, 0, tally_of(3));
+    spill_flow_table_note(model->table, flow, 0, SPILL_VERDICT_ALLOW, false, 0, tally_of(3));
     return flow;
 }
 
@@ -227,7 +227,7 @@ static void what_asks_again_is_not_counted(void **state)
         look_up_both(&model, kind, 3 + RENEWAL);
         assert_int_equal(model.counts[3].packets, 4);
         assert_int_equal(model.counts[3].last, 2);
-        spill_flow_table_note(model.table, flow, 0, SPILL_VERDICT_ALLOW, 0, tally_of(4));
+        spill_flow_table_note(model.table, flow, 0, SPILL_VERDICT_ALLOW, false, 0, tally_of(4));
         look_up_both(&model, kind, 4 + RENEWAL);
         assert_int_equal(model.counts[4].packets, 2);
         assert_int_equal(model.counts[3].packets, 4);
@@ -247,10 +247,10 @@ static void a_verdict_ends_the_older_tally_of_the_other_side(void **state)
 
         spill_flow_table_renew(model.table, 2);
         look_up_both(&model, kind, 2 + RENEWAL / 2);
-        spill_flow_table_note(model.table, flow, 0, SPILL_VERDICT_DENY, 0, tally_of(4));
+        spill_flow_table_note(model.table, flow, 0, SPILL_VERDICT_DENY, false, 0, tally_of(4));
         assert_int_equal(spill_flow_table_tally(model.table, flow, 0), tally_of(4));
         assert_int_equal(spill_flow_table_tally(model.table, flow, 1), SPILL_RULE_TALLY_NONE);
-        spill_flow_table_note(model.table, flow, 1, SPILL_VERDICT_DENY, 0, tally_of(5));
+        spill_flow_table_note(model.table, flow, 1, SPILL_VERDICT_DENY, false, 0, tally_of(5));
         assert_int_equal(spill_flow_table_tally(model.table, flow, 0), tally_of(4));
         assert_int_equal(spill_flow_table_tally(model.table, flow, 1), tally_of(5));
         flows_free(model.table);

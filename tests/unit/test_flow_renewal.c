@@ -102,7 +102,7 @@ static void each_direction_has_its_sa(void **state)
         const uint16_t id = (uint16_t)(1 + flows_below(UINT16_MAX));
 
         spill_flow_table_note(table, flows_find(table, kind, i, 0), direction,
-                              SPILL_VERDICT_PROTECT, id, 0);
+                              SPILL_VERDICT_PROTECT, false, id, 0);
         expected[kind][i][direction] = id;
     }
     for (unsigned kind = 0; kind < 2; kind++)
@@ -167,9 +167,9 @@ static void a_renewal_of_no_time_is_at_once(void **state)
     for (uint32_t i = 0; i < SOME; i++) /* the initiator is known all the same */
         assert_true(spill_flow_begun_by_other(flows[0][i], 1) &&
                     !spill_flow_begun_by_other(flows[0][i], 0));
-    spill_flow_table_note(table, flows[0][0], 0, SPILL_VERDICT_ALLOW, 0, 0);
+    spill_flow_table_note(table, flows[0][0], 0, SPILL_VERDICT_ALLOW, false, 0, 0);
     assert_int_equal(spill_flow_verdict(flows[0][0], 1), SPILL_VERDICT_ALLOW);
-    spill_flow_table_note(table, flows[0][1], 0, SPILL_VERDICT_DENY, 0, 0);
+    spill_flow_table_note(table, flows[0][1], 0, SPILL_VERDICT_DENY, false, 0, 0);
     assert_int_equal(spill_flow_verdict(flows[0][1], 0), SPILL_VERDICT_DENY);
     assert_int_equal(spill_flow_verdict(flows[0][1], 1), SPILL_VERDICT_UNKNOWN);
     assert_int_equal(flows[0][1]->class, SPILL_FLOW_STRANGER);
@@ -211,7 +211,7 @@ static void a_flow_asks_once_and_none_is_put_off(void **state)
     (void)state;
     spill_flow_table_renew(table, begin);
     flows_find(table, SPILL_PACKET_IPV4, 0, begin + renewal);
-    spill_flow_table_note(table, flows[0][0], 0, SPILL_VERDICT_ALLOW, 0, 0);
+    spill_flow_table_note(table, flows[0][0], 0, SPILL_VERDICT_ALLOW, false, 0, 0);
     for (uint64_t now = begin + renewal; now < begin + 3 * renewal; now += renewal / 7) {
         flows_find(table, SPILL_PACKET_IPV4, 0, now);
         assert_int_equal(spill_flow_verdict(flows[0][0], 1), SPILL_VERDICT_ALLOW);
@@ -250,12 +250,12 @@ static void an_old_verdict_tells_who_began(void **state)
     struct spill_flow *flow = flows_add(table, SPILL_PACKET_IPV4, 0, 0);
 
     (void)state;
-    spill_flow_table_note_old(table, flow, 1);
+    spill_flow_table_note_old(table, flow, 1, false);
     assert_int_equal(spill_flow_verdict(flow, 1), SPILL_VERDICT_UNKNOWN);
     assert_int_equal(spill_flow_kept_verdict(flow, 0), SPILL_VERDICT_ALLOW);
     assert_true(spill_flow_begun_by_other(flow, 0));
-    spill_flow_table_note(table, flow, 1, SPILL_VERDICT_DENY, 0, 0);
-    spill_flow_table_note_old(table, flow, 1);
+    spill_flow_table_note(table, flow, 1, SPILL_VERDICT_DENY, false, 0, 0);
+    spill_flow_table_note_old(table, flow, 1, false);
     assert_int_equal(spill_flow_kept_verdict(flow, 1), SPILL_VERDICT_DENY);
     flows_free(table);
 }

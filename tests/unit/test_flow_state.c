@@ -161,20 +161,19 @@ static enum spill_verdict ask(struct spill_flow_table *table, struct spill_packe
     enum spill_verdict known;
 
     if (!alone || !other || !spill_flow_table_is_older(table, flow))
-        spill_flow_table_note(table, flow, asked, said, 0, 0);
+        spill_flow_table_note(table, flow, asked, said, packet->step == SPILL_STEP_OPEN, 0, 0);
     known = spill_flow_packet_verdict(flow, packet);
     if (known == SPILL_VERDICT_UNKNOWN)
         known = spill_flow_packet_kept(flow, packet);
     return known != SPILL_VERDICT_UNKNOWN ? known : said;
 }
 
-/* What an lcore does with a packet. Returns whether it passes. */
-static bool handle(struct spill_flow_table *table, struct spill_packet *packet, bool data,
-                   uint64_t now)
+/* What an lcore does with a packet that was looked up. Returns whether it passes. */
+static bool go_on(struct spill_flow_table *table, struct spill_packet *packet, bool data,
+                  uint64_t now)
 {
     enum spill_verdict verdict;
 
-    spill_flow_table_lookup(table, packet, 1, now);
     if (packet->flow == NULL && packet->direction == SERVER)
         return false;
     if (packet->flow == NULL)
@@ -186,6 +185,13 @@ static bool handle(struct spill_flow_table *table, struct spill_packet *packet, 
         return false;
     spill_flow_table_step(table, packet->flow, packet, data, now);
     return true;
+}
+
+static bool handle(struct spill_flow_table *table, struct spill_packet *packet, bool data,
+                   uint64_t now)
+{
+    spill_flow_table_lookup(table, packet, 1, now);
+    return go_on(table, packet, data, now);
 }
 
 static struct event random_event(const struct connection *connection, uint32_t now)
@@ -368,6 +374,29 @@ static void both_may_open(void **state)
     assert_false(pass(table, SERVER, SPILL_STEP_OPEN, false, 1));
 }
 
+/* A connection that was taken up under way is none that opens, though a SYN of the same side comes
+ * in the same burst: the server's is no answer to it. */
+static void a_burst_is_packet_after_packet(void **state)
+{
+    struct spill_flow_table *table = make();
+    const struct event denied = {.from = SERVER, .step = SPILL_STEP_NONE};
+    const struct event events[] = {{.from = CLIENT, .step = SPILL_STEP_NONE},
+                                   {.from = CLIENT, .step = SPILL_STEP_OPEN}};
+    struct spill_packet first = packet_from(&tcp, 1, &denied);
+    struct spill_packet burst[RTE_DIM(events)];
+
+    (void)state;
+    spill_flow_table_note(table, spill_flow_table_find_or_add(table, &first, 0), SERVER,
+                          SPILL_VERDICT_DENY, false, 0, 0);
+    for (uint32_t i = 0; i < RTE_DIM(events); i++)
+        burst[i] = packet_from(&tcp, 1, &events[i]);
+    spill_flow_table_lookup(table, burst, RTE_DIM(events), 0);
+    for (uint32_t i = 0; i < RTE_DIM(events); i++)
+        assert_true(go_on(table, &burst[i], false, 0));
+    assert_false(pass(table, SERVER, SPILL_STEP_OPEN, false, 1));
+    assert_true(stands(table, 400));
+}
+
 /* What opens or has ended takes the place of no established connection, which takes theirs. */
 static void only_the_established_displace_their_like(void **state)
 {
@@ -407,6 +436,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_end_is_the_end),
         cmocka_unit_test(what_goes_on_has_not_ended),
         cmocka_unit_test(both_may_open),
+        cmocka_unit_test(a_burst_is_packet_after_packet),
         cmocka_unit_test(only_the_established_displace_their_like),
         cmocka_unit_test(sequences_by_chance),
         cmocka_unit_test(sequences_beside_reloads),

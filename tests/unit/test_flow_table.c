@@ -205,7 +205,7 @@ static void model_add(struct model *model)
         assert_int_equal(spill_flow_verdict(flow, 0), SPILL_VERDICT_UNKNOWN);
         assert_int_equal(spill_flow_verdict(flow, 1), SPILL_VERDICT_UNKNOWN);
         *expected = (struct model_flow){.flow = flow, .class = SPILL_FLOW_STRANGER};
-        spill_flow_table_note(model->table, flow, direction, verdict, 0, 0);
+        spill_flow_table_note(model->table, flow, direction, verdict, false, 0, 0);
         expected->rights = flow->rights;
         model->counters.evicted += model_sweep(model, false, SPILL_FLOW_ONE_SIDED);
     }
@@ -354,7 +354,7 @@ static void flood_one(struct spill_flow_table *table, enum flood what, uint8_t k
     if (what == ONE_SIDED || flow == NULL)
         return;
     if (i % 2 == 0)
-        spill_flow_table_note(table, flow, 0, SPILL_VERDICT_DENY, 0, 0);
+        spill_flow_table_note(table, flow, 0, SPILL_VERDICT_DENY, false, 0, 0);
     assert_ptr_equal(flows_add(table, kind, i, now), flow); /* two packets of each */
 }
 
@@ -717,12 +717,12 @@ static void an_sa_stands_beside_its_verdict(void **state)
     struct spill_flow *flow = flows_add(table, SPILL_PACKET_IPV4, 1, 0);
 
     (void)state;
-    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_DENY, SPILL_SA_REJECT, 0);
+    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_DENY, false, SPILL_SA_REJECT, 0);
     assert_int_equal(flow->sa[0], SPILL_SA_REJECT);
-    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_PROTECT, 7, 0);
+    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_PROTECT, false, 7, 0);
     assert_int_equal(flow->sa[0], 7);
-    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_DENY, SPILL_SA_REJECT, 0);
-    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_ALLOW, 0, 0);
+    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_DENY, false, SPILL_SA_REJECT, 0);
+    spill_flow_table_note(table, flow, 0, SPILL_VERDICT_ALLOW, false, 0, 0);
     assert_int_equal(flow->sa[0], 7);
     assert_int_equal(spill_flow_own_verdict(flow, 0), SPILL_VERDICT_PROTECT);
     spill_flow_table_free(table);
