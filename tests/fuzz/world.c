@@ -10,6 +10,7 @@
 #include "plan_inputs.h"
 #include "poison.h"
 #include "runtime/stamp.h"
+#include "world_router.h"
 
 #define SLOTS 255 /* of each ring at the ports' other ends */
 #define FLOWS 64
@@ -24,6 +25,7 @@ static struct spill_topology machine;
 static struct spill_port ports[2];
 static struct rte_ring *in[2], *out[2];
 static struct spill_crypto_user users[WORLD_LCORES + 1];
+static struct spill_snapshot *routed_rules; /* outlives the inputs, as the router does */
 static struct spill_error error;
 
 /* In a port's ring in place of packets: it takes nothing. */
@@ -121,12 +123,25 @@ static const char *const texts[WORLD_RULES] = {
     "allow udp from 10.102.0.0/16 to any in lan\n",
 };
 
+static const char plain[] = "deny udp from 10.100.1.0/24 to any\n"
+                            "deny tcp from any to any port 7777\n";
+static struct spill_ruleset *plain_rulesets[2]; /* without and with rules, of routed ports */
+
+static struct spill_ruleset *read_rules(const char *text, size_t length)
+{
+    FILE *file =
+        length > 0 ? fmemopen((void *)(uintptr_t)text, length, "r") : fopen("/dev/null", "r");
+    struct spill_ruleset *ruleset = spill_rules_read(file, "rules", NULL, &error);
+
+    fclose(file);
+    MUST(ruleset != NULL);
+    return ruleset;
+}
+
 static struct spill_ruleset *make_rules(const char *more)
 {
     char text[4096];
     int used = snprintf(text, sizeof(text), "%s", more);
-    struct spill_ruleset *ruleset;
-    FILE *file;
 
     for (unsigned i = 0; i < WORLD_KINDS; i++)
         used += snprintf(text + used, sizeof(text) - (size_t)used,
@@ -141,11 +156,7 @@ static struct spill_ruleset *make_rules(const char *more)
                      "allow udp from any to 10.101.0.0/16 port 53 in wan\n"
                      "allow udp from fd00:100::/32 to any in lan\n"
                      "allow esp from 203.0.113.0/24 to any\n");
-    file = fmemopen(text, (size_t)used, "r");
-    ruleset = spill_rules_read(file, "rules", NULL, &error);
-    fclose(file);
-    MUST(ruleset != NULL);
-    return ruleset;
+    return read_rules(text, (size_t)used);
 }
 
 const struct spill_rule_input *world_inputs(const struct spill_ruleset *ruleset)
@@ -218,6 +229,25 @@ void __wrap_spill_acl_classify(const struct spill_acl *acl, struct spill_packet 
 
 /* ------------------------------------------------------------------------------- versions */
 
+/* Of routed ports: no SAs; where there are no rules, no packet needs a flow. */
+static struct spill_generation *make_routed_version(void)
+{
+    static const uint16_t no_ids[1];
+    const struct spill_ruleset *ruleset = plain_rulesets[world.options.rules];
+    const int nodes[SPILL_NODES_MAX] = {[1 ... SPILL_NODES_MAX - 1] = -1};
+    struct spill_generation *generation;
+    struct spill_policy *policy;
+    char name[16];
+
+    snprintf(name, sizeof(name), "v%u", world.versions);
+    policy = spill_policy_create(name, ruleset, no_ids, world_inputs(ruleset), SPILL_VERDICT_ALLOW,
+                                 nodes, &error);
+    MUST(policy != NULL);
+    generation = spill_generation_create(++world.versions, policy, NULL, NULL);
+    MUST(generation != NULL);
+    return generation;
+}
+
 static struct spill_generation *make_version(void)
 {
     struct spill_sa_config configs[2 * WORLD_KINDS];
@@ -251,7 +281,8 @@ static struct spill_generation *make_version(void)
 
 static void publish(void)
 {
-    struct spill_generation *generation = make_version();
+    struct spill_generation *generation =
+        world.options.routed ? make_routed_version() : make_version();
 
     world.rules_used[world.rules_now] = true;
     FUZZ_CHECK(spill_snapshot_publish(world.rules, generation, spill_generation_free) == 0,
@@ -327,6 +358,11 @@ void world_start(void)
         make_peer(i / WORLD_KEYS % WORLD_KINDS, i % WORLD_KEYS, i / WORLD_KEYS / WORLD_KINDS != 0);
     for (unsigned i = 0; i < WORLD_RULES; i++)
         world_rulesets[i] = make_rules(texts[i]);
+    routed_rules = spill_snapshot_create(SOCKET_ID_ANY, SPILL_LCORES_MAX);
+    FUZZ_CHECK(routed_rules != NULL, "no memory");
+    world_router_start(ports, routed_rules->qsbr);
+    plain_rulesets[0] = read_rules("", 0);
+    plain_rulesets[1] = read_rules(plain, strlen(plain));
 }
 
 /* ----------------------------------------------------------------------------------- open */
@@ -350,6 +386,8 @@ static void make_plan(void)
             input.roles[role].cpus[input.roles[role].count++] = (int)next;
         }
     }
+    if (world.options.routed)
+        input.wire_count = 0;
     input.channel_capacity = 64;
     input.class_count = SPILL_CLASSES;
     for (i = 0; i < SPILL_CLASSES; i++)
@@ -419,10 +457,15 @@ void world_open(const struct world_options *options)
     for (unsigned i = 0; i < SPILL_NODES_MAX; i++)
         store.memory_nodes[i] = i == 0 ? 0 : -1;
     world.store = spill_sa_store_create(&store, &error);
-    world.rules = spill_snapshot_create(SOCKET_ID_ANY, SPILL_LCORES_MAX);
+    world.rules =
+        options->routed ? routed_rules : spill_snapshot_create(SOCKET_ID_ANY, SPILL_LCORES_MAX);
     MUST(world.store != NULL && world.rules != NULL);
     publish();
     configure(&config);
+    if (options->routed) {
+        config.crypto = NULL;
+        config.router = world_router_open();
+    }
     world.pipeline = spill_pipeline_create(&config, &error);
     MUST(world.pipeline != NULL);
     for (unsigned i = 1; i < world.plan.lcore_count; i++) {
@@ -565,7 +608,8 @@ void world_close(struct spill_ledger *ledger)
     FUZZ_CHECK(spill_pipeline_abandon(world.pipeline, NULL) == 0, "packets left behind");
     spill_pipeline_ledger(world.pipeline, ledger);
     spill_pipeline_free(world.pipeline);
-    spill_snapshot_destroy(world.rules);
+    if (!world.options.routed)
+        spill_snapshot_destroy(world.rules);
     FUZZ_CHECK(spill_sa_store_reclaim(world.store) == 0, "an SA with jobs that are out");
     spill_sa_store_free(world.store);
     spill_token_destroy(&world.stop);

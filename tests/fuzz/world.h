@@ -11,8 +11,9 @@
 /**
  * @file
  * A whole pipeline that this thread polls by hand: two ports, lan and wan, whose other ends the
- * target holds; lcores of several shapes; rules; and SAs of several kinds, whose other ends are the
- * target's too. Made anew for each input, but for the ports, their mempool and the other ends.
+ * target holds, as a wire or routed (world_router.h); lcores of several shapes; rules; and SAs of
+ * several kinds, whose other ends are the target's too. Made anew for each input, but for the
+ * ports, their mempool and the other ends.
  */
 
 #define WORLD_LCORES   6
@@ -40,6 +41,8 @@ struct world_options {
     uint32_t lanes;
     uint64_t budget_ns;
     bool tcp_pickup;
+    bool routed;    /* both ports are; without SAs */
+    bool rules;     /* there are, so packets have flows */
     bool by_state;  /* each state of a flow has a timeout of its own */
     uint8_t before; /* what memory holds before it is written */
 };
