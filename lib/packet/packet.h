@@ -132,8 +132,8 @@ struct spill_packet {
     /* By the parser: */
     uint16_t inner_vlan;   /* id in the next tag that has one, likewise; part of what a flow is */
     uint8_t l3_offset;     /* bytes from the start of the frame to the IP header */
-    uint8_t kind : 2;      /* enum spill_packet_kind */
     uint8_t direction : 1; /* 0: sent by the key's first end, 1: by its second */
+    uint8_t kind : 2;      /* enum spill_packet_kind */
     uint8_t has_ports : 1; /* 1: key.port[] is read from the packet */
     uint8_t fragment : 1;  /* 1: first or later fragment of a datagram */
     uint8_t esp : 2;       /* enum spill_esp */

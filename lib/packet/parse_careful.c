@@ -347,7 +347,8 @@ static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
 void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t zone, struct spill_packet *packet)
 {
     const struct spill_transport none = {0};
-    struct spill_link link = {.zone = zone};
+    const struct spill_zones zones = spill_key_zones(zone);
+    struct spill_link link = {.zones = &zones};
     bool sound = spill_parse_link(mbuf, &link);
     const struct spill_drop_reason *reason = link.reason;
 

@@ -107,20 +107,21 @@ static bool read_ports(struct inside *inside)
     }
 }
 
-/* The end of the wire by which the packet inside came: the error comes by the other one. */
-static uint8_t other_end(uint8_t zone, unsigned direction)
+/* Of the end of the wire by which the packet inside came: the error comes by the other one. */
+static struct spill_zones other_end(uint8_t zone, unsigned direction)
 {
-    return zone ^ (uint8_t)direction ^ 1;
+    return spill_key_zones(zone ^ (uint8_t)direction ^ 1);
 }
 
 static bool write_packet4(const struct inside *inside, const struct spill_packet *error,
                           struct spill_packet *packet)
 {
     const struct spill_key4 *key = &error->key.v4;
+    const struct spill_zones zones = other_end(key->zone, error->direction);
     const struct spill_link link = {.vlan = key->vlan & SPILL_VLAN_PLACE,
                                     .inner_vlan = error->inner_vlan,
                                     .l3_offset = error->l3_offset,
-                                    .zone = other_end(key->zone, error->direction)};
+                                    .zones = &zones};
 
     spill_write_packet4(packet, &link, inside->addresses, &inside->found);
     if (packet->key.v4.protocol == IPPROTO_ICMP)
@@ -133,10 +134,11 @@ static bool write_packet6(const struct inside *inside, const struct spill_packet
                           struct spill_packet *packet)
 {
     const struct spill_key6 *key = &error->key.v6;
+    const struct spill_zones zones = other_end(key->zone, error->direction);
     const struct spill_link link = {.vlan = key->vlan & SPILL_VLAN_PLACE,
                                     .inner_vlan = error->inner_vlan,
                                     .l3_offset = error->l3_offset,
-                                    .zone = other_end(key->zone, error->direction)};
+                                    .zones = &zones};
 
     spill_write_packet6(packet, &link, inside->addresses, &inside->found);
     if (packet->key.v6.protocol == IPPROTO_ICMPV6)

@@ -40,8 +40,8 @@ struct spill_link {
     uint32_t l3_offset;  /* of the header behind them, from the start of the frame */
     uint32_t end;        /* of what they hold; by the careful way */
     const struct spill_drop_reason *reason; /* where there is no IP behind them: why */
-    uint8_t zone;                           /* as spill_parse_burst() is told */
-    bool wrapped;                           /* there is more than Ethernet and two tags */
+    const struct spill_zones *zones;
+    bool wrapped; /* there is more than Ethernet and two tags */
 };
 
 /* Bytes of Ethernet and two tags. */
@@ -123,6 +123,14 @@ static inline uint64_t spill_swap_pair64(uint64_t pair)
     return pair << 32 | pair >> 32;
 }
 
+/* The same if so. Without a branch: half of all packets want it. */
+static inline uint32_t spill_turn_pair32(uint32_t pair, bool turn)
+{
+    const unsigned bits = turn * 16u;
+
+    return pair << bits | pair >> (-bits & 31);
+}
+
 /*
  * Fields that stand side by side are put together in a register and written at once: what reads
  * them next, as words, would have to wait for the stores of their parts.
@@ -136,12 +144,12 @@ static __rte_always_inline void spill_write_rest(struct spill_packet *packet,
                                                  const struct spill_link *link,
                                                  const struct spill_transport *transport)
 {
-    uint32_t bits = (uint32_t)kind | direction << 2 | (uint32_t)transport->has_ports << 3 |
-                    (uint32_t)transport->fragmented << 4 | (uint32_t)transport->esp << 5 |
-                    (uint32_t)link->wrapped << 7;
+    /* What is constant for who calls this is put together by the compiler. */
     uint64_t parsed = (uint64_t)link->inner_vlan | (uint64_t)link->l3_offset << 16 |
-                      (uint64_t)bits << 24 | (uint64_t)transport->length << 32 |
-                      (uint64_t)transport->offset << 48;
+                      (uint64_t)direction << 24 | (uint64_t)kind << 25 |
+                      (uint64_t)transport->has_ports << 27 | (uint64_t)transport->fragmented << 28 |
+                      (uint64_t)transport->esp << 29 | (uint64_t)link->wrapped << 31 |
+                      (uint64_t)transport->length << 32 | (uint64_t)transport->offset << 48;
     /* Of no verdict, and of the byte behind it one bit on. */
     const uint64_t undecided = (uint64_t)transport->step << 9;
 
@@ -179,12 +187,19 @@ static __rte_always_inline void spill_enter_header(const uint8_t *header,
         transport->step = (uint8_t)spill_tcp_step(header[offsetof(struct rte_tcp_hdr, tcp_flags)]);
 }
 
-/** The wire, and at which end of it the first address is where that can be told. */
-static __rte_always_inline uint8_t spill_key_zone(uint8_t zone, bool direction)
-{
-    const uint8_t one_end = (zone & SPILL_FLOW_ONE_END) / SPILL_FLOW_ONE_END;
+/* What a key has of its wire, by the packet's direction, at its place in the word behind the
+ * addresses. */
+struct spill_zones {
+    uint64_t of[2];
+};
 
-    return (uint8_t)((zone ^ direction) & ~one_end);
+/** The wire, and at which end of it the first address is where that can be told. */
+static inline struct spill_zones spill_key_zones(uint8_t zone)
+{
+    const uint64_t one_end = (zone & SPILL_FLOW_ONE_END) / SPILL_FLOW_ONE_END;
+    const uint64_t first = zone & ~one_end;
+
+    return (struct spill_zones){.of = {first << 40, (first ^ !one_end) << 40}};
 }
 
 /** The part of a key behind its addresses, as a word of memory. */
@@ -192,11 +207,8 @@ static __rte_always_inline uint64_t spill_key_rest(uint32_t port, bool direction
                                                    const struct spill_link *link,
                                                    const struct spill_transport *transport)
 {
-    uint64_t upper = (uint64_t)transport->protocol |
-                     (uint64_t)(spill_key_zone(link->zone, direction) | transport->fragment) << 8 |
-                     (uint64_t)link->vlan << 16;
-
-    return port | upper << 32;
+    return port | (uint64_t)transport->protocol << 32 | link->zones->of[direction] |
+           (uint64_t)transport->fragment << 40 | (uint64_t)link->vlan << 48;
 }
 
 /** Whether the first port of a pair is the higher one. */
@@ -218,16 +230,16 @@ static __rte_always_inline void spill_write_packet4(struct spill_packet *packet,
                                                     const struct spill_transport *transport)
 {
     struct spill_key4 *key = &packet->key.v4;
-    uint64_t address = spill_load64(addresses);
-    uint64_t ordered = rte_be_to_cpu_64(address);
-    uint64_t rest;
+    const uint64_t sent = rte_be_to_cpu_64(spill_load64(addresses));
+    const uint64_t answered = spill_swap_pair64(sent);
+    const uint64_t address = rte_cpu_to_be_64(RTE_MIN(sent, answered));
+    bool direction = sent > answered;
     uint32_t port = transport->port;
-    bool direction = ordered > spill_swap_pair64(ordered);
+    uint64_t rest;
 
-    if (unlikely(ordered == spill_swap_pair64(ordered)))
+    if (unlikely(sent == answered))
         direction = spill_first_is_higher(port);
-    address = direction ? spill_swap_pair64(address) : address;
-    port = direction ? spill_swap_pair32(port) : port;
+    port = spill_turn_pair32(port, direction);
     rest = spill_key_rest(port, direction, link, transport);
     memcpy(key->address, &address, sizeof(address));
     memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
@@ -262,7 +274,7 @@ static __rte_always_inline void spill_write_packet6(struct spill_packet *packet,
 
     memcpy(key->address[direction], addresses, sizeof(key->address[0]));
     memcpy(key->address[!direction], addresses + 16, sizeof(key->address[0]));
-    port = direction ? spill_swap_pair32(port) : port;
+    port = spill_turn_pair32(port, direction);
     rest = spill_key_rest(port, direction, link, transport);
     memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
     spill_write_rest(packet, SPILL_PACKET_IPV6, direction, link, transport);
@@ -272,7 +284,7 @@ static __rte_always_inline void spill_write_packet6(struct spill_packet *packet,
  * Walks from the start of a frame to IP, or to where it is clear that there is none. The thread
  * that holds the packet.
  *
- * @param link  zero but for `zone`; written
+ * @param link  zero but for `zones`; written
  * @return false: the frame contradicts itself, as `reason` says. `reason` is NULL behind which
  * there is IP, and for others the name to drop them under unless their type may pass
  */
