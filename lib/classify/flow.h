@@ -99,6 +99,13 @@ static inline bool spill_flow_is_allowed(const struct spill_flow *flow)
     return (flow->rights & (3 * SPILL_FLOW_ALLOWED | 3 * SPILL_FLOW_PROTECTED)) != 0;
 }
 
+/** What a packet of a direction notes in `gate`: that it spoke, and spoke again. */
+static inline uint32_t spill_flow_gate_spoken(uint64_t direction)
+{
+    _Static_assert(SPILL_FLOW_SPOKE_BOTH == 3, "bits 1 and 2: one more than the direction");
+    return (uint32_t)(SPILL_FLOW_SPOKE_AGAIN + 1 + direction) << 8;
+}
+
 /** Whether both sides spoke, in a connection that neither opens nor closes. */
 static inline bool spill_flow_is_established(const struct spill_flow *flow)
 {
@@ -231,6 +238,21 @@ static inline bool spill_flow_begun_by_other(const struct spill_flow *flow, unsi
            (flow->rights >> direction & (SPILL_FLOW_ALLOWED | SPILL_FLOW_PROTECTED)) == 0;
 }
 
+/* What spill_flow_hindrances() is at most where there are none, also of several flows by OR. */
+#define SPILL_FLOW_NO_HINDRANCE 3u
+
+/** What keeps a flow's packets from passing at once, by its gate. */
+static inline uint32_t spill_flow_hindrances(uint32_t gate)
+{
+    const uint32_t bits = 3 * SPILL_FLOW_ALLOWED | 3 * SPILL_FLOW_PROTECTED | SPILL_FLOW_DUE |
+                          SPILL_FLOW_STALE | (SPILL_FLOW_OPENING | SPILL_FLOW_CLOSING) << 8 |
+                          UINT32_C(0xffff0000);
+
+    /* 0 to 2: an allowed direction, and no bit above. Of others more than 3: of no direction all
+     * bits, and of those above at least the lowest four. */
+    return (gate & bits) - 1;
+}
+
 /**
  * Whether a packet of either direction that came in the clear and is no step may pass at once:
  * allowed, neither direction protected, the rules not to be asked, none waits before it, no rule
@@ -238,12 +260,7 @@ static inline bool spill_flow_begun_by_other(const struct spill_flow *flow, unsi
  */
 static inline bool spill_flow_passes(const struct spill_flow *flow)
 {
-    const uint32_t bits = 3 * SPILL_FLOW_ALLOWED | 3 * SPILL_FLOW_PROTECTED | SPILL_FLOW_DUE |
-                          SPILL_FLOW_STALE | (SPILL_FLOW_OPENING | SPILL_FLOW_CLOSING) << 8 |
-                          UINT32_C(0xffff0000);
-
-    /* 1 to 3: an allowed direction, and no bit above. */
-    return (flow->gate & bits) - 1 < 3 * SPILL_FLOW_ALLOWED;
+    return spill_flow_hindrances(flow->gate) <= SPILL_FLOW_NO_HINDRANCE;
 }
 
 /** Whether any direction is protected: then there is an SA noted for it. */

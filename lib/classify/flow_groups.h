@@ -79,14 +79,13 @@ static inline void spill_flow_probe_next(const struct spill_flow_groups *groups,
         probe->group -= groups->count;
 }
 
-/** Which of a group's tags are equal to this one: a bit for each. */
-static inline uint32_t spill_flow_group_match(const struct spill_flow_group *group, uint8_t tag)
+/* The same with a bit behind them that means nothing. */
+static inline uint32_t spill_flow_group_compare(const struct spill_flow_group *group, uint8_t tag)
 {
 #ifdef __SSE2__
     __m128i tags = _mm_load_si128((const __m128i *)(const void *)group);
 
-    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag))) &
-           ((1u << SPILL_FLOW_GROUP) - 1);
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag)));
 #else
     uint32_t found = 0;
 
@@ -94,6 +93,18 @@ static inline uint32_t spill_flow_group_match(const struct spill_flow_group *gro
         found |= (uint32_t)(group->tags[i] == tag) << i;
     return found;
 #endif
+}
+
+/** Which of a group's tags are equal to this one: a bit for each. */
+static inline uint32_t spill_flow_group_match(const struct spill_flow_group *group, uint8_t tag)
+{
+    return spill_flow_group_compare(group, tag) & ((1u << SPILL_FLOW_GROUP) - 1);
+}
+
+/** The first of them; SPILL_FLOW_GROUP: none is. */
+static inline uint32_t spill_flow_group_first(const struct spill_flow_group *group, uint8_t tag)
+{
+    return (uint32_t)__builtin_ctz(spill_flow_group_compare(group, tag) | 1u << SPILL_FLOW_GROUP);
 }
 
 /**

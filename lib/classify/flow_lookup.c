@@ -5,35 +5,36 @@
 
 #include "classify/flow_table_state.h"
 
-/* Where a lookup has got to with the packets of a burst. */
+/* Where a lookup has got to with the packets of a burst. Bursts of IPv4 alone, which most are, have
+ * a way of their own, in which the family is constant: below, `v4` says that it is that. */
 struct looking {
     uint64_t hashes[SPILL_BURST];
-    const struct spill_flow_group *groups[SPILL_BURST]; /* at home; of a packet without key, any */
-    struct spill_flow *flows[SPILL_BURST]; /* the first entry of that, then one that it may be */
-    bool v4;                               /* all packets are of IPv4 */
+    uint32_t homes[SPILL_BURST];           /* groups; of a packet without key, any */
+    struct spill_flow *flows[SPILL_BURST]; /* what their tags say; it may be another's */
 };
 
-/* First all groups are fetched... */
-static inline void fetch_groups(const struct spill_flow_table *table,
-                                const struct spill_packet *packets, uint32_t count,
-                                struct looking *looking)
+/* First all groups are fetched. Returns false where the way is that of IPv4 and a packet isn't...
+ */
+static __rte_always_inline bool fetch_groups(const struct spill_flow_table *table,
+                                             const struct spill_packet *packets, uint32_t count,
+                                             struct looking *looking, bool v4)
 {
-    looking->v4 = true;
+    const struct spill_flow_groups groups4 = table->families[SPILL_PACKET_IPV4].groups;
+
     for (uint32_t i = 0; i < count; i++) {
         const struct spill_packet *packet = &packets[i];
         const uint64_t *words = (const uint64_t *)(const void *)&packet->key;
-        const bool is_v4 = likely(packet->kind == SPILL_PACKET_IPV4);
-        const struct spill_flow_family *family = &table->families[!is_v4];
-        const uint64_t hash = spill_flow_hash_of(&table->hash, is_v4, words, packet->inner_vlan);
-        const uint32_t group = spill_flow_home(&family->groups, hash);
+        const bool is_v4 = packet->kind == SPILL_PACKET_IPV4;
+        const struct spill_flow_groups *groups = v4 ? &groups4 : &table->families[!is_v4].groups;
 
-        if (!is_v4)
-            looking->v4 = false;
-        looking->hashes[i] = hash;
-        looking->groups[i] = &family->groups.all[group];
-        looking->flows[i] = spill_flow_at(family, (uint64_t)group * SPILL_FLOW_GROUP);
-        rte_prefetch0(looking->groups[i]);
+        if (v4 && unlikely(!is_v4))
+            return false;
+        looking->hashes[i] =
+            spill_flow_hash_of(&table->hash, v4 || is_v4, words, packet->inner_vlan);
+        looking->homes[i] = spill_flow_home(groups, looking->hashes[i]);
+        rte_prefetch0(&groups->all[looking->homes[i]]);
     }
+    return true;
 }
 
 /* ... then the entries that their tags name; of IPv6 also where their packets are counted, which is
@@ -42,25 +43,20 @@ static __rte_always_inline void fetch_entries(const struct spill_flow_table *tab
                                               const struct spill_packet *packets, uint32_t count,
                                               struct looking *looking, bool v4)
 {
-    const struct spill_flow_family *v6 = &table->families[SPILL_PACKET_IPV6];
-
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t found =
-            spill_flow_group_match(looking->groups[i], spill_flow_tag(looking->hashes[i]));
-
+        const bool is_v4 = v4 || packets[i].kind == SPILL_PACKET_IPV4;
+        const struct spill_flow_family *family = &table->families[!is_v4];
+        const uint32_t home = looking->homes[i];
         /* Without any it is the next group's first, or a list's head: another flow, or none. */
-        looking->flows[i] += __builtin_ctz(found | 1u << SPILL_FLOW_GROUP);
-        rte_prefetch0(looking->flows[i]);
-        if (!v4 && packets[i].kind == SPILL_PACKET_IPV6)
-            rte_prefetch0(&v6->tallies[spill_flow_slot(v6, looking->flows[i])]);
-    }
-}
+        const uint64_t slot =
+            (uint64_t)home * SPILL_FLOW_GROUP +
+            spill_flow_group_first(&family->groups.all[home], spill_flow_tag(looking->hashes[i]));
 
-static __rte_noinline void fetch_entries_of_both(const struct spill_flow_table *table,
-                                                 const struct spill_packet *packets, uint32_t count,
-                                                 struct looking *looking)
-{
-    fetch_entries(table, packets, count, looking, false);
+        looking->flows[i] = spill_flow_at(family, slot);
+        rte_prefetch0(looking->flows[i]);
+        if (!is_v4)
+            rte_prefetch0(&family->tallies[slot]);
+    }
 }
 
 /* Writes the SAs of found flows to their packets. Apart from the lookup, which is the same whether
@@ -84,32 +80,39 @@ static __rte_noinline bool is_over(const struct spill_flow_table *table,
     return spill_flow_is_over(&table->times, &table->families[packet->kind], flow, now);
 }
 
+/* The flow of a packet whose tag named another, or none. Apart for the same reason. */
+static __rte_noinline struct spill_flow *search(const struct spill_flow_table *table,
+                                                const struct spill_packet *packet, uint64_t hash)
+{
+    return spill_flow_search(&table->families[packet->kind], packet, hash);
+}
+
 /* ... then keys are compared, and what is found is counted. While a renewal goes on it is renewed
  * before: a packet that is to ask the rules is counted when they have answered. */
-static __rte_always_inline uint32_t compare(struct spill_flow_table *table,
-                                            struct spill_packet *packets, uint32_t count,
-                                            uint64_t now, const struct looking *looking,
-                                            bool renewing)
+static __rte_always_inline bool compare(struct spill_flow_table *table,
+                                        struct spill_packet *packets, uint32_t count, uint64_t now,
+                                        const struct looking *looking, bool v4, bool renewing)
 {
     const uint32_t units = spill_flow_units(&table->times, now);
     const int32_t least = table->times.least;
     uint64_t *counts = table->counts;
-    uint32_t hits = 0, misses = 0, passing = 0;
+    uint32_t keyless = 0, misses = 0, hits, hindrances = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         struct spill_packet *packet = &packets[i];
         struct spill_flow *flow = looking->flows[i];
-        uint32_t *tallies = flow->key.tallies;
-        uint32_t seen = units;
-        unsigned direction;
+        const struct spill_flow_family *family;
+        const uint32_t *tallies;
+        const uint64_t direction = packet->direction;
+        uint32_t seen = units, gate;
 
-        if (unlikely(packet->kind != SPILL_PACKET_IPV4 || !spill_flow_is_key4(flow, packet))) {
-            if (packet->kind > SPILL_PACKET_IPV6)
-                continue;
-            flow = spill_flow_search(&table->families[packet->kind], packet, looking->hashes[i]);
-            if (flow != NULL)
-                tallies = spill_flow_tallies(&table->families[packet->kind], flow);
+        if (!v4 && packet->kind > SPILL_PACKET_IPV6) {
+            keyless++;
+            continue;
         }
+        family = &table->families[v4 ? SPILL_PACKET_IPV4 : packet->kind];
+        if (unlikely(!spill_flow_is_key(v4 || family->is_v4, flow, packet)))
+            flow = search(table, packet, looking->hashes[i]);
         if (unlikely(flow == NULL || spill_flow_age(flow, units) > least)) {
             if (flow == NULL || is_over(table, packet, flow, units)) {
                 packet->flow = NULL;
@@ -118,43 +121,82 @@ static __rte_always_inline uint32_t compare(struct spill_flow_table *table,
             }
             seen = spill_flow_seen(flow, units);
         }
-        direction = packet->direction;
+        gate = flow->gate | spill_flow_gate_spoken(direction);
         flow->seen = seen;
-        flow->gate |= SPILL_FLOW_SPOKE_AGAIN << 8 | 0x100u << direction;
+        flow->gate = gate;
         packet->flow = flow;
-        hits++;
-        if (renewing)
-            spill_flow_renew(&table->renewal, &table->families[packet->kind], flow);
-        passing += spill_flow_passes(flow);
+        if (renewing) {
+            spill_flow_renew(&table->renewal, family, flow);
+            gate = flow->gate;
+        }
+        hindrances |= spill_flow_hindrances(gate);
+        tallies = v4 ? flow->key.tallies : spill_flow_tallies(family, flow);
         if (!renewing || !spill_flow_asks_again(flow))
             spill_flow_count_packet(counts, tallies[direction], packet, now);
     }
-    if (unlikely(passing < hits))
+    if (unlikely(hindrances > SPILL_FLOW_NO_HINDRANCE))
         note_sas(packets, count);
+    hits = count - keyless - misses;
     table->counters.hits += hits;
     table->counters.misses += misses;
-    return passing;
+    return hits == count && hindrances <= SPILL_FLOW_NO_HINDRANCE;
 }
 
-static __rte_noinline uint32_t compare_renewed(struct spill_flow_table *table,
-                                               struct spill_packet *packets, uint32_t count,
-                                               uint64_t now, const struct looking *looking)
+/* Bursts of IPv4 alone: each step apart, so that it has all registers. */
+static __rte_noinline bool fetch_groups4(const struct spill_flow_table *table,
+                                         const struct spill_packet *packets, uint32_t count,
+                                         struct looking *looking)
 {
-    spill_flow_renewal_turn(&table->renewal, now, spill_flow_table_slots(table));
-    return compare(table, packets, count, now, looking, true);
+    return fetch_groups(table, packets, count, looking, true);
 }
 
-uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
-                                 uint32_t count, uint64_t now)
+static __rte_noinline void fetch_entries4(const struct spill_flow_table *table,
+                                          const struct spill_packet *packets, uint32_t count,
+                                          struct looking *looking)
+{
+    fetch_entries(table, packets, count, looking, true);
+}
+
+static __rte_noinline bool compare4(struct spill_flow_table *table, struct spill_packet *packets,
+                                    uint32_t count, uint64_t now, const struct looking *looking)
+{
+    return compare(table, packets, count, now, looking, true, false);
+}
+
+static __rte_always_inline bool lookup(struct spill_flow_table *table, struct spill_packet *packets,
+                                       uint32_t count, uint64_t now, bool renewing)
 {
     struct looking looking;
 
-    fetch_groups(table, packets, count, &looking);
-    if (likely(looking.v4))
-        fetch_entries(table, packets, count, &looking, true);
-    else
-        fetch_entries_of_both(table, packets, count, &looking);
+    fetch_groups(table, packets, count, &looking, false);
+    fetch_entries(table, packets, count, &looking, false);
+    return compare(table, packets, count, now, &looking, false, renewing);
+}
+
+/* Bursts of which not all is IPv4. */
+static __rte_noinline bool lookup_mixed(struct spill_flow_table *table,
+                                        struct spill_packet *packets, uint32_t count, uint64_t now)
+{
+    return lookup(table, packets, count, now, false);
+}
+
+static __rte_noinline bool lookup_renewed(struct spill_flow_table *table,
+                                          struct spill_packet *packets, uint32_t count,
+                                          uint64_t now)
+{
+    spill_flow_renewal_turn(&table->renewal, now, spill_flow_table_slots(table));
+    return lookup(table, packets, count, now, true);
+}
+
+bool spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
+                             uint32_t count, uint64_t now)
+{
+    struct looking looking;
+
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
-        return compare_renewed(table, packets, count, now, &looking);
-    return compare(table, packets, count, now, &looking, false);
+        return lookup_renewed(table, packets, count, now);
+    if (unlikely(!fetch_groups4(table, packets, count, &looking)))
+        return lookup_mixed(table, packets, count, now);
+    fetch_entries4(table, packets, count, &looking);
+    return compare4(table, packets, count, now, &looking);
 }

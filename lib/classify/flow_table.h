@@ -112,10 +112,10 @@ void spill_flow_table_free(struct spill_flow_table *table);
  * @param packets  of any kinds, in any mixture
  * @param count    0 to SPILL_BURST
  * @param now      TSC; may be somewhat less than at the call before
- * @return of how many packets the flow spill_flow_passes()
+ * @return whether each packet has a flow, which spill_flow_passes()
  */
-uint32_t spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
-                                 uint32_t count, uint64_t now);
+bool spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
+                             uint32_t count, uint64_t now);
 
 /**
  * Finds a packet's flow or adds it, with both verdicts unknown and nothing pending; marks it as

@@ -56,8 +56,8 @@ static inline bool spill_flow_is_key4(const struct spill_flow *flow,
 {
     const uint64_t *key = (const uint64_t *)(const void *)&packet->key;
 
-    return ((flow->key.words[0] ^ key[0]) | (flow->key.words[1] ^ key[1]) |
-            (uint64_t)(flow->inner_vlan ^ packet->inner_vlan)) == 0;
+    return ((flow->key.words[0] ^ key[0]) | (flow->key.words[1] ^ key[1])) == 0 &&
+           flow->inner_vlan == packet->inner_vlan;
 }
 
 static inline bool spill_flow_is_key6(const struct spill_flow *flow,
@@ -67,7 +67,8 @@ static inline bool spill_flow_is_key6(const struct spill_flow *flow,
 
     return ((flow->key.words[0] ^ key[0]) | (flow->key.words[1] ^ key[1]) |
             (flow->key.words[2] ^ key[2]) | (flow->key.words[3] ^ key[3]) |
-            (flow->key.words[4] ^ key[4]) | (uint64_t)(flow->inner_vlan ^ packet->inner_vlan)) == 0;
+            (flow->key.words[4] ^ key[4])) == 0 &&
+           flow->inner_vlan == packet->inner_vlan;
 }
 
 static inline bool spill_flow_is_key(bool is_v4, const struct spill_flow *flow,

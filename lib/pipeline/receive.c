@@ -55,7 +55,7 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
         if (count == 0)
             return;
     }
-    if (unlikely(spill_flow_table_lookup(fast->flows, packets, count, stamp) < count || steps)) {
+    if (unlikely(!spill_flow_table_lookup(fast->flows, packets, count, stamp) || steps)) {
         for (i = 0; i < count; i++) {
             packets[i].input = (uint8_t)port;
             packets[i].output = spill_exit_of(&fast->exits, (uint8_t)port);
