@@ -107,13 +107,23 @@ uint16_t spill_routing_interface_to(const struct spill_route_tables *tables, str
 
 /* ---------------------------------------------------------------------------- onto a link */
 
-/* One hop less (RFC 1624 eqn. 3; of the TTL, the high byte of its word). */
-static inline void decrement4(struct rte_ipv4_hdr *ip)
-{
-    uint32_t sum = ip->hdr_checksum + (uint32_t)RTE_BE16(0x0100);
+/* A hop, and what was known of it when it was looked at: as a word, which stays in a register. */
+struct way {
+    uint64_t state; /* union spill_hop_state */
+    uint16_t hop;   /* 0: there is none */
+};
 
-    ip->hdr_checksum = (uint16_t)(sum + (sum >= 0xffff));
-    ip->time_to_live--;
+/* One hop less (RFC 1624 eqn. 3; of the TTL, the high byte of its word). */
+static inline void decrement4(uint8_t *ip)
+{
+    const uint32_t one = RTE_BE16(0x0100), checksum = 1u << 16; /* within the word of both */
+    uint32_t word;
+
+    memcpy(&word, ip + offsetof(struct rte_ipv4_hdr, time_to_live), sizeof(word));
+    if (unlikely(word >= (UINT16_MAX - one) * checksum))
+        word += checksum;
+    word += one * checksum - 1;
+    memcpy(ip + offsetof(struct rte_ipv4_hdr, time_to_live), &word, sizeof(word));
 }
 
 /* Bytes that stand before IP are to be others than now. False: there is no room. */
@@ -131,30 +141,48 @@ static __rte_noinline bool resize_link(struct rte_mbuf *mbuf, struct spill_packe
     return true;
 }
 
-/* Writes what stands before IP. */
-static inline bool write_link(const struct spill_interface *interface, union spill_hop_state state,
-                              struct rte_mbuf *mbuf, struct spill_packet *packet)
+/* Writes the MACs, and the type behind them: a MAC as a word has two bytes more, which what comes
+ * next is written over. */
+static inline void write_ethernet(uint8_t *frame, uint64_t to,
+                                  const struct spill_interface *interface, uint16_t type)
 {
-    const uint64_t from = __atomic_load_n(&interface->mac, __ATOMIC_RELAXED);
-    const uint16_t type = packet->kind == SPILL_PACKET_IPV4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4)
-                                                            : RTE_BE16(RTE_ETHER_TYPE_IPV6);
-    const uint32_t bytes = RTE_ETHER_HDR_LEN + (interface->vlan != 0 ? RTE_VLAN_HLEN : 0);
-    const uint64_t first = (state.word & MAC_BITS) | from << 48;
-    const uint32_t second = (uint32_t)(from >> 16);
+    const uint64_t from = __atomic_load_n(&interface->mac, __ATOMIC_RELAXED) | (uint64_t)type << 48;
+
+    memcpy(frame, &to, sizeof(to));
+    memcpy(frame + RTE_ETHER_ADDR_LEN, &from, sizeof(from));
+}
+
+/* Writes what stands before IP where that has, or had, more than the MACs and the type. */
+static __rte_noinline bool write_other_link(const struct spill_interface *interface, uint64_t to,
+                                            struct rte_mbuf *mbuf, struct spill_packet *packet,
+                                            uint16_t type)
+{
+    const uint16_t tag[] = {rte_cpu_to_be_16(interface->vlan), type};
+    const uint32_t bytes = RTE_ETHER_HDR_LEN + (interface->vlan != 0 ? sizeof(tag) : 0);
     uint8_t *frame;
 
-    if (unlikely(packet->l3_offset != bytes) && !resize_link(mbuf, packet, bytes))
+    if (packet->l3_offset != bytes && !resize_link(mbuf, packet, bytes))
         return false;
-    mbuf->ol_flags &= ~TAGS;
     frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
-    memcpy(frame, &first, sizeof(first));
-    memcpy(frame + 8, &second, sizeof(second));
-    if (unlikely(interface->vlan != 0)) {
-        const uint16_t tag[] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(interface->vlan)};
-
-        memcpy(frame + 12, tag, sizeof(tag));
+    if (interface->vlan != 0) {
+        memcpy(frame + RTE_ETHER_HDR_LEN, tag, sizeof(tag));
+        type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
     }
-    memcpy(frame + bytes - 2, &type, sizeof(type));
+    write_ethernet(frame, to, interface, type);
+    return true;
+}
+
+/* Writes what stands before a packet of IP. False: there is no room. */
+static inline bool write_link(const struct spill_interface *interface, uint64_t to,
+                              struct rte_mbuf *mbuf, struct spill_packet *packet, uint8_t *ip,
+                              bool v4)
+{
+    const uint16_t type = v4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+
+    mbuf->ol_flags &= ~TAGS;
+    if (unlikely(packet->l3_offset != RTE_ETHER_HDR_LEN || interface->vlan != 0))
+        return write_other_link(interface, to, mbuf, packet, type);
+    write_ethernet(ip - RTE_ETHER_HDR_LEN, to, interface, type);
     return true;
 }
 
@@ -166,6 +194,7 @@ struct passage {
     uint64_t stamp;
     enum spill_path path;
     enum spill_routing_origin origin;
+    uint8_t *used; /* of the lcore: hops that were sent to */
 };
 
 static bool drop(const struct passage *passage, const struct spill_drop_reason *reason,
@@ -220,29 +249,29 @@ static struct spill_ip destination(struct rte_mbuf *mbuf, const struct spill_pac
     return spill_ip_of4(address);
 }
 
-/* The state of a hop that is not simply reachable: on a link that of the destination itself. Not
- * reachable: the packet waits, or was dropped. */
-static __rte_noinline bool resolve(const struct passage *passage, uint16_t *hop,
-                                   union spill_hop_state *state, struct rte_mbuf *mbuf,
-                                   const struct spill_packet *packet)
+/* The way by a hop that is not simply reachable: on a link that to the destination itself. Without
+ * a hop: the packet waits, or was dropped. */
+static __rte_noinline struct way resolve(const struct passage *passage, struct way way,
+                                         struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     struct spill_fast *fast = passage->fast;
     const struct spill_route_tables *tables = fast->routing.tables;
-    const uint16_t interface = tables->hops[*hop].interface;
-    struct spill_ip address = tables->hops[*hop].address;
+    const uint16_t interface = tables->hops[way.hop].interface;
+    struct spill_ip address = tables->hops[way.hop].address;
+    union spill_hop_state state = {.word = way.state};
 
-    if (state->kind == SPILL_HOP_ON_LINK) {
+    if (state.kind == SPILL_HOP_ON_LINK) {
         address = destination(mbuf, packet);
-        *hop = spill_hop_find(tables, interface, &address);
-        *state = spill_hop_get(&tables->hops[*hop]);
+        way.hop = spill_hop_find(tables, interface, &address);
+        state = spill_hop_get(&tables->hops[way.hop]);
     }
-    if (state->kind == SPILL_HOP_REACHABLE)
-        return true;
-    if (state->kind == SPILL_HOP_FAILED)
-        return refuse(passage, &spill_drop_neighbor_failed, SPILL_ICMP_HOST_UNREACHABLE, mbuf,
-                      packet);
-    spill_waiting_add(fast, interface, &address, mbuf, packet, passage->stamp, passage->origin);
-    return false;
+    if (state.kind == SPILL_HOP_REACHABLE)
+        return (struct way){.state = state.word, .hop = way.hop};
+    if (state.kind == SPILL_HOP_FAILED)
+        refuse(passage, &spill_drop_neighbor_failed, SPILL_ICMP_HOST_UNREACHABLE, mbuf, packet);
+    else
+        spill_waiting_add(fast, interface, &address, mbuf, packet, passage->stamp, passage->origin);
+    return (struct way){.hop = 0};
 }
 
 /* A packet larger than its route's MTU, or its interface's: its fragments are sent. (What is larger
@@ -269,47 +298,51 @@ static __rte_noinline bool too_big(const struct passage *passage, uint16_t mtu,
 
 /* One packet onto its hop's link. Returns whether it is to be sent; if not, it was dealt with.
  *
+ * @param v4       it is of IPv4; else of IPv6
  * @param own_mtu  gets that of the interface */
-static inline bool take_hop(const struct passage *passage, const struct spill_route_tables *tables,
-                            uint16_t hop, struct rte_mbuf *mbuf, struct spill_packet *packet,
-                            uint16_t *own_mtu)
+static __rte_always_inline bool take_hop(const struct passage *passage,
+                                         const struct spill_route_tables *tables, uint16_t hop,
+                                         struct rte_mbuf *mbuf, struct spill_packet *packet,
+                                         bool v4, uint16_t *own_mtu)
 {
     uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->l3_offset);
-    uint8_t *hops =
-        ip + (packet->kind == SPILL_PACKET_IPV4 ? offsetof(struct rte_ipv4_hdr, time_to_live)
-                                                : offsetof(struct rte_ipv6_hdr, hop_limits));
-    union spill_hop_state state = spill_hop_get(&tables->hops[hop]);
+    uint8_t *hops = ip + (v4 ? offsetof(struct rte_ipv4_hdr, time_to_live)
+                             : offsetof(struct rte_ipv6_hdr, hop_limits));
+    struct way way = {.state = spill_hop_get(&tables->hops[hop]).word, .hop = hop};
     const struct spill_interface *interface;
 
     if (unlikely(*hops <= 1) && passage->origin == SPILL_ROUTING_TRANSIT)
         return refuse(passage, &hops_exceeded, SPILL_ICMP_TIME_EXCEEDED, mbuf, packet);
-    if (unlikely(state.kind != SPILL_HOP_REACHABLE) &&
-        !resolve(passage, &hop, &state, mbuf, packet))
-        return false;
-    interface = &tables->interfaces[tables->hops[hop].interface];
+    if (unlikely(spill_hop_kind(way.state) != SPILL_HOP_REACHABLE)) {
+        way = resolve(passage, way, mbuf, packet);
+        if (way.hop == 0)
+            return false;
+    }
+    interface = &tables->interfaces[tables->hops[way.hop].interface];
     *own_mtu = __atomic_load_n(&interface->mtu, __ATOMIC_RELAXED);
-    if (unlikely(passage->fast->routing.lcore->used[hop] == 0))
-        __atomic_store_n(&passage->fast->routing.lcore->used[hop], 1, __ATOMIC_RELAXED);
+    if (unlikely(passage->used[way.hop] == 0))
+        __atomic_store_n(&passage->used[way.hop], 1, __ATOMIC_RELAXED);
     if (likely(passage->origin == SPILL_ROUTING_TRANSIT)) {
-        if (packet->kind == SPILL_PACKET_IPV4)
-            decrement4((struct rte_ipv4_hdr *)ip);
+        if (v4)
+            decrement4(ip);
         else
             (*hops)--;
     }
     packet->output = (uint8_t)interface->port;
-    if (unlikely(!write_link(interface, state, mbuf, packet)))
+    if (unlikely(!write_link(interface, way.state, mbuf, packet, ip, v4)))
         return drop(passage, &no_headroom, mbuf);
     return true;
 }
 
 /* The same, and by its route's MTU. */
-static inline bool pass_hop(const struct passage *passage, const struct spill_route_tables *tables,
-                            uint16_t hop, uint16_t mtu, struct rte_mbuf *mbuf,
-                            struct spill_packet *packet)
+static __rte_always_inline bool pass_hop(const struct passage *passage,
+                                         const struct spill_route_tables *tables, uint16_t hop,
+                                         uint16_t mtu, struct rte_mbuf *mbuf,
+                                         struct spill_packet *packet, bool v4)
 {
     uint16_t own_mtu;
 
-    if (!take_hop(passage, tables, hop, mbuf, packet, &own_mtu))
+    if (!take_hop(passage, tables, hop, mbuf, packet, v4, &own_mtu))
         return false;
     if (unlikely(packet->length > mtu || packet->length > own_mtu))
         return too_big(passage, mtu < own_mtu ? mtu : own_mtu, mbuf, packet);
@@ -317,17 +350,20 @@ static inline bool pass_hop(const struct passage *passage, const struct spill_ro
 }
 
 /* The same by its group. */
-static inline bool pass(const struct passage *passage, const struct spill_route_tables *tables,
-                        uint64_t number, struct rte_mbuf *mbuf, struct spill_packet *packet)
+static __rte_always_inline bool pass(const struct passage *passage,
+                                     const struct spill_route_tables *tables, uint64_t number,
+                                     struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
     const struct spill_group *group = &tables->groups[number];
     const union spill_group_head head = spill_group_get(group);
+    uint16_t hop;
 
     if (unlikely(head.action != SPILL_ROUTE_FORWARD))
         return stop(passage, head.action, mbuf, packet);
-    return pass_hop(passage, tables,
-                    spill_group_hop(group, head, head.mask == 0 ? 0 : flow_hash(tables, packet)),
-                    head.mtu, mbuf, packet);
+    hop = spill_group_hop(group, head, head.mask == 0 ? 0 : flow_hash(tables, packet));
+    if (packet->kind == SPILL_PACKET_IPV4)
+        return pass_hop(passage, tables, hop, head.mtu, mbuf, packet, true);
+    return pass_hop(passage, tables, hop, head.mtu, mbuf, packet, false);
 }
 
 /* Routes packets whose groups are known, and sends them. */
@@ -338,10 +374,13 @@ static void pass_all(const struct passage *passage, struct rte_mbuf **mbufs,
     uint32_t kept = 0, i;
 
     for (i = 0; i < count; i++) {
-        if (likely(pass(passage, tables, groups[i], mbufs[i], packets[i]))) {
+        if (unlikely(!pass(passage, tables, groups[i], mbufs[i], packets[i])))
+            continue;
+        if (unlikely(kept != i)) {
             mbufs[kept] = mbufs[i];
-            packets[kept++] = packets[i];
+            packets[kept] = packets[i];
         }
+        kept++;
     }
     if (kept > 0)
         spill_exit_send(passage->fast, mbufs, packets, kept, passage->stamp, passage->path);
@@ -351,7 +390,8 @@ void spill_routing_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
                         struct spill_packet **packets, uint32_t count, uint64_t stamp,
                         enum spill_path path)
 {
-    const struct passage passage = {.fast = fast, .stamp = stamp, .path = path};
+    const struct passage passage = {
+        .fast = fast, .stamp = stamp, .path = path, .used = fast->routing.lcore->used};
     uint64_t groups[SPILL_BURST];
 
     spill_routing_lookup(fast->routing.tables, mbufs, packets, count, SPILL_ROUTING_TO, groups);
@@ -380,7 +420,7 @@ bool spill_routing_count_hop(struct spill_fast *fast, struct rte_mbuf *mbuf,
         return false;
     }
     if (packet->kind == SPILL_PACKET_IPV4)
-        decrement4((struct rte_ipv4_hdr *)ip);
+        decrement4(ip);
     else
         (*hops)--;
     return true;
@@ -389,8 +429,10 @@ bool spill_routing_count_hop(struct spill_fast *fast, struct rte_mbuf *mbuf,
 bool spill_routing_protected(struct spill_fast *fast, struct rte_mbuf *mbuf,
                              struct spill_packet *packet, uint64_t stamp, uint16_t *mtu)
 {
-    const struct passage passage = {
-        .fast = fast, .stamp = stamp, .origin = SPILL_ROUTING_PROTECTED};
+    const struct passage passage = {.fast = fast,
+                                    .stamp = stamp,
+                                    .origin = SPILL_ROUTING_PROTECTED,
+                                    .used = fast->routing.lcore->used};
     const struct spill_route_tables *tables = fast->routing.tables;
     union spill_group_head head;
     uint64_t group;
@@ -401,7 +443,7 @@ bool spill_routing_protected(struct spill_fast *fast, struct rte_mbuf *mbuf,
     if (head.action != SPILL_ROUTE_FORWARD)
         return stop(&passage, head.action, mbuf, packet);
     if (!take_hop(&passage, tables, spill_routing_hop_of(tables, group, packet), mbuf, packet,
-                  &own_mtu))
+                  packet->kind == SPILL_PACKET_IPV4, &own_mtu))
         return false;
     *mtu = (uint16_t)RTE_MIN(head.mtu, own_mtu);
     return true;
@@ -420,14 +462,18 @@ void spill_routing_send_own(struct spill_fast *fast, struct rte_mbuf *mbuf,
                             struct spill_packet *packet, uint64_t stamp)
 {
     const struct spill_route_tables *tables = fast->routing.tables;
-    const struct passage passage = {
-        .fast = fast, .stamp = stamp, .path = SPILL_PATH_FAST, .origin = SPILL_ROUTING_OWN};
+    const struct passage passage = {.fast = fast,
+                                    .stamp = stamp,
+                                    .path = SPILL_PATH_FAST,
+                                    .origin = SPILL_ROUTING_OWN,
+                                    .used = fast->routing.lcore->used};
     const uint16_t interface = spill_routing_interface(&fast->routing, mbuf, packet);
     uint64_t group;
     bool goes;
 
     if (is_to_link(mbuf, packet) && interface != SPILL_NO_INTERFACE) {
-        goes = pass_hop(&passage, tables, (uint16_t)(1 + interface), UINT16_MAX, mbuf, packet);
+        goes =
+            pass_hop(&passage, tables, (uint16_t)(1 + interface), UINT16_MAX, mbuf, packet, false);
     } else {
         spill_routing_lookup(tables, &mbuf, &packet, 1, SPILL_ROUTING_TO, &group);
         goes = pass(&passage, tables, group, mbuf, packet);

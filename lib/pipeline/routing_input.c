@@ -37,13 +37,9 @@ static SPILL_DROP_REASON(header_in_pieces, "header_in_pieces",
 
 #define LINK_LOCAL4 0xa9fe /* 169.254 */
 
-/* First bytes of IPv4 addresses that need a closer look. */
-static inline bool is_odd4(uint32_t address)
-{
-    const uint32_t first = address >> 24;
-
-    return (first == 0) | (first == 127) | (first >= 224) | (address >> 16 == LINK_LOCAL4);
-}
+/* By the first byte of an IPv4 address, whether it needs a closer look. */
+static const bool is_odd4[256] = {
+    [0] = true, [127] = true, [LINK_LOCAL4 >> 8] = true, [224 ... 255] = true};
 
 static inline bool is_odd6(const uint8_t *address)
 {
@@ -285,7 +281,8 @@ uint32_t spill_routing_input_inside(struct spill_fast *fast, struct rte_mbuf **m
 /* ------------------------------------------------------------------------- what goes straight on
  */
 
-/* Sum of a header without options, which is 0xffff when it is right: all in 64 bits. */
+/* Whether the checksum of a header without options is right: whether it is 0 modulo 0xffff, by
+ * which 2^16 and all its powers are 1, and what is carried out of a word counts 1. */
 static inline bool checksum_is_good(const uint8_t *ip)
 {
     uint64_t one, other;
@@ -295,12 +292,11 @@ static inline bool checksum_is_good(const uint8_t *ip)
     memcpy(&one, ip, sizeof(one));
     memcpy(&other, ip + 8, sizeof(other));
     memcpy(&last, ip + 16, sizeof(last));
-    sum = (one >> 32) + (uint32_t)one + (other >> 32) + (uint32_t)other + last;
-    sum = (sum >> 32) + (uint32_t)sum;
-    sum = (sum >> 16) + (sum & UINT16_MAX);
-    sum = (sum >> 16) + (sum & UINT16_MAX);
-    sum = (sum >> 16) + (sum & UINT16_MAX);
-    return sum == UINT16_MAX;
+    sum = one + other;
+    sum += sum < other;
+    sum += last;
+    sum += sum < last;
+    return sum % UINT16_MAX == 0;
 }
 
 /* Whether a frame is to this MAC, without a tag, and its packet as usual as nearly all are. */
@@ -318,13 +314,10 @@ static inline bool is_usual(uint64_t mac, const struct rte_mbuf *mbuf,
     memcpy(&to, frame, sizeof(to));
     if ((to & MAC_BITS) != mac)
         return false;
-    if (likely(packet->kind == SPILL_PACKET_IPV4)) {
-        uint32_t addresses[2];
-
-        memcpy(addresses, ip + offsetof(struct rte_ipv4_hdr, src_addr), sizeof(addresses));
+    if (likely(packet->kind == SPILL_PACKET_IPV4))
         return ip[0] == RTE_IPV4_VHL_DEF && checksum_is_good(ip) &&
-               !is_odd4(rte_be_to_cpu_32(addresses[0])) && !is_odd4(rte_be_to_cpu_32(addresses[1]));
-    }
+               !(is_odd4[ip[offsetof(struct rte_ipv4_hdr, src_addr)]] |
+                 is_odd4[ip[offsetof(struct rte_ipv4_hdr, dst_addr)]]);
     return rte_pktmbuf_data_len(mbuf) >= RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv6_hdr) &&
            !is_odd6(ip + offsetof(struct rte_ipv6_hdr, src_addr)) &&
            !is_odd6(ip + offsetof(struct rte_ipv6_hdr, dst_addr));

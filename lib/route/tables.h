@@ -139,6 +139,12 @@ static inline union spill_hop_state spill_hop_get(const struct spill_hop *hop)
     return (union spill_hop_state){.word = __atomic_load_n(&hop->state, __ATOMIC_ACQUIRE)};
 }
 
+/** The kind of a hop, by its state's word. */
+static inline uint8_t spill_hop_kind(uint64_t state)
+{
+    return (uint8_t)(state >> 8 * offsetof(union spill_hop_state, kind));
+}
+
 static inline union spill_group_head spill_group_get(const struct spill_group *group)
 {
     return (union spill_group_head){.word = __atomic_load_n(&group->head, __ATOMIC_ACQUIRE)};
