@@ -18,6 +18,7 @@
 #include "control/lines.h"
 #include "control/on_drain.h"
 #include "control/service.h"
+#include "doctor/doctor.h"
 #include "ipsec/sa_set.h"
 #include "pipeline/generation.h"
 #include "pipeline/host.h"
@@ -179,6 +180,11 @@ int spill_program_plan_again(struct spill_program *program, struct spill_error *
 
 /** Prints the plan for --check, as text or JSON. @return 0, -1 when standard output fails */
 int spill_program_print_plan(const struct spill_program *program);
+
+/* -------------------------------------------------------------------------- doctor.c */
+
+/** What of this machine costs or is broken, by the plan. The caller's to free(); NULL: no memory. */
+struct spill_doctor_lines *spill_program_look(const struct spill_program *program);
 
 /* ------------------------------------------------------------------------- explain.c */
 

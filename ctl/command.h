@@ -74,6 +74,13 @@ enum spill_ctl_status spill_ctl_export(const struct spill_ctl_request *request, 
 enum spill_ctl_status spill_ctl_top(const struct spill_ctl_request *request, FILE *out,
                                     struct spill_error *error);
 
+/** Looks for what costs or is broken; SPILL_CTL_FAILED where something is. */
+enum spill_ctl_status spill_ctl_doctor(const struct spill_ctl_request *request, FILE *out,
+                                       struct spill_error *error);
+
+/** Prints a text of several lines that another process has the say of. */
+void spill_ctl_print_text(const char *text, FILE *out);
+
 /** Has the program do it, by its control socket. */
 enum spill_ctl_status spill_ctl_remote(const struct spill_ctl_request *request, FILE *out,
                                        struct spill_error *error);

@@ -93,6 +93,10 @@ static const struct spill_ctl_view
     {name_, argument_, help_,                                                                      \
      SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_remote, NULL},
 
+#define DOCTOR(name_, argument_, help_, function_, reads_)                                                 \
+    {name_, argument_, help_,                                                                      \
+     SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_doctor, NULL},
+
 static const struct spill_ctl_command rows[] = {
     {"top", .help = "what happens this second: lcores, ports, pool, drops, busiest rules; q ends it",
      .run = spill_ctl_top,
@@ -111,6 +115,7 @@ static const struct spill_ctl_command rows[] = {
     {"neighbors", .help = "neighbours of routed ports", SHOWS(neighbors)},
     {"kernel", .help = "what was heard from the kernel, and asked of it", SHOWS(kernel)},
     SPILL_COMMAND_ROWS(REMOTE)
+    SPILL_COMMAND_DOCTOR(DOCTOR)
     {"exporter", .help = "serve /metrics over HTTP for Prometheus, until SIGINT or SIGTERM",
      .run = spill_ctl_export,
      .options = SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(LISTEN)},

@@ -10,7 +10,7 @@
 #define PATIENCE_S 600 /* a million rules take minutes to compile */
 
 /* Of several lines each is made printable by itself. */
-static void print_text(const char *text, FILE *out)
+void spill_ctl_print_text(const char *text, FILE *out)
 {
     char line[16384], printable[16384];
     size_t length;
@@ -34,10 +34,10 @@ static void print(const json_t *answer, bool as_json, FILE *out)
         fputc('\n', out);
         return;
     }
-    print_text(text, out);
+    spill_ctl_print_text(text, out);
     if (restart != NULL) {
         fputs("takes effect at the next start: ", out);
-        print_text(restart, out);
+        spill_ctl_print_text(restart, out);
     }
 }
 

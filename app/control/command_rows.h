@@ -31,4 +31,9 @@
         tell_metrics, true)                                                                        \
     ROW("plan", NULL, "who runs where, with which queues and memory", tell_plan, true)
 
+/* Of which spillwayctl does a part by itself: where none runs it looks at the machine alone. */
+#define SPILL_COMMAND_DOCTOR(ROW)                                                                  \
+    ROW("doctor", NULL, "what of this machine costs speed or is broken, and what mends it",        \
+        doctor, true)
+
 #endif

@@ -119,6 +119,30 @@ static enum spill_command_result tell_plan(struct spill_program *program, const 
     return SPILL_COMMAND_DONE;
 }
 
+static enum spill_command_result doctor(struct spill_program *program, const char *argument,
+                                        struct spill_json *answer, struct spill_error *error)
+{
+    struct spill_doctor_lines *lines = spill_program_look(program);
+    char *text = NULL;
+    size_t size;
+    FILE *out = lines != NULL ? open_memstream(&text, &size) : NULL;
+
+    (void)argument;
+    if (out == NULL) {
+        free(lines);
+        spill_error_set(error, "no memory");
+        return SPILL_COMMAND_REFUSED;
+    }
+    spill_doctor_print(lines, out);
+    fclose(out);
+    spill_json_string(answer, "text", text);
+    spill_doctor_print_json(lines, answer, "doctor");
+    spill_json_unsigned(answer, "broken", spill_doctor_count(lines, SPILL_DOCTOR_BROKEN));
+    free(text);
+    free(lines);
+    return SPILL_COMMAND_DONE;
+}
+
 static enum spill_command_result report(struct spill_program *program, const char *argument,
                                         struct spill_json *answer, struct spill_error *error)
 {
@@ -180,7 +204,7 @@ static enum spill_command_result tell_metrics(struct spill_program *program, con
 #define ROW(name_, argument_, help_, function_, reads_)                                            \
     {.name = (name_), .argument = (argument_), .function = (function_), .reads = (reads_)},
 
-static const struct spill_command commands[] = {SPILL_COMMAND_ROWS(ROW)};
+static const struct spill_command commands[] = {SPILL_COMMAND_ROWS(ROW) SPILL_COMMAND_DOCTOR(ROW)};
 
 static int expected(struct spill_error *error, const char *what)
 {

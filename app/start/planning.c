@@ -305,17 +305,36 @@ static void print_routes(const struct spill_program *program)
             (double)spill_router_memory(router->routes4, router->routes6) / (1 << 20));
 }
 
-int spill_program_print_plan(const struct spill_program *program)
+static void print_text(const struct spill_program *program, const struct spill_doctor_lines *lines)
+{
+    print_associations(program);
+    print_routes(program);
+    spill_plan_print(&program->plan, stdout);
+    puts("\nmachine: what costs, what is broken, and what mends it");
+    spill_doctor_print(lines, stdout);
+}
+
+static int print_json(const struct spill_program *program, const struct spill_doctor_lines *lines)
 {
     struct spill_json json;
 
-    if (!program->options.json) {
-        print_associations(program);
-        print_routes(program);
-        spill_plan_print(&program->plan, stdout);
-        return fflush(stdout) == 0 ? 0 : -1;
-    }
     spill_json_begin(&json, stdout);
-    spill_plan_print_json(&program->plan, &json, NULL);
+    spill_json_object_begin(&json, NULL);
+    spill_plan_print_members(&program->plan, &json);
+    spill_doctor_print_json(lines, &json, "doctor");
+    spill_json_object_end(&json);
     return spill_json_end(&json);
+}
+
+int spill_program_print_plan(const struct spill_program *program)
+{
+    struct spill_doctor_lines *lines = spill_program_look(program);
+    int status = lines != NULL ? 0 : -1;
+
+    if (status == 0 && program->options.json)
+        status = print_json(program, lines);
+    else if (status == 0)
+        print_text(program, lines);
+    free(lines);
+    return fflush(stdout) == 0 ? status : -1;
 }

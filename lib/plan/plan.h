@@ -322,4 +322,7 @@ struct spill_json;
 /** Writes a plan as one JSON object. Within an object the key is needed, else NULL. */
 void spill_plan_print_json(const struct spill_plan *plan, struct spill_json *json, const char *key);
 
+/** The same into an object that is open. */
+void spill_plan_print_members(const struct spill_plan *plan, struct spill_json *json);
+
 #endif

@@ -164,11 +164,10 @@ static void memory_json(const struct spill_plan *plan, struct spill_json *json)
     spill_json_object_end(json);
 }
 
-void spill_plan_print_json(const struct spill_plan *plan, struct spill_json *json, const char *key)
+void spill_plan_print_members(const struct spill_plan *plan, struct spill_json *json)
 {
     unsigned i;
 
-    spill_json_object_begin(json, key);
     spill_json_boolean(json, "automatic", plan->automatic);
     spill_json_string(json, "eal_lcores", plan->eal_lcores);
     lcores_json(plan, json);
@@ -181,5 +180,11 @@ void spill_plan_print_json(const struct spill_plan *plan, struct spill_json *jso
     for (i = 0; i < plan->warning_count; i++)
         spill_json_string(json, NULL, plan->warnings[i]);
     spill_json_array_end(json);
+}
+
+void spill_plan_print_json(const struct spill_plan *plan, struct spill_json *json, const char *key)
+{
+    spill_json_object_begin(json, key);
+    spill_plan_print_members(plan, json);
     spill_json_object_end(json);
 }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the doctor is to look at: the plan's lcores and memory, the ports' devices, the twins. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor/doctor.h"
+#include "program.h"
+
+static void set_lcores(const struct spill_program *program, struct spill_doctor_subject *subject)
+{
+    const struct spill_plan *plan = &program->plan;
+
+    subject->lcore_count = RTE_MIN(plan->lcore_count, (unsigned)SPILL_DOCTOR_LCORES_MAX);
+    for (unsigned i = 0; i < subject->lcore_count; i++) {
+        const struct spill_plan_lcore *lcore = &plan->lcores[i];
+        struct spill_doctor_lcore *told = &subject->lcores[i];
+
+        snprintf(told->name, sizeof(told->name), "%s", lcore->name);
+        told->cpu = lcore->cpu;
+        told->node = lcore->node;
+        told->polls = lcore->role != SPILL_ROLE_CONTROL;
+        told->receives = lcore->role == SPILL_ROLE_FAST || lcore->role == SPILL_ROLE_RX;
+    }
+    subject->hugepages = plan->memory_mode == SPILL_MEMORY_HUGEPAGES;
+    for (unsigned i = 0; subject->hugepages && i < RTE_MIN(plan->node_limit, 64u); i++)
+        subject->pages[i] = plan->nodes[i].hugepages;
+}
+
+static void set_ports(const struct spill_program *program, struct spill_doctor_subject *subject)
+{
+    const struct spill_options *options = &program->options;
+
+    subject->port_count = RTE_MIN(options->port_count, SPILL_DOCTOR_PORTS_MAX);
+    for (unsigned i = 0; i < subject->port_count; i++) {
+        const struct spill_device *device = &program->devices[i];
+        struct spill_doctor_port *told = &subject->ports[i];
+
+        snprintf(told->name, sizeof(told->name), "%s", options->ports[i].name);
+        if (device->pci)
+            snprintf(told->pci, sizeof(told->pci), "%s", device->name);
+        else if (!spill_device_interface(options->ports[i].device, told->interface))
+            told->interface[0] = '\0';
+        told->unfinished = spill_device_unfinished_frames(device);
+    }
+}
+
+/* Those in this network namespace: another's /proc/sys can't be seen from here. */
+static void set_twins(const struct spill_program *program, struct spill_doctor_subject *subject)
+{
+    const struct spill_options *options = &program->options;
+
+    if (options->router.name_space != NULL)
+        return;
+    for (uint32_t i = 0; i < options->interface_count; i++) {
+        const char *twin = options->interfaces[i].twin;
+
+        if (twin[0] != '\0' && subject->twin_count < SPILL_DOCTOR_TWINS_MAX)
+            snprintf(subject->twins[subject->twin_count++], IF_NAMESIZE, "%.*s", IF_NAMESIZE - 1,
+                     twin);
+    }
+}
+
+struct spill_doctor_lines *spill_program_look(const struct spill_program *program)
+{
+    struct spill_doctor_subject *subject = calloc(1, sizeof(*subject));
+    struct spill_doctor_lines *lines = calloc(1, sizeof(*lines));
+
+    if (subject != NULL && lines != NULL) {
+        subject->root = "";
+        subject->running = program->started != 0;
+        /* Beside lcores that poll the measurement would take their time, and be wrong. */
+        subject->core_to_core = subject->running ? NULL : spill_doctor_core_to_core;
+        subject->offloads = spill_doctor_offloads;
+        set_lcores(program, subject);
+        set_ports(program, subject);
+        set_twins(program, subject);
+        spill_doctor_look(subject, lines);
+    }
+    if (subject == NULL) {
+        free(lines);
+        lines = NULL;
+    }
+    free(subject);
+    return lines;
+}
