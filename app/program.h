@@ -183,7 +183,8 @@ int spill_program_print_plan(const struct spill_program *program);
 
 /* -------------------------------------------------------------------------- doctor.c */
 
-/** What of this machine costs or is broken, by the plan. The caller's to free(); NULL: no memory. */
+/** What of this machine costs or is broken, by the plan. The caller's to free(); NULL: no memory.
+ */
 struct spill_doctor_lines *spill_program_look(const struct spill_program *program);
 
 /* ------------------------------------------------------------------------- explain.c */
