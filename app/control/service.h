@@ -16,8 +16,8 @@
  * configuration again, ends; and, while every lcore makes progress, that it is well.
  *
  * The protocol of sd_notify(3): lines NAME=VALUE in one datagram to the socket that NOTIFY_SOCKET
- * names. It is spoken here and not by libsystemd, which would bring libraries for compression and
- * cryptography into a process with rights, for one sendto().
+ * names. It is spoken here, as its manual suggests for programs that need no more of libsystemd:
+ * one sendto() is no reason for a library.
  *
  * Where no manager asks for it, nothing is done. All of it is the control thread's, and none of it
  * waits: a message that the manager has no room for is sent again later, if none came after it.
