@@ -2,6 +2,7 @@
 /* Whether the options fit together: ports, wires, and options that need each other. */
 #include "config/options_check.h"
 
+#include <grp.h>
 #include <string.h>
 
 #include "port/device.h"
@@ -106,6 +107,23 @@ static int join_wires(struct spill_options *options, struct spill_error *error)
     return 0;
 }
 
+/* Who may read by the control socket can only do so where its folder lets them. */
+static int check_control_group(const struct spill_options *options, struct spill_error *error)
+{
+    const char *name = options->control_group;
+
+    if (name[0] == '\0')
+        return 0;
+    if (options->control_socket == NULL)
+        return spill_error_set(error,
+                               "control-group '%s': expected control-socket with it: without, the "
+                               "socket is in a folder of DPDK's that nobody else may enter",
+                               name);
+    if (getgrnam(name) == NULL)
+        return spill_error_set(error, "control-group '%s': there is no such group", name);
+    return 0;
+}
+
 int spill_options_check(struct spill_options *options, struct spill_error *error)
 {
     if (options->port_count == 0)
@@ -117,7 +135,7 @@ int spill_options_check(struct spill_options *options, struct spill_error *error
         return spill_error_set(error, "--json: expected --check with it: it is the plan's form");
     if (options->explain != NULL && (!options->check || options->json))
         return spill_error_set(error, "--explain: expected --check with it, and no --json");
-    if (check_devices(options, error) != 0)
+    if (check_control_group(options, error) != 0 || check_devices(options, error) != 0)
         return -1;
     if (spill_options_check_router(options, error) != 0)
         return -1;

@@ -380,9 +380,11 @@ class Commands(Loaded):
                 self.assertEqual((told["done"], told.get("error")), (refused is None, refused), command)
             report = self.check(program.stop())
             self.assertEqual(report["reloads"], 0)
-        with Spillway("--config", self.configuration(), "--control-group", "nobody-at-all") as program:
-            self.assertEqual(program.wait().status, 1)
-            self.assertIn("control-group 'nobody-at-all': there is no such group", program.log)
+        for options, said in ((("--control-socket", path, "--control-group", "not-there"), "there is no such group"),
+                              (("--control-group", "nogroup"), "expected control-socket with it")):
+            with Spillway("--config", self.configuration(), *options) as program:
+                self.assertEqual(program.wait().status, 2)
+                self.assertIn(f"control-group '{options[-1]}': {said}", program.log)
         path.write_text("mine")
         with Spillway("--config", self.configuration(), "--control-socket", path) as program:
             self.assertEqual(program.wait().status, 1)
