@@ -14,6 +14,7 @@
 #include "base/name.h"
 #include "ipsec/algorithm.h"
 #include "ipsec/crypto.h"
+#include "ipsec/path_mtu.h"
 #include "ipsec/replay.h"
 #include "packet/packet.h"
 #include "runtime/pool.h"
@@ -95,6 +96,7 @@ struct spill_sa_state {
      * Inbound: those by which authentic packets came; by who has the window. Outbound: by the first
      * clear packets, until the SA of the other direction says it; who submits. */
     _Atomic uint64_t ports;
+    struct spill_path_mtu path; /* outbound, of routed ports: by any lcore that hears of it */
 };
 
 _Static_assert(RTE_MAX_ETHPORTS < 64, "a bit for each port, and one for what is routed");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What is told of security associations: what each is, and what it has used up. */
+#include <rte_cycles.h>
+
+#include "base/clock.h"
 #include "ipsec/sa.h"
 
 /* One at a moment. */
@@ -70,6 +73,14 @@ static struct spill_metric_value sequence(const void *told)
                                     : __atomic_load_n(&state->replay.top, __ATOMIC_RELAXED));
 }
 
+static struct spill_metric_value path_mtu(const void *told)
+{
+    const uint16_t known =
+        spill_path_mtu_get(&sa_of(told)->state->path, spill_clock(), rte_get_tsc_hz());
+
+    return spill_value_unsigned(known == UINT16_MAX ? 0 : known);
+}
+
 const char *spill_sa_lifetime(const struct spill_sa_use *use)
 {
     return use->hard ? "over" : use->soft ? "soft" : "within";
@@ -91,6 +102,8 @@ static const struct spill_metric rows[] = {
                  "of the IP packets inside, counted for the lifetimes"),
     SPILL_METRIC_COMPUTED(GAUGE, "sequence", sequence, "",
                           "last number taken, or highest number that was authentic"),
+    SPILL_METRIC_COMPUTED(GAUGE, "path_mtu", path_mtu, "bytes",
+                          "that routers on its way have said they carry; 0: none has"),
     SPILL_METRIC_COMPUTED(
         TEXT, "lifetime", lifetime, "",
         "within; soft: a soft lifetime is over; over: a hard one, or the numbers"),

@@ -398,7 +398,8 @@ struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
     }
     set->store = store;
     if (add_sas(store, set, configs, count, error) == 0 && add_all_tables(store, set, error) == 0) {
-        if (add_twins(set) == 0)
+        set->sent = spill_sa_sent_create(set->list, set->count);
+        if (set->sent != NULL && add_twins(set) == 0)
             return set;
         spill_error_set(error, "no memory for SAs");
     }
@@ -422,6 +423,7 @@ void spill_sa_set_free(struct spill_sa_set *set)
     free(set->by_id);
     free(set->named);
     free(set->twins);
+    spill_sa_sent_free(set->sent);
     free(set);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "ipsec/sa.h"
+#include "ipsec/sa_sent.h"
 #include "packet/packet.h"
 #include "plan/topology.h"
 
@@ -44,11 +45,12 @@ struct spill_sa_store;
 struct spill_sa_set {
     struct spill_sa_store *store; /* that its SAs live in; control thread */
     uint32_t count;
-    struct spill_sa **list;  /* in the order of the configuration */
-    struct spill_sa **by_id; /* also under the ids of those that they have replaced */
-    struct spill_sa **twins; /* by id: an outbound one's inbound one between the same two ends */
-    struct spill_sa **named; /* by id likewise: the SA that rules name for it */
-    uint32_t id_limit;       /* ids below it may be looked at in by_id and named */
+    struct spill_sa **list;     /* in the order of the configuration */
+    struct spill_sa **by_id;    /* also under the ids of those that they have replaced */
+    struct spill_sa **twins;    /* by id: an outbound one's inbound one between the same two ends */
+    struct spill_sa **named;    /* by id likewise: the SA that rules name for it */
+    uint32_t id_limit;          /* ids below it may be looked at in by_id and named */
+    struct spill_sa_sent *sent; /* for errors about outbound ones */
     bool has_inbound;
     struct spill_sad sads[SPILL_NODES_MAX];            /* by memory node */
     const struct spill_sad *by_slot[SPILL_NODE_SLOTS]; /* by spill_node_slot() of who reads */

@@ -22,6 +22,9 @@ SPILL_DROP_REASON(spill_drop_esp_wrapped, "esp_wrapped",
 SPILL_DROP_REASON(spill_drop_tx_link_down, "tx_link_down",
                   "the kernel's interface below the port that it leaves by is down, without a "
                   "carrier, or gone");
+SPILL_DROP_REASON(
+    spill_drop_esp_required, "esp_required",
+    "the packet came in the clear, and its rule is protect with an inbound association");
 SPILL_DROP_REASON(spill_drop_esp_no_route, "esp_no_route",
                   "no route forwards to where the packet's association has its ESP go; its sender "
                   "is told, where it is not encrypted yet");

@@ -17,6 +17,7 @@ extern struct spill_drop_reason spill_drop_esp_too_big;
 extern struct spill_drop_reason spill_drop_tx_fit_limit;
 extern struct spill_drop_reason spill_drop_tx_link_down;
 extern struct spill_drop_reason spill_drop_esp_wrapped;
+extern struct spill_drop_reason spill_drop_esp_required;
 extern struct spill_drop_reason spill_drop_esp_no_route;
 
 #endif

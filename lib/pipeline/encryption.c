@@ -44,6 +44,7 @@ static void retire(struct spill_job *job, void *owner)
     struct spill_packet *packets[SPILL_JOB_PACKETS];
     uint32_t identification = spill_sa_of(job)->state->identification + (uint32_t)job->serial;
     uint32_t count = 0, i;
+    uint16_t mtu;
 
     for (i = 0; i < job->count; i++) {
         struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
@@ -55,17 +56,17 @@ static void retire(struct spill_job *job, void *owner)
         }
         packet->kind = SPILL_PACKET_OTHER; /* it is ours now: its sender is told nothing about it */
         sa->packets++;
-        if (unlikely(packet->output == SPILL_OUTPUT_ROUTE)) {
-            spill_routing_send_protected(fast, spill_sa_of(job), job->mbufs[i], packet,
-                                         identification + i, job->stamp, path);
+        mtu = UINT16_MAX;
+        if (unlikely(packet->output == SPILL_OUTPUT_ROUTE) &&
+            !spill_routing_route_protected(fast, spill_sa_of(job), job->mbufs[i], packet,
+                                           identification + i, job->stamp, &mtu))
             continue;
-        }
-        if (unlikely(spill_outer_may_be_large(fast, job->mbufs[i], packet))) {
+        if (unlikely(spill_outer_may_be_large(fast, job->mbufs[i], packet, mtu))) {
             /* What stands before it must not be overtaken. */
             spill_exit_send(fast, done, packets, count, job->stamp, path);
             count = 0;
-            spill_outer_send(fast, job->mbufs[i], packet, UINT32_MAX, identification + i,
-                             job->stamp, path);
+            spill_outer_send(fast, job->mbufs[i], packet, mtu, identification + i, job->stamp,
+                             path);
             continue;
         }
         packets[count] = packet;
@@ -146,7 +147,7 @@ static uint32_t find_room(const struct spill_fast *fast, struct group *group,
 
     if (unlikely(packet->output == SPILL_OUTPUT_ROUTE)) {
         group->wrong_port = false;
-        mtu = spill_routing_tunnel_mtu(fast, group->sa, mbuf, packet);
+        mtu = spill_routing_tunnel_mtu(fast, group->sa, mbuf, packet, group->dispatch.stamp);
     } else {
         twin = spill_sa_set_twin(fast->version.generation->sas, group->sa);
         group->wrong_port =

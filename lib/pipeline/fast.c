@@ -23,6 +23,9 @@ static bool retire_end(void *context)
 
     if (!fast->receive.ended || !spill_submitter_idle(fast->submitter) || fast->answers.count > 0)
         return false;
+    /* What the host sends may be encrypted. */
+    if (fast->routing.from_host != NULL && !spill_channel_ended(fast->routing.from_host))
+        return false;
     spill_datagrams_drop_all(fast->datagrams, NULL, &fast->ledger); /* that came through an SA */
     if (fast->routing.waiting != NULL)
         spill_waiting_drop_all(fast->routing.waiting, &fast->ledger,

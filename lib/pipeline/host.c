@@ -13,6 +13,7 @@
 
 #include "pipeline/exit.h"
 #include "pipeline/fast.h"
+#include "pipeline/host_ipsec.h"
 #include "port/mbuf_pool.h"
 
 static SPILL_DROP_REASON(host_routing, "host_routing",
@@ -63,7 +64,7 @@ static bool is_routing(uint8_t protocol, const uint16_t port[2])
 }
 
 /* ND is ICMPv6 of the types 133 to 137. */
-static bool is_discovery(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+bool spill_host_is_discovery(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     const uint32_t at = packet->l4_offset;
 
@@ -90,7 +91,7 @@ static enum spill_host_class class_of(const struct rte_mbuf *mbuf,
     if (packet->kind > SPILL_PACKET_IPV6)
         return type_of(mbuf) == RTE_BE16(RTE_ETHER_TYPE_ARP) ? SPILL_HOST_NEIGHBORS
                                                              : SPILL_HOST_REST;
-    if (is_discovery(mbuf, packet))
+    if (spill_host_is_discovery(mbuf, packet))
         return SPILL_HOST_NEIGHBORS;
     return is_routing(spill_packet_protocol(packet),
                       packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.port : packet->key.v6.port)
@@ -165,7 +166,7 @@ static uint32_t host_poll(void *context, uint64_t now)
     struct rte_mbuf *mbufs[SPILL_BURST];
     struct spill_packet packets[SPILL_BURST], *pointers[SPILL_BURST];
     const uint32_t count = spill_channel_receive(host->from, mbufs, SPILL_BURST);
-    uint32_t i;
+    uint32_t leaving = count, i;
 
     if (count == 0)
         return 0;
@@ -178,7 +179,10 @@ static uint32_t host_poll(void *context, uint64_t now)
         packets[i].input = packets[i].output = (uint8_t)twin->port;
         pointers[i] = &packets[i];
     }
-    spill_exit_send(fast, mbufs, pointers, count, now, SPILL_PATH_FAST);
+    spill_version_take(&fast->version, fast->flows, now); /* the first stage of a turn */
+    if (fast->version.generation->sas != NULL)
+        leaving = spill_host_protect(fast, mbufs, pointers, count, now);
+    spill_exit_send(fast, mbufs, pointers, leaving, now, SPILL_PATH_FAST);
     return count;
 }
 
@@ -201,8 +205,10 @@ void spill_host_connect(struct spill_host *host, uint32_t index, struct spill_fa
     fast->host_index = index;
     fast->routing.to_host = deliver;
     fast->routing.host = host;
-    if (index == 0)
-        spill_loop_add(loop, &stage);
+    if (index > 0)
+        return;
+    fast->routing.from_host = host->from;
+    spill_loop_add(loop, &stage);
 }
 
 /* -------------------------------------------------------------------- making and ending */

@@ -128,6 +128,9 @@ void spill_host_free(struct spill_host *host);
 void spill_host_connect(struct spill_host *host, uint32_t index, struct spill_fast *fast,
                         struct spill_loop *loop);
 
+/** Whether a packet is of neighbor discovery: ICMPv6 of the types 133 to 137. Any lcore. */
+bool spill_host_is_discovery(const struct rte_mbuf *mbuf, const struct spill_packet *packet);
+
 /** The thread. */
 void *spill_host_run(void *host);
 

@@ -28,15 +28,15 @@ static inline bool spill_outer_may_be_split(const struct spill_packet *packet, b
            (tunnel || packet->l4_offset - packet->l3_offset == sizeof(struct rte_ipv6_hdr));
 }
 
-/** Whether a protected packet may be larger than its output takes. The lcore. */
+/** Whether a protected packet may be larger than its output takes, or its way. The lcore. */
 static inline bool spill_outer_may_be_large(const struct spill_fast *fast,
                                             const struct rte_mbuf *mbuf,
-                                            const struct spill_packet *packet)
+                                            const struct spill_packet *packet, uint32_t mtu)
 {
     const struct spill_exit *exit = &fast->exits.ports[packet->output];
     uint32_t length = rte_pktmbuf_pkt_len(mbuf);
 
-    return length - packet->l3_offset > exit->mtu || length > exit->largest;
+    return length - packet->l3_offset > RTE_MIN(exit->mtu, mtu) || length > exit->largest;
 }
 
 /**

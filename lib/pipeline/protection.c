@@ -7,9 +7,6 @@
 #include "pipeline/encryption.h"
 #include "pipeline/reject.h"
 
-static SPILL_DROP_REASON(
-    esp_required, "esp_required",
-    "the packet came in the clear, and its rule is protect with an inbound association");
 static SPILL_DROP_REASON(esp_policy, "esp_policy",
                          "the packet came through an association, and its first matching rule is "
                          "not protect with that one");
@@ -44,7 +41,7 @@ static const struct spill_drop_reason *reason_of(const struct spill_packet *pack
         return &esp_policy;
     if (is_secret(packet))
         return &esp_answer;
-    return packet->verdict == SPILL_VERDICT_PROTECT ? &esp_required : &spill_drop_denied;
+    return packet->verdict == SPILL_VERDICT_PROTECT ? &spill_drop_esp_required : &spill_drop_denied;
 }
 
 static bool is_rejected(const struct spill_packet *packet)

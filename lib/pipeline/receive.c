@@ -12,6 +12,7 @@
 #include "pipeline/protection.h"
 #include "pipeline/routing.h"
 #include "pipeline/routing_flow.h"
+#include "pipeline/routing_path_mtu.h"
 #include "pipeline/sort_out.h"
 #include "pipeline/sweep.h"
 #include "runtime/stamp.h"
@@ -43,6 +44,8 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
         count = spill_routing_admit(fast, port, mbufs, packets, pointers, count, stamp);
         if (count == 0)
             return;
+        if (steps && fast->version.generation->sas != NULL)
+            spill_routing_hear_errors(fast, mbufs, packets, count, stamp);
     }
     if (unlikely(fast->version.inbound) && has_esp(packets, count)) {
         count = spill_decryption_take(fast, port, mbufs, packets, count, stamp);

@@ -2,6 +2,8 @@
 /* The way in by a routed port: what it takes in, from whom, and what is the host's. */
 #include <rte_ip.h>
 
+#include "pipeline/drops.h"
+#include "pipeline/host_ipsec.h"
 #include "pipeline/routing_input.h"
 
 static SPILL_DROP_REASON(reverse_path, "reverse_path",
@@ -116,6 +118,15 @@ void spill_routing_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf 
     spill_routing_send(fast, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
 }
 
+/* One packet for the host, in the clear. */
+static void give(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
+{
+    if (unlikely(fast->version.inbound) && !spill_host_may_have(fast, mbuf, packet))
+        spill_ledger_drop(&fast->ledger, &spill_drop_esp_required, &mbuf, 1);
+    else
+        spill_routing_to_host(fast, mbuf, packet);
+}
+
 uint32_t spill_routing_give_host(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                  struct spill_packet *packets, struct spill_packet **pointers,
                                  uint32_t count)
@@ -127,7 +138,7 @@ uint32_t spill_routing_give_host(struct spill_fast *fast, struct rte_mbuf **mbuf
     spill_routing_lookup(fast->routing.tables, mbufs, pointers, count, SPILL_ROUTING_TO, groups);
     for (i = 0; i < count; i++) {
         if (spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL)
-            spill_routing_to_host(fast, mbufs[i], &packets[i]);
+            give(fast, mbufs[i], &packets[i]);
         else
             keep(mbufs, packets, &kept, i);
     }

@@ -47,7 +47,8 @@ static void tell(struct spill_fast *fast, enum spill_icmp_refusal refusal,
     struct spill_answer_source source;
     struct rte_mbuf *reply;
 
-    if (!spill_icmp_may_answer(mbuf, packet) || !spill_routing_source(fast, mbuf, packet, &source))
+    if (packet->secret || !spill_icmp_may_answer(mbuf, packet) ||
+        !spill_routing_source(fast, mbuf, packet, &source))
         return;
     if ((through && !spill_answers_have_room(&fast->answers)) ||
         !spill_error_limit_take(&fast->exits.errors, packet, stamp)) {

@@ -4,9 +4,11 @@
 
 #include <netinet/in.h>
 
+#include <rte_cycles.h>
 #include <rte_ip.h>
 
 #include "base/dpdk_versions.h"
+#include "ipsec/sa_set.h"
 #include "pipeline/drops.h"
 #include "pipeline/outer.h"
 #include "pipeline/routing_error.h"
@@ -76,8 +78,15 @@ static uint16_t mtu_of(const struct spill_fast *fast, const struct spill_interfa
     return (uint16_t)RTE_MIN(room, (uint32_t)RTE_MIN(route, own));
 }
 
+/* What routers on an association's way have said. */
+static uint16_t path_mtu(const struct spill_sa *sa, uint64_t stamp)
+{
+    return spill_path_mtu_get(&sa->state->path, stamp, rte_get_tsc_hz());
+}
+
 static struct way find_way(const struct spill_fast *fast, const struct spill_sa *sa,
-                           const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+                           const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                           uint64_t stamp)
 {
     const struct spill_route_tables *tables = fast->routing.tables;
     const struct spill_interface *interface;
@@ -96,7 +105,9 @@ static struct way find_way(const struct spill_fast *fast, const struct spill_sa 
     interface =
         &tables->interfaces[tables->hops[spill_routing_hop_of(tables, group, &outer)].interface];
     return (struct way){
-        .forwards = true, .mtu = mtu_of(fast, interface, head.mtu), .port = interface->port};
+        .forwards = true,
+        .mtu = mtu_of(fast, interface, (uint16_t)RTE_MIN(head.mtu, path_mtu(sa, stamp))),
+        .port = interface->port};
 }
 
 /* By which ports an association's ESP leaves, its settings may say. */
@@ -135,7 +146,7 @@ uint32_t spill_routing_enter_tunnel(struct spill_fast *fast, const struct spill_
     for (i = 0; i < count; i++) {
         if (packets[i]->output == SPILL_OUTPUT_ROUTE) {
             if (!known || !tunnel)
-                way = find_way(fast, sa, mbufs[i], packets[i]);
+                way = find_way(fast, sa, mbufs[i], packets[i], stamp);
             known = true;
             if (!enter(fast, sa, &way, mbufs[i], packets[i], stamp))
                 continue;
@@ -147,9 +158,10 @@ uint32_t spill_routing_enter_tunnel(struct spill_fast *fast, const struct spill_
 }
 
 uint32_t spill_routing_tunnel_mtu(const struct spill_fast *fast, const struct spill_sa *sa,
-                                  const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+                                  const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                                  uint64_t stamp)
 {
-    return find_way(fast, sa, mbuf, packet).mtu;
+    return find_way(fast, sa, mbuf, packet, stamp).mtu;
 }
 
 /* ------------------------------------------------------------------------------- the way out */
@@ -163,33 +175,40 @@ static uint16_t length_of(const uint8_t *ip)
                       rte_be_to_cpu_16(((const struct rte_ipv6_hdr *)ip)->payload_len));
 }
 
-/* Routes and sends a packet whose metadata is that of its outer header. */
-static void send_outer(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
-                       uint64_t stamp, enum spill_path path)
+/* Routes a packet whose metadata is that of its outer header.
+ *
+ * @param sa  that it left by; NULL: it is none of this version
+ * @param mtu  gets what its way carries
+ * @return whether it is to be sent; if not, it waits or was dropped */
+static bool route(struct spill_fast *fast, const struct spill_sa *sa, struct rte_mbuf *mbuf,
+                  struct spill_packet *packet, uint64_t stamp, uint16_t *mtu)
 {
-    const uint32_t identification = packet->sequence;
-    uint16_t mtu;
-
-    if (!spill_routing_protected(fast, mbuf, packet, stamp, &mtu))
-        return;
+    if (!spill_routing_protected(fast, mbuf, packet, stamp, mtu))
+        return false;
     packet->kind = SPILL_PACKET_OTHER; /* it is ours: nobody is told of it */
-    spill_outer_send(fast, mbuf, packet, mtu, identification, stamp, path);
+    if (sa != NULL)
+        *mtu = (uint16_t)RTE_MIN(*mtu, path_mtu(sa, stamp));
+    return true;
 }
 
-void spill_routing_send_protected(struct spill_fast *fast, const struct spill_sa *sa,
-                                  struct rte_mbuf *mbuf, struct spill_packet *packet,
-                                  uint32_t identification, uint64_t stamp, enum spill_path path)
+bool spill_routing_route_protected(struct spill_fast *fast, const struct spill_sa *sa,
+                                   struct rte_mbuf *mbuf, struct spill_packet *packet,
+                                   uint32_t identification, uint64_t stamp, uint16_t *mtu)
 {
     const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
 
     read_key(packet, ip, rte_cpu_to_be_32(sa->config.spi));
     packet->length = length_of(ip);
     packet->sequence = identification;
-    send_outer(fast, mbuf, packet, stamp, path);
+    return route(fast, sa, mbuf, packet, stamp, mtu);
 }
 
-void spill_routing_send_protected_again(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                                        struct spill_packet *packet, uint64_t stamp)
+void spill_routing_send_protected(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                                  struct spill_packet *packet, uint64_t stamp)
 {
-    send_outer(fast, mbuf, packet, stamp, SPILL_PATH_FAST);
+    const struct spill_sa *sa = spill_sa_set_get(fast->version.generation->sas, packet->sa);
+    uint16_t mtu;
+
+    if (route(fast, sa, mbuf, packet, stamp, &mtu))
+        spill_outer_send(fast, mbuf, packet, mtu, packet->sequence, stamp, SPILL_PATH_FAST);
 }

@@ -45,21 +45,24 @@ uint32_t spill_routing_enter_tunnel(struct spill_fast *fast, const struct spill_
 /** Bytes that an IP packet may have once it is protected, where it is routed. The lcore.
  * @param packet  in the clear */
 uint32_t spill_routing_tunnel_mtu(const struct spill_fast *fast, const struct spill_sa *sa,
-                                  const struct rte_mbuf *mbuf, const struct spill_packet *packet);
+                                  const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                                  uint64_t stamp);
 
 /**
- * Routes an ESP packet of ours, and sends it, in fragments if it is too large. The lcore.
+ * Routes an ESP packet of ours, up to the exit. The lcore.
  *
- * @param mbuf            given away
+ * @param mbuf            given away where it is not to be sent
  * @param packet          of it: l3_offset; it was encrypted just now
- * @param identification  of its fragments, over IPv6
+ * @param identification  of its fragments, over IPv6, should it need any
+ * @param mtu             gets what its way carries besides what the port does: for outer.h
+ * @return whether it is to be sent by its `output`; it may wait instead, or was dropped
  */
-void spill_routing_send_protected(struct spill_fast *fast, const struct spill_sa *sa,
-                                  struct rte_mbuf *mbuf, struct spill_packet *packet,
-                                  uint32_t identification, uint64_t stamp, enum spill_path path);
+bool spill_routing_route_protected(struct spill_fast *fast, const struct spill_sa *sa,
+                                   struct rte_mbuf *mbuf, struct spill_packet *packet,
+                                   uint32_t identification, uint64_t stamp, uint16_t *mtu);
 
-/** The same for one that has waited for its next hop. The lcore. */
-void spill_routing_send_protected_again(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                                        struct spill_packet *packet, uint64_t stamp);
+/** Routes and sends one that has waited for its next hop. The lcore. @param mbuf  given away */
+void spill_routing_send_protected(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                                  struct spill_packet *packet, uint64_t stamp);
 
 #endif

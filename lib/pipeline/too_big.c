@@ -23,7 +23,7 @@ static SPILL_COUNTER(pieces, "exits", "fragments", "packets", "the pieces of tho
 /* The least that an IPv6 link carries (RFC 8200 5): of less nobody is told. */
 #define IPV6_LEAST 1280
 
-static bool may_be_split(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+bool spill_too_big_may_split(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     const struct rte_ipv4_hdr *header;
     struct rte_ipv4_hdr copy;
@@ -111,6 +111,28 @@ static struct rte_mbuf *tell(struct spill_fast *fast, struct rte_mbuf *mbuf,
     return NULL;
 }
 
+struct rte_mbuf *spill_too_big_for_host(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                                        const struct spill_packet *packet, uint32_t room,
+                                        uint64_t stamp)
+{
+    struct spill_exits *exits = &fast->exits;
+    const uint16_t mtu = told(mbuf, packet, room);
+    struct rte_mbuf *reply;
+
+    if (mtu == 0)
+        return NULL;
+    if (!spill_error_limit_take(&exits->errors, packet, stamp)) {
+        spill_ledger_count(&fast->ledger, &errors_limited, 1);
+        return NULL;
+    }
+    reply = spill_icmp_too_big(mbuf, packet, mtu, &exits->ports[packet->input].address, mbuf->pool);
+    if (reply != NULL) {
+        spill_ledger_count(&fast->ledger, &errors, 1);
+        fast->ledger.originated++;
+    }
+    return reply;
+}
+
 uint32_t spill_too_big(struct spill_fast *fast, const struct spill_drop_reason *reason,
                        struct rte_mbuf *mbuf, const struct spill_packet *packet, uint32_t room,
                        uint64_t stamp, struct rte_mbuf **fragments, struct rte_mbuf **answer)
@@ -119,7 +141,7 @@ uint32_t spill_too_big(struct spill_fast *fast, const struct spill_drop_reason *
     uint16_t mtu;
 
     *answer = NULL;
-    if (!may_be_split(mbuf, packet)) {
+    if (!spill_too_big_may_split(mbuf, packet)) {
         if ((mtu = told(mbuf, packet, room)) != 0)
             *answer = tell(fast, mbuf, packet, mtu, stamp);
     } else if (fragments != NULL) {

@@ -43,6 +43,20 @@ uint32_t spill_too_big(struct spill_fast *fast, const struct spill_drop_reason *
                        struct rte_mbuf *mbuf, const struct spill_packet *packet, uint32_t room,
                        uint64_t stamp, struct rte_mbuf **fragments, struct rte_mbuf **answer);
 
+/** Whether a packet that is too large may be split: IPv4 without DF. The thread that holds it. */
+bool spill_too_big_may_split(const struct rte_mbuf *mbuf, const struct spill_packet *packet);
+
+/**
+ * The answer to a packet that the host has sent, for the host: as from where the packet was going
+ * to. The lcore.
+ *
+ * @param packet  with `input`, the port of the host's twin
+ * @return the caller's, and counted; NULL: none is due, there are too many, or no mbuf
+ */
+struct rte_mbuf *spill_too_big_for_host(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                                        const struct spill_packet *packet, uint32_t room,
+                                        uint64_t stamp);
+
 /** Counts a packet that was split: all fragments but one were made here. The lcore. */
 void spill_too_big_count_fragments(struct spill_fast *fast, uint32_t count);
 

@@ -131,7 +131,7 @@ static void send_one(struct spill_fast *fast, struct rte_mbuf *mbuf, uint8_t ori
     if (origin == SPILL_ROUTING_OWN)
         spill_routing_send_own(fast, mbuf, packet, stamp);
     else if (origin == SPILL_ROUTING_PROTECTED)
-        spill_routing_send_protected_again(fast, mbuf, packet, stamp);
+        spill_routing_send_protected(fast, mbuf, packet, stamp);
     else
         spill_routing_send(fast, &mbuf, &packet, 1, stamp, SPILL_PATH_FAST);
 }

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pipeline/host_ipsec.h"
+
+#include <netinet/in.h>
+
+#include <rte_ip.h>
+
+#include "base/dpdk_versions.h"
+#include "classify/policy.h"
+#include "packet/parse.h"
+#include "pipeline/drops.h"
+#include "pipeline/encryption.h"
+#include "pipeline/host.h"
+#include "pipeline/outer.h"
+#include "pipeline/routing_flow.h"
+#include "pipeline/routing_input.h"
+#include "pipeline/routing_tunnel.h"
+#include "pipeline/too_big.h"
+
+#define NAT_PORT 4500      /* RFC 3948 */
+#define NO_PORT  UINT8_MAX /* that a packet came in by: no rule names it */
+
+/* ---------------------------------------------------------------------------- who is asked about
+ */
+
+static bool is_ike(const struct spill_packet *packet)
+{
+    const uint16_t *ports =
+        packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.port : packet->key.v6.port;
+    uint32_t i;
+
+    for (i = 0; i < 2; i++) {
+        if (ports[i] == RTE_BE16(500) || ports[i] == RTE_BE16(NAT_PORT))
+            return spill_packet_protocol(packet) == IPPROTO_UDP;
+    }
+    return false;
+}
+
+/* Whether it stays on its link, or goes to a group. */
+static bool is_for_link(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
+    const uint8_t *to =
+        ip + (packet->kind == SPILL_PACKET_IPV4 ? offsetof(struct rte_ipv4_hdr, dst_addr)
+                                                : offsetof(struct rte_ipv6_hdr, dst_addr));
+
+    if (packet->kind == SPILL_PACKET_IPV4)
+        return to[0] >= 224 || (to[0] == 169 && to[1] == 254);
+    return to[0] == 0xff || (to[0] == 0xfe && (to[1] & 0xc0) == 0x80);
+}
+
+static bool is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    return packet->kind > SPILL_PACKET_IPV6 || packet->esp == SPILL_ESP_PLAIN || is_ike(packet) ||
+           is_for_link(mbuf, packet) || spill_host_is_discovery(mbuf, packet);
+}
+
+/* The SA by which the first rule that matches protects, or NULL. */
+static struct spill_sa *rule_of(const struct spill_fast *fast, struct spill_packet *packet)
+{
+    const struct spill_generation *generation = fast->version.generation;
+    uint32_t tally;
+
+    packet->reversed = 0;
+    spill_acl_classify(spill_policy_acl(generation->policy), &packet, 1, &tally);
+    if (packet->verdict != SPILL_VERDICT_PROTECT)
+        return NULL;
+    return spill_sa_set_get(generation->sas, packet->sa);
+}
+
+/* ------------------------------------------------------------------------------ from the host */
+
+/* Tells the host that a packet is too large. */
+static void answer(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                   const struct spill_packet *packet, uint32_t room, uint64_t stamp)
+{
+    struct rte_mbuf *reply = spill_too_big_for_host(fast, mbuf, packet, room, stamp);
+    struct spill_packet parsed;
+
+    if (reply != NULL) {
+        spill_parse_burst(&reply, 1, fast->receive.zones[packet->input], &parsed);
+        parsed.input = packet->input;
+        spill_routing_to_host(fast, reply, &parsed);
+    }
+    spill_ledger_drop(&fast->ledger, &spill_drop_esp_too_big, &mbuf, 1);
+}
+
+/* Whether a packet is too large for its tunnel, and nothing can be done about it here. */
+static bool is_too_large(const struct spill_fast *fast, const struct spill_sa *sa,
+                         const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                         uint64_t stamp, uint32_t *room)
+{
+    const uint32_t mtu = spill_routing_tunnel_mtu(fast, sa, mbuf, packet, stamp);
+
+    *room = spill_sa_room(sa, mtu, (uint32_t)packet->l4_offset - packet->l3_offset);
+    return mtu > 0 && packet->length > *room && !spill_too_big_may_split(mbuf, packet) &&
+           !spill_outer_may_be_split(packet, sa->config.mode == SPILL_SA_TUNNEL);
+}
+
+/* Whether a packet leaves as it is; if not, it was dealt with. */
+static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
+                   struct rte_mbuf *mbuf, struct spill_packet *packet)
+{
+    const uint8_t port = packet->input;
+    struct spill_sa *sa;
+    uint32_t room;
+
+    if (is_bypassed(mbuf, packet))
+        return true;
+    packet->input = NO_PORT;
+    sa = rule_of(fast, packet);
+    packet->input = port;
+    if (sa == NULL || sa->config.direction != SPILL_SA_OUT)
+        return true;
+    packet->secret = 1; /* made here: its TTL stays, and it leaves by the SA or not at all */
+    packet->output = SPILL_OUTPUT_ROUTE;
+    if (is_too_large(fast, sa, mbuf, packet, encryption->stamp, &room))
+        answer(fast, mbuf, packet, room, encryption->stamp);
+    else
+        spill_encryption_add(encryption, mbuf, packet, sa);
+    return false;
+}
+
+uint32_t spill_host_protect(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                            struct spill_packet **pointers, uint32_t count, uint64_t stamp)
+{
+    struct spill_encryption encryption;
+    uint32_t kept = 0, i;
+
+    spill_encryption_begin(&encryption, stamp);
+    for (i = 0; i < count; i++) {
+        const uint8_t port = pointers[i]->input;
+
+        spill_parse_burst(&mbufs[i], 1, fast->receive.zones[port], pointers[i]);
+        pointers[i]->input = port;
+        pointers[i]->inbound_sa = 0;
+        if (!leaves(fast, &encryption, mbufs[i], pointers[i]))
+            continue;
+        pointers[i]->kind = SPILL_PACKET_OTHER;
+        pointers[i]->output = port;
+        mbufs[kept] = mbufs[i];
+        pointers[kept++] = pointers[i];
+    }
+    if (encryption.count > 0)
+        spill_encryption_submit_list(fast, &encryption);
+    return kept;
+}
+
+/* -------------------------------------------------------------------------------- to the host */
+
+bool spill_host_may_have(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                         struct spill_packet *packet)
+{
+    const struct spill_sa *sa;
+
+    if (is_bypassed(mbuf, packet))
+        return true;
+    spill_routing_ask(fast, mbuf, packet);
+    sa = rule_of(fast, packet);
+    spill_routing_asked(packet);
+    return sa == NULL || sa->config.direction != SPILL_SA_IN;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SPILLWAY_HOST_IPSEC_H
+#define SPILLWAY_HOST_IPSEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "packet/packet.h"
+#include "pipeline/fast.h"
+
+/**
+ * @file
+ * The host's own packets and tunnels: what a twin's kernel sends goes by an outbound association
+ * where the first rule that matches says so, and what comes to the host in the clear ends where
+ * that rule is protect by an inbound one. Of the rules nothing else counts for the host: what is
+ * allowed or denied there its own firewall says. It is asked for each packet, and no flow is noted.
+ *
+ * IKE and ESP of the host's own, neighbour discovery, and what is for a link or a group are not
+ * asked about (RFC 4301 4.4.1: bypass).
+ *
+ * A packet that is too large for its tunnel is answered to the host as from where it was going to:
+ * a kernel takes no error that comes from an address of its own.
+ *
+ * Uses of a packet: kind, key, direction, esp, l3_offset, l4_offset, length, input. Sets: verdict,
+ * sa, secret, output.
+ */
+
+/**
+ * Has packets of the host's encrypted that are to be. The lcore.
+ *
+ * @param mbufs     given away, but for those that leave as they are, which are moved to the front
+ * @param pointers  to each one's packet, with `input` the port of its twin; moved together with the
+ *                  mbufs; of kind OTHER in the end
+ * @return how many leave as they are
+ */
+uint32_t spill_host_protect(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                            struct spill_packet **pointers, uint32_t count, uint64_t stamp);
+
+/** Whether a packet in the clear may be given to the host. The lcore. */
+bool spill_host_may_have(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                         struct spill_packet *packet);
+
+#endif
