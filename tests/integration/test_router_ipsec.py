@@ -292,6 +292,73 @@ class Way(TunnelCase):
             self.assertEqual(len(got["wan"]), 2 - len(drops))
 
 
+class Shapes(TunnelCase):
+    """Other ways than from one port to the next hop."""
+
+    def test_transport(self):
+        """Between hosts behind the router, by the packets' own addresses; a hop less, once."""
+        tunnels = [self.tunnel(inner=family, outer=family, mode="transport", nat=nat)
+                   for family in (4, 6) for nat in (False, True)]
+        network = self.network().route("10.9.0.0/16", "10.2.0.254").route("fd09::/16", "2001:db8:2::fe")
+        clear = [one.leaving(bytes(30), number) for number in range(1, 5) for one in tunnels]
+        back = [(one, one.coming(bytes(30), number)) for number in range(1, 5) for one in tunnels]
+        for name, shape in SHAPES.items():
+            with self.subTest(name):
+                report, got = self.through(
+                    {"lan": clear, "wan": [one.back.encrypt(frame, number // 4 + 1)
+                                           for number, (one, frame) in enumerate(back)]}, tunnels, shape, network=network)
+                self.assertEqual(report.drops, {})
+                self.assertEqual(sorted(got["lan"]), sorted(routed(frame, 0, SITE_MAC) for _, frame in back))
+                opened = []
+                for frame in got["wan"]:
+                    for one in tunnels:
+                        try:
+                            opened.append(one.out.decrypt(frame).frame)
+                        except esp.Refused:
+                            pass
+                self.assertEqual(sorted(opened), sorted(routed(frame, 1, GATEWAY_MAC) for frame in clear))
+
+    def test_sub_port(self):
+        """A tunnel by a VLAN: its tag is outside alone, and what comes by it is routed to a port without."""
+        one = self.tunnel(ours="10.3.0.1", peer="203.0.113.1")
+        extra = ("[port wan.100]\nparent = wan\nvlan = 100\nrouted = yes\naddress = 10.3.0.1/24\n"
+                 "[route 203.0.113.0/24]\nvia = 10.3.0.254\n"
+                 f"[neighbor 10.3.0.254]\nport = wan.100\nmac = {GATEWAY_MAC}\n")
+        tag = b"\x81\0\0\x64"
+        sealed = one.back.encrypt(one.coming(b"x"), 1)
+        rules = one.rules().rstrip() + " in wan.100\n"
+        # By the port itself, without a tag, the rule does not let it in.
+        other = esp.udp_frame("10.9.0.5", "10.1.0.7", b"y", (1001, 3001), link=link(1))
+        frames = {"lan": [one.leaving(b"x")], "wan": [sealed[:12] + tag + sealed[12:], one.back.encrypt(other, 2)]}
+        for name, shape in SHAPES.items():
+            with self.subTest(name):
+                report, got = self.through(frames, [one], shape, extra=extra, rules=rules)
+                self.assertEqual(report.drops, {"esp_policy": 1})
+                self.same(got["lan"], [routed(one.coming(b"x"), 0, SITE_MAC)])
+                self.assertEqual(got["wan"][0][:16], mac(GATEWAY_MAC) + mac(port_mac(1)) + tag)
+                found = one.out.decrypt(got["wan"][0][:12] + got["wan"][0][16:])
+                self.same([found.frame], [routed(one.leaving(b"x"), 1, GATEWAY_MAC)])
+
+    def test_several_next_hops(self):
+        """An association keeps to one of them, so that its packets keep their order; all together use both."""
+        tunnels = [self.tunnel() for _ in range(16)]
+        network = self.network()
+        network.routes = [one for one in network.routes if one[0].version == 6]
+        network.neighbor("10.2.0.253", "wan", "02:00:00:00:00:03")
+        extra = "[route 198.51.100.0/24]\nvia = 10.2.0.254, 10.2.0.253\n"
+        frames = [one.leaving(bytes(8), number) for number in range(1, 21) for one in tunnels]
+        report, got = self.through({"lan": frames}, tunnels, network=network, extra=extra)
+        self.assertEqual(report.drops, {})
+        by, numbers = collections.defaultdict(set), collections.defaultdict(list)
+        for frame in got["wan"]:
+            spi, number = struct.unpack_from("!II", frame, 34)
+            by[spi].add(frame[:6])
+            numbers[spi].append(number)
+        self.assertEqual({len(one) for one in by.values()}, {1})
+        self.assertEqual(len(set.union(*by.values())), 2)
+        self.assertEqual(set(map(tuple, numbers.values())), {tuple(range(1, 21))})
+
+
 class PathMtu(TunnelCase):
     """ICMP errors from routers on a tunnel's way."""
 
