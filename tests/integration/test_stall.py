@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The watchdog names an lcore that hangs and its stage, and ends the program if it is told to."""
+import re
 import signal
 import subprocess
 
@@ -31,12 +32,14 @@ class Held(harness.TestCase):
                            "--wire", "a:b", "--fast", CPUS[-1], "--control", CPUS[0], *options, **how)
         self.addCleanup(program.__exit__)
         program.ready()
+        task = worker(self, program)
         strace = subprocess.Popen(
             ["strace", "-qq", "-o", "/dev/null", "-e", "trace=sendto",
-             "-e", f"inject=sendto:delay_enter={int(seconds * 1e6)}", "-p", worker(self, program).name],
+             "-e", f"inject=sendto:delay_enter={int(seconds * 1e6)}", "-p", task.name],
             stdin=subprocess.DEVNULL)
         self.addCleanup(strace.wait, 10)
         self.addCleanup(strace.send_signal, signal.SIGINT)
+        until(lambda: re.search(r"TracerPid:\s*[1-9]", (task / "status").read_text()), 20, "strace attached")
         return program, strace
 
 
