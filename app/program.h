@@ -77,6 +77,8 @@ struct spill_confirmation {
     struct spill_event patience;
 };
 
+struct spill_watching;
+
 struct spill_program {
     struct spill_options options;
     struct spill_topology topology;
@@ -118,6 +120,7 @@ struct spill_program {
     uint64_t confirm_ns;                    /* the one that is wanted waits so long, or 0 */
     struct spill_confirmation confirmation; /* confirm.c */
     struct spill_commands *commands;        /* clients'; NULL: none is heard */
+    struct spill_watching *watching;        /* packets, for one of them; NULL: nobody does */
     struct spill_event reload_due;          /* its thread is done, or another one is wanted */
     struct spill_reload *reload;            /* under way, else NULL */
     bool making;                   /* of a version, by its thread, which has the store of SAs */

@@ -30,6 +30,7 @@ enum spill_ctl_option {
     SPILL_CTL_LISTEN,
     SPILL_CTL_ONCE,
     SPILL_CTL_CONFIRM,
+    SPILL_CTL_SECONDS,
     SPILL_CTL_OPTIONS,
 };
 #define SPILL_CTL_TAKES(option) (1u << SPILL_CTL_##option)
@@ -40,6 +41,8 @@ struct spill_ctl_request {
     unsigned given; /* bits of options */
     const char *values[SPILL_CTL_OPTIONS];
     const char *argument; /* the command's; NULL: none */
+    int word_count;       /* of one that has a sentence of words behind its name */
+    char **words;
 };
 
 struct spill_ctl_command {
@@ -50,6 +53,7 @@ struct spill_ctl_command {
     enum spill_ctl_status (*run)(const struct spill_ctl_request *request, FILE *out,
                                  struct spill_error *error);
     const struct spill_ctl_view *view; /* of those that show something */
+    bool sentence;                     /* it reads the words behind its name itself */
 };
 
 /** The row of a name; NULL: there is none. */
@@ -80,6 +84,14 @@ enum spill_ctl_status spill_ctl_doctor(const struct spill_ctl_request *request, 
 
 /** Prints a text of several lines that another process has the say of. */
 void spill_ctl_print_text(const char *text, FILE *out);
+
+/** Shows the way of single packets. */
+enum spill_ctl_status spill_ctl_trace(const struct spill_ctl_request *request, FILE *out,
+                                      struct spill_error *error);
+
+/** Writes packets that were dropped, or a port's, to a file. */
+enum spill_ctl_status spill_ctl_capture(const struct spill_ctl_request *request, FILE *out,
+                                        struct spill_error *error);
 
 /** Has the program do it, by its control socket. */
 enum spill_ctl_status spill_ctl_remote(const struct spill_ctl_request *request, FILE *out,

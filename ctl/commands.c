@@ -91,7 +91,7 @@ static const struct spill_ctl_view
 /* A command of the control socket. */
 #define REMOTE(name_, argument_, help_, function_, reads_)                                                 \
     {name_, argument_, help_,                                                                      \
-     SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_remote, NULL},
+     SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_remote, NULL, false},
 
 #define DOCTOR(name_, argument_, help_, function_, reads_)                                                 \
     {name_, argument_, help_,                                                                      \
@@ -114,6 +114,12 @@ static const struct spill_ctl_command rows[] = {
     {"routes", .help = "routes of routed ports", SHOWS(routes)},
     {"neighbors", .help = "neighbours of routed ports", SHOWS(neighbors)},
     {"kernel", .help = "what was heard from the kernel, and asked of it", SHOWS(kernel)},
+    {"trace", "N [where 'FILTER']", "the way of the next N packets that a pcap filter means, through the stages",
+     .sentence = true, .run = spill_ctl_trace,
+     .options = SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON) | SPILL_CTL_TAKES(SECONDS)},
+    {"capture", "FILE WHAT...", "packets to a pcapng file: where-dropped REASON|any, port NAME, where FILTER, count N, bytes N",
+     .sentence = true, .run = spill_ctl_capture,
+     .options = SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(SECONDS)},
     SPILL_COMMAND_ROWS(REMOTE)
     SPILL_COMMAND_DOCTOR(DOCTOR)
     {"exporter", .help = "serve /metrics over HTTP for Prometheus, until SIGINT or SIGTERM",

@@ -2,6 +2,8 @@
 #ifndef SPILLWAY_CTL_CONTROL_SOCKET_H
 #define SPILLWAY_CTL_CONTROL_SOCKET_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #include "base/error.h"
@@ -30,5 +32,17 @@ json_t *spill_ctl_control_ask(const char *path, const char *command, const char 
  */
 json_t *spill_ctl_control_do(const char *path, const char *command, const char *argument,
                              int seconds, struct spill_error *error);
+
+/**
+ * Has the program do something that it tells of line by line, before it answers.
+ *
+ * @param request  the whole of it, but for its version; stays the caller's
+ * @param line     gets each: an object, which stays this function's, and the context. It returns
+ *                 whether to go on
+ * @return the answer, as spill_ctl_control_do(); NULL without an error: `line` did not want more
+ */
+json_t *spill_ctl_control_follow(const char *path, json_t *request,
+                                 bool (*line)(const json_t *object, void *context), void *context,
+                                 struct spill_error *error);
 
 #endif

@@ -18,6 +18,7 @@ static const struct row {
      SPILL_CTL_LISTEN},
     {"confirm", "TIME", "of reload: what was before comes back unless confirm follows, as 60s",
      SPILL_CTL_CONFIRM},
+    {"seconds", "N", "of trace and capture: ends after so long", SPILL_CTL_SECONDS},
     {"once", NULL, "of top: print one second as text, and end", SPILL_CTL_ONCE},
 };
 
@@ -57,12 +58,12 @@ static void fill(struct option *options)
 /* What stands in brackets is an option, --confirm. */
 static bool takes_word(const struct spill_ctl_command *command)
 {
-    return command->argument != NULL && command->argument[0] != '[';
+    return command->argument != NULL && command->argument[0] != '[' && !command->sentence;
 }
 
 static unsigned options_of(const struct spill_ctl_command *command)
 {
-    const bool confirm = command->argument != NULL && !takes_word(command);
+    const bool confirm = command->argument != NULL && !takes_word(command) && !command->sentence;
 
     return command->options | (confirm ? SPILL_CTL_TAKES(CONFIRM) : 0);
 }
@@ -79,9 +80,11 @@ static int take_words(int argc, char **argv, struct spill_ctl_request *request,
     if (command == NULL)
         return spill_error_set(error, "'%s' is no command: --help lists them", argv[0]);
     request->argument = argv[1];
+    request->word_count = argc - 1;
+    request->words = argv + 1;
     if (argc == 1 && takes_word(command))
         return spill_error_set(error, "%s: expected %s", command->name, command->argument);
-    if (argc > (takes_word(command) ? 2 : 1))
+    if (!command->sentence && argc > (takes_word(command) ? 2 : 1))
         return spill_error_set(error, "%s: '%s' is too much", command->name, argv[argc - 1]);
     if ((request->given & SPILL_CTL_TAKES(CONFIRM)) != 0)
         request->argument = request->values[SPILL_CTL_CONFIRM];

@@ -26,7 +26,8 @@ struct spill_command {
     const char *name;
     const char *argument; /* NULL: none */
     command_function *function;
-    bool reads; /* and changes nothing */
+    bool reads;                             /* and changes nothing */
+    const struct spill_watch_kind *watches; /* in place of the function; NULL: it does not */
 };
 
 /* --------------------------------------------------------------------------- what they do */
@@ -204,7 +205,10 @@ static enum spill_command_result tell_metrics(struct spill_program *program, con
 #define ROW(name_, argument_, help_, function_, reads_)                                            \
     {.name = (name_), .argument = (argument_), .function = (function_), .reads = (reads_)},
 
-static const struct spill_command commands[] = {SPILL_COMMAND_ROWS(ROW) SPILL_COMMAND_DOCTOR(ROW)};
+static const struct spill_command commands[] = {
+    SPILL_COMMAND_ROWS(ROW) SPILL_COMMAND_DOCTOR(ROW){.name = "trace", .watches = &spill_tracing},
+    {.name = "capture", .watches = &spill_capturing},
+};
 
 static int expected(struct spill_error *error, const char *what)
 {
@@ -251,6 +255,7 @@ static int read_object(const json_t *object, struct spill_command_request *reque
 {
     const json_t *version = json_object_get(object, "version");
     const char *name = json_string_value(json_object_get(object, "command"));
+    size_t keys = 0;
 
     if (!json_is_object(object))
         return expected(error, "no JSON object");
@@ -260,7 +265,11 @@ static int read_object(const json_t *object, struct spill_command_request *reque
     if (request->command == NULL)
         return spill_error_set(error, "'%s' is no command of this spillway",
                                name != NULL ? name : "");
-    if (json_object_size(object) != (json_object_get(object, "argument") != NULL ? 3u : 2u))
+    if (request->command->watches != NULL &&
+        spill_watch_read(object, request->command->watches == &spill_capturing, &request->wanted,
+                         &keys, error) != 0)
+        return -1;
+    if (json_object_size(object) != (json_object_get(object, "argument") != NULL ? 3u : 2u) + keys)
         return expected(error, "has other keys");
     return read_argument(object, request, error);
 }
@@ -271,7 +280,8 @@ int spill_command_read(const char *line, size_t size, struct spill_command_reque
     json_t *object = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
     int status;
 
-    *request = (struct spill_command_request){.command = NULL};
+    request->command = NULL;
+    request->argument[0] = '\0';
     status = read_object(object, request, error);
     json_decref(object);
     return status;
@@ -286,5 +296,10 @@ enum spill_command_result spill_command_do(struct spill_program *program,
                                            const struct spill_command_request *request,
                                            struct spill_json *answer, struct spill_error *error)
 {
+    if (request->command->watches != NULL)
+        return spill_watching_begin(program, request->command->watches, &request->wanted, error) ==
+                       0
+                   ? SPILL_COMMAND_WATCHES
+                   : SPILL_COMMAND_REFUSED;
     return request->command->function(program, request->argument, answer, error);
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "control/watching.h"
 
 /**
  * @file
@@ -21,7 +22,8 @@ struct spill_command;
 
 struct spill_command_request {
     const struct spill_command *command;
-    char argument[256]; /* empty: none */
+    char argument[256];               /* empty: none */
+    struct spill_watch_wanted wanted; /* of one that watches packets */
 };
 
 enum spill_command_result {
@@ -30,6 +32,8 @@ enum spill_command_result {
     /* The answer is the outcome of what was begun: */
     SPILL_COMMAND_RELOADS,
     SPILL_COMMAND_CHECKS,
+    /* Packets are watched; lines come before the answer: */
+    SPILL_COMMAND_WATCHES,
 };
 
 /**

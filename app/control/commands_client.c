@@ -8,15 +8,24 @@
 #include <unistd.h>
 
 #include "control/command_rows.h"
+#include "control/watching.h"
 #include "program.h"
 
 void spill_command_client_close(struct spill_command_client *client)
 {
+    const bool watches = client->state == SPILL_CLIENT_WATCHES;
+
     spill_event_remove(&client->ready);
     spill_event_remove(&client->patience);
+    spill_event_remove(&client->leaves);
     close(client->descriptor);
     free(client->answer);
     client->answer = NULL;
+    free(client->lines);
+    client->lines = NULL;
+    client->state = SPILL_CLIENT_ASKS;
+    if (watches)
+        spill_watching_left(client->program);
     client->descriptor = -1;
 }
 
@@ -43,17 +52,44 @@ static bool await(struct spill_command_client *client,
 
 /* -------------------------------------------------------------------------------- answers */
 
+/* Sends some of what is left. Returns whether that may go on: else the client is closed. */
+static bool send_some(struct spill_command_client *client, const char *from, size_t size,
+                      size_t *sent)
+{
+    const ssize_t some =
+        send(client->descriptor, from + *sent, size - *sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (some < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return true;
+    if (some <= 0) {
+        spill_command_client_close(client);
+        return false;
+    }
+    *sent += (size_t)some;
+    return true;
+}
+
+/* Lines that wait, before the answer. Returns whether none is left. */
+static bool send_lines(struct spill_command_client *client)
+{
+    if (client->lines_sent == client->lines_size)
+        return true;
+    if (!send_some(client, client->lines, client->lines_size, &client->lines_sent))
+        return false;
+    if (client->lines_sent < client->lines_size)
+        return false;
+    client->lines_size = client->lines_sent = 0;
+    return true;
+}
+
 static void go_on_sending(void *context)
 {
     struct spill_command_client *client = context;
-    ssize_t sent = send(client->descriptor, client->answer + client->sent,
-                        client->answer_size - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    if (!send_lines(client) ||
+        !send_some(client, client->answer, client->answer_size, &client->sent))
         return;
-    if (sent > 0)
-        client->sent += (size_t)sent;
-    if (sent <= 0 || client->sent == client->answer_size)
+    if (client->sent == client->answer_size)
         spill_command_client_close(client);
 }
 
@@ -87,6 +123,7 @@ static void end_answer(struct spill_command_client *client, struct draft *draft,
         spill_command_client_close(client);
         return;
     }
+    spill_event_remove(&client->leaves);
     client->state = SPILL_CLIENT_TAKES;
     client->sent = 0;
     /* At once: what the program ends by says so, and it may end before it waits again. */
@@ -124,6 +161,72 @@ static void wait_for_outcome(struct spill_command_client *client, struct draft *
     client->state = checks ? SPILL_CLIENT_CHECK_WANTED : SPILL_CLIENT_RELOAD_WANTED;
 }
 
+/* ------------------------------------------------------------------------------- watching */
+
+static void go_on_with_lines(void *context)
+{
+    struct spill_command_client *client = context;
+
+    if (!send_lines(client)) {
+        /* Some were taken, or the client is closed already. */
+        if (client->descriptor >= 0)
+            spill_events_after(&client->program->events, &client->patience,
+                               SPILL_COMMAND_PATIENCE_NS, run_out, client);
+        return;
+    }
+    spill_event_remove(&client->ready);
+    spill_event_remove(&client->patience);
+}
+
+bool spill_command_client_put(struct spill_command_client *client, const char *line, size_t size)
+{
+    if (client->lines_size + size > SPILL_COMMAND_LINES_MAX && client->lines_sent > 0) {
+        client->lines_size -= client->lines_sent;
+        memmove(client->lines, client->lines + client->lines_sent, client->lines_size);
+        client->lines_sent = 0;
+    }
+    if (client->lines_size + size > SPILL_COMMAND_LINES_MAX)
+        return false;
+    memcpy(client->lines + client->lines_size, line, size);
+    client->lines_size += size;
+    if (client->lines_size > size && client->lines_sent < client->lines_size - size)
+        return true; /* others wait before it */
+    if (!send_lines(client) && client->descriptor >= 0)
+        await(client, spill_events_write, go_on_with_lines);
+    return true;
+}
+
+size_t spill_command_client_room(const struct spill_command_client *client)
+{
+    return SPILL_COMMAND_LINES_MAX - (client->lines_size - client->lines_sent);
+}
+
+/* Nothing more is taken from it, but that it leaves. */
+static void hear_leave(void *context)
+{
+    struct spill_command_client *client = context;
+    const ssize_t size = recv(client->descriptor, client->line, sizeof(client->line), MSG_DONTWAIT);
+
+    if (size == 0 || (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+        spill_command_client_close(client);
+}
+
+static void begin_to_watch(struct spill_command_client *client, struct draft *draft)
+{
+    fclose(draft->out);
+    free(client->answer);
+    client->answer = NULL;
+    spill_event_remove(&client->ready);
+    spill_event_remove(&client->patience);
+    client->lines = malloc(SPILL_COMMAND_LINES_MAX);
+    client->lines_size = client->lines_sent = 0;
+    client->state = SPILL_CLIENT_WATCHES;
+    spill_watching_attach(client->program, client);
+    if (client->lines == NULL || spill_events_read(&client->program->events, &client->leaves,
+                                                   client->descriptor, hear_leave, client) != 0)
+        spill_command_client_close(client);
+}
+
 static int check_rights(const struct spill_command_client *client,
                         const struct spill_command_request *request, struct spill_error *error)
 {
@@ -147,7 +250,9 @@ static void take_request(struct spill_command_client *client, size_t size)
     if (spill_command_read(client->line, size, &request, &error) == 0 &&
         check_rights(client, &request, &error) == 0)
         result = spill_command_do(client->program, &request, &draft.json, &error);
-    if (result == SPILL_COMMAND_RELOADS || result == SPILL_COMMAND_CHECKS)
+    if (result == SPILL_COMMAND_WATCHES)
+        begin_to_watch(client, &draft);
+    else if (result == SPILL_COMMAND_RELOADS || result == SPILL_COMMAND_CHECKS)
         wait_for_outcome(client, &draft, result == SPILL_COMMAND_CHECKS);
     else
         end_answer(client, &draft, result == SPILL_COMMAND_DONE ? NULL : error.text);
@@ -182,6 +287,8 @@ void spill_command_client_open(struct spill_command_client *client, struct spill
     client->reads = reads;
     client->state = SPILL_CLIENT_ASKS;
     client->used = 0;
+    client->lines = NULL;
+    client->lines_size = client->lines_sent = 0;
     if (refused != NULL)
         spill_command_client_tell(client, refused, NULL, "");
     else

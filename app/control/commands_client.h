@@ -9,12 +9,13 @@
 
 /**
  * @file
- * A client of the control socket: one request, one answer. It has SPILL_COMMAND_PATIENCE_NS for
- * sending the one, and for taking the other; then it is closed. Nothing waits for it. Control
- * thread.
+ * A client of the control socket: one request, one answer; before that, lines, if it watches
+ * packets. It has SPILL_COMMAND_PATIENCE_NS for sending the one, and for taking the other, and some
+ * of the lines that wait for it; then it is closed. Nothing waits for it. Control thread.
  */
 
 #define SPILL_COMMAND_PATIENCE_NS UINT64_C(5000000000)
+#define SPILL_COMMAND_LINES_MAX   (1024 * 1024) /* bytes of lines that wait to be taken */
 
 struct spill_command_client {
     struct spill_program *program;
@@ -25,14 +26,18 @@ struct spill_command_client {
         SPILL_CLIENT_RELOAD_WANTED, /* waits until one begins, as what runs may be older */
         SPILL_CLIENT_CHECK_WANTED,
         SPILL_CLIENT_UNDER_WAY, /* waits for its outcome */
+        SPILL_CLIENT_WATCHES,   /* gets lines, then its answer */
         SPILL_CLIENT_TAKES,     /* its answer */
     } state;
     struct spill_event ready;    /* to be read from, or written to */
     struct spill_event patience; /* is over */
+    struct spill_event leaves;   /* one that watches */
     char line[SPILL_COMMAND_LINE_MAX];
     size_t used;
     char *answer; /* owned; NULL: none yet */
     size_t answer_size, sent;
+    char *lines; /* owned; NULL: it does not watch */
+    size_t lines_size, lines_sent;
 };
 
 /**
@@ -45,6 +50,17 @@ struct spill_command_client {
  */
 void spill_command_client_open(struct spill_command_client *client, struct spill_program *program,
                                int descriptor, bool reads, const char *refused);
+
+/**
+ * Gives one that watches a line.
+ *
+ * @return false: there is no room, and nothing of it was taken. The client may have gone by then,
+ *         in either case, which spill_watching_left() was told
+ */
+bool spill_command_client_put(struct spill_command_client *client, const char *line, size_t size);
+
+/** Bytes of lines that one that watches may be given now. */
+size_t spill_command_client_room(const struct spill_command_client *client);
 
 /** Ends it, whatever it waits for. */
 void spill_command_client_close(struct spill_command_client *client);

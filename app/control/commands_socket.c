@@ -16,6 +16,7 @@
 
 #include "control/commands_client.h"
 #include "control/log.h"
+#include "control/watching.h"
 #include "program.h"
 
 #define CLIENTS_MAX 16
@@ -248,6 +249,7 @@ void spill_program_close_commands(struct spill_program *program)
 
     if (commands == NULL)
         return;
+    spill_watching_close(program);
     program->commands = NULL;
     unlink(commands->address.sun_path);
     spill_event_remove(&commands->connects);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "control/log.h"
+#include "pipeline/watch.h"
 #include "plan/placement.h"
 #include "port/eal.h"
 #include "program.h"
@@ -180,7 +181,7 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
 
     for (i = 0; i < program->plan.warning_count; i++)
         SPILL_LOG(WARNING, "%s", program->plan.warnings[i]);
-    if (spill_stamp_register(error) != 0)
+    if (spill_stamp_register(error) != 0 || spill_watch_register(error) != 0)
         return -1;
     status = build(program, error);
     if (status != 0 && any_refused(program)) {

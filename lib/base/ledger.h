@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_mbuf.h>
 
@@ -55,8 +56,16 @@ const struct spill_drop_reason *spill_drop_reason_get(unsigned id);
     }                                                                                              \
     extern struct spill_drop_reason variable
 
-/** One lcore's accounts, in packets. Written by that lcore; the control thread reads. */
+/** Who sees packets before they go, as they are dropped; on the ledger's lcore. */
+struct spill_drop_watch {
+    void (*dropped)(struct spill_drop_watch *watch, const struct spill_drop_reason *reason,
+                    struct rte_mbuf *const *mbufs, uint32_t count);
+};
+
+/** One lcore's accounts, in packets. Written by that lcore, but for `watch`; the control thread
+ * reads. */
 struct spill_ledger {
+    struct spill_drop_watch *watch; /* mostly NULL: nobody; written by the control thread */
     uint64_t received;
     uint64_t originated; /* made here: replies, notifications */
     uint64_t transmitted;
@@ -64,6 +73,12 @@ struct spill_ledger {
     uint64_t dropped[SPILL_DROP_REASONS_MAX]; /* by reason id */
     uint64_t counted[SPILL_COUNTERS_MAX];     /* by counter id; no part of the balance */
 } __rte_cache_aligned;
+
+/** Who watches the packets of a ledger's lcore now, or NULL: to be asked once for each step. */
+static inline struct spill_drop_watch *spill_ledger_watch(const struct spill_ledger *ledger)
+{
+    return __atomic_load_n(&ledger->watch, __ATOMIC_ACQUIRE);
+}
 
 /**
  * Drops packets: counts them under their reason and frees them, each with all of its segments. The
@@ -75,6 +90,10 @@ static inline void spill_ledger_drop(struct spill_ledger *ledger,
                                      const struct spill_drop_reason *reason,
                                      struct rte_mbuf **mbufs, uint32_t count)
 {
+    struct spill_drop_watch *watch = spill_ledger_watch(ledger);
+
+    if (unlikely(watch != NULL))
+        watch->dropped(watch, reason, mbufs, count);
     ledger->dropped[reason->id] += count;
     rte_pktmbuf_free_bulk(mbufs, count);
 }

@@ -16,6 +16,14 @@
 #include "pipeline/protection.h"
 #include "pipeline/routing_flow.h"
 #include "pipeline/rule_log.h"
+#include "pipeline/trace.h"
+
+static const struct spill_trace_line judged = {
+    .stage = "rules",
+    .values = {{"verdict", SPILL_TRACE_VERDICT, NULL},
+               {"rule", SPILL_TRACE_RULE, NULL},
+               {"sa", SPILL_TRACE_SA, NULL},
+               {"by", SPILL_TRACE_WORD, spill_trace_ways}}};
 
 /* ------------------------------------------------------------------ the work, on any lcore */
 
@@ -155,6 +163,17 @@ static void close_question(struct spill_fast *fast, struct spill_packet *packet)
     }
 }
 
+static __rte_noinline void trace(struct spill_fast *fast, const struct spill_job *job,
+                                 struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                                 uint32_t tally)
+{
+    const bool protects = packet->verdict == SPILL_VERDICT_PROTECT;
+
+    spill_trace_rule(mbuf, tally);
+    SPILL_TRACE(&fast->ledger, mbuf, judged, packet->verdict, tally, protects ? packet->sa : 0,
+                job->lane != SPILL_LANE_INLINE);
+}
+
 /*
  * Notes what was found for a packet in its flow; what the first of them found is the flow's, and
  * goes for those behind it. Of a verdict that was found by rules which have been replaced since,
@@ -171,7 +190,7 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
     const uint32_t tally = found & ~SPILL_RULE_RECORDS;
     const bool asked =
         job->work > 0 && spill_flow_packet_verdict(packet->flow, packet) == SPILL_VERDICT_UNKNOWN;
-    uint32_t counted;
+    uint32_t counted = tally;
 
     if (unlikely(found != tally))
         record(fast, job, packet, tally);
@@ -186,6 +205,8 @@ static void settle(struct spill_fast *fast, const struct spill_job *job, uint32_
         close_question(fast, packet);
         spill_conditioner_apply(fast, mbuf, packet, counted, job->stamp);
     }
+    if (unlikely(spill_watch_of(&fast->ledger) != NULL))
+        trace(fast, job, mbuf, packet, counted);
     spill_connection_pass(fast, mbuf, packet, job->stamp);
 }
 

@@ -10,6 +10,14 @@
 #include "pipeline/drops.h"
 #include "pipeline/esp_header.h"
 #include "pipeline/routing_input.h"
+#include "pipeline/trace.h"
+
+static const struct spill_trace_line submitted = {.stage = "decrypt",
+                                                  .values = {{"sa", SPILL_TRACE_SA, NULL}}},
+                                     opened = {
+                                         .stage = "decrypted",
+                                         .values = {{"sa", SPILL_TRACE_SA, NULL},
+                                                    {"by", SPILL_TRACE_WORD, spill_trace_ways}}};
 
 static SPILL_DROP_REASON(
     pool_full_decrypt, "pool_full_decrypt",
@@ -169,6 +177,13 @@ static void note_all(struct spill_fast *fast, const struct spill_job *job,
     }
 }
 
+static __rte_noinline void trace(struct spill_fast *fast, const struct spill_job *job)
+{
+    for (uint32_t i = 0; i < job->count; i++)
+        SPILL_TRACE(&fast->ledger, job->mbufs[i], opened, spill_sa_of(job)->id,
+                    job->lane != SPILL_LANE_INLINE);
+}
+
 /* A job that is done: what was inside goes the way of packets, what failed is dropped. */
 static void retire(struct spill_job *job, void *owner)
 {
@@ -180,6 +195,8 @@ static void retire(struct spill_job *job, void *owner)
     struct spill_packet packets[SPILL_JOB_PACKETS];
     uint32_t count = 0, i;
 
+    if (unlikely(spill_watch_of(&fast->ledger) != NULL))
+        trace(fast, job);
     note_all(fast, job, reasons);
     for (i = 0; i < job->count; i++) {
         struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
@@ -299,6 +316,10 @@ static void submit_group(struct spill_fast *fast, struct arrivals *arrivals, uin
     arrivals->wrong_port = spill_sa_is_wrong_input(
         sa, arrivals->port, spill_exit_of(&fast->exits, (uint8_t)arrivals->port));
     count = take_group(fast, arrivals, first, mbufs, packets, &bytes);
+    if (unlikely(spill_watch_of(&fast->ledger) != NULL)) {
+        for (uint32_t i = 0; i < count; i++)
+            SPILL_TRACE(&fast->ledger, mbufs[i], submitted, sa->id);
+    }
     taken = spill_dispatch_burst(fast, &group, mbufs, packets, count, bytes);
 
     if (unlikely(taken < count))

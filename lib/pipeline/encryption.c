@@ -9,6 +9,14 @@
 #include "pipeline/outer.h"
 #include "pipeline/routing_tunnel.h"
 #include "pipeline/too_big.h"
+#include "pipeline/trace.h"
+
+static const struct spill_trace_line submitted = {.stage = "encrypt",
+                                                  .values = {{"sa", SPILL_TRACE_SA, NULL}}},
+                                     protected = {
+                                         .stage = "encrypted",
+                                         .values = {{"sa", SPILL_TRACE_SA, NULL},
+                                                    {"by", SPILL_TRACE_WORD, spill_trace_ways}}};
 
 static SPILL_DROP_REASON(
     pool_full_encrypt, "pool_full_encrypt",
@@ -34,6 +42,13 @@ static struct spill_class make(const struct spill_pipeline_config *config)
     };
 }
 
+static __rte_noinline void trace(struct spill_fast *fast, const struct spill_job *job)
+{
+    for (uint32_t i = 0; i < job->count; i++)
+        SPILL_TRACE(&fast->ledger, job->mbufs[i], protected, spill_sa_of(job)->id,
+                    job->lane != SPILL_LANE_INLINE);
+}
+
 /* A job that is done: its frames go to the ports, what failed is dropped under its reason. */
 static void retire(struct spill_job *job, void *owner)
 {
@@ -46,6 +61,8 @@ static void retire(struct spill_job *job, void *owner)
     uint32_t count = 0, i;
     uint16_t mtu;
 
+    if (unlikely(spill_watch_of(&fast->ledger) != NULL))
+        trace(fast, job);
     for (i = 0; i < job->count; i++) {
         struct spill_packet *packet = spill_packet_of(job->mbufs[i]);
 
@@ -92,8 +109,13 @@ const struct spill_class_row spill_encryption = {
 static void dispatch(struct spill_fast *fast, const struct group *group, struct rte_mbuf **mbufs,
                      struct spill_packet **packets, uint32_t count, uint32_t bytes)
 {
-    uint32_t taken = spill_dispatch_burst(fast, &group->dispatch, mbufs, packets, count, bytes);
+    uint32_t taken;
 
+    if (unlikely(spill_watch_of(&fast->ledger) != NULL)) {
+        for (uint32_t i = 0; i < count; i++)
+            SPILL_TRACE(&fast->ledger, mbufs[i], submitted, group->sa->id);
+    }
+    taken = spill_dispatch_burst(fast, &group->dispatch, mbufs, packets, count, bytes);
     if (unlikely(taken < count))
         spill_ledger_drop(&fast->ledger, &pool_full_encrypt, mbufs + taken, count - taken);
 }

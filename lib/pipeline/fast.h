@@ -47,6 +47,7 @@ struct spill_fast {
     struct rte_ring *rule_log;           /* rule_log.h */
     struct spill_reassembly *reassembly; /* NULL: without IPsec */
     unsigned lcore_id;                   /* EAL lcore id */
+    uint32_t plan_index;                 /* of the lcore */
     uint32_t host_index;                 /* among the lcores that give the host packets */
     enum spill_overflow overflows[SPILL_CLASSES];
     /* What each stage has for itself, named for the file that writes it; what every turn touches

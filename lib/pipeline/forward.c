@@ -11,6 +11,13 @@
 #include "pipeline/related.h"
 #include "pipeline/routing_flow.h"
 #include "pipeline/sort_out.h"
+#include "pipeline/trace.h"
+
+static const char *const states[] = {"established", "opening", "closing", "new", NULL};
+static const struct spill_trace_line looked_up = {.stage = "flow",
+                                                  .values = {{"state", SPILL_TRACE_WORD, states},
+                                                             {"verdict", SPILL_TRACE_VERDICT, NULL},
+                                                             {"rule", SPILL_TRACE_RULE, NULL}}};
 
 /*
  * Finds a packet's verdict; what needs none, or can't have one, is dealt with. Returns whether the
@@ -45,6 +52,37 @@ static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_
     return false;
 }
 
+static uint32_t state_of(const struct spill_flow *flow)
+{
+    if ((flow->spoken & SPILL_FLOW_CLOSING) != 0)
+        return 2;
+    return (flow->spoken & SPILL_FLOW_OPENING) != 0 ? 1 : 0;
+}
+
+__rte_noinline void spill_forward_trace(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                                        struct spill_packet *packets, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct spill_flow *flow = packets[i].flow;
+        enum spill_verdict verdict;
+        uint32_t tally;
+
+        if (packets[i].kind > SPILL_PACKET_IPV6)
+            continue;
+        if (flow == NULL) {
+            SPILL_TRACE(&fast->ledger, mbufs[i], looked_up, 3, SPILL_VERDICT_UNKNOWN,
+                        SPILL_RULE_TALLY_NONE);
+            continue;
+        }
+        verdict = spill_flow_packet_verdict(flow, &packets[i]);
+        tally = verdict == SPILL_VERDICT_UNKNOWN
+                    ? SPILL_RULE_TALLY_NONE
+                    : spill_flow_table_tally(fast->flows, flow, packets[i].direction);
+        spill_trace_rule(mbufs[i], tally);
+        SPILL_TRACE(&fast->ledger, mbufs[i], looked_up, state_of(flow), verdict, tally);
+    }
+}
+
 uint32_t spill_forward_decide(struct spill_fast *fast, struct rte_mbuf **mbufs,
                               struct spill_packet **packets, uint32_t count, uint64_t stamp)
 {
@@ -67,6 +105,8 @@ static void go_on(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill
     uint32_t i;
 
     spill_flow_table_lookup(fast->flows, packets, count, stamp);
+    if (unlikely(spill_watch_of(&fast->ledger) != NULL))
+        spill_forward_trace(fast, mbufs, packets, count);
     for (i = 0; i < count; i++) {
         packets[i].output = spill_exit_of(&fast->exits, packets[i].input);
         pointers[i] = &packets[i];

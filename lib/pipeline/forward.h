@@ -48,6 +48,10 @@ uint32_t spill_forward_decide(struct spill_fast *fast, struct rte_mbuf **mbufs,
 void spill_forward(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
                    uint32_t count, uint64_t stamp, enum spill_path path);
 
+/** Notes what the flow table said of the packets of a burst that are traced. The lcore. */
+void spill_forward_trace(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                         struct spill_packet *packets, uint32_t count);
+
 /**
  * Has the answers that wait (answers.h) take the way of packets. Nothing here is answered again: an
  * answer is an error. The lcore, at the beginning of a turn.

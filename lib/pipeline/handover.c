@@ -8,6 +8,10 @@
 #include "packet/parse.h"
 #include "pipeline/fast.h"
 #include "pipeline/handover.h"
+#include "pipeline/trace.h"
+
+static const struct spill_trace_line handed = {.stage = "to its flow's lcore",
+                                               .values = {{NULL, SPILL_TRACE_NUMBER, NULL}}};
 
 static SPILL_DROP_REASON(handover_full, "handover_full",
                          "the packet came to another fast lcore than its connection's, and the "
@@ -65,6 +69,7 @@ void spill_handover_send(struct spill_fast *fast, struct spill_sender *sender,
                          struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp)
 {
     *spill_packet_of(mbuf) = *packet;
+    SPILL_TRACE(&fast->ledger, mbuf, handed, 0);
     spill_output_mark(&mbuf, 1, stamp, SPILL_PATH_FAST);
     if (spill_channel_send(sender, &mbuf, 1) == 0)
         spill_ledger_drop(&fast->ledger, &handover_full, &mbuf, 1);

@@ -14,6 +14,7 @@
 #include "pipeline/exit.h"
 #include "pipeline/fast.h"
 #include "pipeline/host_ipsec.h"
+#include "pipeline/trace.h"
 #include "port/mbuf_pool.h"
 
 static SPILL_DROP_REASON(host_routing, "host_routing",
@@ -24,6 +25,9 @@ static SPILL_DROP_REASON(host_neighbors, "host_neighbors",
 static SPILL_DROP_REASON(host_rest, "host_rest", "another packet for the host: too many at a time");
 static SPILL_DROP_REASON(host_no_buffer, "host_no_buffer",
                          "a packet for the host found no buffer of the host's");
+
+static const struct spill_trace_line given = {
+    .stage = "to the host", .last = true, .values = {{"interface", SPILL_TRACE_INTERFACE, NULL}}};
 
 #define POOL_MBUFS 4095
 
@@ -152,6 +156,7 @@ static void deliver(void *context, struct spill_fast *fast, uint16_t interface,
         spill_ledger_drop(&fast->ledger, &host_no_buffer, &mbuf, 1);
         return;
     }
+    SPILL_TRACE(&fast->ledger, mbuf, given, interface);
     rte_pktmbuf_free(mbuf);
     if (spill_channel_send(spill_channel_sender(host->to[class], index), &copy, 1) == 0)
         spill_ledger_drop(&fast->ledger, classes[class].reason, &copy, 1);

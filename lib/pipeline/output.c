@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "packet/packet.h"
 #include "pipeline/drops.h"
+#include "pipeline/trace.h"
 #include "runtime/stamp.h"
 
 static SPILL_DROP_REASON(tx_full, "tx_full",
@@ -17,6 +18,18 @@ static SPILL_DROP_REASON(tx_refused, "tx_refused",
                          "the device takes others, but never this packet");
 static SPILL_DROP_REASON(tx_channel_full, "tx_channel_full",
                          "the channel to the transmit queue's owner was full");
+
+static const struct spill_trace_line handed = {.stage = "to the port's lcore",
+                                               .values = {{"out", SPILL_TRACE_PORT, NULL}}},
+                                     kept_back = {.stage = "backlog",
+                                                  .values = {{"out", SPILL_TRACE_PORT, NULL}}},
+                                     transmitted = {.stage = "transmitted",
+                                                    .last = true,
+                                                    .values = {{"out", SPILL_TRACE_PORT, NULL}}};
+
+/* Packets that are offered to a device in one go: a burst, and the fragments of one of its packets.
+ */
+#define OFFERED_MAX 128
 
 /* A packet that is refused while none stands behind it is given up after so many times the patience
  * (a second): there is none to ask with. */
@@ -59,6 +72,10 @@ static void keep(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t 
     uint32_t own = output->waiting - output->others;
     uint32_t kept = RTE_MIN(spill_output_own_room(output) - own, count);
 
+    if (unlikely(spill_watch_of(output->ledger) != NULL)) {
+        for (uint32_t i = 0; i < kept; i++)
+            SPILL_TRACE(output->ledger, mbufs[i], kept_back, output->port);
+    }
     append(output, mbufs, kept, false);
     if (kept < count)
         spill_ledger_drop(output->ledger, &tx_full, mbufs + kept, count - kept);
@@ -66,10 +83,42 @@ static void keep(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t 
 
 static void send_to_channel(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count)
 {
-    uint32_t sent = spill_channel_send(output->sender, mbufs, count);
+    uint32_t sent;
 
+    if (unlikely(spill_watch_of(output->ledger) != NULL)) {
+        for (uint32_t i = 0; i < count; i++)
+            SPILL_TRACE(output->ledger, mbufs[i], handed, output->port);
+    }
+    sent = spill_channel_send(output->sender, mbufs, count);
     if (sent < count)
         spill_ledger_drop(output->ledger, &tx_channel_full, mbufs + sent, count - sent);
+}
+
+/* Gives the device packets, which are shown to who watches this lcore. What it takes it may free at
+ * once. */
+static __rte_noinline uint32_t transmit_watched(struct spill_output *output,
+                                                struct spill_watch *watch, struct rte_mbuf **mbufs,
+                                                uint32_t count)
+{
+    const uint32_t known = RTE_MIN(count, (uint32_t)OFFERED_MAX), port = output->port;
+    uint32_t numbers[OFFERED_MAX], sent;
+
+    spill_watch_numbers(mbufs, known, numbers);
+    watch->sent(watch, output->port, mbufs, count);
+    sent = rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count);
+    for (uint32_t i = 0; i < RTE_MIN(sent, known); i++)
+        spill_trace_note_number(watch, numbers[i], &transmitted, &port, 1);
+    return sent;
+}
+
+static inline uint32_t transmit(struct spill_output *output, struct rte_mbuf **mbufs,
+                                uint32_t count)
+{
+    struct spill_watch *watch = spill_watch_of(output->ledger);
+
+    return likely(watch == NULL)
+               ? rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count)
+               : transmit_watched(output, watch, mbufs, count);
 }
 
 void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uint32_t count,
@@ -86,7 +135,7 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
     }
     if (likely(output->waiting == 0) &&
         likely(output->channel == NULL || rte_ring_empty(output->channel->ring))) {
-        sent = rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count);
+        sent = transmit(output, mbufs, count);
         output->transmitted += sent;
         output->ledger->transmitted += sent;
         if (likely(sent > 0))
@@ -108,7 +157,7 @@ static uint32_t offer(struct spill_output *output, struct rte_mbuf **mbufs, uint
     /* Read before they are the device's, which may free them. */
     for (i = 0; i < count; i++)
         stamps[i] = spill_stamp_get(mbufs[i]);
-    sent = rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count);
+    sent = transmit(output, mbufs, count);
     now = spill_clock();
     for (i = 0; i < sent; i++)
         record(output, now, stamps[i], (stamps[i] & 1) != 0 ? SPILL_PATH_POOL : SPILL_PATH_FAST, 1);

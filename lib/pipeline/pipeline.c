@@ -323,6 +323,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
     fast->version.rules = pipeline->config.rules;
     fast->version.index = lcore->plan->index;
     fast->lcore_id = lcore->plan->id;
+    fast->plan_index = index;
     for (i = 0; i < SPILL_CLASSES; i++)
         fast->overflows[i] = pipeline->config.classes[i].overflow;
     fast->admission.entering.most = (int64_t)(rte_get_tsc_hz() / US_PER_S * ADMISSION_US);

@@ -15,7 +15,12 @@
 #include "pipeline/routing_path_mtu.h"
 #include "pipeline/sort_out.h"
 #include "pipeline/sweep.h"
+#include "pipeline/trace.h"
 #include "runtime/stamp.h"
+
+/* What another lcore has received, and this one goes on with. */
+static const struct spill_trace_line taken = {.stage = "from lcore",
+                                              .values = {{"to", SPILL_TRACE_LCORE, NULL}}};
 
 /* Whether any packet may be ESP, or a fragment of it. */
 static bool has_esp(const struct spill_packet *packets, uint32_t count)
@@ -58,7 +63,10 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
         if (count == 0)
             return;
     }
-    if (unlikely(!spill_flow_table_lookup(fast->flows, packets, count, stamp) || steps)) {
+    steps |= !spill_flow_table_lookup(fast->flows, packets, count, stamp);
+    if (unlikely(spill_watch_of(&fast->ledger) != NULL))
+        spill_forward_trace(fast, mbufs, packets, count);
+    if (unlikely(steps)) {
         for (i = 0; i < count; i++) {
             packets[i].input = (uint8_t)port;
             packets[i].output = spill_exit_of(&fast->exits, (uint8_t)port);
@@ -133,10 +141,18 @@ static bool is_routed_alone(const struct spill_fast *fast, uint16_t port)
     return fast->routing.routed[port] && fast->version.open;
 }
 
+/* Shows a burst to who watches this lcore. */
+static __rte_noinline void show(struct spill_watch *watch, uint16_t port, struct rte_mbuf **mbufs,
+                                const struct spill_packet *packets, uint32_t count)
+{
+    watch->received(watch, port, mbufs, packets, count);
+}
+
 static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input, uint64_t now)
 {
     struct rte_mbuf *mbufs[SPILL_BURST];
     struct spill_packet packets[SPILL_BURST];
+    struct spill_watch *watch = spill_watch_of(&fast->ledger);
     uint32_t count = rte_eth_rx_burst(input->port, input->queue, mbufs, SPILL_BURST), i;
     bool more;
 
@@ -146,10 +162,14 @@ static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input
     fast->ledger.received += count;
     if (unlikely(is_routed_alone(fast, input->port))) {
         spill_parse_burst(mbufs, count, fast->receive.zones[input->port], packets);
+        if (unlikely(watch != NULL))
+            show(watch, input->port, mbufs, packets, count);
         spill_routing_take(fast, input->port, mbufs, packets, count, now);
         return count;
     }
     more = spill_parse_burst(mbufs, count, fast->receive.zones[input->port], packets);
+    if (unlikely(watch != NULL))
+        show(watch, input->port, mbufs, packets, count);
     if (unlikely(fast->routing.routed[input->port]))
         spill_routing_join(mbufs, packets, count);
     if (likely(!more)) {
@@ -168,6 +188,10 @@ static void handle_run(struct spill_fast *fast, const struct spill_input *input,
 {
     uint64_t stamp = spill_stamp_get(mbufs[0]);
 
+    if (unlikely(spill_watch_of(&fast->ledger) != NULL)) {
+        for (uint32_t i = 0; i < count; i++)
+            SPILL_TRACE(&fast->ledger, mbufs[i], taken, fast->plan_index);
+    }
     if (unlikely(is_routed_alone(fast, packets->input))) {
         spill_routing_take(fast, packets->input, mbufs, packets, count, stamp);
         return;

@@ -7,6 +7,7 @@
 #include "pipeline/output.h"
 #include "pipeline/routing_flow.h"
 #include "pipeline/spread.h"
+#include "pipeline/trace.h"
 
 static SPILL_DROP_REASON(rx_channel_full, "rx_channel_full",
                          "the channel to the fast lcore that owns the flow was full");
@@ -69,6 +70,7 @@ static uint32_t poll_queue(struct spill_spread *spread, struct spill_spread_queu
     struct rte_mbuf *mbufs[SPILL_BURST];
     struct spill_packet packets[SPILL_BURST];
     uint32_t received = rte_eth_rx_burst(queue->port, queue->queue, mbufs, SPILL_BURST);
+    struct spill_watch *watch;
     uint32_t kept = 0, i;
 
     if (received == 0)
@@ -76,6 +78,8 @@ static uint32_t poll_queue(struct spill_spread *spread, struct spill_spread_queu
     queue->received += received;
     spread->ledger.received += received;
     spill_parse_burst(mbufs, received, queue->zone, packets);
+    if (unlikely((watch = spill_watch_of(&spread->ledger)) != NULL))
+        watch->received(watch, queue->port, mbufs, packets, received);
     if (unlikely(queue->routed))
         spill_routing_join(mbufs, packets, received);
     for (i = 0; i < received; i++) {

@@ -10,6 +10,7 @@
 #include "pipeline/drops.h"
 #include "pipeline/fast.h"
 #include "pipeline/routing_error.h"
+#include "pipeline/trace.h"
 
 static SPILL_COUNTER(errors, "exits", "icmp_errors", "packets",
                      "sent to senders of packets that were too large");
@@ -19,6 +20,9 @@ static SPILL_COUNTER(
     fragmented, "exits", "fragmented", "packets",
     "IPv4 packets that were too large for their port or for ESP and could be split");
 static SPILL_COUNTER(pieces, "exits", "fragments", "packets", "the pieces of those");
+
+static const struct spill_trace_line split_up = {
+    .stage = "fragmented", .last = true, .values = {{"fragments", SPILL_TRACE_NUMBER, NULL}}};
 
 /* The least that an IPv6 link carries (RFC 8200 5): of less nobody is told. */
 #define IPV6_LEAST 1280
@@ -61,6 +65,7 @@ static uint32_t split(struct spill_fast *fast, struct rte_mbuf *mbuf,
     if (count <= 0)
         return 0;
     spill_too_big_count_fragments(fast, (uint32_t)count);
+    SPILL_TRACE(&fast->ledger, mbuf, split_up, (uint32_t)count);
     rte_pktmbuf_free(mbuf);
     return (uint32_t)count;
 }

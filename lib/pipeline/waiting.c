@@ -5,6 +5,10 @@
 
 #include "pipeline/routing_error.h"
 #include "pipeline/routing_tunnel.h"
+#include "pipeline/trace.h"
+
+static const struct spill_trace_line waits = {
+    .stage = "waits for the neighbor", .values = {{"interface", SPILL_TRACE_INTERFACE, NULL}}};
 
 SPILL_DROP_REASON(spill_drop_neighbor_unresolved, "neighbor_unresolved",
                   "nobody said which MAC address the next hop has, for three seconds or until the "
@@ -117,6 +121,7 @@ void spill_waiting_add(struct spill_fast *fast, uint16_t interface, const struct
         drop_oldest(fast, neighbor);
     if (packet != spill_packet_of(mbuf))
         *spill_packet_of(mbuf) = *packet;
+    SPILL_TRACE(&fast->ledger, mbuf, waits, interface);
     neighbor->mbufs[neighbor->count] = mbuf;
     neighbor->origins[neighbor->count] = (uint8_t)origin;
     neighbor->stamps[neighbor->count++] = stamp;
