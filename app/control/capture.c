@@ -12,8 +12,9 @@
 #include "control/watching.h"
 #include "program.h"
 
-#define AT_ONCE 64 /* packets of an lcore that one look takes: at most half of the client's room   \
-                    */
+#define AT_ONCE                                                                                    \
+    64 /* packets of an lcore that one look takes: at most half of the client's room               \
+        */
 #define TITLE_MAX 4300
 #define TEXT_MAX  (TITLE_MAX * 2 + SPILL_CAPTURE_BYTES_MAX * 2 + 1024)
 
