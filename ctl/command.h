@@ -31,6 +31,7 @@ enum spill_ctl_option {
     SPILL_CTL_ONCE,
     SPILL_CTL_CONFIRM,
     SPILL_CTL_SECONDS,
+    SPILL_CTL_SLOW,
     SPILL_CTL_OPTIONS,
 };
 #define SPILL_CTL_TAKES(option) (1u << SPILL_CTL_##option)
@@ -84,6 +85,10 @@ enum spill_ctl_status spill_ctl_doctor(const struct spill_ctl_request *request, 
 
 /** Prints a text of several lines that another process has the say of. */
 void spill_ctl_print_text(const char *text, FILE *out);
+
+/** Shows what lcores did, or with --slow their turns that took too long. */
+enum spill_ctl_status spill_ctl_lcores(const struct spill_ctl_request *request, FILE *out,
+                                       struct spill_error *error);
 
 /** Shows the way of single packets. */
 enum spill_ctl_status spill_ctl_trace(const struct spill_ctl_request *request, FILE *out,

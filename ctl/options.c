@@ -19,6 +19,8 @@ static const struct row {
     {"confirm", "TIME", "of reload: what was before comes back unless confirm follows, as 60s",
      SPILL_CTL_CONFIRM},
     {"seconds", "N", "of trace and capture: ends after so long", SPILL_CTL_SECONDS},
+    {"slow", NULL, "of lcores: turns that took too long, and what the kernel says of them",
+     SPILL_CTL_SLOW},
     {"once", NULL, "of top: print one second as text, and end", SPILL_CTL_ONCE},
 };
 

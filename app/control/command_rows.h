@@ -29,6 +29,7 @@
         true)                                                                                      \
     ROW("metrics", "FORMAT", "the same for Prometheus: openmetrics, or prometheus (0.0.4)",        \
         tell_metrics, true)                                                                        \
+    ROW("slow", NULL, "turns of lcores that took too long: as lcores --slow", tell_slow, true)     \
     ROW("plan", NULL, "who runs where, with which queues and memory", tell_plan, true)
 
 /* Of which spillwayctl does a part by itself: where none runs it looks at the machine alone. */

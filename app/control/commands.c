@@ -12,6 +12,7 @@
 #include "config/units.h"
 #include "control/command_rows.h"
 #include "control/log.h"
+#include "control/stalls.h"
 #include "program.h"
 
 /* How long a reload may wait to be confirmed. */
@@ -155,6 +156,14 @@ static enum spill_command_result report(struct spill_program *program, const cha
     spill_program_write_status(program, &writer.writer);
     spill_program_write_metrics(program, NULL, &writer.writer);
     spill_json_object_end(answer);
+    return SPILL_COMMAND_DONE;
+}
+
+static enum spill_command_result tell_slow(struct spill_program *program, const char *argument,
+                                           struct spill_json *answer, struct spill_error *error)
+{
+    (void)argument, (void)error;
+    spill_program_write_stalls(program, answer, "slow");
     return SPILL_COMMAND_DONE;
 }
 

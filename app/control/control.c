@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "control/log.h"
 #include "control/run_limits.h"
+#include "control/stalls.h"
 #include "program.h"
 
 /* No wait is longer, whoever was to wake it. */
@@ -36,7 +37,7 @@ int spill_control_run(struct spill_program *program, struct spill_error *error)
     struct spill_run_limits limits = {.program = NULL};
     struct spill_event heartbeats = {.call = NULL};
     int status = spill_run_limits_begin(&limits, program) | watch_heartbeats(program, &heartbeats) |
-                 spill_program_watch_links(program);
+                 spill_program_watch_links(program) | spill_program_open_stalls(program, error);
 
     program->on_drain.may_run = true;
     spill_event_notify(&program->reload_due); /* a signal during the start may want one */

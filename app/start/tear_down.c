@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "control/log.h"
+#include "control/stalls.h"
 #include "port/eal.h"
 #include "program.h"
 
@@ -86,6 +87,7 @@ static void settle_ports(struct spill_program *program)
 void spill_program_settle(struct spill_program *program)
 {
     spill_program_close_commands(program);
+    spill_program_close_stalls(program);
     spill_program_end_telemetry();
     program->settled = true;
     spill_program_leave_kernel(program);

@@ -416,6 +416,10 @@ static int create_loop(struct spill_pipeline *pipeline, struct spill_pipeline_lc
     if (lcore->loop == NULL)
         return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
     spill_loop_init(lcore->loop, pipeline->config.stop, pipeline->config.force);
+    if (spill_stalls_open(&lcore->loop->stalls, lcore->plan->name,
+                          lcore->plan->memory_node < 0 ? SOCKET_ID_ANY : lcore->plan->memory_node,
+                          error) != 0)
+        return -1;
     lcore->loop->idle = pipeline->config.idle;
     lcore->loop->yield = lcore->plan->shared;
     if (lcore->plan->role != SPILL_ROLE_FAST && lcore->plan->role != SPILL_ROLE_POOL)
@@ -492,6 +496,8 @@ static void free_lcore(struct spill_pipeline_lcore *lcore)
     rte_free(lcore->fast);
     rte_free(lcore->spread);
     rte_free(lcore->transmit);
+    if (lcore->loop != NULL)
+        spill_stalls_close(&lcore->loop->stalls);
     rte_free(lcore->loop);
 }
 

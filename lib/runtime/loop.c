@@ -5,6 +5,7 @@
 
 #include <rte_cycles.h>
 #include <rte_debug.h>
+#include <rte_eal.h>
 #include <rte_pause.h>
 
 #include "base/clock.h"
@@ -16,6 +17,7 @@ void spill_loop_init(struct spill_loop *loop, const struct spill_token *stop,
                      const struct spill_token *force)
 {
     *loop = (struct spill_loop){.stop = stop, .force = force};
+    spill_stalls_init(&loop->stalls);
     spill_heartbeat_init(&loop->heartbeat);
 }
 
@@ -73,10 +75,13 @@ static uint64_t idle(struct spill_loop *loop, uint64_t now)
  * handled any, *most what the busiest handled. A stage with nothing to do is not worth a look at
  * the clock, which costs as much as the stage: its few cycles count as the next one's.
  */
-static uint32_t run_stages(struct spill_loop *loop, uint64_t *now, uint32_t *most)
+static uint32_t run_stages(struct spill_loop *loop, struct spill_turn *turn, uint64_t *now,
+                           uint32_t *most)
 {
     uint32_t handled = 0, i;
 
+    turn->began = *now;
+    turn->handled = 0;
     for (i = 0; i < loop->stage_count; i++) {
         struct spill_stage *stage = &loop->stages[i];
         uint64_t began = *now, cycles;
@@ -92,21 +97,27 @@ static uint32_t run_stages(struct spill_loop *loop, uint64_t *now, uint32_t *mos
         *most = RTE_MAX(*most, packets);
         stage->packets += packets;
         stage->cycles += cycles;
+        turn->cycles[i] = cycles;
+        turn->handled |= 1u << i;
         if (cycles > stage->longest)
             stage->longest = cycles;
     }
     spill_heartbeat_stage(&loop->heartbeat, NULL);
     if (handled == 0)
         *now = spill_clock();
+    turn->ended = *now;
+    turn->packets = handled;
     return handled;
 }
 
-static void account(struct spill_loop *loop, uint32_t handled, uint32_t most, uint64_t cycles)
+static void account(struct spill_loop *loop, const struct spill_turn *turn, uint32_t most)
 {
     struct spill_loop_counters *counters = &loop->counters;
     struct spill_budget *budget = loop->budget;
+    const uint64_t cycles = turn->ended - turn->began;
+    const uint32_t handled = turn->packets;
+    bool over_budget = false;
 
-    counters->polls++;
     if (budget != NULL && most <= SPILL_SPARE_PACKETS)
         spill_budget_earn(budget, cycles - RTE_MIN(cycles, budget->spent));
     if (handled == 0) {
@@ -117,8 +128,13 @@ static void account(struct spill_loop *loop, uint32_t handled, uint32_t most, ui
         if (cycles > counters->longest)
             counters->longest = cycles;
     }
-    if (budget != NULL)
-        counters->over_budget += spill_budget_end_iteration(budget);
+    if (budget != NULL) {
+        over_budget = spill_budget_end_iteration(budget);
+        counters->over_budget += over_budget;
+    }
+    if (unlikely(spill_stalls_is_due(&loop->stalls, turn, over_budget)))
+        counters->slow += spill_stalls_keep(&loop->stalls, counters->polls, over_budget);
+    counters->polls++;
 }
 
 /*
@@ -141,15 +157,16 @@ int spill_loop_run(void *argument)
     uint64_t now = spill_clock();
     int forced = 0;
 
+    __atomic_store_n(&loop->thread, (pid_t)rte_sys_gettid(), __ATOMIC_RELEASE);
     if (loop->reader != NULL)
         spill_snapshot_reader_online(loop->reader);
     if (loop->start != NULL)
         loop->start(loop->start_context);
     for (;;) {
-        uint64_t began = now;
-        uint32_t most = 0, handled = run_stages(loop, &now, &most);
+        struct spill_turn *turn = spill_stalls_turn(&loop->stalls, loop->counters.polls);
+        uint32_t most = 0, handled = run_stages(loop, turn, &now, &most);
 
-        account(loop, handled, most, now - began);
+        account(loop, turn, most);
         spill_heartbeat_beat(&loop->heartbeat);
         if (loop->reader != NULL)
             spill_snapshot_quiescent(loop->reader);
@@ -183,6 +200,8 @@ static const struct spill_metric loop_rows[] = {
                        "cycles", "busy cycles by packets"),
     SPILL_METRIC(COUNTER, "over_budget", struct spill_loop_counters, over_budget, "turns",
                  "with more expensive work than the budget"),
+    SPILL_METRIC(COUNTER, "slow", struct spill_loop_counters, slow, "turns",
+                 "longer than 250 us, or with more expensive work than the budget"),
     SPILL_METRIC_CYCLES(GAUGE, "longest_burst_us", struct spill_loop_counters, longest,
                         "longest turn"),
 };

@@ -5,11 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sys/types.h>
+
 #include <rte_common.h>
 
 #include "base/metrics.h"
 #include "budget.h"
 #include "snapshot.h"
+#include "stall.h"
 #include "token.h"
 #include "watchdog.h"
 
@@ -27,8 +30,6 @@
  * until each has nothing left and nothing to expect. `force`, an ancestor of `stop`, ends the loop
  * at once; what the stages hold is then the control thread's to count.
  */
-
-#define SPILL_STAGES_MAX 8
 
 /* Packets: a turn in which no stage handled more is spare time. At a few million packets a second
  * hardly a turn finds none, but a loop that is ahead of its packets finds few. */
@@ -63,6 +64,7 @@ struct spill_loop_counters {
     uint64_t busy_cycles; /* TSC cycles of iterations that found something to do */
     uint64_t over_budget; /* iterations with more inline work than the budget's size */
     uint64_t longest;     /* cycles of the longest iteration */
+    uint64_t slow;        /* iterations that are told of, or were to be */
 };
 
 struct spill_loop {
@@ -81,7 +83,9 @@ struct spill_loop {
     struct spill_stage stages[SPILL_STAGES_MAX];
     struct spill_heartbeat heartbeat;
     struct spill_loop_counters counters __rte_cache_aligned;
-    uint64_t idle_since; /* TSC; 0: the last iteration found something to do */
+    uint64_t idle_since;        /* TSC; 0: the last iteration found something to do */
+    pid_t thread;               /* that runs it; 0: none yet */
+    struct spill_stalls stalls; /* its slow turns; without a ring none is kept */
 } __rte_cache_aligned;
 
 /**
