@@ -135,7 +135,7 @@ struct spill_program {
     pthread_mutex_t holding;      /* the version in force: none is replaced or freed meanwhile */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;
-    struct spill_stall_watch *stalls; /* slow turns of lcores; NULL: nobody looks */
+    struct spill_stall_watch *stalls;              /* slow turns of lcores; NULL: nobody looks */
     struct spill_port_link links[SPILL_PORTS_MAX]; /* as last seen */
     struct spill_event looking;                    /* at them, from time to time */
     struct spill_event hearing;                    /* the kernel tell of them */
