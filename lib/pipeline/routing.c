@@ -11,8 +11,8 @@
 #include "pipeline/exit.h"
 #include "pipeline/routing_error.h"
 #include "pipeline/routing_input.h"
+#include "pipeline/routing_trace.h"
 #include "pipeline/too_big.h"
-#include "pipeline/trace.h"
 #include "pipeline/waiting.h"
 
 static SPILL_DROP_REASON(no_route, "no_route",
@@ -30,22 +30,6 @@ static SPILL_DROP_REASON(
     mtu_exceeded, "route_mtu",
     "the packet is larger than its route's or sub-port's MTU, and is not IPv4 without "
     "\"don't fragment\"; its sender is told");
-
-static const char *const actions[] = {
-    [SPILL_ROUTE_NONE] = "none",
-    [SPILL_ROUTE_FORWARD] = "forward",
-    [SPILL_ROUTE_LOCAL] = "to the host",
-    [SPILL_ROUTE_BLACKHOLE] = "blackhole",
-    [SPILL_ROUTE_UNREACHABLE] = "unreachable",
-    [SPILL_ROUTE_PROHIBIT] = "prohibit",
-    NULL,
-};
-static const struct spill_trace_line routed = {
-    .stage = "route",
-    .values = {{"action", SPILL_TRACE_WORD, actions},
-               {"interface", SPILL_TRACE_INTERFACE, NULL},
-               {"next_hop", SPILL_TRACE_ADDRESS, NULL},
-               {"mac", SPILL_TRACE_MAC, NULL}}};
 
 #define MAC_BITS UINT64_C(0xffffffffffff)
 /* The tag that the frame came with stays noted: errors about it go by it. */
@@ -357,7 +341,7 @@ static __rte_always_inline bool pass_hop(const struct passage *passage,
                                          uint16_t mtu, struct rte_mbuf *mbuf,
                                          struct spill_packet *packet, bool v4)
 {
-    uint16_t own_mtu;
+    uint16_t own_mtu = 0;
 
     if (!take_hop(passage, tables, hop, mbuf, packet, v4, &own_mtu))
         return false;
@@ -383,43 +367,6 @@ static __rte_always_inline bool pass(const struct passage *passage,
     return pass_hop(passage, tables, hop, head.mtu, mbuf, packet, false);
 }
 
-static void trace_route(struct spill_watch *watch, const struct spill_route_tables *tables,
-                        uint64_t number, struct rte_mbuf *mbuf, const struct spill_packet *packet)
-{
-    const struct spill_group *group = &tables->groups[number];
-    const union spill_group_head head = spill_group_get(group);
-    uint32_t values[9] = {head.action, SPILL_NO_INTERFACE, SPILL_PACKET_OTHER};
-    union spill_hop_state state;
-    struct spill_ip address;
-    uint64_t mac;
-    uint16_t hop;
-
-    if (head.action == SPILL_ROUTE_FORWARD) {
-        hop = spill_group_hop(group, head, head.mask == 0 ? 0 : flow_hash(tables, packet));
-        address = tables->hops[hop].address;
-        values[1] = tables->hops[hop].interface;
-        state = spill_hop_get(&tables->hops[hop]);
-        if (state.kind == SPILL_HOP_ON_LINK) {
-            address = destination(mbuf, packet);
-            hop = spill_hop_find(tables, (uint16_t)values[1], &address);
-            state = spill_hop_get(&tables->hops[hop]);
-        }
-        mac = state.kind == SPILL_HOP_REACHABLE ? state.word & MAC_BITS : 0;
-        values[2] = packet->kind;
-        memcpy(&values[3], address.bytes, sizeof(address.bytes));
-        memcpy(&values[7], &mac, sizeof(mac));
-    }
-    spill_trace_note(watch, mbuf, &routed, values, RTE_DIM(values));
-}
-
-static __rte_noinline void trace(struct spill_watch *watch, const struct spill_route_tables *tables,
-                                 struct rte_mbuf **mbufs, struct spill_packet **packets,
-                                 const uint64_t groups[], uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        trace_route(watch, tables, groups[i], mbufs[i], packets[i]);
-}
-
 /* Routes packets whose groups are known, and sends them. */
 static void pass_all(const struct passage *passage, struct rte_mbuf **mbufs,
                      struct spill_packet **packets, const uint64_t groups[], uint32_t count)
@@ -429,7 +376,7 @@ static void pass_all(const struct passage *passage, struct rte_mbuf **mbufs,
     uint32_t kept = 0, i;
 
     if (unlikely(watch != NULL))
-        trace(watch, tables, mbufs, packets, groups, count);
+        spill_routing_trace(watch, tables, mbufs, packets, groups, count);
     for (i = 0; i < count; i++) {
         if (unlikely(!pass(passage, tables, groups[i], mbufs[i], packets[i])))
             continue;
