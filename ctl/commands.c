@@ -95,7 +95,7 @@ static const struct spill_ctl_view
 
 #define DOCTOR(name_, argument_, help_, function_, reads_)                                                 \
     {name_, argument_, help_,                                                                      \
-     SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_doctor, NULL},
+     SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_doctor, NULL, false},
 
 static const struct spill_ctl_command rows[] = {
     {"top", .help = "what happens this second: lcores, ports, pool, drops, busiest rules; q ends it",
