@@ -45,11 +45,32 @@ void spill_output_mark(struct rte_mbuf **mbufs, uint32_t count, uint64_t stamp,
         spill_stamp_set(mbufs[i], (stamp & ~UINT64_C(1)) | (path == SPILL_PATH_POOL));
 }
 
-static void record(struct spill_output *output, uint64_t now, uint64_t stamp, enum spill_path path,
-                   uint32_t count)
+static void record(struct spill_latency *latency, uint64_t now, uint64_t stamp,
+                   enum spill_path path, uint64_t count)
 {
     /* The stamp may be another lcore's, whose TSC may be ahead by a few cycles. */
-    spill_histogram_record(&output->latency->paths[path], now > stamp ? now - stamp : 0, count);
+    spill_histogram_record(&latency->paths[path], now > stamp ? now - stamp : 0, count);
+}
+
+void spill_latency_settle(struct spill_latency *latency, uint64_t now)
+{
+    if (latency->sent == 0)
+        return;
+    record(latency, now, latency->stamp, latency->path, latency->sent);
+    latency->sent = 0;
+}
+
+/* Packets of a burst were sent. */
+static void note_sent(struct spill_latency *latency, uint64_t stamp, enum spill_path path,
+                      uint32_t count)
+{
+    if (latency->stamp != stamp || latency->path != path) {
+        if (latency->sent != 0)
+            spill_latency_settle(latency, spill_clock());
+        latency->stamp = stamp;
+        latency->path = path;
+    }
+    latency->sent += count;
 }
 
 /* Appends marked packets to the backlog, for which there is room. */
@@ -138,8 +159,7 @@ void spill_output_send(struct spill_output *output, struct rte_mbuf **mbufs, uin
         sent = transmit(output, mbufs, count);
         output->transmitted += sent;
         output->ledger->transmitted += sent;
-        if (likely(sent > 0))
-            record(output, spill_clock(), stamp, path, sent);
+        note_sent(output->latency, stamp, path, sent);
     }
     if (unlikely(sent < count)) {
         output->retried += count - sent;
@@ -160,7 +180,8 @@ static uint32_t offer(struct spill_output *output, struct rte_mbuf **mbufs, uint
     sent = transmit(output, mbufs, count);
     now = spill_clock();
     for (i = 0; i < sent; i++)
-        record(output, now, stamps[i], (stamps[i] & 1) != 0 ? SPILL_PATH_POOL : SPILL_PATH_FAST, 1);
+        record(output->latency, now, stamps[i],
+               (stamps[i] & 1) != 0 ? SPILL_PATH_POOL : SPILL_PATH_FAST, 1);
     output->transmitted += sent;
     output->ledger->transmitted += sent;
     return sent;

@@ -44,7 +44,15 @@ enum spill_path {
 /** Receive to transmit within the program, cycles, by way. One for each lcore that transmits. */
 struct spill_latency {
     struct spill_histogram paths[SPILL_PATHS];
+    /* Packets of one way and time that were sent, and are recorded by the clock that the turn reads
+     * next anyway. */
+    uint64_t sent;
+    uint64_t stamp; /* TSC when they were received */
+    enum spill_path path;
 };
+
+/** Records what was sent. The lcore, once a turn behind all that sends. @param now  TSC */
+void spill_latency_settle(struct spill_latency *latency, uint64_t now);
 
 struct spill_output {
     /* Written before the lcores start: */

@@ -8,6 +8,8 @@ uint32_t spill_transmitter_poll(void *context, uint64_t now)
     struct spill_transmitter *transmitter = context;
     uint32_t handled = 0, i;
 
+    if (transmitter->output_count > 0)
+        spill_latency_settle(transmitter->outputs[0].latency, now); /* all have the same */
     for (i = 0; i < transmitter->output_count; i++) {
         struct spill_output *output = &transmitter->outputs[i];
 
