@@ -123,8 +123,8 @@ static __rte_always_inline bool compare(struct spill_flow_table *table,
         }
         gate = flow->gate | spill_flow_gate_spoken(direction);
         flow->seen = seen;
-        flow->gate = gate;
         packet->flow = flow;
+        flow->gate = gate;
         if (renewing) {
             spill_flow_renew(&table->renewal, family, flow);
             gate = flow->gate;
