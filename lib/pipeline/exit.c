@@ -317,10 +317,7 @@ void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_m
         packets[i].output = output;
         pointers[i] = &packets[i];
     }
-    if (output == SPILL_OUTPUT_ROUTE)
-        spill_routing_send(fast, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
-    else
-        fit_and_send(fast, exit, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
+    fit_and_send(fast, exit, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
 }
 
 void spill_exit_answer(struct spill_fast *fast, struct rte_mbuf *answer, uint8_t input,

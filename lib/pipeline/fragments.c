@@ -64,6 +64,7 @@ static void let_go(struct spill_fast *fast, struct spill_datagram *datagram, uin
 {
     struct rte_mbuf *mbufs[SPILL_REASSEMBLY_PIECES];
     struct spill_packet packets[SPILL_REASSEMBLY_PIECES], *pointers[SPILL_REASSEMBLY_PIECES];
+    uint64_t groups[SPILL_REASSEMBLY_PIECES];
     uint32_t count = spill_reassembly_release(fast->reassembly, datagram, mbufs), i;
 
     for (i = 0; i < count; i++) {
@@ -71,7 +72,7 @@ static void let_go(struct spill_fast *fast, struct spill_datagram *datagram, uin
         pointers[i] = &packets[i];
     }
     if (fast->routing.routed[packets[0].input])
-        count = spill_routing_give_host(fast, mbufs, packets, pointers, count);
+        count = spill_routing_give_host(fast, mbufs, packets, pointers, count, groups);
     if (count > 0)
         spill_forward(fast, mbufs, packets, count, stamp, SPILL_PATH_FAST);
 }

@@ -42,10 +42,12 @@ static bool has_esp(const struct spill_packet *packets, uint32_t count)
 static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
                    struct spill_packet *packets, uint32_t count, uint64_t stamp, bool steps)
 {
+    const bool routed = fast->routing.routed[port];
     struct spill_packet *pointers[SPILL_BURST];
+    uint64_t groups[SPILL_BURST];
     uint32_t i;
 
-    if (unlikely(fast->routing.routed[port])) {
+    if (unlikely(routed)) {
         count = spill_routing_admit(fast, port, mbufs, packets, pointers, count, stamp);
         if (count == 0)
             return;
@@ -58,8 +60,8 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
             return;
     }
     /* What came as ESP is for the host by what was inside, if at all. */
-    if (unlikely(fast->routing.routed[port])) {
-        count = spill_routing_give_host(fast, mbufs, packets, pointers, count);
+    if (unlikely(routed)) {
+        count = spill_routing_give_host(fast, mbufs, packets, pointers, count, groups);
         if (count == 0)
             return;
     }
@@ -78,7 +80,10 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
         spill_exit_send(fast, mbufs, pointers, count, stamp, SPILL_PATH_FAST);
         return;
     }
-    spill_exit_send_burst(fast, port, mbufs, packets, count, stamp);
+    if (unlikely(routed))
+        spill_routing_send_found(fast, mbufs, pointers, groups, count, stamp);
+    else
+        spill_exit_send_burst(fast, port, mbufs, packets, count, stamp);
 }
 
 /* The same step for what spill_sort_out() left of the burst. */
@@ -170,7 +175,8 @@ static uint32_t receive_queue(struct spill_fast *fast, struct spill_input *input
     more = spill_parse_burst(mbufs, count, fast->receive.zones[input->port], packets);
     if (unlikely(watch != NULL))
         show(watch, input->port, mbufs, packets, count);
-    if (unlikely(fast->routing.routed[input->port]))
+    /* Without sub-ports, what has a tag is nobody's. */
+    if (unlikely(fast->routing.by_vlan[input->port] != NULL))
         spill_routing_join(mbufs, packets, count);
     if (likely(!more)) {
         handle(fast, input->port, mbufs, packets, count, now, false);

@@ -368,8 +368,8 @@ static __rte_always_inline bool pass(const struct passage *passage,
 }
 
 /* Routes packets whose groups are known, and sends them. */
-static void pass_all(const struct passage *passage, struct rte_mbuf **mbufs,
-                     struct spill_packet **packets, const uint64_t groups[], uint32_t count)
+static inline void pass_all(const struct passage *passage, struct rte_mbuf **mbufs,
+                            struct spill_packet **packets, const uint64_t groups[], uint32_t count)
 {
     const struct spill_route_tables *tables = passage->fast->routing.tables;
     struct spill_watch *watch = spill_watch_of(&passage->fast->ledger);
@@ -399,6 +399,16 @@ void spill_routing_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
     uint64_t groups[SPILL_BURST];
 
     spill_routing_lookup(fast->routing.tables, mbufs, packets, count, SPILL_ROUTING_TO, groups);
+    pass_all(&passage, mbufs, packets, groups, count);
+}
+
+void spill_routing_send_found(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                              struct spill_packet **packets, const uint64_t groups[],
+                              uint32_t count, uint64_t stamp)
+{
+    const struct passage passage = {
+        .fast = fast, .stamp = stamp, .path = SPILL_PATH_FAST, .used = fast->routing.lcore->used};
+
     pass_all(&passage, mbufs, packets, groups, count);
 }
 

@@ -137,11 +137,15 @@ uint32_t spill_routing_admit(struct spill_fast *fast, uint16_t port, struct rte_
                              struct spill_packet *packets, struct spill_packet **pointers,
                              uint32_t count, uint64_t stamp);
 
-/** The second, before the flows are asked: what is for the host is given to it. Likewise.
- * @param pointers  to each of the packets */
+/**
+ * The second, before the flows are asked: what is for the host is given to it. Likewise.
+ *
+ * @param pointers  to each of the packets
+ * @param groups    gets what spill_routing_lookup() finds for those that go on
+ */
 uint32_t spill_routing_give_host(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                  struct spill_packet *packets, struct spill_packet **pointers,
-                                 uint32_t count);
+                                 uint32_t count, uint64_t groups[]);
 
 /**
  * Routes packets whose input was dealt with, and sends them. The lcore; for the exit.
@@ -152,6 +156,11 @@ uint32_t spill_routing_give_host(struct spill_fast *fast, struct rte_mbuf **mbuf
 void spill_routing_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
                         struct spill_packet **packets, uint32_t count, uint64_t stamp,
                         enum spill_path path);
+
+/** The same where the groups of their destinations were found in the same turn. */
+void spill_routing_send_found(struct spill_fast *fast, struct rte_mbuf **mbufs,
+                              struct spill_packet **packets, const uint64_t groups[],
+                              uint32_t count, uint64_t stamp);
 
 /** The same for one that was made here: its TTL stays, and nobody is told what becomes of it. */
 void spill_routing_send_own(struct spill_fast *fast, struct rte_mbuf *mbuf,

@@ -129,18 +129,19 @@ static void give(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pa
 
 uint32_t spill_routing_give_host(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                  struct spill_packet *packets, struct spill_packet **pointers,
-                                 uint32_t count)
+                                 uint32_t count, uint64_t groups[])
 {
     const struct spill_group *all = fast->routing.tables->groups;
-    uint64_t groups[SPILL_BURST];
     uint32_t kept = 0, i;
 
     spill_routing_lookup(fast->routing.tables, mbufs, pointers, count, SPILL_ROUTING_TO, groups);
     for (i = 0; i < count; i++) {
-        if (spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL)
+        if (unlikely(spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL)) {
             give(fast, mbufs[i], &packets[i]);
-        else
-            keep(mbufs, packets, &kept, i);
+            continue;
+        }
+        groups[kept] = groups[i];
+        keep(mbufs, packets, &kept, i);
     }
     return kept;
 }

@@ -91,6 +91,13 @@ def outbound(folder):
     return gateways.configure(folder, ALGORITHM)
 
 
+def one_rule(folder):
+    """The flags for a rule that the flows of the routers' captures are known by."""
+    path = folder / "one.rules"
+    path.write_text("allow udp from 10.0.0.0/8 to any\n", encoding="ascii")
+    return ["--rules", path]
+
+
 # capture, flags: functions that make them. waits: the source must wait for the pool, so that nothing is
 # refused; only a capture with an end does, and is read packet by packet. joined: what makes the ports' arguments.
 Path = collections.namedtuple("Path", "capture flags waits joined", defaults=[False, wire])
@@ -101,6 +108,8 @@ PATHS = {
         lambda options, folder: router.capture(options, 4), lambda folder: [], joined=routed),
     "routed, 80 B of IPv6": Path(
         lambda options, folder: router.capture(options, 6), lambda folder: [], joined=routed),
+    "routed by a rule, 64 B": Path(
+        lambda options, folder: router.capture(options, 4), one_rule, joined=routed),
     "encrypt inline, 64 B": Path(
         lambda options, folder: clear_capture(folder, 64), lambda folder: [*outbound(folder), *INLINE],
         False),
