@@ -151,8 +151,11 @@ static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte
                  (mbuf->ol_flags & TAG_STRIPPED) != 0))
         return false;
     link.type = spill_load16(type);
-    if (link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) /* apart, so that its offsets are constant */
+    /* Apart, so that their offsets are constant. */
+    if (link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
         return quick_ipv4(quick, mbuf, frame, &link, packet);
+    if (link.type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+        return quick_ipv6(quick, mbuf, frame, &link, packet);
     if (spill_is_tag(link.type)) {
         link.vlan = spill_load_be16(type + 2) & RTE_VLAN_ID_MASK;
         link.type = spill_load16(type + RTE_VLAN_HLEN);
