@@ -23,17 +23,15 @@
 /* ---------------------------------------------------------------------------- who is asked about
  */
 
-static bool is_ike(const struct spill_packet *packet)
+/* By our own end's port: what the other end has there says nothing. */
+static bool is_ike(const struct spill_packet *packet, bool ours)
 {
-    const uint16_t *ports =
-        packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.port : packet->key.v6.port;
-    uint32_t i;
+    const unsigned end = ours ? packet->direction : !packet->direction;
+    const uint16_t port =
+        packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.port[end] : packet->key.v6.port[end];
 
-    for (i = 0; i < 2; i++) {
-        if (ports[i] == RTE_BE16(500) || ports[i] == RTE_BE16(NAT_PORT))
-            return spill_packet_protocol(packet) == IPPROTO_UDP;
-    }
-    return false;
+    return (port == RTE_BE16(500) || port == RTE_BE16(NAT_PORT)) &&
+           spill_packet_protocol(packet) == IPPROTO_UDP;
 }
 
 /* Whether it stays on its link, or goes to a group. */
@@ -49,10 +47,12 @@ static bool is_for_link(const struct rte_mbuf *mbuf, const struct spill_packet *
     return to[0] == 0xff || (to[0] == 0xfe && (to[1] & 0xc0) == 0x80);
 }
 
-static bool is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+/* @param ours  the host has sent it */
+static bool is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *packet, bool ours)
 {
-    return packet->kind > SPILL_PACKET_IPV6 || packet->esp == SPILL_ESP_PLAIN || is_ike(packet) ||
-           is_for_link(mbuf, packet) || spill_host_is_discovery(mbuf, packet);
+    return packet->kind > SPILL_PACKET_IPV6 || packet->esp == SPILL_ESP_PLAIN ||
+           is_ike(packet, ours) || is_for_link(mbuf, packet) ||
+           spill_host_is_discovery(mbuf, packet);
 }
 
 /* The SA by which the first rule that matches protects, or NULL. */
@@ -61,7 +61,6 @@ static struct spill_sa *rule_of(const struct spill_fast *fast, struct spill_pack
     const struct spill_generation *generation = fast->version.generation;
     uint32_t tally;
 
-    packet->reversed = 0;
     spill_acl_classify(spill_policy_acl(generation->policy), &packet, 1, &tally);
     if (packet->verdict != SPILL_VERDICT_PROTECT)
         return NULL;
@@ -105,9 +104,10 @@ static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
     struct spill_sa *sa;
     uint32_t room;
 
-    if (is_bypassed(mbuf, packet))
+    if (is_bypassed(mbuf, packet, true))
         return true;
     packet->input = NO_PORT;
+    packet->reversed = 0;
     sa = rule_of(fast, packet);
     packet->input = port;
     if (sa == NULL || sa->config.direction != SPILL_SA_OUT)
@@ -153,8 +153,9 @@ bool spill_host_may_have(struct spill_fast *fast, struct rte_mbuf *mbuf,
 {
     const struct spill_sa *sa;
 
-    if (is_bypassed(mbuf, packet))
+    if (is_bypassed(mbuf, packet, false))
         return true;
+    packet->reversed = 0;
     spill_routing_ask(fast, mbuf, packet);
     sa = rule_of(fast, packet);
     spill_routing_asked(packet);

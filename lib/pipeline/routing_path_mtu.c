@@ -92,7 +92,7 @@ static bool read_esp(const struct rte_mbuf *mbuf, uint32_t at, struct quote *quo
 
     if (quote->udp) {
         udp = rte_pktmbuf_read(mbuf, at, sizeof(udp_copy), &udp_copy);
-        if (udp == NULL || udp->dst_port != RTE_BE16(NAT_PORT))
+        if (udp == NULL || udp->src_port != RTE_BE16(NAT_PORT))
             return false;
         at += (uint32_t)sizeof(udp_copy);
     }

@@ -158,8 +158,10 @@ class Attacked(TunnelCase):
                 f"protect {other.names[1]} any from fd09::/16 to 2001:db8::/32\ndeny any from 10.8.0.0/16 to any\n"
         clear = [("10.9.0.5", "10.1.0.1", 53), ("fd09::5", "2001:db8:1::1", 53), ("10.9.0.5", "10.1.0.1", 500),
                  ("10.9.0.5", "10.2.0.1", 4500), ("10.8.0.5", "10.1.0.1", 53)]
-        self.drops({"wan": [esp.udp_frame(source, to, bytes(44), (port, port), link=link(1)) for source, to, port in clear]},
-                   [one, other], {"esp_required": 2, "no_host": 3}, rules=rules)
+        frames = [esp.udp_frame(source, to, bytes(44), (port, port), link=link(1)) for source, to, port in clear]
+        # That it comes from IKE's port says nothing.
+        frames += [esp.udp_frame("10.9.0.5", "10.1.0.1", bytes(44), (port, 53), link=link(1)) for port in (500, 4500)]
+        self.drops({"wan": frames}, [one, other], {"esp_required": 4, "no_host": 3}, rules=rules)
 
     def test_not_ours(self):
         """ESP in transit is judged by the rules."""
