@@ -80,6 +80,18 @@ struct spill_confirmation {
 struct spill_stall_watch;
 struct spill_watching;
 
+/** What daemons have agreed on, and is part of every version. agreement.c. */
+struct spill_agreement {
+    struct spill_policy_files *files;  /* owned, as the next two; NULL: nothing. Who makes a version
+                                        * reads it */
+    struct spill_policy_files *before; /* of the version in force, while the next is made */
+    struct spill_policy_files *wanted; /* to be put in force; NULL: nothing */
+    void (*over)(void *context, const char *error, bool in_force);
+    void *context;
+    uint64_t began;           /* TSC, when the version that is waited for was published */
+    struct spill_event grace; /* until every lcore goes by it */
+};
+
 struct spill_program {
     struct spill_options options;
     struct spill_topology topology;
@@ -120,6 +132,8 @@ struct spill_program {
     bool going_back;                                  /* or what was not confirmed */
     uint64_t confirm_ns;                    /* the one that is wanted waits so long, or 0 */
     struct spill_confirmation confirmation; /* confirm.c */
+    struct spill_agreement agreement;       /* with IKE daemons */
+    struct spill_xfrm *xfrm;                /* whom those speak to; NULL: none is heard */
     struct spill_commands *commands;        /* clients'; NULL: none is heard */
     struct spill_watching *watching;        /* packets, for one of them; NULL: nobody does */
     struct spill_event reload_due;          /* its thread is done, or another one is wanted */
@@ -365,6 +379,29 @@ int spill_program_confirm(struct spill_program *program, struct spill_error *err
 
 /** Frees what is kept for that. */
 void spill_program_close_confirmation(struct spill_program *program);
+
+/* ----------------------------------------------------------------------- agreement.c */
+
+/**
+ * Has what daemons have agreed on put in force, in place of what they had before: as soon as no
+ * reload is under way. One at a time.
+ *
+ * @param files  the program's from here on
+ * @param over   called once every lcore goes by it, with NULL; or with what went wrong, and whether
+ *               it is in force all the same, as lcores were not heard of in time
+ */
+void spill_program_agree(struct spill_program *program, struct spill_policy_files *files,
+                         void (*over)(void *context, const char *error, bool in_force),
+                         void *context);
+
+/** Takes what is wanted, as a version is about to be made with it. @return whether there is some */
+bool spill_program_begin_agreement(struct spill_program *program);
+
+/** Says what became of it. @param error  NULL: it was published */
+void spill_program_end_agreement(struct spill_program *program, const char *error);
+
+/** Forgets it all; nobody is told any more. */
+void spill_program_close_agreement(struct spill_program *program);
 
 /* ------------------------------------------------------------------ commands_socket.c */
 

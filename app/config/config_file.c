@@ -20,6 +20,7 @@ enum section_kind {
     SECTION_ROUTE,
     SECTION_NEIGHBOR,
     SECTION_ROUTER,
+    SECTION_IKE,
     SECTION_KINDS,
 };
 
@@ -79,6 +80,7 @@ static const struct {
     [SECTION_ROUTE] = {"route", is_prefix, SPILL_OPTION_ROUTES_MAX},
     [SECTION_NEIGHBOR] = {"neighbor", is_address, SPILL_OPTION_NEIGHBORS_MAX},
     [SECTION_ROUTER] = {"router", NULL, 1},
+    [SECTION_IKE] = {"ike", NULL, 1},
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -116,6 +118,8 @@ static bool is_of(const struct spill_option *option, enum section_kind kind)
         return kind == SECTION_NEIGHBOR;
     case SPILL_OPTION_ROUTER:
         return kind == SECTION_ROUTER;
+    case SPILL_OPTION_IKE:
+        return kind == SECTION_IKE;
     default:
         return false;
     }
@@ -248,7 +252,7 @@ static int take_heading(struct load *load, const struct spill_ini *ini, size_t i
         return spill_error_set(load->error,
                                "%s:%u: section [%s] is unknown: expected [spillway], [port NAME], "
                                "[wire NAME] or [sa NAME], NAME of " SPILL_NAME_RULE
-                               ", [router], [route PREFIX] or [neighbor ADDRESS]",
+                               ", [router], [ike], [route PREFIX] or [neighbor ADDRESS]",
                                load->path, entry->line, entry->section);
     if (++load->sections[load->section.kind] > kinds[load->section.kind].most)
         return spill_error_set(load->error,

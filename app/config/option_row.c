@@ -103,6 +103,7 @@ const char *spill_option_argument(const struct spill_option *option, char *text,
         [SPILL_OPTION_PER_PORT] = "NAME:",
         [SPILL_OPTION_PER_CLASS] = "CLASS=",
         [SPILL_OPTION_ROUTER] = "",
+        [SPILL_OPTION_IKE] = "",
     };
     const char *prefix = before[option->scope] != NULL ? before[option->scope] : "";
     const char *own = option->argument;

@@ -29,6 +29,7 @@ enum spill_option_scope {
     SPILL_OPTION_PER_ROUTE,     /* struct spill_option_route; of [route PREFIX] */
     SPILL_OPTION_PER_NEIGHBOR,  /* struct spill_option_neighbor; of [neighbor ADDRESS] */
     SPILL_OPTION_ROUTER,        /* the options themselves; of [router] */
+    SPILL_OPTION_IKE,           /* likewise; of [ike] */
 };
 
 /** How the value is read. */

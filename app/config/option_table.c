@@ -25,6 +25,7 @@
 #define PER_ROUTE(field) .scope = SPILL_OPTION_PER_ROUTE, FIELD_OF(struct spill_option_route, field)
 #define PER_NEIGHBOR(field)                                                                        \
     .scope = SPILL_OPTION_PER_NEIGHBOR, FIELD_OF(struct spill_option_neighbor, field)
+#define IKE(field)    .scope = SPILL_OPTION_IKE, FIELD_OF(struct spill_options, ike.field)
 #define ROUTER(field) .scope = SPILL_OPTION_ROUTER, FIELD_OF(struct spill_options, router.field)
 
 #define NUMBER(from, to) .kind = SPILL_OPTION_NUMBER, .least = (from), .most = (to)
@@ -59,6 +60,7 @@ static const struct spill_option_group groups[] = {
     [SPILL_OPTION_GROUP_ROUTE] = {"Routes", ": keys of [route PREFIX], likewise"},
     [SPILL_OPTION_GROUP_NEIGHBOR] = {"Neighbors", ": keys of [neighbor ADDRESS], likewise"},
     [SPILL_OPTION_GROUP_ROUTER] = {"Router", ": keys of [router], likewise"},
+    [SPILL_OPTION_GROUP_IKE] = {"IKE", ": keys of [ike], likewise"},
     [SPILL_OPTION_GROUP_ROLES] = {"Roles", " (LIST is CPUs as in 1-2,5)"},
     [SPILL_OPTION_GROUP_WORK] = {"Expensive work, by CLASS", NULL},
     [SPILL_OPTION_GROUP_MEMORY] = {"Memory", NULL},
@@ -268,6 +270,10 @@ static const struct spill_option rows[] = {
     {.name = "netns", .argument = "FILE", .group = SPILL_OPTION_GROUP_ROUTER,
      .help = "network namespace of the twins, such as /run/netns/NAME; not given: the program's own",
      ROUTER(name_space), .kind = SPILL_OPTION_FILE},
+
+    {.name = "xfrm", .argument = "FILE", .group = SPILL_OPTION_GROUP_IKE,
+     .help = "UNIX socket by which IKE daemons have their associations and policies put in force; not given: none is heard",
+     IKE(xfrm), .kind = SPILL_OPTION_FILE},
 
     {.name = "fast", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "receive, look up, decide, transmit", .absent = "as planned",

@@ -49,6 +49,11 @@ bool spill_options_have_twins(const struct spill_options *options)
     return false;
 }
 
+bool spill_options_protect(const struct spill_options *options)
+{
+    return options->sa_count > 0 || options->ike.xfrm != NULL;
+}
+
 bool spill_options_route(const struct spill_options *options)
 {
     for (unsigned int i = 0; i < options->interface_count; i++) {
@@ -99,6 +104,7 @@ void spill_options_free(struct spill_options *options)
         free(options->neighbors[i].where);
     free(options->interfaces);
     free(options->router.name_space);
+    free(options->ike.xfrm);
     free(options->routes);
     free(options->neighbors);
     free(options->sas);

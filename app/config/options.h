@@ -130,6 +130,11 @@ struct spill_option_neighbor {
     uint16_t index; /* into spill_options.interfaces */
 };
 
+/** `[ike]`. */
+struct spill_option_ike {
+    char *xfrm; /* owned; path of the socket; NULL: none */
+};
+
 /** `[router]`. */
 struct spill_option_router {
     enum spill_router_rpf rpf;
@@ -157,6 +162,7 @@ struct spill_options {
     struct spill_option_sa *sas; /* owned; in the order of the file */
 
     struct spill_option_router router;
+    struct spill_option_ike ike;
     uint16_t interface_count;
     struct spill_option_interface
         *interfaces; /* owned, as the next two; in the order of the file */
@@ -216,6 +222,9 @@ struct spill_option_interface *spill_options_find_interface(const struct spill_o
 
 /** @return whether any port or sub-port is routed */
 bool spill_options_route(const struct spill_options *options);
+
+/** @return whether packets may be protected: there are associations, or a daemon brings some */
+bool spill_options_protect(const struct spill_options *options);
 
 /** @return whether routed ports have twins: all of them, or none */
 bool spill_options_have_twins(const struct spill_options *options);

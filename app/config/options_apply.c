@@ -38,6 +38,7 @@ void spill_options_preset(struct spill_options *options)
     spill_plan_input_init(&options->plan, NULL);
     set_presets(SPILL_OPTION_PLAIN, options);
     set_presets(SPILL_OPTION_ROUTER, options);
+    set_presets(SPILL_OPTION_IKE, options);
     for (int i = 0; i < SPILL_CLASSES; i++)
         set_presets(SPILL_OPTION_PER_CLASS, &options->pipeline.classes[i]);
 }
@@ -330,6 +331,7 @@ static int apply(struct draft *draft, const struct spill_setting *setting)
     case SPILL_OPTION_PER_NEIGHBOR:
         return set_neighbor(draft, setting);
     case SPILL_OPTION_ROUTER:
+    case SPILL_OPTION_IKE:
         return set_value(draft, setting, options);
     }
     return -1;

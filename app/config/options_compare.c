@@ -182,6 +182,7 @@ unsigned spill_options_compare(const struct spill_options *in_force,
     compare_wires(&comparison, in_force, again);
     compare_wires(&comparison, again, in_force);
     compare_scope(&comparison, SPILL_OPTION_ROUTER, in_force, again, " of the router", "");
+    compare_scope(&comparison, SPILL_OPTION_IKE, in_force, again, " of [ike]", "");
     compare_interfaces(&comparison, in_force, again);
     compare_routes(&comparison, in_force, again);
     compare_neighbors(&comparison, in_force, again);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/policy_join.h"
 #include "control/log.h"
 #include "pipeline/generation.h"
 #include "program.h"
@@ -154,10 +155,10 @@ int spill_program_check_version(const struct spill_program *program,
     return find_inputs(program, files->ruleset, inputs, error);
 }
 
-struct spill_generation *spill_program_make_version(struct spill_program *program,
-                                                    const struct spill_options *options,
-                                                    struct spill_policy_files *files,
-                                                    struct spill_error *error)
+static struct spill_generation *make_generation(struct spill_program *program,
+                                                const struct spill_options *options,
+                                                struct spill_policy_files *files,
+                                                struct spill_error *error)
 {
     struct spill_generation *generation = NULL;
     struct spill_sa_set *sas = NULL;
@@ -176,7 +177,8 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
         spill_sa_set_free(sas);
         return NULL;
     }
-    if (files->ruleset->count == 0 && options->default_verdict == SPILL_VERDICT_DENY)
+    if (files->ruleset->count == 0 && options->default_verdict == SPILL_VERDICT_DENY &&
+        program->agreement.files == NULL)
         SPILL_LOG(WARNING, "no rule, and --default is deny: no IP packet will pass");
     list = make_list(program, options, files->ruleset, error);
     if (list != NULL)
@@ -191,6 +193,23 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
     spill_policy_free(policy);
     spill_sa_set_free(sas);
     return NULL;
+}
+
+struct spill_generation *spill_program_make_version(struct spill_program *program,
+                                                    const struct spill_options *options,
+                                                    struct spill_policy_files *files,
+                                                    struct spill_error *error)
+{
+    struct spill_generation *generation;
+    struct spill_policy_files joined;
+
+    if (program->agreement.files == NULL)
+        return make_generation(program, options, files, error);
+    if (spill_policy_join(program->agreement.files, files, &joined, error) != 0)
+        return NULL;
+    generation = make_generation(program, options, &joined, error);
+    spill_policy_join_free(&joined);
+    return generation;
 }
 
 /* --------------------------------------------------------------------------- the first version */
@@ -362,7 +381,7 @@ int spill_program_open_generation(struct spill_program *program, struct spill_er
 {
     struct spill_generation *generation;
 
-    if (program->files.sa_count > 0 && open_crypto(program, error) != 0)
+    if (spill_options_protect(&program->options) && open_crypto(program, error) != 0)
         return -1;
     if (open_tallies(program, error) != 0)
         return -1;

@@ -36,6 +36,7 @@ struct spill_reload {
     pthread_t thread;
     bool checks;         /* and no more; control, as the next */
     bool goes_back;      /* to sources that were in force */
+    bool agrees;         /* on something with a daemon: the sources are those in force */
     uint64_t confirm_ns; /* 0: it needs none */
     uint64_t began;      /* TSC; control */
     _Atomic int state;   /* of the thread, enum state: who changes it second frees */
@@ -50,7 +51,7 @@ struct spill_reload {
 static void free_reload(struct spill_reload *reload)
 {
     spill_generation_free(reload->made);
-    if (!reload->goes_back)
+    if (!reload->goes_back && !reload->agrees)
         spill_sources_free(reload->sources);
     free(reload);
 }
@@ -115,8 +116,10 @@ static void end_reload(struct spill_program *program, const char *error, const c
 {
     struct spill_reload *reload = program->reload;
 
-    spill_program_tell_reload_over(program, error, text, reload != NULL ? reload->changes : "");
-    spill_service_reload_over(&program->service, error == NULL);
+    if (reload == NULL || !reload->agrees) {
+        spill_program_tell_reload_over(program, error, text, reload != NULL ? reload->changes : "");
+        spill_service_reload_over(&program->service, error == NULL);
+    }
     if (reload != NULL)
         free_reload(reload);
     program->reload = NULL;
@@ -126,10 +129,12 @@ static void end_reload(struct spill_program *program, const char *error, const c
 
 static void refuse(struct spill_program *program, const char *reason)
 {
-    if (!program->checking)
+    if (program->reload != NULL && program->reload->agrees)
+        spill_program_end_agreement(program, reason);
+    else if (!program->checking)
         SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reason);
     end_reload(program, reason, NULL);
-    if (program->reload_wanted || program->check_wanted)
+    if (program->reload_wanted || program->check_wanted || program->agreement.wanted != NULL)
         spill_event_notify(&program->reload_due);
 }
 
@@ -239,6 +244,28 @@ static void note_sources(struct spill_program *program)
     }
 }
 
+/* No reload: nobody asked for one, and none is told of. */
+static void publish_agreement(struct spill_program *program)
+{
+    struct spill_reload *reload = program->reload;
+    const uint64_t renewing = program->renewing;
+    const char *error = NULL;
+
+    if (reload->made == NULL) {
+        refuse(program, reload->error.text);
+        return;
+    }
+    spill_program_drain_rule_log(program);
+    if (spill_program_replace_generation(program, reload->made) == 0)
+        reload->made = NULL;
+    else
+        error = "an lcore still holds the version before the last";
+    if (renewing == 0)
+        program->renewing = 0;
+    end_reload(program, error, NULL);
+    spill_program_end_agreement(program, error);
+}
+
 static void publish(struct spill_program *program)
 {
     static const char held[] = "an lcore still holds the version before the last: try again";
@@ -272,7 +299,10 @@ static void publish(struct spill_program *program)
 static void finish_making(struct spill_program *program)
 {
     program->making = false;
-    publish(program);
+    if (program->reload->agrees)
+        publish_agreement(program);
+    else
+        publish(program);
     spill_program_free_replaced(program);
 }
 
@@ -329,6 +359,23 @@ static void go_back(struct spill_program *program, struct spill_sources *former)
     begin_step(program, make_version);
 }
 
+/* Makes a version of what is in force, and of what was agreed on. */
+static void agree_anew(struct spill_program *program)
+{
+    struct spill_reload *reload = calloc(1, sizeof(*reload));
+
+    if (reload == NULL) {
+        spill_program_end_agreement(program, "no memory");
+        return;
+    }
+    *reload = (struct spill_reload){
+        .program = program, .agrees = true, .sources = program->confirmation.in_force};
+    program->reload = reload;
+    program->checking = false;
+    program->making = true;
+    begin_step(program, make_version);
+}
+
 /* Begins one if it is wanted, or has the one that still reads hurry. */
 static void take_wanted(struct spill_program *program)
 {
@@ -352,6 +399,8 @@ static void go_on(void *context)
         go_back(program, former);
     if (program->reload_wanted || program->check_wanted)
         take_wanted(program);
+    if (program->reload == NULL && spill_program_begin_agreement(program))
+        agree_anew(program);
 }
 
 int spill_program_open_reload(struct spill_program *program, struct spill_error *error)

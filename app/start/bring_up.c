@@ -11,6 +11,7 @@
 #include "port/eal.h"
 #include "program.h"
 #include "runtime/stamp.h"
+#include "xfrm/server.h"
 
 /* The shortest hang that ticks of a millisecond can tell from a control thread that came late. */
 #define STALL_LEAST_NS UINT64_C(4000000)
@@ -191,6 +192,8 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
     if (status != 0 || spill_program_open_rule_log(program, error) != 0)
         return -1;
     if (spill_program_start_telemetry(program, error) != 0)
+        return -1;
+    if (spill_xfrm_open(program, error) != 0)
         return -1;
     return spill_program_open_commands(program, error);
 }

@@ -22,6 +22,7 @@
  * session with key schedules, rte_ipsec's structures. */
 #define CRYPTO_BYTES (UINT64_C(2) << 20)
 #define SA_BYTES     UINT64_C(4096)
+#define IKE_SAS      256 /* of a daemon's, that memory is planned for */
 
 /*
  * Bytes that an mbuf of a port must have: with SAs a frame has to be in one piece, with room for
@@ -31,7 +32,7 @@ static uint32_t data_room(const struct spill_options *options, uint32_t device_r
 {
     uint32_t whole = RTE_PKTMBUF_HEADROOM + mtu + LINK_HEADERS + SPILL_ESP_TAIL;
 
-    if (options->sa_count == 0)
+    if (!spill_options_protect(options))
         return device_room;
     return RTE_MIN(RTE_MAX(device_room, whole), (uint32_t)UINT16_MAX);
 }
@@ -87,7 +88,13 @@ static int parse_devices(struct spill_program *program, struct spill_error *erro
 /* Without SAs there is nothing to decrypt or encrypt. */
 static unsigned configured(const struct spill_options *options)
 {
-    return options->sa_count > 0 ? SPILL_NEED_IPSEC : 0;
+    return spill_options_protect(options) ? SPILL_NEED_IPSEC : 0;
+}
+
+/* How many SAs there is memory for: those of the files, and so many of a daemon's. */
+static uint32_t sas_expected(const struct spill_options *options)
+{
+    return options->sa_count + (options->ike.xfrm != NULL ? IKE_SAS : 0);
 }
 
 static void plan_classes(struct spill_plan_input *input, const struct spill_options *options)
@@ -137,10 +144,10 @@ static void plan_input(struct spill_program *program)
         sizeof(struct spill_loop) + options->port_count * sizeof(struct spill_output);
     input->lcore_bytes += 2 * SPILL_RULE_LOG_RECORDS * sizeof(struct spill_rule_record);
     input->lcore_bytes += 2 * spill_rule_tallies_bytes(program->files.ruleset->count);
-    if (options->sa_count > 0)
+    if (spill_options_protect(options))
         input->lcore_bytes +=
-            CRYPTO_BYTES + 2 * options->sa_count * SA_BYTES + sizeof(struct spill_reassembly);
-    input->held_mbufs = options->sa_count > 0 ? SPILL_REASSEMBLY_MBUFS : 0;
+            CRYPTO_BYTES + 2 * sas_expected(options) * SA_BYTES + sizeof(struct spill_reassembly);
+    input->held_mbufs = spill_options_protect(options) ? SPILL_REASSEMBLY_MBUFS : 0;
     /* Twice: a reload makes the next version beside the one in force. */
     input->extra_bytes = 2 * spill_acl_memory(program->files.ruleset);
     if (spill_options_route(options)) {
@@ -196,12 +203,13 @@ static int load_policy_files(struct spill_program *program, struct spill_error *
 {
     const struct spill_options *options = &program->options;
 
-    if (options->sa_count > 0 &&
+    if (spill_options_protect(options) &&
         options->pipeline.classes[SPILL_CLASS_CLASSIFY].overflow == SPILL_OVERFLOW_ALLOW)
         return spill_error_set(error,
                                "--on-pool-full 'classify=allow': packets that an SA is to protect "
-                               "would pass in the clear: expected drop or inline beside [sa %s]",
-                               options->sas[0].config.name);
+                               "would pass in the clear: expected drop or inline beside [%s%s]",
+                               options->sa_count > 0 ? "sa " : "ike",
+                               options->sa_count > 0 ? options->sas[0].config.name : "");
     if (check_device(options, error) != 0)
         return -1;
     return spill_policy_files_load(options, &program->stop, &program->files, error);

@@ -10,6 +10,7 @@
 #include "control/stalls.h"
 #include "port/eal.h"
 #include "program.h"
+#include "xfrm/server.h"
 
 /* Drivers get a tenth of a second to finish what was given to them. */
 #define FLUSH_SHARE 10
@@ -88,6 +89,7 @@ void spill_program_settle(struct spill_program *program)
 {
     spill_program_close_commands(program);
     spill_program_close_stalls(program);
+    spill_xfrm_close(program);
     spill_program_end_telemetry();
     program->settled = true;
     spill_program_leave_kernel(program);
@@ -120,6 +122,7 @@ void spill_program_tear_down(struct spill_program *program)
     spill_host_free(program->host);
     spill_router_free(program->router);
     spill_program_close_reload(program);
+    spill_program_close_agreement(program);
     spill_program_close_generation(program);
     spill_eal_end();
     spill_event_remove(&program->signals.heard);

@@ -58,7 +58,8 @@ struct spill_sa_address {
 /** What the user wants an SA to be. */
 struct spill_sa_config {
     char name[SPILL_NAME_SIZE];
-    char stands_for[SPILL_NAME_SIZE]; /* inbound: the SA that rules name for it; empty: itself */
+    char stands_for[SPILL_NAME_SIZE]; /* what rules name for it: an SA, or several by a name that
+                                       * is none's; empty: itself */
     enum spill_sa_direction direction;
     enum spill_sa_mode mode;
     uint32_t spi; /* host order, from SPILL_SA_SPI_FIRST */
@@ -74,6 +75,7 @@ struct spill_sa_config {
     uint8_t dscp;                        /* SPILL_SA_DSCP_COPY, or 0 to 63 */
     enum spill_sa_df df;
     uint64_t ports; /* by id, one of a wire: by which its ESP comes or goes; 0: as traffic shows */
+    uint64_t sequence; /* that its numbers begin behind, when it is made: another one's last */
 };
 
 /**

@@ -189,13 +189,42 @@ static struct spill_sa *get_sa(struct spill_sa_store *store, const struct spill_
                          error);
     if (sa == NULL)
         return NULL;
-    sequence = predecessor == NULL ? recall(store, config) : 0;
+    sequence = predecessor == NULL ? RTE_MAX(recall(store, config), config->sequence) : 0;
     if (sequence != 0)
         spill_sa_resume(sa, sequence);
     sa->lane = lane_of(store, config, id);
     store->by_id[id] = sa;
     store->unused++;
     return sa;
+}
+
+/* The SA of those that rules know by a name: the one that has it, else the first. */
+static struct spill_sa *named_in_rules(const struct spill_sa_set *set, const char *name)
+{
+    struct spill_sa *first = NULL;
+    uint32_t i;
+
+    for (i = 0; i < set->count; i++) {
+        if (strcmp(set->list[i]->config.name, name) == 0)
+            return set->list[i];
+        if (first == NULL && strcmp(set->list[i]->config.stands_for, name) == 0)
+            first = set->list[i];
+    }
+    return first;
+}
+
+/* The SA of a version that goes on with what an SA had to do. Of several outbound ones that rules
+ * know by one name, that is always the first. */
+static struct spill_sa *successor_of(const struct spill_sa_set *set, const struct spill_sa *sa)
+{
+    struct spill_sa *successor = NULL;
+
+    if (sa->config.direction == SPILL_SA_IN || sa->config.stands_for[0] == '\0')
+        successor = named_in_rules(set, sa->config.name);
+    if (successor == NULL)
+        successor = named_in_rules(set, name_in_rules(&sa->config));
+    return successor != NULL && successor->config.direction == sa->config.direction ? successor
+                                                                                    : NULL;
 }
 
 /* Names the SAs of a version by their ids, and by those of SAs that they replace. */
@@ -212,17 +241,11 @@ static int add_ids(const struct spill_sa_store *store, struct spill_sa_set *set)
     if (set->by_id == NULL || set->named == NULL)
         return -1;
     for (id = 1; id < set->id_limit; id++) {
-        struct spill_sa *sa = store->by_id[id], *successor;
-
-        if (sa == NULL)
+        if (store->by_id[id] == NULL)
             continue;
-        successor = spill_sa_set_find(set, sa->config.name);
-        if (successor == NULL || successor->config.direction != sa->config.direction)
-            continue;
-        set->by_id[id] = successor;
-        set->named[id] = successor->config.stands_for[0] == '\0'
-                             ? successor
-                             : spill_sa_set_find(set, successor->config.stands_for);
+        set->by_id[id] = successor_of(set, store->by_id[id]);
+        if (set->by_id[id] != NULL)
+            set->named[id] = named_in_rules(set, name_in_rules(&set->by_id[id]->config));
     }
     return 0;
 }
@@ -429,13 +452,7 @@ void spill_sa_set_free(struct spill_sa_set *set)
 
 struct spill_sa *spill_sa_set_find(const struct spill_sa_set *set, const char *name)
 {
-    uint32_t i;
-
-    for (i = 0; i < set->count; i++) {
-        if (strcmp(set->list[i]->config.name, name) == 0)
-            return set->list[i];
-    }
-    return NULL;
+    return named_in_rules(set, name);
 }
 
 /* Whether a packet's addresses are those of another: neighbours are mostly of one SA. */

@@ -25,7 +25,9 @@
  * must not begin again. One of the same name takes its place: what an older version decided goes on
  * with that one, in the same lane. While keys change, an inbound SA may stand for another one:
  * rules that name that one mean both, and both are in one lane, so that a flow keeps its order when
- * its sender goes over from one to the other (law 4). rte_ipsec_sad finds inbound SAs, on each node
+ * its sender goes over from one to the other (law 4). Several SAs of one direction may stand for a
+ * name that is none's: outbound the first of them protects, and what an older version decided goes
+ * on with that one at once. rte_ipsec_sad finds inbound SAs, on each node
  * that reads it.
  *
  * Everything is the control thread's, but the lookups, which any lcore may do.
@@ -114,7 +116,7 @@ static inline bool spill_sa_set_same_name(const struct spill_sa_set *set, uint16
            set->named[one] == set->named[other];
 }
 
-/** The SA of a name, or NULL. */
+/** The SA of a name, else the first of those that stand for it, or NULL. */
 struct spill_sa *spill_sa_set_find(const struct spill_sa_set *set, const char *name);
 
 /**

@@ -92,6 +92,7 @@ static void test_bad(void **state)
         {"[neighbor 10.1.0.9]\nport = dmz\nmac = 02:00:00:00:00:01\n", "port 'dmz' is not there"},
         {"[router]\nrpf = yes\n", "expected off, loose or strict"},
         {"[router]\nroutes = 1\n", "expected"},
+        {"[ike]\nxfrm =\n", "expected"},
     };
 
     (void)state;

@@ -110,6 +110,59 @@ static void no_number_is_sent_twice(void **state)
     end(set);
 }
 
+/* Who goes on for another begins behind its last number, whatever key it has. */
+static void goes_on_behind_a_number(void **state)
+{
+    struct ipsec_case kind = ipsec_case_of("aes-128-gcm", 4, false);
+    struct spill_sa_set *set;
+
+    (void)state;
+    ipsec_config(&config, &kind, SPILL_SA_OUT, 7000);
+    config.sequence = 41;
+    set = in_force();
+    assert_int_equal(set->list[0]->state->sequence, 41);
+    end(set);
+}
+
+/* Several outbound ones that rules know by one name, as while a daemon has a child renewed: the
+ * first protects, and what was decided for another goes on with it, in one lane. */
+static void several_stand_for_a_name(void **state)
+{
+    struct ipsec_case kind = ipsec_case_of("aes-128-gcm", 4, false);
+    struct spill_sa_config both[2];
+    struct spill_sa_set *first, *second, *third;
+    const struct spill_sa *before, *after;
+
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        ipsec_config(&both[i], &kind, SPILL_SA_OUT, 8000 + i);
+        snprintf(both[i].stands_for, sizeof(both[i].stands_for), "child.1");
+    }
+    first = spill_sa_set_create(store, both, 2, &ipsec_error);
+    assert_non_null(first);
+    before = first->list[0];
+    assert_ptr_equal(spill_sa_set_find(first, "child.1"), before);
+    assert_ptr_equal(spill_sa_set_get(first, first->list[1]->id), before);
+    assert_int_equal(before->lane, first->list[1]->lane);
+
+    config = both[0]; /* the switch: the other one is the first */
+    both[0] = both[1];
+    both[1] = config;
+    second = spill_sa_set_create(store, both, 2, &ipsec_error);
+    assert_non_null(second);
+    after = second->list[0];
+    assert_ptr_equal(after, first->list[1]);
+    assert_ptr_equal(spill_sa_set_get(second, before->id), after);
+    assert_ptr_equal(spill_sa_set_find(second, "child.1"), after);
+
+    third = spill_sa_set_create(store, both, 1, &ipsec_error); /* the old one is gone */
+    assert_non_null(third);
+    assert_ptr_equal(spill_sa_set_get(third, before->id), after);
+    spill_sa_set_free(first);
+    spill_sa_set_free(second);
+    end(third);
+}
+
 #define WITH_STORE(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
 
 int main(void)
@@ -117,6 +170,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STORE(no_number_is_taken_twice),
         WITH_STORE(no_number_is_sent_twice),
+        WITH_STORE(goes_on_behind_a_number),
+        WITH_STORE(several_stand_for_a_name),
     };
     int failed;
 

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "xfrm/compile.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define IKE_PORT     500
+#define IKE_NAT_PORT 4500
+
+/* Rules that let IKE itself pass, for each policy at most. */
+#define IKE_RULES 4
+
+void spill_xfrm_name(const struct spill_xfrm_sa *sa, char name[SPILL_NAME_SIZE])
+{
+    snprintf(name, SPILL_NAME_SIZE, "%08x.%x", ntohl(sa->info.id.spi),
+             sa->serial & SPILL_XFRM_SERIAL_MASK);
+}
+
+static void name_group(uint32_t group, char name[SPILL_NAME_SIZE])
+{
+    snprintf(name, SPILL_NAME_SIZE, "child.%x", group);
+}
+
+void spill_xfrm_find_directions(struct spill_xfrm_state *state)
+{
+    for (uint32_t i = 0; i < state->sa_count; i++) {
+        struct spill_xfrm_sa *sa = &state->sas[i];
+
+        for (uint32_t j = 0; j < state->policy_count && sa->direction == SPILL_XFRM_UNKNOWN; j++) {
+            const struct spill_xfrm_policy *policy = &state->policies[j];
+
+            if (spill_xfrm_policy_takes(policy, sa))
+                sa->direction =
+                    policy->info.dir == XFRM_POLICY_OUT ? SPILL_XFRM_OUT : SPILL_XFRM_IN;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------- SAs */
+
+static struct spill_sa_address address_of(const xfrm_address_t *address, uint16_t family)
+{
+    struct spill_sa_address made = {.family = family == AF_INET6 ? 6 : 4};
+
+    memcpy(made.bytes, address, family == AF_INET6 ? 16 : 4);
+    return made;
+}
+
+static uint64_t limit_of(uint64_t limit)
+{
+    return limit == XFRM_INF ? 0 : limit;
+}
+
+/* Soft limits are told by EXPIRE, not by the data plane. */
+static void describe(const struct spill_xfrm_sa *sa, struct spill_sa_config *config)
+{
+    const struct xfrm_usersa_info *info = &sa->info;
+    const bool is_out = sa->direction == SPILL_XFRM_OUT;
+    const bool writes = is_out && info->mode == XFRM_MODE_TUNNEL;
+
+    *config = (struct spill_sa_config){
+        .direction = is_out ? SPILL_SA_OUT : SPILL_SA_IN,
+        .mode = info->mode == XFRM_MODE_TUNNEL ? SPILL_SA_TUNNEL : SPILL_SA_TRANSPORT,
+        .spi = ntohl(info->id.spi),
+        .source = address_of(&info->saddr, info->family),
+        .destination = address_of(&info->id.daddr, info->family),
+        .algorithm = sa->algorithm,
+        .esn = (info->flags & XFRM_STATE_ESN) != 0,
+        .nat_traversal = sa->encapsulated,
+        .replay_window = is_out ? 0 : sa->window,
+        .packets_hard = limit_of(info->lft.hard_packet_limit),
+        .bytes_hard = limit_of(info->lft.hard_byte_limit),
+        .sequence = is_out ? sa->sent : sa->received,
+    };
+    memcpy(config->key, sa->key, sizeof(config->key));
+    spill_xfrm_name(sa, config->name);
+    name_group(sa->group, config->stands_for);
+    if (writes && (sa->extra_flags & XFRM_SA_XFLAG_DONT_ENCAP_DSCP) == 0)
+        config->dscp = SPILL_SA_DSCP_COPY;
+    if (writes && info->family == AF_INET && (info->flags & XFRM_STATE_NOPMTUDISC) != 0)
+        config->df = SPILL_SA_DF_CLEAR;
+}
+
+static bool has(const struct spill_policy_files *files, const struct spill_xfrm_sa *sa)
+{
+    char name[SPILL_NAME_SIZE];
+
+    spill_xfrm_name(sa, name);
+    for (uint32_t i = 0; i < files->sa_count; i++) {
+        if (strcmp(files->sas[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of a group the first one is that which protects: what the policy wants that changed last. */
+static void add_chosen(const struct spill_xfrm_state *state, struct spill_policy_files *files)
+{
+    uint64_t before = UINT64_MAX;
+
+    for (;;) {
+        const struct spill_xfrm_policy *latest = NULL;
+        const struct spill_xfrm_sa *sa;
+
+        for (uint32_t i = 0; i < state->policy_count; i++) {
+            const struct spill_xfrm_policy *policy = &state->policies[i];
+
+            if (policy->info.dir == XFRM_POLICY_OUT && policy->changed < before &&
+                (latest == NULL || policy->changed > latest->changed))
+                latest = policy;
+        }
+        if (latest == NULL)
+            return;
+        before = latest->changed;
+        sa = spill_xfrm_policy_choose(state, latest);
+        if (sa != NULL && sa->direction == SPILL_XFRM_OUT && !has(files, sa))
+            describe(sa, &files->sas[files->sa_count++]);
+    }
+}
+
+static int add_sas(const struct spill_xfrm_state *state, struct spill_policy_files *files)
+{
+    files->sas = calloc(state->sa_count + 1u, sizeof(*files->sas));
+    if (files->sas == NULL)
+        return -ENOMEM;
+    add_chosen(state, files);
+    for (uint32_t i = 0; i < state->sa_count; i++) {
+        const struct spill_xfrm_sa *sa = &state->sas[i];
+
+        if (!sa->larval && sa->direction != SPILL_XFRM_UNKNOWN && !has(files, sa))
+            describe(sa, &files->sas[files->sa_count++]);
+    }
+    return 0;
+}
+
+/* ----------------------------------------------------------------------------------- rules */
+
+static void take_prefix(struct spill_rule *rule, enum spill_rule_end end,
+                        const xfrm_address_t *address, uint8_t length, uint16_t family)
+{
+    const unsigned size = family == AF_INET6 ? 16 : 4;
+
+    memcpy(rule->address[end], address, size);
+    for (unsigned i = 0; i < size; i++) {
+        if (length < 8 * (i + 1))
+            rule->address[end][i] &= (uint8_t)(length <= 8 * i ? 0 : 0xff00 >> (length - 8 * i));
+    }
+    rule->length[end] = length;
+}
+
+static struct spill_rule begin_rule(const struct xfrm_selector *selector, uint32_t line)
+{
+    struct spill_rule rule = {
+        .families = selector->family == AF_INET6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4,
+        .protocol = selector->proto,
+        .any_protocol = selector->proto == 0,
+        .last_port = {UINT16_MAX, UINT16_MAX},
+        .line = line,
+    };
+
+    take_prefix(&rule, SPILL_RULE_SOURCE, &selector->saddr, selector->prefixlen_s,
+                selector->family);
+    take_prefix(&rule, SPILL_RULE_DESTINATION, &selector->daddr, selector->prefixlen_d,
+                selector->family);
+    return rule;
+}
+
+static void take_ports(struct spill_rule *rule, enum spill_rule_end end, uint16_t port,
+                       uint16_t mask)
+{
+    rule->first_port[end] = ntohs(port & mask);
+    rule->last_port[end] = ntohs((uint16_t)((port & mask) | (uint16_t)~mask));
+    rule->names_ports |= mask != 0;
+}
+
+/* Of ICMP they are type and code. */
+static void take_types(struct spill_rule *rule, const struct xfrm_selector *selector)
+{
+    const uint16_t first =
+        (uint16_t)(ntohs(selector->sport) << 8 | (ntohs(selector->dport & selector->dport_mask)));
+
+    if (selector->sport_mask == 0)
+        return;
+    rule->names_types = true;
+    rule->first_port[SPILL_RULE_DESTINATION] = first;
+    rule->last_port[SPILL_RULE_DESTINATION] =
+        (uint16_t)(selector->dport_mask != 0 ? first : first | UINT8_MAX);
+}
+
+static void take_selector(struct spill_rule *rule, const struct xfrm_selector *selector)
+{
+    if (selector->proto == IPPROTO_ICMP || selector->proto == IPPROTO_ICMPV6) {
+        take_types(rule, selector);
+        return;
+    }
+    take_ports(rule, SPILL_RULE_SOURCE, selector->sport, selector->sport_mask);
+    take_ports(rule, SPILL_RULE_DESTINATION, selector->dport, selector->dport_mask);
+}
+
+/* The number of a name, from 1. */
+static uint16_t name_sa(struct spill_ruleset *ruleset, uint32_t group)
+{
+    char name[SPILL_NAME_SIZE];
+    uint16_t i = 0;
+
+    name_group(group, name);
+    while (i < ruleset->sa_count && strcmp(ruleset->sas[i], name) != 0)
+        i++;
+    if (i == ruleset->sa_count)
+        memcpy(ruleset->sas[ruleset->sa_count++], name, sizeof(name));
+    return (uint16_t)(i + 1);
+}
+
+/* The SA that a policy's packets go or come by; NULL: there is none. */
+static const struct spill_xfrm_sa *sa_of(const struct spill_xfrm_state *state,
+                                         const struct spill_xfrm_policy *policy)
+{
+    const struct spill_xfrm_sa *newest = NULL;
+
+    if (policy->info.dir == XFRM_POLICY_OUT) {
+        newest = spill_xfrm_policy_choose(state, policy);
+        return newest != NULL && newest->direction == SPILL_XFRM_OUT ? newest : NULL;
+    }
+    for (uint32_t i = 0; i < state->sa_count; i++) {
+        const struct spill_xfrm_sa *sa = &state->sas[i];
+
+        if (sa->direction == SPILL_XFRM_IN && spill_xfrm_policy_takes(policy, sa) &&
+            (newest == NULL || sa->serial > newest->serial))
+            newest = sa;
+    }
+    return newest;
+}
+
+static void add_rule(const struct spill_xfrm_state *state, const struct spill_xfrm_policy *policy,
+                     uint32_t line, struct spill_ruleset *ruleset)
+{
+    struct spill_rule *rule = &ruleset->rules[ruleset->count++];
+    const struct spill_xfrm_sa *sa = sa_of(state, policy);
+
+    *rule = begin_rule(&policy->info.sel, line);
+    take_selector(rule, &policy->info.sel);
+    if (policy->info.action == XFRM_POLICY_BLOCK || (policy->has_template && sa == NULL)) {
+        rule->action = SPILL_VERDICT_DENY;
+    } else if (!policy->has_template) {
+        rule->action = SPILL_VERDICT_ALLOW;
+    } else {
+        rule->action = SPILL_VERDICT_PROTECT;
+        rule->sa = name_sa(ruleset, sa->group);
+    }
+}
+
+/* ------------------------------------------------------------------------------ IKE itself */
+
+static bool is_within(const xfrm_address_t *host, const xfrm_address_t *prefix, uint8_t length)
+{
+    const uint8_t *one = (const uint8_t *)host, *other = (const uint8_t *)prefix;
+    const unsigned whole = length / 8u, rest = length % 8u;
+
+    return memcmp(one, other, whole) == 0 &&
+           (rest == 0 || ((one[whole] ^ other[whole]) & (0xff00 >> rest & 0xff)) == 0);
+}
+
+/* Whether what daemons say to each other is among what an outbound policy selects. */
+static bool selects_ike(const struct spill_xfrm_policy *policy)
+{
+    const struct xfrm_selector *selector = &policy->info.sel;
+    const struct xfrm_user_tmpl *template = &policy->template;
+
+    if (!policy->has_template || policy->info.dir != XFRM_POLICY_OUT ||
+        (selector->proto != 0 && selector->proto != IPPROTO_UDP))
+        return false;
+    if (template->mode == XFRM_MODE_TRANSPORT)
+        return true;
+    return template->family == selector->family &&
+           is_within(&template->saddr, &selector->saddr, selector->prefixlen_s) &&
+           is_within(&template->id.daddr, &selector->daddr, selector->prefixlen_d);
+}
+
+/* The ends between which they speak: the tunnel's, else those that are selected. */
+static struct xfrm_selector ike_selector(const struct spill_xfrm_policy *policy)
+{
+    struct xfrm_selector selector = policy->info.sel;
+
+    selector.proto = IPPROTO_UDP;
+    if (policy->template.mode == XFRM_MODE_TUNNEL) {
+        selector.saddr = policy->template.saddr;
+        selector.daddr = policy->template.id.daddr;
+        selector.prefixlen_s = selector.prefixlen_d = selector.family == AF_INET6 ? 128 : 32;
+    }
+    return selector;
+}
+
+/* A NAT may have changed the other end's port, and never that of this one. */
+static void add_ike_rule(struct spill_ruleset *ruleset, const struct xfrm_selector *selector,
+                         uint16_t port, bool back, uint32_t line)
+{
+    struct xfrm_selector way = *selector;
+    struct spill_rule *rule = &ruleset->rules[ruleset->count++];
+    const enum spill_rule_end local = back ? SPILL_RULE_DESTINATION : SPILL_RULE_SOURCE;
+
+    if (back) {
+        way.saddr = selector->daddr;
+        way.daddr = selector->saddr;
+        way.prefixlen_s = selector->prefixlen_d;
+        way.prefixlen_d = selector->prefixlen_s;
+    }
+    *rule = begin_rule(&way, line);
+    rule->action = SPILL_VERDICT_ALLOW;
+    rule->names_ports = true;
+    rule->first_port[local] = rule->last_port[local] = port;
+}
+
+static void let_ike_pass(const struct spill_xfrm_policy *policy, uint32_t line,
+                         struct spill_ruleset *ruleset)
+{
+    const struct xfrm_selector selector = ike_selector(policy);
+
+    add_ike_rule(ruleset, &selector, IKE_PORT, false, line);
+    add_ike_rule(ruleset, &selector, IKE_PORT, true, line);
+    add_ike_rule(ruleset, &selector, IKE_NAT_PORT, false, line);
+    add_ike_rule(ruleset, &selector, IKE_NAT_PORT, true, line);
+}
+
+/* ------------------------------------------------------------------------------- the whole */
+
+static struct spill_ruleset *create_ruleset(uint32_t policies)
+{
+    struct spill_ruleset *ruleset = calloc(1, sizeof(*ruleset));
+
+    if (ruleset == NULL)
+        return NULL;
+    ruleset->capacity = policies * (1 + IKE_RULES);
+    ruleset->rules = calloc(ruleset->capacity + 1u, sizeof(*ruleset->rules));
+    ruleset->sas = calloc(policies + 1u, sizeof(*ruleset->sas));
+    ruleset->paths = calloc(1, sizeof(*ruleset->paths));
+    if (ruleset->paths != NULL)
+        ruleset->paths[0] = strdup(SPILL_XFRM_RULES_PATH);
+    ruleset->path_count = 1;
+    if (ruleset->rules != NULL && ruleset->sas != NULL && ruleset->paths != NULL &&
+        ruleset->paths[0] != NULL)
+        return ruleset;
+    ruleset->path_count = ruleset->paths != NULL ? 1 : 0;
+    spill_rules_free(ruleset);
+    return NULL;
+}
+
+int spill_xfrm_compile(const struct spill_xfrm_state *state, struct spill_policy_files *files)
+{
+    uint32_t i;
+
+    *files = (struct spill_policy_files){.ruleset = create_ruleset(state->policy_count)};
+    if (files->ruleset == NULL || add_sas(state, files) != 0) {
+        spill_policy_files_free(files);
+        return -ENOMEM;
+    }
+    for (i = 0; i < state->policy_count; i++) {
+        if (selects_ike(&state->policies[i]))
+            let_ike_pass(&state->policies[i], i + 1, files->ruleset);
+    }
+    for (i = 0; i < state->policy_count; i++)
+        add_rule(state, &state->policies[i], i + 1, files->ruleset);
+    return 0;
+}

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The XFRM socket: what `ip xfrm` may do there, who may not, and what garbage does."""
+import os
+import random
+import socket
+import struct
+
+import harness
+import ike
+from harness import CPUS, Net, Spillway, main, need_program, need_root, until
+
+GCM = "aead rfc4106(gcm(aes)) 0x{:040x} 128"
+OUT = "src 192.0.2.1 dst 198.51.100.1 proto esp"
+IN = "src 198.51.100.1 dst 192.0.2.1 proto esp"
+
+
+class Socket(harness.TestCase):
+    """On devices that carry nothing."""
+
+    def setUp(self):
+        super().setUp()
+        need_program("ip")
+        self.path = self.folder / "xfrm"
+        config = self.file("conf", f"[spillway]\nidle = sleep\nfast = {CPUS[0]}\n"
+                           "[port lan]\ndevice = net_null0\n[port wan]\ndevice = net_null1\n"
+                           f"[wire w]\nports = lan, wan\n[ike]\nxfrm = {self.path}\n")
+        self.config = config
+        self.ip = ike.Ip(self.path)
+
+    def start(self):
+        return Spillway("--config", self.config)
+
+    def test_state(self):
+        with self.start() as program:
+            program.ready()
+            self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+            key = "000102030405060708090a0b0c0d0e0f10111213"
+            self.ip(f"state add {OUT} spi 0x1001 reqid 1 mode tunnel "
+                    f"aead rfc4106(gcm(aes)) 0x{key} 128")
+            self.assertIn("File exists", self.ip.refused(
+                f"state add {OUT} spi 0x1001 reqid 1 mode tunnel {GCM.format(1)}"))
+            shown = self.ip("state list")
+            self.assertIn("proto esp spi 0x00001001 reqid 1 mode tunnel", shown)
+            self.assertIn(f"aead rfc4106(gcm(aes)) 0x{key} 128", shown)
+            self.ip(f"state add {IN} spi 0x1002 reqid 1 mode tunnel auth-trunc hmac(sha256) "
+                    f"0x{'5a' * 32} 128 enc cbc(aes) 0x{'a5' * 16}")
+            self.assertIn("SAD count 2", self.ip("state count"))
+            self.assertIn("enc cbc(aes)", self.ip(f"state get {IN} spi 0x1002"))
+            self.assertRegex(self.ip(f"state allocspi {IN} mode tunnel min 0xc0000000 "
+                                     "max 0xc0000fff"), "spi 0xc0000[0-9a-f]{3}")
+            for refused, why in ((f"state delete {OUT} spi 0x1009", "No such process"),
+                                 (f"state add {OUT.replace('esp', 'ah')} spi 0x2001 mode tunnel "
+                                  f"auth-trunc hmac(sha256) 0x{'5a' * 32} 128",
+                                  "Protocol not supported"),
+                                 (f"state add {OUT} spi 0x2001 mode beet {GCM.format(2)}",
+                                  "Protocol not supported"),
+                                 (f"state add {OUT} spi 0x2001 mode tunnel {GCM.format(2)} "
+                                  "if_id 7", "Operation not supported"),
+                                 (f"state add {OUT} spi 0x2001 mode tunnel aead "
+                                  f"rfc4309(ccm(aes)) 0x{'5a' * 19} 128",
+                                  "Function not implemented")):
+                self.assertIn(why, self.ip.refused(refused), refused)
+            self.ip(f"state delete {OUT} spi 0x1001")
+            self.ip("state flush")
+            self.assertEqual(self.ip("state list"), "")
+            report = self.check(program.stop())
+            self.assertNotIn(key, report.stderr)
+        self.assertFalse(self.path.exists())
+
+    def test_policy(self):
+        selector = "src 10.1.0.0/16 dst 10.2.0.0/16 dir out"
+        template = "tmpl src 192.0.2.1 dst 198.51.100.1 proto esp reqid 1 mode tunnel"
+        with self.start() as program:
+            program.ready()
+            self.ip(f"policy add {selector} priority 100 {template}")
+            self.assertIn("File exists", self.ip.refused(f"policy add {selector} {template}"))
+            self.ip(f"policy update {selector} priority 200 action block")
+            self.ip("policy add src 10.2.0.0/16 dst 10.1.0.0/16 proto tcp dport 22 dir fwd "
+                    f"priority 9 {template}")
+            shown = self.ip("policy list")
+            self.assertLess(shown.index("priority 9"), shown.index("priority 200"))
+            self.assertIn("action block", shown)
+            self.assertIn("OUT 1 FWD 1", self.ip("policy count"))
+            self.ip(f"policy delete {selector}")
+            self.assertIn("No such file", self.ip.refused(f"policy delete {selector}"))
+            self.ip("policy flush")
+            self.assertEqual(self.ip("policy list"), "")
+            self.check(program.stop())
+
+    def test_monitor_and_expiry(self):
+        """Who listens hears of what comes and goes, and of limits that are reached."""
+        with self.start() as program:
+            program.ready()
+            heard = self.folder / "heard"
+            with open(heard, "w") as file:
+                monitor = self.ip.monitor(file)
+            self.addCleanup(monitor.wait)
+            self.addCleanup(monitor.kill)
+
+            def hears(text):
+                # It may not listen yet: what it is to hear is done anew.
+                self.ip("policy flush")
+                return text in heard.read_text()
+            until(lambda: hears("Flushed policy"), 20, "the monitor listens")
+            self.ip(f"state add {OUT} spi 0x1001 reqid 1 mode tunnel {GCM.format(3)} "
+                    "limit time-soft 1 limit time-hard 2")
+            until(lambda: "spi 0x00001001" in heard.read_text(), 20, "the new state")
+            until(lambda: "hard 1" in heard.read_text() or "hard yes" in heard.read_text().lower(),
+                  30, "the hard limit\n" + heard.read_text())
+            self.assertEqual(self.ip("state list"), "")
+            self.check(program.stop())
+
+    def test_garbage(self):
+        """Nothing that comes ends it, and others are served all the same."""
+        seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
+        print(f"SEED={seed}")
+        draw = random.Random(seed)
+        hello = struct.pack("=IHHIIIII", 28, 15, 0, 0, 0, 1, 99, 0xffffffff)
+        with self.start() as program:
+            program.ready()
+            for _ in range(40):
+                with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+                    client.connect(str(self.path))
+                    client.settimeout(5)
+                    try:
+                        if draw.random() < 0.9:
+                            client.send(hello)
+                        for _ in range(draw.randrange(30)):
+                            size = draw.randrange(1, 600)
+                            body = bytearray(draw.randbytes(size))
+                            if draw.random() < 0.9:
+                                body = bytearray(struct.pack(
+                                    "=IHHII", size, 16 + draw.randrange(26),
+                                    draw.choice((1, 5, 0x301)), draw.randrange(9), 1)) + body
+                            client.send(body[:max(1, size)])
+                    except (BrokenPipeError, ConnectionResetError, socket.timeout):
+                        pass
+
+            def is_served():  # not yet, as long as those before have all the places
+                try:
+                    self.ip("state flush")
+                    return "SAD count 0" in self.ip("state count")
+                except AssertionError:
+                    return False
+            until(is_served, 60, "others are served")
+            self.check(program.stop())
+
+    def test_without_spillway(self):
+        """A request is answered by an error, at once, and not left open."""
+        self.assertIn("Input/output error", self.ip.refused("state count"))
+
+    def test_others_may_not(self):
+        need_root()
+        with self.start() as program:
+            program.ready()
+            os.chmod(self.folder, 0o755)
+            os.chmod(self.path, 0o666)
+            done = harness.run("setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c",
+                               "import socket, sys\n"
+                               "s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+                               "s.settimeout(10)\n"
+                               "s.connect(sys.argv[1])\n"
+                               "print(s.recv(1))", self.path)
+            self.assertEqual(done.stdout.strip(), "b''")
+            report = self.check(program.stop())
+            self.assertIn("neither root nor spillway's user is refused", report.stderr)
+
+
+class Tunnel(harness.TestCase):
+    """`ip xfrm` at both ends of a link: what goes between two hosts is ESP on it."""
+
+    def test_ping(self):
+        need_program("ip")
+        with Net(other=True) as net:
+            harness.run("ip", "-n", net.middle, "link", "add", "mid", "type", "veth", "peer", "name",
+                        "mid", "netns", net.other)
+            for name in net.middle, net.other:
+                harness.run("ip", "-n", name, "link", "set", "mid", "up")
+            ends = []
+            for number, (name, ports) in enumerate(((net.middle, "lan mid"), (net.other, "wan mid"))):
+                inner, outer = ports.split()
+                path = self.folder / f"xfrm{number}"
+                config = self.file(f"conf{number}", f"""
+[spillway]
+idle = sleep
+default = deny
+fast = {CPUS[number % len(CPUS)]}
+[port inner]
+device = net_af_packet0,iface={inner}
+[port outer]
+device = net_af_packet1,iface={outer}
+[wire w]
+ports = inner, outer
+[ike]
+xfrm = {path}
+""")
+                ends.append((self.enterContext_(Spillway("--config", config, namespace=name)),
+                             ike.Ip(path)))
+            for program, _ in ends:
+                program.ready()
+            self.assertEqual(net.ping(net.left, "10.9.0.2", count=1), 0)
+            hosts = ("10.9.0.1", "10.9.0.2")
+            for number, (_, ip) in enumerate(ends):
+                own, other = hosts[number], hosts[1 - number]
+                for spi, source, target in ((0x1001, hosts[0], hosts[1]), (0x1002, hosts[1], hosts[0])):
+                    ip(f"state add src 192.0.2.{source[-1]} dst 192.0.2.{target[-1]} proto esp "
+                       f"spi {spi:#x} reqid 1 mode tunnel {GCM.format(spi)} replay-window 32")
+                ends_of = (f"tmpl src 192.0.2.{own[-1]} dst 192.0.2.{other[-1]} proto esp reqid 1 mode tunnel",
+                           f"tmpl src 192.0.2.{other[-1]} dst 192.0.2.{own[-1]} proto esp reqid 1 mode tunnel")
+                ip(f"policy add src {own}/32 dst {other}/32 dir out {ends_of[0]}")
+                ip(f"policy add src {other}/32 dst {own}/32 dir fwd {ends_of[1]}")
+            self.assertEqual(net.ping(net.left, "10.9.0.2", count=5), 5)
+            shown = ends[0][1]("state get src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1001",
+                               counters=True)
+            self.assertRegex(shown, r"current:\n\s+420\(bytes\), 5\(packets\)")
+            self.assertIn("oseq 0x5", shown)
+            ends[0][1]("policy update src 10.9.0.1/32 dst 10.9.0.2/32 dir out action block")
+            self.assertEqual(net.ping(net.left, "10.9.0.2", count=1), 0)
+            for program, _ in ends:
+                self.check(program.stop())
+
+    def enterContext_(self, context):
+        self.addCleanup(context.__exit__, None, None, None)
+        return context.__enter__()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Requests of the kernel's XFRM, what they are answered, and what becomes of garbage. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "xfrm/compile.h"
+#include "xfrm/hello.h"
+#include "xfrm/requests.h"
+
+#define LEFT  0xc0000201 /* 192.0.2.1 */
+#define RIGHT 0xc6336401 /* 198.51.100.1 */
+
+static struct spill_xfrm_state state;
+static struct spill_xfrm_handling handling;
+static _Alignas(struct nlmsghdr) uint8_t request[SPILL_XFRM_MESSAGE_MAX];
+static _Alignas(struct nlmsghdr) uint8_t answered[SPILL_XFRM_ANSWER_MAX];
+static unsigned answers, events;
+
+static void take_answer(void *context, struct nlmsghdr *message)
+{
+    (void)context;
+    assert_true(message->nlmsg_len <= sizeof(answered));
+    memcpy(answered, message, message->nlmsg_len);
+    answers++;
+}
+
+static void take_event(void *context, enum xfrm_nlgroups group, const struct nlmsghdr *message)
+{
+    (void)context, (void)group;
+    assert_non_null(message);
+    events++;
+}
+
+static int set_up(void **unused)
+{
+    (void)unused;
+    spill_xfrm_state_clear(&state);
+    handling = (struct spill_xfrm_handling){.state = &state,
+                                            .time = {.now = 1, .seconds = 1000},
+                                            .answer = take_answer,
+                                            .event = take_event};
+    answers = events = 0;
+    return 0;
+}
+
+static int tear_down(void **unused)
+{
+    (void)unused;
+    spill_xfrm_state_clear(&state);
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------ messages */
+
+static struct nlmsghdr *begin(uint16_t type, const void *body, size_t size)
+{
+    struct nlmsghdr *header;
+
+    memset(request, 0, sizeof(request));
+    header = mnl_nlmsg_put_header(request);
+    header->nlmsg_type = type;
+    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    memcpy(mnl_nlmsg_put_extra_header(header, size), body, size);
+    return header;
+}
+
+static int ask(void)
+{
+    const struct nlmsghdr *header = (const struct nlmsghdr *)request;
+    struct spill_xfrm_message message;
+    int status = spill_xfrm_message_read(request, header->nlmsg_len, &message);
+
+    return status != 0 ? status : spill_xfrm_handle(&handling, &message);
+}
+
+static struct xfrm_usersa_info tunnel(uint32_t source, uint32_t destination, uint32_t spi)
+{
+    return (struct xfrm_usersa_info){
+        .id = {.daddr.a4 = htonl(destination), .spi = htonl(spi), .proto = IPPROTO_ESP},
+        .saddr.a4 = htonl(source),
+        .lft = {XFRM_INF, XFRM_INF, XFRM_INF, XFRM_INF, 0, 0, 0, 0},
+        .reqid = 1,
+        .family = AF_INET,
+        .mode = XFRM_MODE_TUNNEL,
+        .replay_window = 32,
+    };
+}
+
+static void put_aead(struct nlmsghdr *header, const char *name, unsigned bits, unsigned icv)
+{
+    uint8_t payload[sizeof(struct xfrm_algo_aead) + 64] = {0};
+    struct xfrm_algo_aead *algorithm = (struct xfrm_algo_aead *)payload;
+
+    snprintf(algorithm->alg_name, sizeof(algorithm->alg_name), "%s", name);
+    algorithm->alg_key_len = bits;
+    algorithm->alg_icv_len = icv;
+    memset(payload + sizeof(*algorithm), 0x5a, bits / 8);
+    mnl_attr_put(header, XFRMA_ALG_AEAD, sizeof(*algorithm) + bits / 8, payload);
+}
+
+static int ask_sa(uint16_t type, const struct xfrm_usersa_info *info)
+{
+    put_aead(begin(type, info, sizeof(*info)), "rfc4106(gcm(aes))", 160, 128);
+    return ask();
+}
+
+static int add_sa(uint16_t type, uint32_t source, uint32_t destination, uint32_t spi)
+{
+    const struct xfrm_usersa_info info = tunnel(source, destination, spi);
+
+    return ask_sa(type, &info);
+}
+
+static int ask_id(uint16_t type, uint32_t destination, uint32_t spi)
+{
+    const struct xfrm_usersa_id id = {
+        .daddr.a4 = htonl(destination), .spi = htonl(spi), .family = AF_INET, .proto = IPPROTO_ESP};
+
+    begin(type, &id, sizeof(id));
+    return ask();
+}
+
+static struct xfrm_userpolicy_info selects(uint8_t dir, uint32_t source, uint32_t destination)
+{
+    return (struct xfrm_userpolicy_info){.sel = {.daddr.a4 = htonl(destination),
+                                                 .saddr.a4 = htonl(source),
+                                                 .family = AF_INET,
+                                                 .prefixlen_d = 16,
+                                                 .prefixlen_s = 16},
+                                         .priority = 100,
+                                         .dir = dir};
+}
+
+/* 10.1/16 is at the left, 10.2/16 at the right. @param spi  of its template */
+static int add_policy(uint16_t type, uint8_t dir, uint32_t spi)
+{
+    const bool out = dir == XFRM_POLICY_OUT;
+    const struct xfrm_userpolicy_info info =
+        selects(dir, out ? 0x0a010000 : 0x0a020000, out ? 0x0a020000 : 0x0a010000);
+    const struct xfrm_user_tmpl template = {
+        .id = {.daddr.a4 = htonl(out ? RIGHT : LEFT), .spi = htonl(spi), .proto = IPPROTO_ESP},
+        .family = AF_INET,
+        .saddr.a4 = htonl(out ? LEFT : RIGHT),
+        .reqid = 1,
+        .mode = XFRM_MODE_TUNNEL,
+    };
+
+    mnl_attr_put(begin(type, &info, sizeof(info)), XFRMA_TMPL, sizeof(template), &template);
+    return ask();
+}
+
+/* --------------------------------------------------------------------------------- SAs */
+
+static void test_sa_comes_and_goes(void **unused)
+{
+    const struct nlmsghdr *header = (const struct nlmsghdr *)answered;
+    struct spill_xfrm_message message;
+    const struct xfrm_algo_aead *algorithm;
+
+    (void)unused;
+    assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1001), 0);
+    assert_true(handling.changed);
+    assert_int_equal(events, 1);
+    assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1001), -EEXIST);
+    assert_int_equal(ask_id(XFRM_MSG_GETSA, RIGHT, 0x1001), 0);
+    assert_int_equal(answers, 1);
+    assert_int_equal(spill_xfrm_message_read(answered, header->nlmsg_len, &message), 0);
+    algorithm = spill_xfrm_attribute(&message, XFRMA_ALG_AEAD, sizeof(*algorithm) + 20);
+    assert_non_null(algorithm);
+    assert_string_equal(algorithm->alg_name, "rfc4106(gcm(aes))");
+    assert_int_equal((uint8_t)algorithm->alg_key[19], 0x5a);
+    assert_int_equal(ask_id(XFRM_MSG_GETSA, LEFT, 0x1001), -ESRCH);
+    assert_int_equal(ask_id(XFRM_MSG_DELSA, RIGHT, 0x1001), 0);
+    assert_int_equal(ask_id(XFRM_MSG_DELSA, RIGHT, 0x1001), -ESRCH);
+    assert_int_equal(state.sa_count, 0);
+}
+
+static void test_spi_is_reserved(void **unused)
+{
+    const struct xfrm_userspi_info asked = {
+        .info = tunnel(RIGHT, LEFT, 0), .min = 0xc0000000, .max = 0xc0000001};
+    const struct spill_xfrm_sa *sa;
+    uint32_t spi;
+
+    (void)unused;
+    begin(XFRM_MSG_ALLOCSPI, &asked, sizeof(asked));
+    assert_int_equal(ask(), 0);
+    assert_int_equal(answers, 1);
+    assert_int_equal(((const struct nlmsghdr *)answered)->nlmsg_type, XFRM_MSG_NEWSA);
+    assert_false(handling.changed);
+    spi = ntohl(state.sas[0].info.id.spi);
+    assert_in_range(spi, 0xc0000000, 0xc0000001);
+    begin(XFRM_MSG_ALLOCSPI, &asked, sizeof(asked));
+    assert_int_equal(ask(), 0);
+    begin(XFRM_MSG_ALLOCSPI, &asked, sizeof(asked));
+    assert_int_equal(ask(), -ENOENT);
+    assert_int_equal(add_sa(XFRM_MSG_UPDSA, RIGHT, LEFT, 0xc0000005), -ESRCH);
+    assert_int_equal(add_sa(XFRM_MSG_UPDSA, RIGHT, LEFT, spi), 0);
+    sa = &state.sas[0];
+    assert_false(sa->larval);
+    assert_int_equal(sa->direction, SPILL_XFRM_IN);
+}
+
+static void test_sa_that_can_not_be(void **unused)
+{
+    struct xfrm_usersa_info info = tunnel(LEFT, RIGHT, 0x1001);
+    struct xfrm_mark mark = {.v = 1, .m = 1};
+    struct nlmsghdr *header;
+
+    (void)unused;
+    info.id.proto = IPPROTO_AH;
+    assert_int_equal(ask_sa(XFRM_MSG_NEWSA, &info), -EPROTONOSUPPORT);
+    info.id.proto = IPPROTO_COMP;
+    assert_int_equal(ask_sa(XFRM_MSG_NEWSA, &info), -EPROTONOSUPPORT);
+    info = tunnel(LEFT, RIGHT, 0x1001);
+    info.mode = XFRM_MODE_BEET;
+    assert_int_equal(ask_sa(XFRM_MSG_NEWSA, &info), -EPROTONOSUPPORT);
+    info = tunnel(LEFT, RIGHT, 255);
+    assert_int_equal(ask_sa(XFRM_MSG_NEWSA, &info), -EINVAL);
+    info = tunnel(LEFT, RIGHT, 0x1001);
+    info.flags = XFRM_STATE_ESN;
+    assert_int_equal(ask_sa(XFRM_MSG_NEWSA, &info), -EINVAL);
+    info = tunnel(LEFT, RIGHT, 0x1001);
+    header = begin(XFRM_MSG_NEWSA, &info, sizeof(info));
+    put_aead(header, "rfc4309(ccm(aes))", 152, 128);
+    assert_int_equal(ask(), -ENOSYS);
+    put_aead(begin(XFRM_MSG_NEWSA, &info, sizeof(info)), "rfc4106(gcm(aes))", 160, 64);
+    assert_int_equal(ask(), -ENOSYS);
+    put_aead(begin(XFRM_MSG_NEWSA, &info, sizeof(info)), "rfc4106(gcm(aes))", 168, 128);
+    assert_int_equal(ask(), -EINVAL);
+    header = begin(XFRM_MSG_NEWSA, &info, sizeof(info));
+    put_aead(header, "rfc4106(gcm(aes))", 160, 128);
+    mnl_attr_put(header, XFRMA_MARK, sizeof(mark), &mark);
+    assert_int_equal(ask(), -EOPNOTSUPP);
+    header = begin(XFRM_MSG_NEWSA, &info, sizeof(info));
+    put_aead(header, "rfc4106(gcm(aes))", 160, 128);
+    mnl_attr_put_u32(header, XFRMA_IF_ID, 7);
+    assert_int_equal(ask(), -EOPNOTSUPP);
+    begin(XFRM_MSG_MIGRATE, &info, sizeof(info));
+    assert_int_equal(ask(), -EOPNOTSUPP);
+    assert_int_equal(state.sa_count, 0);
+    assert_false(handling.changed);
+}
+
+/* ----------------------------------------------------------------------------- policies */
+
+static void test_policies(void **unused)
+{
+    struct xfrm_userpolicy_info first = selects(XFRM_POLICY_OUT, 0x0a010000, 0x0a030000);
+    struct xfrm_userpolicy_id id = {.dir = XFRM_POLICY_OUT};
+
+    (void)unused;
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0x1001), 0);
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0x1001), -EEXIST);
+    assert_int_equal(add_policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_OUT, 0x1002), 0);
+    assert_int_equal(state.policy_count, 1);
+    assert_int_equal(add_policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_FWD, 0), 0);
+    first.priority = 1;
+    first.action = XFRM_POLICY_BLOCK;
+    begin(XFRM_MSG_NEWPOLICY, &first, sizeof(first));
+    assert_int_equal(ask(), 0);
+    assert_int_equal(state.policies[0].info.action, XFRM_POLICY_BLOCK);
+    assert_int_equal(state.policies[1].info.dir, XFRM_POLICY_OUT);
+    id.sel = first.sel;
+    begin(XFRM_MSG_GETPOLICY, &id, sizeof(id));
+    assert_int_equal(ask(), 0);
+    assert_int_equal(answers, 1);
+    begin(XFRM_MSG_DELPOLICY, &id, sizeof(id));
+    assert_int_equal(ask(), 0);
+    begin(XFRM_MSG_DELPOLICY, &id, sizeof(id));
+    assert_int_equal(ask(), -ENOENT);
+    id.index = state.policies[0].info.index;
+    begin(XFRM_MSG_DELPOLICY, &id, sizeof(id));
+    assert_int_equal(ask(), 0);
+    assert_int_equal(state.policy_count, 1);
+    first.sel.prefixlen_d = 33;
+    begin(XFRM_MSG_NEWPOLICY, &first, sizeof(first));
+    assert_int_equal(ask(), -EINVAL);
+    begin(XFRM_MSG_FLUSHPOLICY, "", 0);
+    assert_int_equal(ask(), 0);
+    assert_int_equal(state.policy_count, 0);
+}
+
+/* The two ways of a child, as strongSwan has them installed, and a rekey's switch. */
+static void test_compiled(void **unused)
+{
+    struct spill_policy_files files;
+    const struct spill_rule *rules;
+
+    (void)unused;
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0x1001), 0);
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    assert_int_equal(files.ruleset->count, 1);
+    assert_int_equal(files.ruleset->rules[0].action, SPILL_VERDICT_DENY);
+    spill_policy_files_free(&files);
+
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_FWD, 0), 0);
+    assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1001), 0);
+    assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1003), 0);
+    assert_int_equal(add_sa(XFRM_MSG_NEWSA, RIGHT, LEFT, 0x1002), 0);
+    spill_xfrm_find_directions(&state);
+    /* The second one waits for a policy's template to have its SPI. */
+    assert_int_equal(state.sas[1].direction, SPILL_XFRM_UNKNOWN);
+    assert_int_equal(state.sas[0].group, state.sas[1].group);
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    rules = files.ruleset->rules;
+    assert_int_equal(files.sa_count, 2);
+    assert_int_equal(files.sas[0].spi, 0x1001);
+    assert_int_equal(files.sas[0].direction, SPILL_SA_OUT);
+    assert_int_equal(files.sas[1].direction, SPILL_SA_IN);
+    assert_int_equal(files.sas[1].replay_window, 32);
+    assert_int_equal(rules[0].action, SPILL_VERDICT_PROTECT);
+    assert_int_equal(rules[0].length[SPILL_RULE_SOURCE], 16);
+    assert_int_equal(rules[0].address[SPILL_RULE_SOURCE][1], 1);
+    assert_string_equal(files.ruleset->sas[rules[0].sa - 1], files.sas[0].stands_for);
+    assert_string_equal(files.ruleset->sas[rules[1].sa - 1], files.sas[1].stands_for);
+    spill_policy_files_free(&files);
+
+    assert_int_equal(add_policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_OUT, 0x1003), 0);
+    spill_xfrm_find_directions(&state);
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    assert_int_equal(files.sa_count, 3);
+    assert_int_equal(files.sas[0].spi, 0x1003);
+    assert_string_equal(files.sas[0].stands_for, files.sas[1].stands_for);
+    spill_policy_files_free(&files);
+}
+
+/* --------------------------------------------------------------------------------- garbage */
+
+/* Whatever comes, nothing is read beyond it, and what is answered is a message. */
+static void test_garbage(void **unused)
+{
+    const char *given = getenv("SEED");
+    const unsigned seed = given != NULL ? (unsigned)atoi(given) : (unsigned)time(NULL);
+    struct spill_policy_files files;
+    unsigned i, j;
+
+    (void)unused;
+    printf("SEED=%u\n", seed);
+    srand(seed);
+    for (i = 0; i < 50000; i++) {
+        const size_t size = 1 + (size_t)rand() % 800;
+        uint8_t *exact = malloc(size);
+        struct nlmsghdr *header = (struct nlmsghdr *)exact;
+        struct spill_xfrm_message message;
+
+        assert_non_null(exact);
+        for (j = 0; j < size; j++)
+            exact[j] = (uint8_t)(rand() % 4 != 0 ? 0 : rand());
+        if (i % 3 == 0 && add_policy(XFRM_MSG_UPDPOLICY, (uint8_t)(i % 2), 0x1000 + i % 7) == 0)
+            memcpy(exact, request, RTE_MIN(size, 400u));
+        if (i % 3 == 1 && add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1000 + i % 7) != 1)
+            memcpy(exact, request, RTE_MIN(size, 400u));
+        if (i % 3 != 2)
+            exact[(size_t)rand() % size] ^= (uint8_t)(1 << rand() % 8);
+        if (size >= sizeof(*header) && rand() % 2 == 0) {
+            header->nlmsg_len = (uint32_t)size;
+            header->nlmsg_type = (uint16_t)(XFRM_MSG_BASE + rand() % 26);
+        }
+        if (spill_xfrm_message_read(exact, size, &message) == 0 &&
+            !spill_xfrm_is_dump(message.header))
+            spill_xfrm_handle(&handling, &message);
+        free(exact);
+        if (i % 1000 == 0) {
+            spill_xfrm_find_directions(&state);
+            assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+            spill_policy_files_free(&files);
+        }
+    }
+    assert_true(state.sa_count <= SPILL_XFRM_SAS_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_sa_comes_and_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_spi_is_reserved, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sa_that_can_not_be, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_policies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_compiled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
