@@ -38,7 +38,7 @@ class Charon:
     PLUGINS = ("random nonce aes gcm ctr chapoly sha1 sha2 hmac kdf openssl curve25519 pem pkcs1 "
                "pubkey kernel-libipsec kernel-netlink socket-default vici")
 
-    def __init__(self, namespace, folder, own, peer, proposal):
+    def __init__(self, namespace, folder, own, peer, proposal, environment=None):
         """`own`, `peer`: (outer address, inner address). `proposal`: as in swanctl.conf."""
         for program in self.PROGRAM, "/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so":
             if not os.path.exists(program):
@@ -55,6 +55,9 @@ class Charon:
                 load_modular = no
                 keep_alive = 0
                 plugins {{
+                    kernel-netlink {{
+                        install_routes = no
+                    }}
                     vici {{
                         socket = unix://{self.folder}/vici
                     }}
@@ -112,7 +115,7 @@ class Charon:
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", namespace, self.PROGRAM], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env=dict(os.environ, STRONGSWAN_CONF=str(self.folder / "strongswan.conf")))
+            env=dict(environment or os.environ, STRONGSWAN_CONF=str(self.folder / "strongswan.conf")))
 
     def load(self):
         """Waits until it answers, and gives it its connection."""

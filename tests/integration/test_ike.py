@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Stock strongSwan over spillway: charon at both ends, each with a spillway as its XFRM.
+
+    left: charon, 10.1.0.1, 192.0.2.1 --- spillway === ESP === spillway --- 192.0.2.2, 10.2.0.1, charon :right
+"""
+import re
+import subprocess
+import threading
+
+import harness
+import ike
+import peers
+from harness import Net, main, need_program, run, until
+
+
+class Sites(harness.TestCase):
+    PROPOSAL = "aes128gcm16"
+
+    def setUp(self):
+        super().setUp()
+        for program in "ip", "ping", "swanctl":
+            need_program(program)
+        self.net = Net(other=True)
+        self.addCleanup(self.net.close)
+        self.ends = ike.make_ends(self.net, self.folder, self.addCleanup)
+        for number, end in enumerate(self.ends):
+            end.start()
+        for end in self.ends:
+            end.program.ready()
+
+    def begin(self, proposal=PROPOSAL, **how):
+        """Both daemons, which know of each other."""
+        for end in self.ends:
+            end.start_daemon(proposal, **how)
+            self.addCleanup(end.daemon.kill)
+        for end in self.ends:
+            end.daemon.load()
+        return self.ends[0].daemon
+
+    def initiate(self, *arguments, **how):
+        left = self.begin(*arguments, **how)
+        left.swanctl("--initiate", "--child", "net", "--timeout", "20")
+        return left
+
+    def ping(self, *options, count=5):
+        return self.net.ping(self.net.left, peers.INNER[1], "-I", peers.INNER[0], *options, count=count)
+
+    def end(self):
+        reports = [self.check(end.program.stop()) for end in self.ends]
+        for end in self.ends:
+            end.daemon.kill()
+        return reports
+
+
+class Child(Sites):
+    def test_up_and_down(self):
+        self.begin()
+        self.assertEqual(self.ping(count=1), 0)
+        left = self.ends[0].daemon
+        left.swanctl("--initiate", "--child", "net", "--timeout", "20")
+        self.assertEqual(self.ping(), 5)
+        self.assertEqual(self.ping("-s", "1400", count=3), 3)
+        # What the daemon tells is what spillway has counted.
+        told = left.swanctl("--list-sas")
+        self.assertRegex(told, r"in +c[0-9a-f]{7}, +\d+ bytes, +8 packets")
+        self.assertRegex(told, r"out +c[0-9a-f]{7}, +\d+ bytes, +8 packets")
+        left.swanctl("--terminate", "--ike", "peer", "--timeout", "20")
+        for end in self.ends:
+            until(lambda end=end: end.ip("state list") == "" and end.ip("policy list") == "", 20,
+                  "all is taken away")
+        self.assertEqual(self.ping(count=1), 0)
+        for report in self.end():
+            self.assertNotIn("esp_no_sa", report.drops)
+
+    def test_algorithms(self):
+        """Each of them, with packets of several sizes; of CBC the ICVs that RFC 4868 has."""
+        self.begin()
+        for proposal, *names in (("aes256gcm16", "rfc4106(gcm(aes))"),
+                                 ("chacha20poly1305", "rfc7539esp(chacha20,poly1305)"),
+                                 ("aes128-sha1", "cbc(aes)", "hmac(sha1)"),
+                                 ("aes128-sha256", "cbc(aes)", "hmac(sha256)"),
+                                 ("aes256-sha512", "cbc(aes)", "hmac(sha512)"),
+                                 ("aes128ctr-sha256", "rfc3686(ctr(aes))", "hmac(sha256)"),
+                                 ("null-sha256", "ecb(cipher_null)", "hmac(sha256)"),
+                                 ("aes128gcm16-esn", "rfc4106(gcm(aes))", "esn"),
+                                 ("aes192-sha384-esn", "cbc(aes)", "hmac(sha384)", "esn")):
+            with self.subTest(proposal=proposal):
+                for end in self.ends:
+                    end.daemon.change(r"esp_proposals = .*", f"esp_proposals = {proposal}")
+                left = self.ends[0].daemon
+                left.swanctl("--initiate", "--child", "net", "--timeout", "20")
+                shown = self.ends[0].ip("state list")
+                for name in names:
+                    self.assertIn(name, shown)
+                self.assertEqual([self.ping("-s", str(size), count=2) for size in (0, 57, 1300)], [2] * 3)
+                left.swanctl("--terminate", "--ike", "peer", "--timeout", "20")
+        self.end()
+
+    def test_transport(self):
+        """Between the daemons' own addresses; IKE itself stays as it is."""
+        self.initiate(mode="transport")
+        self.assertEqual(self.net.ping(self.net.left, peers.OUTER[1]), 5)
+        self.assertIn("mode transport", self.ends[0].ip("state list"))
+        reports = self.end()
+        for report in reports:
+            self.assertEqual(sum(sa["packets"] for sa in report["sas"].values()), 10, report["sas"])
+
+    def test_expires(self):
+        """What a child has used up makes the daemon renew it: spillway tells it."""
+        left = self.initiate(more="rekey_packets = 20\nlife_packets = 100\nrand_packets = 0")
+        first = self.ends[0].spis()
+        self.assertEqual(self.ping(count=25), 25)
+        until(lambda: len(self.ends[0].spis() - first) >= 2, 20, f"it is renewed\n{left.log}")
+        self.assertEqual(self.ping(count=5), 5)
+        self.end()
+
+
+class Rekey(Sites):
+    ROUNDS = 20
+
+    def test_under_load(self):
+        """Children are renewed while packets go both ways: none is lost, and none comes twice."""
+        left = self.initiate()
+        done = []
+
+        def load():
+            done.append(self.net.run(self.net.left, "ping", "-n", "-q", "-i", "0.002", "-W", "5", "-c", 6000,
+                                     "-I", peers.INNER[0], peers.INNER[1], check=False, timeout=300).stdout)
+        thread = threading.Thread(target=load)
+        thread.start()
+        before = self.ends[0].spis()
+        rounds = 0
+        while thread.is_alive() and rounds < self.ROUNDS:
+            self.ends[rounds % 2].daemon.swanctl("--rekey", "--child", "net")
+            until(lambda: self.ends[0].spis() - before and "REKEYED" not in left.swanctl("--list-sas"), 30,
+                  "the child is renewed")
+            before = self.ends[0].spis()
+            rounds += 1
+        thread.join()
+        self.assertGreater(rounds, 3)
+        self.assertIn("6000 packets transmitted, 6000 received", done[0])
+        for report in self.end():
+            self.assertNotIn("esp_no_sa", report.drops)
+            self.assertNotIn("esp_replayed", report.drops)
+
+
+if __name__ == "__main__":
+    main()
