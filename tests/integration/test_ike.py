@@ -3,8 +3,7 @@
 
     left: charon, 10.1.0.1, 192.0.2.1 --- spillway === ESP === spillway --- 192.0.2.2, 10.2.0.1, charon :right
 """
-import re
-import subprocess
+import os
 import threading
 
 import harness
@@ -142,6 +141,71 @@ class Rekey(Sites):
         for report in self.end():
             self.assertNotIn("esp_no_sa", report.drops)
             self.assertNotIn("esp_replayed", report.drops)
+
+
+class Routed(harness.TestCase):
+    """The daemons are on the gateways, which route and have twins: tunnel ends are their addresses."""
+
+    def gateway(self, net, number):
+        host, name, port = ((net.left, net.middle, "lan"), (net.right, net.other, "wan"))[number]
+        own = number + 1
+        run("ip", "-n", name, "link", "set", "mid", "up")
+        run("ip", "netns", "exec", name, "ethtool", "-K", "mid", "tx", "off")
+        for interface in port, "mid":
+            # The kernel answers by the twins, and not by the interfaces that spillway has.
+            run("ip", "netns", "exec", name, "sysctl", "-qw", f"net.ipv4.conf.{interface}.rp_filter=1",
+                f"net.ipv4.conf.{interface}.arp_ignore=8")
+        run("ip", "-n", host, "address", "flush", "dev", "eth0")
+        run("ip", "-n", host, "address", "add", f"10.{own}.0.2/24", "dev", "eth0")
+        run("ip", "-n", host, "route", "add", "default", "via", f"10.{own}.0.1")
+        path = self.folder / f"xfrm{number}"
+        config = self.file(f"conf{number}", f"""
+[spillway]
+idle = sleep
+fast = {harness.CPUS[number % len(harness.CPUS)]}
+[port inner]
+device = net_af_packet0,iface={port}
+routed = yes
+twin = inner0
+address = 10.{own}.0.1/24
+[port outer]
+device = net_af_packet1,iface=mid
+routed = yes
+twin = outer0
+address = 192.0.2.{own}/24
+[router]
+routes = 4k
+routes6 = 4k
+[ike]
+xfrm = {path}
+""")
+        program = harness.Spillway("--config", config, namespace=name)
+        self.addCleanup(program.__exit__)
+        return program, name, path
+
+    def test_ping(self):
+        if not os.path.exists("/dev/net/tun"):
+            self.skipTest("needs /dev/net/tun")
+        need_program("swanctl")
+        net = Net(other=True)
+        self.addCleanup(net.close)
+        run("ip", "-n", net.middle, "link", "add", "mid", "type", "veth", "peer", "name", "mid", "netns",
+            net.other)
+        gateways = [self.gateway(net, number) for number in range(2)]
+        daemons = []
+        for number, (program, name, path) in enumerate(gateways):
+            program.ready()
+            ends = [(f"192.0.2.{own}", f"10.{own}.0.0") for own in (number + 1, 2 - number)]
+            daemons.append(ike.Charon(name, self.folder / f"charon{number}", *ends, "aes128gcm16",
+                                      environment=ike.environment(path)))
+            self.addCleanup(daemons[-1].kill)
+        for daemon in daemons:
+            daemon.change(r"(_ts = 10.\d.0.0)/32", r"\1/24", load=False)
+            daemon.load()
+        daemons[0].swanctl("--initiate", "--child", "net", "--timeout", "20")
+        self.assertEqual(net.ping(net.left, "10.2.0.2"), 5)
+        for program, *_ in gateways:
+            self.check(program.stop())
 
 
 if __name__ == "__main__":
