@@ -7,6 +7,7 @@
 #include "pipeline/dispatch.h"
 #include "pipeline/drops.h"
 #include "pipeline/outer.h"
+#include "pipeline/routing_error.h"
 #include "pipeline/routing_tunnel.h"
 #include "pipeline/too_big.h"
 #include "pipeline/trace.h"
@@ -30,6 +31,7 @@ struct group {
     uint32_t room;
     bool by_packet;  /* each has its own: it is routed by its own destination */
     bool wrong_port; /* its input is where the SA's ESP is, not what it protects */
+    bool no_way;     /* its route has gone since it was looked at */
 };
 
 static struct spill_class make(const struct spill_pipeline_config *config)
@@ -152,6 +154,9 @@ static __rte_noinline void submit_unfit(struct spill_fast *fast, const struct gr
 {
     if (group->wrong_port)
         spill_ledger_drop(&fast->ledger, &spill_drop_esp_wrong_port, &mbuf, 1);
+    else if (group->no_way)
+        spill_routing_refuse(fast, &spill_drop_esp_no_route, SPILL_ICMP_HOST_UNREACHABLE, mbuf,
+                             packet, group->dispatch.stamp);
     else if (packet->fragment != 0 && group->sa->config.mode == SPILL_SA_TRANSPORT)
         spill_ledger_drop(&fast->ledger, &spill_drop_esp_fragment, &mbuf, 1);
     else if (spill_outer_may_be_split(packet, group->sa->config.mode == SPILL_SA_TUNNEL))
@@ -170,6 +175,7 @@ static uint32_t find_room(const struct spill_fast *fast, struct group *group,
     if (unlikely(packet->output == SPILL_OUTPUT_ROUTE)) {
         group->wrong_port = false;
         mtu = spill_routing_tunnel_mtu(fast, group->sa, mbuf, packet, group->dispatch.stamp);
+        group->no_way = mtu == 0;
     } else {
         twin = spill_sa_set_twin(fast->version.generation->sas, group->sa);
         group->wrong_port =

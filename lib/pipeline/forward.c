@@ -29,7 +29,8 @@ static bool decide(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_
     bool related = false;
     int counter = -1;
 
-    if (unlikely(spill_non_ip_is_neighbour(mbuf, packet)))
+    /* A router's own are given to the host before; what is to be routed is on its link no more. */
+    if (unlikely(spill_non_ip_is_neighbour(mbuf, packet)) && !fast->routing.routed[packet->input])
         counter = spill_non_ip_find_neighbour(&fast->forward.non_ip);
     else if (packet->kind == SPILL_PACKET_OTHER)
         counter = spill_non_ip_find(&fast->forward.non_ip, packet);

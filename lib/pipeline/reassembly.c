@@ -115,8 +115,16 @@ static bool read_place(const struct rte_mbuf *mbuf, const struct spill_packet *p
     return !place->more || place->length % UNIT == 0;
 }
 
-static void write_key(struct spill_reassembly_key *key, const struct spill_packet *packet,
-                      const struct place *place)
+/* Of routed ports a key has no VLAN, and the frame's tag is noted beside it (routing_flow.h). */
+static uint16_t vlan_of(const struct rte_mbuf *mbuf, uint16_t vlan)
+{
+    return vlan != 0 || (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN) == 0 ? vlan : mbuf->vlan_tci;
+}
+
+/* What came by another port, or with another tag, is of another datagram: the whole packet has the
+ * link header of its first fragment, by which it is judged whose it is. */
+static void write_key(struct spill_reassembly_key *key, const struct rte_mbuf *mbuf,
+                      const struct spill_packet *packet, const struct place *place)
 {
     const unsigned source = packet->direction;
 
@@ -124,12 +132,13 @@ static void write_key(struct spill_reassembly_key *key, const struct spill_packe
     key->identification = place->identification;
     key->inner_vlan = packet->inner_vlan;
     key->kind = packet->kind;
+    key->input = packet->input;
     if (packet->kind == SPILL_PACKET_IPV4) {
         const struct spill_key4 *v4 = &packet->key.v4;
 
         memcpy(key->address[0], &v4->address[source], sizeof(v4->address[0]));
         memcpy(key->address[1], &v4->address[!source], sizeof(v4->address[0]));
-        key->vlan = v4->vlan;
+        key->vlan = vlan_of(mbuf, v4->vlan);
         key->zone = v4->zone & (uint8_t)~SPILL_FLOW_FRAGMENT;
         key->protocol = v4->protocol;
     } else {
@@ -137,7 +146,7 @@ static void write_key(struct spill_reassembly_key *key, const struct spill_packe
 
         memcpy(key->address[0], v6->address[source], sizeof(v6->address[0]));
         memcpy(key->address[1], v6->address[!source], sizeof(v6->address[0]));
-        key->vlan = v6->vlan;
+        key->vlan = vlan_of(mbuf, v6->vlan);
         key->zone = v6->zone & (uint8_t)~SPILL_FLOW_FRAGMENT;
         /* No protocol: later fragments may say any (RFC 8200 4.5). */
     }
@@ -233,7 +242,7 @@ struct spill_datagram *spill_reassembly_take(struct spill_reassembly *reassembly
         spill_ledger_drop(reassembly->ledger, reason, &mbuf, 1);
         return NULL;
     }
-    write_key(&key, packet, &place);
+    write_key(&key, mbuf, packet, &place);
     datagram = find(reassembly, &key, now);
     if (!datagram->bad)
         reason = insert(datagram, mbuf, &place);

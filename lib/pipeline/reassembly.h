@@ -40,7 +40,7 @@ struct spill_reassembly_key {
     uint8_t zone;
     uint8_t protocol;
     uint8_t kind;
-    uint8_t unused;
+    uint8_t input;
 };
 
 struct spill_piece {

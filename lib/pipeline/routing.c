@@ -319,6 +319,8 @@ static __rte_always_inline bool take_hop(const struct passage *passage,
         if (way.hop == 0)
             return false;
     }
+    if (unlikely(passage->fast->routing.waiting->count > 0))
+        spill_waiting_go_first(passage->fast, way.hop);
     interface = &tables->interfaces[tables->hops[way.hop].interface];
     *own_mtu = __atomic_load_n(&interface->mtu, __ATOMIC_RELAXED);
     if (unlikely(passage->used[way.hop] == 0))

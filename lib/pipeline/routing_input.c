@@ -6,6 +6,7 @@
 
 #include "base/dpdk_versions.h"
 #include "packet/parse.h"
+#include "pipeline/host.h"
 #include "pipeline/routing_error.h"
 #include "pipeline/routing_flow.h"
 
@@ -23,7 +24,8 @@ static SPILL_DROP_REASON(martian, "martian",
                          "link may have");
 static SPILL_DROP_REASON(link_local, "link_local",
                          "the packet comes from, or goes to, a link-local address, and is not for "
-                         "the host: it is not forwarded");
+                         "the host: it is not forwarded; or it is neighbor discovery that came "
+                         "through an association");
 static SPILL_DROP_REASON(no_host, "no_host",
                          "the packet is for the host, and the port has no twin in the kernel");
 static SPILL_DROP_REASON(multicast, "multicast",
@@ -245,7 +247,8 @@ static bool is_good_inside6(struct spill_fast *fast, struct rte_mbuf *mbuf,
     if (from[0] == 0xff || is_number6(from, 0) || is_number6(from, 1) || is_number6(to, 0) ||
         is_number6(to, 1))
         return drop(fast, &martian, mbuf);
-    if (is_link_local6(from) || is_link_local6(to))
+    /* A hop limit of 255 says nothing there: it was on no link of ours. */
+    if (is_link_local6(from) || is_link_local6(to) || spill_host_is_discovery(mbuf, packet))
         return drop(fast, &link_local, mbuf);
     return true;
 }

@@ -12,6 +12,7 @@
 #include "pipeline/drops.h"
 #include "pipeline/outer.h"
 #include "pipeline/routing_error.h"
+#include "pipeline/waiting.h"
 
 /* ------------------------------------------------------------------------- the outer header */
 
@@ -62,7 +63,7 @@ static void foresee(struct spill_packet *outer, const struct spill_sa *sa,
 
 /* The way to an association's other end. */
 struct way {
-    bool forwards;
+    const struct spill_drop_reason *stopped; /* why there is none; or NULL */
     uint16_t mtu;
     uint16_t port;
 };
@@ -84,6 +85,22 @@ static uint16_t path_mtu(const struct spill_sa *sa, uint64_t stamp)
     return spill_path_mtu_get(&sa->state->path, stamp, rte_get_tsc_hz());
 }
 
+/* Whether a next hop does not answer; on a link that is the other end itself. */
+static bool is_failed(const struct spill_route_tables *tables, uint16_t hop,
+                      const struct spill_packet *outer)
+{
+    union spill_hop_state state = spill_hop_get(&tables->hops[hop]);
+    struct spill_ip end;
+
+    if (state.kind == SPILL_HOP_ON_LINK) {
+        end = outer->kind == SPILL_PACKET_IPV6 ? spill_ip_of6(outer->key.v6.address[1])
+                                               : spill_ip_of4(outer->key.v4.address[1]);
+        state =
+            spill_hop_get(&tables->hops[spill_hop_find(tables, tables->hops[hop].interface, &end)]);
+    }
+    return state.kind == SPILL_HOP_FAILED;
+}
+
 static struct way find_way(const struct spill_fast *fast, const struct spill_sa *sa,
                            const struct rte_mbuf *mbuf, const struct spill_packet *packet,
                            uint64_t stamp)
@@ -94,6 +111,7 @@ static struct way find_way(const struct spill_fast *fast, const struct spill_sa 
     union spill_group_head head;
     bool ipv6;
     uint64_t group;
+    uint16_t hop;
 
     foresee(&outer, sa, mbuf, packet);
     ipv6 = outer.kind == SPILL_PACKET_IPV6;
@@ -101,11 +119,12 @@ static struct way find_way(const struct spill_fast *fast, const struct spill_sa 
         tables, ipv6, ipv6 ? outer.key.v6.address[1] : (const uint8_t *)&outer.key.v4.address[1]);
     head = spill_group_get(&tables->groups[group]);
     if (head.action != SPILL_ROUTE_FORWARD)
-        return (struct way){.forwards = false};
-    interface =
-        &tables->interfaces[tables->hops[spill_routing_hop_of(tables, group, &outer)].interface];
+        return (struct way){.stopped = &spill_drop_esp_no_route};
+    hop = spill_routing_hop_of(tables, group, &outer);
+    if (is_failed(tables, hop, &outer))
+        return (struct way){.stopped = &spill_drop_neighbor_failed};
+    interface = &tables->interfaces[tables->hops[hop].interface];
     return (struct way){
-        .forwards = true,
         .mtu = mtu_of(fast, interface, (uint16_t)RTE_MIN(head.mtu, path_mtu(sa, stamp))),
         .port = interface->port};
 }
@@ -116,15 +135,25 @@ static bool leaves_by(const struct spill_sa *sa, uint16_t port)
     return sa->config.ports == 0 || (sa->config.ports >> port & 1) != 0;
 }
 
+/* Whether a packet came in the clear by a port where its association's ESP is: from outside. */
+static bool comes_from_outside(const struct spill_sa *sa, const struct spill_packet *packet)
+{
+    return packet->inbound_sa == 0 && !packet->secret &&
+           (sa->config.ports >> packet->input & 1) != 0;
+}
+
 /* One packet: whether it goes on. Whoever was made here, an error, keeps its TTL. */
 static bool enter(struct spill_fast *fast, const struct spill_sa *sa, const struct way *way,
                   struct rte_mbuf *mbuf, struct spill_packet *packet, uint64_t stamp)
 {
+    if (comes_from_outside(sa, packet)) {
+        spill_ledger_drop(&fast->ledger, &spill_drop_esp_wrong_port, &mbuf, 1);
+        return false;
+    }
     if (!packet->secret && !spill_routing_count_hop(fast, mbuf, packet, stamp))
         return false;
-    if (!way->forwards) {
-        spill_routing_refuse(fast, &spill_drop_esp_no_route, SPILL_ICMP_HOST_UNREACHABLE, mbuf,
-                             packet, stamp);
+    if (way->stopped != NULL) {
+        spill_routing_refuse(fast, way->stopped, SPILL_ICMP_HOST_UNREACHABLE, mbuf, packet, stamp);
         return false;
     }
     if (!leaves_by(sa, way->port)) {
@@ -185,6 +214,11 @@ static bool route(struct spill_fast *fast, const struct spill_sa *sa, struct rte
 {
     if (!spill_routing_protected(fast, mbuf, packet, stamp, mtu))
         return false;
+    /* Its route may be another than when it was encrypted. */
+    if (sa != NULL && !leaves_by(sa, packet->output)) {
+        spill_ledger_drop(&fast->ledger, &spill_drop_esp_wrong_port, &mbuf, 1);
+        return false;
+    }
     packet->kind = SPILL_PACKET_OTHER; /* it is ours: nobody is told of it */
     if (sa != NULL)
         *mtu = (uint16_t)RTE_MIN(*mtu, path_mtu(sa, stamp));

@@ -154,6 +154,16 @@ static void send_on(struct spill_fast *fast, struct spill_waiting_neighbor *neig
         send_one(fast, gone.mbufs[i], gone.origins[i], gone.stamps[i]);
 }
 
+void spill_waiting_go_first(struct spill_fast *fast, uint16_t hop)
+{
+    const struct spill_hop *of = &fast->routing.tables->hops[hop];
+    struct spill_waiting_neighbor *neighbor =
+        find(fast->routing.waiting, of->interface, &of->address);
+
+    if (neighbor != NULL)
+        send_on(fast, neighbor);
+}
+
 static void refuse(struct spill_fast *fast, struct spill_waiting_neighbor *neighbor,
                    const struct spill_drop_reason *reason, uint64_t now)
 {

@@ -64,6 +64,14 @@ void spill_waiting_add(struct spill_fast *fast, uint16_t interface, const struct
                        struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp,
                        enum spill_routing_origin origin);
 
+/**
+ * Sends what waits for a neighbour that has turned out to be reachable: nobody overtakes it (law
+ * 4). The lcore, before it sends to that hop, where any waits.
+ *
+ * @param hop  reachable, with an address
+ */
+void spill_waiting_go_first(struct spill_fast *fast, uint16_t hop);
+
 /** Looks for what may go on, at most every 100 microseconds. The lcore, where any waits. */
 void spill_waiting_look(struct spill_fast *fast, uint64_t now);
 

@@ -197,6 +197,32 @@ static void what_overlaps_ends_its_datagram(void **state)
     }
 }
 
+/* What came by another port, or on a routed one with another tag, is of another datagram. */
+static void links_are_told_apart(void **state)
+{
+    struct spill_packet packet;
+    uint32_t i;
+
+    (void)state;
+    for (i = 0; i < 4; i++) {
+        struct rte_mbuf *mbuf = fragment(i % 2 != 0, 7, 64, 13, false);
+
+        spill_parse_burst(&mbuf, 1, 0, &packet);
+        packet.input = i < 2;
+        if (i >= 2) {
+            mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN;
+            mbuf->vlan_tci = 100;
+        }
+        assert_null(spill_reassembly_take(&table, mbuf, &packet, 1));
+        assert_null(take(fragment(i % 2 != 0, 7, 0, 64, true), 1));
+        assert_int_equal(table.used, 2);
+        mbuf = spill_reassembly_join(&table, take(fragment(i % 2 != 0, 7, 64, 13, false), 1));
+        check_whole(mbuf, i % 2 != 0, 77);
+        spill_reassembly_expire(&table, 1 + SPILL_REASSEMBLY_SECONDS * SECOND);
+    }
+    assert_int_equal(drops("esp_fragment_timeout"), 4);
+}
+
 /* The network may double a fragment: it changes nothing. */
 static void duplicates_go_alone(void **state)
 {
@@ -314,10 +340,15 @@ static void own_fragments_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(fragments_come_in_any_order), TEST(what_overlaps_ends_its_datagram),
-        TEST(duplicates_go_alone),         TEST(datagrams_are_told_apart),
-        TEST(everything_is_bounded),       TEST(a_datagram_has_few_fragments),
-        TEST(a_whole_needs_room),          TEST(own_fragments_fit),
+        TEST(fragments_come_in_any_order),
+        TEST(what_overlaps_ends_its_datagram),
+        TEST(duplicates_go_alone),
+        TEST(datagrams_are_told_apart),
+        TEST(links_are_told_apart),
+        TEST(everything_is_bounded),
+        TEST(a_datagram_has_few_fragments),
+        TEST(a_whole_needs_room),
+        TEST(own_fragments_fit),
     };
     uint32_t i;
     int failed;
