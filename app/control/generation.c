@@ -9,6 +9,7 @@
 #include "config/policy_join.h"
 #include "control/log.h"
 #include "pipeline/generation.h"
+#include "pipeline/onward.h"
 #include "program.h"
 
 /* Between two looks at whether readers are done with what was replaced, and at lifetimes. */
@@ -56,11 +57,13 @@ static int find_inputs(const struct spill_program *program, const struct spill_r
     return 0;
 }
 
-/* The rules, with the ids of the SAs and ports that they name. */
+/* The rules, with the ids of the SAs and ports that they name; of a router, those for what came
+ * through an SA, too. */
 static struct spill_policy *make_policy(struct spill_program *program,
                                         const struct spill_options *options,
                                         const struct spill_ruleset *ruleset,
-                                        const struct spill_sa_set *sas, struct spill_error *error)
+                                        const struct spill_sa_set *sas,
+                                        struct spill_policy **onward, struct spill_error *error)
 {
     struct spill_rule_input inputs[SPILL_INPUTS_NAMED_MAX];
     uint16_t *ids;
@@ -82,6 +85,12 @@ static struct spill_policy *make_policy(struct spill_program *program,
     snprintf(name, sizeof(name), "rules%u", (unsigned)program->versions);
     policy =
         spill_policy_create(name, ruleset, ids, inputs, options->default_verdict, nodes, error);
+    snprintf(name, sizeof(name), "onward%u", (unsigned)program->versions);
+    if (policy != NULL && spill_options_route(&program->options) &&
+        spill_onward_create(name, ruleset, sas, ids, inputs, nodes, onward, error) != 0) {
+        spill_policy_free(policy);
+        policy = NULL;
+    }
     free(ids);
     return policy;
 }
@@ -162,7 +171,7 @@ static struct spill_generation *make_generation(struct spill_program *program,
 {
     struct spill_generation *generation = NULL;
     struct spill_sa_set *sas = NULL;
-    struct spill_policy *policy = NULL;
+    struct spill_policy *policy = NULL, *onward = NULL;
     struct spill_rule_list *list;
 
     program->versions++;
@@ -182,15 +191,18 @@ static struct spill_generation *make_generation(struct spill_program *program,
         SPILL_LOG(WARNING, "no rule, and --default is deny: no IP packet will pass");
     list = make_list(program, options, files->ruleset, error);
     if (list != NULL)
-        policy = make_policy(program, options, files->ruleset, sas, error);
+        policy = make_policy(program, options, files->ruleset, sas, &onward, error);
     if (policy != NULL) {
         generation = spill_generation_create(program->versions, policy, sas, list);
-        if (generation != NULL)
+        if (generation != NULL) {
+            generation->onward = onward;
             return generation;
+        }
         spill_error_set(error, "no memory for the rules");
     }
     spill_rule_list_free(list);
     spill_policy_free(policy);
+    spill_policy_free(onward);
     spill_sa_set_free(sas);
     return NULL;
 }

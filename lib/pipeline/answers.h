@@ -22,6 +22,7 @@ struct spill_answers {
     uint32_t count;
     struct rte_mbuf *mbufs[SPILL_ANSWERS_MAX];
     uint8_t inputs[SPILL_ANSWERS_MAX]; /* port by which that host's packets come */
+    uint16_t vlans[SPILL_ANSWERS_MAX]; /* of a routed port: with that tag; 0: none */
 };
 
 /** Whether one more can wait. The lcore. */
@@ -38,7 +39,9 @@ static inline bool spill_answers_have_room(const struct spill_answers *answers)
  *
  * @param answer  given away; there is room for it
  * @param input   port that the answered packet was to leave by
+ * @param vlan    where that is a routed one, of the sub-port; else 0
  */
-void spill_answers_add(struct spill_fast *fast, struct rte_mbuf *answer, uint8_t input);
+void spill_answers_add(struct spill_fast *fast, struct rte_mbuf *answer, uint8_t input,
+                       uint16_t vlan);
 
 #endif

@@ -136,7 +136,7 @@ uint32_t spill_forward_answers(struct spill_fast *fast, uint64_t now)
         spill_parse_burst(&answers->mbufs[i], 1, fast->receive.zones[answers->inputs[i]], &packet);
         packet.input = answers->inputs[i];
         if (fast->routing.routed[packet.input])
-            spill_routing_join(&answers->mbufs[i], &packet, 1);
+            spill_routing_come_by(answers->mbufs[i], &packet, answers->vlans[i]);
         if (packet.kind <= SPILL_PACKET_IPV6)
             packet.secret = 1;
         go_on(fast, &answers->mbufs[i], &packet, 1, now, SPILL_PATH_FAST);

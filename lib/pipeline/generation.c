@@ -23,6 +23,7 @@ void spill_generation_free(void *argument)
     if (generation == NULL)
         return;
     spill_policy_free(generation->policy);
+    spill_policy_free(generation->onward);
     spill_sa_set_free(generation->sas);
     spill_rule_list_free(generation->list);
     free(generation);

@@ -16,6 +16,7 @@
 struct spill_generation {
     uint64_t number;              /* of the version, from 1 */
     struct spill_policy *policy;  /* owned */
+    struct spill_policy *onward;  /* owned: of what came through an SA (onward.h); NULL: none */
     struct spill_sa_set *sas;     /* owned; NULL: the program works without IPsec */
     struct spill_rule_list *list; /* owned: what is told of the rules; NULL: nothing is, and they
                                    * have no tallies */

@@ -5,6 +5,7 @@
 #include "ipsec/sa_set.h"
 #include "pipeline/drops.h"
 #include "pipeline/encryption.h"
+#include "pipeline/onward.h"
 #include "pipeline/reject.h"
 
 static SPILL_DROP_REASON(esp_policy, "esp_policy",
@@ -76,6 +77,16 @@ static bool may_be_sent(const struct spill_fast *fast, const struct spill_packet
            spill_sa_set_same_name(fast->version.generation->sas, packet->sa, packet->inbound_sa);
 }
 
+/* Whether what leaves has rules of its own to ask (onward.h): what may be sent as it came through
+ * an SA, and an error about it, whose first rule may want it to come through one. */
+static bool goes_onward(const struct spill_fast *fast, const struct spill_packet *packet)
+{
+    if (packet->inbound_sa != 0)
+        return may_be_sent(fast, packet);
+    return is_secret(packet) && packet->verdict == SPILL_VERDICT_PROTECT &&
+           outbound_sa(fast, packet, NULL) == NULL;
+}
+
 bool spill_protection_passes(const struct spill_fast *fast, const struct spill_packet *packet)
 {
     return may_be_sent(fast, packet) || outbound_sa(fast, packet, NULL) != NULL;
@@ -123,7 +134,10 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
 
         if (packet->verdict == SPILL_VERDICT_UNKNOWN)
             continue;
-        if ((sa = outbound_sa(fast, packet, last)) != NULL && unlikely(packet->wrapped)) {
+        sa = outbound_sa(fast, packet, last);
+        if (unlikely((packet->inbound_sa | packet->secret) != 0) && goes_onward(fast, packet))
+            sa = spill_onward_find(fast, mbufs[i], packet);
+        if (sa != NULL && unlikely(packet->wrapped)) {
             spill_ledger_drop(&fast->ledger, &spill_drop_esp_wrapped, &mbufs[i], 1);
         } else if (sa != NULL) {
             spill_encryption_add(&encryption, mbufs[i], packet, sa);

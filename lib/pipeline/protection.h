@@ -15,7 +15,8 @@
  *     clear packet   allow -> send   deny -> drop   protect by an outbound SA -> encryption.h
  *                                                   protect by an inbound SA -> drop: esp_required
  *     packet that came through an SA (decryption.h)
- *                    protect by that SA, or by the one it stands for -> send
+ *                    protect by that SA, or by the one it stands for -> send; where it is routed,
+ *                    through the SA that protects what leaves there (onward.h)
  *                    anything else -> drop: esp_policy
  *
  * Uses of a packet: flow, direction, inbound_sa, wrapped, verdict, sa. Sets: verdict.

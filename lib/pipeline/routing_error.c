@@ -40,8 +40,24 @@ bool spill_routing_source(const struct spill_fast *fast, const struct rte_mbuf *
     return packet->kind == SPILL_PACKET_IPV4;
 }
 
-static void tell(struct spill_fast *fast, enum spill_icmp_refusal refusal,
-                 const struct rte_mbuf *mbuf, const struct spill_packet *packet, uint64_t stamp)
+void spill_routing_answer_through(struct spill_fast *fast, struct rte_mbuf *answer,
+                                  struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const struct spill_route_tables *tables = fast->routing.tables;
+    struct spill_packet question = *packet;
+    uint16_t number = spill_routing_interface_to(tables, mbuf, &question);
+
+    if (number == SPILL_NO_INTERFACE)
+        number = spill_routing_interface(&fast->routing, mbuf, packet);
+    if (number == SPILL_NO_INTERFACE)
+        spill_answers_add(fast, answer, packet->input, 0);
+    else
+        spill_answers_add(fast, answer, (uint8_t)tables->interfaces[number].port,
+                          tables->interfaces[number].vlan);
+}
+
+static void tell(struct spill_fast *fast, enum spill_icmp_refusal refusal, struct rte_mbuf *mbuf,
+                 const struct spill_packet *packet, uint64_t stamp)
 {
     const bool through = packet->inbound_sa != 0;
     struct spill_answer_source source;
@@ -60,7 +76,7 @@ static void tell(struct spill_fast *fast, enum spill_icmp_refusal refusal,
         return;
     spill_ledger_count(&fast->ledger, &errors, 1);
     if (through) {
-        spill_answers_add(fast, reply, packet->input);
+        spill_routing_answer_through(fast, reply, mbuf, packet);
         return;
     }
     fast->ledger.originated++;

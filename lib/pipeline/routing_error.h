@@ -35,6 +35,17 @@ bool spill_routing_source(const struct spill_fast *fast, const struct rte_mbuf *
                           const struct spill_packet *packet, struct spill_answer_source *source);
 
 /**
+ * Has an answer to a packet that came through an association wait for its way back (answers.h): by
+ * the port that the route to the packet's destination leads to, as if who is there had sent it; by
+ * its own where there is none. The lcore.
+ *
+ * @param answer  given away; there is room for it
+ * @param mbuf    of the packet that is answered, whose headers are in one piece
+ */
+void spill_routing_answer_through(struct spill_fast *fast, struct rte_mbuf *answer,
+                                  struct rte_mbuf *mbuf, const struct spill_packet *packet);
+
+/**
  * Drops a packet, and tells its sender why. The lcore.
  *
  * @param mbuf    given away

@@ -38,6 +38,16 @@ void spill_routing_join(struct rte_mbuf **mbufs, struct spill_packet *packets, u
     }
 }
 
+void spill_routing_come_by(struct rte_mbuf *mbuf, struct spill_packet *packet, uint16_t vlan)
+{
+    spill_routing_join(&mbuf, packet, 1);
+    mbuf->vlan_tci = vlan;
+    if (vlan != 0)
+        mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN;
+    else
+        mbuf->ol_flags &= ~RTE_MBUF_F_RX_VLAN;
+}
+
 void spill_routing_ask(const struct spill_fast *fast, struct rte_mbuf *mbuf,
                        struct spill_packet *packet)
 {

@@ -30,6 +30,9 @@ struct spill_fast;
  */
 void spill_routing_join(struct rte_mbuf **mbufs, struct spill_packet *packets, uint32_t count);
 
+/** The same for one that was made here, as if it had come with a tag. @param vlan  0: without */
+void spill_routing_come_by(struct rte_mbuf *mbuf, struct spill_packet *packet, uint16_t vlan);
+
 /**
  * Prepares a packet of a routed port for the rules: its key gets the VLAN that the direction which
  * is asked about comes in by; and where that is the other one (`reversed`), its output the port.

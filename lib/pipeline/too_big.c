@@ -112,7 +112,10 @@ static struct rte_mbuf *tell(struct spill_fast *fast, struct rte_mbuf *mbuf,
     spill_ledger_count(&fast->ledger, &errors, reply != NULL);
     if (reply == NULL || !through)
         return reply;
-    spill_answers_add(fast, reply, packet->output);
+    if (spill_routing_answers(fast, packet->input))
+        spill_routing_answer_through(fast, reply, mbuf, packet);
+    else
+        spill_answers_add(fast, reply, packet->output, 0);
     return NULL;
 }
 

@@ -157,6 +157,17 @@ class TwoRouters(TestCase):
         self.reaches("10.2.0.2")
         self.ends()
 
+    def test_next_hop_gone(self):
+        """Senders are told of a next hop that does not answer, before anything is encrypted for it."""
+        self.reaches("10.2.0.2")
+        self.programs[1].stop()
+        self.ip(self.net.middle, "neigh flush dev tmid")
+        pings = lambda: self.net.run(self.net.left, "ping", "-n", "-c", 3, "-i", "0.2", "-W", "1", "10.2.0.2",
+                                     check=False).stdout
+        until(lambda: "errors" in pings(), 30, "errors of a next hop that is gone")
+        report = self.check(self.programs[0].stop())
+        self.assertGreaterEqual(report.drops["neighbor_failed"], 1)
+
     def test_end_under_load(self):
         """Packets in tunnels, with workers and waiting are accounted for."""
         self.reaches("10.2.0.2")

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pipeline/onward.h"
+
+#include <stdlib.h>
+
+#include "pipeline/routing_flow.h"
+
+/* ---------------------------------------------------------------------------- their rules */
+
+/* Copies all rules but those that protect with inbound SAs, up to the last that protects with an
+ * outbound one; 0, where none could be meant. */
+static uint32_t select_rules(const struct spill_ruleset *ruleset, const struct spill_sa_set *sas,
+                             const uint16_t *ids, struct spill_rule *rules)
+{
+    uint32_t count = 0, outbound = 0, i;
+    bool inbound = false;
+
+    for (i = 0; i < ruleset->count; i++) {
+        const struct spill_rule *rule = &ruleset->rules[i];
+        const struct spill_sa *sa = rule->sa != 0 ? spill_sa_set_get(sas, ids[rule->sa - 1]) : NULL;
+
+        if (sa != NULL && sa->config.direction == SPILL_SA_IN) {
+            inbound = true;
+            continue;
+        }
+        rules[count++] = *rule;
+        if (sa != NULL)
+            outbound = count;
+    }
+    return inbound ? outbound : 0;
+}
+
+int spill_onward_create(const char *name, const struct spill_ruleset *ruleset,
+                        const struct spill_sa_set *sas, const uint16_t *ids,
+                        const struct spill_rule_input *inputs,
+                        const int memory_nodes[SPILL_NODES_MAX], struct spill_policy **onward,
+                        struct spill_error *error)
+{
+    struct spill_ruleset selected = *ruleset;
+
+    *onward = NULL;
+    if (ruleset->sa_count == 0)
+        return 0;
+    selected.rules = calloc(ruleset->count, sizeof(*selected.rules));
+    if (selected.rules == NULL)
+        return spill_error_set(error, "rules: no memory");
+    selected.count = select_rules(ruleset, sas, ids, selected.rules);
+    if (selected.count > 0)
+        *onward = spill_policy_create(name, &selected, ids, inputs, SPILL_VERDICT_ALLOW,
+                                      memory_nodes, error);
+    free(selected.rules);
+    return selected.count == 0 || *onward != NULL ? 0 : -1;
+}
+
+/* ------------------------------------------------------------------------------ a packet */
+
+static bool is_for_host(const struct spill_fast *fast, struct rte_mbuf *mbuf,
+                        struct spill_packet *packet)
+{
+    const struct spill_route_tables *tables = fast->routing.tables;
+    uint64_t group;
+
+    spill_routing_lookup(tables, &mbuf, &packet, 1, SPILL_ROUTING_TO, &group);
+    return spill_group_get(&tables->groups[group]).action == SPILL_ROUTE_LOCAL;
+}
+
+struct spill_sa *spill_onward_find(const struct spill_fast *fast, struct rte_mbuf *mbuf,
+                                   struct spill_packet *packet)
+{
+    const struct spill_generation *generation = fast->version.generation;
+    struct spill_packet question = *packet, *asked = &question;
+    struct spill_sa *sa;
+    uint32_t tally;
+
+    if (generation->onward == NULL || packet->output != SPILL_OUTPUT_ROUTE)
+        return NULL;
+    question.reversed = 0;
+    spill_routing_ask(fast, mbuf, &question);
+    spill_acl_classify(spill_policy_acl(generation->onward), &asked, 1, &tally);
+    if (question.verdict != SPILL_VERDICT_PROTECT)
+        return NULL;
+    sa = spill_sa_set_get(generation->sas, question.sa);
+    if (sa == NULL || is_for_host(fast, mbuf, packet))
+        return NULL;
+    packet->sa = question.sa;
+    return sa;
+}
