@@ -57,27 +57,25 @@ static bool put_numbers(struct nlmsghdr *header, size_t room, const struct spill
     const struct xfrm_replay_state plain = {
         .oseq = (uint32_t)out, .seq = (uint32_t)in, .bitmap = (uint32_t)sa->use.seen};
     const uint32_t words = sa->window <= 32 ? 1 : 2; /* of the bitmap that is told */
-    struct {
-        struct xfrm_replay_state_esn state;
-        uint32_t seen[2];
-    } whole;
+    const size_t size = sizeof(struct xfrm_replay_state_esn) + words * sizeof(uint32_t);
+    _Alignas(struct xfrm_replay_state_esn)
+        uint8_t bytes[sizeof(struct xfrm_replay_state_esn) + 2 * sizeof(uint32_t)] = {0};
+    struct xfrm_replay_state_esn *whole = (struct xfrm_replay_state_esn *)(void *)bytes;
 
     if (!sa->has_esn_window)
         return mnl_attr_put_check(header, room, XFRMA_REPLAY_VAL, sizeof(plain), &plain);
-    memset(&whole, 0, sizeof(whole));
-    whole.state.bmp_len = words;
-    whole.state.oseq = (uint32_t)out;
-    whole.state.oseq_hi = (uint32_t)(out >> 32);
-    whole.state.seq = (uint32_t)in;
-    whole.state.seq_hi = (uint32_t)(in >> 32);
-    whole.state.replay_window = sa->window < 32 * words ? sa->window : 32 * words;
-    for (uint32_t i = 0; i < whole.state.replay_window && i < in; i++) {
-        const uint32_t bit = (uint32_t)((in - 1 - i) % whole.state.replay_window);
+    whole->bmp_len = words;
+    whole->oseq = (uint32_t)out;
+    whole->oseq_hi = (uint32_t)(out >> 32);
+    whole->seq = (uint32_t)in;
+    whole->seq_hi = (uint32_t)(in >> 32);
+    whole->replay_window = sa->window < 32 * words ? sa->window : 32 * words;
+    for (uint32_t i = 0; i < whole->replay_window && i < in; i++) {
+        const uint32_t bit = (uint32_t)((in - 1 - i) % whole->replay_window);
 
-        whole.seen[bit / 32] |= (uint32_t)(sa->use.seen >> i & 1) << bit % 32;
+        whole->bmp[bit / 32] |= (uint32_t)(sa->use.seen >> i & 1) << bit % 32;
     }
-    return mnl_attr_put_check(header, room, XFRMA_REPLAY_ESN_VAL,
-                              sizeof(whole.state) + words * sizeof(uint32_t), &whole);
+    return mnl_attr_put_check(header, room, XFRMA_REPLAY_ESN_VAL, size, bytes);
 }
 
 struct nlmsghdr *spill_xfrm_put_sa(void *buffer, size_t room, uint16_t type,
