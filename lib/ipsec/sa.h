@@ -101,7 +101,10 @@ struct spill_sa_state {
     struct spill_path_mtu path; /* outbound, of routed ports: by any lcore that hears of it */
 };
 
-_Static_assert(RTE_MAX_ETHPORTS < 64, "a bit for each port, and one for what is routed");
+/* In place of the other end of a wire, and as a bit of an SA's ports: they are routed. */
+#define SPILL_SA_ROUTED RTE_MAX_ETHPORTS
+
+_Static_assert(SPILL_SA_ROUTED < 64, "a bit for each port, and one for what is routed");
 
 struct spill_sa;
 
@@ -229,15 +232,21 @@ static inline void spill_sa_leave_window(struct spill_sa_state *state)
 
 /**
  * Whether an inbound SA's ESP must not come by a port: its settings name others, or authentic
- * packets came by the other end of the wire. Any lcore.
+ * packets came by the other end of the wire, or by a routed port and not by a wire, or the other
+ * way round. Any lcore.
  *
- * @param other  id of the port at the other end
+ * @param other  id of the port at the other end, or SPILL_SA_ROUTED
  */
 static inline bool spill_sa_is_wrong_input(const struct spill_sa *sa, unsigned port, unsigned other)
 {
+    uint64_t known;
+
     if (sa->config.ports != 0)
         return (sa->config.ports >> port & 1) == 0;
-    return atomic_load_explicit(&sa->state->ports, memory_order_relaxed) >> other & 1;
+    known = atomic_load_explicit(&sa->state->ports, memory_order_relaxed);
+    if (other == SPILL_SA_ROUTED)
+        return known != 0 && (known >> SPILL_SA_ROUTED & 1) == 0;
+    return ((known >> other | known >> SPILL_SA_ROUTED) & 1) != 0;
 }
 
 /**

@@ -62,13 +62,15 @@ static void drop(struct spill_fast *fast, const struct spill_drop_reason *reason
 
 /* ------------------------------------------------------------------------ after the crypto */
 
-/* Notes that authentic packets of an SA come by a port. */
-static void learn_port(struct spill_sa_state *state, unsigned port)
+_Static_assert(SPILL_OUTPUT_ROUTE == SPILL_SA_ROUTED, "what leaves by a route came by one");
+
+/* Notes by which ports authentic packets of an SA come. */
+static void learn_ports(struct spill_sa_state *state, uint64_t ports)
 {
     uint64_t known = atomic_load_explicit(&state->ports, memory_order_relaxed);
 
-    if (unlikely((known >> port & 1) == 0))
-        atomic_store_explicit(&state->ports, known | UINT64_C(1) << port, memory_order_relaxed);
+    if (unlikely((known & ports) != ports))
+        atomic_store_explicit(&state->ports, known | ports, memory_order_relaxed);
 }
 
 /* What an authentic packet takes of a lifetime in bytes: the IP packet inside, which is what its
@@ -86,8 +88,9 @@ struct noting {
     uint64_t serial;
     uint64_t packets, bytes;         /* that came so far */
     uint64_t packets_end, bytes_end; /* with so many a hard lifetime is used up */
-    uint16_t input;                  /* that `wrong_port` is known of */
+    uint16_t input;                  /* that the next two are known of */
     bool wrong_port;
+    uint64_t ports; /* as in the SA's state: the input's bit, and whether that is routed */
 };
 
 static struct noting begin_noting(const struct spill_fast *fast, const struct spill_job *job)
@@ -119,9 +122,12 @@ static void end_noting(const struct noting *noting)
 static bool came_by_wrong_port(struct noting *noting, uint8_t input)
 {
     if (unlikely(input != noting->input)) {
+        const unsigned other = spill_exit_of(noting->exits, input);
+
         noting->input = input;
-        noting->wrong_port =
-            spill_sa_is_wrong_input(noting->sa, input, spill_exit_of(noting->exits, input));
+        noting->wrong_port = spill_sa_is_wrong_input(noting->sa, input, other);
+        noting->ports = UINT64_C(1) << input | (uint64_t)(other == SPILL_SA_ROUTED)
+                                                   << SPILL_SA_ROUTED;
     }
     return noting->wrong_port;
 }
@@ -148,7 +154,7 @@ static const struct spill_drop_reason *note(struct noting *noting, const struct 
     case SPILL_REPLAY_FRESH:
         break;
     }
-    learn_port(state, packet->input);
+    learn_ports(state, noting->ports);
     noting->packets++;
     noting->bytes += bytes_inside(mbuf, packet);
     return NULL;

@@ -56,12 +56,12 @@ static bool is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *
 }
 
 /* The SA by which the first rule that matches protects, or NULL. */
-static struct spill_sa *rule_of(const struct spill_fast *fast, struct spill_packet *packet)
+static struct spill_sa *rule_of(const struct spill_generation *generation,
+                                const struct spill_policy *policy, struct spill_packet *packet)
 {
-    const struct spill_generation *generation = fast->version.generation;
     uint32_t tally;
 
-    spill_acl_classify(spill_policy_acl(generation->policy), &packet, 1, &tally);
+    spill_acl_classify(spill_policy_acl(policy), &packet, 1, &tally);
     if (packet->verdict != SPILL_VERDICT_PROTECT)
         return NULL;
     return spill_sa_set_get(generation->sas, packet->sa);
@@ -100,6 +100,7 @@ static bool is_too_large(const struct spill_fast *fast, const struct spill_sa *s
 static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
                    struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
+    const struct spill_generation *generation = fast->version.generation;
     const uint8_t port = packet->input;
     struct spill_sa *sa;
     uint32_t room;
@@ -108,7 +109,9 @@ static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
         return true;
     packet->input = NO_PORT;
     packet->reversed = 0;
-    sa = rule_of(fast, packet);
+    /* What leaves has rules of its own, where some are for what comes (onward.h). */
+    sa = rule_of(generation, generation->onward != NULL ? generation->onward : generation->policy,
+                 packet);
     packet->input = port;
     if (sa == NULL || sa->config.direction != SPILL_SA_OUT)
         return true;
@@ -151,13 +154,14 @@ uint32_t spill_host_protect(struct spill_fast *fast, struct rte_mbuf **mbufs,
 bool spill_host_may_have(struct spill_fast *fast, struct rte_mbuf *mbuf,
                          struct spill_packet *packet)
 {
+    const struct spill_generation *generation = fast->version.generation;
     const struct spill_sa *sa;
 
     if (is_bypassed(mbuf, packet, false))
         return true;
     packet->reversed = 0;
     spill_routing_ask(fast, mbuf, packet);
-    sa = rule_of(fast, packet);
+    sa = rule_of(generation, generation->policy, packet);
     spill_routing_asked(packet);
     return sa == NULL || sa->config.direction != SPILL_SA_IN;
 }

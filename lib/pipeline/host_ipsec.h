@@ -13,9 +13,10 @@
 /**
  * @file
  * The host's own packets and tunnels: what a twin's kernel sends goes by an outbound association
- * where the first rule that matches says so, and what comes to the host in the clear ends where
- * that rule is protect by an inbound one. Of the rules nothing else counts for the host: what is
- * allowed or denied there its own firewall says. It is asked for each packet, and no flow is noted.
+ * where the first rule for what leaves says so (onward.h), and what comes to the host in the clear
+ * ends where that rule is protect by an inbound one. Of the rules nothing else counts for the host:
+ * what is allowed or denied there its own firewall says. It is asked for each packet, and no flow
+ * is noted.
  *
  * IKE and ESP of the host's own, neighbour discovery, and what is for a link or a group are not
  * asked about (RFC 4301 4.4.1: bypass).

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What strangers try at a router that is the end of tunnels, and what the host must not take for a neighbour's."""
+import capture
 import esp
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6NDOptDstLLAddr, IPv6
 from harness import main
@@ -47,6 +48,22 @@ class Strangers(TunnelCase):
         report, got = self.through({"wan": sealed}, [one], rules=rules)
         self.assertEqual(report.drops, {"link_local": len(inside)})
         self.assertEqual(got, {"lan": [], "wan": []})
+
+    def test_wire_beside(self):
+        """ESP that came by a routed port is none of a wire's, and the other way round."""
+        one = self.tunnel()
+        extra = "".join(f"[port {name}]\ndevice = net_pcap{number},rx_pcap={self.folder}/{name}.pcap,"
+                        f"tx_pcap={self.folder}/{name}-out.pcap\n" for number, name in ((2, "left"), (3, "right")))
+        extra += "[wire side]\nports = left, right\n"
+        other = esp.udp_frame("10.66.0.1", "10.1.0.7", b"x", link=link(1))
+        for first, second in (("wan", "left"), ("left", "wan")):
+            frames = {first: [one.back.encrypt(one.coming(b"x"), 1)],
+                      second: [other] * 3000 + [one.back.encrypt(one.coming(b"x"), 2)]}
+            for name in ("left", "right"):
+                capture.write(self.folder / f"{name}.pcap", frames.get(name, []))
+            with self.subTest(second):
+                report, _ = self.through(frames, [one], extra=extra)
+                self.assertEqual(report.drops, {"denied": 3000, "esp_wrong_port": 1})
 
 
 if __name__ == "__main__":

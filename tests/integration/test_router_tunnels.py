@@ -124,6 +124,16 @@ class TwoRouters(TestCase):
         self.assertGreaterEqual(one["sas"]["to-far"]["packets"], 50)
         self.assertEqual(two.drops.get("esp_required", 0), 0)
 
+    def test_host_leaves(self):
+        """A rule for what comes by the tunnel says nothing of what the host sends."""
+        rules = (self.folder / "one.rules").read_text()
+        self.file("one.rules", "protect from-far any from 10.1.0.1 to 10.2.0.0/16\n" + rules)
+        self.programs[0].signal(signal.SIGHUP)
+        until(lambda: "version 2" in self.programs[0].log, 20, "the reload")
+        until(lambda: self.net.ping(self.net.middle, "10.2.0.2", "-I", "10.1.0.1", count=3) == 3, 20, "ping by the tunnel")
+        _, two = self.ends()
+        self.assertEqual(two.drops.get("esp_required", 0), 0)
+
     def test_large(self):
         """The host inside is told of the MTU that the tunnel leaves, and adapts."""
         self.reaches("10.2.0.2")
