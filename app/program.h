@@ -406,9 +406,9 @@ void spill_program_close_agreement(struct spill_program *program);
 /* ------------------------------------------------------------------ commands_socket.c */
 
 /**
- * Begins to listen for commands, at options.control_socket, else at `control` in DPDK's folder of
- * this process; where that can't be, a warning says so. What comes is answered once the control
- * thread waits. @return 0, -1 with an error
+ * Begins to listen for commands, at `control` in DPDK's folder of this process, where spillwayctl
+ * looks, and at options.control_socket besides; where the former can't be, a warning says so. What
+ * comes is answered once the control thread waits. @return 0, -1 with an error
  */
 int spill_program_open_commands(struct spill_program *program, struct spill_error *error);
 

@@ -5,6 +5,7 @@
  */
 #include "doctor/doctor.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -84,7 +85,8 @@ enum spill_ctl_status spill_ctl_doctor(const struct spill_ctl_request *request, 
 
     if (spill_ctl_instance_path(request, "control", path, error) != 0)
         return SPILL_CTL_FAILED;
-    if ((request->given & named) == 0 && access(path, F_OK) != 0)
+    /* One that can't be looked for may run all the same. */
+    if ((request->given & named) == 0 && access(path, F_OK) != 0 && errno == ENOENT)
         return look_at_machine(request, out, error);
     return ask(request, path, out, error);
 }

@@ -365,7 +365,7 @@ static const struct spill_option rows[] = {
      .help = "append what rules with log decide, as lines of JSON", .absent = "standard error",
      PLAIN(rule_log), .kind = SPILL_OPTION_OUTPUT},
     {.name = "control-socket", .argument = "FILE", .group = SPILL_OPTION_GROUP_OUTPUT,
-     .help = "UNIX socket by which spillwayctl changes a running spillway", .absent = "control, beside DPDK's telemetry",
+     .help = "a further UNIX socket for spillwayctl, besides the one beside DPDK's telemetry",
      PLAIN(control_socket), .kind = SPILL_OPTION_FILE},
     {.name = "control-group", .argument = "GROUP", .group = SPILL_OPTION_GROUP_OUTPUT,
      .help = "group that may connect to it, and ask for what changes nothing, as an exporter does",

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The control socket: who may connect, and how many at a time. Folder and mode of the socket keep
+ * The control sockets: who may connect, and how many at a time. Folder and mode of a socket keep
  * others away; that it is the same user is asked of the kernel besides.
  */
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,11 +27,16 @@
 /* Without descriptors nobody is accepted, and the socket stays readable. */
 #define PAUSE_NS UINT64_C(1000000000)
 
+struct listener {
+    struct spill_commands *commands;
+    struct sockaddr_un address;
+    int descriptor; /* -1: it does not listen */
+    struct spill_event connects;
+};
+
 struct spill_commands {
     struct spill_program *program;
-    struct sockaddr_un address;
-    int descriptor;
-    struct spill_event connects;
+    struct listener configured, usual; /* where spillwayctl looks, who is not told where */
     struct spill_command_client clients[CLIENTS_MAX];
 };
 
@@ -77,27 +83,28 @@ static void accept_clients(void *context);
 
 static void resume(void *context)
 {
-    struct spill_commands *commands = context;
+    struct listener *listener = context;
 
-    if (spill_events_read(&commands->program->events, &commands->connects, commands->descriptor,
-                          accept_clients, commands) != 0)
+    if (spill_events_read(&listener->commands->program->events, &listener->connects,
+                          listener->descriptor, accept_clients, listener) != 0)
         SPILL_LOG(ERR, "no memory: commands are not heard any more");
 }
 
 static void accept_clients(void *context)
 {
-    struct spill_commands *commands = context;
+    struct listener *listener = context;
+    struct spill_commands *commands = listener->commands;
     unsigned i;
 
     for (i = 0; i < ACCEPTS_MAX; i++) {
         const int descriptor =
-            accept4(commands->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            accept4(listener->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (descriptor >= 0) {
             take_in(commands, descriptor);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            if (spill_events_after(&commands->program->events, &commands->connects, PAUSE_NS,
-                                   resume, commands) != 0)
+            if (spill_events_after(&commands->program->events, &listener->connects, PAUSE_NS,
+                                   resume, listener) != 0)
                 SPILL_LOG(ERR, "no memory: commands are not heard any more");
             return;
         } else if (errno != ECONNABORTED && errno != EINTR) {
@@ -154,31 +161,41 @@ static void remove_stale(const struct sockaddr_un *address)
 }
 
 /* The mode is that of the socket before it has a name: at no moment anybody else may connect. */
-static int listen_at(struct spill_commands *commands)
+static int bind_and_listen(struct listener *listener)
 {
-    const struct sockaddr *address = (const struct sockaddr *)&commands->address;
-    int cause;
+    const struct sockaddr *address = (const struct sockaddr *)&listener->address;
 
-    commands->descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (commands->descriptor < 0)
+    remove_stale(&listener->address);
+    if (fchmod(listener->descriptor, S_IRUSR | S_IWUSR) != 0 ||
+        bind(listener->descriptor, address, sizeof(listener->address)) != 0)
         return -1;
-    remove_stale(&commands->address);
-    if (fchmod(commands->descriptor, S_IRUSR | S_IWUSR) == 0 &&
-        bind(commands->descriptor, address, sizeof(commands->address)) == 0) {
-        if (listen(commands->descriptor, CLIENTS_MAX) == 0 &&
-            spill_events_read(&commands->program->events, &commands->connects, commands->descriptor,
-                              accept_clients, commands) == 0)
-            return 0;
-        unlink(commands->address.sun_path);
-    }
-    cause = errno;
-    close(commands->descriptor);
-    errno = cause;
+    if (listen(listener->descriptor, CLIENTS_MAX) == 0 &&
+        spill_events_read(&listener->commands->program->events, &listener->connects,
+                          listener->descriptor, accept_clients, listener) == 0)
+        return 0;
+    unlink(listener->address.sun_path);
+    return -1;
+}
+
+static int listen_at(struct listener *listener, const char *path, struct spill_error *error)
+{
+    listener->address.sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof(listener->address.sun_path))
+        return spill_error_set(error, "control-socket '%s': expected a path of at most %zu bytes",
+                               path, sizeof(listener->address.sun_path) - 1);
+    strcpy(listener->address.sun_path, path);
+    listener->descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener->descriptor >= 0 && bind_and_listen(listener) == 0)
+        return 0;
+    spill_error_set(error, "control-socket '%s': %s", path, strerror(errno));
+    if (listener->descriptor >= 0)
+        close(listener->descriptor);
+    listener->descriptor = -1;
     return -1;
 }
 
 /* Lets the group connect, which the folder must let pass, too. */
-static int open_to_group(const struct spill_commands *commands, const char *name,
+static int open_to_group(const struct listener *listener, const char *name,
                          struct spill_error *error)
 {
     const struct group *group;
@@ -188,49 +205,62 @@ static int open_to_group(const struct spill_commands *commands, const char *name
     group = getgrnam(name);
     if (group == NULL)
         return spill_error_set(error, "control-group '%s': there is no such group", name);
-    if (chown(commands->address.sun_path, (uid_t)-1, group->gr_gid) != 0 ||
-        chmod(commands->address.sun_path, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP) != 0)
+    if (chown(listener->address.sun_path, (uid_t)-1, group->gr_gid) != 0 ||
+        chmod(listener->address.sun_path, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP) != 0)
         return spill_error_set(error, "control-group '%s': %s", name, strerror(errno));
     return 0;
 }
 
-static int open_at(struct spill_program *program, const char *path, struct spill_error *error)
+static bool is_same_file(const char *path, const char *other)
 {
-    struct spill_commands *commands = calloc(1, sizeof(*commands));
+    struct stat one, two;
 
-    if (commands == NULL)
-        return spill_error_set(error, "control-socket '%s': no memory", path);
-    commands->program = program;
-    commands->address.sun_family = AF_UNIX;
-    strcpy(commands->address.sun_path, path);
-    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
-        commands->clients[i].descriptor = -1;
-    if (listen_at(commands) != 0) {
-        spill_error_set(error, "control-socket '%s': %s", path, strerror(errno));
-        free(commands);
-        return -1;
-    }
-    program->commands = commands;
-    return open_to_group(commands, program->options.control_group, error);
+    return stat(path, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
+}
+
+/* Beside one that is configured this one's lack is no loss but for spillwayctl without --socket. */
+static void listen_at_usual(struct spill_commands *commands, const char *given)
+{
+    struct spill_error error;
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/control", rte_eal_get_runtime_dir());
+    if (given != NULL && is_same_file(path, given))
+        return;
+    if (listen_at(&commands->usual, path, &error) != 0)
+        SPILL_LOG(WARNING, "%s: commands are not heard%s", error.text,
+                  given != NULL ? " there" : "");
 }
 
 int spill_program_open_commands(struct spill_program *program, struct spill_error *error)
 {
     const char *given = program->options.control_socket;
-    char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-    int size = given != NULL
-                   ? snprintf(path, sizeof(path), "%s", given)
-                   : snprintf(path, sizeof(path), "%s/control", rte_eal_get_runtime_dir());
+    struct spill_commands *commands = calloc(1, sizeof(*commands));
 
-    if (size >= (int)sizeof(path))
-        return spill_error_set(error, "control-socket '%s': expected a path of at most %zu bytes",
-                               given != NULL ? given : rte_eal_get_runtime_dir(), sizeof(path) - 1);
-    if (open_at(program, path, error) == 0)
-        return 0;
-    if (given != NULL || program->commands != NULL)
+    if (commands == NULL)
+        return spill_error_set(error, "no memory for the control socket");
+    commands->program = program;
+    commands->configured = commands->usual =
+        (struct listener){.commands = commands, .descriptor = -1};
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+        commands->clients[i].descriptor = -1;
+    program->commands = commands;
+    if (given != NULL &&
+        (listen_at(&commands->configured, given, error) != 0 ||
+         open_to_group(&commands->configured, program->options.control_group, error) != 0))
         return -1;
-    SPILL_LOG(WARNING, "%s: commands are not heard", error->text);
+    listen_at_usual(commands, given);
     return 0;
+}
+
+static void stop_listening(struct listener *listener)
+{
+    if (listener->descriptor < 0)
+        return;
+    unlink(listener->address.sun_path);
+    spill_event_remove(&listener->connects);
+    close(listener->descriptor);
 }
 
 /* Who waits for an outcome is told that there is none. */
@@ -251,9 +281,8 @@ void spill_program_close_commands(struct spill_program *program)
         return;
     spill_watching_close(program);
     program->commands = NULL;
-    unlink(commands->address.sun_path);
-    spill_event_remove(&commands->connects);
-    close(commands->descriptor);
+    stop_listening(&commands->configured);
+    stop_listening(&commands->usual);
     for (uint32_t i = 0; i < CLIENTS_MAX; i++)
         end_client(&commands->clients[i]);
     free(commands);

@@ -367,6 +367,15 @@ class Commands(Loaded):
             program.ready()
             self.assertIn("receiving ends", run(CTL, "--socket", path, "drain").stdout)
             self.check(program.wait())
+        # Who is told nothing of it finds the program all the same, as the unit's ExecReload does.
+        with Spillway("--config", self.configuration(), "--control-socket", path) as program:
+            program.ready()
+            for way in (), ("--socket", path):
+                self.assertIn("could be put in force", run(CTL, "--name", program.name, *way, "check").stdout)
+            usual = RUN_FOLDER / program.name / "control"
+            self.assertEqual(stat.filemode(usual.stat().st_mode), "srw-------")
+            self.check(program.stop())
+            self.assertFalse(usual.exists() or path.exists())
         # A group may read, and no more.
         group = grp.getgrgid(65534).gr_name
         with Spillway("--config", self.configuration(), "--control-socket", path, "--control-group", group) as program:

@@ -2,6 +2,7 @@
 """What the doctor says of this machine, by spillwayctl and --check. (Other machines: tests/unit/test_doctor.c.)"""
 import json
 import re
+import shutil
 
 from harness import BUILD, CPUS, ROOT, SPILLWAY, Spillway, TestCase, main, need_program, need_root, \
     process_name, run
@@ -37,6 +38,16 @@ class Doctor(TestCase):
                          [name for name in checks() if name != "neighbours"])
         told = json.loads(run("env", f"RUNTIME_DIRECTORY={self.folder}", CTL, "doctor", "--json", check=False).stdout)
         self.assertEqual(done.returncode, 1 if "broken" in [line["verdict"] for line in told] else 0)
+
+    def test_unseen(self):
+        """Where it can't be seen whether one runs, none is said to run."""
+        need_root()
+        self.folder.chmod(0o755)
+        (self.folder / "dpdk").mkdir(mode=0o700)
+        done = run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env",
+                   f"RUNTIME_DIRECTORY={self.folder}", shutil.copy(CTL, self.folder), "doctor", check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("control: Permission denied", done.stderr)
 
     def test_named(self):
         """One that was asked for and does not run is no reason to look at the machine."""
