@@ -189,6 +189,9 @@ void spill_service_hanging(struct spill_service *service, unsigned lcores)
     service->hanging = lcores;
     snprintf(more, sizeof(more), "; %u lcores hang", lcores);
     tell_forwards(service, false, lcores != 0 ? more : "");
+    /* The manager's time has run since the last one: it ends before the timer comes again. */
+    if (lcores == 0 && service->watchdog_ns != 0 && !service->stopping)
+        feed(service);
 }
 
 void spill_service_stopping(struct spill_service *service)

@@ -197,6 +197,17 @@ class Watchdog(Held):
         manager.hear_until("WATCHDOG")
         self.check(program.stop())
 
+    def test_time_begins_again(self):
+        """The manager's time ran while an lcore hung: it hears at once that all is well, not by the timer."""
+        manager = Manager(self.folder / "notify")
+        self.addCleanup(manager.close)
+        program, strace = self.held(wrapper=manager.environment(WATCHDOG_USEC=3600 * 1000000))
+        manager.hear_until("STATUS", "; 1 lcores hang")
+        self.assertIn("WATCHDOG", manager.hear_until("WATCHDOG")[-1])
+        strace.send_signal(signal.SIGINT)
+        strace.wait(10)
+        self.check(program.stop())
+
     def test_end(self):
         """Nothing is fed from when the end begins: the manager has its own time for that."""
         manager, program, _ = self.fed("--on-stall", "exit")
