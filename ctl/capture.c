@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* capture: asks for packets, and writes them to a file as they come. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/printable.h"
 #include "command.h"
@@ -19,6 +22,8 @@
 struct capture {
     FILE *file;
     const char *path;
+    bool made;                        /* the file was not there before */
+    bool begun;                       /* what the file had is no more */
     char *interfaces[INTERFACES_MAX]; /* that are described in the file; owned */
     uint32_t interface_count;
     struct spill_error *error;
@@ -109,14 +114,65 @@ static bool write_frame(struct capture *capture, const json_t *line)
     return true;
 }
 
+/* ------------------------------------------------------------------------------- the file */
+
+/*
+ * What is captured is nobody else's, and no link leads to another file; what standard output is the
+ * user knows. What the file had stays until the program captures.
+ */
+static bool open_file(struct capture *capture)
+{
+    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
+    int descriptor;
+
+    if (strcmp(capture->path, "/dev/stdout") == 0) {
+        descriptor = dup(STDOUT_FILENO);
+    } else {
+        descriptor = open(capture->path, flags | O_EXCL, 0600);
+        capture->made = descriptor >= 0;
+        if (descriptor < 0 && errno == EEXIST)
+            descriptor = open(capture->path, flags | O_NOFOLLOW, 0600);
+    }
+    if (descriptor < 0)
+        return false;
+    capture->file = fdopen(descriptor, "wb");
+    if (capture->file == NULL)
+        close(descriptor);
+    return capture->file != NULL;
+}
+
+/* A device or a pipe has no length. */
+static bool begin_file(struct capture *capture)
+{
+    const int descriptor = fileno(capture->file);
+    struct stat found;
+
+    if (capture->begun)
+        return true;
+    capture->begun = fstat(descriptor, &found) == 0 &&
+                     (!S_ISREG(found.st_mode) || ftruncate(descriptor, 0) == 0);
+    if (capture->begun)
+        spill_ctl_pcapng_begin(capture->file, "spillwayctl " SPILL_VERSION);
+    return capture->begun;
+}
+
+/* @param refused  nothing was captured: no file is left that was not there */
+static void close_file(struct capture *capture, bool refused)
+{
+    if (fclose(capture->file) != 0 && capture->error->text[0] == '\0')
+        spill_error_set(capture->error, "'%s': %s", capture->path, strerror(errno));
+    if (capture->made && refused)
+        unlink(capture->path);
+}
+
 /* Each is in the file at once: who ends this by a signal has all that came. */
 static bool take(const json_t *line, void *context)
 {
     struct capture *capture = context;
 
-    if (!write_frame(capture, line))
+    if (begin_file(capture) && !write_frame(capture, line))
         return false;
-    if (fflush(capture->file) == 0 && !ferror(capture->file))
+    if (capture->begun && fflush(capture->file) == 0 && !ferror(capture->file))
         return true;
     spill_error_set(capture->error, "'%s': %s", capture->path, strerror(errno));
     return false;
@@ -191,15 +247,16 @@ static enum spill_ctl_status run(struct capture *capture, const char *path, json
 {
     json_t *answer;
 
-    capture->file = fopen(capture->path, "wbe");
-    if (capture->file == NULL) {
+    if (!open_file(capture)) {
         spill_error_set(error, "'%s': %s", capture->path, strerror(errno));
         return SPILL_CTL_FAILED;
     }
-    spill_ctl_pcapng_begin(capture->file, "spillwayctl " SPILL_VERSION);
+    if (capture->made && begin_file(capture))
+        fflush(capture->file);
     answer = spill_ctl_control_follow(path, asked, take, capture, error);
-    if (fclose(capture->file) != 0 && error->text[0] == '\0')
+    if (answer != NULL && !begin_file(capture))
         spill_error_set(error, "'%s': %s", capture->path, strerror(errno));
+    close_file(capture, answer == NULL && capture->interface_count == 0);
     for (uint32_t i = 0; i < capture->interface_count; i++)
         free(capture->interfaces[i]);
     if (answer != NULL && error->text[0] == '\0')

@@ -3,6 +3,7 @@
 import collections
 import json
 import signal
+import stat
 import subprocess
 
 from harness import main, need_program, run, until
@@ -69,6 +70,27 @@ class Capture(Traced):
                     ((self.target, "port", "a", "count", "0"), 2, "count '0': expected 1 to 10000"),
                     ((self.target, "port", "a", "bytes", "9999"), 2, "bytes '9999': expected 14 to 2048")]:
                 self.assertIn(said, ctl(program, "capture", *words, status=status))
+            self.check(program.stop())
+
+    def test_file(self):
+        """It is its owner's alone, and what it had stays where nothing is captured."""
+        self.target.write_text("mine")
+        self.target.chmod(0o644)
+        link, new = self.folder / "link", self.folder / "new.pcapng"
+        link.symlink_to(self.target)
+        with self.running() as program:
+            ctl(program, "capture", self.target, "port", "nowhere", status=1)
+            self.assertIn("Too many levels of symbolic links", ctl(program, "capture", link, "port", "a", status=1))
+            self.assertEqual(self.target.read_text(), "mine")
+            ctl(program, "capture", new, "port", "nowhere", status=1)
+            self.assertFalse(new.exists())
+            ctl(program, "capture", new, "port", "a", "count", "1")
+            self.assertEqual(stat.filemode(new.stat().st_mode), "-rw-------")
+            ctl(program, "capture", self.target, "port", "a", "count", "3")
+            self.assertEqual(len(self.read()), 3)
+            done = subprocess.run([CTL, "capture", "--name", program.name, "/dev/stdout", "port", "a", "count", "1"],
+                                  capture_output=True)
+            self.assertEqual(done.stdout[:4], b"\n\r\r\n")
             self.check(program.stop())
 
     def test_hostile(self):
