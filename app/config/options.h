@@ -193,8 +193,8 @@ struct spill_options {
     uint64_t stats_ns; /* 0: no live counters */
     bool check;
     bool json;
-    char *explain;                       /* owned; NULL, or the packet that --check explains */
-    char *control_socket;                /* owned; path; besides the one in DPDK's folder; or NULL */
+    char *explain;        /* owned; NULL, or the packet that --check explains */
+    char *control_socket; /* owned; path; besides the one in DPDK's folder; or NULL */
     char control_group[SPILL_NAME_SIZE]; /* of who may read by it; empty: none */
     char *rule_log;                      /* owned; path; NULL: standard error */
     char *report;                        /* owned; path, or "-" for standard output; NULL: none */
