@@ -86,6 +86,7 @@ struct spill_agreement {
                                         * reads it */
     struct spill_policy_files *before; /* of the version in force, while the next is made */
     struct spill_policy_files *wanted; /* to be put in force; NULL: nothing */
+    bool changes_rules;                /* what is made differs from `before` in more than SAs */
     void (*over)(void *context, const char *error, bool in_force);
     void *context;
     uint64_t began;           /* TSC, when the version that is waited for was published */
@@ -396,6 +397,10 @@ void spill_program_agree(struct spill_program *program, struct spill_policy_file
 
 /** Takes what is wanted, as a version is about to be made with it. @return whether there is some */
 bool spill_program_begin_agreement(struct spill_program *program);
+
+/** Whether something to be agreed on is what is in force anyway. */
+bool spill_program_has_agreed(const struct spill_program *program,
+                              const struct spill_policy_files *files);
 
 /** Says what became of it. @param error  NULL: it was published */
 void spill_program_end_agreement(struct spill_program *program, const char *error);

@@ -2,9 +2,11 @@
 /*
  * What IKE daemons have agreed on: associations and policies that are part of every version of the
  * security policy, before what files say. A version is made of them as by a reload, and who wants
- * it is told when every lcore goes by it: then nothing is sent any more by what was before.
+ * it is told when every lcore goes by it: then nothing is sent any more by what was before. So
+ * where the rules change, flows do not ask them in turn, but at once.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "control/log.h"
@@ -44,6 +46,25 @@ void spill_program_agree(struct spill_program *program, struct spill_policy_file
     spill_event_notify(&program->reload_due);
 }
 
+/* Those of a daemon's are plain. */
+static bool same_rules(const struct spill_policy_files *one, const struct spill_policy_files *other)
+{
+    const struct spill_ruleset *left = one->ruleset, *right = other->ruleset;
+
+    return left->count == right->count && left->sa_count == right->sa_count &&
+           memcmp(left->rules, right->rules, left->count * sizeof(*left->rules)) == 0 &&
+           memcmp(left->sas, right->sas, left->sa_count * sizeof(*left->sas)) == 0;
+}
+
+bool spill_program_has_agreed(const struct spill_program *program,
+                              const struct spill_policy_files *files)
+{
+    const struct spill_policy_files *agreed = program->agreement.files;
+
+    return agreed != NULL && same_rules(agreed, files) && agreed->sa_count == files->sa_count &&
+           memcmp(agreed->sas, files->sas, files->sa_count * sizeof(*files->sas)) == 0;
+}
+
 bool spill_program_begin_agreement(struct spill_program *program)
 {
     struct spill_agreement *agreement = &program->agreement;
@@ -53,6 +74,8 @@ bool spill_program_begin_agreement(struct spill_program *program)
     agreement->before = agreement->files;
     agreement->files = agreement->wanted;
     agreement->wanted = NULL;
+    agreement->changes_rules =
+        agreement->before == NULL || !same_rules(agreement->before, agreement->files);
     return true;
 }
 

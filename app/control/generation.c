@@ -294,6 +294,10 @@ int spill_program_replace_generation(struct spill_program *program,
 {
     int status;
 
+    /* An lcore may not have seen the one before. */
+    if (generation->at_once == 0)
+        generation->at_once =
+            ((const struct spill_generation *)spill_snapshot_get(program->rules))->at_once;
     pthread_mutex_lock(&program->holding);
     status = spill_snapshot_publish(program->rules, generation, spill_generation_free);
     pthread_mutex_unlock(&program->holding);

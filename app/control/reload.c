@@ -256,6 +256,8 @@ static void publish_agreement(struct spill_program *program)
         return;
     }
     spill_program_drain_rule_log(program);
+    if (program->agreement.changes_rules)
+        reload->made->at_once = reload->made->number;
     if (spill_program_replace_generation(program, reload->made) == 0)
         reload->made = NULL;
     else

@@ -101,6 +101,17 @@ static void listen_to_all(struct spill_xfrm *server, bool listens)
     }
 }
 
+/* What waited for the change, and not for the client. */
+static void go_on_dumping(struct spill_xfrm *server)
+{
+    for (uint32_t i = 0; i < SPILL_XFRM_CLIENTS_MAX; i++) {
+        struct spill_xfrm_client *client = &server->clients[i];
+
+        if (client->descriptor >= 0 && client->dumps && !client->writing)
+            spill_xfrm_client_drained(client);
+    }
+}
+
 /* The version is in force, or not: those who wait for it hear so. */
 static void end_change(void *context, const char *error, bool in_force)
 {
@@ -127,6 +138,7 @@ static void end_change(void *context, const char *error, bool in_force)
     }
     spill_xfrm_end_events(server, in_force);
     listen_to_all(server, true);
+    go_on_dumping(server);
 }
 
 void spill_xfrm_commit(struct spill_xfrm *server)
@@ -144,6 +156,13 @@ void spill_xfrm_commit(struct spill_xfrm *server)
     spill_xfrm_find_directions(&server->state);
     files = calloc(1, sizeof(*files));
     if (files != NULL && spill_xfrm_compile(&server->state, files) == 0) {
+        /* An SA that no policy takes yet, mostly: nothing is made for it. */
+        if (spill_program_has_agreed(server->program, files)) {
+            spill_policy_files_free(files);
+            free(files);
+            end_change(server, NULL, true);
+            return;
+        }
         spill_program_agree(server->program, files, end_change, server);
         return;
     }

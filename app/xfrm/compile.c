@@ -245,6 +245,8 @@ static void add_rule(const struct spill_xfrm_state *state, const struct spill_xf
     take_selector(rule, &policy->info.sel);
     if (policy->info.action == XFRM_POLICY_BLOCK || (policy->has_template && sa == NULL)) {
         rule->action = SPILL_VERDICT_DENY;
+        /* What is forwarded is not the host's. */
+        rule->host = policy->info.dir != XFRM_POLICY_FWD;
     } else if (!policy->has_template) {
         rule->action = SPILL_VERDICT_ALLOW;
     } else {

@@ -118,13 +118,13 @@ static int listen_at(struct spill_xfrm *server)
     if (fchmod(server->descriptor, S_IRUSR | S_IWUSR) != 0 ||
         bind(server->descriptor, address, sizeof(server->address)) != 0)
         return -1;
+    server->bound = true;
     if (listen(server->descriptor, SPILL_XFRM_CLIENTS_MAX) == 0 &&
         spill_events_read(spill_xfrm_events(server), &server->connects, server->descriptor,
                           accept_clients, server) == 0 &&
         spill_events_every(spill_xfrm_events(server), &server->ticks, TICK_NS, spill_xfrm_tick,
                            server) == 0)
         return 0;
-    unlink(server->address.sun_path);
     return -1;
 }
 
@@ -167,10 +167,10 @@ void spill_xfrm_close(struct spill_program *program)
         if (server->clients[i].descriptor >= 0)
             spill_xfrm_client_close(&server->clients[i]);
     }
-    if (server->descriptor >= 0) {
+    if (server->bound)
         unlink(server->address.sun_path);
+    if (server->descriptor >= 0)
         close(server->descriptor);
-    }
     spill_xfrm_state_clear(&server->state);
     spill_xfrm_state_clear(&server->before);
     spill_xfrm_end_events(server, false);

@@ -26,6 +26,7 @@ struct spill_xfrm {
     struct spill_program *program;
     struct sockaddr_un address;
     int descriptor; /* that listens */
+    bool bound;     /* the socket with its path is ours */
     struct spill_event connects;
     struct spill_event ticks;
     struct spill_xfrm_client clients[SPILL_XFRM_CLIENTS_MAX];

@@ -136,9 +136,9 @@ void spill_flow_table_note_old(struct spill_flow_table *table, struct spill_flow
     flow->version--;
 }
 
-void spill_flow_table_renew(struct spill_flow_table *table, uint64_t now)
+void spill_flow_table_renew(struct spill_flow_table *table, uint64_t now, bool at_once)
 {
-    spill_flow_renewal_begin(&table->renewal, now, spill_flow_table_slots(table));
+    spill_flow_renewal_begin(&table->renewal, now, spill_flow_table_slots(table), at_once);
 }
 
 bool spill_flow_table_renewed(const struct spill_flow_table *table)

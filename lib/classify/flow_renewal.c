@@ -12,7 +12,8 @@ static void step(struct spill_flow_renewal *renewal, uint64_t slots)
         renewal->unclean = slots; /* from here on the hand leaves nothing behind */
 }
 
-void spill_flow_renewal_begin(struct spill_flow_renewal *renewal, uint64_t now, uint64_t slots)
+void spill_flow_renewal_begin(struct spill_flow_renewal *renewal, uint64_t now, uint64_t slots,
+                              bool at_once)
 {
     /* While it turns it goes on turning: a renewal doesn't put off the one before it. */
     if (renewal->left == 0)
@@ -20,6 +21,8 @@ void spill_flow_renewal_begin(struct spill_flow_renewal *renewal, uint64_t now, 
     renewal->version++;
     renewal->left = 2 * SPILL_FLOW_PHASES;
     renewal->unclean = slots;
+    while (at_once && renewal->left > 0)
+        step(renewal, slots);
     spill_flow_renewal_turn(renewal, now, slots);
 }
 

@@ -44,8 +44,9 @@ static inline bool spill_flow_renewal_goes_on(const struct spill_flow_renewal *r
     return renewal->unclean != 0;
 }
 
-/** Begins a renewal of a table with so many slots. */
-void spill_flow_renewal_begin(struct spill_flow_renewal *renewal, uint64_t now, uint64_t slots);
+/** Begins a renewal of a table with so many slots. @param at_once  all phases are due, and over */
+void spill_flow_renewal_begin(struct spill_flow_renewal *renewal, uint64_t now, uint64_t slots,
+                              bool at_once);
 
 /** Turns the wheel as far as it is due. */
 void spill_flow_renewal_turn(struct spill_flow_renewal *renewal, uint64_t now, uint64_t slots);

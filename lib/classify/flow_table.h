@@ -230,9 +230,10 @@ void spill_flow_table_note_old(struct spill_flow_table *table, struct spill_flow
  * A flow that is held is asked again too, so packets in lanes must bring their own verdict. And a
  * verdict by the old rules that comes out of a lane later must not be noted in the flow.
  *
- * @param now  TSC; not less than at any call before
+ * @param now      TSC; not less than at any call before
+ * @param at_once  it is not spread: every flow is SPILL_FLOW_STALE from its next packet on
  */
-void spill_flow_table_renew(struct spill_flow_table *table, uint64_t now);
+void spill_flow_table_renew(struct spill_flow_table *table, uint64_t now, bool at_once);
 
 /** Whether no flow goes by what older rules said any more. Owner. */
 bool spill_flow_table_renewed(const struct spill_flow_table *table);

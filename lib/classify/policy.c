@@ -17,6 +17,8 @@ spill_policy_create(const char *name, const struct spill_ruleset *ruleset, const
         spill_error_set(error, "rules: no memory");
         return NULL;
     }
+    for (uint32_t i = 0; i < ruleset->count; i++)
+        policy->denies_host |= ruleset->rules[i].host;
     policy->allows_all = ruleset->count == 0 && default_verdict == SPILL_VERDICT_ALLOW;
     for (node = 0; node < SPILL_NODES_MAX; node++) {
         memory = memory_nodes[node];

@@ -14,7 +14,8 @@
  * it (law 8). Immutable; published through a snapshot.
  */
 struct spill_policy {
-    bool allows_all; /* it has no rules, and allows what no rule matches */
+    bool allows_all;  /* it has no rules, and allows what no rule matches */
+    bool denies_host; /* some rule denies the host's own packets, too */
     struct spill_acl *copies[SPILL_NODES_MAX]; /* by memory node; NULL: nobody reads there */
     const struct spill_acl *by_slot[SPILL_NODE_SLOTS]; /* by spill_node_slot() of who reads */
 };

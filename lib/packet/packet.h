@@ -91,10 +91,12 @@ enum spill_verdict {
 };
 
 /* What stands beside DENY in the SA's place: where the sender is told, and of a packet that is
- * denied for what it is, or beyond a rule's limit, not by a rule; else 0 does. */
+ * denied for what it is, or beyond a rule's limit, not by a rule; and where the host's own packets
+ * are denied as well; else 0 does. */
 #define SPILL_SA_REJECT        1
 #define SPILL_SA_NO_CONNECTION 2
 #define SPILL_SA_BEYOND_LIMIT  3
+#define SPILL_SA_HOST_TOO      4
 /* And beside ALLOW: the largest segment that TCP's ends are to announce, in bytes; this: what fits
  * the ports; or 0. */
 #define SPILL_SA_MSS_AUTO 1

@@ -15,6 +15,8 @@
  */
 struct spill_generation {
     uint64_t number;              /* of the version, from 1 */
+    uint64_t at_once;             /* of the newest one that all flows have to ask at their next
+                                   * packet; 0: none */
     struct spill_policy *policy;  /* owned */
     struct spill_policy *onward;  /* owned: of what came through an SA (onward.h); NULL: none */
     struct spill_sa_set *sas;     /* owned; NULL: the program works without IPsec */

@@ -55,13 +55,16 @@ static bool is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *
            spill_host_is_discovery(mbuf, packet);
 }
 
-/* The SA by which the first rule that matches protects, or NULL. */
+/* The SA by which the first rule that matches protects, or NULL. @param denied  for the host, too
+ */
 static struct spill_sa *rule_of(const struct spill_generation *generation,
-                                const struct spill_policy *policy, struct spill_packet *packet)
+                                const struct spill_policy *policy, struct spill_packet *packet,
+                                bool *denied)
 {
     uint32_t tally;
 
     spill_acl_classify(spill_policy_acl(policy), &packet, 1, &tally);
+    *denied = packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_HOST_TOO;
     if (packet->verdict != SPILL_VERDICT_PROTECT)
         return NULL;
     return spill_sa_set_get(generation->sas, packet->sa);
@@ -104,6 +107,7 @@ static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
     const uint8_t port = packet->input;
     struct spill_sa *sa;
     uint32_t room;
+    bool denied;
 
     if (is_bypassed(mbuf, packet, true))
         return true;
@@ -111,8 +115,12 @@ static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
     packet->reversed = 0;
     /* What leaves has rules of its own, where some are for what comes (onward.h). */
     sa = rule_of(generation, generation->onward != NULL ? generation->onward : generation->policy,
-                 packet);
+                 packet, &denied);
     packet->input = port;
+    if (denied) {
+        spill_ledger_drop(&fast->ledger, &spill_drop_denied, &mbuf, 1);
+        return false;
+    }
     if (sa == NULL || sa->config.direction != SPILL_SA_OUT)
         return true;
     packet->secret = 1; /* made here: its TTL stays, and it leaves by the SA or not at all */
@@ -151,17 +159,20 @@ uint32_t spill_host_protect(struct spill_fast *fast, struct rte_mbuf **mbufs,
 
 /* -------------------------------------------------------------------------------- to the host */
 
-bool spill_host_may_have(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                         struct spill_packet *packet)
+const struct spill_drop_reason *spill_host_refuses(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                                                   struct spill_packet *packet)
 {
     const struct spill_generation *generation = fast->version.generation;
     const struct spill_sa *sa;
+    bool denied;
 
     if (is_bypassed(mbuf, packet, false))
-        return true;
+        return NULL;
     packet->reversed = 0;
     spill_routing_ask(fast, mbuf, packet);
-    sa = rule_of(generation, generation->policy, packet);
+    sa = rule_of(generation, generation->policy, packet, &denied);
     spill_routing_asked(packet);
-    return sa == NULL || sa->config.direction != SPILL_SA_IN;
+    if (denied)
+        return &spill_drop_denied;
+    return sa != NULL && sa->config.direction == SPILL_SA_IN ? &spill_drop_esp_required : NULL;
 }

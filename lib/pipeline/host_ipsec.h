@@ -14,9 +14,9 @@
  * @file
  * The host's own packets and tunnels: what a twin's kernel sends goes by an outbound association
  * where the first rule for what leaves says so (onward.h), and what comes to the host in the clear
- * ends where that rule is protect by an inbound one. Of the rules nothing else counts for the host:
- * what is allowed or denied there its own firewall says. It is asked for each packet, and no flow
- * is noted.
+ * ends where that rule is protect by an inbound one; both end where the rule denies the host's own,
+ * too (SPILL_SA_HOST_TOO). Of the rules nothing else counts for the host: what is allowed or denied
+ * there its own firewall says. It is asked for each packet, and no flow is noted.
  *
  * IKE and ESP of the host's own, neighbour discovery, and what is for a link or a group are not
  * asked about (RFC 4301 4.4.1: bypass).
@@ -39,8 +39,8 @@
 uint32_t spill_host_protect(struct spill_fast *fast, struct rte_mbuf **mbufs,
                             struct spill_packet **pointers, uint32_t count, uint64_t stamp);
 
-/** Whether a packet in the clear may be given to the host. The lcore. */
-bool spill_host_may_have(struct spill_fast *fast, struct rte_mbuf *mbuf,
-                         struct spill_packet *packet);
+/** Why a packet in the clear may not be given to the host; NULL: it may. The lcore. */
+const struct spill_drop_reason *spill_host_refuses(struct spill_fast *fast, struct rte_mbuf *mbuf,
+                                                   struct spill_packet *packet);
 
 #endif

@@ -121,8 +121,12 @@ void spill_routing_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf 
 /* One packet for the host, in the clear. */
 static void give(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
-    if (unlikely(fast->version.inbound) && !spill_host_may_have(fast, mbuf, packet))
-        spill_ledger_drop(&fast->ledger, &spill_drop_esp_required, &mbuf, 1);
+    const struct spill_drop_reason *reason = NULL;
+
+    if (unlikely(fast->version.guards_host))
+        reason = spill_host_refuses(fast, mbuf, packet);
+    if (reason != NULL)
+        spill_ledger_drop(&fast->ledger, reason, &mbuf, 1);
     else
         spill_routing_to_host(fast, mbuf, packet);
 }

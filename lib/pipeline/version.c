@@ -9,9 +9,10 @@ void spill_version_change(struct spill_version *version, struct spill_flow_table
     if (generation->list != NULL)
         spill_flow_table_count_in(flows, generation->list->counts->of[version->index]);
     if (version->number != 0)
-        spill_flow_table_renew(flows, now);
+        spill_flow_table_renew(flows, now, version->number < generation->at_once);
     version->number = generation->number;
     version->inbound = generation->sas != NULL && generation->sas->has_inbound;
+    version->guards_host = version->inbound || generation->policy->denies_host;
     version->open = generation->sas == NULL && generation->policy->allows_all;
 }
 

@@ -26,6 +26,7 @@ struct spill_version {
     uint64_t settled; /* of the one before which no flow has a tally of any rule; likewise */
     uint32_t index;   /* of the lcore among the fast ones; before the lcores start */
     bool inbound;     /* it has inbound SAs */
+    bool guards_host; /* it says what the host may not have in the clear */
     bool open;        /* it lets everything pass: no flow needs to be known */
 };
 

@@ -4,12 +4,14 @@ import os
 import random
 import socket
 import struct
+import threading
 
 import harness
 import ike
 from harness import CPUS, Net, Spillway, main, need_program, need_root, until
 
 GCM = "aead rfc4106(gcm(aes)) 0x{:040x} 128"
+HELLO = struct.pack("=IHHIIIII", 28, 15, 0, 0, 0, 1, 99, 0xffffffff)
 OUT = "src 192.0.2.1 dst 198.51.100.1 proto esp"
 IN = "src 198.51.100.1 dst 192.0.2.1 proto esp"
 
@@ -115,7 +117,6 @@ class Socket(harness.TestCase):
         seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
         print(f"SEED={seed}")
         draw = random.Random(seed)
-        hello = struct.pack("=IHHIIIII", 28, 15, 0, 0, 0, 1, 99, 0xffffffff)
         with self.start() as program:
             program.ready()
             for _ in range(40):
@@ -124,7 +125,7 @@ class Socket(harness.TestCase):
                     client.settimeout(5)
                     try:
                         if draw.random() < 0.9:
-                            client.send(hello)
+                            client.send(HELLO)
                         for _ in range(draw.randrange(30)):
                             size = draw.randrange(1, 600)
                             body = bytearray(draw.randbytes(size))
@@ -144,6 +145,57 @@ class Socket(harness.TestCase):
                     return False
             until(is_served, 60, "others are served")
             self.check(program.stop())
+
+    def test_place_taken(self):
+        """A start that fails leaves what is there: another's socket, or a file."""
+        with self.start() as program:
+            program.ready()
+            with self.start() as other:
+                self.assertIn("Address already in use", other.wait().stderr)
+            self.assertIn("SAD count 0", self.ip("state count"))
+            self.check(program.stop())
+        self.path.write_text("a file\n")
+        with self.start() as other:
+            self.assertIn("Address already in use", other.wait().stderr)
+        self.assertEqual(self.path.read_text(), "a file\n")
+
+    def test_dump_meets_changes(self):
+        """A dump is told to its end, whatever is put in force meanwhile."""
+        line = f"xfrm state add {OUT} spi {{:#x}} reqid 7 mode tunnel {GCM.format(5)}\n"
+        batch = self.file("batch", "".join(line.format(0x1000 + i)
+                                           for i in range(600)))
+        with self.start() as program:
+            program.ready()
+            harness.run("ip", "-batch", batch, env=self.ip.environment)
+            ended = threading.Event()
+
+            def change():
+                while not ended.is_set():
+                    self.ip("policy update src 10.1.0.0/16 dst 10.2.0.0/16 dir out action block")
+                    self.ip("policy flush")
+            thread = threading.Thread(target=change)
+            thread.start()
+            try:
+                for _ in range(10):
+                    self.assertEqual(self.dump(), 600)
+            finally:
+                ended.set()
+                thread.join()
+            self.check(program.stop())
+
+    def dump(self):
+        """How many associations are told."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.connect(str(self.path))
+            client.settimeout(60)
+            client.send(HELLO)
+            client.send(struct.pack("=IHHII", 16, 18, 0x301, 1, 1))
+            told = 0
+            while True:  # events come, too
+                kind, flags = struct.unpack_from("=IHH", client.recv(16384))[1:]
+                if kind == 3:
+                    return told
+                told += kind == 16 and flags == 2
 
     def test_without_spillway(self):
         """A request is answered by an error, at once, and not left open."""
@@ -222,6 +274,49 @@ xfrm = {path}
     def enterContext_(self, context):
         self.addCleanup(context.__exit__, None, None, None)
         return context.__enter__()
+
+
+class Host(harness.TestCase):
+    """The kernel behind a twin: policies are for its own packets, too."""
+
+    def test_blocked(self):
+        need_program("ip")
+        if not os.path.exists("/dev/net/tun"):
+            self.skipTest("needs /dev/net/tun")
+        with Net() as net:
+            harness.run("ip", "-n", net.left, "address", "flush", "dev", "eth0")
+            harness.run("ip", "-n", net.left, "address", "add", "10.1.0.2/24", "dev", "eth0")
+            harness.run("ip", "netns", "exec", net.middle, "sysctl", "-qw", "net.ipv4.conf.lan.rp_filter=1",
+                        "net.ipv4.conf.lan.arp_ignore=8")
+            path = self.folder / "xfrm"
+            ip = ike.Ip(path)
+            config = self.file("conf", f"""
+[spillway]
+idle = sleep
+default = deny
+[router]
+routes = 1k
+routes6 = 1k
+[port inner]
+device = net_af_packet0,iface=lan
+routed = yes
+twin = tlan
+address = 10.1.0.1/24
+[ike]
+xfrm = {path}
+""")
+            reaches = lambda: net.ping(net.middle, "10.1.0.2", "-I", "10.1.0.1", "-W", "1", count=1)
+            with Spillway("--config", config, namespace=net.middle) as program:
+                program.ready()
+                until(reaches, 30, "ping by the twin")
+                out, into = "src 10.1.0.1/32 dst 10.1.0.2/32 dir out", "src 10.1.0.2/32 dst 10.1.0.1/32 dir in"
+                nothing = "tmpl src 10.1.0.1 dst 10.1.0.2 proto esp reqid 1 mode tunnel"
+                for policy, what in (out, "action block"), (out, nothing), (into, "action block"), (into, nothing):
+                    ip(f"policy add {policy} {what}")
+                    self.assertEqual(reaches(), 0, f"{policy} {what}")
+                    ip(f"policy delete {policy}")
+                    self.assertEqual(reaches(), 1, f"without {policy} {what}")
+                self.assertGreaterEqual(self.check(program.stop()).drops["denied"], 4)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ static void old_tallies_are_given_up(void **state)
             spill_flow_table_note(model.table, flows_add(model.table, kind, i, 0), 0,
                                   SPILL_VERDICT_ALLOW, false, 0, tally_of(4));
     assert_true(spill_flow_table_settled(model.table));
-    spill_flow_table_renew(model.table, now);
+    spill_flow_table_renew(model.table, now, false);
     assert_false(spill_flow_table_settled(model.table));
     while (!spill_flow_table_settled(model.table))
         spill_flow_table_expire(model.table, ++now, 7);
@@ -217,7 +217,7 @@ static void what_asks_again_is_not_counted(void **state)
 
         look_up_both(&model, kind, 1);
         assert_int_equal(model.counts[3].packets, 2);
-        spill_flow_table_renew(model.table, 2);
+        spill_flow_table_renew(model.table, 2, false);
         look_up_both(&model, kind, 2);
         assert_int_equal(model.counts[3].packets, 4);
         look_up_both(&model, kind, 2 + RENEWAL / 2);
@@ -245,7 +245,7 @@ static void a_verdict_ends_the_older_tally_of_the_other_side(void **state)
     for (uint8_t kind = 0; kind < 2; kind++) {
         struct spill_flow *flow = open_renewed(&model, kind);
 
-        spill_flow_table_renew(model.table, 2);
+        spill_flow_table_renew(model.table, 2, false);
         look_up_both(&model, kind, 2 + RENEWAL / 2);
         spill_flow_table_note(model.table, flow, 0, SPILL_VERDICT_DENY, false, 0, tally_of(4));
         assert_int_equal(spill_flow_table_tally(model.table, flow, 0), tally_of(4));

@@ -160,7 +160,7 @@ static void a_renewal_of_no_time_is_at_once(void **state)
     (void)state;
     count_verdicts(table, flows, UNIT, &found, &kept);
     assert_int_equal(found, 2 * SOME);
-    spill_flow_table_renew(table, UNIT);
+    spill_flow_table_renew(table, UNIT, false);
     assert_true(spill_flow_table_renewed(table));
     count_verdicts(table, flows, UNIT, &found, &kept);
     assert_int_equal(kept, 0);
@@ -176,6 +176,23 @@ static void a_renewal_of_no_time_is_at_once(void **state)
     flows_free(table);
 }
 
+/* With time for it, too, where it must be; and while another goes on. */
+static void a_renewal_at_once_is_not_spread(void **state)
+{
+    const uint64_t renewal = 512 * 100, begin = 1000000;
+    struct spill_flow *flows[2][SOME];
+    struct spill_flow_table *table = make_renewed(renewal, flows);
+    unsigned found, kept;
+
+    (void)state;
+    spill_flow_table_renew(table, begin, false);
+    spill_flow_table_renew(table, begin + renewal / 4, true);
+    assert_true(spill_flow_table_renewed(table));
+    count_verdicts(table, flows, begin + renewal / 4, &found, &kept);
+    assert_int_equal(found + kept, 0);
+    flows_free(table);
+}
+
 /* Flows ask in turn, until half of the time all should have, and until its end all must. */
 static void a_renewal_is_spread(void **state)
 {
@@ -185,7 +202,7 @@ static void a_renewal_is_spread(void **state)
     unsigned found, kept, before = 2 * SOME;
 
     (void)state;
-    spill_flow_table_renew(table, begin);
+    spill_flow_table_renew(table, begin, false);
     for (uint64_t now = begin; now <= begin + renewal; now += renewal / 64) {
         count_verdicts(table, flows, now, &found, &kept);
         assert_true(found <= before && before - found < SOME / 2);
@@ -209,7 +226,7 @@ static void a_flow_asks_once_and_none_is_put_off(void **state)
     unsigned found, kept;
 
     (void)state;
-    spill_flow_table_renew(table, begin);
+    spill_flow_table_renew(table, begin, false);
     flows_find(table, SPILL_PACKET_IPV4, 0, begin + renewal);
     spill_flow_table_note(table, flows[0][0], 0, SPILL_VERDICT_ALLOW, false, 0, 0);
     for (uint64_t now = begin + renewal; now < begin + 3 * renewal; now += renewal / 7) {
@@ -217,7 +234,7 @@ static void a_flow_asks_once_and_none_is_put_off(void **state)
         assert_int_equal(spill_flow_verdict(flows[0][0], 1), SPILL_VERDICT_ALLOW);
     }
     for (uint64_t now = begin + 3 * renewal; now <= begin + 4 * renewal; now += renewal / 50)
-        spill_flow_table_renew(table, now);
+        spill_flow_table_renew(table, now, false);
     count_verdicts(table, flows, begin + 4 * renewal, &found, &kept);
     assert_int_equal(kept, 0);
     flows_free(table);
@@ -232,7 +249,7 @@ static void versions_do_not_become_ambiguous(void **state)
 
     (void)state;
     for (unsigned i = 1; i < 200000; i++) {
-        spill_flow_table_renew(table, i);
+        spill_flow_table_renew(table, i, false);
         if (i % 1000 == 0)
             spill_flow_table_expire(table, i, 8 * CAPACITY);
         if (i % 4999 == 0) {
@@ -266,6 +283,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(verdicts_in_any_combination),
         cmocka_unit_test(each_direction_has_its_sa),
         cmocka_unit_test(a_renewal_of_no_time_is_at_once),
+        cmocka_unit_test(a_renewal_at_once_is_not_spread),
         cmocka_unit_test(a_renewal_is_spread),
         cmocka_unit_test(a_flow_asks_once_and_none_is_put_off),
         cmocka_unit_test(versions_do_not_become_ambiguous),

@@ -255,7 +255,7 @@ static void sequences(bool reloads)
         if (flows_below(4) == 0)
             spill_flow_table_expire(table, now * (uint64_t)UNIT, 40);
         if (reloads && flows_below(100) == 0)
-            spill_flow_table_renew(table, now * (uint64_t)UNIT);
+            spill_flow_table_renew(table, now * (uint64_t)UNIT, false);
     }
 }
 

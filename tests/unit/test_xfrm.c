@@ -303,6 +303,7 @@ static void test_compiled(void **unused)
     assert_int_equal(spill_xfrm_compile(&state, &files), 0);
     assert_int_equal(files.ruleset->count, 1);
     assert_int_equal(files.ruleset->rules[0].action, SPILL_VERDICT_DENY);
+    assert_true(files.ruleset->rules[0].host);
     spill_policy_files_free(&files);
 
     assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_FWD, 0), 0);
