@@ -170,7 +170,7 @@ static void prepare(struct spill_watching *watching, uint32_t lcore, struct spil
     const struct capturing *capturing = watching->state;
 
     (void)lcore;
-    spill_capture_init(watch, &capturing->choice);
+    spill_capture_init(watch, &capturing->choice, watching->wanted.count);
 }
 
 const struct spill_watch_kind spill_capturing = {

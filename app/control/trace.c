@@ -15,7 +15,7 @@
 
 #define AT_ONCE     1024 /* records of all lcores that one look takes */
 #define TEXT_MAX    8192
-#define LCORE_SHIFT 24
+#define NUMBERS_MAX ((1u << SPILL_TRACE_LCORE_SHIFT) - 1)
 /* How long packets may still be under way once all have come: a neighbour is waited for 3 s. */
 #define PATIENCE_S 5
 
@@ -26,6 +26,7 @@ struct way {
 };
 
 struct tracing {
+    uint32_t before; /* packets that each lcore may have numbered for traces before */
     uint32_t begun, over;
     uint64_t full;    /* TSC when the last of those that are wanted had come; 0: not yet */
     struct way *ways; /* by number of the packet, less one; owned */
@@ -211,8 +212,8 @@ static void tell(struct spill_watching *watching, uint32_t number,
 static uint32_t number_of(struct spill_watching *watching, const struct spill_trace_record *record)
 {
     struct tracing *tracing = watching->state;
-    const uint32_t lcore = record->packet >> LCORE_SHIFT;
-    const uint32_t index = (record->packet & ((1u << LCORE_SHIFT) - 1)) - 1;
+    const uint32_t lcore = record->packet >> SPILL_TRACE_LCORE_SHIFT;
+    const uint32_t index = (record->packet & NUMBERS_MAX) - 1 - tracing->before;
     uint32_t *number;
 
     if (lcore >= SPILL_LCORES_MAX || tracing->numbers[lcore] == NULL ||
@@ -315,8 +316,15 @@ static void end(struct spill_watching *watching)
 
 static int begin(struct spill_watching *watching, struct spill_error *error)
 {
+    static uint32_t numbered;
     struct tracing *tracing = calloc(1, sizeof(*tracing));
 
+    /* A packet of the trace before may be under way still, and is none of this one's. */
+    if (numbered + watching->wanted.count > NUMBERS_MAX)
+        numbered = 0;
+    if (tracing != NULL)
+        tracing->before = numbered;
+    numbered += watching->wanted.count;
     watching->state = tracing;
     watching->record = sizeof(struct spill_trace_record);
     watching->records = SPILL_TRACE_RECORDS;
@@ -330,7 +338,7 @@ static void prepare(struct spill_watching *watching, uint32_t lcore, struct spil
 {
     struct tracing *tracing = watching->state;
 
-    spill_trace_init(watch, lcore, watching->wanted.count);
+    spill_trace_init(watch, lcore, tracing->before, watching->wanted.count);
     tracing->numbers[lcore] = calloc(watching->wanted.count, sizeof(uint32_t));
 }
 

@@ -44,7 +44,9 @@ static inline uint32_t spill_capture_element(uint32_t bytes)
 }
 
 /** Prepares an lcore's watch for a capture, but for its ring and its filter. Control thread.
- *  @param choice  stays the caller's */
-void spill_capture_init(struct spill_watch *watch, const struct spill_capture_choice *choice);
+ *  @param choice  stays the caller's
+ *  @param most    packets */
+void spill_capture_init(struct spill_watch *watch, const struct spill_capture_choice *choice,
+                        uint32_t most);
 
 #endif

@@ -27,10 +27,6 @@ static const struct spill_trace_line handed = {.stage = "to the port's lcore",
                                                     .last = true,
                                                     .values = {{"out", SPILL_TRACE_PORT, NULL}}};
 
-/* Packets that are offered to a device in one go: a burst, and the fragments of one of its packets.
- */
-#define OFFERED_MAX 128
-
 /* A packet that is refused while none stands behind it is given up after so many times the patience
  * (a second): there is none to ask with. */
 #define ALONE 10
@@ -121,12 +117,13 @@ static __rte_noinline uint32_t transmit_watched(struct spill_output *output,
                                                 struct spill_watch *watch, struct rte_mbuf **mbufs,
                                                 uint32_t count)
 {
-    const uint32_t known = RTE_MIN(count, (uint32_t)OFFERED_MAX), port = output->port;
-    uint32_t numbers[OFFERED_MAX], sent;
+    const uint32_t known = RTE_MIN(count, (uint32_t)SPILL_WATCH_OFFERED_MAX), port = output->port;
+    uint32_t numbers[SPILL_WATCH_OFFERED_MAX], sent;
 
     spill_watch_numbers(mbufs, known, numbers);
-    watch->sent(watch, output->port, mbufs, count);
+    watch->offered(watch, output->port, mbufs, known);
     sent = rte_eth_tx_burst(output->port, output->queue, mbufs, (uint16_t)count);
+    watch->sent(watch, RTE_MIN(sent, known));
     for (uint32_t i = 0; i < RTE_MIN(sent, known); i++)
         spill_trace_note_number(watch, numbers[i], &transmitted, &port, 1);
     return sent;

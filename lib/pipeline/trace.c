@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "packet/parse.h"
 
-#define LCORE_SHIFT 24
 /* Records that a packet's way has at most, but for that of a fragmented one: room is waited for, so
  * that most ways are whole. */
 #define WAY 24
@@ -133,19 +132,27 @@ static void drop(struct spill_drop_watch *drops, const struct spill_drop_reason 
     }
 }
 
-static void leave(struct spill_watch *watch, uint16_t port, struct rte_mbuf **mbufs, uint32_t count)
+static void offer(struct spill_watch *watch, uint16_t port, struct rte_mbuf **mbufs, uint32_t count)
 {
     (void)watch, (void)port, (void)mbufs, (void)count;
 }
 
-void spill_trace_init(struct spill_watch *watch, uint32_t lcore, uint32_t most)
+static void leave(struct spill_watch *watch, uint32_t taken)
 {
+    (void)watch, (void)taken;
+}
+
+void spill_trace_init(struct spill_watch *watch, uint32_t lcore, uint32_t before, uint32_t most)
+{
+    const uint32_t base = (lcore << SPILL_TRACE_LCORE_SHIFT) + before;
+
     *watch = (struct spill_watch){
         .drops = {.dropped = drop},
         .received = receive,
+        .offered = offer,
         .sent = leave,
         .element = sizeof(struct spill_trace_record),
-        .number = lcore << LCORE_SHIFT,
-        .last_number = (lcore << LCORE_SHIFT) + most,
+        .number = base,
+        .last_number = base + most,
     };
 }

@@ -16,6 +16,8 @@
 #define SPILL_TRACE_RECORDS 4096 /* of a ring */
 #define SPILL_TRACE_WORDS   11
 #define SPILL_TRACE_VALUES  4
+/** A packet's number has above these bits the lcore that received it. */
+#define SPILL_TRACE_LCORE_SHIFT 24
 
 /** What a value of a line is: how many words of a record it takes, and how it is told. */
 enum spill_trace_kind {
@@ -76,8 +78,9 @@ _Static_assert(sizeof(struct spill_trace_packet) <= SPILL_TRACE_WORDS * sizeof(u
                "fits a record");
 
 /** Prepares an lcore's watch for a trace, but for its ring and its filter. Control thread.
- *  @param most  packets, at most 2^24 - 1 */
-void spill_trace_init(struct spill_watch *watch, uint32_t lcore, uint32_t most);
+ *  @param before  packets that were numbered by traces before, and may be under way still
+ *  @param most    packets of this one; with those before at most 2^24 - 1 */
+void spill_trace_init(struct spill_watch *watch, uint32_t lcore, uint32_t before, uint32_t most);
 
 /** Notes a line, if the packet is traced. The lcore, its holder. */
 void spill_trace_note(struct spill_watch *watch, struct rte_mbuf *mbuf,

@@ -39,21 +39,34 @@ struct spill_mark {
     uint32_t tally;  /* of the rule that decided about it, or SPILL_RULE_TALLY_NONE */
 };
 
+/** Packets that are offered to a device in one go at most: a burst, and the fragments of one of its
+ * packets. */
+#define SPILL_WATCH_OFFERED_MAX 128
+
 /** An lcore's. Written by the lcore, but for what is written before it gets it. */
 struct spill_watch {
     struct spill_drop_watch drops; /* before; first, as the ledger knows it by this */
     /* Called by the steps that give packets in and out; before: */
     void (*received)(struct spill_watch *watch, uint16_t port, struct rte_mbuf **mbufs,
                      const struct spill_packet *packets, uint32_t count);
-    void (*sent)(struct spill_watch *watch, uint16_t port, struct rte_mbuf **mbufs, uint32_t count);
+    /* Before packets are given to a device, which may free them, and when it has taken so many of
+     * them: the first ones. Nothing else is done between the two. */
+    void (*offered)(struct spill_watch *watch, uint16_t port, struct rte_mbuf **mbufs,
+                    uint32_t count);
+    void (*sent)(struct spill_watch *watch, uint32_t taken);
     const struct spill_filter *filter;         /* before; the control thread's */
     const struct spill_capture_choice *choice; /* likewise; of a capture, else NULL */
     struct rte_ring *ring;                     /* before */
     uint32_t element;                          /* bytes of a record in it; before */
-    uint32_t number;                           /* of the packet that is traced next, less one */
-    uint32_t last_number;                      /* no higher one is given; before */
-    uint64_t lost;                             /* records that found the ring full */
-    uint64_t missed; /* packets not traced, as there was no room for their records */
+    /* Trace: of the packet that is traced next, less one. Capture: packets that were kept. */
+    uint32_t number;
+    uint32_t last_number; /* no higher one is given; before */
+    uint64_t lost;        /* records that found the ring full */
+    uint64_t missed;      /* packets not traced, as there was no room for their records */
+    /* Of a capture, from offered() to sent(): those that it wants, and for how many there is room.
+     */
+    bool wanted[SPILL_WATCH_OFFERED_MAX];
+    uint32_t room;
 };
 
 /* Where the mark is in the mbuf, and the flag that says that there is one. Written once, by
