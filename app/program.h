@@ -204,8 +204,8 @@ int spill_program_print_plan(const struct spill_program *program);
 /* -------------------------------------------------------------------------- doctor.c */
 
 /** What of this machine costs or is broken, by the plan. The caller's to free(); NULL: no memory.
- */
-struct spill_doctor_lines *spill_program_look(const struct spill_program *program);
+ *  @param eal_runs  in this process: else programs of DPDK are looked for */
+struct spill_doctor_lines *spill_program_look(const struct spill_program *program, bool eal_runs);
 
 /* ------------------------------------------------------------------------- explain.c */
 

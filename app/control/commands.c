@@ -124,7 +124,7 @@ static enum spill_command_result tell_plan(struct spill_program *program, const 
 static enum spill_command_result doctor(struct spill_program *program, const char *argument,
                                         struct spill_json *answer, struct spill_error *error)
 {
-    struct spill_doctor_lines *lines = spill_program_look(program);
+    struct spill_doctor_lines *lines = spill_program_look(program, true);
     char *text = NULL;
     size_t size;
     FILE *out = lines != NULL ? open_memstream(&text, &size) : NULL;

@@ -60,7 +60,7 @@ static void set_twins(const struct spill_program *program, struct spill_doctor_s
     }
 }
 
-struct spill_doctor_lines *spill_program_look(const struct spill_program *program)
+struct spill_doctor_lines *spill_program_look(const struct spill_program *program, bool eal_runs)
 {
     struct spill_doctor_subject *subject = calloc(1, sizeof(*subject));
     struct spill_doctor_lines *lines = calloc(1, sizeof(*lines));
@@ -68,8 +68,9 @@ struct spill_doctor_lines *spill_program_look(const struct spill_program *progra
     if (subject != NULL && lines != NULL) {
         subject->root = "";
         subject->running = program->started != 0;
+        subject->others = !eal_runs && spill_doctor_dpdk_runs(spill_doctor_runtime_folder());
         /* Beside lcores that poll the measurement would take their time, and be wrong. */
-        subject->core_to_core = subject->running ? NULL : spill_doctor_core_to_core;
+        subject->core_to_core = eal_runs || subject->others ? NULL : spill_doctor_core_to_core;
         subject->offloads = spill_doctor_offloads;
         set_lcores(program, subject);
         set_ports(program, subject);

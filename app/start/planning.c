@@ -338,7 +338,7 @@ static int print_json(const struct spill_program *program, const struct spill_do
 
 int spill_program_print_plan(const struct spill_program *program)
 {
-    struct spill_doctor_lines *lines = spill_program_look(program);
+    struct spill_doctor_lines *lines = spill_program_look(program, program->options.eal_given);
     int status = lines != NULL ? 0 : -1;
 
     if (status == 0 && program->options.json)

@@ -28,7 +28,8 @@ __attribute__((format(printf, 3, 4))) void spill_doctor_add(struct spill_doctor_
                                                             enum spill_doctor_verdict verdict,
                                                             const char *format, ...);
 
-/** Gives the last line the command that mends it. */
+/** Gives the last line the command that mends it; none that is longer than its room, or names CPUs
+ * that were left out. */
 __attribute__((format(printf, 2, 3))) void spill_doctor_mend(struct spill_doctor_lines *lines,
                                                              const char *format, ...);
 
@@ -60,7 +61,8 @@ struct spill_doctor_cpus {
 /** Those of a list as the kernel writes it, "0-3,8". */
 void spill_doctor_parse_cpus(struct spill_doctor_cpus *cpus, const char *list);
 
-/** The reverse; what has no room is left out. @return `text` */
+/** The reverse; ranges that have no room are left out, and ",..." stands for them: no command has
+ * such a list (spill_doctor_mend()). @return `text` */
 char *spill_doctor_format_cpus(const struct spill_doctor_cpus *cpus, char *text, size_t size);
 
 /** Those on which lcores poll; of no plan: none. */

@@ -53,21 +53,26 @@ void spill_doctor_nohz_full(const struct spill_doctor_subject *subject,
 
 /* ------------------------------------------------------------------------ sibling threads */
 
-/* The lcore that polls on a CPU, or NULL. */
-static const struct spill_doctor_lcore *poller(const struct spill_doctor_subject *subject, int cpu)
+/* The lcore of a CPU, of several one that polls, or NULL. */
+static const struct spill_doctor_lcore *lcore_on(const struct spill_doctor_subject *subject,
+                                                 int cpu)
 {
+    const struct spill_doctor_lcore *found = NULL;
+
     for (unsigned i = 0; i < subject->lcore_count; i++) {
-        if (subject->lcores[i].polls && subject->lcores[i].cpu == cpu)
-            return &subject->lcores[i];
+        const struct spill_doctor_lcore *lcore = &subject->lcores[i];
+
+        if (lcore->cpu == cpu && (found == NULL || lcore->polls))
+            found = lcore;
     }
-    return NULL;
+    return found;
 }
 
 static void check_sibling(const struct spill_doctor_subject *subject,
                           struct spill_doctor_lines *lines, const struct spill_doctor_lcore *lcore,
                           int sibling)
 {
-    const struct spill_doctor_lcore *other = poller(subject, sibling);
+    const struct spill_doctor_lcore *other = lcore_on(subject, sibling);
 
     if (other != NULL && other->receives && sibling < lcore->cpu)
         return; /* told already, the other way round */
@@ -75,7 +80,9 @@ static void check_sibling(const struct spill_doctor_subject *subject,
         spill_doctor_add(lines, SPILL_DOCTOR_COSTS,
                          "%s (CPU %d) and %s (CPU %d) are threads of one core", lcore->name,
                          lcore->cpu, other->name, sibling);
-        spill_doctor_mend(lines, "--fast and --pool with CPUs of different cores");
+        spill_doctor_mend(lines, other->polls
+                                     ? "--fast and --pool with CPUs of different cores"
+                                     : "--fast and --control with CPUs of different cores");
         return;
     }
     spill_doctor_add(lines, SPILL_DOCTOR_COSTS,
@@ -116,6 +123,16 @@ void spill_doctor_siblings(const struct spill_doctor_subject *subject,
 
 /* ----------------------------------------------------------------------------- interrupts */
 
+/* Whether somebody takes an interrupt: the kernel keeps numbers of devices that are not used. */
+static bool has_action(const struct spill_doctor_subject *subject, const char *number)
+{
+    char actions[256];
+
+    return !spill_doctor_read(subject, actions, sizeof(actions), "sys/kernel/irq/%s/actions",
+                              number) ||
+           actions[0] != '\0';
+}
+
 /* Whether an interrupt may come on one of these CPUs. */
 static bool may_come(const struct spill_doctor_subject *subject, const char *number,
                      const struct spill_doctor_cpus *polling)
@@ -124,8 +141,7 @@ static bool may_come(const struct spill_doctor_subject *subject, const char *num
     char list[SPILL_DOCTOR_FILE_MAX];
 
     if (!spill_doctor_read(subject, list, sizeof(list), "proc/irq/%s/effective_affinity_list",
-                           number) ||
-        list[0] == '\0')
+                           number))
         if (!spill_doctor_read(subject, list, sizeof(list), "proc/irq/%s/smp_affinity_list",
                                number))
             return false;
@@ -147,7 +163,8 @@ static unsigned count_interrupts(const struct spill_doctor_subject *subject,
 
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
         if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
-            count += may_come(subject, entry->d_name, polling);
+            count +=
+                has_action(subject, entry->d_name) && may_come(subject, entry->d_name, polling);
     }
     if (folder != NULL)
         closedir(folder);

@@ -8,6 +8,7 @@
 #include "doctor/checks.h"
 
 #define DEVICE "sys/bus/pci/devices/%s"
+#define GROUPS "sys/kernel/iommu_groups"
 
 /* The last part of what a link of a device leads to. Returns false: it has none. */
 static bool link_name(const struct spill_doctor_subject *subject, const char *device,
@@ -30,7 +31,7 @@ static bool link_name(const struct spill_doctor_subject *subject, const char *de
 /* Drivers of the kernel beside which DPDK works. */
 static bool is_shared(const char *driver)
 {
-    static const char *const shared[] = {"mlx4_core", "mlx5_core", "mana", "ionic"};
+    static const char *const shared[] = {"mlx4_core", "mlx5_core", "mana"};
 
     for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
         if (strcmp(driver, shared[i]) == 0)
@@ -90,18 +91,36 @@ void spill_doctor_driver(const struct spill_doctor_subject *subject,
 
 /* ---------------------------------------------------------------------------------- IOMMU */
 
-static bool has_entries(const struct spill_doctor_subject *subject, const char *name)
+/* Whether there is a group that vfio did not make up, as it does for devices without an IOMMU. */
+static bool has_iommu(const struct spill_doctor_subject *subject)
 {
-    char path[PATH_MAX];
-    DIR *folder = opendir(spill_doctor_path(subject, path, sizeof(path), "%s", name));
+    char path[PATH_MAX], name[64];
+    DIR *folder = opendir(spill_doctor_path(subject, path, sizeof(path), GROUPS));
     struct dirent *entry;
     bool found = false;
 
     while (folder != NULL && !found && (entry = readdir(folder)) != NULL)
-        found = entry->d_name[0] != '.';
+        found = entry->d_name[0] != '.' && (!spill_doctor_read(subject, name, sizeof(name),
+                                                               GROUPS "/%s/name", entry->d_name) ||
+                                            strcmp(name, "vfio-noiommu") != 0);
     if (folder != NULL)
         closedir(folder);
     return found;
+}
+
+/* Beside some drivers of the kernel DPDK needs no vfio-pci, and so no IOMMU. */
+static bool wants_vfio(const struct spill_doctor_subject *subject)
+{
+    char driver[64];
+
+    for (unsigned i = 0; i < subject->port_count; i++) {
+        const char *pci = subject->ports[i].pci;
+
+        if (pci[0] != '\0' &&
+            (!link_name(subject, pci, "driver", driver, sizeof(driver)) || !is_shared(driver)))
+            return true;
+    }
+    return false;
 }
 
 void spill_doctor_iommu(const struct spill_doctor_subject *subject,
@@ -109,12 +128,14 @@ void spill_doctor_iommu(const struct spill_doctor_subject *subject,
 {
     char text[8] = "N";
 
-    if (has_entries(subject, "sys/kernel/iommu_groups")) {
+    if (has_iommu(subject)) {
         spill_doctor_add(lines, SPILL_DOCTOR_OK, "on");
         return;
     }
-    if (!has_pci(subject)) {
-        spill_doctor_add(lines, SPILL_DOCTOR_OK, "off, and no port is a PCI device");
+    if (!wants_vfio(subject)) {
+        spill_doctor_add(lines, SPILL_DOCTOR_OK,
+                         has_pci(subject) ? "off, and no port needs it"
+                                          : "off, and no port is a PCI device");
         return;
     }
     spill_doctor_read(subject, text, sizeof(text),

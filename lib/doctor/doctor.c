@@ -69,13 +69,16 @@ void spill_doctor_mend(struct spill_doctor_lines *lines, const char *format, ...
 {
     struct spill_doctor_line *line = &lines->lines[lines->count - 1];
     va_list arguments;
+    int length;
 
     /* The line that it is for may have found no room. */
     if (lines->lost > 0)
         return;
     va_start(arguments, format);
-    vsnprintf(line->command, sizeof(line->command), format, arguments);
+    length = vsnprintf(line->command, sizeof(line->command), format, arguments);
     va_end(arguments);
+    if (length >= (int)sizeof(line->command) || strstr(line->command, ",...") != NULL)
+        line->command[0] = '\0';
 }
 
 unsigned spill_doctor_count(const struct spill_doctor_lines *lines,

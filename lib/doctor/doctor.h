@@ -42,6 +42,7 @@ struct spill_doctor_port {
 struct spill_doctor_subject {
     const char *root; /* before /sys and /proc: "", or a folder that has such */
     bool running;     /* its memory is taken, and its lcores poll */
+    bool others;      /* programs of DPDK run, or may: their lcores poll */
     bool hugepages;   /* it takes them */
     unsigned lcore_count;
     struct spill_doctor_lcore lcores[SPILL_DOCTOR_LCORES_MAX];
@@ -95,7 +96,18 @@ void spill_doctor_print(const struct spill_doctor_lines *lines, FILE *out);
 void spill_doctor_print_json(const struct spill_doctor_lines *lines, struct spill_json *json,
                              const char *key);
 
-/** Measures it with two threads for 20 ms at most: `core_to_core` of this machine. */
+/** The folder in which DPDK's programs have theirs, in `dpdk`. */
+const char *spill_doctor_runtime_folder(void);
+
+/**
+ * Whether programs of DPDK run that have theirs in such a folder, or it can't be seen.
+ *
+ * Not in a process whose EAL runs, which would lose its own lock by looking.
+ */
+bool spill_doctor_dpdk_runs(const char *folder);
+
+/** Measures it with two threads for 20 ms, to which any other work there is preferred, and waits
+ * for them 100 ms at most: `core_to_core` of this machine. */
 double spill_doctor_core_to_core(int cpu, int other);
 
 /** Asks the kernel: `offloads` of this machine. */

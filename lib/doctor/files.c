@@ -8,6 +8,9 @@
 
 #include "doctor/checks.h"
 
+/* Of a list of CPUs that has no room. */
+#define MORE ",..."
+
 static bool read_line(const struct spill_doctor_subject *subject, char *text, size_t size,
                       const char *format, va_list arguments)
 {
@@ -95,18 +98,24 @@ void spill_doctor_parse_cpus(struct spill_doctor_cpus *cpus, const char *list)
 char *spill_doctor_format_cpus(const struct spill_doctor_cpus *cpus, char *text, size_t size)
 {
     size_t used = 0;
+    char range[32];
 
     text[0] = '\0';
-    for (int cpu = 0; cpu < SPILL_DOCTOR_CPUS_MAX && used < size; cpu++) {
+    for (int cpu = 0; cpu < SPILL_DOCTOR_CPUS_MAX; cpu++) {
         const int first = cpu;
 
         if (!cpus->has[cpu])
             continue;
         while (cpu + 1 < SPILL_DOCTOR_CPUS_MAX && cpus->has[cpu + 1])
             cpu++;
-        used += (size_t)snprintf(text + used, size - used, "%s%d", used > 0 ? "," : "", first);
-        if (cpu > first && used < size)
-            used += (size_t)snprintf(text + used, size - used, "-%d", cpu);
+        snprintf(range, sizeof(range), cpu > first ? "%s%d-%d" : "%s%d", used > 0 ? "," : "", first,
+                 cpu);
+        if (used + strlen(range) + sizeof(MORE) > size) {
+            strcpy(text + used, MORE);
+            break;
+        }
+        strcpy(text + used, range);
+        used += strlen(range);
     }
     return text;
 }

@@ -65,7 +65,7 @@ void spill_doctor_rp_filter(const struct spill_doctor_subject *subject,
                          "twin %s: strict: the kernel drops what comes by another path than its "
                          "answer goes",
                          subject->twins[i]);
-        spill_doctor_mend(lines, "sysctl -w net.ipv4.conf.%s.rp_filter=2", subject->twins[i]);
+        spill_doctor_mend(lines, "echo 2 > /" NET "ipv4/conf/%s/rp_filter", subject->twins[i]);
     }
     if (subject->twin_count == 0)
         spill_doctor_add(lines, SPILL_DOCTOR_OK, "no port is routed");
@@ -90,7 +90,7 @@ static void check_forwarding(const struct spill_doctor_subject *subject,
     spill_doctor_add(lines, SPILL_DOCTOR_COSTS, "twin %s, %s: %s", twin, family,
                      on ? "on: the kernel forwards what it gets, beside the rules"
                         : "off: hosts do not take the kernel's advertisements for a router's");
-    spill_doctor_mend(lines, "sysctl -w net.%s.conf.%s.forwarding=%d", family, twin, ipv6);
+    spill_doctor_mend(lines, "echo %d > /" NET "%s/conf/%s/forwarding", ipv6, family, twin);
 }
 
 void spill_doctor_forwarding(const struct spill_doctor_subject *subject,

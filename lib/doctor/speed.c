@@ -138,7 +138,8 @@ void spill_doctor_way_between_cores(const struct spill_doctor_subject *subject,
     }
     if (far == NULL) {
         spill_doctor_add(lines, SPILL_DOCTOR_OK, "%s",
-                         subject->running ? "not measured while lcores poll"
+                         subject->running  ? "not measured while lcores poll"
+                         : subject->others ? "not measured while programs of DPDK run"
                          : subject->core_to_core != NULL
                              ? "not measured: it takes two CPUs without other work"
                              : "not measured");

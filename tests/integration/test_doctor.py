@@ -66,6 +66,16 @@ class Doctor(TestCase):
             "check": "hugepages", "verdict": "costs", "command": "no-huge = no, and the pages that --check then names",
             "text": "--no-huge: ordinary pages are slower, and on whatever node"})
 
+    def test_check_beside_another(self):
+        """The CPUs of lcores that poll are left alone."""
+        def said():
+            told = json.loads(run(SPILLWAY, "--no-huge", *NULLS, "--name", process_name("spw"), "--check", "--json").stdout)
+            return next(line["text"] for line in told["doctor"] if line["check"] == "core to core")
+        with Spillway(*NULLS, "--idle", "sleep") as program:
+            program.ready()
+            self.assertEqual(said(), "not measured while programs of DPDK run")
+            self.check(program.stop())
+
     def test_running(self):
         """A running spillway looks from where it is: its network namespace has the other end of its veth."""
         need_root()

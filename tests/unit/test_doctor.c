@@ -299,6 +299,14 @@ static void test_server_cpus(void **state)
     expect("interrupts", OK, "none comes on CPUs of lcores that poll", "");
     expect("governor", OK, "performance", "");
     expect("turbo", OK, "on: fastest, and figures vary with what other cores do", "");
+    put("proc/irq/10/smp_affinity_list", "0-7\n");
+    put("proc/irq/10/effective_affinity_list", "\n"); /* it comes nowhere */
+    put("proc/irq/11/smp_affinity_list", "0-7\n");
+    put("sys/kernel/irq/11/actions", "\n"); /* and this one to nobody */
+    expect("interrupts", OK, "none comes on CPUs of lcores that poll", "");
+    put_cpu(1, "topology/thread_siblings_list", "0-1\n");
+    expect("sibling threads", COSTS, "fast0 (CPU 1) and control (CPU 0) are threads of one core",
+           "--fast and --control with CPUs of different cores");
     put("sys/devices/system/cpu/cpufreq/boost", "0\n");
     expect("turbo", COSTS, "off: clocks stay at their base",
            "echo 1 > /sys/devices/system/cpu/cpufreq/boost");
@@ -354,7 +362,11 @@ static void test_server_without_iommu(void **state)
     add_port("a", "0000:41:00.0");
     expect("IOMMU", BROKEN, "off: vfio-pci takes no device", mend);
     put("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n");
+    put("sys/kernel/iommu_groups/0/name", "vfio-noiommu\n");
     expect("IOMMU", COSTS, "off, and vfio goes without: devices may write into any memory", mend);
+    put_nic("0000:44:00.0", "mlx5_core", "-1\n");
+    snprintf(subject.ports[0].pci, sizeof(subject.ports[0].pci), "0000:44:00.0");
+    expect("IOMMU", OK, "off, and no port needs it", "");
 }
 
 static double far_from_3(int cpu, int other)
@@ -401,20 +413,20 @@ static void test_server_routes(void **state)
     expect_nth("rp_filter", 0, OK, "twin lan: 2", "");
     expect_nth("rp_filter", 1, COSTS,
                "twin wan: strict: the kernel drops what comes by another path than its answer goes",
-               "sysctl -w net.ipv4.conf.wan.rp_filter=2");
+               "echo 2 > /proc/sys/net/ipv4/conf/wan/rp_filter");
     expect_nth("forwarding", 0, COSTS,
                "twin lan, ipv4: on: the kernel forwards what it gets, beside the rules",
-               "sysctl -w net.ipv4.conf.lan.forwarding=0");
+               "echo 0 > /proc/sys/net/ipv4/conf/lan/forwarding");
     expect_nth("forwarding", 1, OK, "twin lan, ipv6: on", "");
     expect_nth("forwarding", 2, OK, "twin wan, ipv4: off", "");
     expect_nth("forwarding", 3, COSTS,
                "twin wan, ipv6: off: hosts do not take the kernel's advertisements for a router's",
-               "sysctl -w net.ipv6.conf.wan.forwarding=1");
+               "echo 1 > /proc/sys/net/ipv6/conf/wan/forwarding");
     put("proc/sys/net/ipv4/conf/all/rp_filter", "1\n");
     put("proc/sys/net/ipv4/conf/lan/rp_filter", "0\n");
     expect_nth("rp_filter", 0, COSTS,
                "twin lan: strict: the kernel drops what comes by another path than its answer goes",
-               "sysctl -w net.ipv4.conf.lan.rp_filter=2");
+               "echo 2 > /proc/sys/net/ipv4/conf/lan/rp_filter");
 }
 
 /* ---------------------------------------------------- a virtual machine, and a container */
@@ -475,6 +487,22 @@ static void test_json(void **state)
     free(text);
 }
 
+/* More CPUs than there is room for: a list ends with a whole number, and is in no command. */
+static void test_long_list(void **state)
+{
+    struct spill_doctor_cpus cpus;
+    char text[16];
+
+    (void)state;
+    spill_doctor_parse_cpus(&cpus, "1,3,100-101,200,300");
+    assert_string_equal(spill_doctor_format_cpus(&cpus, text, sizeof(text)), "1,3,100-101,...");
+    spill_doctor_add(&lines, COSTS, "on CPUs %s", text);
+    spill_doctor_mend(&lines, "cpupower --cpu %s", text);
+    assert_string_equal(lines.lines[0].command, "");
+    spill_doctor_mend(&lines, "%0300d", 0);
+    assert_string_equal(lines.lines[0].command, "");
+}
+
 /* A machine with more to tell than there is room for. */
 static void test_too_many(void **state)
 {
@@ -530,6 +558,7 @@ int main(void)
         ON_TREE(test_virtual_machine),
         ON_TREE(test_container),
         ON_TREE(test_json),
+        ON_TREE(test_long_list),
         ON_TREE(test_too_many),
         ON_TREE(test_measure),
     };
