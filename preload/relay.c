@@ -13,14 +13,19 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <linux/xfrm.h>
 
 #include "xfrm/hello.h"
 
 #define LINKS_MAX 64
 #define OPEN_MAX  32 /* requests of a socket without their answer: more wait in the socketpair */
-/* Between two tries to reach spillway. */
-#define DIAL_MS 100
+/* Between two tries to reach spillway; and at most, where it hangs up without having said a word.
+ */
+#define DIAL_MS      100
+#define DIAL_MOST_MS 6400
 
 struct link {
     bool used;
@@ -29,9 +34,12 @@ struct link {
     int outer;   /* to spillway; -1: it is away */
     uint32_t port, groups;
     bool told; /* of them, since we are connected */
+    bool full; /* spillway does not take what is asked */
+    uint32_t pause_ms;
+    uint64_t dial_ms; /* not before, on CLOCK_MONOTONIC */
     uint32_t open_count;
-    struct nlmsghdr open[OPEN_MAX]; /* requests that are to be answered */
-    size_t waiting_size;            /* of an answer that the host has no room for; 0: none */
+    struct nlmsghdr open[OPEN_MAX + SPILL_XFRM_BATCH_MAX]; /* requests that are to be answered */
+    size_t waiting_size; /* of an answer that the host has no room for; 0: none */
     uint8_t waiting[SPILL_XFRM_ANSWER_MAX];
 };
 
@@ -70,14 +78,43 @@ static void fail(struct link *link, const struct nlmsghdr *header)
     send(link->inner, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* Spillway went away: what it was asked will not be answered by it. */
 static void hang_up(struct link *link)
 {
     close(link->outer);
     link->outer = -1;
+    link->full = false;
+    link->pause_ms = link->pause_ms == 0 ? DIAL_MS : 2 * link->pause_ms;
+    if (link->pause_ms > DIAL_MOST_MS)
+        link->pause_ms = DIAL_MOST_MS;
+    link->dial_ms = now_ms() + link->pause_ms;
     for (uint32_t i = 0; i < link->open_count; i++)
         fail(link, &link->open[i]);
     link->open_count = 0;
+}
+
+/* Whether a request has an answer where it goes well. */
+static bool is_answered(const struct nlmsghdr *asked)
+{
+    switch (asked->nlmsg_type) {
+    case XFRM_MSG_GETSA:
+    case XFRM_MSG_GETPOLICY:
+    case XFRM_MSG_GETAE:
+    case XFRM_MSG_GETSADINFO:
+    case XFRM_MSG_GETSPDINFO:
+    case XFRM_MSG_ALLOCSPI:
+        return true;
+    default:
+        return (asked->nlmsg_flags & NLM_F_ACK) != 0;
+    }
 }
 
 /* Notes the requests of a datagram. */
@@ -86,8 +123,10 @@ static void note_requests(struct link *link, size_t size)
     const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)request;
     size_t left = size;
 
-    while (spill_xfrm_is_whole(header, left) && link->open_count < OPEN_MAX) {
-        link->open[link->open_count++] = *header;
+    while (spill_xfrm_is_whole(header, left) &&
+           link->open_count < sizeof(link->open) / sizeof(link->open[0])) {
+        if (is_answered(header) || link->outer < 0)
+            link->open[link->open_count++] = *header;
         header = spill_xfrm_next(header, &left);
     }
 }
@@ -158,12 +197,24 @@ static void say_hello(struct link *link)
         hang_up(link);
 }
 
+/* Whether spillway takes another request, of any size. */
+static bool has_room(const struct link *link)
+{
+    struct pollfd polled = {.fd = link->outer, .events = POLLOUT};
+
+    return poll(&polled, 1, 0) == 1;
+}
+
 /* The host has said something, or is done with its end. */
 static void take_request(struct link *link)
 {
-    const ssize_t size = recv(link->inner, request, sizeof(request), MSG_DONTWAIT);
     const uint32_t before = link->open_count;
+    ssize_t size;
 
+    link->full = link->outer >= 0 && !has_room(link);
+    if (link->full)
+        return;
+    size = recv(link->inner, request, sizeof(request), MSG_DONTWAIT);
     if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
         forget_link(link);
         return;
@@ -200,6 +251,7 @@ static void take_answer(struct link *link)
         hang_up(link);
         return;
     }
+    link->pause_ms = 0;
     link->waiting_size = (size_t)size;
     hand_in(link);
 }
@@ -214,7 +266,7 @@ static void expect(const struct link *link, struct pollfd polled[2])
     else
         polled[1].events = POLLIN;
     /* What is asked after it was bound anew must not come before spillway knows. */
-    if (link->outer >= 0 && !link->told)
+    if (link->outer >= 0 && (!link->told || link->full))
         polled[1].events |= POLLOUT;
     else if (link->open_count < OPEN_MAX)
         polled[0].events |= POLLIN;
@@ -227,10 +279,15 @@ static void carry(struct link *link, const struct pollfd polled[2])
     if (link->outer >= 0 && polled[1].fd == link->outer) {
         if ((polled[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && link->waiting_size == 0)
             take_answer(link);
-        if (link->outer >= 0 && (polled[1].revents & POLLOUT) != 0 && !link->told)
-            say_hello(link);
+        if (link->outer >= 0 && (polled[1].revents & POLLOUT) != 0) {
+            link->full = false;
+            if (!link->told)
+                say_hello(link);
+        }
     }
-    if ((polled[0].revents & (POLLIN | POLLHUP)) != 0 && link->open_count < OPEN_MAX &&
+    /* Who has closed his end waits for no answer. */
+    if (((polled[0].revents & POLLHUP) != 0 ||
+         ((polled[0].revents & POLLIN) != 0 && link->open_count < OPEN_MAX)) &&
         (link->outer < 0 || link->told))
         take_request(link);
 }
@@ -244,7 +301,7 @@ static bool prepare(struct pollfd *polled, int wake)
     for (uint32_t i = 0; i < LINKS_MAX; i++) {
         struct link *link = &links[i];
 
-        if (link->used && link->outer < 0)
+        if (link->used && link->outer < 0 && now_ms() >= link->dial_ms)
             dial(link);
         if (link->used && link->outer >= 0 && !link->told)
             say_hello(link);

@@ -133,15 +133,13 @@ ssize_t __recvfrom_chk(int descriptor, void *restrict buffer, size_t size, size_
 
 EXPORT ssize_t recvmsg(int descriptor, struct msghdr *message, int flags)
 {
+    socklen_t room = message->msg_namelen; /* the peer has no name: it would be set to 0 */
     const ssize_t size = NEXT(recvmsg)(descriptor, message, flags);
-    struct sockaddr_nl name;
-    socklen_t name_size = sizeof(name);
 
     if (size < 0 || message->msg_name == NULL || !spill_relay_has(descriptor))
         return size;
-    write_name(&name, &name_size, 0, 0);
-    memcpy(message->msg_name, &name, sizeof(name));
-    message->msg_namelen = sizeof(name);
+    write_name(message->msg_name, &room, 0, 0);
+    message->msg_namelen = room;
     return size;
 }
 

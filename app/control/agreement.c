@@ -87,7 +87,9 @@ static void look(void *context)
     struct spill_agreement *agreement = &program->agreement;
     unsigned left = 1;
 
-    if (!program->making && pthread_mutex_trylock(&program->holding) == 0) {
+    if (program->making)
+        agreement->began = spill_clock(); /* lcores have no part in it */
+    else if (pthread_mutex_trylock(&program->holding) == 0) {
         left = spill_snapshot_reclaim(program->rules);
         pthread_mutex_unlock(&program->holding);
     }

@@ -77,18 +77,20 @@ static void handle(struct spill_xfrm_client *client, const struct spill_xfrm_mes
     server->dirty |= handling.changed;
     if (client->descriptor < 0)
         return;
-    client->asked = *message->header;
     if (handling.changed)
-        client->waits = true;
+        client->asked[client->waiting++] = *message->header;
     else
         spill_xfrm_client_end(client, message->header, status);
+    /* What was answered is not taken back with a later change. */
+    if (!server->dirty)
+        spill_xfrm_commit(server);
 }
 
 /* As much of a dump as there is room for. */
 static void dump_on(struct spill_xfrm_client *client)
 {
     _Alignas(struct nlmsghdr) uint8_t buffer[SPILL_XFRM_ANSWER_MAX];
-    const struct nlmsghdr asked = client->asked;
+    const struct nlmsghdr asked = client->dump;
     const bool of_sas = asked.nlmsg_type == XFRM_MSG_GETSA;
     struct spill_xfrm_state *state = &client->server->state;
     struct nlmsghdr *message;
@@ -140,23 +142,22 @@ static void greet(struct spill_xfrm_client *client, const struct nlmsghdr *heade
     client->groups = hello.groups;
 }
 
-/* One message is answered at a time. Nobody sends several at once, who would be told so. */
-static void refuse_more(struct spill_xfrm_client *client, const uint8_t *data, size_t left)
+/* Whether there is room for an answer, and for the ends of all that may wait behind it. */
+static bool has_room(const struct spill_xfrm_client *client)
 {
-    const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)data;
-
-    if (!spill_xfrm_is_whole(header, left))
-        return;
-    for (header = spill_xfrm_next(header, &left); spill_xfrm_is_whole(header, left);
-         header = spill_xfrm_next(header, &left))
-        spill_xfrm_client_end(client, header, -EIO);
+    return spill_xfrm_client_has_room(client, 2u * SPILL_XFRM_ANSWER_MAX +
+                                                  SPILL_XFRM_BATCH_MAX * SPILL_XFRM_END_SIZE);
 }
 
 static void take_message(struct spill_xfrm_client *client, const void *data, size_t left)
 {
     struct spill_xfrm_message message;
-    const int status = spill_xfrm_message_read(data, left, &message);
+    int status = spill_xfrm_message_read(data, left, &message);
 
+    /* A dump goes on later: what stands behind it would come before. */
+    if (status == 0 &&
+        (client->dumps || client->waiting == SPILL_XFRM_BATCH_MAX || !has_room(client)))
+        status = -ENOBUFS;
     if (message.header == NULL)
         return;
     if (message.header->nlmsg_type == SPILL_XFRM_HELLO)
@@ -168,12 +169,25 @@ static void take_message(struct spill_xfrm_client *client, const void *data, siz
     else if (status != 0)
         spill_xfrm_client_end(client, message.header, status);
     else if (spill_xfrm_is_dump(message.header)) {
-        client->asked = *message.header;
+        client->dump = *message.header;
         client->dumps = true;
         client->next = 0;
         dump_on(client);
     } else {
         handle(client, &message);
+    }
+}
+
+/* One after the other: what they change is one change. */
+static void take_messages(struct spill_xfrm_client *client, const uint8_t *data, size_t left)
+{
+    const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)data;
+
+    take_message(client, header, left);
+    while (spill_xfrm_is_whole(header, left)) {
+        header = spill_xfrm_next(header, &left);
+        if (client->descriptor >= 0 && spill_xfrm_is_whole(header, left))
+            take_message(client, header, left);
     }
 }
 
@@ -200,8 +214,7 @@ void spill_xfrm_client_ready(void *context)
             spill_xfrm_client_close(client);
             break;
         }
-        take_message(client, data, (size_t)size);
-        refuse_more(client, data, (size_t)size);
+        take_messages(client, data, (size_t)size);
         explicit_bzero(data, (size_t)size);
     }
     if (client->descriptor >= 0 && (client->dumps || client->writing))

@@ -131,10 +131,9 @@ static void end_change(void *context, const char *error, bool in_force)
     for (uint32_t i = 0; i < SPILL_XFRM_CLIENTS_MAX; i++) {
         struct spill_xfrm_client *client = &server->clients[i];
 
-        if (client->descriptor < 0 || !client->waits)
-            continue;
-        client->waits = false;
-        spill_xfrm_client_end(client, &client->asked, status);
+        for (uint32_t j = 0; j < client->waiting && client->descriptor >= 0; j++)
+            spill_xfrm_client_end(client, &client->asked[j], status);
+        client->waiting = 0;
     }
     spill_xfrm_end_events(server, in_force);
     listen_to_all(server, true);

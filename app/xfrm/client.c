@@ -34,7 +34,8 @@ void spill_xfrm_client_close(struct spill_xfrm_client *client)
     explicit_bzero(client->queue, client->size);
     client->size = 0;
     client->descriptor = -1;
-    client->waits = client->dumps = client->greeted = false;
+    client->dumps = client->greeted = false;
+    client->waiting = 0;
     client->groups = 0;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/netlink.h>
 
 #include "control/events.h"
+#include "xfrm/hello.h"
 #include "xfrm/message.h"
 
 /**
@@ -28,9 +29,10 @@ struct spill_xfrm_client {
     bool writing; /* it does not take what waits */
     bool greeted;
     uint32_t port, groups;
-    bool waits; /* for `asked` to be in force */
-    struct nlmsghdr asked;
-    bool dumps; /* with `asked`; the next is: */
+    uint32_t waiting; /* of requests, for their change to be in force: */
+    struct nlmsghdr asked[SPILL_XFRM_BATCH_MAX];
+    bool dumps; /* as asked by `dump`; the next is: */
+    struct nlmsghdr dump;
     uint32_t next;
     uint64_t lost; /* events */
     size_t size;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <rte_common.h>
+
 #define IKE_PORT     500
 #define IKE_NAT_PORT 4500
 
@@ -50,9 +52,13 @@ static struct spill_sa_address address_of(const xfrm_address_t *address, uint16_
     return made;
 }
 
-static uint64_t limit_of(uint64_t limit)
+/* As the data plane counts: it does not know what was used up before, and begins at a number. */
+static uint64_t limit_of(uint64_t limit, uint64_t used, uint64_t number)
 {
-    return limit == XFRM_INF ? 0 : limit;
+    if (limit == 0 || limit == XFRM_INF)
+        return 0;
+    limit = limit > used ? limit - used : 0;
+    return limit < UINT64_MAX - number ? RTE_MAX(limit + number, UINT64_C(1)) : 0;
 }
 
 /* Soft limits are told by EXPIRE, not by the data plane. */
@@ -72,8 +78,9 @@ static void describe(const struct spill_xfrm_sa *sa, struct spill_sa_config *con
         .esn = (info->flags & XFRM_STATE_ESN) != 0,
         .nat_traversal = sa->encapsulated,
         .replay_window = is_out ? 0 : sa->window,
-        .packets_hard = limit_of(info->lft.hard_packet_limit),
-        .bytes_hard = limit_of(info->lft.hard_byte_limit),
+        .packets_hard =
+            limit_of(info->lft.hard_packet_limit, sa->earlier.packets, is_out ? sa->sent : 0),
+        .bytes_hard = limit_of(info->lft.hard_byte_limit, sa->earlier.bytes, 0),
         .sequence = is_out ? sa->sent : sa->received,
     };
     memcpy(config->key, sa->key, sizeof(config->key));
@@ -266,6 +273,23 @@ static bool is_within(const xfrm_address_t *host, const xfrm_address_t *prefix, 
            (rest == 0 || ((one[whole] ^ other[whole]) & (0xff00 >> rest & 0xff)) == 0);
 }
 
+/* A template for transport mode may leave them to the selector. */
+static bool has_ends(const struct xfrm_user_tmpl *template)
+{
+    static const xfrm_address_t none;
+
+    return memcmp(&template->saddr, &none, sizeof(none)) != 0 &&
+           memcmp(&template->id.daddr, &none, sizeof(none)) != 0;
+}
+
+/* One host at each end: of more it is not known which of them has a daemon. */
+static bool selects_hosts(const struct xfrm_selector *selector)
+{
+    const uint8_t whole = selector->family == AF_INET6 ? 128 : 32;
+
+    return selector->prefixlen_s == whole && selector->prefixlen_d == whole;
+}
+
 /* Whether what daemons say to each other is among what an outbound policy selects. */
 static bool selects_ike(const struct spill_xfrm_policy *policy)
 {
@@ -275,8 +299,8 @@ static bool selects_ike(const struct spill_xfrm_policy *policy)
     if (!policy->has_template || policy->info.dir != XFRM_POLICY_OUT ||
         (selector->proto != 0 && selector->proto != IPPROTO_UDP))
         return false;
-    if (template->mode == XFRM_MODE_TRANSPORT)
-        return true;
+    if (!has_ends(template))
+        return selects_hosts(selector);
     return template->family == selector->family &&
            is_within(&template->saddr, &selector->saddr, selector->prefixlen_s) &&
            is_within(&template->id.daddr, &selector->daddr, selector->prefixlen_d);
@@ -288,7 +312,7 @@ static struct xfrm_selector ike_selector(const struct spill_xfrm_policy *policy)
     struct xfrm_selector selector = policy->info.sel;
 
     selector.proto = IPPROTO_UDP;
-    if (policy->template.mode == XFRM_MODE_TUNNEL) {
+    if (has_ends(&policy->template)) {
         selector.saddr = policy->template.saddr;
         selector.daddr = policy->template.id.daddr;
         selector.prefixlen_s = selector.prefixlen_d = selector.family == AF_INET6 ? 128 : 32;
@@ -312,19 +336,29 @@ static void add_ike_rule(struct spill_ruleset *ruleset, const struct xfrm_select
     }
     *rule = begin_rule(&way, line);
     rule->action = SPILL_VERDICT_ALLOW;
+    take_ports(rule, back ? SPILL_RULE_SOURCE : SPILL_RULE_DESTINATION, selector->dport,
+               selector->dport_mask);
     rule->names_ports = true;
     rule->first_port[local] = rule->last_port[local] = port;
+}
+
+static bool selects_port(const struct xfrm_selector *selector, uint16_t port)
+{
+    return ((selector->sport ^ htons(port)) & selector->sport_mask) == 0;
 }
 
 static void let_ike_pass(const struct spill_xfrm_policy *policy, uint32_t line,
                          struct spill_ruleset *ruleset)
 {
+    static const uint16_t ports[] = {IKE_PORT, IKE_NAT_PORT};
     const struct xfrm_selector selector = ike_selector(policy);
 
-    add_ike_rule(ruleset, &selector, IKE_PORT, false, line);
-    add_ike_rule(ruleset, &selector, IKE_PORT, true, line);
-    add_ike_rule(ruleset, &selector, IKE_NAT_PORT, false, line);
-    add_ike_rule(ruleset, &selector, IKE_NAT_PORT, true, line);
+    for (unsigned i = 0; i < RTE_DIM(ports); i++) {
+        if (!selects_port(&selector, ports[i]))
+            continue;
+        add_ike_rule(ruleset, &selector, ports[i], false, line);
+        add_ike_rule(ruleset, &selector, ports[i], true, line);
+    }
 }
 
 /* ------------------------------------------------------------------------------- the whole */

@@ -84,13 +84,14 @@ void spill_xfrm_look(struct spill_xfrm *server, struct spill_xfrm_sa *sa,
         return;
     use = spill_sa_use(found);
     sa->use.packets = use.packets;
-    sa->use.bytes = use.bytes;
+    sa->use.bytes = use.bytes + sa->earlier.bytes;
     if (found->config.direction == SPILL_SA_OUT) {
         sa->use.packets -= RTE_MIN(use.packets, sa->sent);
         sa->use.sequence = use.packets;
     } else {
         look_at_window(found, &sa->use);
     }
+    sa->use.packets += sa->earlier.packets;
     if (sa->use.packets == packets)
         return;
     sa->last_time = time->seconds;

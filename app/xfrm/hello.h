@@ -21,6 +21,7 @@
 #define SPILL_XFRM_HELLO_VERSION 1
 
 #define SPILL_XFRM_MESSAGE_MAX 16384 /* bytes of what a client sends in one go */
+#define SPILL_XFRM_BATCH_MAX   128   /* messages in one go */
 #define SPILL_XFRM_ANSWER_MAX  4096  /* and of what it gets: daemons' buffers hold no more */
 
 struct spill_xfrm_hello {

@@ -20,6 +20,8 @@
 #define LARVAL_SECONDS 165
 #define SPI_TRIES      1000
 
+#define SECOND_NS UINT64_C(1000000000)
+
 #define PROTOCOL_ANY 255 /* of a flush; 0 as well */
 
 struct buffer {
@@ -133,6 +135,22 @@ static int read_window(const struct spill_xfrm_message *message, struct spill_xf
     return sa->window <= SPILL_REPLAY_WINDOW_MAX ? 0 : -EINVAL;
 }
 
+/* What the SA that it goes on for has used up, and how old it is. */
+static void read_use(const struct spill_xfrm_message *message, struct spill_xfrm_sa *sa)
+{
+    const void *payload =
+        spill_xfrm_attribute(message, XFRMA_LTIME_VAL, sizeof(struct xfrm_lifetime_cur));
+    struct xfrm_lifetime_cur use;
+
+    if (payload == NULL)
+        return;
+    memcpy(&use, payload, sizeof(use));
+    sa->earlier.packets = sa->use.packets = use.packets;
+    sa->earlier.bytes = sa->use.bytes = use.bytes;
+    sa->add_time = use.add_time;
+    sa->use_time = use.use_time;
+}
+
 /* All that a NEWSA says, into an SA that is nobody's yet. */
 static int read_sa(const struct spill_xfrm_message *message, struct spill_xfrm_sa *sa)
 {
@@ -149,12 +167,21 @@ static int read_sa(const struct spill_xfrm_message *message, struct spill_xfrm_s
         sa->extra_flags = *flags;
     if ((sa->extra_flags & ~(uint32_t)XFRM_SA_XFLAG_DONT_ENCAP_DSCP) != 0)
         return -EOPNOTSUPP;
+    read_use(message, sa);
     if ((status = read_encapsulation(message, sa)) != 0 || (status = read_window(message, sa)) != 0)
         return status;
     return spill_xfrm_algorithm_read(message, &sa->algorithm, sa->key);
 }
 
 /* ---------------------------------------------------------------------------------- NEWSA */
+
+/* When it was on the clock by which SAs age; as far back as that goes. Never 0, which is never. */
+static uint64_t time_of(const struct spill_xfrm_time *time, uint64_t seconds)
+{
+    const uint64_t age = seconds < time->seconds ? time->seconds - seconds : 0;
+
+    return age == 0 || age < time->now / SECOND_NS ? time->now - age * SECOND_NS : 1;
+}
 
 /* Has an SA in the table be what was read, but for what it is known by. */
 static void settle(struct spill_xfrm_handling *handling, struct spill_xfrm_sa *sa,
@@ -166,8 +193,10 @@ static void settle(struct spill_xfrm_handling *handling, struct spill_xfrm_sa *s
     *sa = *read;
     sa->serial = serial;
     sa->direction = direction;
-    sa->added = handling->time.now;
-    sa->add_time = handling->time.seconds;
+    if (sa->add_time == 0)
+        sa->add_time = handling->time.seconds;
+    sa->added = time_of(&handling->time, sa->add_time);
+    sa->used = sa->use_time != 0 ? time_of(&handling->time, sa->use_time) : 0;
     spill_xfrm_sa_join(handling->state, sa);
     handling->changed = true;
 }

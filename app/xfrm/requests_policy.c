@@ -38,6 +38,13 @@ static bool is_type(const struct xfrm_selector *selector)
            ntohs(selector->dport) <= UINT8_MAX;
 }
 
+/* As the data plane reads headers; of others no port would ever match. */
+static bool has_ports(uint8_t protocol)
+{
+    return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
+           protocol == IPPROTO_DCCP || protocol == IPPROTO_UDPLITE;
+}
+
 static int check_selector(const struct xfrm_selector *selector)
 {
     const uint8_t longest = selector->family == AF_INET6 ? 128 : 32;
@@ -50,6 +57,9 @@ static int check_selector(const struct xfrm_selector *selector)
         return -EOPNOTSUPP;
     if (selector->proto == IPPROTO_ICMP || selector->proto == IPPROTO_ICMPV6)
         return is_type(selector) ? 0 : -EOPNOTSUPP;
+    if (selector->proto != 0 && !has_ports(selector->proto) &&
+        (selector->dport_mask != 0 || selector->sport_mask != 0))
+        return -EOPNOTSUPP;
     return is_range(selector->dport_mask) && is_range(selector->sport_mask) ? 0 : -EOPNOTSUPP;
 }
 

@@ -47,6 +47,9 @@ struct spill_xfrm_sa {
     uint32_t window;     /* of replay */
     /* What it begins behind, as it is the continuation of another: sent, received. */
     uint64_t sent, received;
+    struct {
+        uint64_t packets, bytes;
+    } earlier; /* used up before, likewise */
     struct xfrm_encap_tmpl encap;
     uint32_t extra_flags;
     const struct spill_ipsec_algorithm *algorithm; /* NULL: larval */

@@ -337,6 +337,82 @@ static void test_compiled(void **unused)
     spill_policy_files_free(&files);
 }
 
+/* IKE between the ends alone is let through, and only where the policy would have it. */
+static void test_ike_passes(void **unused)
+{
+    struct xfrm_userpolicy_info info = selects(XFRM_POLICY_OUT, LEFT, RIGHT);
+    struct xfrm_user_tmpl template = {
+        .id.proto = IPPROTO_ESP, .family = AF_INET, .reqid = 1, .mode = XFRM_MODE_TRANSPORT};
+    const struct {
+        uint8_t length;
+        uint16_t sport;
+        bool names_ends;
+        unsigned rules;
+    } cases[] = {{16, 0, false, 0},
+                 {16, 0, true, 4},
+                 {32, 0, false, 4},
+                 {32, 80, false, 0},
+                 {32, 500, false, 2}};
+    struct spill_policy_files files;
+    unsigned i, j;
+
+    (void)unused;
+    for (i = 0; i < RTE_DIM(cases); i++) {
+        info.sel.prefixlen_s = info.sel.prefixlen_d = cases[i].length;
+        info.sel.proto = IPPROTO_UDP;
+        info.sel.sport = htons(cases[i].sport);
+        info.sel.sport_mask = cases[i].sport != 0 ? UINT16_MAX : 0;
+        template.saddr.a4 = cases[i].names_ends ? htonl(LEFT) : 0;
+        template.id.daddr.a4 = cases[i].names_ends ? htonl(RIGHT) : 0;
+        begin(XFRM_MSG_FLUSHPOLICY, "", 0);
+        assert_int_equal(ask(), 0);
+        mnl_attr_put(begin(XFRM_MSG_NEWPOLICY, &info, sizeof(info)), XFRMA_TMPL, sizeof(template),
+                     &template);
+        assert_int_equal(ask(), 0);
+        assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+        assert_int_equal(files.ruleset->count, cases[i].rules + 1);
+        for (j = 0; j < cases[i].rules; j++) {
+            assert_int_equal(files.ruleset->rules[j].action, SPILL_VERDICT_ALLOW);
+            assert_int_equal(files.ruleset->rules[j].length[0], 32);
+        }
+        spill_policy_files_free(&files);
+    }
+    info.sel.proto = IPPROTO_ESP;
+    begin(XFRM_MSG_UPDPOLICY, &info, sizeof(info));
+    assert_int_equal(ask(), -EOPNOTSUPP);
+}
+
+/* An SA that goes on for another has its number, its age, and what is left of its limits. */
+static void test_sa_goes_on(void **unused)
+{
+    struct xfrm_usersa_info info = tunnel(LEFT, RIGHT, 0x1001);
+    const struct xfrm_replay_state numbers = {.oseq = 500};
+    const struct xfrm_lifetime_cur use = {
+        .packets = 30, .bytes = 4000, .add_time = 990, .use_time = 995};
+    struct spill_policy_files files;
+    struct nlmsghdr *header;
+
+    (void)unused;
+    handling.time.now = 100 * UINT64_C(1000000000);
+    info.lft.hard_packet_limit = 100;
+    info.lft.hard_byte_limit = 5000;
+    header = begin(XFRM_MSG_NEWSA, &info, sizeof(info));
+    put_aead(header, "rfc4106(gcm(aes))", 160, 128);
+    mnl_attr_put(header, XFRMA_REPLAY_VAL, sizeof(numbers), &numbers);
+    mnl_attr_put(header, XFRMA_LTIME_VAL, sizeof(use), &use);
+    assert_int_equal(ask(), 0);
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0), 0);
+    spill_xfrm_find_directions(&state);
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    assert_int_equal(files.sas[0].packets_hard, 500 + 70);
+    assert_int_equal(files.sas[0].bytes_hard, 1000);
+    assert_int_equal(files.sas[0].sequence, 500);
+    spill_policy_files_free(&files);
+    assert_int_equal(state.sas[0].add_time, 990);
+    assert_int_equal(state.sas[0].added, 90 * UINT64_C(1000000000));
+    assert_int_equal(state.sas[0].use.packets, 30);
+}
+
 /* --------------------------------------------------------------------------------- garbage */
 
 /* Whatever comes, nothing is read beyond it, and what is answered is a message. */
@@ -390,6 +466,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sa_that_can_not_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_policies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_compiled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ike_passes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sa_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
     };
 
