@@ -10,7 +10,7 @@ ABOUT = {
 }
 FILES = {
     "spillway": [("/etc/spillway/spillway.conf", "what the service runs with"),
-                 ("/usr/share/doc/spillway-doc", "documents: reference, operations, IPsec, routing")],
+                 ("/usr/share/doc/spillway", "documents: reference, operations, IPsec, routing")],
     "spillwayctl": [("/run/dpdk/PREFIX/control", "socket of a spillway that root runs, for commands that change it"),
                     ("/run/dpdk/PREFIX/dpdk_telemetry.v2", "the same for what is shown")],
 }
