@@ -12,7 +12,8 @@
  * that they can carry. It only ever falls, and is forgotten after ten minutes, when it may have
  * become larger (RFC 1191 6.3, RFC 8201 4).
  *
- * One word, which any lcore that hears of it writes by one atomic step.
+ * One word, which any lcore that hears of it writes by one atomic step. Beside it, how large its
+ * packets have been: a larger one was too large for nobody.
  */
 
 /* The least that is believed: what any host must take (RFC 791), or any link carry (RFC 8200). So
@@ -25,10 +26,24 @@
 /* The time goes without its last bits, which makes room for the MTU: 25 µs at 2.6 GHz. */
 #define SPILL_PATH_MTU_SHIFT 16
 
-/** The word: 0: nothing was said. */
 struct spill_path_mtu {
-    _Atomic uint64_t word;
+    _Atomic uint64_t word;    /* 0: nothing was said */
+    _Atomic uint16_t largest; /* bytes of the largest packet that was sent; by who sends */
 };
+
+/** Notes how large a packet is that is sent. Any lcore; of two that do so at once the smaller one
+ * may be noted until the next. */
+static inline void spill_path_mtu_note_sent(struct spill_path_mtu *path, uint16_t length)
+{
+    if (length > atomic_load_explicit(&path->largest, memory_order_relaxed))
+        atomic_store_explicit(&path->largest, length, memory_order_relaxed);
+}
+
+/** Whether a packet of so many bytes may have been sent. Any lcore. */
+static inline bool spill_path_mtu_has_sent(const struct spill_path_mtu *path, uint32_t length)
+{
+    return length <= atomic_load_explicit(&path->largest, memory_order_relaxed);
+}
 
 /**
  * What is believed now; UINT16_MAX: nothing was said, or it was long ago. Any thread.

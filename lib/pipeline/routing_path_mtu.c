@@ -134,7 +134,8 @@ static bool is_credible(const struct spill_sa *sa, const struct quote *quote)
     const uint64_t last = atomic_load_explicit(&sa->state->sequence, memory_order_relaxed);
 
     return quote->udp == sa->config.nat_traversal && quote->mtu > 0 && quote->mtu < quote->length &&
-           quote->sequence > 0 && last > 0 && (uint32_t)last - quote->sequence < RECENT;
+           spill_path_mtu_has_sent(&sa->state->path, quote->length) && quote->sequence > 0 &&
+           last > 0 && (uint32_t)last - quote->sequence < RECENT;
 }
 
 static bool believe(const struct spill_fast *fast, const struct quote *quote, uint64_t stamp)

@@ -233,6 +233,7 @@ bool spill_routing_route_protected(struct spill_fast *fast, const struct spill_s
 
     read_key(packet, ip, rte_cpu_to_be_32(sa->config.spi));
     packet->length = length_of(ip);
+    spill_path_mtu_note_sent(&sa->state->path, packet->length);
     packet->sequence = identification;
     return route(fast, sa, mbuf, packet, stamp, mtu);
 }

@@ -383,7 +383,7 @@ class PathMtu(TunnelCase):
         """What is told to a sender of so many bytes once the errors were heard: an MTU, or None; and the report."""
         # The port that is read first is the one that goes on while the other has nothing: its burst comes before.
         network = self.network()
-        frames = [one.leaving(b"x", number) for number in range(40)]
+        frames = [one.leaving(bytes(1330), 0)] + [one.leaving(b"x", number) for number in range(39)]
         big = one.leaving(bytes(size), fragment=0x4000 if one.inner == 4 else 0)
         path = {name: self.folder / f"{name}.pcap" for name in network.ports}
         capture.write(path["lan"], frames + [one.leaving(b"x")] * 3000 + [big])
@@ -421,7 +421,7 @@ class PathMtu(TunnelCase):
         broken[-1] ^= 1
         forged = [self.error(**good | how) for how in (
             {"spi": 0x9999}, {"sequence": 0}, {"sequence": 0x7fffffff}, {"sequence": 100000}, {"mtu": 0},
-            {"mtu": 1400}, {"mtu": 1450}, {"source": "10.1.0.1"})] + [bytes(broken)]
+            {"mtu": 1400}, {"mtu": 1450}, {"source": "10.1.0.1"}, {"length": 1499})] + [bytes(broken)]
         _, report = self.after(one, forged, 1400)
         self.assertEqual(report["routing"]["path_mtu_learned"], 0)
         self.assertEqual(report["routing"]["path_mtu_refused"], len(forged))

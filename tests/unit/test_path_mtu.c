@@ -31,6 +31,18 @@ static void it_falls_and_is_forgotten(void **state)
     assert_int_equal(spill_path_mtu_get(&path, now + 602 * HZ, HZ), 1450);
 }
 
+static void what_was_never_sent_was_not_too_large(void **state)
+{
+    struct spill_path_mtu path = {0};
+
+    (void)state;
+    assert_false(spill_path_mtu_has_sent(&path, 84));
+    spill_path_mtu_note_sent(&path, 1400);
+    spill_path_mtu_note_sent(&path, 84);
+    assert_true(spill_path_mtu_has_sent(&path, 1400));
+    assert_false(spill_path_mtu_has_sent(&path, 1401));
+}
+
 static struct spill_sa sas[40];
 static struct spill_sa *list[40];
 
@@ -86,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_falls_and_is_forgotten),
+        cmocka_unit_test(what_was_never_sent_was_not_too_large),
         cmocka_unit_test(who_has_sent_is_found),
     };
 
