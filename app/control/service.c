@@ -130,7 +130,7 @@ int spill_service_open(struct spill_service *service, struct spill_program *prog
     int status = 0;
 
     service->program = program;
-    if (path != NULL)
+    if (path != NULL && path[0] != '\0')
         status = open_socket(service, path, error);
     if (service->descriptor != 0)
         service->watchdog_ns = watchdog_time(microseconds, process);

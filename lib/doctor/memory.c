@@ -80,7 +80,7 @@ void spill_doctor_hugepages(const struct spill_doctor_subject *subject,
     } else if (!subject->hugepages) {
         spill_doctor_add(lines, SPILL_DOCTOR_COSTS,
                          "--no-huge: ordinary pages are slower, and on whatever node");
-        spill_doctor_mend(lines, "no-huge = no, and the pages that --check then names");
+        spill_doctor_mend(lines, "no-huge = off, and the pages that --check then names");
     } else if (subject->running) {
         spill_doctor_add(lines, SPILL_DOCTOR_OK, "it has those that it needs");
     } else {

@@ -68,7 +68,7 @@ void spill_doctor_rp_filter(const struct spill_doctor_subject *subject,
         spill_doctor_mend(lines, "echo 2 > /" NET "ipv4/conf/%s/rp_filter", subject->twins[i]);
     }
     if (subject->twin_count == 0)
-        spill_doctor_add(lines, SPILL_DOCTOR_OK, "no port is routed");
+        spill_doctor_add(lines, SPILL_DOCTOR_OK, "no port has a twin in this namespace");
 }
 
 /*
@@ -101,5 +101,5 @@ void spill_doctor_forwarding(const struct spill_doctor_subject *subject,
         check_forwarding(subject, lines, subject->twins[i], true);
     }
     if (subject->twin_count == 0)
-        spill_doctor_add(lines, SPILL_DOCTOR_OK, "no port is routed");
+        spill_doctor_add(lines, SPILL_DOCTOR_OK, "no port has a twin in this namespace");
 }

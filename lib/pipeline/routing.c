@@ -450,11 +450,14 @@ bool spill_routing_protected(struct spill_fast *fast, struct rte_mbuf *mbuf,
                                     .origin = SPILL_ROUTING_PROTECTED,
                                     .used = fast->routing.lcore->used};
     const struct spill_route_tables *tables = fast->routing.tables;
+    struct spill_watch *watch = spill_watch_of(&fast->ledger);
     union spill_group_head head;
     uint64_t group;
     uint16_t own_mtu;
 
     spill_routing_lookup(tables, &mbuf, &packet, 1, SPILL_ROUTING_TO, &group);
+    if (unlikely(watch != NULL))
+        spill_routing_trace(watch, tables, &mbuf, &packet, &group, 1);
     head = spill_group_get(&tables->groups[group]);
     if (head.action != SPILL_ROUTE_FORWARD)
         return stop(&passage, head.action, mbuf, packet);

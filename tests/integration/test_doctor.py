@@ -63,7 +63,7 @@ class Doctor(TestCase):
         told = json.loads(run(SPILLWAY, "--no-huge", *NULLS, "--check", "--json").stdout)
         self.assertIn("lcores", told)
         self.assertEqual(told["doctor"][0], {
-            "check": "hugepages", "verdict": "costs", "command": "no-huge = no, and the pages that --check then names",
+            "check": "hugepages", "verdict": "costs", "command": "no-huge = off, and the pages that --check then names",
             "text": "--no-huge: ordinary pages are slower, and on whatever node"})
 
     def test_check_beside_another(self):

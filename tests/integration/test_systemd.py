@@ -145,6 +145,12 @@ class Notify(TestCase):
         report = self.check(program.wait())
         self.assertEqual(report.stderr.count("service manager can't be told any more: No such file"), 1, report.stderr)
 
+    def test_empty(self):
+        """As if there was none."""
+        program = Spillway(*NULLS, "--duration", "200ms", wrapper=["env", "NOTIFY_SOCKET="])
+        self.addCleanup(program.__exit__)
+        self.check(program.wait())
+
     def test_no_socket(self):
         for name, why in ("relative", "expected a path, or @ and a name"), (f"/{'x' * 200}", "longer than 107 bytes"):
             done = run("env", f"NOTIFY_SOCKET={name}", SPILLWAY, *NULLS, "--no-huge", check=False)

@@ -168,7 +168,7 @@ static void test_laptop_memory(void **state)
     (void)state;
     put_laptop();
     expect("hugepages", COSTS, "--no-huge: ordinary pages are slower, and on whatever node",
-           "no-huge = no, and the pages that --check then names");
+           "no-huge = off, and the pages that --check then names");
     subject.hugepages = true;
     subject.pages[0] = 300;
     expect("hugepages", BROKEN, "node 0: 300 of 2 MiB are needed, and 0 are free",
@@ -391,7 +391,7 @@ static void test_server_core_to_core(void **state)
 static void test_server_routes(void **state)
 {
     (void)state;
-    expect("rp_filter", OK, "no port is routed", "");
+    expect("rp_filter", OK, "no port has a twin in this namespace", "");
     put("proc/sys/net/ipv4/neigh/default/gc_thresh3", "1024\n");
     put("proc/sys/net/ipv6/neigh/default/gc_thresh3", "16384\n");
     put("proc/sys/net/ipv4/conf/all/rp_filter", "0\n");
