@@ -278,8 +278,8 @@ static bool has_ends(const struct xfrm_user_tmpl *template)
 {
     static const xfrm_address_t none;
 
-    return memcmp(&template->saddr, &none, sizeof(none)) != 0 &&
-           memcmp(&template->id.daddr, &none, sizeof(none)) != 0;
+    return !spill_xfrm_same_address(&template->saddr, &none, template->family) &&
+           !spill_xfrm_same_address(&template->id.daddr, &none, template->family);
 }
 
 /* One host at each end: of more it is not known which of them has a daemon. */

@@ -138,7 +138,9 @@ static void submit_too_big(struct spill_fast *fast, const struct group *group,
                           group->dispatch.stamp, transport ? NULL : fragments, &answer);
     if (answer != NULL)
         spill_exit_answer(fast, answer, whole.input, group->dispatch.stamp);
-    for (i = 0; !transport && i < count; i++) {
+    if (transport)
+        return; /* of it there are none */
+    for (i = 0; i < count; i++) {
         pieces[i] = whole;
         pieces[i].fragment = 1;
         pieces[i].length = (uint16_t)(rte_pktmbuf_pkt_len(fragments[i]) - whole.l3_offset);

@@ -71,7 +71,7 @@ static void let_go(struct spill_fast *fast, struct spill_datagram *datagram, uin
         packets[i] = *spill_packet_of(mbufs[i]);
         pointers[i] = &packets[i];
     }
-    if (fast->routing.routed[packets[0].input])
+    if (count > 0 && fast->routing.routed[packets[0].input])
         count = spill_routing_give_host(fast, mbufs, packets, pointers, count, groups);
     if (count > 0)
         spill_forward(fast, mbufs, packets, count, stamp, SPILL_PATH_FAST);
