@@ -39,7 +39,7 @@ static int set_up(void **state)
     rte_eth_fp_ops[PORT].tx_pkt_burst = take;
     rte_eth_fp_ops[PORT].txq.data = queue;
     rte_eth_fp_ops[PORT].txq.clbk = callback;
-    spill_stamp_offset = offsetof(struct rte_mbuf, dynfield1);
+    spill_stamp_offset = RTE_ALIGN(offsetof(struct rte_mbuf, dynfield1), sizeof(uint64_t));
     room = UINT16_MAX;
     return 0;
 }
