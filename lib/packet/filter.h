@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <pcap/bpf.h>
+#include <pcap/pcap.h>
 #include <rte_mbuf.h>
 
 #include "base/error.h"
@@ -37,9 +37,13 @@ int spill_filter_check(const struct spill_filter *filter, struct spill_error *er
 static inline bool spill_filter_matches(const struct spill_filter *filter,
                                         const struct rte_mbuf *mbuf)
 {
+    const struct bpf_program program = {.bf_len = filter->count,
+                                        .bf_insns = (struct bpf_insn *)(uintptr_t)filter->program};
+    const struct pcap_pkthdr header = {.caplen = rte_pktmbuf_data_len(mbuf),
+                                       .len = rte_pktmbuf_pkt_len(mbuf)};
+
     return filter->count == 0 ||
-           bpf_filter(filter->program, rte_pktmbuf_mtod(mbuf, const uint8_t *),
-                      rte_pktmbuf_pkt_len(mbuf), rte_pktmbuf_data_len(mbuf)) != 0;
+           pcap_offline_filter(&program, &header, rte_pktmbuf_mtod(mbuf, const uint8_t *)) != 0;
 }
 
 #endif
