@@ -444,6 +444,12 @@ static void a_version_may_come_within_a_turn(void **state)
         }
         gateway_drain();
     }
+    /* A turn that lost its CPU owes that time, and the next one takes nothing. */
+    while (!rte_ring_empty(bench_in[0])) {
+        for (stage = 0; stage < loop->stage_count; stage++)
+            loop->stages[stage].poll(loop->stages[stage].context, rte_rdtsc());
+        gateway_drain();
+    }
     gateway_finish(&ledger);
     gateway_assert_drops(&ledger, NULL);
     assert_int_equal(gateway.came[0], gateway.fed[0]);
