@@ -10,46 +10,26 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
 
 #include "control/commands_client.h"
+#include "control/listener.h"
 #include "control/log.h"
 #include "control/watching.h"
 #include "program.h"
 
 #define CLIENTS_MAX 16
 #define READERS_MAX 12 /* of them, who may not command: they keep nobody out who may */
-/* Taken in one go, before others that wait for the control thread have their turn. */
-#define ACCEPTS_MAX 16
-/* Without descriptors nobody is accepted, and the socket stays readable. */
-#define PAUSE_NS UINT64_C(1000000000)
-
-struct listener {
-    struct spill_commands *commands;
-    struct sockaddr_un address;
-    int descriptor; /* -1: it does not listen */
-    struct spill_event connects;
-};
 
 struct spill_commands {
     struct spill_program *program;
-    struct listener configured, usual; /* where spillwayctl looks, who is not told where */
+    struct spill_listener configured, usual; /* where spillwayctl looks, who is not told where */
     struct spill_command_client clients[CLIENTS_MAX];
 };
 
 /* ------------------------------------------------------------------------------- accepting */
-
-static bool is_own(int descriptor)
-{
-    struct ucred peer;
-    socklen_t size = sizeof(peer);
-
-    return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-           (peer.uid == 0 || peer.uid == geteuid());
-}
 
 /* One too many is told so if it takes that at once. */
 static void turn_away(int descriptor)
@@ -62,9 +42,9 @@ static void turn_away(int descriptor)
     close(descriptor);
 }
 
-static void take_in(struct spill_commands *commands, int descriptor)
+static void take_in(void *context, int descriptor, bool own)
 {
-    const bool own = is_own(descriptor);
+    struct spill_commands *commands = context;
     const bool refused = !own && commands->program->options.control_group[0] == '\0';
     uint32_t i;
 
@@ -77,40 +57,6 @@ static void take_in(struct spill_commands *commands, int descriptor)
         }
     }
     turn_away(descriptor);
-}
-
-static void accept_clients(void *context);
-
-static void resume(void *context)
-{
-    struct listener *listener = context;
-
-    if (spill_events_read(&listener->commands->program->events, &listener->connects,
-                          listener->descriptor, accept_clients, listener) != 0)
-        SPILL_LOG(ERR, "no memory: commands are not heard any more");
-}
-
-static void accept_clients(void *context)
-{
-    struct listener *listener = context;
-    struct spill_commands *commands = listener->commands;
-    unsigned i;
-
-    for (i = 0; i < ACCEPTS_MAX; i++) {
-        const int descriptor =
-            accept4(listener->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (descriptor >= 0) {
-            take_in(commands, descriptor);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            if (spill_events_after(&commands->program->events, &listener->connects, PAUSE_NS,
-                                   resume, listener) != 0)
-                SPILL_LOG(ERR, "no memory: commands are not heard any more");
-            return;
-        } else if (errno != ECONNABORTED && errno != EINTR) {
-            return;
-        }
-    }
 }
 
 /* --------------------------------------------------------------------------------- outcomes */
@@ -143,59 +89,13 @@ void spill_program_tell_reload_over(struct spill_program *program, const char *e
 
 /* ------------------------------------------------------------------------ from when to when */
 
-/* What a program that is no more has left there goes; nothing else does. */
-static void remove_stale(const struct sockaddr_un *address)
+static int listen_at(struct spill_listener *listener, const char *path, struct spill_error *error)
 {
-    struct stat found;
-    int descriptor;
-
-    if (lstat(address->sun_path, &found) != 0 || !S_ISSOCK(found.st_mode))
-        return;
-    descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (descriptor < 0)
-        return;
-    if (connect(descriptor, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
-        errno == ECONNREFUSED)
-        unlink(address->sun_path);
-    close(descriptor);
-}
-
-/* The mode is that of the socket before it has a name: at no moment anybody else may connect. */
-static int bind_and_listen(struct listener *listener)
-{
-    const struct sockaddr *address = (const struct sockaddr *)&listener->address;
-
-    remove_stale(&listener->address);
-    if (fchmod(listener->descriptor, S_IRUSR | S_IWUSR) != 0 ||
-        bind(listener->descriptor, address, sizeof(listener->address)) != 0)
-        return -1;
-    if (listen(listener->descriptor, CLIENTS_MAX) == 0 &&
-        spill_events_read(&listener->commands->program->events, &listener->connects,
-                          listener->descriptor, accept_clients, listener) == 0)
-        return 0;
-    unlink(listener->address.sun_path);
-    return -1;
-}
-
-static int listen_at(struct listener *listener, const char *path, struct spill_error *error)
-{
-    listener->address.sun_family = AF_UNIX;
-    if (strlen(path) >= sizeof(listener->address.sun_path))
-        return spill_error_set(error, "control-socket '%s': expected a path of at most %zu bytes",
-                               path, sizeof(listener->address.sun_path) - 1);
-    strcpy(listener->address.sun_path, path);
-    listener->descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listener->descriptor >= 0 && bind_and_listen(listener) == 0)
-        return 0;
-    spill_error_set(error, "control-socket '%s': %s", path, strerror(errno));
-    if (listener->descriptor >= 0)
-        close(listener->descriptor);
-    listener->descriptor = -1;
-    return -1;
+    return spill_listener_open(listener, path, SOCK_STREAM, CLIENTS_MAX, error);
 }
 
 /* Lets the group connect, which the folder must let pass, too. */
-static int open_to_group(const struct listener *listener, const char *name,
+static int open_to_group(const struct spill_listener *listener, const char *name,
                          struct spill_error *error)
 {
     const struct group *group;
@@ -241,8 +141,11 @@ int spill_program_open_commands(struct spill_program *program, struct spill_erro
     if (commands == NULL)
         return spill_error_set(error, "no memory for the control socket");
     commands->program = program;
-    commands->configured = commands->usual =
-        (struct listener){.commands = commands, .descriptor = -1};
+    commands->configured = commands->usual = (struct spill_listener){.what = "control-socket",
+                                                                     .events = &program->events,
+                                                                     .connected = take_in,
+                                                                     .context = commands,
+                                                                     .descriptor = -1};
     for (uint32_t i = 0; i < CLIENTS_MAX; i++)
         commands->clients[i].descriptor = -1;
     program->commands = commands;
@@ -252,15 +155,6 @@ int spill_program_open_commands(struct spill_program *program, struct spill_erro
         return -1;
     listen_at_usual(commands, given);
     return 0;
-}
-
-static void stop_listening(struct listener *listener)
-{
-    if (listener->descriptor < 0)
-        return;
-    unlink(listener->address.sun_path);
-    spill_event_remove(&listener->connects);
-    close(listener->descriptor);
 }
 
 /* Who waits for an outcome is told that there is none. */
@@ -281,8 +175,8 @@ void spill_program_close_commands(struct spill_program *program)
         return;
     spill_watching_close(program);
     program->commands = NULL;
-    stop_listening(&commands->configured);
-    stop_listening(&commands->usual);
+    spill_listener_close(&commands->configured);
+    spill_listener_close(&commands->usual);
     for (uint32_t i = 0; i < CLIENTS_MAX; i++)
         end_client(&commands->clients[i]);
     free(commands);

@@ -2,9 +2,8 @@
 #ifndef SPILLWAY_XFRM_SERVER_PARTS_H
 #define SPILLWAY_XFRM_SERVER_PARTS_H
 
-#include <sys/un.h>
-
 #include "control/events.h"
+#include "control/listener.h"
 #include "ipsec/sa_set.h"
 #include "xfrm/client.h"
 #include "xfrm/requests.h"
@@ -24,10 +23,7 @@ struct spill_xfrm_in_force {
 
 struct spill_xfrm {
     struct spill_program *program;
-    struct sockaddr_un address;
-    int descriptor; /* that listens */
-    bool bound;     /* the socket with its path is ours */
-    struct spill_event connects;
+    struct spill_listener listener;
     struct spill_event ticks;
     struct spill_xfrm_client clients[SPILL_XFRM_CLIENTS_MAX];
     struct spill_xfrm_state state;
