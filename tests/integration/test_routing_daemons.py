@@ -1,30 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """FRR, BIRD and keepalived on twins: what they learn is what packets go by, and who dies is gone around."""
-import contextlib
 import itertools
-import os
-import pathlib
 import re
-import shutil
-import signal
-import subprocess
 import sys
 import time
 import unittest
 
-from harness import Spillway, TestCase, main, need_program, need_root, run, until
+from daemons import FRR, Lab
+from harness import main, need_program, run, until
 
-FRR = pathlib.Path("/usr/lib/frr")
 SERVED = "10.77.0.1"  # what is behind the peers
 MANY = 100000
 _number = itertools.count()
 
-PORT = """[port {name}]
-device = net_af_packet{index},iface={name}
-routed = yes
-twin = t{name}
-address = {address}
-"""
 OSPF = """hostname {name}
 {interfaces}
 router ospf
@@ -130,91 +118,8 @@ vrrp_instance outside {{
 """
 
 
-class Lab(TestCase):
-    """Namespaces, a router of spillway and twins, and daemons, which all end with the test."""
-
-    def setUp(self):
-        super().setUp()
-        need_root()
-        for program in ("ip", "ethtool"):
-            need_program(program)
-        if not pathlib.Path("/dev/net/tun").exists():
-            raise unittest.SkipTest("needs /dev/net/tun")
-        self.folder.chmod(0o755)  # for daemons that are not root's
-        self.prefix = f"spw-test-{os.getpid()}-{next(_number)}"
-
-    def namespace(self, name):
-        full = f"{self.prefix}-{name}"
-        made = run("ip", "netns", "add", full, check=False)
-        if made.returncode:
-            raise unittest.SkipTest(f"needs network namespaces: {made.stderr.strip()}")
-        self.addCleanup(run, "ip", "netns", "delete", full, check=False)
-        run("ip", "-n", full, "link", "set", "lo", "up")
-        return full
-
-    def ip(self, name, command, check=True):
-        return run("ip", "-n", name, *command.split(), check=check)
-
-    def link(self, one, name, other, far):
-        """A pair whose ends leave no checksum to a device."""
-        self.ip(one, f"link add name {name} type veth peer name {far} netns {other}")
-        for space, end in ((one, name), (other, far)):
-            self.ip(space, f"link set dev {end} up")
-            run("ip", "netns", "exec", space, "ethtool", "-K", end, "tx", "off")
-
-    def router(self, name, ports, routes="1k"):
-        """spillway on links of a namespace; the twins are in another one. @return program, the twins' namespace"""
-        there = self.namespace(name + "-twins")
-        space = f"{self.prefix}-{name}"
-        run("ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
-        config = "".join(PORT.format(name=port, index=index, address=address)
-                         for index, (port, address) in enumerate(ports.items()))
-        file = self.file(f"{name}.conf", "[spillway]\ndefault = allow\nidle = sleep\nno-huge = on\n"
-                         f"[router]\nroutes = {routes}\nroutes6 = 1k\nnetns = /run/netns/{there}\n{config}")
-        program = Spillway("--config", file, namespace=space)
-        self.addCleanup(program.__exit__)
-        return program.ready(), there
-
-    def daemon(self, space, *command):
-        log = open(self.folder / f"daemon-{next(_number)}.log", "w+")
-        process = subprocess.Popen(["ip", "netns", "exec", space, *map(str, command)], stdin=subprocess.DEVNULL,
-                                   stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-        process.log = lambda: (log.seek(0), log.read())[1]
-        self.addCleanup(log.close)
-        self.addCleanup(self.end_daemon, process)
-        return process
-
-    def end_daemon(self, process):
-        if process.poll() is None:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(10)
-        self.kill(process)
-
-    def kill(self, process):
-        """With its children: of keepalived the parent alone would leave one."""
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-    def frr(self, space, name, config, *daemons, options=()):
-        folder = self.folder / name
-        folder.mkdir(mode=0o755)
-        (folder / "frr.conf").write_text(config)
-        for path in (folder, folder / "frr.conf"):
-            shutil.chown(path, "frr", "frr")
-        made = []
-        for daemon in daemons:
-            made.append(self.daemon(space, FRR / daemon, "-f", folder / "frr.conf", "-i", folder / f"{daemon}.pid",
-                                    "-z", folder / "zserv.api", "--vty_socket", folder, "-P", "0", *options))
-            until((folder / f"{daemon}.vty").exists, 20, f"{daemon}: {made[-1].log()}")
-        return made
-
-    def bird(self, space, name, config):
-        process = self.daemon(space, "bird", "-f", "-c", self.file(f"{name}.bird", config),
-                              "-s", self.folder / f"{name}.ctl")
-        until((self.folder / f"{name}.ctl").exists, 20, f"bird: {process.log()}")
-        return process
+class Seen(Lab):
+    """What hosts and the kernel of the router say of it."""
 
     def pings(self, address=SERVED, count=1):
         done = run("ip", "netns", "exec", self.left, "ping", "-n", "-c", count, "-i", "0.1", "-W", "1", address,
@@ -237,7 +142,7 @@ class Lab(TestCase):
               f"{pattern}\n{self.ip(self.twins, 'route').stdout[:2000]}")
 
 
-class Peers(Lab):
+class Peers(Seen):
     """left 10.1.0.2 - (a) spillway (b) - 10.2.0.2 right; (c) - 10.3.0.2 right, or other, which all have 10.77.0.1."""
 
     addresses = {"a": "10.1.0.1/24", "b": "10.2.0.1/24", "c": "10.3.0.1/24"}
@@ -390,7 +295,7 @@ class Flood(Peers):
         return self.program.telemetry("/spillway/metrics,drops").get(reason, 0)
 
 
-class Keepalived(Lab):
+class Keepalived(Seen):
     """left 10.1.0.2 and right 10.2.0.2 on two bridges; two routers between, with 10.1.0.1 and 10.2.0.1 by VRRP."""
 
     def setUp(self):
