@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pipeline/waiting.h"
 
+#include <string.h>
+
 #include <rte_cycles.h>
 
 #include "pipeline/routing_error.h"
@@ -26,19 +28,40 @@ static SPILL_COUNTER(waited, "routing", "waited", "packets",
 
 /* ------------------------------------------------------------------------------ who waits */
 
+/* 1 to 255, and another for addresses of which only one byte differs. */
+static uint8_t tag_of(uint16_t interface, const struct spill_ip *address)
+{
+    uint64_t words[2];
+
+    memcpy(words, address->bytes, sizeof(words));
+    words[0] ^= words[1] ^ interface;
+    words[0] ^= words[0] >> 32;
+    words[0] ^= words[0] >> 16;
+    words[0] ^= words[0] >> 8;
+    return (uint8_t)words[0] != 0 ? (uint8_t)words[0] : 1;
+}
+
 static struct spill_waiting_neighbor *find(struct spill_waiting *waiting, uint16_t interface,
                                            const struct spill_ip *address)
 {
-    uint32_t i;
+    const uint8_t *const end = waiting->tags + SPILL_WAITING_NEIGHBORS;
+    const uint8_t tag = tag_of(interface, address), *at = waiting->tags;
 
-    for (i = 0; i < SPILL_WAITING_NEIGHBORS; i++) {
-        struct spill_waiting_neighbor *neighbor = &waiting->neighbors[i];
+    for (; (at = memchr(at, tag, (size_t)(end - at))) != NULL; at++) {
+        struct spill_waiting_neighbor *neighbor = &waiting->neighbors[at - waiting->tags];
 
-        if (neighbor->count > 0 && neighbor->interface == interface &&
-            spill_ip_equal(&neighbor->address, address))
+        if (neighbor->interface == interface && spill_ip_equal(&neighbor->address, address))
             return neighbor;
     }
     return NULL;
+}
+
+/* Its packets are the caller's. */
+static void give_up_place(struct spill_waiting *waiting, struct spill_waiting_neighbor *neighbor)
+{
+    neighbor->count = 0;
+    waiting->tags[neighbor - waiting->neighbors] = 0;
+    waiting->count--;
 }
 
 static struct spill_waiting_neighbor *older(struct spill_waiting_neighbor *left,
@@ -75,8 +98,7 @@ static struct spill_waiting_neighbor *take_place(struct spill_fast *fast, uint16
         return free;
     gone = by_port < SPILL_WAITING_PORT ? of_all : of_port;
     spill_ledger_drop(&fast->ledger, &neighbor_full, gone->mbufs, gone->count);
-    gone->count = 0;
-    fast->routing.waiting->count--;
+    give_up_place(fast->routing.waiting, gone);
     return gone;
 }
 
@@ -114,6 +136,7 @@ void spill_waiting_add(struct spill_fast *fast, uint16_t interface, const struct
         neighbor = take_place(fast, interface);
         *neighbor = (struct spill_waiting_neighbor){
             .address = *address, .interface = interface, .since = stamp};
+        waiting->tags[neighbor - waiting->neighbors] = tag_of(interface, address);
         waiting->count++;
         ask(fast, neighbor, stamp);
     }
@@ -147,8 +170,7 @@ static void send_on(struct spill_fast *fast, struct spill_waiting_neighbor *neig
     struct spill_waiting_neighbor gone = *neighbor;
     uint32_t i;
 
-    neighbor->count = 0;
-    fast->routing.waiting->count--;
+    give_up_place(fast->routing.waiting, neighbor);
     spill_ledger_count(&fast->ledger, &waited, gone.count);
     for (i = 0; i < gone.count; i++)
         send_one(fast, gone.mbufs[i], gone.origins[i], gone.stamps[i]);
@@ -170,8 +192,7 @@ static void refuse(struct spill_fast *fast, struct spill_waiting_neighbor *neigh
     struct spill_waiting_neighbor gone = *neighbor;
     uint32_t i;
 
-    neighbor->count = 0;
-    fast->routing.waiting->count--;
+    give_up_place(fast->routing.waiting, neighbor);
     for (i = 0; i < gone.count; i++) {
         if (gone.origins[i] == SPILL_ROUTING_TRANSIT)
             spill_routing_refuse(fast, reason, SPILL_ICMP_HOST_UNREACHABLE, gone.mbufs[i],
@@ -219,10 +240,11 @@ uint32_t spill_waiting_drop_all(struct spill_waiting *waiting, struct spill_ledg
     for (i = 0; i < SPILL_WAITING_NEIGHBORS; i++) {
         struct spill_waiting_neighbor *neighbor = &waiting->neighbors[i];
 
+        if (neighbor->count == 0)
+            continue;
         spill_ledger_drop(ledger, reason, neighbor->mbufs, neighbor->count);
         dropped += neighbor->count;
-        neighbor->count = 0;
+        give_up_place(waiting, neighbor);
     }
-    waiting->count = 0;
     return dropped;
 }

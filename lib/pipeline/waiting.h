@@ -49,6 +49,9 @@ struct spill_waiting_neighbor {
 struct spill_waiting {
     uint32_t count;  /* neighbours */
     uint64_t looked; /* TSC */
+    /* A byte of each neighbour's, by which it is found: while any waits, each packet that is routed
+     * looks. 0: the place is free. */
+    uint8_t tags[SPILL_WAITING_NEIGHBORS];
     struct spill_waiting_neighbor neighbors[SPILL_WAITING_NEIGHBORS];
 };
 
