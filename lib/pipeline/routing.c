@@ -239,17 +239,6 @@ static __rte_noinline bool stop(const struct passage *passage, uint8_t action,
     }
 }
 
-static struct spill_ip destination(struct rte_mbuf *mbuf, const struct spill_packet *packet)
-{
-    const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
-    uint32_t address;
-
-    if (packet->kind == SPILL_PACKET_IPV6)
-        return spill_ip_of6(ip + offsetof(struct rte_ipv6_hdr, dst_addr));
-    memcpy(&address, ip + offsetof(struct rte_ipv4_hdr, dst_addr), sizeof(address));
-    return spill_ip_of4(address);
-}
-
 /* The way by a hop that is not simply reachable: on a link that to the destination itself. Without
  * a hop: the packet waits, or was dropped. */
 static __rte_noinline struct way resolve(const struct passage *passage, struct way way,
@@ -262,7 +251,7 @@ static __rte_noinline struct way resolve(const struct passage *passage, struct w
     union spill_hop_state state = {.word = way.state};
 
     if (state.kind == SPILL_HOP_ON_LINK) {
-        address = destination(mbuf, packet);
+        address = spill_routing_destination(mbuf, packet);
         way.hop = spill_hop_find(tables, interface, &address);
         state = spill_hop_get(&tables->hops[way.hop]);
     }

@@ -107,6 +107,10 @@ void spill_routing_lookup(const struct spill_route_tables *tables, struct rte_mb
 uint16_t spill_routing_interface_to(const struct spill_route_tables *tables, struct rte_mbuf *mbuf,
                                     struct spill_packet *packet);
 
+/** The address that a packet of IP goes to. Any thread. @param mbuf  whose headers are in one piece
+ */
+struct spill_ip spill_routing_destination(struct rte_mbuf *mbuf, const struct spill_packet *packet);
+
 /** The group of an address alone. The lcore. @param address  in network order, 4 or 16 bytes */
 uint64_t spill_routing_group_of(const struct spill_route_tables *tables, bool ipv6,
                                 const uint8_t *address);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Routing: the groups of addresses. */
+/* Routing: addresses, and their groups. */
 #include <rte_ip.h>
 
 #include "base/dpdk_versions.h"
@@ -58,6 +58,17 @@ void spill_routing_lookup(const struct spill_route_tables *tables, struct rte_mb
         memset(groups, 0, count * sizeof(groups[0])); /* no route, for what is of neither family */
     if (others > 0)
         lookup6(tables, mbufs, packets, count, end, groups);
+}
+
+struct spill_ip spill_routing_destination(struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
+    uint32_t address;
+
+    if (packet->kind == SPILL_PACKET_IPV6)
+        return spill_ip_of6(ip + offsetof(struct rte_ipv6_hdr, dst_addr));
+    memcpy(&address, ip + offsetof(struct rte_ipv4_hdr, dst_addr), sizeof(address));
+    return spill_ip_of4(address);
 }
 
 uint64_t spill_routing_group_of(const struct spill_route_tables *tables, bool ipv6,

@@ -23,17 +23,6 @@ static const struct spill_trace_line routed = {
                {"next_hop", SPILL_TRACE_ADDRESS, NULL},
                {"mac", SPILL_TRACE_MAC, NULL}}};
 
-static struct spill_ip destination(struct rte_mbuf *mbuf, const struct spill_packet *packet)
-{
-    const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
-    uint32_t address;
-
-    if (packet->kind == SPILL_PACKET_IPV6)
-        return spill_ip_of6(ip + offsetof(struct rte_ipv6_hdr, dst_addr));
-    memcpy(&address, ip + offsetof(struct rte_ipv4_hdr, dst_addr), sizeof(address));
-    return spill_ip_of4(address);
-}
-
 static void trace_route(struct spill_watch *watch, const struct spill_route_tables *tables,
                         uint64_t number, struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
@@ -51,7 +40,7 @@ static void trace_route(struct spill_watch *watch, const struct spill_route_tabl
         values[1] = tables->hops[hop].interface;
         state = spill_hop_get(&tables->hops[hop]);
         if (state.kind == SPILL_HOP_ON_LINK) {
-            address = destination(mbuf, packet);
+            address = spill_routing_destination(mbuf, packet);
             hop = spill_hop_find(tables, (uint16_t)values[1], &address);
             state = spill_hop_get(&tables->hops[hop]);
         }
