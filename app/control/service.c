@@ -164,6 +164,8 @@ void spill_service_reload_begun(struct spill_service *service)
     char text[sizeof(service->unsent)];
     struct timespec now;
 
+    if (service->stopping)
+        return;
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(text, sizeof(text),
              "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reads its configuration again",
@@ -174,7 +176,8 @@ void spill_service_reload_begun(struct spill_service *service)
 
 void spill_service_reload_over(struct spill_service *service, bool done)
 {
-    if (!service->reloading)
+    /* READY=1 behind STOPPING=1 would take it back. */
+    if (!service->reloading || service->stopping)
         return;
     service->reloading = false;
     tell_forwards(service, true, done ? "" : "; the last reload was refused");

@@ -173,16 +173,17 @@ static void write_turn(struct spill_json *json, const char *key, const struct sp
 }
 
 /* By which the machine can be told from the program, as far as the kernel counts it. */
-static const char *cause_of(const struct kept *kept, double waited_us, double stolen_us)
+static const char *cause_of(const struct kept *kept, bool scheduled, double waited_us,
+                            double stolen_us)
 {
     const struct spill_turn *turn = &kept->stall.turns[SPILL_STALL_ITSELF];
     const double us = microseconds(turn->ended - turn->began);
 
-    if (kept->before.time == 0 || !kept->after.has_schedule)
+    if (!scheduled)
         return "unknown";
     if (waited_us >= us / 2)
         return "preempted";
-    if (kept->after.has_steal && stolen_us >= us / 2)
+    if (stolen_us >= us / 2)
         return "stolen";
     return waited_us < us / 10 && stolen_us == 0 ? "not preempted" : "unknown";
 }
@@ -196,7 +197,7 @@ static void write_kernel(struct spill_json *json, const struct kept *kept)
     const double stolen_us =
         stolen ? (double)(new->stolen - old->stolen) * 1e6 / (double)sysconf(_SC_CLK_TCK) : 0;
 
-    spill_json_string(json, "cause", cause_of(kept, waited_us, stolen_us));
+    spill_json_string(json, "cause", cause_of(kept, scheduled, waited_us, stolen_us));
     spill_json_object_begin(json, "kernel");
     spill_json_double(json, "within_us", old->time != 0 ? microseconds(new->time - old->time) : 0);
     if (scheduled) {

@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 from harness import BUILD, ROOT, SPILLWAY, TestCase, main, need_program, run, until
 
@@ -85,11 +87,18 @@ class Completion(TestCase):
         self.assertEqual(self.bash("spillway", "--config", str(path)[:-2]), [str(path)])
 
     def test_bash_instances(self):
-        """Names of spillways that run, or did."""
-        (self.folder / "dpdk" / "gate").mkdir(parents=True)
+        """Names of spillways that run; none is taken for what a shell may do."""
+        for name in ("gate", "gone", "ghost$(touch hit)", "g;touch hit", "g`touch hit`"):
+            folder = self.folder / "dpdk" / name
+            folder.mkdir(parents=True)
+            if name != "gone":
+                listener = socket.socket(socket.AF_UNIX)
+                self.addCleanup(listener.close)
+                listener.bind(str(folder / "control"))
         os.environ["RUNTIME_DIRECTORY"] = str(self.folder)
         self.addCleanup(os.environ.pop, "RUNTIME_DIRECTORY")
         self.assertEqual(self.bash("spillwayctl", "--name", "g"), ["gate"])
+        self.assertEqual([*self.folder.rglob("hit"), *Path.cwd().glob("hit")], [])
 
     def test_levels(self):
         """Words that --help names in a sentence."""

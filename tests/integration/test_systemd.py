@@ -130,6 +130,20 @@ class Notify(TestCase):
         self.check(program.wait())
         self.assertNotRegex((self.folder / "environment").read_text(), "NOTIFY_SOCKET|WATCHDOG")
 
+    def test_reload_meets_the_end(self):
+        """A reload while on-drain runs: READY behind STOPPING would take it back."""
+        waits = self.folder / "waits"
+        os.mkfifo(waits)
+        manager = self.manager()
+        program = self.program(manager, "--on-drain", f"cat {waits}")
+        manager.hear_until("READY")
+        program.signal()
+        manager.hear_until("STOPPING")
+        run(BUILD / "ctl" / "spillwayctl", "--name", program.name, "reload")
+        waits.write_text("")
+        self.check(program.wait())
+        self.assertEqual(manager.rest(), [])
+
     def test_start_fails(self):
         """Who never was ready does not say so."""
         manager = self.manager()

@@ -30,7 +30,9 @@ _{function}()
 complete -F _{function} {name}
 """
 
-INSTANCES = """words=$(cd "${RUNTIME_DIRECTORY:-/run}/dpdk" 2>/dev/null && echo *)"""
+# Those that run; a name that a shell would take for more than a word is left out, as compgen expands what it is given.
+INSTANCES = """words=$(cd "${RUNTIME_DIRECTORY:-/run}/dpdk" 2>/dev/null || exit
+                    for name in *; do [[ $name != *[!A-Za-z0-9._-]* && -S $name/control ]] && echo "$name"; done)"""
 
 
 def bash(told):
