@@ -2,6 +2,7 @@
 """The XFRM socket: what `ip xfrm` may do there, who may not, and what garbage does."""
 import os
 import random
+import signal
 import socket
 import struct
 import threading
@@ -9,6 +10,7 @@ import threading
 import harness
 import ike
 from harness import CPUS, Net, Spillway, main, need_program, need_root, until
+from test_stall import Held
 
 GCM = "aead rfc4106(gcm(aes)) 0x{:040x} 128"
 HELLO = struct.pack("=IHHIIIII", 28, 15, 0, 0, 0, 1, 99, 0xffffffff)
@@ -105,10 +107,11 @@ class Socket(harness.TestCase):
                 return text in heard.read_text()
             until(lambda: hears("Flushed policy"), 20, "the monitor listens")
             self.ip(f"state add {OUT} spi 0x1001 reqid 1 mode tunnel {GCM.format(3)} "
-                    "limit time-soft 1 limit time-hard 2")
+                    "limit time-soft 1 limit time-hard 3")
             until(lambda: "spi 0x00001001" in heard.read_text(), 20, "the new state")
             until(lambda: "hard 1" in heard.read_text() or "hard yes" in heard.read_text().lower(),
                   30, "the hard limit\n" + heard.read_text())
+            self.assertEqual(heard.read_text().count("hard 0"), 1, "the soft limit, said once")
             self.assertEqual(self.ip("state list"), "")
             self.check(program.stop())
 
@@ -228,6 +231,25 @@ class Socket(harness.TestCase):
             self.assertEqual(done.stdout.strip(), "b''")
             report = self.check(program.stop())
             self.assertIn("neither root nor spillway's user is refused", report.stderr)
+
+
+class InForce(Held):
+    """What is answered holds: no lcore goes by what was before."""
+
+    def test_lcore_that_hangs(self):
+        need_program("ip")
+        path = self.folder / "xfrm"
+        program, strace = self.held("--config", self.file("conf", f"[ike]\nxfrm = {path}\n"), seconds=20)
+        until(lambda: "hangs in 'receive'" in program.log, 20, program.log)
+        ip = ike.Ip(path)
+        self.assertIn("Connection timed out",
+                      ip.refused(f"state add {OUT} spi 0x1001 reqid 1 mode tunnel {GCM.format(1)}"))
+        strace.send_signal(signal.SIGINT)
+        strace.wait(10)
+        self.assertIn("SAD count 1", ip("state count"))
+        ip(f"state delete {OUT} spi 0x1001")
+        self.assertIn("an lcore does not go by it in time", program.log)
+        self.check(program.stop())
 
 
 class Tunnel(harness.TestCase):
