@@ -199,6 +199,8 @@ static void test_spi_is_reserved(void **unused)
     assert_int_equal(answers, 1);
     assert_int_equal(((const struct nlmsghdr *)answered)->nlmsg_type, XFRM_MSG_NEWSA);
     assert_false(handling.changed);
+    assert_true(state.sas[0].larval);
+    assert_int_equal(state.sas[0].info.lft.hard_add_expires_seconds, 165); /* as the kernel's */
     spi = ntohl(state.sas[0].info.id.spi);
     assert_in_range(spi, 0xc0000000, 0xc0000001);
     begin(XFRM_MSG_ALLOCSPI, &asked, sizeof(asked));
