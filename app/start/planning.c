@@ -148,6 +148,11 @@ static void plan_input(struct spill_program *program)
         input->lcore_bytes +=
             CRYPTO_BYTES + 2 * sas_expected(options) * SA_BYTES + sizeof(struct spill_reassembly);
     input->held_mbufs = spill_options_protect(options) ? SPILL_REASSEMBLY_MBUFS : 0;
+    if (options->ike.xfrm != NULL) {
+        input->lcore_bytes += SPILL_ACQUISITION_TRAPS * sizeof(struct spill_acquisition_place) +
+                              SPILL_ACQUISITION_NEEDS * sizeof(struct spill_acquisition_need);
+        input->fragments += SPILL_ACQUISITION_ALL;
+    }
     /* Twice: a reload makes the next version beside the one in force. */
     input->extra_bytes = 2 * spill_acl_memory(program->files.ruleset);
     if (spill_options_route(options)) {

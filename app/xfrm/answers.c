@@ -165,19 +165,10 @@ struct nlmsghdr *spill_xfrm_put_gone_policy(void *buffer, size_t room,
 }
 
 struct nlmsghdr *spill_xfrm_put_acquire(void *buffer, size_t room,
-                                        const struct spill_xfrm_policy *policy, uint32_t sequence)
+                                        const struct spill_xfrm_policy *policy,
+                                        const struct xfrm_user_acquire *acquire)
 {
-    const struct xfrm_user_acquire acquire = {
-        .id = policy->template.id,
-        .saddr = policy->template.saddr,
-        .sel = policy->info.sel,
-        .policy = policy->info,
-        .aalgos = policy->template.aalgos,
-        .ealgos = policy->template.ealgos,
-        .calgos = policy->template.calgos,
-        .seq = sequence,
-    };
-    struct nlmsghdr *header = begin(buffer, room, XFRM_MSG_ACQUIRE, &acquire, sizeof(acquire));
+    struct nlmsghdr *header = begin(buffer, room, XFRM_MSG_ACQUIRE, acquire, sizeof(*acquire));
 
     return header != NULL && put_template(header, room, policy) ? header : NULL;
 }

@@ -36,7 +36,8 @@ struct nlmsghdr *spill_xfrm_put_gone_policy(void *buffer, size_t room,
 
 /** A policy's packets need an SA that is not there. */
 struct nlmsghdr *spill_xfrm_put_acquire(void *buffer, size_t room,
-                                        const struct spill_xfrm_policy *policy, uint32_t sequence);
+                                        const struct spill_xfrm_policy *policy,
+                                        const struct xfrm_user_acquire *acquire);
 
 /** All of a protocol's SAs, or all policies, are gone. */
 struct nlmsghdr *spill_xfrm_put_flushed_sas(void *buffer, size_t room, uint8_t protocol);

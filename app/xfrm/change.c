@@ -17,20 +17,24 @@
 
 /* --------------------------------------------------------------------------------- events */
 
-/* Those who listen, but for who has no room: he loses it, as from the kernel. */
-static void publish_event(struct spill_xfrm *server, uint32_t group, struct nlmsghdr *message)
+uint32_t spill_xfrm_publish(struct spill_xfrm *server, uint32_t group, struct nlmsghdr *message)
 {
+    uint32_t heard = 0;
+
     for (uint32_t i = 0; i < SPILL_XFRM_CLIENTS_MAX; i++) {
         struct spill_xfrm_client *client = &server->clients[i];
 
         if (client->descriptor < 0 || (client->groups >> (group - 1) & 1) == 0)
             continue;
         /* Answers have their room all the same. */
-        if (spill_xfrm_client_has_room(client, message->nlmsg_len + 2u * SPILL_XFRM_ANSWER_MAX))
+        if (spill_xfrm_client_has_room(client, message->nlmsg_len + 2u * SPILL_XFRM_ANSWER_MAX)) {
             spill_xfrm_client_send(client, message);
-        else
+            heard++;
+        } else {
             client->lost++;
+        }
     }
+    return heard;
 }
 
 void spill_xfrm_take_event(void *context, enum xfrm_nlgroups group, const struct nlmsghdr *message)
@@ -74,7 +78,7 @@ void spill_xfrm_end_events(struct spill_xfrm *server, bool tells)
         memcpy(buffer, server->events + at, sizeof(*message));
         memcpy(buffer, server->events + at, message->nlmsg_len);
         at += MNL_ALIGN(message->nlmsg_len);
-        publish_event(server, group, message);
+        spill_xfrm_publish(server, group, message);
     }
     if (server->events != NULL)
         explicit_bzero(server->events, server->events_size);

@@ -254,6 +254,8 @@ static void add_rule(const struct spill_xfrm_state *state, const struct spill_xf
         rule->action = SPILL_VERDICT_DENY;
         /* What is forwarded is not the host's. */
         rule->host = policy->info.dir != XFRM_POLICY_FWD;
+        if (policy->info.action != XFRM_POLICY_BLOCK)
+            rule->trap = policy->trap; /* of an outbound one */
     } else if (!policy->has_template) {
         rule->action = SPILL_VERDICT_ALLOW;
     } else {

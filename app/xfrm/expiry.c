@@ -171,4 +171,5 @@ void spill_xfrm_tick(void *context)
         }
     }
     spill_xfrm_commit(server);
+    spill_xfrm_heed_needs(server, &asking.time);
 }

@@ -11,6 +11,7 @@
 
 #include "base/secret.h"
 #include "ipsec/replay.h"
+#include "xfrm/acquire.h"
 #include "xfrm/algorithms.h"
 #include "xfrm/hello.h"
 
@@ -198,6 +199,7 @@ static void settle(struct spill_xfrm_handling *handling, struct spill_xfrm_sa *s
     sa->added = time_of(&handling->time, sa->add_time);
     sa->used = sa->use_time != 0 ? time_of(&handling->time, sa->use_time) : 0;
     spill_xfrm_sa_join(handling->state, sa);
+    spill_xfrm_acquire_answered(handling->state, sa);
     handling->changed = true;
 }
 

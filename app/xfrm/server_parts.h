@@ -64,6 +64,17 @@ void spill_xfrm_take_event(void *asking, enum xfrm_nlgroups group, const struct 
 /** Tells the events that were kept; or not, as what they would tell has not come true. */
 void spill_xfrm_end_events(struct spill_xfrm *server, bool tells);
 
+/**
+ * Tells those who listen to a group; but for who has no room: he loses it, as from the kernel.
+ *
+ * @param group  enum xfrm_nlgroups
+ * @return how many have heard it
+ */
+uint32_t spill_xfrm_publish(struct spill_xfrm *server, uint32_t group, struct nlmsghdr *message);
+
+/** Asks daemons for SAs that packets wait for. */
+void spill_xfrm_heed_needs(struct spill_xfrm *server, const struct spill_xfrm_time *time);
+
 /** Keeps the state, so that a change may be taken back. @return 0; -ENOBUFS */
 int spill_xfrm_prepare(struct spill_xfrm *server);
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "packet/packet.h"
+
 #define AT_ONCE 64 /* places that a table grows by */
 
 void spill_xfrm_state_clear(struct spill_xfrm_state *state)
@@ -172,6 +174,29 @@ static int grow_policies(struct spill_xfrm_state *state)
     return 0;
 }
 
+static bool has_trap(const struct spill_xfrm_state *state, uint16_t trap)
+{
+    for (uint32_t i = 0; i < state->policy_count; i++) {
+        if (state->policies[i].trap == trap)
+            return true;
+    }
+    return false;
+}
+
+/* A number for an outbound policy: of what has been told by those before nothing is taken for it
+ * before all others have been used. */
+static uint16_t next_trap(struct spill_xfrm_state *state)
+{
+    do {
+        if (state->last_trap == UINT16_MAX)
+            state->traps_again = true;
+        state->last_trap = state->last_trap < SPILL_SA_TRAP_FIRST || state->last_trap == UINT16_MAX
+                               ? SPILL_SA_TRAP_FIRST
+                               : (uint16_t)(state->last_trap + 1);
+    } while (state->traps_again && has_trap(state, state->last_trap));
+    return state->last_trap;
+}
+
 int spill_xfrm_policy_put(struct spill_xfrm_state *state, const struct spill_xfrm_policy *policy,
                           struct spill_xfrm_policy *before)
 {
@@ -184,6 +209,10 @@ int spill_xfrm_policy_put(struct spill_xfrm_state *state, const struct spill_xfr
     /* The kernel's numbers tell the direction by their lowest bits. */
     added.info.index =
         before != NULL ? before->info.index : (++state->last_index << 3 | added.info.dir);
+    if (before != NULL)
+        added.trap = before->trap;
+    else if (added.info.dir == XFRM_POLICY_OUT)
+        added.trap = next_trap(state);
     if (before != NULL)
         spill_xfrm_policy_remove(state, before);
     else if ((status = grow_policies(state)) != 0)

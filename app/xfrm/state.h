@@ -69,6 +69,26 @@ struct spill_xfrm_policy {
     bool has_template;
     struct xfrm_user_tmpl template;
     uint64_t add_time; /* s of CLOCK_REALTIME */
+    uint16_t trap;     /* of an outbound one: what packets that want an SA are told by; never
+                        * another's as long as it is there */
+};
+
+#define SPILL_XFRM_ACQUIRES_MAX  256 /* SAs that daemons are asked for, at a time */
+#define SPILL_XFRM_ACQUIRES_EACH 8   /* and of one policy, where its template leaves the ends open \
+                                      */
+
+/** An SA that daemons were asked for (acquire.h). */
+struct spill_xfrm_acquire {
+    xfrm_address_t from, to; /* its ends */
+    uint64_t since;          /* ns of CLOCK_MONOTONIC */
+    uint32_t sequence;       /* by which daemons may answer; never 0 */
+    uint16_t trap;           /* of the policy */
+};
+
+struct spill_xfrm_acquires {
+    struct spill_xfrm_acquire list[SPILL_XFRM_ACQUIRES_MAX];
+    uint32_t count;
+    uint32_t last_sequence;
 };
 
 struct spill_xfrm_state {
@@ -78,6 +98,9 @@ struct spill_xfrm_state {
     uint32_t policy_count, policy_capacity;
     uint32_t last_serial, last_group, last_index;
     uint64_t last_change;
+    uint16_t last_trap;
+    bool traps_again; /* all numbers have been given out: they are given out again */
+    struct spill_xfrm_acquires acquires;
 };
 
 /** Frees what is in it, keys wiped, and leaves it empty. */

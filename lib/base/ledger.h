@@ -21,7 +21,7 @@
  * SPILL_DROP_REASON(); no list elsewhere needs an entry.
  */
 
-#define SPILL_DROP_REASONS_MAX 96
+#define SPILL_DROP_REASONS_MAX 112
 
 /** Why a packet was dropped. Ids are given before main() and stay. */
 struct spill_drop_reason {

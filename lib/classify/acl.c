@@ -301,6 +301,8 @@ static uint16_t sa_of(const struct spill_rule *rule, const uint16_t *sa_ids)
 {
     if (rule->sa != 0)
         return sa_ids[rule->sa - 1];
+    if (rule->trap != 0)
+        return rule->trap;
     if (rule->host)
         return SPILL_SA_HOST_TOO;
     return rule->reject ? SPILL_SA_REJECT : rule->mss;

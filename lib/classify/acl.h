@@ -60,7 +60,7 @@ void spill_acl_free(struct spill_acl *acl);
  * @param packets  of the kinds IPv4 and IPv6, mixed as they come, with `input`, and the VLAN in
  *                 their key; one that is `reversed` is judged as one of the other direction that
  *                 came in by its `output`; `verdict` is written, and `sa`: of a rule that
- *                 protects the SA's id, of one that rejects SPILL_SA_REJECT, else 0
+ *                 protects the SA's id, of one that denies what stands in packet.h, else 0
  * @param count    at most SPILL_BURST
  * @param tallies  written, `count` of them: where each one's rule is counted (rule_counts.h), with
  *                 SPILL_RULE_RECORDS where it has `log`

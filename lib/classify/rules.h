@@ -93,11 +93,13 @@ struct spill_rule {
     uint16_t first_port[2]; /* host order, of each end; 0 to 65535 where none is named */
     uint16_t last_port[2];
     uint32_t
-        inputs;   /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
-    uint16_t mss; /* of one that allows: SPILL_SA_MSS_AUTO, or bytes; 0: not said */
-    bool reject;  /* of one that denies: its sender is told */
-    bool host;    /* of one that denies: the host's own packets, too; no file says that */
-    bool log;     /* what it decides is recorded */
+        inputs;    /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
+    uint16_t mss;  /* of one that allows: SPILL_SA_MSS_AUTO, or bytes; 0: not said */
+    bool reject;   /* of one that denies: its sender is told */
+    bool host;     /* of one that denies: the host's own packets, too; no file says that */
+    uint16_t trap; /* of one that denies only until there is an SA: from SPILL_SA_TRAP_FIRST; else
+                    * 0; likewise */
+    bool log;      /* what it decides is recorded */
     uint64_t log_interval; /* nanoseconds from one record to the next, in the long run; 0: any */
     uint64_t limit;        /* bits a second that it lets through; 0: any */
     uint32_t burst;        /* of one with a limit: bytes */

@@ -97,6 +97,9 @@ enum spill_verdict {
 #define SPILL_SA_NO_CONNECTION 2
 #define SPILL_SA_BEYOND_LIMIT  3
 #define SPILL_SA_HOST_TOO      4
+/* And from here on, where it is denied, also to the host, only until there is an association for it
+ * (acquisition.h): a number of the control side's for whoever wants one. */
+#define SPILL_SA_TRAP_FIRST 16
 /* And beside ALLOW: the largest segment that TCP's ends are to announce, in bytes; this: what fits
  * the ports; or 0. */
 #define SPILL_SA_MSS_AUTO 1

@@ -145,7 +145,9 @@ static void take_verdict(struct spill_packet *packet)
         packet->verdict = SPILL_VERDICT_ALLOW; /* until a packet has asked the newest rules */
     } else if (packet->reversed && packet->verdict != SPILL_VERDICT_ALLOW) {
         /* Who began it may not go on, or has to go on protected: this one is no reply any more. */
-        packet->sa = packet->verdict == SPILL_VERDICT_DENY ? packet->sa : 0;
+        packet->sa = packet->verdict == SPILL_VERDICT_DENY && !spill_acquisition_wants(packet)
+                         ? packet->sa
+                         : 0;
         packet->verdict = SPILL_VERDICT_DENY;
     }
 }

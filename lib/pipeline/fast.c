@@ -8,7 +8,7 @@ static uint32_t retire_poll(void *context, uint64_t now)
 {
     struct spill_fast *fast = context;
 
-    spill_version_take(&fast->version, fast->flows, now);
+    spill_fast_take_version(fast, now);
     spill_exits_look(&fast->exits);
     spill_version_look(&fast->version, fast->flows);
     if (unlikely(fast->routing.waiting != NULL && fast->routing.waiting->count > 0))
@@ -30,6 +30,7 @@ static bool retire_end(void *context)
     if (fast->routing.waiting != NULL)
         spill_waiting_drop_all(fast->routing.waiting, &fast->ledger,
                                &spill_drop_neighbor_unresolved);
+    spill_acquisition_drop_all(&fast->acquisition, &fast->ledger, NULL);
     spill_submitter_leave(fast->submitter);
     spill_transmitter_leave(&fast->transmitter);
     return true;

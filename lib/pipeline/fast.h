@@ -5,6 +5,7 @@
 #include "base/ledger.h"
 #include "classify/datagrams.h"
 #include "classify/flow_table.h"
+#include "pipeline/acquisition.h"
 #include "pipeline/admission.h"
 #include "pipeline/answers.h"
 #include "pipeline/classes.h"
@@ -57,6 +58,7 @@ struct spill_fast {
     struct spill_sweep sweep;
     struct spill_receive receive;
     struct spill_forward forward;
+    struct spill_acquisition acquisition; /* without IPsec nothing is in it */
     struct spill_handover handover;
     struct spill_routing routing; /* routing.c, routing_input.c, waiting.c: their memory */
     struct spill_exits exits;     /* exit.c, too_big.c, outer.c, reject.c */
@@ -66,6 +68,21 @@ struct spill_fast {
     struct spill_ledger ledger;
     struct spill_latency latency;
 } __rte_cache_aligned;
+
+/** Whether what waits for associations is to be asked about by newer rules, before all else. */
+static inline bool spill_fast_owes(const struct spill_fast *fast)
+{
+    return fast->acquisition.packets > 0 && fast->acquisition.version != fast->version.number;
+}
+
+/** Goes by the newest version of the rules, what waits for associations first. The lcore, at the
+ * beginning of a turn. */
+static inline void spill_fast_take_version(struct spill_fast *fast, uint64_t now)
+{
+    spill_version_take(&fast->version, fast->flows, now);
+    if (unlikely(fast->acquisition.packets > 0))
+        spill_acquisition_look(fast, now);
+}
 
 /** Adds a fast lcore's stages to its loop. Control thread. */
 void spill_fast_add_stages(struct spill_fast *fast, struct spill_loop *loop);

@@ -125,6 +125,17 @@ void spill_forward(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spil
         go_on(fast, mbufs, packets, count, stamp, path);
 }
 
+void spill_forward_again(struct spill_fast *fast, struct rte_mbuf *mbuf, uint64_t stamp)
+{
+    struct spill_packet packet = *spill_packet_of(mbuf);
+
+    packet.flow = NULL;
+    packet.verdict = SPILL_VERDICT_UNKNOWN;
+    packet.sa = 0;
+    packet.reversed = 0;
+    go_on(fast, &mbuf, &packet, 1, stamp, SPILL_PATH_FAST);
+}
+
 uint32_t spill_forward_answers(struct spill_fast *fast, uint64_t now)
 {
     struct spill_answers *answers = &fast->answers;

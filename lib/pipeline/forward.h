@@ -48,6 +48,15 @@ uint32_t spill_forward_decide(struct spill_fast *fast, struct rte_mbuf **mbufs,
 void spill_forward(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spill_packet *packets,
                    uint32_t count, uint64_t stamp, enum spill_path path);
 
+/**
+ * Has a packet that was looked up in an earlier turn, and has waited, take that way anew. The
+ * lcore.
+ *
+ * @param mbuf   given away; its packet in it, as it was
+ * @param stamp  TSC when it was received
+ */
+void spill_forward_again(struct spill_fast *fast, struct rte_mbuf *mbuf, uint64_t stamp);
+
 /** Notes what the flow table said of the packets of a burst that are traced. The lcore. */
 void spill_forward_trace(struct spill_fast *fast, struct rte_mbuf **mbufs,
                          struct spill_packet *packets, uint32_t count);

@@ -169,12 +169,22 @@ static uint32_t host_poll(void *context, uint64_t now)
     struct spill_fast *fast = context;
     const struct spill_host *host = fast->routing.host;
     struct rte_mbuf *mbufs[SPILL_BURST];
-    struct spill_packet packets[SPILL_BURST], *pointers[SPILL_BURST];
     const uint32_t count = spill_channel_receive(host->from, mbufs, SPILL_BURST);
-    uint32_t leaving = count, i;
 
     if (count == 0)
         return 0;
+    spill_fast_take_version(fast, now); /* the first stage of a turn */
+    spill_host_send(fast, mbufs, count, now);
+    return count;
+}
+
+void spill_host_send(struct spill_fast *fast, struct rte_mbuf **mbufs, uint32_t count,
+                     uint64_t stamp)
+{
+    const struct spill_host *host = fast->routing.host;
+    struct spill_packet packets[SPILL_BURST], *pointers[SPILL_BURST];
+    uint32_t leaving = count, i;
+
     memset(packets, 0, count * sizeof(*packets));
     for (i = 0; i < count; i++) {
         const struct spill_host_twin *twin = &host->twins[mbufs[i]->port];
@@ -184,11 +194,9 @@ static uint32_t host_poll(void *context, uint64_t now)
         packets[i].input = packets[i].output = (uint8_t)twin->port;
         pointers[i] = &packets[i];
     }
-    spill_version_take(&fast->version, fast->flows, now); /* the first stage of a turn */
     if (fast->version.generation->sas != NULL)
-        leaving = spill_host_protect(fast, mbufs, pointers, count, now);
-    spill_exit_send(fast, mbufs, pointers, leaving, now, SPILL_PATH_FAST);
-    return count;
+        leaving = spill_host_protect(fast, mbufs, pointers, count, stamp);
+    spill_exit_send(fast, mbufs, pointers, leaving, stamp, SPILL_PATH_FAST);
 }
 
 static bool host_end(void *context)

@@ -119,6 +119,15 @@ uint64_t spill_host_abandon(struct spill_host *host, struct spill_ledger *ledger
 void spill_host_free(struct spill_host *host);
 
 /**
+ * Sends what the host does: as it is, or by associations. The lcore that has what comes from twins.
+ *
+ * @param mbufs  given away, as they came from twins
+ * @param count  at most SPILL_BURST
+ */
+void spill_host_send(struct spill_fast *fast, struct rte_mbuf **mbufs, uint32_t count,
+                     uint64_t stamp);
+
+/**
  * Has a fast lcore give the host what is for it; the first sends what comes from twins. Control
  * thread, before the lcores start.
  *

@@ -64,7 +64,8 @@ static struct spill_sa *rule_of(const struct spill_generation *generation,
     uint32_t tally;
 
     spill_acl_classify(spill_policy_acl(policy), &packet, 1, &tally);
-    *denied = packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_HOST_TOO;
+    *denied = packet->verdict == SPILL_VERDICT_DENY &&
+              (packet->sa == SPILL_SA_HOST_TOO || packet->sa >= SPILL_SA_TRAP_FIRST);
     if (packet->verdict != SPILL_VERDICT_PROTECT)
         return NULL;
     return spill_sa_set_get(generation->sas, packet->sa);
@@ -117,6 +118,10 @@ static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
     sa = rule_of(generation, generation->onward != NULL ? generation->onward : generation->policy,
                  packet, &denied);
     packet->input = port;
+    if (spill_acquisition_wants(packet)) {
+        spill_acquisition_wait(fast, mbuf, packet, encryption->stamp, SPILL_ACQUISITION_HOST);
+        return false;
+    }
     if (denied) {
         spill_ledger_drop(&fast->ledger, &spill_drop_denied, &mbuf, 1);
         return false;

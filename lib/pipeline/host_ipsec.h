@@ -16,7 +16,8 @@
  * where the first rule for what leaves says so (onward.h), and what comes to the host in the clear
  * ends where that rule is protect by an inbound one; both end where the rule denies the host's own,
  * too (SPILL_SA_HOST_TOO). Of the rules nothing else counts for the host: what is allowed or denied
- * there its own firewall says. It is asked for each packet, and no flow is noted.
+ * there its own firewall says. It is asked for each packet, and no flow is noted. What a trap
+ * selects waits for its association (acquisition.h).
  *
  * IKE and ESP of the host's own, neighbour discovery, and what is for a link or a group are not
  * asked about (RFC 4301 4.4.1: bypass).

@@ -8,7 +8,7 @@
 /* ---------------------------------------------------------------------------- their rules */
 
 /* Copies all rules but those that protect with inbound SAs, up to the last that protects with an
- * outbound one; 0, where none could be meant. */
+ * outbound one, wants one, or is for what the host sends; 0, where none could be meant. */
 static uint32_t select_rules(const struct spill_ruleset *ruleset, const struct spill_sa_set *sas,
                              const uint16_t *ids, struct spill_rule *rules)
 {
@@ -24,7 +24,7 @@ static uint32_t select_rules(const struct spill_ruleset *ruleset, const struct s
             continue;
         }
         rules[count++] = *rule;
-        if (sa != NULL)
+        if (sa != NULL || rule->trap != 0 || rule->host)
             outbound = count;
     }
     return inbound ? outbound : 0;
@@ -71,17 +71,20 @@ struct spill_sa *spill_onward_find(const struct spill_fast *fast, struct rte_mbu
     struct spill_packet question = *packet, *asked = &question;
     struct spill_sa *sa;
     uint32_t tally;
+    bool wanted;
 
     if (generation->onward == NULL || packet->output != SPILL_OUTPUT_ROUTE)
         return NULL;
     question.reversed = 0;
     spill_routing_ask(fast, mbuf, &question);
     spill_acl_classify(spill_policy_acl(generation->onward), &asked, 1, &tally);
-    if (question.verdict != SPILL_VERDICT_PROTECT)
+    wanted = spill_acquisition_wants(&question);
+    if (question.verdict != SPILL_VERDICT_PROTECT && !wanted)
         return NULL;
-    sa = spill_sa_set_get(generation->sas, question.sa);
-    if (sa == NULL || is_for_host(fast, mbuf, packet))
+    sa = wanted ? NULL : spill_sa_set_get(generation->sas, question.sa);
+    if ((sa == NULL && !wanted) || is_for_host(fast, mbuf, packet))
         return NULL;
     packet->sa = question.sa;
+    packet->verdict = question.verdict;
     return sa;
 }

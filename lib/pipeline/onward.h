@@ -18,9 +18,10 @@
  * Its first rule is `protect` with the association that it came through; of an error about it, with
  * one that such packets come through. The first one beside those
  * that protect with inbound associations is asked for, in rules of their own: they end with the
- * last that protects with an outbound one, and are not there where nothing could come of it.
+ * last that protects with an outbound one, or wants one, and are not there where nothing could come
+ * of it.
  *
- * Uses of a packet: kind, key, direction, input, output, l3_offset. Sets: sa.
+ * Uses of a packet: kind, key, direction, input, output, l3_offset. Sets: sa, verdict.
  */
 
 /**
@@ -41,7 +42,8 @@ int spill_onward_create(const char *name, const struct spill_ruleset *ruleset,
  * The outbound SA that is to protect what came through an inbound one, or NULL; what is for the
  * host goes no further. The lcore.
  *
- * @param packet  that came through an SA and may be sent, or an error; gets the SA's id
+ * @param packet  that came through an SA and may be sent, or an error; gets the SA's id, or a
+ *                trap's verdict where the SA is wanted and not there
  */
 struct spill_sa *spill_onward_find(const struct spill_fast *fast, struct rte_mbuf *mbuf,
                                    struct spill_packet *packet);

@@ -176,9 +176,9 @@ static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_l
     return lcore->fast->flows != NULL ? 0 : -1;
 }
 
-/* What is gathered of ESP in fragments. */
-static int create_reassembly(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
-                             struct spill_error *error)
+/* What is gathered of ESP in fragments, and what waits for associations. */
+static int create_ipsec(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
+                        struct spill_error *error)
 {
     struct spill_fast *fast = lcore->fast;
 
@@ -189,7 +189,8 @@ static int create_reassembly(struct spill_pipeline *pipeline, struct spill_pipel
         return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
     fast->reassembly->timeout = SPILL_REASSEMBLY_SECONDS * rte_get_tsc_hz();
     fast->reassembly->ledger = &fast->ledger;
-    return 0;
+    return spill_acquisition_init(&fast->acquisition, lcore->plan->name, lcore->plan->memory_node,
+                                  error);
 }
 
 /* The submitter's index in its pool: how many fast lcores before this one have the same. */
@@ -339,8 +340,7 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
         lcore->plan->name, lcore->plan->memory_node < 0 ? SOCKET_ID_ANY : lcore->plan->memory_node,
         error);
     if (fast->rule_log == NULL || fast->datagrams == NULL ||
-        create_flows(pipeline, lcore, error) != 0 ||
-        create_reassembly(pipeline, lcore, error) != 0 ||
+        create_flows(pipeline, lcore, error) != 0 || create_ipsec(pipeline, lcore, error) != 0 ||
         create_submitter(pipeline, index, error) != 0 ||
         spill_connect_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency,
                               by_port, error) != 0 ||
@@ -488,6 +488,7 @@ static void free_lcore(struct spill_pipeline_lcore *lcore)
         rte_ring_free(lcore->fast->rule_log);
         spill_flow_table_free(lcore->fast->flows);
         rte_free(lcore->fast->reassembly);
+        spill_acquisition_free(&lcore->fast->acquisition);
         spill_datagrams_free(lcore->fast->datagrams);
         spill_routing_free(&lcore->fast->routing);
     }

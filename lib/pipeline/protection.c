@@ -87,6 +87,12 @@ static bool goes_onward(const struct spill_fast *fast, const struct spill_packet
            outbound_sa(fast, packet, NULL) == NULL;
 }
 
+/* Whether it waits for the association that a trap wants. */
+static inline bool waits(const struct spill_packet *packet)
+{
+    return spill_acquisition_wants(packet) && packet->inbound_sa == 0 && !is_secret(packet);
+}
+
 bool spill_protection_passes(const struct spill_fast *fast, const struct spill_packet *packet)
 {
     return may_be_sent(fast, packet) || outbound_sa(fast, packet, NULL) != NULL;
@@ -109,6 +115,8 @@ bool spill_protection_take_all(struct spill_fast *fast, struct rte_mbuf **mbufs,
     struct spill_sa *sa;
     uint32_t i;
 
+    if (unlikely(spill_fast_owes(fast)))
+        return false;
     for (i = 0; i < count; i++) {
         if (!is_only_protected(packets[i]) || packets[i]->sa != id)
             return false;
@@ -128,6 +136,9 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
     uint32_t denied_count = 0, kept = 0, i;
     struct spill_sa *sa, *last = NULL;
 
+    /* The rules may have been replaced within the turn: what waited is not overtaken. */
+    if (unlikely(spill_fast_owes(fast)))
+        spill_acquisition_look(fast, stamp);
     spill_encryption_begin(&encryption, stamp);
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = packets[i];
@@ -145,6 +156,10 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
         } else if (may_be_sent(fast, packet)) {
             mbufs[kept] = mbufs[i];
             packets[kept++] = packet;
+        } else if (unlikely(waits(packet))) {
+            spill_acquisition_wait(fast, mbufs[i], packet, stamp, SPILL_ACQUISITION_FORWARDED);
+        } else if (unlikely(packet->inbound_sa != 0) && spill_acquisition_wants(packet)) {
+            spill_acquisition_refuse(fast, mbufs[i], packet, stamp);
         } else if (is_rejected(packet)) {
             spill_reject(fast, mbufs[i], packet, stamp);
         } else if (reason_of(packet) == &spill_drop_denied) {

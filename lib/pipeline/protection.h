@@ -14,6 +14,7 @@
  *
  *     clear packet   allow -> send   deny -> drop   protect by an outbound SA -> encryption.h
  *                                                   protect by an inbound SA -> drop: esp_required
+ *                    deny until there is an SA -> acquisition.h
  *     packet that came through an SA (decryption.h)
  *                    protect by that SA, or by the one it stands for -> send; where it is routed,
  *                    through the SA that protects what leaves there (onward.h)

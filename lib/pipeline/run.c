@@ -180,6 +180,10 @@ uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
         if (lcore->fast != NULL && lcore->fast->reassembly != NULL)
             packets += told(tell, "fragments of ESP at", lcore->plan->name,
                             spill_reassembly_expire(lcore->fast->reassembly, UINT64_MAX));
+        if (lcore->fast != NULL)
+            packets += told(tell, "packets for associations on", lcore->plan->name,
+                            spill_acquisition_drop_all(&lcore->fast->acquisition, &pipeline->ledger,
+                                                       &spill_drop_drain_deadline));
         if (lcore->fast != NULL && lcore->fast->routing.waiting != NULL)
             packets += told(tell, "packets for neighbors on", lcore->plan->name,
                             spill_waiting_drop_all(lcore->fast->routing.waiting, &pipeline->ledger,

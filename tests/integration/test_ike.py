@@ -4,6 +4,7 @@
     left: charon, 10.1.0.1, 192.0.2.1 --- spillway === ESP === spillway --- 192.0.2.2, 10.2.0.1, charon :right
 """
 import os
+import re
 import threading
 
 import harness
@@ -114,6 +115,29 @@ class Child(Sites):
         self.end()
 
 
+class Trap(Sites):
+    """What a policy selects has a child made for it, and waits until it is there."""
+
+    def trap(self):
+        for end in self.ends:
+            end.start_daemon(self.PROPOSAL)
+            self.addCleanup(end.daemon.kill)
+            end.daemon.change(r"(mode = tunnel)", r"\1\nstart_action = trap", load=False)
+        for end in self.ends:
+            end.daemon.load()
+
+    def test_first_packets_wait(self):
+        self.trap()
+        self.assertEqual(self.ends[0].spis(), set())
+        self.assertEqual(self.ping("-i", "0.2"), 5)
+        self.assertEqual(len(self.ends[0].spis() - {"0x00000000"}), 2)
+        left, _ = self.end()
+        # One child for all of them, and none was lost.
+        self.assertEqual(len(re.findall(r"CHILD_SA net\{\d+\} established", self.ends[0].daemon.log)), 1)
+        self.assertNotIn("acquire_full", left.drops)
+        self.assertGreaterEqual(left["acquire"]["waited"], 1)
+
+
 class Rekey(Sites):
     ROUNDS = 20
 
@@ -183,7 +207,7 @@ xfrm = {path}
         self.addCleanup(program.__exit__)
         return program, name, path
 
-    def test_ping(self):
+    def begin(self, more="mode = tunnel"):
         if not os.path.exists("/dev/net/tun"):
             self.skipTest("needs /dev/net/tun")
         need_program("swanctl")
@@ -201,11 +225,25 @@ xfrm = {path}
             self.addCleanup(daemons[-1].kill)
         for daemon in daemons:
             daemon.change(r"(_ts = 10.\d.0.0)/32", r"\1/24", load=False)
+            daemon.change("mode = tunnel", more, load=False)
             daemon.load()
+        return net, [program for program, *_ in gateways], daemons
+
+    def test_ping(self):
+        net, programs, daemons = self.begin()
         daemons[0].swanctl("--initiate", "--child", "net", "--timeout", "20")
         self.assertEqual(net.ping(net.left, "10.2.0.2"), 5)
-        for program, *_ in gateways:
+        for program in programs:
             self.check(program.stop())
+
+    def test_trap(self):
+        """What the gateway itself sends has the child made, and waits for it."""
+        net, programs, daemons = self.begin("mode = tunnel\nstart_action = trap")
+        self.assertEqual(net.ping(net.middle, "10.2.0.1", "-I", "10.1.0.1", count=2), 2)
+        self.assertEqual(net.ping(net.left, "10.2.0.2"), 5)
+        left, right = (self.check(program.stop()) for program in programs)
+        self.assertGreaterEqual(left["acquire"]["waited"], 1)
+        self.assertNotIn("acquire", right.get("drops", {}))
 
 
 if __name__ == "__main__":

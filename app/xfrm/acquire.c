@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "xfrm/acquire.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "xfrm/answers.h"
+
+#define TIME_NS (SPILL_ACQUISITION_SECONDS * UINT64_C(1000000000))
+
+static struct spill_xfrm_policy *policy_of(struct spill_xfrm_state *state, uint16_t trap)
+{
+    for (uint32_t i = 0; i < state->policy_count; i++) {
+        if (state->policies[i].trap == trap)
+            return &state->policies[i];
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------ what is asked for */
+
+/* The packet alone, as the kernel tells it. */
+static struct xfrm_selector selector_of(const struct spill_acquisition_need *want)
+{
+    const bool v4 = want->kind == SPILL_PACKET_IPV4;
+    const uint16_t mask = want->has_ports ? UINT16_MAX : 0;
+    struct xfrm_selector selector = {
+        .family = v4 ? AF_INET : AF_INET6,
+        .prefixlen_s = v4 ? 32 : 128,
+        .prefixlen_d = v4 ? 32 : 128,
+        .proto = want->protocol,
+        .sport = htons(want->port[0]),
+        .dport = htons(want->port[1]),
+        .sport_mask = mask,
+        .dport_mask = mask,
+    };
+
+    memcpy(&selector.saddr, want->address[0], v4 ? 4 : 16);
+    memcpy(&selector.daddr, want->address[1], v4 ? 4 : 16);
+    return selector;
+}
+
+/* Behind addresses of IPv4 there are zeroes: all are compared as those of IPv6, here and below. */
+static xfrm_address_t end_of(const xfrm_address_t *template, const xfrm_address_t *packet)
+{
+    static const xfrm_address_t none;
+
+    return spill_xfrm_same_address(template, &none, AF_INET6) ? *packet : *template;
+}
+
+static bool is_same(const struct spill_xfrm_acquire *one, const struct spill_xfrm_acquire *other)
+{
+    return one->trap == other->trap &&
+           spill_xfrm_same_address(&one->from, &other->from, AF_INET6) &&
+           spill_xfrm_same_address(&one->to, &other->to, AF_INET6);
+}
+
+/* Whether one more may be asked for: of the policy, and at all. */
+static bool has_room(const struct spill_xfrm_acquires *acquires,
+                     const struct spill_xfrm_acquire *wanted)
+{
+    uint32_t of_policy = 0;
+
+    for (uint32_t i = 0; i < acquires->count; i++) {
+        if (is_same(&acquires->list[i], wanted))
+            return false;
+        of_policy += acquires->list[i].trap == wanted->trap;
+    }
+    return of_policy < SPILL_XFRM_ACQUIRES_EACH && acquires->count < SPILL_XFRM_ACQUIRES_MAX;
+}
+
+struct nlmsghdr *spill_xfrm_acquire(struct spill_xfrm_state *state,
+                                    const struct spill_acquisition_need *want,
+                                    const struct spill_xfrm_time *time, void *buffer, size_t room)
+{
+    const struct spill_xfrm_policy *policy = policy_of(state, want->trap);
+    const struct xfrm_selector selector = selector_of(want);
+    struct spill_xfrm_acquires *acquires = &state->acquires;
+    struct spill_xfrm_acquire wanted = {.trap = want->trap, .since = time->now};
+    struct xfrm_user_acquire acquire;
+
+    if (policy == NULL || !policy->has_template || spill_xfrm_policy_choose(state, policy) != NULL)
+        return NULL;
+    wanted.from = end_of(&policy->template.saddr, &selector.saddr);
+    wanted.to = end_of(&policy->template.id.daddr, &selector.daddr);
+    if (!has_room(acquires, &wanted))
+        return NULL;
+    wanted.sequence = ++acquires->last_sequence;
+    acquires->list[acquires->count++] = wanted;
+    acquire = (struct xfrm_user_acquire){
+        .id = {.daddr = wanted.to, .proto = policy->template.id.proto},
+        .saddr = wanted.from,
+        .sel = selector,
+        .policy = policy->info,
+        .aalgos = policy->template.aalgos,
+        .ealgos = policy->template.ealgos,
+        .calgos = policy->template.calgos,
+        .seq = wanted.sequence,
+    };
+    return spill_xfrm_put_acquire(buffer, room, policy, &acquire);
+}
+
+/* ------------------------------------------------------------------------- what is forgotten */
+
+static void forget(struct spill_xfrm_acquires *acquires, uint32_t index)
+{
+    acquires->list[index] = acquires->list[--acquires->count];
+}
+
+void spill_xfrm_acquire_unheard(struct spill_xfrm_state *state)
+{
+    state->acquires.count--;
+}
+
+/* A policy that is gone wants nothing. */
+static bool is_answered(struct spill_xfrm_state *state, const struct spill_xfrm_acquire *acquire,
+                        const struct spill_xfrm_sa *sa)
+{
+    const struct spill_xfrm_policy *policy;
+
+    if (sa->info.seq != 0 && sa->info.seq == acquire->sequence)
+        return true;
+    policy = policy_of(state, acquire->trap);
+    return policy == NULL ||
+           (sa->direction != SPILL_XFRM_IN && spill_xfrm_policy_takes(policy, sa));
+}
+
+void spill_xfrm_acquire_answered(struct spill_xfrm_state *state, const struct spill_xfrm_sa *sa)
+{
+    for (uint32_t i = state->acquires.count; i-- > 0;) {
+        if (is_answered(state, &state->acquires.list[i], sa))
+            forget(&state->acquires, i);
+    }
+}
+
+void spill_xfrm_acquire_expire(struct spill_xfrm_state *state, const struct spill_xfrm_time *time)
+{
+    for (uint32_t i = state->acquires.count; i-- > 0;) {
+        if (time->now - state->acquires.list[i].since >= TIME_NS)
+            forget(&state->acquires, i);
+    }
+}
