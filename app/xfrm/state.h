@@ -73,9 +73,10 @@ struct spill_xfrm_policy {
                         * another's as long as it is there */
 };
 
-#define SPILL_XFRM_ACQUIRES_MAX  256 /* SAs that daemons are asked for, at a time */
-#define SPILL_XFRM_ACQUIRES_EACH 8   /* and of one policy, where its template leaves the ends open \
-                                      */
+#define SPILL_XFRM_ACQUIRES_MAX 256 /* SAs that daemons are asked for, at a time */
+#define SPILL_XFRM_ACQUIRES_EACH                                                                   \
+    8 /* and of one policy, where its template leaves the ends open                                \
+       */
 
 /** An SA that daemons were asked for (acquire.h). */
 struct spill_xfrm_acquire {
