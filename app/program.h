@@ -262,13 +262,14 @@ void spill_program_release_generation(struct spill_program *program);
 /**
  * A version of what files have. A reload's thread, or the control thread before any.
  *
- * @param files    checked by spill_program_check_version(); stay the caller's
+ * @param files       checked by spill_program_check_version(); stay the caller's
+ * @param same_files  the version in force is of them, too: what that has compiled goes on
  * @return NULL with an error, and nothing has changed
  */
 struct spill_generation *spill_program_make_version(struct spill_program *program,
                                                     const struct spill_options *options,
                                                     struct spill_policy_files *files,
-                                                    struct spill_error *error);
+                                                    bool same_files, struct spill_error *error);
 
 /**
  * Whether a version can be made of files, but for memory: what they name is there. Once for each,

@@ -49,7 +49,7 @@ struct load {
 
 #define PORTS_MAX (SPILL_PORTS_MAX + SPILL_ROUTER_INTERFACES_MAX) /* with sub-ports */
 #define SECTIONS_MAX                                                                               \
-    (2 + PORTS_MAX + SPILL_WIRES_MAX + SPILL_SAS_MAX + SPILL_OPTION_ROUTES_MAX +                   \
+    (2 + PORTS_MAX + SPILL_WIRES_MAX + SPILL_OPTION_SAS_MAX + SPILL_OPTION_ROUTES_MAX +            \
      SPILL_OPTION_NEIGHBORS_MAX)
 
 static bool is_prefix(const char *text)
@@ -76,7 +76,7 @@ static const struct {
     [SECTION_SPILLWAY] = {"spillway", NULL, 1},
     [SECTION_PORT] = {"port", spill_is_interface_name, PORTS_MAX},
     [SECTION_WIRE] = {"wire", spill_is_name, SPILL_WIRES_MAX},
-    [SECTION_SA] = {"sa", spill_is_name, SPILL_SAS_MAX},
+    [SECTION_SA] = {"sa", spill_is_name, SPILL_OPTION_SAS_MAX},
     [SECTION_ROUTE] = {"route", is_prefix, SPILL_OPTION_ROUTES_MAX},
     [SECTION_NEIGHBOR] = {"neighbor", is_address, SPILL_OPTION_NEIGHBORS_MAX},
     [SECTION_ROUTER] = {"router", NULL, 1},

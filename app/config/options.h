@@ -26,6 +26,7 @@
 
 #define SPILL_OPTION_ADDRESSES_MAX  16   /* of an interface */
 #define SPILL_OPTION_VIAS_MAX       16   /* of a route */
+#define SPILL_OPTION_SAS_MAX        4096 /* sections [sa NAME] */
 #define SPILL_OPTION_ROUTES_MAX     4096 /* in the file */
 #define SPILL_OPTION_NEIGHBORS_MAX  1024 /* likewise */
 #define SPILL_OPTION_WIRE_NAME_SIZE 64   /* a wire's name with its NUL: "A-B" when a flag made it */

@@ -174,9 +174,9 @@ static struct spill_option_sa *take_sa(struct draft *draft, const struct spill_s
         if (strcmp(sa->config.name, setting->instance) == 0)
             return sa;
     }
-    if (options->sa_count == SPILL_SAS_MAX) {
+    if (options->sa_count == SPILL_OPTION_SAS_MAX) {
         spill_error_set(draft->error, "%s: expected at most %d sections [sa NAME]", setting->where,
-                        SPILL_SAS_MAX);
+                        SPILL_OPTION_SAS_MAX);
         return NULL;
     }
     sas = spill_grow(options->sas, options->sa_count, sizeof(*sas));

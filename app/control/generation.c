@@ -58,13 +58,14 @@ static int find_inputs(const struct spill_program *program, const struct spill_r
 }
 
 /* The rules, with the ids of the SAs and ports that they name; of a router, those for what came
- * through an SA, too. */
-static struct spill_policy *make_policy(struct spill_program *program,
-                                        const struct spill_options *options,
-                                        const struct spill_ruleset *ruleset,
-                                        const struct spill_sa_set *sas,
-                                        struct spill_policy **onward, struct spill_error *error)
+ * through an SA, too. What daemons have agreed on changes often, and a version of it follows that
+ * before it. */
+static struct spill_policy *
+make_policy(struct spill_program *program, const struct spill_options *options,
+            const struct spill_generation *previous, const struct spill_ruleset *ruleset,
+            const struct spill_sa_set *sas, struct spill_policy **onward, struct spill_error *error)
 {
+    const bool follows = program->agreement.files != NULL;
     struct spill_rule_input inputs[SPILL_INPUTS_NAMED_MAX];
     uint16_t *ids;
     struct spill_policy *policy;
@@ -83,11 +84,15 @@ static struct spill_policy *make_policy(struct spill_program *program,
         ids[i] = spill_sa_set_find(sas, ruleset->sas[i])->id;
     reading_nodes(&program->plan, nodes);
     snprintf(name, sizeof(name), "rules%u", (unsigned)program->versions);
-    policy =
-        spill_policy_create(name, ruleset, ids, inputs, options->default_verdict, nodes, error);
+    policy = follows
+                 ? spill_policy_follow(previous != NULL ? previous->policy : NULL, name, ruleset,
+                                       ids, inputs, options->default_verdict, nodes, error)
+                 : spill_policy_create(name, ruleset, ids, inputs, options->default_verdict, nodes,
+                                       error);
     snprintf(name, sizeof(name), "onward%u", (unsigned)program->versions);
     if (policy != NULL && spill_options_route(&program->options) &&
-        spill_onward_create(name, ruleset, sas, ids, inputs, nodes, onward, error) != 0) {
+        spill_onward_create(previous != NULL ? previous->onward : NULL, follows, name, ruleset, sas,
+                            ids, inputs, nodes, onward, error) != 0) {
         spill_policy_free(policy);
         policy = NULL;
     }
@@ -166,6 +171,7 @@ int spill_program_check_version(const struct spill_program *program,
 
 static struct spill_generation *make_generation(struct spill_program *program,
                                                 const struct spill_options *options,
+                                                const struct spill_generation *previous,
                                                 struct spill_policy_files *files,
                                                 struct spill_error *error)
 {
@@ -191,7 +197,7 @@ static struct spill_generation *make_generation(struct spill_program *program,
         SPILL_LOG(WARNING, "no rule, and --default is deny: no IP packet will pass");
     list = make_list(program, options, files->ruleset, error);
     if (list != NULL)
-        policy = make_policy(program, options, files->ruleset, sas, &onward, error);
+        policy = make_policy(program, options, previous, files->ruleset, sas, &onward, error);
     if (policy != NULL) {
         generation = spill_generation_create(program->versions, policy, sas, list);
         if (generation != NULL) {
@@ -210,16 +216,18 @@ static struct spill_generation *make_generation(struct spill_program *program,
 struct spill_generation *spill_program_make_version(struct spill_program *program,
                                                     const struct spill_options *options,
                                                     struct spill_policy_files *files,
-                                                    struct spill_error *error)
+                                                    bool same_files, struct spill_error *error)
 {
+    const struct spill_generation *previous =
+        same_files ? spill_snapshot_get(program->rules) : NULL;
     struct spill_generation *generation;
     struct spill_policy_files joined;
 
     if (program->agreement.files == NULL)
-        return make_generation(program, options, files, error);
+        return make_generation(program, options, NULL, files, error);
     if (spill_policy_join(program->agreement.files, files, &joined, error) != 0)
         return NULL;
-    generation = make_generation(program, options, &joined, error);
+    generation = make_generation(program, options, previous, &joined, error);
     spill_policy_join_free(&joined);
     return generation;
 }
@@ -403,7 +411,8 @@ int spill_program_open_generation(struct spill_program *program, struct spill_er
         return -1;
     if (spill_program_check_version(program, &program->options, &program->files, error) != 0)
         return -1;
-    generation = spill_program_make_version(program, &program->options, &program->files, error);
+    generation =
+        spill_program_make_version(program, &program->options, &program->files, false, error);
     if (generation == NULL)
         return -1;
     if (put_in_force(program, generation) != 0) {

@@ -106,7 +106,7 @@ static void *make_version(void *argument)
 
     reload->made = spill_program_make_version(
         program, sources != NULL ? &sources->options : &program->options,
-        sources != NULL ? &sources->files : &program->files, &reload->error);
+        sources != NULL ? &sources->files : &program->files, reload->agrees, &reload->error);
     end_step(reload);
     return NULL;
 }

@@ -304,7 +304,7 @@ static void print_associations(const struct spill_program *program)
     printf("associations: %u of at most %u; %u crypto sessions on %u lcores, twice as many while a "
            "reload\n  replaces them; memory is for these: a reload that brings more may be "
            "refused\n\n",
-           count, SPILL_SAS_MAX, count * lcores, lcores);
+           count, SPILL_OPTION_SAS_MAX, count * lcores, lcores);
 }
 
 /* How many routes there may be, and what memory that takes. */

@@ -57,8 +57,8 @@ void spill_xfrm_begin(struct spill_xfrm *server, struct spill_xfrm_client *clien
 
 static bool may_change(uint16_t type)
 {
-    return type != XFRM_MSG_GETSA && type != XFRM_MSG_GETAE && type != XFRM_MSG_GETPOLICY &&
-           type != XFRM_MSG_GETSADINFO && type != XFRM_MSG_GETSPDINFO;
+    return type != XFRM_MSG_GETSA && type != XFRM_MSG_ALLOCSPI && type != XFRM_MSG_GETAE &&
+           type != XFRM_MSG_GETPOLICY && type != XFRM_MSG_GETSADINFO && type != XFRM_MSG_GETSPDINFO;
 }
 
 /* What is not answered at once waits to be in force. */

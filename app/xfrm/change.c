@@ -156,7 +156,6 @@ void spill_xfrm_commit(struct spill_xfrm *server)
     server->dirty = false;
     server->changing = true;
     listen_to_all(server, false);
-    spill_xfrm_find_directions(&server->state);
     files = calloc(1, sizeof(*files));
     if (files != NULL && spill_xfrm_compile(&server->state, files) == 0) {
         /* An SA that no policy takes yet, mostly: nothing is made for it. */

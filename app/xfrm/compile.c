@@ -27,19 +27,84 @@ static void name_group(uint32_t group, char name[SPILL_NAME_SIZE])
     snprintf(name, SPILL_NAME_SIZE, "child.%x", group);
 }
 
-void spill_xfrm_find_directions(struct spill_xfrm_state *state)
+/* ------------------------------------------------------------------------- who belongs where */
+
+/* SAs by their reqids: a policy looks at those of its own. */
+struct index {
+    struct spill_xfrm_sa *sas;
+    uint32_t count;
+    uint32_t mask;
+    uint32_t *first; /* by reqid, 1 + index of the newest SA; 0: there is none */
+    uint32_t *next;  /* of each SA, the next older one of its place */
+};
+
+static int make_index(const struct spill_xfrm_state *state, struct index *index)
 {
+    const uint32_t size = rte_align32pow2(state->sa_count + 2);
+
+    *index = (struct index){.sas = state->sas, .count = state->sa_count, .mask = size - 1};
+    index->first = calloc(size, sizeof(*index->first));
+    index->next = calloc(state->sa_count + 1u, sizeof(*index->next));
+    if (index->first == NULL || index->next == NULL)
+        return -ENOMEM;
+    /* They stand in the order in which they came. */
     for (uint32_t i = 0; i < state->sa_count; i++) {
-        struct spill_xfrm_sa *sa = &state->sas[i];
+        uint32_t *first = &index->first[state->sas[i].info.reqid & index->mask];
 
-        for (uint32_t j = 0; j < state->policy_count && sa->direction == SPILL_XFRM_UNKNOWN; j++) {
-            const struct spill_xfrm_policy *policy = &state->policies[j];
+        index->next[i] = *first;
+        *first = i + 1;
+    }
+    return 0;
+}
 
-            if (spill_xfrm_policy_takes(policy, sa))
+static void free_index(struct index *index)
+{
+    free(index->first);
+    free(index->next);
+}
+
+/* The next older SA behind one that a policy may take; NULL: the newest. A policy without a reqid
+ * may take those of all. */
+static struct spill_xfrm_sa *next_older(const struct index *index,
+                                        const struct spill_xfrm_policy *policy,
+                                        const struct spill_xfrm_sa *sa)
+{
+    const uint32_t reqid = policy->template.reqid;
+    uint32_t i;
+
+    if (reqid != 0)
+        i = sa == NULL ? index->first[reqid & index->mask] : index->next[sa - index->sas];
+    else
+        i = sa == NULL ? index->count : (uint32_t)(sa - index->sas);
+    return i != 0 ? &index->sas[i - 1] : NULL;
+}
+
+static void find_directions(const struct index *index, const struct spill_xfrm_state *state)
+{
+    for (uint32_t i = 0; i < state->policy_count; i++) {
+        const struct spill_xfrm_policy *policy = &state->policies[i];
+        struct spill_xfrm_sa *sa = NULL;
+
+        while (policy->has_template && (sa = next_older(index, policy, sa)) != NULL) {
+            if (sa->direction == SPILL_XFRM_UNKNOWN && spill_xfrm_policy_takes(policy, sa))
                 sa->direction =
                     policy->info.dir == XFRM_POLICY_OUT ? SPILL_XFRM_OUT : SPILL_XFRM_IN;
         }
     }
+}
+
+/* The SA that a policy's packets go or come by: the newest that it takes. NULL: there is none. */
+static const struct spill_xfrm_sa *sa_of(const struct index *index,
+                                         const struct spill_xfrm_policy *policy)
+{
+    const uint8_t direction = policy->info.dir == XFRM_POLICY_OUT ? SPILL_XFRM_OUT : SPILL_XFRM_IN;
+    const struct spill_xfrm_sa *sa = NULL;
+
+    while (policy->has_template && (sa = next_older(index, policy, sa)) != NULL) {
+        if (sa->direction == direction && spill_xfrm_policy_takes(policy, sa))
+            return sa;
+    }
+    return NULL;
 }
 
 /* ------------------------------------------------------------------------------------- SAs */
@@ -92,55 +157,57 @@ static void describe(const struct spill_xfrm_sa *sa, struct spill_sa_config *con
         config->df = SPILL_SA_DF_CLEAR;
 }
 
-static bool has(const struct spill_policy_files *files, const struct spill_xfrm_sa *sa)
+static int by_change(const void *left, const void *right)
 {
-    char name[SPILL_NAME_SIZE];
+    const struct spill_xfrm_policy *one = *(const struct spill_xfrm_policy *const *)left;
+    const struct spill_xfrm_policy *other = *(const struct spill_xfrm_policy *const *)right;
 
-    spill_xfrm_name(sa, name);
-    for (uint32_t i = 0; i < files->sa_count; i++) {
-        if (strcmp(files->sas[i].name, name) == 0)
-            return true;
-    }
-    return false;
+    return one->changed < other->changed ? 1 : one->changed > other->changed ? -1 : 0;
 }
 
 /* Of a group the first one is that which protects: what the policy wants that changed last. */
-static void add_chosen(const struct spill_xfrm_state *state, struct spill_policy_files *files)
+static int add_chosen(const struct index *index, const struct spill_xfrm_state *state,
+                      bool *is_added, struct spill_policy_files *files)
 {
-    uint64_t before = UINT64_MAX;
+    const struct spill_xfrm_policy **latest = calloc(state->policy_count + 1u, sizeof(*latest));
+    uint32_t count = 0;
 
-    for (;;) {
-        const struct spill_xfrm_policy *latest = NULL;
-        const struct spill_xfrm_sa *sa;
-
-        for (uint32_t i = 0; i < state->policy_count; i++) {
-            const struct spill_xfrm_policy *policy = &state->policies[i];
-
-            if (policy->info.dir == XFRM_POLICY_OUT && policy->changed < before &&
-                (latest == NULL || policy->changed > latest->changed))
-                latest = policy;
-        }
-        if (latest == NULL)
-            return;
-        before = latest->changed;
-        sa = spill_xfrm_policy_choose(state, latest);
-        if (sa != NULL && sa->direction == SPILL_XFRM_OUT && !has(files, sa))
-            describe(sa, &files->sas[files->sa_count++]);
+    if (latest == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < state->policy_count; i++) {
+        if (state->policies[i].info.dir == XFRM_POLICY_OUT)
+            latest[count++] = &state->policies[i];
     }
+    qsort(latest, count, sizeof(*latest), by_change);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct spill_xfrm_sa *sa = sa_of(index, latest[i]);
+
+        if (sa == NULL || is_added[sa - state->sas])
+            continue;
+        is_added[sa - state->sas] = true;
+        describe(sa, &files->sas[files->sa_count++]);
+    }
+    free(latest);
+    return 0;
 }
 
-static int add_sas(const struct spill_xfrm_state *state, struct spill_policy_files *files)
+static int add_sas(const struct index *index, const struct spill_xfrm_state *state,
+                   struct spill_policy_files *files)
 {
+    bool *is_added = calloc(state->sa_count + 1u, sizeof(*is_added));
+
     files->sas = calloc(state->sa_count + 1u, sizeof(*files->sas));
-    if (files->sas == NULL)
+    if (is_added == NULL || files->sas == NULL || add_chosen(index, state, is_added, files) != 0) {
+        free(is_added);
         return -ENOMEM;
-    add_chosen(state, files);
+    }
     for (uint32_t i = 0; i < state->sa_count; i++) {
         const struct spill_xfrm_sa *sa = &state->sas[i];
 
-        if (!sa->larval && sa->direction != SPILL_XFRM_UNKNOWN && !has(files, sa))
+        if (!sa->larval && sa->direction != SPILL_XFRM_UNKNOWN && !is_added[i])
             describe(sa, &files->sas[files->sa_count++]);
     }
+    free(is_added);
     return 0;
 }
 
@@ -208,45 +275,43 @@ static void take_selector(struct spill_rule *rule, const struct xfrm_selector *s
     take_ports(rule, SPILL_RULE_DESTINATION, selector->dport, selector->dport_mask);
 }
 
-/* The number of a name, from 1. */
-static uint16_t name_sa(struct spill_ruleset *ruleset, uint32_t group)
-{
-    char name[SPILL_NAME_SIZE];
-    uint16_t i = 0;
+/* The numbers that rules have for groups: by a hash, and free where there is no number. */
+struct numbers {
+    uint32_t mask;
+    struct {
+        uint32_t group;
+        uint16_t number;
+    } * of;
+};
 
-    name_group(group, name);
-    while (i < ruleset->sa_count && strcmp(ruleset->sas[i], name) != 0)
-        i++;
-    if (i == ruleset->sa_count)
-        memcpy(ruleset->sas[ruleset->sa_count++], name, sizeof(name));
-    return (uint16_t)(i + 1);
+static int make_numbers(const struct spill_xfrm_state *state, struct numbers *numbers)
+{
+    const uint32_t size = rte_align32pow2(2 * state->policy_count + 2);
+
+    *numbers = (struct numbers){.mask = size - 1, .of = calloc(size, sizeof(*numbers->of))};
+    return numbers->of != NULL ? 0 : -ENOMEM;
 }
 
-/* The SA that a policy's packets go or come by; NULL: there is none. */
-static const struct spill_xfrm_sa *sa_of(const struct spill_xfrm_state *state,
-                                         const struct spill_xfrm_policy *policy)
+/* The number of a group's name, from 1. */
+static uint16_t number_of(struct numbers *numbers, struct spill_ruleset *ruleset, uint32_t group)
 {
-    const struct spill_xfrm_sa *newest = NULL;
+    uint32_t at = group * UINT32_C(0x9e3779b1) & numbers->mask;
 
-    if (policy->info.dir == XFRM_POLICY_OUT) {
-        newest = spill_xfrm_policy_choose(state, policy);
-        return newest != NULL && newest->direction == SPILL_XFRM_OUT ? newest : NULL;
+    while (numbers->of[at].number != 0 && numbers->of[at].group != group)
+        at = (at + 1) & numbers->mask;
+    if (numbers->of[at].number == 0) {
+        name_group(group, ruleset->sas[ruleset->sa_count++]);
+        numbers->of[at].group = group;
+        numbers->of[at].number = ruleset->sa_count;
     }
-    for (uint32_t i = 0; i < state->sa_count; i++) {
-        const struct spill_xfrm_sa *sa = &state->sas[i];
-
-        if (sa->direction == SPILL_XFRM_IN && spill_xfrm_policy_takes(policy, sa) &&
-            (newest == NULL || sa->serial > newest->serial))
-            newest = sa;
-    }
-    return newest;
+    return numbers->of[at].number;
 }
 
-static void add_rule(const struct spill_xfrm_state *state, const struct spill_xfrm_policy *policy,
-                     uint32_t line, struct spill_ruleset *ruleset)
+static void add_rule(const struct index *index, const struct spill_xfrm_policy *policy,
+                     uint32_t line, struct numbers *numbers, struct spill_ruleset *ruleset)
 {
     struct spill_rule *rule = &ruleset->rules[ruleset->count++];
-    const struct spill_xfrm_sa *sa = sa_of(state, policy);
+    const struct spill_xfrm_sa *sa = sa_of(index, policy);
 
     *rule = begin_rule(&policy->info.sel, line);
     take_selector(rule, &policy->info.sel);
@@ -260,7 +325,7 @@ static void add_rule(const struct spill_xfrm_state *state, const struct spill_xf
         rule->action = SPILL_VERDICT_ALLOW;
     } else {
         rule->action = SPILL_VERDICT_PROTECT;
-        rule->sa = name_sa(ruleset, sa->group);
+        rule->sa = number_of(numbers, ruleset, sa->group);
     }
 }
 
@@ -386,12 +451,15 @@ static struct spill_ruleset *create_ruleset(uint32_t policies)
     return NULL;
 }
 
-int spill_xfrm_compile(const struct spill_xfrm_state *state, struct spill_policy_files *files)
+static int compile(const struct index *index, const struct spill_xfrm_state *state,
+                   struct spill_policy_files *files)
 {
+    struct numbers numbers;
     uint32_t i;
 
-    *files = (struct spill_policy_files){.ruleset = create_ruleset(state->policy_count)};
-    if (files->ruleset == NULL || add_sas(state, files) != 0) {
+    files->ruleset = create_ruleset(state->policy_count);
+    if (files->ruleset == NULL || add_sas(index, state, files) != 0 ||
+        make_numbers(state, &numbers) != 0) {
         spill_policy_files_free(files);
         return -ENOMEM;
     }
@@ -400,6 +468,21 @@ int spill_xfrm_compile(const struct spill_xfrm_state *state, struct spill_policy
             let_ike_pass(&state->policies[i], i + 1, files->ruleset);
     }
     for (i = 0; i < state->policy_count; i++)
-        add_rule(state, &state->policies[i], i + 1, files->ruleset);
+        add_rule(index, &state->policies[i], i + 1, &numbers, files->ruleset);
+    free(numbers.of);
     return 0;
+}
+
+int spill_xfrm_compile(struct spill_xfrm_state *state, struct spill_policy_files *files)
+{
+    struct index index;
+    int status = make_index(state, &index);
+
+    *files = (struct spill_policy_files){0};
+    if (status == 0) {
+        find_directions(&index, state);
+        status = compile(&index, state, files);
+    }
+    free_index(&index);
+    return status;
 }

@@ -16,17 +16,13 @@
             * policies, in the order in which they are asked */
 
 /**
- * Has SAs of which nothing else says it go the way of the policies that take them.
- */
-void spill_xfrm_find_directions(struct spill_xfrm_state *state);
-
-/**
- * Makes SAs and rules.
+ * Makes SAs and rules. SAs of which nothing else says it go the way of the policies that take them:
+ * that is noted.
  *
  * @param files  written: for spill_policy_files_free()
  * @return 0; -ENOMEM, and nothing to free
  */
-int spill_xfrm_compile(const struct spill_xfrm_state *state, struct spill_policy_files *files);
+int spill_xfrm_compile(struct spill_xfrm_state *state, struct spill_policy_files *files);
 
 /** What an SA is called in a version: no name that a user may give. */
 void spill_xfrm_name(const struct spill_xfrm_sa *sa, char name[SPILL_NAME_SIZE]);

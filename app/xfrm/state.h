@@ -17,7 +17,7 @@
  */
 
 #define SPILL_XFRM_SAS_MAX      SPILL_SAS_MAX
-#define SPILL_XFRM_POLICIES_MAX 4096
+#define SPILL_XFRM_POLICIES_MAX 16384
 #define SPILL_XFRM_SERIAL_MASK  UINT32_C(0xfffffff) /* of a serial, what an SA's name has */
 
 /** Which way an SA's packets go. A message does not say it. */

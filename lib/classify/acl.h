@@ -50,6 +50,19 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
 
 #define SPILL_ACL_NAME_MAX 20
 
+/**
+ * The same for a version that follows another: what that has compiled, and both have, is not
+ * compiled again. It takes time for what differs, and some microseconds for a thousand rules.
+ *
+ * @param previous  the version before, with the same inputs and sets in its rule set; NULL: none.
+ *                  Only one that was made by this, too, saves anything
+ */
+struct spill_acl *spill_acl_follow(const struct spill_acl *previous, const char *name,
+                                   const struct spill_ruleset *ruleset, const uint16_t *sa_ids,
+                                   const struct spill_rule_input *inputs,
+                                   enum spill_verdict default_verdict, int socket,
+                                   struct spill_error *error);
+
 /** Frees an ACL. No thread may be using it any more. Control thread. NULL is fine. */
 void spill_acl_free(struct spill_acl *acl);
 

@@ -4,13 +4,29 @@
 
 #include "classify/policy.h"
 
-struct spill_policy *
-spill_policy_create(const char *name, const struct spill_ruleset *ruleset, const uint16_t *sa_ids,
-                    const struct spill_rule_input *inputs, enum spill_verdict default_verdict,
-                    const int memory_nodes[SPILL_NODES_MAX], struct spill_error *error)
+/* A copy for one node; where versions follow it, it goes on with the copy of the version before. */
+static struct spill_acl *make_copy(const struct spill_policy *previous, bool follows,
+                                   const char *name, const struct spill_ruleset *ruleset,
+                                   const uint16_t *sa_ids, const struct spill_rule_input *inputs,
+                                   enum spill_verdict default_verdict, int memory,
+                                   struct spill_error *error)
+{
+    char copy_name[32];
+
+    snprintf(copy_name, sizeof(copy_name), "%s.%d", name, memory);
+    if (!follows)
+        return spill_acl_create(copy_name, ruleset, sa_ids, inputs, default_verdict, memory, error);
+    return spill_acl_follow(previous != NULL ? previous->copies[memory] : NULL, copy_name, ruleset,
+                            sa_ids, inputs, default_verdict, memory, error);
+}
+
+static struct spill_policy *make(const struct spill_policy *previous, bool follows,
+                                 const char *name, const struct spill_ruleset *ruleset,
+                                 const uint16_t *sa_ids, const struct spill_rule_input *inputs,
+                                 enum spill_verdict default_verdict,
+                                 const int memory_nodes[SPILL_NODES_MAX], struct spill_error *error)
 {
     struct spill_policy *policy = calloc(1, sizeof(*policy));
-    char copy_name[32];
     int node, memory;
 
     if (policy == NULL) {
@@ -24,11 +40,9 @@ spill_policy_create(const char *name, const struct spill_ruleset *ruleset, const
         memory = memory_nodes[node];
         if (memory < 0)
             continue;
-        if (policy->copies[memory] == NULL) {
-            snprintf(copy_name, sizeof(copy_name), "%s.%d", name, memory);
-            policy->copies[memory] = spill_acl_create(copy_name, ruleset, sa_ids, inputs,
-                                                      default_verdict, memory, error);
-        }
+        if (policy->copies[memory] == NULL)
+            policy->copies[memory] = make_copy(previous, follows, name, ruleset, sa_ids, inputs,
+                                               default_verdict, memory, error);
         if (policy->copies[memory] == NULL) {
             spill_policy_free(policy);
             return NULL;
@@ -38,6 +52,24 @@ spill_policy_create(const char *name, const struct spill_ruleset *ruleset, const
             policy->by_slot[0] = policy->by_slot[node + 1];
     }
     return policy;
+}
+
+struct spill_policy *
+spill_policy_create(const char *name, const struct spill_ruleset *ruleset, const uint16_t *sa_ids,
+                    const struct spill_rule_input *inputs, enum spill_verdict default_verdict,
+                    const int memory_nodes[SPILL_NODES_MAX], struct spill_error *error)
+{
+    return make(NULL, false, name, ruleset, sa_ids, inputs, default_verdict, memory_nodes, error);
+}
+
+struct spill_policy *
+spill_policy_follow(const struct spill_policy *previous, const char *name,
+                    const struct spill_ruleset *ruleset, const uint16_t *sa_ids,
+                    const struct spill_rule_input *inputs, enum spill_verdict default_verdict,
+                    const int memory_nodes[SPILL_NODES_MAX], struct spill_error *error)
+{
+    return make(previous, true, name, ruleset, sa_ids, inputs, default_verdict, memory_nodes,
+                error);
 }
 
 void spill_policy_free(void *argument)

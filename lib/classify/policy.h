@@ -33,6 +33,18 @@ spill_policy_create(const char *name, const struct spill_ruleset *ruleset, const
                     const struct spill_rule_input *inputs, enum spill_verdict default_verdict,
                     const int memory_nodes[SPILL_NODES_MAX], struct spill_error *error);
 
+/**
+ * The same for a version that others follow, and that follows another: it takes time for the rules
+ * that differ (spill_acl_follow()).
+ *
+ * @param previous  with the same inputs and sets in its rule set; NULL: there is none
+ */
+struct spill_policy *
+spill_policy_follow(const struct spill_policy *previous, const char *name,
+                    const struct spill_ruleset *ruleset, const uint16_t *sa_ids,
+                    const struct spill_rule_input *inputs, enum spill_verdict default_verdict,
+                    const int memory_nodes[SPILL_NODES_MAX], struct spill_error *error);
+
 /** Frees a policy (a void * for spill_snapshot_publish()). Control thread. May be NULL. */
 void spill_policy_free(void *policy);
 

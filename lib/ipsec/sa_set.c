@@ -9,12 +9,15 @@
 #include <rte_errno.h>
 
 #include "base/dpdk_versions.h"
+#include "ipsec/sa_names.h"
 
 #define ID_MAX UINT16_MAX
 
 /* Keys of SAs that are gone, and the number that each had come to: the last so many. One that comes
  * back must not begin at 1 again. */
 #define SPENT_KEYS 4096
+
+#define HASH_SIZE 16384 /* of SAs that live, a power of two */
 
 struct spent {
     struct spill_sa_config config;
@@ -29,6 +32,10 @@ struct spill_sa_store {
     uint32_t versions; /* made so far: their tables need names */
     uint32_t last_id;  /* given; the search for a free one goes on behind it */
     struct spill_sa *by_id[ID_MAX + 1];
+    /* Those that live, by hashes of their keys and of the names by which rules know them: ids, each
+     * with the next one of the same hash; 0: none. */
+    uint16_t by_key[HASH_SIZE], next_by_key[ID_MAX + 1];
+    uint16_t by_name[HASH_SIZE], next_by_name[ID_MAX + 1];
     uint32_t id_limit;   /* ids below it may have been given; the others never were */
     uint32_t unused;     /* SAs that no version has */
     uint32_t next_spent; /* place of the next; once all are taken, the oldest goes */
@@ -103,6 +110,54 @@ static uint64_t recall(const struct spill_sa_store *store, const struct spill_sa
     return sequence;
 }
 
+/* --------------------------------------------------------------------------- SAs that live */
+
+static uint32_t hash_key(const struct spill_sa_config *config)
+{
+    uint32_t hash = 2166136261; /* FNV-1a */
+
+    for (size_t i = 0; i < sizeof(config->key); i++)
+        hash = (hash ^ config->key[i]) * 16777619;
+    return (hash ^ hash >> 15) % HASH_SIZE;
+}
+
+/* The name by which rules know an SA. */
+static const char *name_in_rules(const struct spill_sa_config *config)
+{
+    return config->stands_for[0] != '\0' ? config->stands_for : config->name;
+}
+
+static uint32_t hash_name(const struct spill_sa_config *config)
+{
+    return spill_sa_names_hash(name_in_rules(config)) % HASH_SIZE;
+}
+
+static void add_living(struct spill_sa_store *store, struct spill_sa *sa)
+{
+    uint16_t *same_key = &store->by_key[hash_key(&sa->config)];
+    uint16_t *same_name = &store->by_name[hash_name(&sa->config)];
+
+    store->by_id[sa->id] = sa;
+    store->next_by_key[sa->id] = *same_key;
+    *same_key = sa->id;
+    store->next_by_name[sa->id] = *same_name;
+    *same_name = sa->id;
+}
+
+static void unlink_id(uint16_t *link, uint16_t *next, uint16_t id)
+{
+    while (*link != id)
+        link = &next[*link];
+    *link = next[id];
+}
+
+static void remove_living(struct spill_sa_store *store, const struct spill_sa *sa)
+{
+    unlink_id(&store->by_key[hash_key(&sa->config)], store->next_by_key, sa->id);
+    unlink_id(&store->by_name[hash_name(&sa->config)], store->next_by_name, sa->id);
+    store->by_id[sa->id] = NULL;
+}
+
 uint32_t spill_sa_store_reclaim(struct spill_sa_store *store)
 {
     uint32_t id;
@@ -114,8 +169,8 @@ uint32_t spill_sa_store_reclaim(struct spill_sa_store *store)
             continue;
         if (sa->state->users == 1)
             remember(store, sa);
+        remove_living(store, sa);
         spill_sa_free(sa);
-        store->by_id[id] = NULL;
         store->unused--;
     }
     return store->unused;
@@ -128,13 +183,13 @@ static struct spill_sa *find_same(const struct spill_sa_store *store,
                                   const struct spill_sa_config *config,
                                   const struct spill_sa **same_key)
 {
-    uint32_t id;
+    uint16_t id;
 
     *same_key = NULL;
-    for (id = 1; id < store->id_limit; id++) {
+    for (id = store->by_key[hash_key(config)]; id != 0; id = store->next_by_key[id]) {
         struct spill_sa *sa = store->by_id[id];
 
-        if (sa == NULL || !spill_sa_same_key(&sa->config, config))
+        if (!spill_sa_same_key(&sa->config, config))
             continue;
         if (spill_sa_same(&sa->config, config))
             return sa;
@@ -143,22 +198,17 @@ static struct spill_sa *find_same(const struct spill_sa_store *store,
     return NULL;
 }
 
-/* The name by which rules know an SA. */
-static const char *name_in_rules(const struct spill_sa_config *config)
-{
-    return config->stands_for[0] != '\0' ? config->stands_for : config->name;
-}
-
 /* The lane of an SA that lives and that rules know by the same name, else one by the new id. */
 static uint16_t lane_of(const struct spill_sa_store *store, const struct spill_sa_config *config,
                         uint16_t id)
 {
-    uint32_t other;
+    uint16_t other;
 
-    for (other = 1; other < store->id_limit; other++) {
+    for (other = store->by_name[hash_name(config)]; other != 0;
+         other = store->next_by_name[other]) {
         const struct spill_sa *sa = store->by_id[other];
 
-        if (sa != NULL && sa->config.direction == config->direction &&
+        if (sa->config.direction == config->direction &&
             strcmp(name_in_rules(&sa->config), name_in_rules(config)) == 0)
             return sa->lane;
     }
@@ -193,24 +243,9 @@ static struct spill_sa *get_sa(struct spill_sa_store *store, const struct spill_
     if (sequence != 0)
         spill_sa_resume(sa, sequence);
     sa->lane = lane_of(store, config, id);
-    store->by_id[id] = sa;
+    add_living(store, sa);
     store->unused++;
     return sa;
-}
-
-/* The SA of those that rules know by a name: the one that has it, else the first. */
-static struct spill_sa *named_in_rules(const struct spill_sa_set *set, const char *name)
-{
-    struct spill_sa *first = NULL;
-    uint32_t i;
-
-    for (i = 0; i < set->count; i++) {
-        if (strcmp(set->list[i]->config.name, name) == 0)
-            return set->list[i];
-        if (first == NULL && strcmp(set->list[i]->config.stands_for, name) == 0)
-            first = set->list[i];
-    }
-    return first;
 }
 
 /* The SA of a version that goes on with what an SA had to do. Of several outbound ones that rules
@@ -220,9 +255,9 @@ static struct spill_sa *successor_of(const struct spill_sa_set *set, const struc
     struct spill_sa *successor = NULL;
 
     if (sa->config.direction == SPILL_SA_IN || sa->config.stands_for[0] == '\0')
-        successor = named_in_rules(set, sa->config.name);
+        successor = spill_sa_names_find(set->names, sa->config.name);
     if (successor == NULL)
-        successor = named_in_rules(set, name_in_rules(&sa->config));
+        successor = spill_sa_names_find(set->names, name_in_rules(&sa->config));
     return successor != NULL && successor->config.direction == sa->config.direction ? successor
                                                                                     : NULL;
 }
@@ -236,16 +271,18 @@ static int add_ids(const struct spill_sa_store *store, struct spill_sa_set *set)
         if (store->by_id[id] != NULL)
             set->id_limit = id + 1;
     }
+    set->names = spill_sa_names_create(set->list, set->count);
     set->by_id = calloc(set->id_limit + 1, sizeof(*set->by_id));
     set->named = calloc(set->id_limit + 1, sizeof(*set->named));
-    if (set->by_id == NULL || set->named == NULL)
+    if (set->names == NULL || set->by_id == NULL || set->named == NULL)
         return -1;
     for (id = 1; id < set->id_limit; id++) {
         if (store->by_id[id] == NULL)
             continue;
         set->by_id[id] = successor_of(set, store->by_id[id]);
         if (set->by_id[id] != NULL)
-            set->named[id] = named_in_rules(set, name_in_rules(&set->by_id[id]->config));
+            set->named[id] =
+                spill_sa_names_find(set->names, name_in_rules(&set->by_id[id]->config));
     }
     return 0;
 }
@@ -443,6 +480,7 @@ void spill_sa_set_free(struct spill_sa_set *set)
     for (i = 0; i < set->count; i++)
         set->store->unused += --set->list[i]->users == 0;
     free(set->list);
+    spill_sa_names_free(set->names);
     free(set->by_id);
     free(set->named);
     free(set->twins);
@@ -452,7 +490,7 @@ void spill_sa_set_free(struct spill_sa_set *set)
 
 struct spill_sa *spill_sa_set_find(const struct spill_sa_set *set, const char *name)
 {
-    return named_in_rules(set, name);
+    return spill_sa_names_find(set->names, name);
 }
 
 /* Whether a packet's addresses are those of another: neighbours are mostly of one SA. */

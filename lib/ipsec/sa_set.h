@@ -33,7 +33,7 @@
  * Everything is the control thread's, but the lookups, which any lcore may do.
  */
 
-#define SPILL_SAS_MAX 4096 /* in one version */
+#define SPILL_SAS_MAX 16384 /* in one version */
 
 /** The inbound SAs of one family of outer addresses, on one node. */
 struct spill_sad {
@@ -41,18 +41,20 @@ struct spill_sad {
     struct rte_ipsec_sad *ipv6;
 };
 
+struct spill_sa_names;
 struct spill_sa_store;
 
 /** One version. */
 struct spill_sa_set {
     struct spill_sa_store *store; /* that its SAs live in; control thread */
     uint32_t count;
-    struct spill_sa **list;     /* in the order of the configuration */
-    struct spill_sa **by_id;    /* also under the ids of those that they have replaced */
-    struct spill_sa **twins;    /* by id: an outbound one's inbound one between the same two ends */
-    struct spill_sa **named;    /* by id likewise: the SA that rules name for it */
-    uint32_t id_limit;          /* ids below it may be looked at in by_id and named */
-    struct spill_sa_sent *sent; /* for errors about outbound ones */
+    struct spill_sa **list;  /* in the order of the configuration */
+    struct spill_sa **by_id; /* also under the ids of those that they have replaced */
+    struct spill_sa **twins; /* by id: an outbound one's inbound one between the same two ends */
+    struct spill_sa **named; /* by id likewise: the SA that rules name for it */
+    uint32_t id_limit;       /* ids below it may be looked at in by_id and named */
+    struct spill_sa_names *names; /* control thread */
+    struct spill_sa_sent *sent;   /* for errors about outbound ones */
     bool has_inbound;
     struct spill_sad sads[SPILL_NODES_MAX];            /* by memory node */
     const struct spill_sad *by_slot[SPILL_NODE_SLOTS]; /* by spill_node_slot() of who reads */

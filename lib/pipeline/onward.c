@@ -30,9 +30,9 @@ static uint32_t select_rules(const struct spill_ruleset *ruleset, const struct s
     return inbound ? outbound : 0;
 }
 
-int spill_onward_create(const char *name, const struct spill_ruleset *ruleset,
-                        const struct spill_sa_set *sas, const uint16_t *ids,
-                        const struct spill_rule_input *inputs,
+int spill_onward_create(const struct spill_policy *previous, bool follows, const char *name,
+                        const struct spill_ruleset *ruleset, const struct spill_sa_set *sas,
+                        const uint16_t *ids, const struct spill_rule_input *inputs,
                         const int memory_nodes[SPILL_NODES_MAX], struct spill_policy **onward,
                         struct spill_error *error)
 {
@@ -45,7 +45,10 @@ int spill_onward_create(const char *name, const struct spill_ruleset *ruleset,
     if (selected.rules == NULL)
         return spill_error_set(error, "rules: no memory");
     selected.count = select_rules(ruleset, sas, ids, selected.rules);
-    if (selected.count > 0)
+    if (selected.count > 0 && follows)
+        *onward = spill_policy_follow(previous, name, &selected, ids, inputs, SPILL_VERDICT_ALLOW,
+                                      memory_nodes, error);
+    else if (selected.count > 0)
         *onward = spill_policy_create(name, &selected, ids, inputs, SPILL_VERDICT_ALLOW,
                                       memory_nodes, error);
     free(selected.rules);

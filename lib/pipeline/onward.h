@@ -27,14 +27,16 @@
 /**
  * Makes these rules of a whole set. Control thread.
  *
+ * @param previous  those of the version before, as for spill_policy_follow(); may be NULL
+ * @param follows   versions are to follow this one so
  * @param ids     for each of ruleset->sas the id of that SA
  * @param inputs  what each of ruleset->inputs stands for
  * @param onward  gets them; NULL: nothing that comes through an SA goes through another one
  * @return 0, or -1 with an error
  */
-int spill_onward_create(const char *name, const struct spill_ruleset *ruleset,
-                        const struct spill_sa_set *sas, const uint16_t *ids,
-                        const struct spill_rule_input *inputs,
+int spill_onward_create(const struct spill_policy *previous, bool follows, const char *name,
+                        const struct spill_ruleset *ruleset, const struct spill_sa_set *sas,
+                        const uint16_t *ids, const struct spill_rule_input *inputs,
                         const int memory_nodes[SPILL_NODES_MAX], struct spill_policy **onward,
                         struct spill_error *error);
 

@@ -488,6 +488,128 @@ static void agrees_with_first_match(void **state)
     assert_true(hits > 6250);
 }
 
+/* Rules like those of ClassBench: networks that share their upper bits, and services. */
+static struct spill_ruleset *office_like_rules(uint32_t count)
+{
+    struct spill_ruleset *ruleset = random_rules(count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct spill_rule *rule = &ruleset->rules[i];
+        const bool v6 = draw(4) == 0;
+
+        rule->families = v6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4;
+        for (unsigned end = 0; end < 2; end++) {
+            const unsigned bytes = v6 ? 16 : 4;
+
+            memset(rule->address[end], 0, 16);
+            rule->address[end][0] = v6 ? 0x20 : 10;
+            rule->address[end][1] = (uint8_t)draw(16);
+            rule->address[end][2] = (uint8_t)draw(256);
+            rule->address[end][bytes - 1] = (uint8_t)draw(256);
+            rule->length[end] = (uint8_t)(draw(3) == 0 ? 24 : bytes * 8);
+            if (rule->length[end] == 24)
+                memset(&rule->address[end][3], 0, 13);
+        }
+        if (rule->names_ports) {
+            rule->first_port[0] = 0;
+            rule->last_port[0] = UINT16_MAX;
+            rule->first_port[1] = rule->last_port[1] = (uint16_t)draw(200);
+        }
+    }
+    return ruleset;
+}
+
+static size_t eal_memory_in_use(void)
+{
+    struct rte_malloc_socket_stats stats;
+    size_t size = 0;
+
+    for (unsigned i = 0; i < rte_socket_count(); i++)
+        if (rte_malloc_get_socket_stats(rte_socket_id_by_idx(i), &stats) == 0)
+            size += stats.heap_allocsz_bytes;
+    return size;
+}
+
+/* Adds rules, takes some away, moves one, has another decide otherwise: as daemons change policies.
+ */
+static void change_rules(struct spill_ruleset *ruleset, const struct spill_ruleset *new,
+                         uint32_t most)
+{
+    for (uint32_t changes = 1 + draw(5); changes > 0; changes--) {
+        const uint32_t at = draw(ruleset->count + 1), from = draw(ruleset->count);
+        struct spill_rule *rules = ruleset->rules, rule = new->rules[draw(new->count)];
+
+        if (ruleset->count > 0 && draw(8) == 0) {
+            rule = rules[from];
+            memmove(&rules[from], &rules[from + 1], (--ruleset->count - from) * sizeof(rule));
+        } else if (ruleset->count > 0 && draw(8) == 0) {
+            rules[from].action = rules[from].action == ALLOW ? DENY : ALLOW;
+            rules[from].sa = 0;
+            continue;
+        } else if (ruleset->count == most || (ruleset->count > 0 && draw(3) == 0)) {
+            memmove(&rules[from], &rules[from + 1], (--ruleset->count - from) * sizeof(rule));
+            continue;
+        }
+        if (at > ruleset->count)
+            continue;
+        memmove(&rules[at + 1], &rules[at], (ruleset->count++ - at) * sizeof(rule));
+        rules[at] = rule;
+    }
+    for (uint32_t i = 0; i < ruleset->count; i++)
+        ruleset->rules[i].line = i + 1;
+}
+
+static struct spill_acl *follow_acl(const struct spill_acl *previous,
+                                    const struct spill_ruleset *ruleset, unsigned version)
+{
+    struct spill_error error = {.text = ""};
+    struct spill_acl *acl;
+    char name[16];
+
+    give_tallies(ruleset);
+    snprintf(name, sizeof(name), "test%u", version);
+    acl = spill_acl_follow(previous, name, ruleset, SA_IDS, NAMED, DENY, SOCKET_ID_ANY, &error);
+    if (acl == NULL)
+        fail_msg("%s", error.text);
+    return acl;
+}
+
+/* Also while the version before is still looked at, and where only few overlap. */
+static void a_version_follows_another(void **state)
+{
+    enum { MOST = 120, VERSIONS = 50 };
+    const size_t before = eal_memory_in_use();
+    uint64_t hits = 0;
+
+    (void)state;
+    seed();
+    for (unsigned round = 0; round < 4; round++) {
+        struct spill_ruleset *ruleset =
+            round % 2 == 0 ? random_rules(MOST) : office_like_rules(MOST);
+        struct spill_ruleset new = *ruleset;
+        struct spill_acl *acl = NULL;
+
+        new.rules = calloc(MOST, sizeof(*new.rules));
+        assert_non_null(new.rules);
+        memcpy(new.rules, ruleset->rules, MOST * sizeof(*new.rules));
+        ruleset->count = draw(MOST / 2);
+        for (unsigned version = 0; version < VERSIONS; version++) {
+            struct spill_acl *next = follow_acl(acl, ruleset, version);
+
+            hits += compare(ruleset, next, DENY, 8);
+            spill_acl_free(acl);
+            hits += compare(ruleset, next, DENY, 2);
+            acl = next;
+            change_rules(ruleset, &new, MOST);
+        }
+        spill_acl_free(acl);
+        free(new.rules);
+        spill_rules_free(ruleset);
+    }
+    assert_true(hits > 5000);
+    assert_int_equal(eal_memory_in_use(), before);
+}
+
 static struct spill_ruleset *read_text(const char *text)
 {
     FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
@@ -673,48 +795,6 @@ static void what_no_rule_speaks_of_gets_the_default(void **state)
         }
 }
 
-/* Rules like those of ClassBench: networks that share their upper bits, and services. */
-static struct spill_ruleset *office_like_rules(uint32_t count)
-{
-    struct spill_ruleset *ruleset = random_rules(count);
-
-    for (uint32_t i = 0; i < count; i++) {
-        struct spill_rule *rule = &ruleset->rules[i];
-        const bool v6 = draw(4) == 0;
-
-        rule->families = v6 ? SPILL_RULE_IPV6 : SPILL_RULE_IPV4;
-        for (unsigned end = 0; end < 2; end++) {
-            const unsigned bytes = v6 ? 16 : 4;
-
-            memset(rule->address[end], 0, 16);
-            rule->address[end][0] = v6 ? 0x20 : 10;
-            rule->address[end][1] = (uint8_t)draw(16);
-            rule->address[end][2] = (uint8_t)draw(256);
-            rule->address[end][bytes - 1] = (uint8_t)draw(256);
-            rule->length[end] = (uint8_t)(draw(3) == 0 ? 24 : bytes * 8);
-            if (rule->length[end] == 24)
-                memset(&rule->address[end][3], 0, 13);
-        }
-        if (rule->names_ports) {
-            rule->first_port[0] = 0;
-            rule->last_port[0] = UINT16_MAX;
-            rule->first_port[1] = rule->last_port[1] = (uint16_t)draw(200);
-        }
-    }
-    return ruleset;
-}
-
-static size_t eal_memory_in_use(void)
-{
-    struct rte_malloc_socket_stats stats;
-    size_t size = 0;
-
-    for (unsigned i = 0; i < rte_socket_count(); i++)
-        if (rte_malloc_get_socket_stats(rte_socket_id_by_idx(i), &stats) == 0)
-            size += stats.heap_allocsz_bytes;
-    return size;
-}
-
 /* Both ways to build: looking for the fastest tries, and, above 10 000 rules, for the least memory.
  */
 static void many_rules_within_the_memory_planned(void **state)
@@ -818,6 +898,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_first_match),
+        cmocka_unit_test(a_version_follows_another),
         cmocka_unit_test(the_rules_of_a_file),
         cmocka_unit_test(rules_for_what_came_in_by_a_port),
         cmocka_unit_test(protection_has_its_place_in_the_order),

@@ -447,12 +447,12 @@ static void test_sides(void **state)
 /* As many as there may be, in a file of many lines; and one more. */
 static void test_many_associations(void **state)
 {
-    size_t size = (SPILL_SAS_MAX + 1) * 256, used;
+    size_t size = (SPILL_OPTION_SAS_MAX + 1) * 256, used;
     char *text = malloc(size);
 
     (void)state;
     assert_non_null(text);
-    for (unsigned int count = SPILL_SAS_MAX; count <= SPILL_SAS_MAX + 1; count++) {
+    for (unsigned int count = SPILL_OPTION_SAS_MAX; count <= SPILL_OPTION_SAS_MAX + 1; count++) {
         used = (size_t)snprintf(text, size, "%s", options_base);
         for (unsigned int i = 0; i < count; i++) {
             char spi[32], name[16];
@@ -463,9 +463,9 @@ static void test_many_associations(void **state)
             used += add_section(text + used, size - used, name, inbound, changes);
         }
         options_write_bytes(text, used);
-        if (count <= SPILL_SAS_MAX) {
+        if (count <= SPILL_OPTION_SAS_MAX) {
             options_assert_good(options_parse_file());
-            assert_int_equal(options_read.sa_count, SPILL_SAS_MAX);
+            assert_int_equal(options_read.sa_count, SPILL_OPTION_SAS_MAX);
             for (unsigned int i = 0; i < count; i++)
                 assert_int_equal(options_read.sas[i].config.spi, 256 + i);
         } else {

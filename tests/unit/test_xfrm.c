@@ -312,7 +312,6 @@ static void test_compiled(void **unused)
     assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1001), 0);
     assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1003), 0);
     assert_int_equal(add_sa(XFRM_MSG_NEWSA, RIGHT, LEFT, 0x1002), 0);
-    spill_xfrm_find_directions(&state);
     /* The second one waits for a policy's template to have its SPI. */
     assert_int_equal(state.sas[1].direction, SPILL_XFRM_UNKNOWN);
     assert_int_equal(state.sas[0].group, state.sas[1].group);
@@ -331,7 +330,6 @@ static void test_compiled(void **unused)
     spill_policy_files_free(&files);
 
     assert_int_equal(add_policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_OUT, 0x1003), 0);
-    spill_xfrm_find_directions(&state);
     assert_int_equal(spill_xfrm_compile(&state, &files), 0);
     assert_int_equal(files.sa_count, 3);
     assert_int_equal(files.sas[0].spi, 0x1003);
@@ -404,7 +402,6 @@ static void test_sa_goes_on(void **unused)
     mnl_attr_put(header, XFRMA_LTIME_VAL, sizeof(use), &use);
     assert_int_equal(ask(), 0);
     assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0), 0);
-    spill_xfrm_find_directions(&state);
     assert_int_equal(spill_xfrm_compile(&state, &files), 0);
     assert_int_equal(files.sas[0].packets_hard, 500 + 70);
     assert_int_equal(files.sas[0].bytes_hard, 1000);
@@ -452,7 +449,6 @@ static void test_garbage(void **unused)
             spill_xfrm_handle(&handling, &message);
         free(exact);
         if (i % 1000 == 0) {
-            spill_xfrm_find_directions(&state);
             assert_int_equal(spill_xfrm_compile(&state, &files), 0);
             spill_policy_files_free(&files);
         }
