@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/metrics.h"
 #include "classify/rule_tallies.h"
+#include "config/difference.h"
 #include "config/options.h"
 #include "config/policy_files.h"
 #include "control/events.h"
@@ -94,7 +95,12 @@ struct spill_agreement {
 };
 
 struct spill_program {
-    struct spill_options options;
+    struct spill_options options; /* of the start; those that act at once, as they are now */
+    struct spill_options
+        at_start;  /* what the start's configuration said of the latter; owns nothing
+                    */
+    char set[256]; /* what `spillwayctl set` has set and differs from the configuration in force;
+                    * `holding` is held to write it, and by others to read it */
     struct spill_topology topology;
     int argc; /* of main(), to read it all again */
     char **argv;
@@ -197,6 +203,12 @@ int spill_program_plan(struct spill_program *program, struct spill_error *error)
 /** Computes the plan again with the lcores that the EAL has and the queues that the devices have.
  */
 int spill_program_plan_again(struct spill_program *program, struct spill_error *error);
+
+/** Whether classes are to be done as work with a crypto device can be. @param crypto  it; NULL:
+ * none
+ *  @return 0, -1 with an error */
+int spill_program_check_device(const char *crypto, const struct spill_options *options,
+                               struct spill_error *error);
 
 /** Prints the plan for --check, as text or JSON. @return 0, -1 when standard output fails */
 int spill_program_print_plan(const struct spill_program *program);
@@ -382,6 +394,24 @@ int spill_program_confirm(struct spill_program *program, struct spill_error *err
 /** Frees what is kept for that. */
 void spill_program_close_confirmation(struct spill_program *program);
 
+/* ------------------------------------------------------------------------------ set.c */
+
+/** What the configuration in force says of options that act at once. Control thread, as the next.
+ */
+const struct spill_options *spill_program_configured(const struct spill_program *program);
+
+/**
+ * Sets an option that acts at once, until a reload: see spill_options_set().
+ *
+ * @param text  written: what it is now, and was before
+ * @return 0, or -1 with an error, and nothing has changed
+ */
+int spill_program_set(struct spill_program *program, const char *setting, char *text, size_t size,
+                      struct spill_error *error);
+
+/** Puts in force what a configuration says of options that act at once. */
+void spill_program_take_at_once(struct spill_program *program, const struct spill_options *options);
+
 /* ----------------------------------------------------------------------- agreement.c */
 
 /**
@@ -430,9 +460,11 @@ void spill_program_tell_reload_begun(struct spill_program *program, bool checks)
  * @param error    NULL: it went well
  * @param text     what is to be said then
  * @param restart  keys that differ and take a restart; empty: none
+ * @param differences  of a check that went well; else NULL
  */
 void spill_program_tell_reload_over(struct spill_program *program, const char *error,
-                                    const char *text, const char *restart);
+                                    const char *text, const char *restart,
+                                    const struct spill_differences *differences);
 
 /* ------------------------------------------------------------------------ telemetry.c */
 

@@ -18,7 +18,8 @@
 /** Exit status. */
 enum spill_ctl_status {
     SPILL_CTL_DONE = 0,
-    SPILL_CTL_FAILED = 1, /* the program is not there, or refuses; or output can't be written */
+    SPILL_CTL_FAILED = 1, /* the program is not there, or refuses; or output can't be written. Of
+                           * diff: something differs */
     SPILL_CTL_USAGE = 2,
 };
 
@@ -97,6 +98,15 @@ enum spill_ctl_status spill_ctl_trace(const struct spill_ctl_request *request, F
 /** Writes packets that were dropped, or a port's, to a file. */
 enum spill_ctl_status spill_ctl_capture(const struct spill_ctl_request *request, FILE *out,
                                         struct spill_error *error);
+
+/** Sets an option: its words are joined to KEY=VALUE. */
+enum spill_ctl_status spill_ctl_set(const struct spill_ctl_request *request, FILE *out,
+                                    struct spill_error *error);
+
+/** Shows what a reload would change: SPILL_CTL_FAILED without an error where there is something,
+ * SPILL_CTL_USAGE with one. */
+enum spill_ctl_status spill_ctl_diff(const struct spill_ctl_request *request, FILE *out,
+                                     struct spill_error *error);
 
 /** Has the program do it, by its control socket. */
 enum spill_ctl_status spill_ctl_remote(const struct spill_ctl_request *request, FILE *out,

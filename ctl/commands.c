@@ -97,6 +97,10 @@ static const struct spill_ctl_view
     {name_, argument_, help_,                                                                      \
      SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_doctor, NULL, false},
 
+#define SET(name_, argument_, help_, function_, reads_)                                                    \
+    {name_, argument_, help_,                                                                      \
+     SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON), spill_ctl_set, NULL, true},
+
 static const struct spill_ctl_command rows[] = {
     {"top", .help = "what happens this second: lcores, ports, pool, drops, busiest rules; q ends it",
      .run = spill_ctl_top,
@@ -122,7 +126,11 @@ static const struct spill_ctl_command rows[] = {
     {"capture", "FILE WHAT...", "packets to a pcapng file: where-dropped REASON|any, port NAME, where FILTER, count N, bytes N",
      .sentence = true, .run = spill_ctl_capture,
      .options = SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(SECONDS)},
+    {"diff", .help = "what a reload would change, and what the next start: exit status 0 nothing, 1 something, 2 an error",
+     .run = spill_ctl_diff,
+     .options = SPILL_CTL_TAKES(NAME) | SPILL_CTL_TAKES(SOCKET) | SPILL_CTL_TAKES(JSON)},
     SPILL_COMMAND_ROWS(REMOTE)
+    SPILL_COMMAND_SET(SET)
     SPILL_COMMAND_DOCTOR(DOCTOR)
     {"exporter", .help = "serve /metrics over HTTP for Prometheus, until SIGINT or SIGTERM",
      .run = spill_ctl_export,
@@ -153,7 +161,8 @@ void spill_ctl_commands_help(FILE *out)
                 rows[i].argument != NULL ? rows[i].argument : "", rows[i].help);
     fputs("\nOptions:\n", out);
     spill_ctl_options_help(out);
-    fputs("\nExit status: 0 done; 1 failed, or no such spillway runs; 2 a wrong command line.\n",
+    fputs("\nExit status: 0 done; 1 failed, or no such spillway runs; 2 a wrong command line. That "
+          "of diff is its own.\n",
           out);
 }
 

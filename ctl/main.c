@@ -24,7 +24,9 @@ static int run(const struct spill_ctl_request *request)
 
     const enum spill_ctl_status status = request->command->run(request, stdout, &error);
 
-    return status == SPILL_CTL_DONE ? finish() : complain(&error, status);
+    if (error.text[0] != '\0')
+        return complain(&error, status);
+    return finish() == SPILL_CTL_DONE ? status : SPILL_CTL_FAILED;
 }
 
 int main(int argc, char **argv)

@@ -41,19 +41,40 @@ static void print(const json_t *answer, bool as_json, FILE *out)
     }
 }
 
-enum spill_ctl_status spill_ctl_remote(const struct spill_ctl_request *request, FILE *out,
-                                       struct spill_error *error)
+static enum spill_ctl_status have_done(const struct spill_ctl_request *request,
+                                       const char *argument, FILE *out, struct spill_error *error)
 {
     char path[PATH_MAX];
     json_t *answer;
 
     if (spill_ctl_instance_path(request, "control", path, error) != 0)
         return SPILL_CTL_FAILED;
-    answer =
-        spill_ctl_control_do(path, request->command->name, request->argument, PATIENCE_S, error);
+    answer = spill_ctl_control_do(path, request->command->name, argument, PATIENCE_S, error);
     if (answer == NULL)
         return SPILL_CTL_FAILED;
     print(answer, (request->given & SPILL_CTL_TAKES(JSON)) != 0, out);
     json_decref(answer);
     return SPILL_CTL_DONE;
+}
+
+enum spill_ctl_status spill_ctl_remote(const struct spill_ctl_request *request, FILE *out,
+                                       struct spill_error *error)
+{
+    return have_done(request, request->argument, out, error);
+}
+
+enum spill_ctl_status spill_ctl_set(const struct spill_ctl_request *request, FILE *out,
+                                    struct spill_error *error)
+{
+    const char *const *words = (const char *const *)request->words;
+    char setting[512];
+
+    if (request->word_count < 1 || request->word_count > 2 ||
+        (request->word_count == 1 && strchr(words[0], '=') == NULL)) {
+        spill_error_set(error, "set: expected %s", request->command->argument);
+        return SPILL_CTL_USAGE;
+    }
+    snprintf(setting, sizeof(setting), "%s%s%s", words[0], request->word_count == 2 ? "=" : "",
+             request->word_count == 2 ? words[1] : "");
+    return have_done(request, setting, out, error);
 }

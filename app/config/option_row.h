@@ -51,6 +51,14 @@ enum spill_option_kind {
     SPILL_OPTION_ACTION,       /* --help, --version: no field */
 };
 
+/** When another value of it is in force. */
+enum spill_option_when {
+    SPILL_OPTION_AT_START,  /* the next one */
+    SPILL_OPTION_AT_RELOAD, /* a reload puts it in force, too */
+    SPILL_OPTION_AT_ONCE,   /* and so does `spillwayctl set`: its field owns nothing, and its users
+                             * look at it, or are told, each time that it changes */
+};
+
 /** A word and what it means; a list of them ends with a word that is NULL. */
 struct spill_option_word {
     const char *word;
@@ -70,9 +78,9 @@ struct spill_option {
     uint8_t group;        /* index into the table's groups */
     enum spill_option_scope scope;
     enum spill_option_kind kind;
-    bool flag_only;  /* has no key in the file */
-    bool required;   /* must be in its section */
-    bool at_reload;  /* a reload puts it in force too; else it takes a new start */
+    bool flag_only; /* has no key in the file */
+    bool required;  /* must be in its section */
+    enum spill_option_when when;
     uint16_t offset; /* of the field in the scope's struct */
     uint16_t size;   /* of the field */
     uint64_t least;  /* numbers and times */

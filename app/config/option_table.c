@@ -18,7 +18,8 @@
     .scope = SPILL_OPTION_PER_CLASS, FIELD_OF(struct spill_pipeline_class, field)
 /* Associations come and go with the files that are read again. */
 #define PER_SA(field)                                                                              \
-    .scope = SPILL_OPTION_PER_SA, .at_reload = true, FIELD_OF(struct spill_option_sa, field)
+    .scope = SPILL_OPTION_PER_SA, .when = SPILL_OPTION_AT_RELOAD,                                  \
+    FIELD_OF(struct spill_option_sa, field)
 
 #define PER_INTERFACE(field)                                                                       \
     .scope = SPILL_OPTION_PER_INTERFACE, FIELD_OF(struct spill_option_interface, field)
@@ -124,10 +125,10 @@ static const struct spill_option rows[] = {
 
     {.name = "rules", .group = SPILL_OPTION_GROUP_FIREWALL,
      .help = "rules, first match wins",
-     PLAIN(rules), .kind = SPILL_OPTION_FILE, .at_reload = true},
+     PLAIN(rules), .kind = SPILL_OPTION_FILE, .when = SPILL_OPTION_AT_RELOAD},
     {.name = "default", .group = SPILL_OPTION_GROUP_FIREWALL,
      .help = "what happens to a flow that no rule matches",
-     PLAIN(default_verdict), WORDS({"allow", SPILL_VERDICT_ALLOW}, {"deny", SPILL_VERDICT_DENY}), .preset = "deny", .at_reload = true},
+     PLAIN(default_verdict), WORDS({"allow", SPILL_VERDICT_ALLOW}, {"deny", SPILL_VERDICT_DENY}), .preset = "deny", .when = SPILL_OPTION_AT_RELOAD},
     {.name = "non-ip", .argument = "TYPES", .group = SPILL_OPTION_GROUP_FIREWALL,
      .help = "frames that pass though they are not IP: arp, nd, control, lldp, 0x88cc, ...; or pass "
              "or drop",
@@ -293,15 +294,15 @@ static const struct spill_option rows[] = {
     {.name = "idle", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "what a loop without work does; sleep adapts to the traffic",
      PLAIN(pipeline.idle),
-     WORDS({"busy", SPILL_IDLE_BUSY}, {"pause", SPILL_IDLE_PAUSE}, {"sleep", SPILL_IDLE_SLEEP}), .preset = "pause"},
+     WORDS({"busy", SPILL_IDLE_BUSY}, {"pause", SPILL_IDLE_PAUSE}, {"sleep", SPILL_IDLE_SLEEP}), .preset = "pause", .when = SPILL_OPTION_AT_ONCE},
 
     {.name = "budget", .group = SPILL_OPTION_GROUP_WORK,
      .help = "idle time that a fast lcore may save up for doing expensive work itself",
-     PLAIN(pipeline.budget_ns), TIME(0, SECOND), .preset = "10us"},
+     PLAIN(pipeline.budget_ns), TIME(0, SECOND), .preset = "10us", .when = SPILL_OPTION_AT_ONCE},
     {.name = "dispatch", .group = SPILL_OPTION_GROUP_WORK,
      .help = "where a class of work runs",
      PER_CLASS(dispatch), WORDS({"auto", SPILL_DISPATCH_AUTO}, {"inline", SPILL_DISPATCH_INLINE},
-           {"pool", SPILL_DISPATCH_POOL}), .preset = "auto"},
+           {"pool", SPILL_DISPATCH_POOL}), .preset = "auto", .when = SPILL_OPTION_AT_ONCE},
     {.name = "pool-capacity", .group = SPILL_OPTION_GROUP_WORK,
      .help = "jobs of a class that may be out at a time", .absent = "as planned",
      PER_CLASS(capacity), NUMBER(1, 64 * KILO)},
@@ -310,7 +311,7 @@ static const struct spill_option rows[] = {
              "budget, or (classify only) let them pass",
      PER_CLASS(overflow),
      WORDS({"drop", SPILL_OVERFLOW_DROP}, {"inline", SPILL_OVERFLOW_INLINE},
-           {"allow", SPILL_OVERFLOW_ALLOW}), .preset = "drop"},
+           {"allow", SPILL_OVERFLOW_ALLOW}), .preset = "drop", .when = SPILL_OPTION_AT_ONCE},
     {.name = "lanes", .group = SPILL_OPTION_GROUP_WORK,
      .help = "lanes of each fast lcore and class, a power of two",
      PLAIN(pipeline.lanes), .kind = SPILL_OPTION_POWER_OF_TWO, .least = 1, .most = SPILL_LANES_MAX,
@@ -341,19 +342,19 @@ static const struct spill_option rows[] = {
      PLAIN(exit_on_idle_ns), TIME(0, 10000 * HOUR)},
     {.name = "drain-timeout", .group = SPILL_OPTION_GROUP_END,
      .help = "at the end, wait at most so long for packets in flight",
-     PLAIN(drain_timeout_ns), TIME(0, HOUR), .preset = "2s"},
+     PLAIN(drain_timeout_ns), TIME(0, HOUR), .preset = "2s", .when = SPILL_OPTION_AT_ONCE},
     {.name = "on-drain", .argument = "COMMAND", .group = SPILL_OPTION_GROUP_END,
      .help = "run this by the shell when the end begins, and receive until it has ended",
      PLAIN(on_drain), .kind = SPILL_OPTION_COMMAND},
     {.name = "on-drain-timeout", .group = SPILL_OPTION_GROUP_END,
      .help = "at most so long",
-     PLAIN(on_drain_timeout_ns), TIME(0, HOUR), .preset = "30s"},
+     PLAIN(on_drain_timeout_ns), TIME(0, HOUR), .preset = "30s", .when = SPILL_OPTION_AT_ONCE},
     {.name = "stall-timeout", .group = SPILL_OPTION_GROUP_END,
      .help = "report an lcore that hangs for so long; 0: never",
      PLAIN(stall_timeout_ns), TIME(0, HOUR), .preset = "100ms"},
     {.name = "on-stall", .group = SPILL_OPTION_GROUP_END,
      .help = "what follows when an lcore hangs",
-     PLAIN(on_stall), WORDS({"log", SPILL_OPTION_STALL_LOG}, {"exit", SPILL_OPTION_STALL_EXIT}), .preset = "log"},
+     PLAIN(on_stall), WORDS({"log", SPILL_OPTION_STALL_LOG}, {"exit", SPILL_OPTION_STALL_EXIT}), .preset = "log", .when = SPILL_OPTION_AT_ONCE},
 
     {.name = "stats", .group = SPILL_OPTION_GROUP_OUTPUT,
      .help = "print a line of live counters this often",
@@ -374,7 +375,7 @@ static const struct spill_option rows[] = {
      .help = "error, warning, notice, info or debug",
      PLAIN(log_level), WORDS({"error", SPILL_OPTION_LOG_ERROR}, {"warning", SPILL_OPTION_LOG_WARNING},
            {"notice", SPILL_OPTION_LOG_NOTICE}, {"info", SPILL_OPTION_LOG_INFO},
-           {"debug", SPILL_OPTION_LOG_DEBUG}), .preset = "notice"},
+           {"debug", SPILL_OPTION_LOG_DEBUG}), .preset = "notice", .when = SPILL_OPTION_AT_ONCE},
 };
 /* clang-format on */
 

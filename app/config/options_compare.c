@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a reload can't change: the rows of the table that say so, one by one. */
 #include "config/options_compare.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "config/option_table.h"
+#include "config/option_text.h"
 #include "config/options.h"
 
 struct comparison {
-    void (*tell)(const char *what, void *context);
+    enum spill_option_when when;
+    spill_difference_tell *tell;
     void *context;
-    unsigned count;
 };
 
-static void tell(struct comparison *comparison, const char *what, const char *of, const char *whom)
+static void tell(const struct comparison *comparison, enum spill_change change, const char *kind,
+                 const char *name)
 {
-    char text[128];
+    char what[192];
 
-    snprintf(text, sizeof(text), "%s%s%s", what, of, whom);
-    comparison->tell(text, comparison->context);
-    comparison->count++;
+    snprintf(what, sizeof(what), "%s %s", kind, name);
+    comparison->tell(&(struct spill_difference){what, comparison->when, change, NULL, NULL},
+                     comparison->context);
 }
 
 static bool is_same(const struct spill_option *option, const void *left, const void *right)
@@ -44,17 +45,30 @@ static bool is_same(const struct spill_option *option, const void *left, const v
     }
 }
 
+static void tell_row(const struct comparison *comparison, const struct spill_option *option,
+                     const void *left, const void *right, const char *of, const char *whom)
+{
+    char what[192], before[SPILL_OPTION_TEXT_SIZE], after[SPILL_OPTION_TEXT_SIZE];
+
+    snprintf(what, sizeof(what), "%s%s%s", option->name, of, whom);
+    comparison->tell(
+        &(struct spill_difference){what, comparison->when, SPILL_CHANGED,
+                                   spill_option_text(option, left, before, sizeof(before)),
+                                   spill_option_text(option, right, after, sizeof(after))},
+        comparison->context);
+}
+
 /* Compares two structs of one scope. */
-static void compare_scope(struct comparison *comparison, enum spill_option_scope scope,
+static void compare_scope(const struct comparison *comparison, enum spill_option_scope scope,
                           const void *left, const void *right, const char *of, const char *whom)
 {
     size_t count;
     const struct spill_option *table = spill_option_table(&count);
 
     for (size_t i = 0; i < count; i++) {
-        if (table[i].scope == scope && !table[i].at_reload &&
+        if (table[i].scope == scope && table[i].when == comparison->when &&
             table[i].kind != SPILL_OPTION_ACTION && !is_same(&table[i], left, right))
-            tell(comparison, table[i].name, of, whom);
+            tell_row(comparison, &table[i], left, right, of, whom);
     }
 }
 
@@ -68,21 +82,29 @@ static const struct spill_option_port *find_port(const struct spill_options *opt
     return NULL;
 }
 
-/* Ports by their names: those that both have, and those that the first has alone. */
-static void compare_ports(struct comparison *comparison, const struct spill_options *left,
-                          const struct spill_options *right, bool both)
+static void compare_ports(const struct comparison *comparison, const struct spill_options *left,
+                          const struct spill_options *right)
 {
+    const struct spill_option *device = spill_option_find("port", false);
+
     for (unsigned i = 0; i < left->port_count; i++) {
         const struct spill_option_port *port = &left->ports[i];
         const struct spill_option_port *other = find_port(right, port->name);
 
         if (other == NULL) {
-            tell(comparison, "port ", port->name, "");
-        } else if (both) {
-            compare_scope(comparison, SPILL_OPTION_PER_PORT, port, other, " of port ", port->name);
-            if (strcmp(port->device, other->device) != 0)
-                tell(comparison, "device", " of port ", port->name);
+            tell(comparison, SPILL_GONE, "port", port->name);
+            continue;
         }
+        compare_scope(comparison, SPILL_OPTION_PER_PORT, port, other, " of port ", port->name);
+        if (strcmp(port->device, other->device) != 0)
+            tell_row(comparison,
+                     &(struct spill_option){
+                         .name = device->key, .kind = device->kind, .offset = device->offset},
+                     port, other, " of port ", port->name);
+    }
+    for (unsigned i = 0; i < right->port_count; i++) {
+        if (find_port(left, right->ports[i].name) == NULL)
+            tell(comparison, SPILL_NEW, "port", right->ports[i].name);
     }
 }
 
@@ -100,91 +122,159 @@ static bool has_wire(const struct spill_options *options, const struct spill_opt
     return false;
 }
 
-static void compare_wires(struct comparison *comparison, const struct spill_options *left,
-                          const struct spill_options *right)
+/* Wires that the left has and the right has not. */
+static void compare_wires(const struct comparison *comparison, const struct spill_options *left,
+                          const struct spill_options *right, enum spill_change change)
 {
     for (unsigned i = 0; i < left->wire_count; i++) {
         if (!has_wire(right, &left->wires[i]))
-            tell(comparison, "wire ", left->wires[i].name, "");
+            tell(comparison, change, "wire", left->wires[i].name);
     }
 }
 
-/* Routed ports, routes and neighbours, in their order: each that is other than before. */
-static void compare_interfaces(struct comparison *comparison, const struct spill_options *left,
-                               const struct spill_options *right)
+static void compare_interfaces(const struct comparison *comparison,
+                               const struct spill_options *left, const struct spill_options *right)
 {
-    const unsigned both = RTE_MIN(left->interface_count, right->interface_count);
+    for (unsigned i = 0; i < left->interface_count; i++) {
+        const struct spill_option_interface *interface = &left->interfaces[i];
+        const struct spill_option_interface *other =
+            spill_options_find_interface(right, interface->name);
 
-    for (unsigned i = 0; i < both; i++) {
-        if (strcmp(left->interfaces[i].name, right->interfaces[i].name) != 0)
-            tell(comparison, "port ", left->interfaces[i].name, "");
+        if (other == NULL)
+            tell(comparison, SPILL_GONE, "routed port", interface->name);
         else
-            compare_scope(comparison, SPILL_OPTION_PER_INTERFACE, &left->interfaces[i],
-                          &right->interfaces[i], " of port ", left->interfaces[i].name);
+            compare_scope(comparison, SPILL_OPTION_PER_INTERFACE, interface, other, " of port ",
+                          interface->name);
     }
-    if (left->interface_count != right->interface_count)
-        tell(comparison, "the number of routed ports", "", "");
+    for (unsigned i = 0; i < right->interface_count; i++) {
+        if (spill_options_find_interface(left, right->interfaces[i].name) == NULL)
+            tell(comparison, SPILL_NEW, "routed port", right->interfaces[i].name);
+    }
 }
 
-static void compare_routes(struct comparison *comparison, const struct spill_options *left,
+static const struct spill_option_route *find_route(const struct spill_options *options,
+                                                   const struct spill_ip_prefix *prefix)
+{
+    for (unsigned i = 0; i < options->route_count; i++) {
+        if (memcmp(&options->routes[i].prefix, prefix, sizeof(*prefix)) == 0)
+            return &options->routes[i];
+    }
+    return NULL;
+}
+
+static void compare_routes(const struct comparison *comparison, const struct spill_options *left,
                            const struct spill_options *right)
 {
-    const unsigned both = RTE_MIN(left->route_count, right->route_count);
     char text[SPILL_IP_PREFIX_TEXT];
 
-    for (unsigned i = 0; i < both; i++) {
+    for (unsigned i = 0; i < left->route_count; i++) {
         const struct spill_option_route *route = &left->routes[i];
+        const struct spill_option_route *other = find_route(right, &route->prefix);
 
         spill_ip_prefix_write(&route->prefix, text);
-        if (memcmp(&route->prefix, &right->routes[i].prefix, sizeof(route->prefix)) != 0)
-            tell(comparison, "route ", text, "");
+        if (other == NULL)
+            tell(comparison, SPILL_GONE, "route", text);
         else
-            compare_scope(comparison, SPILL_OPTION_PER_ROUTE, route, &right->routes[i],
-                          " of route ", text);
+            compare_scope(comparison, SPILL_OPTION_PER_ROUTE, route, other, " of route ", text);
     }
-    if (left->route_count != right->route_count)
-        tell(comparison, "the number of routes", "", "");
+    for (unsigned i = 0; i < right->route_count; i++) {
+        if (find_route(left, &right->routes[i].prefix) != NULL)
+            continue;
+        spill_ip_prefix_write(&right->routes[i].prefix, text);
+        tell(comparison, SPILL_NEW, "route", text);
+    }
 }
 
-static void compare_neighbors(struct comparison *comparison, const struct spill_options *left,
+static const struct spill_option_neighbor *find_neighbor(const struct spill_options *options,
+                                                         const struct spill_ip *address)
+{
+    for (unsigned i = 0; i < options->neighbor_count; i++) {
+        if (spill_ip_equal(&options->neighbors[i].address, address))
+            return &options->neighbors[i];
+    }
+    return NULL;
+}
+
+static void compare_neighbors(const struct comparison *comparison, const struct spill_options *left,
                               const struct spill_options *right)
 {
-    const unsigned both = RTE_MIN(left->neighbor_count, right->neighbor_count);
     char text[SPILL_IP_PREFIX_TEXT];
 
-    for (unsigned i = 0; i < both; i++) {
+    for (unsigned i = 0; i < left->neighbor_count; i++) {
         const struct spill_option_neighbor *neighbor = &left->neighbors[i];
+        const struct spill_option_neighbor *other = find_neighbor(right, &neighbor->address);
 
         spill_ip_write(&neighbor->address, text);
-        if (memcmp(&neighbor->address, &right->neighbors[i].address, sizeof(neighbor->address)) !=
-            0)
-            tell(comparison, "neighbor ", text, "");
+        if (other == NULL)
+            tell(comparison, SPILL_GONE, "neighbor", text);
         else
-            compare_scope(comparison, SPILL_OPTION_PER_NEIGHBOR, neighbor, &right->neighbors[i],
-                          " of neighbor ", text);
+            compare_scope(comparison, SPILL_OPTION_PER_NEIGHBOR, neighbor, other, " of neighbor ",
+                          text);
     }
-    if (left->neighbor_count != right->neighbor_count)
-        tell(comparison, "the number of neighbors", "", "");
+    for (unsigned i = 0; i < right->neighbor_count; i++) {
+        if (find_neighbor(left, &right->neighbors[i].address) != NULL)
+            continue;
+        spill_ip_write(&right->neighbors[i].address, text);
+        tell(comparison, SPILL_NEW, "neighbor", text);
+    }
 }
 
-unsigned spill_options_compare(const struct spill_options *in_force,
-                               const struct spill_options *again,
-                               void (*tell_one)(const char *what, void *context), void *context)
+/* Looked for from where the last one was found: there may be thousands, mostly in one order. */
+static const struct spill_option_sa *find_sa(const struct spill_options *options, const char *name,
+                                             unsigned *next)
 {
-    struct comparison comparison = {.tell = tell_one, .context = context};
+    for (unsigned i = 0; i < options->sa_count; i++) {
+        const unsigned index = (*next + i) % options->sa_count;
+
+        if (strcmp(options->sas[index].config.name, name) == 0) {
+            *next = index + 1;
+            return &options->sas[index];
+        }
+    }
+    return NULL;
+}
+
+static void compare_sas(const struct comparison *comparison, const struct spill_options *left,
+                        const struct spill_options *right)
+{
+    unsigned next = 0;
+
+    for (unsigned i = 0; i < left->sa_count; i++) {
+        const struct spill_option_sa *sa = &left->sas[i];
+        const struct spill_option_sa *other = find_sa(right, sa->config.name, &next);
+
+        if (other == NULL)
+            tell(comparison, SPILL_GONE, "sa", sa->config.name);
+        else
+            compare_scope(comparison, SPILL_OPTION_PER_SA, sa, other, " of sa ", sa->config.name);
+    }
+    next = 0;
+    for (unsigned i = 0; i < right->sa_count; i++) {
+        if (find_sa(left, right->sas[i].config.name, &next) == NULL)
+            tell(comparison, SPILL_NEW, "sa", right->sas[i].config.name);
+    }
+}
+
+void spill_options_compare(const struct spill_options *in_force, const struct spill_options *again,
+                           enum spill_option_when when, spill_difference_tell *tell_one,
+                           void *context)
+{
+    const struct comparison comparison = {.when = when, .tell = tell_one, .context = context};
 
     compare_scope(&comparison, SPILL_OPTION_PLAIN, in_force, again, "", "");
     for (unsigned i = 0; i < SPILL_CLASSES; i++)
         compare_scope(&comparison, SPILL_OPTION_PER_CLASS, &in_force->pipeline.classes[i],
                       &again->pipeline.classes[i], " of ", spill_class_rows[i]->name);
-    compare_ports(&comparison, in_force, again, true);
-    compare_ports(&comparison, again, in_force, false);
-    compare_wires(&comparison, in_force, again);
-    compare_wires(&comparison, again, in_force);
+    if (when == SPILL_OPTION_AT_RELOAD)
+        compare_sas(&comparison, in_force, again);
+    if (when != SPILL_OPTION_AT_START)
+        return;
+    compare_ports(&comparison, in_force, again);
+    compare_wires(&comparison, in_force, again, SPILL_GONE);
+    compare_wires(&comparison, again, in_force, SPILL_NEW);
     compare_scope(&comparison, SPILL_OPTION_ROUTER, in_force, again, " of the router", "");
     compare_scope(&comparison, SPILL_OPTION_IKE, in_force, again, " of [ike]", "");
     compare_interfaces(&comparison, in_force, again);
     compare_routes(&comparison, in_force, again);
     compare_neighbors(&comparison, in_force, again);
-    return comparison.count;
 }

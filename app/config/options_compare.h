@@ -2,23 +2,24 @@
 #ifndef SPILLWAY_OPTIONS_COMPARE_H
 #define SPILLWAY_OPTIONS_COMPARE_H
 
+#include "config/difference.h"
 #include "config/options.h"
 
 /**
  * @file
- * What a reload can't change.
+ * What differs between options in force and those read again, row by row of the table, and by the
+ * names of what the rows are about.
  */
 
 /**
- * Tells each option that differs between the options in force and those read again, and that takes
- * a new start: "flow-timeout", "mtu of port lan", "dispatch of classify", "port dmz", "wire a-b".
- * Any thread that has both to itself.
+ * Tells what differs: "flow-timeout", "mtu of port lan", "dispatch of classify", "port dmz", "wire
+ * a-b", "route 10.0.0.0/8", "sa branch". Any thread that has both to itself.
  *
- * @param tell  called with the option, once for each
- * @return how many there are
+ * @param when  what is in force at that time alone, of both options nothing else is looked at but
+ *              the names of ports, wires, routes, neighbors and associations
+ * @param tell  called once for each
  */
-unsigned spill_options_compare(const struct spill_options *in_force,
-                               const struct spill_options *again,
-                               void (*tell)(const char *what, void *context), void *context);
+void spill_options_compare(const struct spill_options *in_force, const struct spill_options *again,
+                           enum spill_option_when when, spill_difference_tell *tell, void *context);
 
 #endif

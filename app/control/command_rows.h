@@ -24,13 +24,21 @@
     ROW("check", NULL, "read the configuration again, and say what a reload would", check, false)  \
     ROW("confirm", NULL, "keep what a reload --confirm has put in force", confirm, false)          \
     ROW("drain", NULL, "end in order, as SIGTERM does", drain, false)                              \
-    ROW("log-level", "LEVEL", "how much is logged from now on", set_log_level, false)              \
+    ROW("log-level", "LEVEL", "how much is logged from now on: as set log-level", set_log_level,   \
+        false)                                                                                     \
     ROW("report", NULL, "all that is counted by now, as the report at the end has it", report,     \
         true)                                                                                      \
     ROW("metrics", "FORMAT", "the same for Prometheus: openmetrics, or prometheus (0.0.4)",        \
         tell_metrics, true)                                                                        \
     ROW("slow", NULL, "turns of lcores that took too long: as lcores --slow", tell_slow, true)     \
     ROW("plan", NULL, "who runs where, with which queues and memory", tell_plan, true)
+
+/* Whose words spillwayctl joins: KEY=VALUE. */
+#define SPILL_COMMAND_SET(ROW)                                                                     \
+    ROW("set", "KEY VALUE",                                                                        \
+        "an option that acts at once, until a reload puts the configuration's"                     \
+        " back: dispatch encrypt=pool",                                                            \
+        set_option, false)
 
 /* Of which spillwayctl does a part by itself: where none runs it looks at the machine alone. */
 #define SPILL_COMMAND_DOCTOR(ROW)                                                                  \

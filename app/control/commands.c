@@ -8,7 +8,6 @@
 #include <jansson.h>
 
 #include "base/openmetrics.h"
-#include "config/option_table.h"
 #include "config/units.h"
 #include "control/command_rows.h"
 #include "control/log.h"
@@ -83,22 +82,24 @@ static enum spill_command_result drain(struct spill_program *program, const char
     return SPILL_COMMAND_DONE;
 }
 
+static enum spill_command_result set_option(struct spill_program *program, const char *argument,
+                                            struct spill_json *answer, struct spill_error *error)
+{
+    char text[256];
+
+    if (spill_program_set(program, argument, text, sizeof(text), error) != 0)
+        return SPILL_COMMAND_REFUSED;
+    spill_json_string(answer, "text", text[0] != '\0' ? text : "it is so already");
+    return SPILL_COMMAND_DONE;
+}
+
 static enum spill_command_result set_log_level(struct spill_program *program, const char *argument,
                                                struct spill_json *answer, struct spill_error *error)
 {
-    const struct spill_option *option = spill_option_find("log-level", false);
-    const struct spill_option_word *word;
+    char setting[512];
 
-    (void)program;
-    for (word = option->words; word->word != NULL; word++) {
-        if (strcmp(word->word, argument) == 0) {
-            spill_log_set_level((enum spill_option_log)word->value);
-            spill_json_string(answer, "text", word->word);
-            return SPILL_COMMAND_DONE;
-        }
-    }
-    spill_error_set(error, "log-level '%s': expected %s", argument, option->help);
-    return SPILL_COMMAND_REFUSED;
+    snprintf(setting, sizeof(setting), "log-level=%s", argument);
+    return set_option(program, setting, answer, error);
 }
 
 static enum spill_command_result tell_plan(struct spill_program *program, const char *argument,
@@ -215,7 +216,8 @@ static enum spill_command_result tell_metrics(struct spill_program *program, con
     {.name = (name_), .argument = (argument_), .function = (function_), .reads = (reads_)},
 
 static const struct spill_command commands[] = {
-    SPILL_COMMAND_ROWS(ROW) SPILL_COMMAND_DOCTOR(ROW){.name = "trace", .watches = &spill_tracing},
+    SPILL_COMMAND_ROWS(ROW) SPILL_COMMAND_SET(ROW)
+        SPILL_COMMAND_DOCTOR(ROW){.name = "trace", .watches = &spill_tracing},
     {.name = "capture", .watches = &spill_capturing},
 };
 

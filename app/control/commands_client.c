@@ -2,6 +2,7 @@
 #include "control/commands_client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +11,9 @@
 #include "control/command_rows.h"
 #include "control/watching.h"
 #include "program.h"
+
+/* Between two looks at whether one that says no more has left. */
+#define LOOK_NS UINT64_C(1000000000)
 
 void spill_command_client_close(struct spill_command_client *client)
 {
@@ -132,7 +136,8 @@ static void end_answer(struct spill_command_client *client, struct draft *draft,
 }
 
 void spill_command_client_tell(struct spill_command_client *client, const char *error,
-                               const char *text, const char *restart)
+                               const char *text, const char *restart,
+                               const struct spill_differences *differences)
 {
     struct draft draft;
 
@@ -145,6 +150,8 @@ void spill_command_client_tell(struct spill_command_client *client, const char *
         spill_json_string(&draft.json, "text", text);
     if (restart[0] != '\0')
         spill_json_string(&draft.json, "restart", restart);
+    if (differences != NULL)
+        spill_differences_write(differences, &draft.json);
     end_answer(client, &draft, error);
 }
 
@@ -201,13 +208,32 @@ size_t spill_command_client_room(const struct spill_command_client *client)
     return SPILL_COMMAND_LINES_MAX - (client->lines_size - client->lines_sent);
 }
 
+/* Whether it has closed, and not only said that it has nothing more to say (shutdown(), nc -N). */
+static bool has_left(const struct spill_command_client *client)
+{
+    struct pollfd ready = {.fd = client->descriptor};
+
+    return poll(&ready, 1, 0) > 0 && (ready.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+static void look_for_leave(void *context)
+{
+    struct spill_command_client *client = context;
+
+    if (has_left(client) || spill_events_after(&client->program->events, &client->leaves, LOOK_NS,
+                                               look_for_leave, client) != 0)
+        spill_command_client_close(client);
+}
+
 /* Nothing more is taken from it, but that it leaves. */
 static void hear_leave(void *context)
 {
     struct spill_command_client *client = context;
     const ssize_t size = recv(client->descriptor, client->line, sizeof(client->line), MSG_DONTWAIT);
 
-    if (size == 0 || (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+    if (size == 0)
+        look_for_leave(client);
+    else if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         spill_command_client_close(client);
 }
 
@@ -267,6 +293,10 @@ static void hear(void *context)
 
     if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
+    if (size == 0 && client->used > 0 && !has_left(client)) {
+        take_request(client, client->used);
+        return;
+    }
     if (size <= 0) {
         spill_command_client_close(client);
         return;
@@ -276,7 +306,7 @@ static void hear(void *context)
     if (end != NULL)
         take_request(client, (size_t)(end - client->line));
     else if (client->used == sizeof(client->line))
-        spill_command_client_tell(client, "request: longer than 64 KiB", NULL, "");
+        spill_command_client_tell(client, "request: longer than 64 KiB", NULL, "", NULL);
 }
 
 void spill_command_client_open(struct spill_command_client *client, struct spill_program *program,
@@ -290,7 +320,7 @@ void spill_command_client_open(struct spill_command_client *client, struct spill
     client->lines = NULL;
     client->lines_size = client->lines_sent = 0;
     if (refused != NULL)
-        spill_command_client_tell(client, refused, NULL, "");
+        spill_command_client_tell(client, refused, NULL, "", NULL);
     else
         await(client, spill_events_read, hear);
 }

@@ -4,14 +4,16 @@
 
 #include <stdbool.h>
 
+#include "config/difference.h"
 #include "control/commands.h"
 #include "control/events.h"
 
 /**
  * @file
- * A client of the control socket: one request, one answer; before that, lines, if it watches
- * packets. It has SPILL_COMMAND_PATIENCE_NS for sending the one, and for taking the other, and some
- * of the lines that wait for it; then it is closed. Nothing waits for it. Control thread.
+ * A client of the control socket: one request, ended by a newline or by its shutdown(), one answer;
+ * before that, lines, if it watches packets. It has SPILL_COMMAND_PATIENCE_NS for sending the one,
+ * and for taking the other, and some of the lines that wait for it; then it is closed. Nothing
+ * waits for it. Control thread.
  */
 
 #define SPILL_COMMAND_PATIENCE_NS UINT64_C(5000000000)
@@ -71,8 +73,10 @@ void spill_command_client_close(struct spill_command_client *client);
  * @param error    NULL: well
  * @param text     what is to be said then
  * @param restart  keys that take a restart; empty: none
+ * @param differences  what a reload would change, and what the next start; NULL: not told
  */
 void spill_command_client_tell(struct spill_command_client *client, const char *error,
-                               const char *text, const char *restart);
+                               const char *text, const char *restart,
+                               const struct spill_differences *differences);
 
 #endif

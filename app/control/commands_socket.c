@@ -75,7 +75,8 @@ void spill_program_tell_reload_begun(struct spill_program *program, bool checks)
 }
 
 void spill_program_tell_reload_over(struct spill_program *program, const char *error,
-                                    const char *text, const char *restart)
+                                    const char *text, const char *restart,
+                                    const struct spill_differences *differences)
 {
     struct spill_commands *commands = program->commands;
 
@@ -83,7 +84,7 @@ void spill_program_tell_reload_over(struct spill_program *program, const char *e
         struct spill_command_client *client = &commands->clients[i];
 
         if (client->descriptor >= 0 && client->state == SPILL_CLIENT_UNDER_WAY)
-            spill_command_client_tell(client, error, text, restart);
+            spill_command_client_tell(client, error, text, restart, differences);
     }
 }
 
@@ -162,7 +163,7 @@ static void end_client(struct spill_command_client *client)
 {
     if (client->descriptor >= 0 && client->state != SPILL_CLIENT_ASKS &&
         client->state != SPILL_CLIENT_TAKES)
-        spill_command_client_tell(client, "the program ends", NULL, "");
+        spill_command_client_tell(client, "the program ends", NULL, "", NULL);
     if (client->descriptor >= 0)
         spill_command_client_close(client);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A reload: files are read, then a version is made of them, each by a thread beside the control
- * thread, which it tells when it is done, and which puts the version in force. A check is over once
- * they are read.
+ * thread, which it tells when it is done, and which puts the version in force. A check compares
+ * them with what is in force, and makes none.
  *
  * Reading may wait without end for a file system that hangs, and nothing reaches a thread in there.
  * It works with nothing but its own struct, so it can be given up and frees that once it comes
@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "config/command_line.h"
 #include "config/options_compare.h"
+#include "config/policy_compare.h"
 #include "config/units.h"
 #include "control/log.h"
 #include "program.h"
@@ -45,11 +46,13 @@ struct spill_reload {
     struct spill_sources *sources; /* owned, but where former ones come back; NULL: of the start */
     struct spill_generation *made; /* NULL: refused, with the error */
     struct spill_error error;
-    char changes[512]; /* keys that were read and take a restart */
+    char changes[512];                     /* keys that were read and take a restart */
+    struct spill_differences *differences; /* owned; of a check: else NULL */
 };
 
 static void free_reload(struct spill_reload *reload)
 {
+    free(reload->differences);
     spill_generation_free(reload->made);
     if (!reload->goes_back && !reload->agrees)
         spill_sources_free(reload->sources);
@@ -69,14 +72,16 @@ static void end_step(struct spill_reload *reload)
     atomic_fetch_sub(&program->reloads_lost, 1);
 }
 
-/* Adds the name of a key that differs to the list. */
-static void note_change(const char *what, void *context)
+/* Adds the name of a key that takes a restart to the list. */
+static void note_change(const struct spill_difference *difference, void *context)
 {
     struct spill_reload *reload = context;
     size_t used = strlen(reload->changes);
 
     snprintf(reload->changes + used, sizeof(reload->changes) - used, "%s%s", used > 0 ? ", " : "",
-             what);
+             difference->what);
+    if (reload->differences != NULL)
+        spill_differences_add(difference, reload->differences);
 }
 
 static void *read_files(void *argument)
@@ -88,11 +93,29 @@ static void *read_files(void *argument)
 
     if (spill_options_parse(program->argc, program->argv, &program->stop, options,
                             &reload->error) == SPILL_OPTIONS_GO_ON) {
-        spill_options_compare(&program->options, options, note_change, reload);
+        spill_options_compare(&program->options, options, SPILL_OPTION_AT_START, note_change,
+                              reload);
         reload->good =
             spill_policy_files_load(options, &program->stop, files, &reload->error) == 0 &&
             spill_program_check_version(program, options, files, &reload->error) == 0;
     }
+    end_step(reload);
+    return NULL;
+}
+
+/* What is in force stays so until the check is over: nothing else is put in force meanwhile. */
+static void *compare(void *argument)
+{
+    struct spill_reload *reload = argument;
+    const struct spill_program *program = reload->program;
+    const struct spill_sources *in_force = program->confirmation.in_force, *again = reload->sources;
+
+    spill_options_compare(in_force != NULL ? &in_force->options : &program->options,
+                          &again->options, SPILL_OPTION_AT_RELOAD, spill_differences_add,
+                          reload->differences);
+    reload->good =
+        spill_policy_compare(in_force != NULL ? &in_force->files : &program->files, &again->files,
+                             spill_differences_add, reload->differences, &reload->error) == 0;
     end_step(reload);
     return NULL;
 }
@@ -117,7 +140,9 @@ static void end_reload(struct spill_program *program, const char *error, const c
     struct spill_reload *reload = program->reload;
 
     if (reload == NULL || !reload->agrees) {
-        spill_program_tell_reload_over(program, error, text, reload != NULL ? reload->changes : "");
+        spill_program_tell_reload_over(program, error, text, reload != NULL ? reload->changes : "",
+                                       reload != NULL && error == NULL ? reload->differences
+                                                                       : NULL);
         spill_service_reload_over(&program->service, error == NULL);
     }
     if (reload != NULL)
@@ -225,6 +250,12 @@ static void begin(struct spill_program *program)
         return;
     }
     program->reload->checks = program->checking;
+    if (program->checking)
+        program->reload->differences = calloc(1, sizeof(*program->reload->differences));
+    if (program->checking && program->reload->differences == NULL) {
+        refuse(program, "no memory");
+        return;
+    }
     program->reload->confirm_ns = confirm_ns;
     program->reload->began = spill_clock();
     begin_step(program, read_files);
@@ -242,6 +273,7 @@ static void note_sources(struct spill_program *program)
         spill_program_note_sources(program, reload->sources, reload->confirm_ns);
         reload->sources = NULL;
     }
+    spill_program_take_at_once(program, spill_program_configured(program));
 }
 
 /* No reload: nobody asked for one, and none is told of. */
@@ -298,24 +330,34 @@ static void publish(struct spill_program *program)
     end_reload(program, NULL, text);
 }
 
-static void finish_making(struct spill_program *program)
-{
-    program->making = false;
-    if (program->reload->agrees)
-        publish_agreement(program);
-    else
-        publish(program);
-    spill_program_free_replaced(program);
-}
-
 static void agree(struct spill_program *program)
 {
     const struct spill_policy_files *files = &program->reload->sources->files;
     char text[96];
 
+    spill_options_compare(&program->options, &program->reload->sources->options,
+                          SPILL_OPTION_AT_ONCE, spill_differences_add,
+                          program->reload->differences);
     snprintf(text, sizeof(text), "%u rules and %u security associations could be put in force",
              (unsigned)files->ruleset->count, (unsigned)files->sa_count);
     end_reload(program, NULL, text);
+}
+
+static void finish_making(struct spill_program *program)
+{
+    program->making = false;
+    if (program->reload->checks) {
+        if (program->reload->good)
+            agree(program);
+        else
+            refuse(program, program->reload->error.text);
+        return;
+    }
+    if (program->reload->agrees)
+        publish_agreement(program);
+    else
+        publish(program);
+    spill_program_free_replaced(program);
 }
 
 /* Its files were read: a version is made of them, if they are good. */
@@ -329,11 +371,9 @@ static void finish_reading(struct spill_program *program)
                   reload->changes);
     if (!reload->good) {
         refuse(program, reload->error.text);
-    } else if (reload->checks) {
-        agree(program);
     } else {
         program->making = true;
-        begin_step(program, make_version);
+        begin_step(program, reload->checks ? compare : make_version);
     }
 }
 
@@ -407,6 +447,7 @@ static void go_on(void *context)
 
 int spill_program_open_reload(struct spill_program *program, struct spill_error *error)
 {
+    program->at_start = program->options;
     if (spill_events_notice(&program->events, &program->reload_due, go_on, program) == 0)
         return 0;
     return spill_error_set(error, "reloads can't be heard of: %s", strerror(errno));

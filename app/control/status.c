@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What is told of the program as a whole while it runs. */
+#include <pthread.h>
+#include <string.h>
+
 #include <rte_cycles.h>
 
 #include "base/clock.h"
 #include "program.h"
 
 struct status {
-    const char *version, *state, *reason;
+    const char *version, *state, *reason, *set;
     double seconds;
     uint64_t rules, tsc_hz;
     uint32_t reloads;
@@ -26,6 +29,8 @@ static const struct spill_metric rows[] = {
                  "of the rules and associations in force: 1 is that of the start"),
     SPILL_METRIC(COUNTER, "reloads", struct status, reloads, "reloads",
                  "times that the configuration was read again and is in force"),
+    SPILL_METRIC(TEXT, "set", struct status, set, "",
+                 "by spillwayctl set, and other than the configuration in force has it"),
     SPILL_METRIC(GAUGE, "tsc_hz", struct status, tsc_hz, "Hz", "of what cycles are counted in"),
 };
 static const struct spill_metrics status_metrics = SPILL_METRICS(rows);
@@ -43,7 +48,8 @@ void spill_program_write_status(struct spill_program *program, struct spill_metr
 {
     const uint64_t started = __atomic_load_n(&program->started, __ATOMIC_RELAXED);
     const char *reason = spill_program_end_reason(program);
-    const struct status status = {
+    char set[sizeof(program->set)];
+    struct status status = {
         .version = SPILL_VERSION,
         .state = reason != NULL ? "ending" : "running",
         .reason = reason,
@@ -53,5 +59,9 @@ void spill_program_write_status(struct spill_program *program, struct spill_metr
         .tsc_hz = rte_get_tsc_hz(),
     };
 
+    pthread_mutex_lock(&program->holding);
+    memcpy(set, program->set, sizeof(set));
+    pthread_mutex_unlock(&program->holding);
+    status.set = set[0] != '\0' ? set : NULL;
     spill_metrics_write(&status_metrics, &status, writer);
 }

@@ -173,7 +173,7 @@ static void tell_end(struct spill_watching *watching)
         return;
     watching->client = NULL;
     watching->kind->sum_up(watching, text, sizeof(text));
-    spill_command_client_tell(client, watching->reason, text, "");
+    spill_command_client_tell(client, watching->reason, text, "", NULL);
 }
 
 /* The lcores have been told; those that began a turn before may still use theirs. */

@@ -166,11 +166,12 @@ static void plan_input(struct spill_program *program)
 }
 
 /* A device's work is under way while its worker goes on: no fast lcore can do it in one go. */
-static int check_device(const struct spill_options *options, struct spill_error *error)
+int spill_program_check_device(const char *crypto, const struct spill_options *options,
+                               struct spill_error *error)
 {
     uint32_t i;
 
-    if (options->crypto == NULL)
+    if (crypto == NULL)
         return 0;
     for (i = 0; i < SPILL_CLASSES; i++) {
         const struct spill_pipeline_class *set = &options->pipeline.classes[i];
@@ -182,7 +183,7 @@ static int check_device(const struct spill_options *options, struct spill_error 
             return spill_error_set(error,
                                    "--crypto '%s': a device's work can't be done inline: expected "
                                    "--dispatch %s=auto or pool, and --on-pool-full %s=drop",
-                                   options->crypto, name, name);
+                                   crypto, name, name);
     }
     return 0;
 }
@@ -217,7 +218,7 @@ static int load_policy_files(struct spill_program *program, struct spill_error *
                                "would pass in the clear: expected drop or inline beside [%s%s]",
                                options->sa_count > 0 ? "sa " : "ike",
                                options->sa_count > 0 ? options->sas[0].config.name : "");
-    if (check_device(options, error) != 0)
+    if (spill_program_check_device(options->crypto, options, error) != 0)
         return -1;
     return spill_policy_files_load(options, &program->stop, &program->files, error);
 }

@@ -12,6 +12,7 @@
 #include <rte_malloc.h>
 
 #include "base/clock.h"
+#include "classify/rule_hash.h"
 
 #define FIRST_PLACES 64
 #define RESERVED     (SPILL_RULE_TALLY_FIRST / SPILL_RULE_TALLY_WORDS)
@@ -159,61 +160,6 @@ size_t spill_rule_tallies_bytes(uint32_t rules)
     return places * sizeof(struct spill_rule_count);
 }
 
-/* ------------------------------------------------------------------------ what rules say */
-
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
-{
-    const uint8_t *byte = bytes;
-
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ byte[i]) * UINT64_C(1099511628211); /* FNV-1a */
-    return hash;
-}
-
-#define FNV_OFFSET UINT64_C(14695981039346656037)
-
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    return hash_bytes(hash, text, strlen(text) + 1);
-}
-
-/* The ports that it names, in any order. */
-static uint64_t hash_inputs(const struct spill_ruleset *ruleset, const struct spill_rule *rule)
-{
-    uint64_t sum = 0;
-
-    for (uint16_t i = 0; i < ruleset->input_count; i++)
-        if ((rule->inputs >> i & 1) != 0)
-            sum += hash_text(FNV_OFFSET, ruleset->inputs[i]);
-    return sum;
-}
-
-/* Names stand for numbers that are another version's otherwise. */
-static uint64_t hash_rule(uint64_t hash, const struct spill_ruleset *ruleset,
-                          const struct spill_rule *rule)
-{
-    const uint64_t inputs = hash_inputs(ruleset, rule);
-    const uint8_t flags[] = {rule->action,       rule->families,    rule->protocol,
-                             rule->any_protocol, rule->names_ports, rule->names_types,
-                             rule->reject,       rule->length[0],   rule->length[1]};
-
-    hash = hash_bytes(hash, flags, sizeof(flags));
-    hash = hash_bytes(hash, rule->address, sizeof(rule->address));
-    hash = hash_bytes(hash, rule->first_port, sizeof(rule->first_port));
-    hash = hash_bytes(hash, rule->last_port, sizeof(rule->last_port));
-    hash = hash_bytes(hash, &rule->mss, sizeof(rule->mss));
-    hash = hash_bytes(hash, &rule->log, sizeof(rule->log));
-    hash = hash_bytes(hash, &rule->log_interval, sizeof(rule->log_interval));
-    hash = hash_bytes(hash, &rule->limit, sizeof(rule->limit));
-    hash = hash_bytes(hash, &rule->burst, sizeof(rule->burst));
-    hash = hash_bytes(hash, &rule->dscp, sizeof(rule->dscp));
-    hash = hash_bytes(hash, &inputs, sizeof(inputs));
-    hash = hash_text(hash, rule->sa != 0 ? ruleset->sas[rule->sa - 1] : "");
-    for (unsigned end = 0; end < 2; end++)
-        hash = hash_text(hash, rule->set[end] != 0 ? ruleset->sets[rule->set[end] - 1] : "");
-    return hash_text(hash, spill_rules_name(ruleset, rule));
-}
-
 /* ------------------------------------------------------------------------------ assignment */
 
 /* No flow has it any more, and no version in force. What it counted is forgotten. */
@@ -310,14 +256,9 @@ static int assign(struct spill_rule_tallies *tallies, struct lists *lists,
     uint32_t first = 0, end;
 
     for (; first < ruleset->count; first = end) {
-        uint64_t said = FNV_OFFSET;
-        uint32_t place;
+        const uint64_t said = spill_rule_hash_line(ruleset, first, &end);
+        const uint32_t place = take(tallies, lists, said, version);
 
-        for (end = first; end < ruleset->count &&
-                          spill_rules_same_line(&ruleset->rules[end], &ruleset->rules[first]);
-             end++)
-            said = hash_rule(said, ruleset, &ruleset->rules[end]);
-        place = take(tallies, lists, said, version);
         if (place == NONE || set_conditions(tallies, place, &ruleset->rules[first]) != 0)
             return -1;
         for (uint32_t i = first; i < end; i++)

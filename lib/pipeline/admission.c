@@ -67,7 +67,7 @@ static int add(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_pack
 static int refuse(struct spill_fast *fast, const struct spill_drop_reason *reason,
                   struct rte_mbuf *mbuf, struct spill_packet *packet)
 {
-    switch (fast->overflows[SPILL_CLASS_CLASSIFY]) {
+    switch (spill_fast_overflow(fast, SPILL_CLASS_CLASSIFY)) {
     case SPILL_OVERFLOW_INLINE:
         return SPILL_LANE_INLINE;
     case SPILL_OVERFLOW_ALLOW:
@@ -248,7 +248,7 @@ static void submit_all_new(struct spill_fast *fast, struct rte_mbuf **mbufs,
     uint64_t began = charged ? spill_clock() : 0;
     uint32_t i;
 
-    if (!charged && fast->overflows[SPILL_CLASS_CLASSIFY] == SPILL_OVERFLOW_DROP) {
+    if (!charged && spill_fast_overflow(fast, SPILL_CLASS_CLASSIFY) == SPILL_OVERFLOW_DROP) {
         drop_all_new(fast, mbufs, which, count, lanes);
         return;
     }

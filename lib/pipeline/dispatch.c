@@ -63,7 +63,7 @@ uint32_t spill_dispatch_burst(struct spill_fast *fast, const struct spill_dispat
                               uint32_t count, uint32_t bytes)
 {
     struct spill_submitter *submitter = fast->submitter;
-    bool over_budget = fast->overflows[group->class_index] == SPILL_OVERFLOW_INLINE;
+    bool over_budget = spill_fast_overflow(fast, group->class_index) == SPILL_OVERFLOW_INLINE;
     uint32_t taken = count;
 
     if (count == 0)

@@ -45,12 +45,12 @@ struct spill_fast {
     struct spill_submitter *submitter;
     struct spill_flow_table *flows;
     struct spill_datagrams *datagrams;
-    struct rte_ring *rule_log;           /* rule_log.h */
-    struct spill_reassembly *reassembly; /* NULL: without IPsec */
-    unsigned lcore_id;                   /* EAL lcore id */
-    uint32_t plan_index;                 /* of the lcore */
-    uint32_t host_index;                 /* among the lcores that give the host packets */
-    enum spill_overflow overflows[SPILL_CLASSES];
+    struct rte_ring *rule_log;                    /* rule_log.h */
+    struct spill_reassembly *reassembly;          /* NULL: without IPsec */
+    unsigned lcore_id;                            /* EAL lcore id */
+    uint32_t plan_index;                          /* of the lcore */
+    uint32_t host_index;                          /* among the lcores that give the host packets */
+    enum spill_overflow overflows[SPILL_CLASSES]; /* control sets them at any time */
     /* What each stage has for itself, named for the file that writes it; what every turn touches
      * stands first. */
     struct spill_version version;
@@ -82,6 +82,12 @@ static inline void spill_fast_take_version(struct spill_fast *fast, uint64_t now
     spill_version_take(&fast->version, fast->flows, now);
     if (unlikely(fast->acquisition.packets > 0))
         spill_acquisition_look(fast, now);
+}
+
+/** What becomes of a class's packets that the pool refuses, at this moment. */
+static inline enum spill_overflow spill_fast_overflow(const struct spill_fast *fast, uint32_t class)
+{
+    return __atomic_load_n(&fast->overflows[class], __ATOMIC_RELAXED);
 }
 
 /** Adds a fast lcore's stages to its loop. Control thread. */

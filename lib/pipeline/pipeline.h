@@ -99,6 +99,13 @@ void spill_pipeline_free(struct spill_pipeline *pipeline);
 int spill_pipeline_launch(struct spill_pipeline *pipeline, struct spill_error *error);
 
 /**
+ * Sets what may be set while lcores run: idle, budget_ns, and of classes dispatch and overflow,
+ * which they permit. Lcores go by it from their next packets on; jobs that are out stay out, and
+ * what follows them into their lanes does so as ever.
+ */
+void spill_pipeline_set(struct spill_pipeline *pipeline, const struct spill_pipeline_config *to);
+
+/**
  * Whether any lcore's loop still runs.
  *
  * @param hanging  gets the index in the plan of one that does; may be NULL

@@ -30,6 +30,34 @@ int spill_pipeline_launch(struct spill_pipeline *pipeline, struct spill_error *e
     return 0;
 }
 
+void spill_pipeline_set(struct spill_pipeline *pipeline, const struct spill_pipeline_config *to)
+{
+    uint32_t i, class;
+
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+
+        __atomic_store_n(&lcore->loop->idle, to->idle, __ATOMIC_RELAXED);
+        if (lcore->fast == NULL)
+            continue;
+        __atomic_store_n(&lcore->fast->submitter->budget.size,
+                         (uint64_t)((double)to->budget_ns * (double)rte_get_tsc_hz() / 1e9),
+                         __ATOMIC_RELAXED);
+        for (class = 0; class < SPILL_CLASSES; class ++)
+            __atomic_store_n(&lcore->fast->overflows[class], to->classes[class].overflow,
+                             __ATOMIC_RELAXED);
+    }
+    for (i = 0; i < pipeline->pool_count; i++) {
+        struct spill_pool *pool = pipeline->pools[i];
+
+        for (class = 0; class < pool->class_count; class ++) {
+            if (!pool->classes[class].defers)
+                __atomic_store_n(&pool->classes[class].dispatch, to->classes[class].dispatch,
+                                 __ATOMIC_RELAXED);
+        }
+    }
+}
+
 bool spill_pipeline_running(const struct spill_pipeline *pipeline, uint32_t *hanging)
 {
     uint32_t i;

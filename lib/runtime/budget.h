@@ -14,7 +14,8 @@
  * loop's own lcore.
  */
 struct spill_budget {
-    uint64_t size;      /* cycles that it holds at most: what may be done inline in one go */
+    uint64_t size;      /* cycles that it holds at most: what may be done inline in one go; control
+                         * sets it at any time */
     uint64_t available; /* cycles earned and not yet spent */
     uint64_t spent;     /* cycles of inline work in the current iteration of the loop */
 };
@@ -22,9 +23,10 @@ struct spill_budget {
 /** Earns the cycles of an iteration that found nothing to do. */
 static inline void spill_budget_earn(struct spill_budget *budget, uint64_t cycles)
 {
+    const uint64_t size = __atomic_load_n(&budget->size, __ATOMIC_RELAXED);
     uint64_t available = budget->available + cycles;
 
-    budget->available = available < budget->size ? available : budget->size;
+    budget->available = available < size ? available : size;
 }
 
 /** Pays for inline work that is done: it may have taken longer than was thought. */
@@ -37,7 +39,7 @@ static inline void spill_budget_spend(struct spill_budget *budget, uint64_t cycl
 /** Ends an iteration. Returns true when its inline work exceeded the budget's size. */
 static inline bool spill_budget_end_iteration(struct spill_budget *budget)
 {
-    bool over = budget->spent > budget->size;
+    bool over = budget->spent > __atomic_load_n(&budget->size, __ATOMIC_RELAXED);
 
     budget->spent = 0;
     return over;

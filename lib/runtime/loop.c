@@ -52,15 +52,16 @@ static void sleep_a_while(struct spill_loop *loop, uint64_t now)
  */
 static uint64_t idle(struct spill_loop *loop, uint64_t now)
 {
+    const enum spill_idle policy = __atomic_load_n(&loop->idle, __ATOMIC_RELAXED);
     uint64_t later;
 
     if (loop->idle_since == 0)
         loop->idle_since = now;
-    if (loop->idle == SPILL_IDLE_SLEEP)
+    if (policy == SPILL_IDLE_SLEEP)
         sleep_a_while(loop, now);
     else if (loop->yield)
         sched_yield();
-    else if (loop->idle == SPILL_IDLE_PAUSE)
+    else if (policy == SPILL_IDLE_PAUSE)
         rte_pause();
     else
         return now;

@@ -73,8 +73,8 @@ struct spill_loop {
     const struct spill_token *force;
     struct spill_budget *budget;          /* NULL: no inline work */
     struct spill_snapshot_reader *reader; /* NULL: reads no snapshot */
-    enum spill_idle idle;
-    bool yield; /* another polling lcore has the same CPU */
+    enum spill_idle idle;                 /* control sets it at any time */
+    bool yield;                           /* another polling lcore has the same CPU */
     /** What the lcore does before its first turn, such as having libraries take memory for it;
      * online as a reader. NULL: nothing. */
     void (*start)(void *context);

@@ -61,7 +61,7 @@ static inline bool spill_subject_idle(const struct spill_subject *subject)
     return __atomic_load_n(&subject->jobs, __ATOMIC_ACQUIRE) == 0;
 }
 
-/** A kind of expensive work. Written before the lcores start, then constant. */
+/** A kind of expensive work. Written before the lcores start, then constant but for `dispatch`. */
 struct spill_class {
     const char *name;
     /**
@@ -79,8 +79,15 @@ struct spill_class {
     bool defers; /* work() may leave jobs under way, on a device: never done inline */
     void *context;
     uint32_t capacity; /* jobs that each submitter may have out at a time: its credits, from 1 */
-    enum spill_dispatch dispatch;
+    enum spill_dispatch
+        dispatch; /* of a class that defers the pool's; control sets it at any time */
 };
+
+/** Where a class's work runs at this moment. Any thread. */
+static inline enum spill_dispatch spill_class_dispatch(const struct spill_class *class)
+{
+    return __atomic_load_n(&class->dispatch, __ATOMIC_RELAXED);
+}
 
 /**
  * Up to one burst of packets of one class, with its place in its lane. Jobs are allocated when the

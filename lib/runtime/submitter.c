@@ -317,7 +317,7 @@ void spill_inline_run(struct spill_submitter *submitter, uint32_t class_index)
 /* Whether a class's jobs may be done here, and one probably fits into the budget. */
 static bool may_help(const struct spill_submitter *submitter, const struct spill_account *account)
 {
-    return account->class->dispatch == SPILL_DISPATCH_AUTO && !account->class->defers &&
+    return spill_class_dispatch(account->class) == SPILL_DISPATCH_AUTO && !account->class->defers &&
            account->job_cycles != 0 && account->job_cycles <= submitter->budget.available;
 }
 

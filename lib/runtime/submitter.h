@@ -236,11 +236,12 @@ static inline bool spill_inline_fits(const struct spill_submitter *submitter, ui
 {
     const struct spill_account *account = &submitter->accounts[class_index];
     const struct spill_job *job = account->inline_job;
+    const enum spill_dispatch dispatch = spill_class_dispatch(account->class);
     uint64_t available = submitter->budget.available;
 
-    if (submitter->pool->worker_count == 0 || account->class->dispatch == SPILL_DISPATCH_INLINE)
+    if (submitter->pool->worker_count == 0 || dispatch == SPILL_DISPATCH_INLINE)
         return true;
-    if (account->class->dispatch == SPILL_DISPATCH_POOL || available == 0)
+    if (dispatch == SPILL_DISPATCH_POOL || available == 0)
         return false;
     return spill_cost_estimate(subject != NULL ? &subject->cost : &account->cost,
                                job->count + packets, job->bytes + bytes) <= available;

@@ -222,18 +222,116 @@ class Commands(Loaded):
                 self.assertTrue(ctl(program, command).endswith("takes effect at the next start: flow-capacity\n"))
             self.assertEqual(json.loads(ctl(program, "check", "--json"))["restart"], "flow-capacity")
 
-            self.assertEqual(ctl(program, "log-level", "error"), "error\n")
-            lines = program.log.count("is in force")
+            ctl(program, "reload", "--confirm", "1h")
+            self.assertEqual(ctl(program, "log-level", "error"), "log-level: notice -> error\n")
+            self.assertEqual(ctl(program, "confirm"), "confirmed\n")
+            self.assertNotIn("reload: confirmed", program.log)
             ctl(program, "reload")
-            self.assertEqual(program.log.count("is in force"), lines)
+            self.assertEqual(ctl(program, "log-level", "notice"), "it is so already\n")
             self.assertIn("'loud': expected error, warning", ctl(program, "log-level", "loud", status=1))
             self.assertIn("fast0", ctl(program, "plan"))
             self.assertIn("lcores", json.loads(ctl(program, "plan", "--json"))["plan"])
 
             self.assertEqual(ctl(program, "drain"), "receiving ends, draining\n")
             report = self.check(program.wait())
-        self.assertEqual((report["reason"], report["reloads"]), ("drain", 3))
+        self.assertEqual((report["reason"], report["reloads"]), ("drain", 4))
         self.assertFalse(self.path.exists())
+
+    def differences(self, program, status=1):
+        """What diff tells, by when: each line without its indentation."""
+        done = run(CTL, "--name", program.name, "diff", check=False)
+        self.assertEqual((done.returncode, done.stderr), (status, ""))
+        parts = re.split(r"^(a reload|the next start) changes:$", done.stdout, flags=re.M)
+        return {when: [line.strip() for line in text.strip().splitlines()]
+                for when, text in zip(parts[1::2], parts[2::2])}
+
+    def test_what_differs(self):
+        """By names and values, and when it would be in force; nothing has changed by that."""
+        with self.running() as program:
+            self.assertEqual(self.differences(program, 0), {})
+            self.configuration("flow-capacity = 1k\ndispatch = classify=inline\ndefault = allow\n")
+            self.file("config", (self.folder / "config").read_text().replace("null0,no-rx=1", "null0,no-rx=1\nmtu = 1400"))
+            self.replace("set lan = 10.0.0.0/8\n" + RULES.replace("10.0.0.0/8", "@lan") +
+                         'deny any from 10.9.0.0/16 to any name "guests"\n' + RULES)
+            rules = self.folder / "rules"
+            self.assertEqual(self.differences(program), {
+                "a reload": ["default: deny -> allow", f"rule {rules}:2: new, allow",
+                             f'rule {rules}:3 "guests": new, deny', "set lan: new",
+                             "dispatch of classify: auto -> inline"],
+                "the next start": ["flow-capacity: 64k -> 1k", "mtu of port b: as the device has it -> 1400"]})
+            told = json.loads(ctl(program, "check", "--json"))
+            self.assertEqual((len(told["differences"]), told["more"]), (7, 0))
+            self.assertIn({"what": "default", "when": "reload", "change": "changed", "before": "deny", "after": "allow"},
+                          told["differences"])
+            ctl(program, "reload")
+            self.assertEqual(set(self.differences(program)), {"the next start"})
+            # Other rules in another order, and more than are told one by one.
+            self.replace(RULES + 'deny any from 10.9.0.0/16 to any name "guests"\n')
+            self.assertEqual(self.differences(program)["a reload"],
+                             [f"rule {rules}:2: gone, allow", "order of the rules: changed", "set lan: gone"])
+            self.replace("".join(f"deny udp from any to any port {port}\n" for port in range(1, 601)))
+            done = run(CTL, "--name", program.name, "diff", check=False)
+            self.assertRegex(done.stdout, r"\nand \d+ more\n$")
+            # What could not be put in force is an error.
+            self.replace("what is this\n")
+            self.assertIn("rules:1: ", ctl(program, "diff", status=2))
+            self.file("config", "[port\n")
+            self.assertIn("config:1: ", ctl(program, "diff", status=2))
+            self.assertEqual(json.loads(ctl(program, "status", "--json"))["status"]["rules_version"], 2)
+            program.stop()
+        self.assertEqual(run(CTL, "--name", program.name, "diff", check=False).returncode, 2)
+
+    def test_what_is_set(self):
+        """Acts at once, is told as long as the configuration says otherwise, and gives way to that at a reload."""
+        pool = lambda: program.telemetry("/spillway/metrics,pool,classify")  # noqa: E731
+        status = lambda: json.loads(ctl(program, "status", "--json"))["status"]  # noqa: E731
+        with Spillway("--config", self.configuration("default = allow\n"), *POOL, "--dispatch", "classify=inline",
+                      "--flow-timeout", "1ms") as program:
+            until(lambda: program.ready() and pool()["inline_packets"] > 1000, 20, "flows are classified inline")
+            self.assertEqual(pool()["pool_packets"], 0)
+            self.assertEqual(ctl(program, "set", "dispatch", "classify=pool"), "dispatch of classify: inline -> pool\n")
+            until(lambda: pool()["pool_packets"] > 1000, 20, "flows are classified by workers")
+            self.assertEqual(status()["set"], "dispatch of classify: inline -> pool")
+            self.assertEqual(self.differences(program), {"a reload": ["dispatch of classify: pool -> inline"]})
+            self.assertEqual(ctl(program, "set", "dispatch=classify=inline"), "dispatch of classify: pool -> inline\n")
+            self.assertIsNone(status().get("set"))
+            ctl(program, "set", "budget", "20us")
+            ctl(program, "set", "on-stall", "exit")
+            self.assertEqual(status()["set"], "budget: 10us -> 20us, on-stall: log -> exit")
+            # What was on trial at a reload is the file's, and so is what comes back.
+            ctl(program, "reload", "--confirm", "1s")
+            self.assertIsNone(status().get("set"))
+            ctl(program, "set", "idle", "sleep")
+            until(lambda: "going back" in program.log and status().get("set") is None, 20, "the file's is back")
+            for words, wrong in ((("log-level", "loud"), "set log-level 'loud': expected error, warning"),
+                                 (("lanes", "4"), "set 'lanes': it takes effect at the next start: expected one of: idle"),
+                                 (("dispatch", "pool"), "expected CLASS=auto|inline|pool, where CLASS is one of: classify")):
+                self.assertIn(wrong, ctl(program, "set", *words, status=1))
+            self.assertIn("set: expected KEY VALUE", ctl(program, "set", "budget", status=2))
+            self.check(program.stop())
+
+    def test_who_has_said_all(self):
+        """A client that half-closes, as nc -N does, gets its answer; the newline may be missing then."""
+        with self.running() as program:
+            for message in json.dumps(REQUEST) + "\n", json.dumps(REQUEST):
+                connection = self.connect()
+                connection.sendall(message.encode())
+                connection.shutdown(socket.SHUT_WR)
+                self.assertTrue(self.answer(connection)["done"])
+            watch = {"version": 1, "command": "trace", "count": 3, "filter": [[6, 0, 0, 65535]]}
+            connection = self.connect()
+            connection.sendall(json.dumps(watch).encode() + b"\n")
+            connection.shutdown(socket.SHUT_WR)
+            with connection.makefile() as lines:
+                self.assertTrue(json.loads(lines.readlines()[-1])["done"])
+            # One that watches and leaves makes room for the next, also after it has said all.
+            connection = self.connect()
+            connection.sendall(json.dumps({**watch, "filter": [[6, 0, 0, 0]]}).encode() + b"\n")
+            connection.shutdown(socket.SHUT_WR)
+            until(lambda: "at a time" in (self.ask(watch) or {}).get("error", "at a time"), 10, "it watches")
+            connection.close()
+            until(lambda: self.ask({**watch, "count": 1, "filter": [[6, 0, 0, 0]], "seconds": 1})["done"], 10, "it has left")
+            self.check(program.stop())
 
     def rules(self, program):
         """How many are in force, and the version of them."""

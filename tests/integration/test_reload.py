@@ -198,8 +198,8 @@ ports = lan, wan
             program.ready()
             self.assertNotIn("at the next start", self.reload(program, self.CONFIG.replace("deny", "allow")))
             for old, new, named in (
-                    ("= 1k", "= 2k\nnon-ip = pass\ndispatch = classify=inline\ncrypto = crypto_null0",
-                     "non-ip, flow-capacity, crypto, dispatch of classify"),
+                    ("= 1k", "= 2k\nnon-ip = pass\npool-capacity = classify=7\ncrypto = crypto_null0",
+                     "non-ip, flow-capacity, crypto, pool-capacity of classify"),
                     ("mtu = 1500", "promiscuous = off", "mtu of port lan, promiscuous of port lan"),
                     ("null1", "null2", "device of port wan"),
                     ("wan]", "dmz]", "port wan, port dmz, wire lan-wan, wire lan-dmz")):

@@ -53,7 +53,11 @@ static void print_row(const struct spill_option *row)
         printf(" %s", text);
     printf(" | ");
     print_escaped(row->help);
-    printf("%s |\n", row->at_reload && spill_option_is_flag(row) ? "; read again at SIGHUP" : "");
+    printf("%s |\n", !spill_option_is_flag(row)            ? ""
+                     : row->when == SPILL_OPTION_AT_RELOAD ? "; read again at SIGHUP"
+                     : row->when == SPILL_OPTION_AT_ONCE
+                         ? "; [`set`](#spillwayctl) changes it at once"
+                         : "");
 }
 
 int main(void)
