@@ -43,7 +43,8 @@ static int check(const char *argv0, struct spill_error *error)
         return spill_program_explain(&program, error) == 0 ? SPILL_STATUS_DRAINED
                                                            : complain(error, SPILL_STATUS_USAGE);
     spill_program_warn_of_rules(&program);
-    return spill_program_print_plan(&program) == 0 ? SPILL_STATUS_DRAINED : SPILL_STATUS_FAILED;
+    return spill_program_print_plan(&program, error) == 0 ? SPILL_STATUS_DRAINED
+                                                          : complain(error, SPILL_STATUS_FAILED);
 }
 
 /* Each step of the start in order, as long as no signal came between two of them. */
@@ -103,8 +104,13 @@ static bool prepare(int argc, char **argv, enum spill_status *status)
 
     result = spill_options_parse(argc, argv, &program.stop, &program.options, &error);
     *status = SPILL_STATUS_DRAINED;
-    if (result == SPILL_OPTIONS_DONE)
+    if (result == SPILL_OPTIONS_DONE) {
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            spill_error_set(&error, "standard output can't be written");
+            *status = (enum spill_status)complain(&error, SPILL_STATUS_FAILED);
+        }
         return false;
+    }
     if (result == SPILL_OPTIONS_GO_ON) {
         spill_log_set_level(program.options.log_level);
         if (spill_program_plan(&program, &error) == 0)

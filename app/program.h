@@ -210,8 +210,9 @@ int spill_program_plan_again(struct spill_program *program, struct spill_error *
 int spill_program_check_device(const char *crypto, const struct spill_options *options,
                                struct spill_error *error);
 
-/** Prints the plan for --check, as text or JSON. @return 0, -1 when standard output fails */
-int spill_program_print_plan(const struct spill_program *program);
+/** Prints the plan for --check, as text or JSON. @return 0, -1 with an error: standard output
+ * fails, or memory is short */
+int spill_program_print_plan(const struct spill_program *program, struct spill_error *error);
 
 /* -------------------------------------------------------------------------- doctor.c */
 

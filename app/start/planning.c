@@ -342,15 +342,19 @@ static int print_json(const struct spill_program *program, const struct spill_do
     return spill_json_end(&json);
 }
 
-int spill_program_print_plan(const struct spill_program *program)
+int spill_program_print_plan(const struct spill_program *program, struct spill_error *error)
 {
     struct spill_doctor_lines *lines = spill_program_look(program, program->options.eal_given);
-    int status = lines != NULL ? 0 : -1;
+    int status = 0;
 
-    if (status == 0 && program->options.json)
+    if (lines == NULL)
+        return spill_error_set(error, "no memory");
+    if (program->options.json)
         status = print_json(program, lines);
-    else if (status == 0)
+    else
         print_text(program, lines);
     free(lines);
-    return fflush(stdout) == 0 ? status : -1;
+    if (status != 0 || fflush(stdout) != 0 || ferror(stdout))
+        return spill_error_set(error, "standard output can't be written");
+    return 0;
 }

@@ -36,23 +36,101 @@ static void mend_pages(const struct spill_doctor_subject *subject, struct spill_
         spill_doctor_mend(lines, "sysctl -w vm.nr_hugepages=%" PRIu64, wanted);
 }
 
+/* The size of a hugetlbfs's pages in KiB; of a mount that does not say, the machine's usual one. */
+static uint64_t size_of_mount(const struct spill_doctor_subject *subject, const char *options)
+{
+    const char *size = strstr(options, "pagesize=");
+    unsigned long long kib = 2048;
+    char path[PATH_MAX], line[256], unit = 'K';
+    FILE *memory;
+
+    if (size != NULL && sscanf(size, "pagesize=%llu%c", &kib, &unit) >= 1)
+        return unit == 'G' ? kib << 20 : unit == 'M' ? kib << 10 : kib;
+    memory = fopen(spill_doctor_path(subject, path, sizeof(path), "proc/meminfo"), "re");
+    while (memory != NULL && fgets(line, sizeof(line), memory) != NULL) {
+        if (sscanf(line, "Hugepagesize: %llu kB", &kib) == 1)
+            break;
+    }
+    if (memory != NULL)
+        fclose(memory);
+    return kib;
+}
+
+/* Where a hugetlbfs is mounted. @param kib  its pages' size; 0: any. Returns whether there is one
+ */
+static bool find_mount(const struct spill_doctor_subject *subject, uint64_t kib, char *folder,
+                       size_t size)
+{
+    char path[PATH_MAX], line[1024], where[512], type[64], options[256];
+    FILE *mounts = fopen(spill_doctor_path(subject, path, sizeof(path), "proc/self/mounts"), "re");
+    bool found = false;
+
+    while (mounts != NULL && !found && fgets(line, sizeof(line), mounts) != NULL) {
+        if (sscanf(line, "%*s %511s %63s %255s", where, type, options) == 3 &&
+            strcmp(type, "hugetlbfs") == 0 &&
+            (kib == 0 || size_of_mount(subject, options) == kib)) {
+            snprintf(folder, size, "%.*s", (int)size - 1, where);
+            found = true;
+        }
+    }
+    if (mounts != NULL)
+        fclose(mounts);
+    return found;
+}
+
+/* Free pages of a node, by the sizes of which a hugetlbfs is mounted, and those of the others; in
+ * pages of 2 MiB. Where none at all is mounted, that is told by itself, and all count. */
+static void count_free(const struct spill_doctor_subject *subject, unsigned node, uint64_t *usable,
+                       uint64_t *others)
+{
+    static const struct {
+        const char *size;
+        uint64_t kib, small;
+    } sizes[] = {{SMALL, 2048, 1}, {LARGE, 1048576, PER_LARGE}};
+    char folder[128];
+    const bool any = find_mount(subject, 0, folder, sizeof(folder));
+
+    *usable = *others = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t count = sizes[i].small * pages(subject, node, sizes[i].size, "free");
+
+        if (!any || find_mount(subject, sizes[i].kib, folder, sizeof(folder)))
+            *usable += count;
+        else
+            *others += count;
+    }
+}
+
 static void check_node(const struct spill_doctor_subject *subject, struct spill_doctor_lines *lines,
                        unsigned node)
 {
     const uint64_t needs = subject->pages[node];
-    const uint64_t has =
-        pages(subject, node, SMALL, "free") + PER_LARGE * pages(subject, node, LARGE, "free");
+    uint64_t has, others;
+    char more[96] = "";
 
+    count_free(subject, node, &has, &others);
     if (has >= needs) {
         spill_doctor_add(lines, SPILL_DOCTOR_OK,
                          "node %u: %" PRIu64 " of 2 MiB are needed, %" PRIu64 " are free", node,
                          needs, has);
         return;
     }
+    if (others > 0)
+        snprintf(more, sizeof(more), "; %" PRIu64 " as pages of a size that no hugetlbfs has",
+                 others);
     spill_doctor_add(lines, SPILL_DOCTOR_BROKEN,
-                     "node %u: %" PRIu64 " of 2 MiB are needed, and %" PRIu64 " are free", node,
-                     needs, has);
-    mend_pages(subject, lines, node, pages(subject, node, SMALL, "nr") + needs - has);
+                     "node %u: %" PRIu64 " of 2 MiB are needed, and %" PRIu64 " are free%s", node,
+                     needs, has, more);
+    if (has + others >= needs) {
+        const char *size = pages(subject, node, LARGE, "free") * PER_LARGE == others ? "1G" : "2M";
+
+        spill_doctor_mend(lines,
+                          "mkdir -p /dev/hugepages%s && mount -t hugetlbfs -o pagesize=%s "
+                          "hugetlbfs /dev/hugepages%s",
+                          size, size, size);
+    } else {
+        mend_pages(subject, lines, node, pages(subject, node, SMALL, "nr") + needs - has);
+    }
 }
 
 /* Of no plan: how many there are. */
@@ -91,30 +169,12 @@ void spill_doctor_hugepages(const struct spill_doctor_subject *subject,
     }
 }
 
-/* Where a hugetlbfs is mounted. Returns whether there is one. */
-static bool find_mount(const struct spill_doctor_subject *subject, char *folder, size_t size)
-{
-    char path[PATH_MAX], line[1024], where[512], type[64];
-    FILE *mounts = fopen(spill_doctor_path(subject, path, sizeof(path), "proc/self/mounts"), "re");
-    bool found = false;
-
-    while (mounts != NULL && !found && fgets(line, sizeof(line), mounts) != NULL) {
-        if (sscanf(line, "%*s %511s %63s", where, type) == 2 && strcmp(type, "hugetlbfs") == 0) {
-            snprintf(folder, size, "%.*s", (int)size - 1, where);
-            found = true;
-        }
-    }
-    if (mounts != NULL)
-        fclose(mounts);
-    return found;
-}
-
 void spill_doctor_hugetlbfs(const struct spill_doctor_subject *subject,
                             struct spill_doctor_lines *lines)
 {
     char folder[128];
 
-    if (find_mount(subject, folder, sizeof(folder))) {
+    if (find_mount(subject, 0, folder, sizeof(folder))) {
         spill_doctor_add(lines, SPILL_DOCTOR_OK, "mounted at %s", folder);
         return;
     }

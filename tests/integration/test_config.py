@@ -4,6 +4,7 @@ import json
 import os
 import re
 import struct
+import subprocess
 
 from harness import SPILLWAY, TestCase, main, process_name, run
 
@@ -61,6 +62,15 @@ class Config(TestCase):
             self.assertIn(word, text)
         table = [line for line in text.splitlines() if "echo" not in line]  # commands are whole
         self.assertLessEqual(max(map(len, table)), 110, text)
+
+    def test_output_that_is_full(self):
+        """It is told, and is no success."""
+        for options in (("--check",), ("--check", "--json"), ("--help",), ("--version",)):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([SPILLWAY, *FLAGS, *options], cwd=self.folder, stdout=full,
+                                      stderr=subprocess.PIPE, text=True)
+            self.assertEqual((done.returncode, done.stderr.splitlines()[-1:]),
+                             (1, ["spillway: standard output can't be written"]), options)
 
     def test_check_starts_nothing(self):
         text = self.spillway("--config", self.config, "--check")

@@ -320,6 +320,24 @@ static void test_server_memory(void **state)
     expect_nth("hugepages", 0, OK, "node 0: 400 of 2 MiB are needed, 500 are free", "");
     expect_nth("hugepages", 1, BROKEN, "node 1: 600 of 2 MiB are needed, and 512 are free",
                "echo 88 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages");
+    /* Pages of a size without a mount can't be had. */
+    put("proc/self/mounts", "hugetlbfs /dev/hugepages hugetlbfs rw,relatime,pagesize=2M 0 0\n");
+    subject.pages[1] = 300;
+    expect_nth("hugepages", 0, OK, "node 0: 400 of 2 MiB are needed, 500 are free", "");
+    expect_nth("hugepages", 1, BROKEN,
+               "node 1: 300 of 2 MiB are needed, and 0 are free; 512 as pages of a size that no "
+               "hugetlbfs has",
+               "mkdir -p /dev/hugepages1G && mount -t hugetlbfs -o pagesize=1G hugetlbfs "
+               "/dev/hugepages1G");
+    put("proc/self/mounts", "hugetlbfs /dev/hugepages hugetlbfs rw 0 0\n"
+                            "hugetlbfs /huge hugetlbfs rw,relatime,pagesize=1024M 0 0\n");
+    expect_nth("hugepages", 1, OK, "node 1: 300 of 2 MiB are needed, 512 are free", "");
+    put("proc/meminfo", "HugePages_Total: 2\nHugepagesize:    1048576 kB\n");
+    expect_nth("hugepages", 0, BROKEN,
+               "node 0: 400 of 2 MiB are needed, and 0 are free; 500 as pages of a size that no "
+               "hugetlbfs has",
+               "mkdir -p /dev/hugepages2M && mount -t hugetlbfs -o pagesize=2M hugetlbfs "
+               "/dev/hugepages2M");
     subject.running = true;
     expect("hugepages", OK, "it has those that it needs", "");
 }
