@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "xfrm/answers.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -129,6 +130,20 @@ struct nlmsghdr *spill_xfrm_put_numbers(void *buffer, size_t room, const struct 
                    mnl_attr_put_check(header, room, XFRMA_LTIME_VAL, sizeof(use), &use)
                ? header
                : NULL;
+}
+
+struct nlmsghdr *spill_xfrm_put_mapping(void *buffer, size_t room, const struct spill_xfrm_sa *sa)
+{
+    const struct xfrm_user_mapping mapping = {
+        .id = id_of(sa),
+        .reqid = sa->info.reqid,
+        .old_saddr = sa->info.saddr,
+        .new_saddr.a4 = (uint32_t)sa->use.place,
+        .old_sport = sa->encap.encap_sport,
+        .new_sport = htons((uint16_t)(sa->use.place >> 32)),
+    };
+
+    return begin(buffer, room, XFRM_MSG_MAPPING, &mapping, sizeof(mapping));
 }
 
 /* -------------------------------------------------------------------------------- policies */

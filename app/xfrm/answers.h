@@ -34,6 +34,9 @@ struct nlmsghdr *spill_xfrm_put_policy(void *buffer, size_t room, uint16_t type,
 struct nlmsghdr *spill_xfrm_put_gone_policy(void *buffer, size_t room,
                                             const struct spill_xfrm_policy *policy);
 
+/** What comes by an SA in UDP comes from another place than it says: `use.place`. */
+struct nlmsghdr *spill_xfrm_put_mapping(void *buffer, size_t room, const struct spill_xfrm_sa *sa);
+
 /** A policy's packets need an SA that is not there. */
 struct nlmsghdr *spill_xfrm_put_acquire(void *buffer, size_t room,
                                         const struct spill_xfrm_policy *policy,

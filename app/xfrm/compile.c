@@ -142,6 +142,9 @@ static void describe(const struct spill_xfrm_sa *sa, struct spill_sa_config *con
         .algorithm = sa->algorithm,
         .esn = (info->flags & XFRM_STATE_ESN) != 0,
         .nat_traversal = sa->encapsulated,
+        .other_port =
+            !sa->encapsulated ? 0 : ntohs(is_out ? sa->encap.encap_dport : sa->encap.encap_sport),
+        .roams = sa->encapsulated && !is_out && info->family == AF_INET,
         .replay_window = is_out ? 0 : sa->window,
         .packets_hard =
             limit_of(info->lft.hard_packet_limit, sa->earlier.packets, is_out ? sa->sent : 0),

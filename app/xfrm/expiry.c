@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <netinet/in.h>
+
 #include "program.h"
 #include "xfrm/hello.h"
 #include "xfrm/server_parts.h"
@@ -90,6 +92,7 @@ void spill_xfrm_look(struct spill_xfrm *server, struct spill_xfrm_sa *sa,
         sa->use.sequence = use.packets;
     } else {
         look_at_window(found, &sa->use);
+        sa->use.place = atomic_load_explicit(&found->state->place, memory_order_relaxed);
     }
     sa->use.packets += sa->earlier.packets;
     if (sa->use.packets == packets)
@@ -141,6 +144,28 @@ static void tell(struct spill_xfrm_handling *handling, const struct spill_xfrm_s
                     spill_xfrm_put_expire(buffer, sizeof(buffer), sa, hard));
 }
 
+/* ------------------------------------------------------------------------- a peer that moves */
+
+static bool has_moved(const struct spill_xfrm_sa *sa)
+{
+    return sa->use.place != 0 && sa->encapsulated &&
+           sa->use.place != spill_sa_place(sa->info.saddr.a4, ntohs(sa->encap.encap_sport));
+}
+
+/* A NAT before the peer has another address or port for it. The daemon is told at most once a
+ * second, and not within the first of an SA: packets from before may come then. */
+static void tell_place(struct spill_xfrm_handling *handling, struct spill_xfrm_sa *sa)
+{
+    _Alignas(struct nlmsghdr) uint8_t buffer[SPILL_XFRM_ANSWER_MAX];
+    const uint64_t now = handling->time.now;
+
+    if (!has_moved(sa) || now - sa->told_place < SECOND)
+        return;
+    sa->told_place = now;
+    handling->event(handling->context, XFRMNLGRP_MAPPING,
+                    spill_xfrm_put_mapping(buffer, sizeof(buffer), sa));
+}
+
 /* As the kernel does: who has reached a hard limit is taken away, and its daemon told. */
 void spill_xfrm_tick(void *context)
 {
@@ -168,6 +193,8 @@ void spill_xfrm_tick(void *context)
         } else if (!sa->larval && !sa->told_soft && reached_soft(sa, handling.time.now)) {
             sa->told_soft = true;
             tell(&handling, sa, false);
+        } else {
+            tell_place(&handling, sa);
         }
     }
     spill_xfrm_commit(server);

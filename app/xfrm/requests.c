@@ -15,8 +15,6 @@
 #include "xfrm/algorithms.h"
 #include "xfrm/hello.h"
 
-#define NAT_PORT 4500 /* the only one at which the data plane looks for ESP in UDP */
-
 /* How long an SPI stays reserved, and tries to find one that is free. */
 #define LARVAL_SECONDS 165
 #define SPI_TRIES      1000
@@ -108,8 +106,12 @@ static int read_encapsulation(const struct spill_xfrm_message *message, struct s
     if (payload == NULL)
         return -EINVAL;
     memcpy(&sa->encap, payload, sizeof(sa->encap));
-    return sa->encap.encap_type == UDP_ENCAP_ESPINUDP && sa->encap.encap_sport == htons(NAT_PORT) &&
-                   sa->encap.encap_dport == htons(NAT_PORT)
+    /* At this end the data plane looks for ESP in UDP at one port alone. Which one that is shows
+     * when the direction does: some end has it. */
+    return sa->encap.encap_type == UDP_ENCAP_ESPINUDP && sa->encap.encap_sport != 0 &&
+                   sa->encap.encap_dport != 0 &&
+                   (sa->encap.encap_sport == htons(SPILL_SA_NAT_PORT) ||
+                    sa->encap.encap_dport == htons(SPILL_SA_NAT_PORT))
                ? 0
                : -EOPNOTSUPP;
 }
@@ -194,6 +196,7 @@ static void settle(struct spill_xfrm_handling *handling, struct spill_xfrm_sa *s
     *sa = *read;
     sa->serial = serial;
     sa->direction = direction;
+    sa->told_place = handling->time.now;
     if (sa->add_time == 0)
         sa->add_time = handling->time.seconds;
     sa->added = time_of(&handling->time, sa->add_time);
@@ -231,6 +234,9 @@ static int new_sa(struct spill_xfrm_handling *handling, const struct spill_xfrm_
             status = -ESRCH;
         else if (sa == NULL && (sa = spill_xfrm_sa_add(handling->state)) == NULL)
             status = -ENOBUFS;
+        else if (sa->larval && read.encapsulated &&
+                 read.encap.encap_dport != htons(SPILL_SA_NAT_PORT))
+            status = -EOPNOTSUPP; /* inbound: that is this end's */
         else if (sa->algorithm != NULL)
             update(handling, sa, &read);
         else

@@ -32,6 +32,7 @@ struct spill_xfrm_use {
     uint64_t packets, bytes;
     uint64_t sequence; /* the last that was sent, or the highest that came */
     uint64_t seen;     /* inbound: bit i: the number `sequence` - i has come */
+    uint64_t place; /* inbound, in UDP over IPv4: where the last came from (ipsec/sa.h); 0: none */
 };
 
 struct spill_xfrm_sa {
@@ -42,6 +43,7 @@ struct spill_xfrm_sa {
     bool larval; /* its SPI is reserved, and no more */
     uint8_t direction;   /* enum spill_xfrm_direction */
     bool told_soft;      /* EXPIRE was sent */
+    uint64_t told_place; /* MAPPING was sent, or it was set: ns of CLOCK_MONOTONIC */
     bool encapsulated;   /* in UDP */
     bool has_esn_window; /* REPLAY_ESN_VAL came, and goes back */
     uint32_t window;     /* of replay */

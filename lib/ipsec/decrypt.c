@@ -74,6 +74,19 @@ static void note_outside(const struct rte_mbuf *mbuf, struct spill_packet *packe
     memcpy(note->link, ip - sizeof(note->link), sizeof(note->link));
 }
 
+/* Where it comes from is told once it has turned out to be authentic: until then it stands in a
+ * field of the mbuf's that nobody else needs. */
+static void note_place(struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const struct rte_udp_hdr *udp =
+        rte_pktmbuf_mtod_offset(mbuf, const struct rte_udp_hdr *, packet->l4_offset);
+    const struct rte_ipv4_hdr *ip =
+        rte_pktmbuf_mtod_offset(mbuf, const struct rte_ipv4_hdr *, packet->l3_offset);
+
+    mbuf->hash.fdir.lo = ip->src_addr;
+    mbuf->hash.fdir.hi = rte_be_to_cpu_16(udp->src_port);
+}
+
 /* Cuts off what IP has behind a UDP datagram, whose length parsing has found to be in it. */
 static void cut_to_udp(struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
@@ -94,6 +107,8 @@ static bool make_ready(const struct spill_sa *sa, struct rte_mbuf *mbuf)
     note_outside(mbuf, packet);
     if (sa->udp_size > 0)
         cut_to_udp(mbuf, packet);
+    if (sa->config.roams)
+        note_place(mbuf, packet);
     if (sa->udp_size > 0 && sa->config.mode == SPILL_SA_TRANSPORT)
         strip_udp(mbuf, packet);
     else

@@ -18,8 +18,6 @@ SPILL_DROP_REASON(spill_esp_expired, "esp_expired",
 SPILL_DROP_REASON(spill_esp_sequence_overflow, "esp_sequence_overflow",
                   "the outbound association has no sequence number left");
 
-#define NAT_PORT 4500
-
 /* mbuf's own fields have so many bits: rte_ipsec goes by them. */
 #define L3_SIZE_MAX ((1u << RTE_MBUF_L3_LEN_BITS) - 1)
 
@@ -260,15 +258,16 @@ static void write_udp_checksum(uint8_t *ip, uint32_t l3_size)
 }
 
 /* Puts a UDP header between the IP header and ESP (RFC 3948 2.1): rte_ipsec does so for tunnels. */
-static uint8_t *insert_udp(struct rte_mbuf *mbuf, const struct spill_packet *packet)
+static uint8_t *insert_udp(const struct spill_sa *sa, struct rte_mbuf *mbuf,
+                           const struct spill_packet *packet)
 {
     uint8_t *start = (uint8_t *)rte_pktmbuf_prepend(mbuf, sizeof(struct rte_udp_hdr));
     struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(start + packet->l4_offset);
 
     memmove(start, start + sizeof(*udp), packet->l4_offset);
     *udp = (struct rte_udp_hdr){
-        .src_port = RTE_BE16(NAT_PORT),
-        .dst_port = RTE_BE16(NAT_PORT),
+        .src_port = RTE_BE16(SPILL_SA_NAT_PORT),
+        .dst_port = rte_cpu_to_be_16(spill_sa_other_port(&sa->config)),
         .dgram_len = rte_cpu_to_be_16((uint16_t)(rte_pktmbuf_pkt_len(mbuf) - packet->l4_offset)),
     };
     return start + packet->l3_offset;
@@ -283,7 +282,7 @@ static void end_transport(const struct spill_sa *sa, struct rte_mbuf *mbuf)
     struct rte_ipv6_hdr *v6;
 
     if (sa->udp_size > 0)
-        ip = insert_udp(mbuf, packet);
+        ip = insert_udp(sa, mbuf, packet);
     if (packet->kind == SPILL_PACKET_IPV6) {
         v6 = (struct rte_ipv6_hdr *)ip;
         if (sa->udp_size > 0) {

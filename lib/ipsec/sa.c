@@ -18,8 +18,7 @@
 #include "base/dpdk_versions.h"
 
 #define HOP_LIMIT    64 /* of outer headers */
-#define NAT_PORT     4500
-#define TRAILER_SIZE 2 /* pad length, next header */
+#define TRAILER_SIZE 2  /* pad length, next header */
 
 /* ------------------------------------------------------------------------- what is constant */
 
@@ -216,7 +215,7 @@ static struct rte_ipsec_sa_prm describe(struct spill_sa *sa, bool ipv6)
                 /* The window is ours; rte_ipsec uses one where it has to know a number's high half.
                  */
                 .replay_win_sz = config->esn ? sa->state->replay.reach : 0,
-                .udp = {.sport = NAT_PORT, .dport = NAT_PORT},
+                .udp = {.sport = SPILL_SA_NAT_PORT, .dport = spill_sa_other_port(config)},
             },
         .crypto_xform = sa->transforms,
     };
@@ -303,7 +302,8 @@ bool spill_sa_same(const struct spill_sa_config *one, const struct spill_sa_conf
     return spill_sa_same_key(one, other) && strcmp(one->name, other->name) == 0 &&
            strcmp(one->stands_for, other->stands_for) == 0 && one->mode == other->mode &&
            one->spi == other->spi && one->esn == other->esn &&
-           one->nat_traversal == other->nat_traversal &&
+           one->nat_traversal == other->nat_traversal && one->roams == other->roams &&
+           spill_sa_other_port(one) == spill_sa_other_port(other) &&
            one->replay_window == other->replay_window && one->dscp == other->dscp &&
            one->df == other->df && one->ports == other->ports &&
            same_address(&one->source, &other->source) &&
@@ -342,6 +342,7 @@ static int create_state(struct spill_sa *sa, const struct spill_sa *predecessor,
     if (predecessor != NULL) {
         sa->state = predecessor->state;
         sa->state->users++;
+        sa->state->place = 0; /* its peer may be meant to be elsewhere now */
         return 0;
     }
     sa->state = rte_zmalloc_socket(NULL, sizeof(*sa->state), RTE_CACHE_LINE_SIZE, node);

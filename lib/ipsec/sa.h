@@ -53,6 +53,8 @@ struct spill_sa_address {
 
 #define SPILL_SA_DSCP_COPY 64 /* the inner packet's, in place of 0 to 63 */
 
+#define SPILL_SA_NAT_PORT 4500 /* RFC 3948 */
+
 #define SPILL_SA_SPI_FIRST 256 /* those below are reserved: RFC 4303, 2.1 */
 
 /** What the user wants an SA to be. */
@@ -68,7 +70,9 @@ struct spill_sa_config {
     const struct spill_ipsec_algorithm *algorithm;
     uint8_t key[SPILL_IPSEC_KEY_MAX]; /* as key files have it; to be wiped */
     bool esn;
-    bool nat_traversal;                  /* in UDP, port 4500 to 4500 (RFC 3948) */
+    bool nat_traversal;  /* in UDP (RFC 3948), at this end port 4500 */
+    uint16_t other_port; /* of that, at the other end; 0: 4500 */
+    bool roams; /* inbound, in UDP over IPv4: its peer may have moved; it is told where to */
     uint32_t replay_window;              /* packets; inbound */
     uint64_t packets_soft, packets_hard; /* lifetimes; 0: none */
     uint64_t bytes_soft, bytes_hard;     /* of the packets inside */
@@ -94,6 +98,9 @@ struct spill_sa_state {
     /* Outbound: random; with a packet's number added it identifies the fragments of that. */
     uint32_t identification;
     struct spill_replay replay; /* by who has the window */
+    /* Of one that roams: spill_sa_place() of where the last authentic packet came from, which was
+     * fresh; 0: none yet. By who has the window. */
+    _Atomic uint64_t place;
     /* Ports by which its ESP comes or goes, never both of a wire, where the settings say none.
      * Inbound: those by which authentic packets came; by who has the window. Outbound: by the first
      * clear packets, until the SA of the other direction says it; who submits. */
@@ -259,6 +266,18 @@ static inline bool spill_sa_is_wrong_input(const struct spill_sa *sa, unsigned p
  */
 bool spill_sa_is_wrong_clear_input(struct spill_sa *sa, const struct spill_sa *twin, unsigned port,
                                    unsigned other);
+
+/** Where a packet in UDP over IPv4 comes from. @param address  network order @param port  host's */
+static inline uint64_t spill_sa_place(uint32_t address, uint16_t port)
+{
+    return (uint64_t)port << 32 | address;
+}
+
+/** The port at the other end. */
+static inline uint16_t spill_sa_other_port(const struct spill_sa_config *config)
+{
+    return config->other_port != 0 ? config->other_port : SPILL_SA_NAT_PORT;
+}
 
 /** The SA that a job is about. */
 static inline struct spill_sa *spill_sa_of(const struct spill_job *job)

@@ -335,7 +335,9 @@ static int add_inbound(const struct spill_sad *sad, struct spill_sa *sa)
     const struct spill_sa_config *config = &sa->config;
     union rte_ipsec_sad_key key =
         key_of(rte_cpu_to_be_32(config->spi), &config->destination, &config->source);
-    int type = config->destination.family == 0 ? RTE_IPSEC_SAD_SPI_ONLY : RTE_IPSEC_SAD_SPI_DIP_SIP;
+    int type = config->destination.family == 0 ? RTE_IPSEC_SAD_SPI_ONLY
+               : config->roams                 ? RTE_IPSEC_SAD_SPI_DIP
+                                               : RTE_IPSEC_SAD_SPI_DIP_SIP;
     int status = 0;
 
     /* Without addresses it is for packets of both families. */

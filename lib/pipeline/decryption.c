@@ -73,6 +73,15 @@ static void learn_ports(struct spill_sa_state *state, uint64_t ports)
         atomic_store_explicit(&state->ports, known | ports, memory_order_relaxed);
 }
 
+/* Notes where an SA's peer is: what came last says it (decrypt.c). */
+static void learn_place(struct spill_sa_state *state, const struct rte_mbuf *mbuf)
+{
+    const uint64_t place = spill_sa_place(mbuf->hash.fdir.lo, (uint16_t)mbuf->hash.fdir.hi);
+
+    if (unlikely(atomic_load_explicit(&state->place, memory_order_relaxed) != place))
+        atomic_store_explicit(&state->place, place, memory_order_relaxed);
+}
+
 /* What an authentic packet takes of a lifetime in bytes: the IP packet inside, which is what its
  * sender counted, too; all that there is where none was found. */
 static uint32_t bytes_inside(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
@@ -155,6 +164,8 @@ static const struct spill_drop_reason *note(struct noting *noting, const struct 
         break;
     }
     learn_ports(state, noting->ports);
+    if (unlikely(noting->sa->config.roams))
+        learn_place(state, mbuf);
     noting->packets++;
     noting->bytes += bytes_inside(mbuf, packet);
     return NULL;

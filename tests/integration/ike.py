@@ -42,8 +42,8 @@ class Ip:
 class End:
     """A spillway in a wire, before a host with charon."""
 
-    def __init__(self, net, folder, number):
-        self.net, self.folder, self.number = net, folder, number
+    def __init__(self, net, folder, number, outer=peers.OUTER):
+        self.net, self.folder, self.number, self.outer = net, folder, number, outer
         self.namespace = (net.left, net.right)[number]
         self.path = folder / f"xfrm{number}"
         self.config = folder / f"end{number}.conf"
@@ -70,7 +70,7 @@ xfrm = {self.path}
                                 namespace=(self.net.middle, self.net.other)[self.number])
 
     def start_daemon(self, proposal, **how):
-        ends = list(zip(peers.OUTER, peers.INNER))
+        ends = list(zip(self.outer, peers.INNER))
         self.daemon = Charon(self.namespace, self.folder / f"charon{self.number}", ends[self.number],
                              ends[1 - self.number], proposal, environment=environment(self.path), **how)
 

@@ -217,6 +217,7 @@ int main(void)
         return 1;
     srand((unsigned)bench_seed);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rte_mempool_free(frames_pool);
     rte_eal_cleanup();
     return failed;
 }

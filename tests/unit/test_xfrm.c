@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include <cmocka.h>
+#include <linux/udp.h>
 
 #include "xfrm/compile.h"
 #include "xfrm/hello.h"
@@ -412,6 +413,49 @@ static void test_sa_goes_on(void **unused)
     assert_int_equal(state.sas[0].use.packets, 30);
 }
 
+static int add_encapsulated(uint16_t type, struct xfrm_usersa_info info, uint16_t source,
+                            uint16_t destination)
+{
+    const struct xfrm_encap_tmpl encap = {.encap_type = UDP_ENCAP_ESPINUDP,
+                                          .encap_sport = htons(source),
+                                          .encap_dport = htons(destination)};
+    struct nlmsghdr *header = begin(type, &info, sizeof(info));
+
+    put_aead(header, "rfc4106(gcm(aes))", 160, 128);
+    mnl_attr_put(header, XFRMA_ENCAP, sizeof(encap), &encap);
+    return ask();
+}
+
+/* In UDP: this end has port 4500, and a NAT may have changed the other one. */
+static void test_encapsulated(void **unused)
+{
+    struct xfrm_userspi_info reserved = {
+        .info = tunnel(RIGHT, LEFT, 0), .min = 0x2000, .max = 0x2000};
+    struct spill_policy_files files;
+
+    (void)unused;
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 61000, 62000),
+                     -EOPNOTSUPP);
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 4500, 0),
+                     -EOPNOTSUPP);
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 4500, 61000), 0);
+    begin(XFRM_MSG_ALLOCSPI, &reserved, sizeof(reserved));
+    assert_int_equal(ask(), 0);
+    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(RIGHT, LEFT, 0x2000), 4500, 61000),
+                     -EOPNOTSUPP);
+    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(RIGHT, LEFT, 0x2000), 61000, 4500), 0);
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0), 0);
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_FWD, 0), 0);
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    assert_int_equal(files.sa_count, 2);
+    assert_int_equal(files.sas[0].direction, SPILL_SA_OUT);
+    assert_int_equal(files.sas[0].other_port, 61000);
+    assert_false(files.sas[0].roams);
+    assert_int_equal(files.sas[1].other_port, 61000);
+    assert_true(files.sas[1].roams);
+    spill_policy_files_free(&files);
+}
+
 /* --------------------------------------------------------------------------------- garbage */
 
 /* Whatever comes, nothing is read beyond it, and what is answered is a message. */
@@ -466,6 +510,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_compiled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ike_passes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sa_goes_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_encapsulated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
     };
 
