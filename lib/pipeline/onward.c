@@ -76,7 +76,7 @@ struct spill_sa *spill_onward_find(const struct spill_fast *fast, struct rte_mbu
     uint32_t tally;
     bool wanted;
 
-    if (generation->onward == NULL || packet->output != SPILL_OUTPUT_ROUTE)
+    if (packet->output != SPILL_OUTPUT_ROUTE)
         return NULL;
     question.reversed = 0;
     spill_routing_ask(fast, mbuf, &question);

@@ -42,7 +42,7 @@ int spill_onward_create(const struct spill_policy *previous, bool follows, const
 
 /**
  * The outbound SA that is to protect what came through an inbound one, or NULL; what is for the
- * host goes no further. The lcore.
+ * host goes no further. The lcore, where the version in force has such rules.
  *
  * @param packet  that came through an SA and may be sent, or an error; gets the SA's id, or a
  *                trap's verdict where the SA is wanted and not there

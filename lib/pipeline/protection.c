@@ -131,6 +131,7 @@ bool spill_protection_take_all(struct spill_fast *fast, struct rte_mbuf **mbufs,
 uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                 struct spill_packet **packets, uint32_t count, uint64_t stamp)
 {
+    const bool onward = fast->version.generation->onward != NULL;
     struct spill_encryption encryption;
     struct rte_mbuf *denied[SPILL_BURST];
     uint32_t denied_count = 0, kept = 0, i;
@@ -146,7 +147,8 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
         if (packet->verdict == SPILL_VERDICT_UNKNOWN)
             continue;
         sa = outbound_sa(fast, packet, last);
-        if (unlikely((packet->inbound_sa | packet->secret) != 0) && goes_onward(fast, packet))
+        if (unlikely(onward) && (packet->inbound_sa | packet->secret) != 0 &&
+            goes_onward(fast, packet))
             sa = spill_onward_find(fast, mbufs[i], packet);
         if (sa != NULL && unlikely(packet->wrapped)) {
             spill_ledger_drop(&fast->ledger, &spill_drop_esp_wrapped, &mbufs[i], 1);
