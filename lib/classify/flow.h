@@ -263,6 +263,19 @@ static inline bool spill_flow_passes(const struct spill_flow *flow)
     return spill_flow_hindrances(flow->gate) <= SPILL_FLOW_NO_HINDRANCE;
 }
 
+/**
+ * Whether nothing but protection can become of a packet of a direction that came in the clear and
+ * is no step: it is protected, and nothing but that keeps it from passing at once.
+ */
+static inline bool spill_flow_only_protects(const struct spill_flow *flow, unsigned direction)
+{
+    const uint32_t wanted = SPILL_FLOW_PROTECTED << direction;
+    const uint32_t others = SPILL_FLOW_DUE | SPILL_FLOW_STALE |
+                            (SPILL_FLOW_OPENING | SPILL_FLOW_CLOSING) << 8 | UINT32_C(0xffff0000);
+
+    return (flow->gate & (others | wanted)) == wanted;
+}
+
 /** Whether any direction is protected: then there is an SA noted for it. */
 static inline bool spill_flow_is_protected(const struct spill_flow *flow)
 {

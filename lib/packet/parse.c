@@ -178,11 +178,9 @@ static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte
 
 /** What is neither TCP nor UDP on the quick way, and TCP that opens or ends a connection. */
 static __rte_noinline bool parse_other(const struct rte_mbuf *mbuf, uint8_t zone,
-                                       struct spill_packet *packet)
+                                       const struct spill_zones *zones, struct spill_packet *packet)
 {
-    const struct spill_zones zones = spill_key_zones(zone);
-
-    if (parse_quickly(QUICK_ESP, mbuf, &zones, packet))
+    if (parse_quickly(QUICK_ESP, mbuf, zones, packet))
         return packet->step > SPILL_STEP_ANSWER;
     spill_parse_carefully(mbuf, zone, packet);
     return packet->fragment != 0 || spill_packet_steps(packet);
@@ -213,7 +211,7 @@ bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t zone,
     fetch_headers(mbufs, count);
     for (i = 0; i < count; i++) {
         if (unlikely(!parse_quickly(QUICK_PORTS, mbufs[i], &zones, &packets[i])))
-            more |= parse_other(mbufs[i], zone, &packets[i]);
+            more |= parse_other(mbufs[i], zone, &zones, &packets[i]);
     }
     return more;
 }

@@ -60,7 +60,7 @@ static void retire(struct spill_job *job, void *owner)
     struct rte_mbuf *done[SPILL_JOB_PACKETS];
     struct spill_packet *packets[SPILL_JOB_PACKETS];
     uint32_t identification = spill_sa_of(job)->state->identification + (uint32_t)job->serial;
-    uint32_t count = 0, i;
+    uint32_t encrypted = 0, count = 0, i;
     uint16_t mtu;
 
     if (unlikely(spill_watch_of(&fast->ledger) != NULL))
@@ -74,7 +74,7 @@ static void retire(struct spill_job *job, void *owner)
             continue;
         }
         packet->kind = SPILL_PACKET_OTHER; /* it is ours now: its sender is told nothing about it */
-        sa->packets++;
+        encrypted++;
         mtu = UINT16_MAX;
         if (unlikely(packet->output == SPILL_OUTPUT_ROUTE) &&
             !spill_routing_route_protected(fast, spill_sa_of(job), job->mbufs[i], packet,
@@ -91,6 +91,7 @@ static void retire(struct spill_job *job, void *owner)
         packets[count] = packet;
         done[count++] = job->mbufs[i];
     }
+    sa->packets += encrypted;
     spill_exit_send(fast, done, packets, count, job->stamp, path);
 }
 

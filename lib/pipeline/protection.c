@@ -101,11 +101,8 @@ bool spill_protection_passes(const struct spill_fast *fast, const struct spill_p
 /* Whether nothing but protection can become of a packet that came in the clear. */
 static inline bool is_only_protected(const struct spill_packet *packet)
 {
-    const struct spill_flow *flow = packet->flow;
-
-    return flow != NULL && flow->pending == 0 && !flow->conditioned && !packet->wrapped &&
-           !spill_flow_needs_step(flow, packet) &&
-           spill_flow_own_verdict(flow, packet->direction) == SPILL_VERDICT_PROTECT;
+    return packet->flow != NULL && spill_flow_only_protects(packet->flow, packet->direction) &&
+           !packet->wrapped && packet->step <= SPILL_STEP_ANSWER;
 }
 
 bool spill_protection_take_all(struct spill_fast *fast, struct rte_mbuf **mbufs,
