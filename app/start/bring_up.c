@@ -9,6 +9,7 @@
 #include "pipeline/watch.h"
 #include "plan/placement.h"
 #include "port/eal.h"
+#include "port/unmap.h"
 #include "program.h"
 #include "runtime/stamp.h"
 #include "xfrm/server.h"
@@ -214,6 +215,22 @@ static void tell_stall(const struct spill_watchdog_report *report, void *argumen
         spill_program_end_as(program, SPILL_OUTCOME_FAILED);
 }
 
+/* After so long it is told that an lcore is waited for. */
+#define LEAVING_NS UINT64_C(1000000000)
+
+/* The interrupt thread's. There is no end to it but the lcore's or the program's: the driver takes
+ * away more than the memory next. */
+static void await_lcores(void *context)
+{
+    const struct spill_program *program = context;
+
+    if (spill_pipeline_await_turn(program->pipeline, LEAVING_NS))
+        return;
+    SPILL_LOG(WARNING, "a port's peer has left while an lcore hangs: its rings stay for so long");
+    while (!spill_pipeline_await_turn(program->pipeline, LEAVING_NS))
+        ;
+}
+
 int spill_program_launch(struct spill_program *program, struct spill_error *error)
 {
     uint32_t i;
@@ -228,6 +245,7 @@ int spill_program_launch(struct spill_program *program, struct spill_error *erro
                                  program->plan.lcores[i].id);
     }
     spill_program_init_links(program);
+    spill_unmap_await(await_lcores, program);
     /* First: an lcore ends when the twins' thread has left, and never where there is none. */
     if (spill_program_start_host(program, error) != 0)
         return -1;

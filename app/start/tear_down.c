@@ -9,6 +9,7 @@
 #include "control/log.h"
 #include "control/stalls.h"
 #include "port/eal.h"
+#include "port/unmap.h"
 #include "program.h"
 #include "xfrm/server.h"
 
@@ -114,6 +115,7 @@ void spill_program_tear_down(struct spill_program *program)
     if (program->hanging || program->abandoned)
         return;
     spill_program_close_rule_log(program);
+    spill_unmap_await(NULL, NULL);
     spill_pipeline_free(program->pipeline);
     for (i = 0; i < program->port_count; i++) {
         spill_port_close(&program->ports[i]);

@@ -146,6 +146,16 @@ uint64_t spill_pipeline_settled(const struct spill_pipeline *pipeline);
  */
 bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns[SPILL_LCORES_MAX]);
 
+/**
+ * Waits until every loop has come to another turn, or is not running: what lcores see by then, as
+ * what drivers are told, they go by in all of their calls. Any thread but lcores'; sleeps between
+ * its looks.
+ *
+ * @param nanoseconds  at most
+ * @return whether all have
+ */
+bool spill_pipeline_await_turn(const struct spill_pipeline *pipeline, uint64_t nanoseconds);
+
 /** Frames that are not IP and passed, over all lcores, by spill_non_ip_find(). Any thread. */
 void spill_pipeline_non_ip(const struct spill_pipeline *pipeline,
                            uint64_t sums[SPILL_NON_IP_COUNTERS]);

@@ -7,6 +7,7 @@
 #include <rte_errno.h>
 #include <rte_launch.h>
 
+#include "base/clock.h"
 #include "pipeline/drops.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/waiting.h"
@@ -267,6 +268,31 @@ bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns
         turns[i] = beats;
     }
     return turned;
+}
+
+/* The next look is this much later. */
+#define LOOK_US 20
+
+bool spill_pipeline_await_turn(const struct spill_pipeline *pipeline, uint64_t nanoseconds)
+{
+    const uint64_t deadline =
+        spill_clock() + (uint64_t)((double)nanoseconds * (double)rte_get_tsc_hz() / 1e9);
+    uint64_t before[SPILL_LCORES_MAX];
+    uint32_t i;
+
+    /* What the caller has written stands before what it sees of the loops. */
+    atomic_thread_fence(memory_order_seq_cst);
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++)
+        before[i] = atomic_load(&pipeline->lcores[i].loop->heartbeat.beats);
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        while ((before[i] & SPILL_HEARTBEAT_ASLEEP) == 0 &&
+               atomic_load(&pipeline->lcores[i].loop->heartbeat.beats) == before[i]) {
+            if (spill_clock() >= deadline)
+                return false;
+            rte_delay_us_sleep(LOOK_US);
+        }
+    }
+    return true;
 }
 
 /* ------------------------------------------------------------------------------ placement */

@@ -7,6 +7,8 @@ import unittest
 import capture
 import oracle
 from harness import BUILD, CAPTURES, CPUS, Net, Spillway, TestCase, main, process_name, spillway, until
+from holding import held_within
+from test_blocks import worker
 
 LAN, WAN = "net_af_packet0,iface=lan", "net_af_packet0,iface=wan"
 
@@ -64,6 +66,28 @@ class Memif(Device):
         report = one.stop()
         self.check(report, outcome="forced" if report.status == 3 else "drained",
                    status=3 if report.status == 3 else 0)
+
+
+    def test_peer_is_killed(self):
+        """While the lcore is within the driver's code: its rings stay until it has left that. Traffic returns."""
+        memif = f"socket={self.folder}/memif,socket-abstract=no"
+        source = f"net_pcap0,rx_pcap={CAPTURES}/office.pcap,infinite_rx=1"
+        one = self.start(None, source, f"net_memif0,role=server,{memif}", "--stall-timeout", "0")
+        thread = int(worker(self, one).name)
+        link = lambda: (one.telemetry("/ethdev/link_status,1") or {}).get("status")  # noqa: E731
+        for slow in False, True, None:
+            other = self.start(None, f"net_memif0,role=client,{memif}", "net_null0,no-rx=1")
+            received = lambda: other.telemetry("/spillway/metrics,packets")["received"]  # noqa: E731
+            until(lambda: received() > 1000, 20, "traffic")
+            if slow is None:
+                break
+            with held_within(one.process.pid, thread, "librte_net_memif"):
+                other.process.kill()
+                until(lambda: link() == "DOWN", 10, "the peer's end is seen")
+                if slow:
+                    until(lambda: "its rings stay for so long" in one.log, 10, "the lcore is waited for")
+        self.check(one.stop())
+        self.check(other.stop())
 
 
 class Virtio(Device):
