@@ -26,6 +26,7 @@ static const struct {
     {XFRM_MSG_GETPOLICY, sizeof(struct xfrm_userpolicy_id)},
     {XFRM_MSG_FLUSHPOLICY, 0},
     {XFRM_MSG_GETSPDINFO, sizeof(uint32_t)},
+    {XFRM_MSG_MIGRATE, sizeof(struct xfrm_userpolicy_id)},
 };
 
 bool spill_xfrm_is_dump(const struct nlmsghdr *header)

@@ -213,6 +213,8 @@ int spill_xfrm_handle_policy(struct spill_xfrm_handling *handling,
         return get_policy(handling, message);
     case XFRM_MSG_FLUSHPOLICY:
         return flush_policies(handling, message);
+    case XFRM_MSG_MIGRATE: /* as a kernel that was built without */
+        return -ENOPROTOOPT;
     default:
         return -EOPNOTSUPP;
     }

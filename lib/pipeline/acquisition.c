@@ -112,20 +112,15 @@ uint32_t spill_acquisition_take_needs(struct spill_acquisition *acquisition,
 
 /* ------------------------------------------------------------------------------- who waits */
 
+/* @param trap  0: one that is free @return NULL: there is none */
 static struct spill_acquisition_place *find_place(struct spill_acquisition *acquisition,
                                                   uint16_t trap)
 {
-    struct spill_acquisition_place *free = NULL;
-
     for (uint32_t i = 0; i < SPILL_ACQUISITION_TRAPS; i++) {
-        struct spill_acquisition_place *place = &acquisition->places[i];
-
-        if (place->count > 0 && place->trap == trap)
-            return place;
-        if (place->count == 0)
-            free = place;
+        if (acquisition->traps[i] == trap)
+            return &acquisition->places[i];
     }
-    return free;
+    return NULL;
 }
 
 /* Not often: who sends very many such packets must not keep those waiting that have a place. */
@@ -152,13 +147,15 @@ void spill_acquisition_wait(struct spill_fast *fast, struct rte_mbuf *mbuf,
     struct spill_acquisition *acquisition = &fast->acquisition;
     struct spill_acquisition_place *place = find_place(acquisition, packet->sa);
 
+    if (place == NULL)
+        place = find_place(acquisition, 0);
     if (place == NULL || place->count == SPILL_ACQUISITION_EACH) {
         refuse(fast, &acquire_full, mbuf, packet, stamp);
         return;
     }
     if (acquisition->packets == 0)
         acquisition->version = fast->version.number;
-    place->trap = packet->sa;
+    acquisition->traps[place - acquisition->places] = packet->sa;
     if (ask(fast, packet))
         place->asked = stamp;
     if (packet != spill_packet_of(mbuf))
@@ -166,7 +163,7 @@ void spill_acquisition_wait(struct spill_fast *fast, struct rte_mbuf *mbuf,
     SPILL_TRACE(&fast->ledger, mbuf, waits);
     place->mbufs[place->count] = mbuf;
     place->origins[place->count] = (uint8_t)origin;
-    place->stamps[place->count++] = stamp;
+    place->stamps[place->count++] = acquisition->since != 0 ? acquisition->since : stamp;
     acquisition->packets++;
 }
 
@@ -177,28 +174,32 @@ static void take_out(struct spill_acquisition *acquisition, struct spill_acquisi
 {
     *gone = *place;
     place->count = 0;
+    acquisition->traps[place - acquisition->places] = 0;
     acquisition->packets -= gone->count;
 }
 
 /* They are taken out first: what a trap still selects waits anew, for the time that it has left. */
-static void send_on(struct spill_fast *fast, struct spill_acquisition_place *place)
+static void send_on(struct spill_fast *fast, struct spill_acquisition_place *place, uint64_t now)
 {
     struct spill_acquisition_place gone;
 
     take_out(&fast->acquisition, place, &gone);
     spill_ledger_count(&fast->ledger, &waited, gone.count);
     for (uint32_t i = 0; i < gone.count; i++) {
+        fast->acquisition.since = gone.stamps[i];
         if (gone.origins[i] == SPILL_ACQUISITION_HOST)
-            spill_host_send(fast, &gone.mbufs[i], 1, gone.stamps[i]);
+            spill_host_send(fast, &gone.mbufs[i], 1, now);
         else
-            spill_forward_again(fast, gone.mbufs[i], gone.stamps[i]);
+            spill_forward_again(fast, gone.mbufs[i], now);
     }
+    fast->acquisition.since = 0;
 }
 
 static void drop_old(struct spill_fast *fast, struct spill_acquisition_place *place, uint64_t now)
 {
     const uint64_t time = SPILL_ACQUISITION_SECONDS * rte_get_tsc_hz();
     struct spill_acquisition_place gone;
+    const uint16_t trap = fast->acquisition.traps[place - fast->acquisition.places];
     uint32_t old = 0;
 
     while (old < place->count && now - place->stamps[old] > time)
@@ -213,6 +214,8 @@ static void drop_old(struct spill_fast *fast, struct spill_acquisition_place *pl
         place->stamps[place->count++] = gone.stamps[i];
     }
     fast->acquisition.packets += place->count;
+    if (place->count > 0)
+        fast->acquisition.traps[place - fast->acquisition.places] = trap;
 }
 
 static void look(struct spill_fast *fast, struct spill_acquisition_place *place, uint64_t now)
@@ -236,7 +239,7 @@ void spill_acquisition_look(struct spill_fast *fast, uint64_t now)
         struct spill_acquisition_place *place = &acquisition->places[i];
 
         if (place->count > 0 && newer)
-            send_on(fast, place);
+            send_on(fast, place, now);
         else if (place->count > 0)
             look(fast, place, now);
     }
@@ -254,6 +257,7 @@ uint32_t spill_acquisition_drop_all(struct spill_acquisition *acquisition,
         spill_ledger_drop(ledger, reason != NULL ? reason : &acquire_expired, place->mbufs,
                           place->count);
         place->count = 0;
+        acquisition->traps[i] = 0;
     }
     acquisition->packets = 0;
     return packets;

@@ -58,7 +58,6 @@ struct spill_acquisition_need {
 
 /** The packets of one trap. */
 struct spill_acquisition_place {
-    uint16_t trap;
     uint8_t count;                           /* packets; 0: the place is free */
     uint8_t origins[SPILL_ACQUISITION_EACH]; /* enum spill_acquisition_origin */
     struct rte_mbuf *mbufs[SPILL_ACQUISITION_EACH];
@@ -68,10 +67,12 @@ struct spill_acquisition_place {
 
 /** A fast lcore's. Written by the lcore, but for the pointers. */
 struct spill_acquisition {
-    uint32_t packets;                       /* that wait */
-    uint64_t version;                       /* of the rules that they were last asked about */
-    uint64_t looked;                        /* TSC */
-    uint64_t refused;                       /* TSC: when one without a place was last told of */
+    uint16_t traps[SPILL_ACQUISITION_TRAPS]; /* by place; 0: it is free */
+    uint32_t packets;                        /* that wait */
+    uint64_t version;                        /* of the rules that they were last asked about */
+    uint64_t looked;                         /* TSC */
+    uint64_t refused;                        /* TSC: when one without a place was last told of */
+    uint64_t since; /* stamp of the packet that is just being sent on; 0: none is */
     struct spill_acquisition_place *places; /* before the lcores start, as the next */
     struct rte_ring *needs;                 /* of struct spill_acquisition_need */
 };

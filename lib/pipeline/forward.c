@@ -125,7 +125,7 @@ void spill_forward(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spil
         go_on(fast, mbufs, packets, count, stamp, path);
 }
 
-void spill_forward_again(struct spill_fast *fast, struct rte_mbuf *mbuf, uint64_t stamp)
+void spill_forward_again(struct spill_fast *fast, struct rte_mbuf *mbuf, uint64_t now)
 {
     struct spill_packet packet = *spill_packet_of(mbuf);
 
@@ -133,7 +133,7 @@ void spill_forward_again(struct spill_fast *fast, struct rte_mbuf *mbuf, uint64_
     packet.verdict = SPILL_VERDICT_UNKNOWN;
     packet.sa = 0;
     packet.reversed = 0;
-    go_on(fast, &mbuf, &packet, 1, stamp, SPILL_PATH_FAST);
+    go_on(fast, &mbuf, &packet, 1, now, SPILL_PATH_FAST);
 }
 
 uint32_t spill_forward_answers(struct spill_fast *fast, uint64_t now)

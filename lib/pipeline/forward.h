@@ -52,10 +52,10 @@ void spill_forward(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spil
  * Has a packet that was looked up in an earlier turn, and has waited, take that way anew. The
  * lcore.
  *
- * @param mbuf   given away; its packet in it, as it was
- * @param stamp  TSC when it was received
+ * @param mbuf  given away; its packet in it, as it was
+ * @param now   TSC
  */
-void spill_forward_again(struct spill_fast *fast, struct rte_mbuf *mbuf, uint64_t stamp);
+void spill_forward_again(struct spill_fast *fast, struct rte_mbuf *mbuf, uint64_t now);
 
 /** Notes what the flow table said of the packets of a burst that are traced. The lcore. */
 void spill_forward_trace(struct spill_fast *fast, struct rte_mbuf **mbufs,

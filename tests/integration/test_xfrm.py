@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 
+import esp
 import harness
 import ike
 from harness import CPUS, Net, Spillway, main, need_program, need_root, until
@@ -406,6 +407,59 @@ xfrm = {path}
                 self.assertGreaterEqual(report.drops["denied"], 3)
                 # What wants an association waits, and goes where the policy does.
                 self.assertGreaterEqual(report["acquire"]["waited"], 1)
+
+
+class Onward(harness.TestCase):
+    """What came by a tunnel is not sent in the clear where it should go on by one that is not there."""
+
+    def test_trap(self):
+        need_program("ip")
+        if not os.path.exists("/dev/net/tun"):
+            self.skipTest("needs /dev/net/tun")
+        key = bytes(range(20))
+        branch = esp.SA("aes-128-gcm", key, 0x1001, source="192.0.2.2", destination="192.0.2.1")
+        with Net() as net:
+            harness.run("ip", "-n", net.left, "address", "flush", "dev", "eth0")
+            harness.run("ip", "-n", net.left, "address", "add", "192.0.2.2/24", "dev", "eth0")
+            net.run(net.middle, "sysctl", "-qw", "net.ipv4.conf.lan.rp_filter=1", "net.ipv4.conf.lan.arp_ignore=8")
+            path = self.folder / "xfrm"
+            ip = ike.Ip(path)
+            config = self.file("conf", f"""
+[spillway]
+idle = sleep
+default = deny
+[router]
+routes = 1k
+routes6 = 1k
+[port outer]
+device = net_af_packet0,iface=lan
+routed = yes
+twin = tlan
+address = 192.0.2.1/24
+[ike]
+xfrm = {path}
+""")
+            with Spillway("--config", config, namespace=net.middle) as program:
+                program.ready()
+                until(lambda: net.ping(net.middle, "192.0.2.2", "-I", "192.0.2.1", "-W", "1", count=1), 30,
+                      "ping by the twin")
+                net.run(net.middle, "ip", "route", "add", "10.8.0.0/16", "via", "192.0.2.2")
+                ends = "src 192.0.2.2 dst 192.0.2.1 proto esp"
+                ip(f"state add {ends} spi 0x1001 reqid 1 mode tunnel aead rfc4106(gcm(aes)) 0x{key.hex()} 128 "
+                   "replay-window 32")
+                ways = "src 10.9.0.0/16 dst 10.8.0.0/16"
+                ip(f"policy add {ways} dir fwd priority 1 tmpl {ends} reqid 1 mode tunnel")
+                ip(f"policy add {ways} dir out priority 2 tmpl src 192.0.2.1 dst 192.0.2.3 proto esp reqid 2 mode tunnel")
+                inner = esp.udp_frame("10.9.0.5", "10.8.0.1", b"x", (1000, 2000), 1)
+                net.run(net.left, "/usr/bin/python3", "-c",
+                        "import socket\n"
+                        "s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 50)\n"
+                        f"s.sendto({branch.seal(inner[14:], esp.IPIP, 1)!r}, ('192.0.2.1', 0))\n")
+                until(lambda: "1(packets)" in ip(f"state get {ends} spi 0x1001", counters=True).replace(" ", ""), 20,
+                      "it has come")
+                report = self.check(program.stop())
+            self.assertEqual(report.drops["acquire_onward"], 1)
+            self.assertEqual(report["acquire"]["asked"], 1)
 
 
 if __name__ == "__main__":

@@ -200,6 +200,22 @@ static void do_not_wait_for_ever(void **state)
     assert_int_equal(fast()->acquisition.packets, 0);
 }
 
+/* Sent on, and selected by a trap again, as other rules have changed: its time goes on. */
+static void keep_their_time(void **state)
+{
+    const uint64_t second = rte_get_tsc_hz(), now = spill_clock();
+
+    (void)state;
+    turn();
+    fast()->acquisition.since = now;
+    wait_for(TRAP, 1, now + 20 * second);
+    fast()->acquisition.since = 0;
+    spill_acquisition_look(fast(), now + 29 * second);
+    assert_int_equal(drops("acquire_expired"), 0);
+    spill_acquisition_look(fast(), now + 31 * second);
+    assert_int_equal(drops("acquire_expired"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +223,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(go_by_newer_rules, set_up, tear_down),
         cmocka_unit_test_setup_teardown(are_few, set_up, tear_down),
         cmocka_unit_test_setup_teardown(do_not_wait_for_ever, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keep_their_time, set_up, tear_down),
     };
     int failed;
 

@@ -218,6 +218,7 @@ static void test_spi_is_reserved(void **unused)
 static void test_sa_that_can_not_be(void **unused)
 {
     struct xfrm_usersa_info info = tunnel(LEFT, RIGHT, 0x1001);
+    const struct xfrm_userpolicy_id policy = {.dir = XFRM_POLICY_OUT};
     struct xfrm_mark mark = {.v = 1, .m = 1};
     struct nlmsghdr *header;
 
@@ -250,8 +251,8 @@ static void test_sa_that_can_not_be(void **unused)
     put_aead(header, "rfc4106(gcm(aes))", 160, 128);
     mnl_attr_put_u32(header, XFRMA_IF_ID, 7);
     assert_int_equal(ask(), -EOPNOTSUPP);
-    begin(XFRM_MSG_MIGRATE, &info, sizeof(info));
-    assert_int_equal(ask(), -EOPNOTSUPP);
+    begin(XFRM_MSG_MIGRATE, &policy, sizeof(policy));
+    assert_int_equal(ask(), -ENOPROTOOPT);
     assert_int_equal(state.sa_count, 0);
     assert_false(handling.changed);
 }
