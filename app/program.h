@@ -156,6 +156,8 @@ struct spill_program {
     pthread_mutex_t holding;      /* the version in force: none is replaced or freed meanwhile */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;
+    uint32_t hanging_lcores;                       /* at this moment, by the watchdog */
+    uint32_t stalls_told;                          /* times that it has told of one */
     struct spill_stall_watch *stalls;              /* slow turns of lcores; NULL: nobody looks */
     struct spill_port_link links[SPILL_PORTS_MAX]; /* as last seen */
     struct spill_event looking;                    /* at them, from time to time */

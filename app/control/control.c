@@ -19,8 +19,10 @@ static void check_heartbeats(void *context)
 {
     struct spill_program *program = context;
 
-    spill_service_hanging(&program->service,
-                          spill_watchdog_check(&program->watchdog, spill_clock()));
+    const unsigned hanging = spill_watchdog_check(&program->watchdog, spill_clock());
+
+    __atomic_store_n(&program->hanging_lcores, hanging, __ATOMIC_RELAXED);
+    spill_service_hanging(&program->service, hanging);
 }
 
 static int watch_heartbeats(struct spill_program *program, struct spill_event *event)

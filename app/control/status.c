@@ -12,7 +12,7 @@ struct status {
     const char *version, *state, *reason, *set;
     double seconds;
     uint64_t rules, tsc_hz;
-    uint32_t reloads;
+    uint32_t reloads, hanging, stalls;
 };
 
 static struct spill_metric_value seconds_of(const void *status)
@@ -29,6 +29,10 @@ static const struct spill_metric rows[] = {
                  "of the rules and associations in force: 1 is that of the start"),
     SPILL_METRIC(COUNTER, "reloads", struct status, reloads, "reloads",
                  "times that the configuration was read again and is in force"),
+    SPILL_METRIC(GAUGE, "hanging", struct status, hanging, "lcores",
+                 "that hang at this moment, for longer than --stall-timeout"),
+    SPILL_METRIC(COUNTER, "stalls", struct status, stalls, "stalls",
+                 "times that an lcore was found hanging"),
     SPILL_METRIC(TEXT, "set", struct status, set, "",
                  "by spillwayctl set, and other than the configuration in force has it"),
     SPILL_METRIC(GAUGE, "tsc_hz", struct status, tsc_hz, "Hz", "of what cycles are counted in"),
@@ -55,6 +59,8 @@ void spill_program_write_status(struct spill_program *program, struct spill_metr
         .reason = reason,
         .seconds = started != 0 ? (double)(spill_clock() - started) / (double)rte_get_tsc_hz() : 0,
         .rules = version_in_force(program),
+        .hanging = __atomic_load_n(&program->hanging_lcores, __ATOMIC_RELAXED),
+        .stalls = __atomic_load_n(&program->stalls_told, __ATOMIC_RELAXED),
         .reloads = __atomic_load_n(&program->reloads, __ATOMIC_RELAXED),
         .tsc_hz = rte_get_tsc_hz(),
     };

@@ -210,6 +210,7 @@ static void tell_stall(const struct spill_watchdog_report *report, void *argumen
                   stage);
         return;
     }
+    __atomic_store_n(&program->stalls_told, program->stalls_told + 1, __ATOMIC_RELAXED);
     SPILL_LOG(WARNING, "lcore %u hangs in '%s' for %.0f ms", report->lcore_id, stage, milliseconds);
     if (program->options.on_stall == SPILL_OPTION_STALL_EXIT && spill_program_end(program, "stall"))
         spill_program_end_as(program, SPILL_OUTCOME_FAILED);

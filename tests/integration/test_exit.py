@@ -10,7 +10,7 @@ import threading
 import unittest
 
 import capture
-from harness import Net, Spillway, TestCase, inside, main, run, spillway, until
+from harness import BUILD, Net, Spillway, TestCase, inside, main, run, spillway, until
 
 LAN = "net_af_packet0,iface=lan"
 LARGE = 9000
@@ -282,6 +282,31 @@ class Exit(TestCase):
         program, report = self.lost_at("net_af_packet1,iface=wan", lambda: self.link("delete", "wan"))
         self.assertIn("port b: the interface of net_af_packet1 is gone", program.log)
         self.assertEqual(report["ports"][1]["link"], "gone")
+
+    def test_interface_is_made_again(self):
+        """To the driver it is gone for good, which is told, and what would leave by it is dropped until a new start."""
+        program = self.wire("net_af_packet1,iface=wan", mtu=1500)
+        self.alive()
+        self.link("delete", "wan")
+        until(lambda: self.port(program, "link") == "gone", 10, "its end is seen")
+        self.link("add", "wan", "type", "veth", "peer", "name", "again")
+        for end in "wan", "again":
+            self.link("set", end, "up")
+        run(BUILD / "ctl" / "spillwayctl", "--name", program.name, "check")  # after what the kernel has told
+        self.assertEqual(self.port(program, "link"), "gone")
+        self.send([frame(udp4(200, True))] * 5)
+        until(lambda: program.telemetry("/spillway/metrics,drops").get("tx_link_down", 0) >= 5, 10, "they are dropped")
+        self.check(program.stop())
+        self.assertIn("can't come back before a restart", program.log)
+        again = Spillway("--port", "a=net_af_packet0,iface=lan", "--port", "b=net_af_packet1,iface=wan", "--wire", "a:b",
+                         "--default", "allow", namespace=self.net.middle)
+        self.addCleanup(again.__exit__)
+        ear = Ear(self.net.middle, "again")
+        self.addCleanup(ear.close)
+        again.ready()
+        self.send([frame(udp4(200, True))])
+        until(lambda: ear.payload(17) == 180, 10, "the packet arrives")
+        self.check(again.stop())
 
     def test_what_the_device_did_not_send(self):
         """An interface's end that the control thread has not heard of yet: the device counts."""

@@ -47,9 +47,13 @@ class Stall(Held):
     def test_log(self):
         program, strace = self.held()
         until(lambda: "lcore 1 hangs in 'receive'" in program.log, 20, program.log)
+        status = lambda: program.telemetry("/spillway/status")  # noqa: E731
+        until(lambda: status()["hanging"] == 1, 20, "it is shown")
         until(lambda: "lcore 1 goes on" in program.log, 20, program.log)
         strace.send_signal(signal.SIGINT)
         strace.wait(10)
+        until(lambda: status()["hanging"] == 0, 20, "it hangs no more")
+        self.assertGreaterEqual(status()["stalls"], 1)
         self.check(program.stop())
 
     def test_never_comes_back(self):
