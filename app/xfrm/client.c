@@ -37,6 +37,7 @@ void spill_xfrm_client_close(struct spill_xfrm_client *client)
     client->dumps = client->greeted = false;
     client->waiting = 0;
     client->groups = 0;
+    spill_xfrm_listener_left(client->server);
 }
 
 void spill_xfrm_client_listen(struct spill_xfrm_client *client, bool listens)

@@ -175,9 +175,12 @@ void spill_xfrm_tick(void *context)
     struct spill_xfrm_asking asking;
     uint32_t i;
 
-    if (server->changing || spill_token_cancelled(&server->program->stop))
+    if (spill_token_cancelled(&server->program->stop))
         return;
     spill_xfrm_begin(server, NULL, NULL, &asking, &handling);
+    spill_xfrm_heed_needs(server, &asking.time); /* nothing is put in force for that */
+    if (server->changing)
+        return;
     for (i = state->sa_count; i-- > 0;) {
         struct spill_xfrm_sa *sa = &state->sas[i];
 
@@ -198,5 +201,4 @@ void spill_xfrm_tick(void *context)
         }
     }
     spill_xfrm_commit(server);
-    spill_xfrm_heed_needs(server, &asking.time);
 }

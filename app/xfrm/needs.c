@@ -34,6 +34,16 @@ static void take(struct spill_xfrm *server, struct spill_acquisition *acquisitio
     } while (count == AT_ONCE && taken < SPILL_ACQUISITION_NEEDS);
 }
 
+void spill_xfrm_listener_left(struct spill_xfrm *server)
+{
+    for (uint32_t i = 0; i < SPILL_XFRM_CLIENTS_MAX; i++) {
+        if (server->clients[i].descriptor >= 0 &&
+            (server->clients[i].groups >> (XFRMNLGRP_ACQUIRE - 1) & 1) != 0)
+            return;
+    }
+    server->state.acquires.count = 0;
+}
+
 void spill_xfrm_heed_needs(struct spill_xfrm *server, const struct spill_xfrm_time *time)
 {
     struct spill_pipeline *pipeline = server->program->pipeline;

@@ -348,6 +348,7 @@ xfrm = {path}
                     return "reqid 7" in heard.read_text()
                 until(hears, 20, "the monitor listens")
                 net.run(net.left, "ip", "route", "add", "10.9.1.0/24", "via", "10.9.0.2")
+                until(lambda: net.ping(net.left, "10.9.0.2", count=1), 20, "the neighbour is known: all can be sent")
                 net.run(net.left, "/usr/bin/python3", "-c",
                         "import socket\n"
                         "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
@@ -355,6 +356,14 @@ xfrm = {path}
                 until(lambda: "acquire" in heard.read_text(), 20, "the daemon is asked")
                 self.assertEqual(net.ping(net.left, "10.9.0.2", count=2), 2)
                 text = heard.read_text()
+                # Who was asked is gone: who comes is asked, too.
+                monitor.kill()
+                monitor.wait()
+                with open(heard, "w") as file:
+                    again = ip.monitor(file)
+                self.addCleanup(again.wait)
+                self.addCleanup(again.kill)
+                until(lambda: "acquire" in heard.read_text(), 20, "another daemon is asked")
                 ip("policy delete src 10.9.0.1/32 dst 10.9.1.0/24 dir out")
                 report = self.check(program.stop())
             self.assertEqual(text.count("acquire"), 1, text)

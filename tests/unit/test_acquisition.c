@@ -149,6 +149,30 @@ static void go_by_newer_rules(void **state)
     assert_int_equal(fast()->acquisition.packets, 0);
 }
 
+static void are_told(void **state)
+{
+    struct spill_acquisition_need need;
+    struct spill_packet packet;
+    struct rte_mbuf *mbuf = make(1, &packet);
+    const unsigned from = packet.direction;
+
+    (void)state;
+    packet.verdict = SPILL_VERDICT_DENY;
+    packet.sa = TRAP;
+    spill_acquisition_wait(fast(), mbuf, &packet, spill_clock(), SPILL_ACQUISITION_FORWARDED);
+    assert_int_equal(spill_acquisition_take_needs(&fast()->acquisition, &need, 1), 1);
+    assert_int_equal(need.trap, TRAP);
+    assert_int_equal(need.kind, SPILL_PACKET_IPV4);
+    assert_int_equal(need.protocol, IPPROTO_UDP);
+    assert_memory_equal(need.address[0], &packet.key.v4.address[from], 4);
+    assert_memory_equal(need.address[1], &packet.key.v4.address[!from], 4);
+    assert_memory_not_equal(need.address[0], need.address[1], 4);
+    assert_int_equal(need.has_ports, 1);
+    assert_int_equal(need.port[0], rte_be_to_cpu_16(packet.key.v4.port[from]));
+    assert_int_equal(need.port[1], rte_be_to_cpu_16(packet.key.v4.port[!from]));
+    assert_int_not_equal(need.port[0], need.port[1]);
+}
+
 static void are_few(void **state)
 {
     const uint64_t now = spill_clock();
@@ -221,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(leave_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(go_by_newer_rules, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(are_few, set_up, tear_down),
         cmocka_unit_test_setup_teardown(do_not_wait_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keep_their_time, set_up, tear_down),

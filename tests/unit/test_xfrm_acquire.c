@@ -160,6 +160,28 @@ static void test_message(void **unused)
                      1);
 }
 
+static void test_message6(void **unused)
+{
+    const struct spill_acquisition_need need = {
+        .address = {{0xfd, 1}, {0xfd, 2, [15] = 1}},
+        .port = {128, 0},
+        .trap = add_policy(1, XFRM_POLICY_OUT, true)->trap,
+        .kind = SPILL_PACKET_IPV6,
+        .protocol = IPPROTO_ICMPV6,
+        .has_ports = 1,
+    };
+    const struct xfrm_user_acquire *acquire =
+        mnl_nlmsg_get_payload(spill_xfrm_acquire(&state, &need, &time_now, buffer, sizeof(buffer)));
+
+    (void)unused;
+    assert_int_equal(acquire->sel.family, AF_INET6);
+    assert_int_equal(acquire->sel.prefixlen_s, 128);
+    assert_memory_equal(&acquire->sel.daddr, need.address[1], 16);
+    assert_int_equal(acquire->sel.sport, htons(128));
+    /* The tunnel's ends are those of its template. */
+    assert_int_equal(acquire->id.daddr.a4, htonl(RIGHT));
+}
+
 static void test_one_at_a_time(void **unused)
 {
     const uint16_t trap = add_policy(1, XFRM_POLICY_OUT, true)->trap;
@@ -219,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_traps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_message, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_message6, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_open_ends, set_up, tear_down),
     };
