@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/units.h"
+#include "plan/plan.h"
 
 static uint64_t number_in(const struct spill_option *option, const void *field)
 {
@@ -54,6 +55,17 @@ static const char *write_number(const struct spill_option *option, uint64_t valu
     return text;
 }
 
+static const char *write_cpus(const struct spill_option *option, const struct spill_cpu_list *list,
+                              char *text, size_t size)
+{
+    size_t used = 0;
+
+    snprintf(text, size, "%s", nothing(option));
+    for (unsigned i = 0; i < list->count && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%d", i > 0 ? "," : "", list->cpus[i]);
+    return text;
+}
+
 const char *spill_option_text(const struct spill_option *option, const void *target, char *text,
                               size_t size)
 {
@@ -75,6 +87,8 @@ const char *spill_option_text(const struct spill_option *option, const void *tar
     case SPILL_OPTION_WORD:
         string = word_of(option, number_in(option, field));
         break;
+    case SPILL_OPTION_CPUS:
+        return write_cpus(option, field, text, size);
     case SPILL_OPTION_NAME:
         string = field;
         break;

@@ -840,10 +840,10 @@ static void test_values_compared(void **state)
     first = options_read;
     options_read = (struct spill_options){0};
     options_assert_good(parse_more("", "--flow-timeout=90s", "--memory=64", "--default=allow",
-                                   "--dispatch=encrypt=pool", "--budget=1ms", "--fast=1",
+                                   "--dispatch=encrypt=pool", "--budget=1ms", "--fast=1,3",
                                    "--name=x", NULL));
     spill_options_compare(&first, &options_read, SPILL_OPTION_AT_START, join_values, told);
-    assert_string_equal(told, "flow-timeout:as those say>90s;fast:>;no-huge:on>off;"
+    assert_string_equal(told, "flow-timeout:as those say>90s;fast:as planned>1,3;no-huge:on>off;"
                               "memory:as planned>64;name:spillway>x;");
     told[0] = '\0';
     spill_options_compare(&first, &options_read, SPILL_OPTION_AT_RELOAD, join_values, told);
