@@ -95,7 +95,8 @@ static void look(struct spill_program *program, uint32_t index)
     /* Other devices refuse what they can't send, or keep it until the link is up again. */
     link = (struct spill_link){
         .mtu = port->interface != 0 ? now.mtu : 0,
-        .lost = port->interface != 0 && now.state != SPILL_LINK_UP,
+        .lost =
+            now.state == SPILL_LINK_GONE || (port->interface != 0 && now.state != SPILL_LINK_UP),
     };
     spill_links_set(&program->pipeline->links, port->id, link);
     spill_program_route_link(program, index, now.state == SPILL_LINK_UP);

@@ -90,6 +90,7 @@ int spill_port_find(const char *name, const struct spill_device *device, struct 
     int result;
 
     memset(port, 0, sizeof(*port));
+    port->tap = -1;
     snprintf(port->name, sizeof(port->name), "%s", name);
     port->device = *device;
     if (find_id(device, &port->id) < 0) {

@@ -89,6 +89,7 @@ struct spill_port {
     unsigned kept_mbufs;      /* of the pool, which the driver never gives back (af_xdp) */
     unsigned interface;       /* of the kernel's, by which its driver sends without telling what is
                                * lost there; 0: none */
+    int tap; /* of a tap, a descriptor of its driver's, once it is started; else -1 */
     bool promiscuous;
     bool rss;         /* spreads over rx queues by a symmetric hash */
     bool rss_refused; /* it was to, but its start showed that it spreads in a way of its own */
@@ -190,6 +191,10 @@ bool spill_port_link_up(const struct spill_port *port);
  * @param port  configured
  */
 void spill_port_look(const struct spill_port *port, struct spill_port_link *link);
+
+/** A descriptor by which a tap's driver has an interface of the kernel's; -1: there is none. Looked
+ * for among all descriptors, as the driver keeps them to itself. Control thread. */
+int spill_port_find_tap(unsigned interface);
 
 /**
  * Takes the error that the kernel has left for the next to use a socket of the port's interface,

@@ -337,6 +337,7 @@ int spill_port_configure(struct spill_port *port, const struct spill_port_config
         return -1;
     note_unfinished_frames(port);
     port->interface = port->device.kernel_tag ? info.if_index : 0;
+    port->tap = strcmp(port->driver, "net_tap") == 0 ? spill_port_find_tap(info.if_index) : -1;
     port->mtu = mtu;
     port->pool = config->pool;
     port->wants_promiscuous = config->promiscuous;

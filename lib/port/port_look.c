@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a port's link is at this moment. */
+#include <dirent.h>
+#include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -47,11 +51,42 @@ static bool ask_kernel(unsigned interface, struct spill_port_link *link)
     return true;
 }
 
+/* A tap that was deleted has left its driver's descriptors behind; one that was moved into another
+ * network namespace has not. */
+static bool is_deleted(int tap)
+{
+    struct ifreq request;
+
+    memset(&request, 0, sizeof(request));
+    return ioctl(tap, TUNGETIFF, &request) != 0 && errno == EBADFD;
+}
+
+int spill_port_find_tap(unsigned interface)
+{
+    DIR *descriptors = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    int found = -1;
+
+    while (descriptors != NULL && found < 0 && (entry = readdir(descriptors)) != NULL) {
+        struct ifreq request;
+
+        memset(&request, 0, sizeof(request));
+        if (entry->d_name[0] != '.' && ioctl(atoi(entry->d_name), TUNGETIFF, &request) == 0 &&
+            if_nametoindex(request.ifr_name) == interface)
+            found = atoi(entry->d_name);
+    }
+    if (descriptors != NULL)
+        closedir(descriptors);
+    return found;
+}
+
 void spill_port_look(const struct spill_port *port, struct spill_port_link *link)
 {
     *link = (struct spill_port_link){.state = SPILL_LINK_UP, .mtu = port->mtu};
     if (port->interface != 0 && ask_kernel(port->interface, link))
         return;
-    if (!spill_port_link_up(port))
+    if (port->tap >= 0 && is_deleted(port->tap))
+        link->state = SPILL_LINK_GONE;
+    else if (!spill_port_link_up(port))
         link->state = SPILL_LINK_DOWN;
 }

@@ -185,6 +185,22 @@ class Exit(TestCase):
         self.assertGreaterEqual(report.packets["originated"], 5)
         self.assertEqual(report.drops, {})
 
+    def test_tap_is_deleted(self):
+        """Its driver would keep what was to leave by it for ever, and the end would have to be forced."""
+        if not pathlib.Path("/dev/net/tun").exists():
+            raise unittest.SkipTest("needs /dev/net/tun")
+        program = self.wire("net_tap0,iface=tap0", mtu=1500, right=False)
+        self.link("set", "tap0", "down")
+        until(lambda: self.port(program, "link") == "down", 10, "it is down")
+        self.send([frame(udp4(200, True))] * 5)
+        self.link("delete", "tap0")
+        until(lambda: self.port(program, "link") == "gone", 10, "its end is seen")
+        self.send([frame(udp4(200, True))] * 50)
+        until(lambda: program.telemetry("/spillway/metrics,drops").get("tx_link_down", 0) >= 50, 10,
+              "they are dropped by name")
+        self.check(program.stop())
+        self.assertIn("port b: the interface of net_tap0 is gone: it can't come back before a restart", program.log)
+
     def test_put_together_by_the_kernel(self):
         """The same between two af_packet ports: it got lost, and counted as transmitted."""
         program = self.wire("net_af_packet1,iface=wan", mtu=1500)
