@@ -88,6 +88,7 @@ struct spill_agreement {
     struct spill_policy_files *before; /* of the version in force, while the next is made */
     struct spill_policy_files *wanted; /* to be put in force; NULL: nothing */
     bool changes_rules;                /* what is made differs from `before` in more than SAs */
+    bool changes_sas;                  /* and in SAs */
     void (*over)(void *context, const char *error, bool in_force);
     void *context;
     uint64_t began;           /* TSC, when the version that is waited for was published */

@@ -47,6 +47,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all below */
 static struct link links[LINKS_MAX];
 static bool is_running;
 static bool follows_forks;
+bool spill_relay_forked; /* our thread is the parent's */
 static int wake_up = -1; /* eventfd */
 static uint32_t last_serial;
 static uint8_t request[SPILL_XFRM_MESSAGE_MAX]; /* the thread's */
@@ -61,8 +62,8 @@ static void forget_link(struct link *link)
     explicit_bzero(link, sizeof(*link));
 }
 
-/* Answers a request in spillway's place. */
-static void fail(struct link *link, const struct nlmsghdr *header)
+/* Answers a request in spillway's place. Returns false where the host has no room for it yet. */
+static bool fail(const struct link *link, const struct nlmsghdr *header)
 {
     struct {
         struct nlmsghdr header;
@@ -75,7 +76,19 @@ static void fail(struct link *link, const struct nlmsghdr *header)
         .error = {.error = -EIO, .msg = *header},
     };
 
-    send(link->inner, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return send(link->inner, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
+           (errno != EAGAIN && errno != ENOBUFS && errno != EINTR);
+}
+
+/* Answers what is open, as far as the host has room; the rest as soon as it has. */
+static void fail_open(struct link *link)
+{
+    uint32_t failed = 0;
+
+    while (failed < link->open_count && fail(link, &link->open[failed]))
+        failed++;
+    link->open_count -= failed;
+    memmove(link->open, &link->open[failed], link->open_count * sizeof(link->open[0]));
 }
 
 static uint64_t now_ms(void)
@@ -96,9 +109,7 @@ static void hang_up(struct link *link)
     if (link->pause_ms > DIAL_MOST_MS)
         link->pause_ms = DIAL_MOST_MS;
     link->dial_ms = now_ms() + link->pause_ms;
-    for (uint32_t i = 0; i < link->open_count; i++)
-        fail(link, &link->open[i]);
-    link->open_count = 0;
+    fail_open(link);
 }
 
 /* Whether a request has an answer where it goes well. */
@@ -208,7 +219,6 @@ static bool has_room(const struct link *link)
 /* The host has said something, or is done with its end. */
 static void take_request(struct link *link)
 {
-    const uint32_t before = link->open_count;
     ssize_t size;
 
     link->full = link->outer >= 0 && !has_room(link);
@@ -225,8 +235,7 @@ static void take_request(struct link *link)
     if (link->outer >= 0 && send(link->outer, request, (size_t)size, MSG_NOSIGNAL) != size)
         hang_up(link);
     else if (link->outer < 0)
-        while (link->open_count > before)
-            fail(link, &link->open[--link->open_count]);
+        fail_open(link);
     explicit_bzero(request, (size_t)size); /* it may have keys */
 }
 
@@ -261,7 +270,7 @@ static void expect(const struct link *link, struct pollfd polled[2])
 {
     polled[0] = (struct pollfd){.fd = link->used ? link->inner : -1};
     polled[1] = (struct pollfd){.fd = link->used ? link->outer : -1};
-    if (link->waiting_size > 0)
+    if (link->waiting_size > 0 || (link->outer < 0 && link->open_count > 0))
         polled[0].events = POLLOUT;
     else
         polled[1].events = POLLIN;
@@ -276,6 +285,8 @@ static void carry(struct link *link, const struct pollfd polled[2])
 {
     if (link->waiting_size > 0 && (polled[0].revents & POLLOUT) != 0)
         hand_in(link);
+    if (link->outer < 0 && link->waiting_size == 0)
+        fail_open(link);
     if (link->outer >= 0 && polled[1].fd == link->outer) {
         if ((polled[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && link->waiting_size == 0)
             take_answer(link);
@@ -301,7 +312,8 @@ static bool prepare(struct pollfd *polled, int wake)
     for (uint32_t i = 0; i < LINKS_MAX; i++) {
         struct link *link = &links[i];
 
-        if (link->used && link->outer < 0 && now_ms() >= link->dial_ms)
+        /* What spillway was asked before it went away is answered first. */
+        if (link->used && link->outer < 0 && link->open_count == 0 && now_ms() >= link->dial_ms)
             dial(link);
         if (link->used && link->outer >= 0 && !link->told)
             say_hello(link);
@@ -360,6 +372,7 @@ static void after_fork_in_child(void)
         close(wake_up);
     wake_up = -1;
     for (uint32_t i = 0; i < LINKS_MAX; i++) {
+        spill_relay_forked |= links[i].used;
         if (links[i].used && links[i].outer >= 0)
             close(links[i].outer);
         links[i].outer = -1;
@@ -396,6 +409,7 @@ static int start(void)
     }
     pthread_detach(thread);
     is_running = true;
+    spill_relay_forked = false;
     return 0;
 }
 

@@ -30,6 +30,10 @@ void spill_relay_join(int descriptor, uint32_t group, bool joins);
 /** What it is bound to. */
 void spill_relay_name(int descriptor, uint32_t *port, uint32_t *groups);
 
+/** In a child that has not used a socket since the fork: spill_relay_use() is to be called. Also
+ * read without a lock: a child begins with one thread. */
+extern bool spill_relay_forked;
+
 /** The host is about to use it: after a fork, the child has a thread of its own from here on. */
 void spill_relay_use(int descriptor);
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <linux/netlink.h>
 #include <linux/udp.h>
@@ -164,4 +165,29 @@ EXPORT ssize_t sendmsg(int descriptor, const struct msghdr *message, int flags)
     plain.msg_name = NULL;
     plain.msg_namelen = 0;
     return NEXT(sendmsg)(descriptor, &plain, flags);
+}
+
+/* Plain calls do as they are, but the first after a fork. */
+static void use_after_fork(int descriptor)
+{
+    if (spill_relay_forked)
+        spill_relay_use(descriptor);
+}
+
+EXPORT ssize_t send(int descriptor, const void *buffer, size_t size, int flags)
+{
+    use_after_fork(descriptor);
+    return NEXT(send)(descriptor, buffer, size, flags);
+}
+
+EXPORT ssize_t write(int descriptor, const void *buffer, size_t size)
+{
+    use_after_fork(descriptor);
+    return NEXT(write)(descriptor, buffer, size);
+}
+
+EXPORT ssize_t writev(int descriptor, const struct iovec *vectors, int count)
+{
+    use_after_fork(descriptor);
+    return NEXT(writev)(descriptor, vectors, count);
 }

@@ -56,13 +56,18 @@ static bool same_rules(const struct spill_policy_files *one, const struct spill_
            memcmp(left->sas, right->sas, left->sa_count * sizeof(*left->sas)) == 0;
 }
 
+static bool same_sas(const struct spill_policy_files *one, const struct spill_policy_files *other)
+{
+    return one->sa_count == other->sa_count &&
+           memcmp(one->sas, other->sas, one->sa_count * sizeof(*one->sas)) == 0;
+}
+
 bool spill_program_has_agreed(const struct spill_program *program,
                               const struct spill_policy_files *files)
 {
     const struct spill_policy_files *agreed = program->agreement.files;
 
-    return agreed != NULL && same_rules(agreed, files) && agreed->sa_count == files->sa_count &&
-           memcmp(agreed->sas, files->sas, files->sa_count * sizeof(*files->sas)) == 0;
+    return agreed != NULL && same_rules(agreed, files) && same_sas(agreed, files);
 }
 
 bool spill_program_begin_agreement(struct spill_program *program)
@@ -76,6 +81,8 @@ bool spill_program_begin_agreement(struct spill_program *program)
     agreement->wanted = NULL;
     agreement->changes_rules =
         agreement->before == NULL || !same_rules(agreement->before, agreement->files);
+    agreement->changes_sas =
+        agreement->before == NULL || !same_sas(agreement->before, agreement->files);
     return true;
 }
 

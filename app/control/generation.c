@@ -183,7 +183,9 @@ static struct spill_generation *make_generation(struct spill_program *program,
 
     program->versions++;
     if (program->sas != NULL) {
-        sas = spill_sa_set_create(program->sas, files->sas, files->sa_count, error);
+        sas = previous != NULL && !program->agreement.changes_sas
+                  ? spill_sa_set_share(previous->sas)
+                  : spill_sa_set_create(program->sas, files->sas, files->sa_count, error);
         if (sas == NULL)
             return NULL;
     }

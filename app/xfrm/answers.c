@@ -50,17 +50,20 @@ static struct xfrm_usersa_id id_of(const struct spill_xfrm_sa *sa)
 }
 
 /* Where its numbers are, and which of those behind have come. */
-static bool put_numbers(struct nlmsghdr *header, size_t room, const struct spill_xfrm_sa *sa)
+static bool put_numbers(struct nlmsghdr *header, size_t room, const struct spill_xfrm_sa *sa,
+                        const struct spill_xfrm_window *window)
 {
+    static const struct spill_xfrm_window none;
+    const uint64_t *seen = window != NULL ? window->seen : none.seen;
     const bool is_inbound = sa->direction == SPILL_XFRM_IN;
     const uint64_t in = is_inbound ? RTE_MAX(sa->use.sequence, sa->received) : 0;
     const uint64_t out = is_inbound ? 0 : RTE_MAX(sa->use.sequence, sa->sent);
     const struct xfrm_replay_state plain = {
-        .oseq = (uint32_t)out, .seq = (uint32_t)in, .bitmap = (uint32_t)sa->use.seen};
-    const uint32_t words = sa->window <= 32 ? 1 : 2; /* of the bitmap that is told */
+        .oseq = (uint32_t)out, .seq = (uint32_t)in, .bitmap = (uint32_t)seen[0]};
+    const uint32_t words = RTE_MAX((sa->window + 31) / 32, 1u);
     const size_t size = sizeof(struct xfrm_replay_state_esn) + words * sizeof(uint32_t);
     _Alignas(struct xfrm_replay_state_esn)
-        uint8_t bytes[sizeof(struct xfrm_replay_state_esn) + 2 * sizeof(uint32_t)] = {0};
+        uint8_t bytes[sizeof(struct xfrm_replay_state_esn) + SPILL_REPLAY_WINDOW_MAX / 8] = {0};
     struct xfrm_replay_state_esn *whole = (struct xfrm_replay_state_esn *)(void *)bytes;
 
     if (!sa->has_esn_window)
@@ -70,17 +73,18 @@ static bool put_numbers(struct nlmsghdr *header, size_t room, const struct spill
     whole->oseq_hi = (uint32_t)(out >> 32);
     whole->seq = (uint32_t)in;
     whole->seq_hi = (uint32_t)(in >> 32);
-    whole->replay_window = sa->window < 32 * words ? sa->window : 32 * words;
+    whole->replay_window = sa->window;
     for (uint32_t i = 0; i < whole->replay_window && i < in; i++) {
         const uint32_t bit = (uint32_t)((in - 1 - i) % whole->replay_window);
 
-        whole->bmp[bit / 32] |= (uint32_t)(sa->use.seen >> i & 1) << bit % 32;
+        whole->bmp[bit / 32] |= (uint32_t)(seen[i / 64] >> i % 64 & 1) << bit % 32;
     }
     return mnl_attr_put_check(header, room, XFRMA_REPLAY_ESN_VAL, size, bytes);
 }
 
 struct nlmsghdr *spill_xfrm_put_sa(void *buffer, size_t room, uint16_t type,
-                                   const struct spill_xfrm_sa *sa)
+                                   const struct spill_xfrm_sa *sa,
+                                   const struct spill_xfrm_window *window)
 {
     const struct xfrm_usersa_info info = info_of(sa);
     struct nlmsghdr *header = begin(buffer, room, type, &info, sizeof(info));
@@ -96,7 +100,7 @@ struct nlmsghdr *spill_xfrm_put_sa(void *buffer, size_t room, uint16_t type,
     if (fits && sa->last_time != 0)
         fits =
             mnl_attr_put_check(header, room, XFRMA_LASTUSED, sizeof(sa->last_time), &sa->last_time);
-    return fits && put_numbers(header, room, sa) ? header : NULL;
+    return fits && put_numbers(header, room, sa, window) ? header : NULL;
 }
 
 struct nlmsghdr *spill_xfrm_put_gone_sa(void *buffer, size_t room, const struct spill_xfrm_sa *sa)
@@ -119,14 +123,14 @@ struct nlmsghdr *spill_xfrm_put_expire(void *buffer, size_t room, const struct s
 }
 
 struct nlmsghdr *spill_xfrm_put_numbers(void *buffer, size_t room, const struct spill_xfrm_sa *sa,
-                                        uint32_t flags)
+                                        const struct spill_xfrm_window *window, uint32_t flags)
 {
     const struct xfrm_aevent_id id = {
         .sa_id = id_of(sa), .saddr = sa->info.saddr, .flags = flags, .reqid = sa->info.reqid};
     const struct xfrm_lifetime_cur use = use_of(sa);
     struct nlmsghdr *header = begin(buffer, room, XFRM_MSG_NEWAE, &id, sizeof(id));
 
-    return header != NULL && put_numbers(header, room, sa) &&
+    return header != NULL && put_numbers(header, room, sa, window) &&
                    mnl_attr_put_check(header, room, XFRMA_LTIME_VAL, sizeof(use), &use)
                ? header
                : NULL;

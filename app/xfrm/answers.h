@@ -11,9 +11,15 @@
  * sequence number and port 0. NULL: it does not fit. Pure; any thread.
  */
 
-/** An SA with its keys. @param type  XFRM_MSG_NEWSA or UPDSA */
+/**
+ * An SA with its keys.
+ *
+ * @param type    XFRM_MSG_NEWSA or UPDSA
+ * @param window  which numbers came; NULL: it is not known of any
+ */
 struct nlmsghdr *spill_xfrm_put_sa(void *buffer, size_t room, uint16_t type,
-                                   const struct spill_xfrm_sa *sa);
+                                   const struct spill_xfrm_sa *sa,
+                                   const struct spill_xfrm_window *window);
 
 /** One that was taken away. */
 struct nlmsghdr *spill_xfrm_put_gone_sa(void *buffer, size_t room, const struct spill_xfrm_sa *sa);
@@ -22,9 +28,9 @@ struct nlmsghdr *spill_xfrm_put_gone_sa(void *buffer, size_t room, const struct 
 struct nlmsghdr *spill_xfrm_put_expire(void *buffer, size_t room, const struct spill_xfrm_sa *sa,
                                        bool hard);
 
-/** Its numbers and use, as GETAE asks for them. @param flags  as asked */
+/** Its numbers and use, as GETAE asks for them. @param window  as above @param flags  as asked */
 struct nlmsghdr *spill_xfrm_put_numbers(void *buffer, size_t room, const struct spill_xfrm_sa *sa,
-                                        uint32_t flags);
+                                        const struct spill_xfrm_window *window, uint32_t flags);
 
 /** A policy. @param type  XFRM_MSG_NEWPOLICY or UPDPOLICY @param use_time  seconds; 0: none */
 struct nlmsghdr *spill_xfrm_put_policy(void *buffer, size_t room, uint16_t type,

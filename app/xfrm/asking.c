@@ -26,11 +26,11 @@ static struct spill_xfrm_time now(void)
                                     .seconds = (uint64_t)real.tv_sec};
 }
 
-static void look(void *context, struct spill_xfrm_sa *sa)
+static void look(void *context, struct spill_xfrm_sa *sa, struct spill_xfrm_window *window)
 {
     const struct spill_xfrm_asking *asking = context;
 
-    spill_xfrm_look(asking->server, sa, &asking->time);
+    spill_xfrm_look(asking->server, sa, &asking->time, window);
 }
 
 static void take_answer(void *context, struct nlmsghdr *message)
@@ -104,9 +104,11 @@ static void dump_on(struct spill_xfrm_client *client)
             break;
         }
         if (of_sas) {
-            spill_xfrm_look(client->server, &state->sas[client->next], &time);
+            struct spill_xfrm_window window = {0};
+
+            spill_xfrm_look(client->server, &state->sas[client->next], &time, &window);
             message = spill_xfrm_put_sa(buffer, sizeof(buffer), XFRM_MSG_NEWSA,
-                                        &state->sas[client->next++]);
+                                        &state->sas[client->next++], &window);
         } else {
             message = spill_xfrm_put_policy(buffer, sizeof(buffer), XFRM_MSG_NEWPOLICY,
                                             &state->policies[client->next++], 0);
@@ -191,6 +193,56 @@ static void take_messages(struct spill_xfrm_client *client, const uint8_t *data,
     }
 }
 
+/* Takes what a client says in one go. Returns false where there is nothing. */
+static bool take_datagram(struct spill_xfrm_client *client)
+{
+    static _Alignas(struct nlmsghdr) uint8_t data[SPILL_XFRM_MESSAGE_MAX];
+    const ssize_t size = recv(client->descriptor, data, sizeof(data), MSG_DONTWAIT);
+
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (size <= 0) {
+        spill_xfrm_client_close(client);
+        return false;
+    }
+    take_messages(client, data, (size_t)size);
+    explicit_bzero(data, (size_t)size);
+    return true;
+}
+
+/* Whether a client asks for a change: what else it asks must not be answered by one that may yet be
+ * taken back. */
+static bool asks_for_change(const struct spill_xfrm_client *client)
+{
+    struct nlmsghdr header;
+
+    if (recv(client->descriptor, &header, sizeof(header), MSG_DONTWAIT | MSG_PEEK) !=
+        (ssize_t)sizeof(header))
+        return false;
+    switch (header.nlmsg_type) {
+    case XFRM_MSG_NEWSA:
+    case XFRM_MSG_UPDSA:
+    case XFRM_MSG_DELSA:
+    case XFRM_MSG_NEWPOLICY:
+    case XFRM_MSG_UPDPOLICY:
+    case XFRM_MSG_DELPOLICY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void spill_xfrm_gather(struct spill_xfrm *server)
+{
+    for (uint32_t i = 0; i < SPILL_XFRM_CLIENTS_MAX; i++) {
+        struct spill_xfrm_client *client = &server->clients[i];
+
+        if (client->descriptor >= 0 && client->greeted && client->waiting == 0 && !client->dumps &&
+            !client->writing && asks_for_change(client))
+            take_datagram(client);
+    }
+}
+
 /* Whether more may be asked: what was asked is answered. */
 static bool may_ask(const struct spill_xfrm_client *client)
 {
@@ -200,23 +252,11 @@ static bool may_ask(const struct spill_xfrm_client *client)
 
 void spill_xfrm_client_ready(void *context)
 {
-    static _Alignas(struct nlmsghdr) uint8_t data[SPILL_XFRM_MESSAGE_MAX];
     struct spill_xfrm_client *client = context;
     struct spill_xfrm *server = client->server;
-    unsigned i;
 
-    for (i = 0; i < REQUESTS_AT_ONCE && may_ask(client); i++) {
-        ssize_t size = recv(client->descriptor, data, sizeof(data), MSG_DONTWAIT);
-
-        if (size < 0 && (errno == EAGAIN || errno == EINTR))
-            break;
-        if (size <= 0) {
-            spill_xfrm_client_close(client);
-            break;
-        }
-        take_messages(client, data, (size_t)size);
-        explicit_bzero(data, (size_t)size);
-    }
+    for (unsigned i = 0; i < REQUESTS_AT_ONCE && may_ask(client) && take_datagram(client); i++)
+        continue;
     if (client->descriptor >= 0 && (client->dumps || client->writing))
         spill_xfrm_client_listen(client, false);
     if (!server->changing)

@@ -153,6 +153,7 @@ void spill_xfrm_commit(struct spill_xfrm *server)
         spill_xfrm_end_events(server, true);
         return;
     }
+    spill_xfrm_gather(server);
     server->dirty = false;
     server->changing = true;
     listen_to_all(server, false);

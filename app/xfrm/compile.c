@@ -433,13 +433,16 @@ static void let_ike_pass(const struct spill_xfrm_policy *policy, uint32_t line,
 
 /* ------------------------------------------------------------------------------- the whole */
 
-static struct spill_ruleset *create_ruleset(uint32_t policies)
+static struct spill_ruleset *create_ruleset(const struct spill_xfrm_state *state)
 {
+    const uint32_t policies = state->policy_count;
     struct spill_ruleset *ruleset = calloc(1, sizeof(*ruleset));
 
     if (ruleset == NULL)
         return NULL;
-    ruleset->capacity = policies * (1 + IKE_RULES);
+    ruleset->capacity = policies;
+    for (uint32_t i = 0; i < policies; i++)
+        ruleset->capacity += selects_ike(&state->policies[i]) ? IKE_RULES : 0;
     ruleset->rules = calloc(ruleset->capacity + 1u, sizeof(*ruleset->rules));
     ruleset->sas = calloc(policies + 1u, sizeof(*ruleset->sas));
     ruleset->paths = calloc(1, sizeof(*ruleset->paths));
@@ -460,7 +463,7 @@ static int compile(const struct index *index, const struct spill_xfrm_state *sta
     struct numbers numbers;
     uint32_t i;
 
-    files->ruleset = create_ruleset(state->policy_count);
+    files->ruleset = create_ruleset(state);
     if (files->ruleset == NULL || add_sas(index, state, files) != 0 ||
         make_numbers(state, &numbers) != 0) {
         spill_policy_files_free(files);

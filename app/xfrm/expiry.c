@@ -60,23 +60,19 @@ static const struct spill_sa *find_in_force(struct spill_xfrm *server, uint32_t 
 
 /* The highest number, and those below that have come. One lcore notes others meanwhile: a moment's
  * view, in which a number may be missing that is just coming. */
-static void look_at_window(const struct spill_sa *sa, struct spill_xfrm_use *use)
+static void look_at_window(struct spill_replay *replay, uint64_t top, uint32_t size,
+                           struct spill_xfrm_window *window)
 {
-    struct spill_replay *replay = &sa->state->replay;
-    uint64_t i;
-
-    use->sequence = spill_replay_top(replay);
-    use->seen = 0;
-    for (i = 0; i < 64 && i < use->sequence; i++) {
-        const uint64_t number = use->sequence - i;
+    for (uint64_t i = 0; i < size && i < top; i++) {
+        const uint64_t number = top - i;
         const uint64_t word = __atomic_load_n(spill_replay_word(replay, number), __ATOMIC_RELAXED);
 
-        use->seen |= (word >> number % 64 & 1) << i;
+        window->seen[i / 64] |= (word >> number % 64 & 1) << i % 64;
     }
 }
 
 void spill_xfrm_look(struct spill_xfrm *server, struct spill_xfrm_sa *sa,
-                     const struct spill_xfrm_time *time)
+                     const struct spill_xfrm_time *time, struct spill_xfrm_window *window)
 {
     const struct spill_sa *found = find_in_force(server, sa->serial);
     const uint64_t packets = sa->use.packets;
@@ -91,7 +87,10 @@ void spill_xfrm_look(struct spill_xfrm *server, struct spill_xfrm_sa *sa,
         sa->use.packets -= RTE_MIN(use.packets, sa->sent);
         sa->use.sequence = use.packets;
     } else {
-        look_at_window(found, &sa->use);
+        sa->use.sequence = spill_replay_top(&found->state->replay);
+        if (window != NULL)
+            look_at_window(&found->state->replay, sa->use.sequence, RTE_MAX(sa->window, 32u),
+                           window);
         sa->use.place = atomic_load_explicit(&found->state->place, memory_order_relaxed);
     }
     sa->use.packets += sa->earlier.packets;
@@ -185,7 +184,7 @@ void spill_xfrm_tick(void *context)
         struct spill_xfrm_sa *sa = &state->sas[i];
 
         if (!sa->larval)
-            spill_xfrm_look(server, sa, &handling.time);
+            spill_xfrm_look(server, sa, &handling.time, NULL);
         if (reached_hard(sa, handling.time.now)) {
             if (!sa->larval && spill_xfrm_prepare(server) != 0)
                 continue; /* without memory the next look does it */

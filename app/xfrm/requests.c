@@ -37,7 +37,7 @@ static void tell_sa(struct spill_xfrm_handling *handling, uint16_t type,
                     const struct spill_xfrm_sa *sa)
 {
     struct buffer buffer;
-    struct nlmsghdr *message = spill_xfrm_put_sa(buffer.bytes, sizeof(buffer), type, sa);
+    struct nlmsghdr *message = spill_xfrm_put_sa(buffer.bytes, sizeof(buffer), type, sa, NULL);
 
     if (message != NULL)
         handling->event(handling->context, XFRMNLGRP_SA, message);
@@ -296,26 +296,26 @@ static int allocate_spi(struct spill_xfrm_handling *handling,
     sa->larval = true;
     sa->added = handling->time.now;
     sa->add_time = handling->time.seconds;
-    answer(handling, spill_xfrm_put_sa(buffer.bytes, sizeof(buffer), XFRM_MSG_NEWSA, sa));
+    answer(handling, spill_xfrm_put_sa(buffer.bytes, sizeof(buffer), XFRM_MSG_NEWSA, sa, NULL));
     return 0;
 }
 
 /* ----------------------------------------------------------------------- all that is left */
 
 static struct spill_xfrm_sa *find(struct spill_xfrm_handling *handling,
-                                  const struct xfrm_usersa_id *id)
+                                  const struct xfrm_usersa_id *id, struct spill_xfrm_window *window)
 {
     struct spill_xfrm_sa *sa =
         spill_xfrm_sa_find(handling->state, &id->daddr, id->spi, id->proto, id->family);
 
     if (sa != NULL && handling->look != NULL)
-        handling->look(handling->context, sa);
+        handling->look(handling->context, sa, window);
     return sa;
 }
 
 static int delete_sa(struct spill_xfrm_handling *handling, const struct spill_xfrm_message *message)
 {
-    struct spill_xfrm_sa *sa = find(handling, message->body);
+    struct spill_xfrm_sa *sa = find(handling, message->body, NULL);
 
     if (sa == NULL)
         return -ESRCH;
@@ -327,12 +327,13 @@ static int delete_sa(struct spill_xfrm_handling *handling, const struct spill_xf
 
 static int get_sa(struct spill_xfrm_handling *handling, const struct spill_xfrm_message *message)
 {
-    const struct spill_xfrm_sa *sa = find(handling, message->body);
+    struct spill_xfrm_window window = {0};
+    const struct spill_xfrm_sa *sa = find(handling, message->body, &window);
     struct buffer buffer;
 
     if (sa == NULL)
         return -ESRCH;
-    answer(handling, spill_xfrm_put_sa(buffer.bytes, sizeof(buffer), XFRM_MSG_NEWSA, sa));
+    answer(handling, spill_xfrm_put_sa(buffer.bytes, sizeof(buffer), XFRM_MSG_NEWSA, sa, &window));
     explicit_bzero(&buffer, sizeof(buffer));
     return 0;
 }
@@ -341,12 +342,13 @@ static int get_numbers(struct spill_xfrm_handling *handling,
                        const struct spill_xfrm_message *message)
 {
     const struct xfrm_aevent_id *id = message->body;
-    const struct spill_xfrm_sa *sa = find(handling, &id->sa_id);
+    struct spill_xfrm_window window = {0};
+    const struct spill_xfrm_sa *sa = find(handling, &id->sa_id, &window);
     struct buffer buffer;
 
     if (sa == NULL)
         return -ESRCH;
-    answer(handling, spill_xfrm_put_numbers(buffer.bytes, sizeof(buffer), sa, id->flags));
+    answer(handling, spill_xfrm_put_numbers(buffer.bytes, sizeof(buffer), sa, &window, id->flags));
     return 0;
 }
 

@@ -20,8 +20,9 @@ struct spill_xfrm_time {
 struct spill_xfrm_handling {
     struct spill_xfrm_state *state;
     struct spill_xfrm_time time;
-    /** Brings an SA's use up to what the data plane says. NULL: there is none. */
-    void (*look)(void *context, struct spill_xfrm_sa *sa);
+    /** Brings an SA's use up to what the data plane says, and tells which numbers came, in a window
+     * of zeroes; may be NULL. NULL: there is none. */
+    void (*look)(void *context, struct spill_xfrm_sa *sa, struct spill_xfrm_window *window);
     /** Takes an answer that is more than "done" or an error, without its sequence number. */
     void (*answer)(void *context, struct nlmsghdr *message);
     /** Takes an event for a multicast group. */

@@ -157,7 +157,7 @@ static uint64_t use_time_of(struct spill_xfrm_handling *handling,
         if (!spill_xfrm_policy_takes(policy, sa))
             continue;
         if (handling->look != NULL)
-            handling->look(handling->context, sa);
+            handling->look(handling->context, sa, NULL);
         last = sa->last_time > last ? sa->last_time : last;
     }
     return last;

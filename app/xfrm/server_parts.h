@@ -81,12 +81,16 @@ void spill_xfrm_listener_left(struct spill_xfrm *server);
 /** Keeps the state, so that a change may be taken back. @return 0; -ENOBUFS */
 int spill_xfrm_prepare(struct spill_xfrm *server);
 
+/** Takes further changes that clients ask for at this moment: all are put in force as one. */
+void spill_xfrm_gather(struct spill_xfrm *server);
+
 /** Puts changes in force that were made, if there are some. */
 void spill_xfrm_commit(struct spill_xfrm *server);
 
-/** Brings an SA's use up to date. @param server  struct spill_xfrm * */
+/** Brings an SA's use up to date. @param window  all zero, gets the numbers that came; may be NULL
+ */
 void spill_xfrm_look(struct spill_xfrm *server, struct spill_xfrm_sa *sa,
-                     const struct spill_xfrm_time *time);
+                     const struct spill_xfrm_time *time, struct spill_xfrm_window *window);
 
 /** Looks at times and uses. @param server  struct spill_xfrm * */
 void spill_xfrm_tick(void *server);

@@ -13,7 +13,7 @@
 void spill_xfrm_state_clear(struct spill_xfrm_state *state)
 {
     if (state->sas != NULL)
-        explicit_bzero(state->sas, state->sa_capacity * sizeof(*state->sas));
+        explicit_bzero(state->sas, state->sa_count * sizeof(*state->sas));
     free(state->sas);
     free(state->policies);
     memset(state, 0, sizeof(*state));
@@ -22,8 +22,8 @@ void spill_xfrm_state_clear(struct spill_xfrm_state *state)
 int spill_xfrm_state_copy(const struct spill_xfrm_state *state, struct spill_xfrm_state *copy)
 {
     *copy = *state;
-    copy->sas = calloc(state->sa_capacity + 1u, sizeof(*copy->sas));
-    copy->policies = calloc(state->policy_capacity + 1u, sizeof(*copy->policies));
+    copy->sas = reallocarray(NULL, state->sa_capacity + 1u, sizeof(*copy->sas));
+    copy->policies = reallocarray(NULL, state->policy_capacity + 1u, sizeof(*copy->policies));
     if (copy->sas == NULL || copy->policies == NULL) {
         free(copy->sas);
         free(copy->policies);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "ipsec/algorithm.h"
+#include "ipsec/replay.h"
 #include "ipsec/sa_set.h"
 #include "xfrm/message.h"
 
@@ -31,8 +32,12 @@ enum spill_xfrm_direction {
 struct spill_xfrm_use {
     uint64_t packets, bytes;
     uint64_t sequence; /* the last that was sent, or the highest that came */
-    uint64_t seen;     /* inbound: bit i: the number `sequence` - i has come */
     uint64_t place; /* inbound, in UDP over IPv4: where the last came from (ipsec/sa.h); 0: none */
+};
+
+/** Of an inbound one: bit i: the number `sequence` - i has come. */
+struct spill_xfrm_window {
+    uint64_t seen[SPILL_REPLAY_WINDOW_MAX / 64];
 };
 
 struct spill_xfrm_sa {

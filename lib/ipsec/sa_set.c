@@ -459,6 +459,7 @@ struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
         return NULL;
     }
     set->store = store;
+    set->users = 1;
     if (add_sas(store, set, configs, count, error) == 0 && add_all_tables(store, set, error) == 0) {
         set->sent = spill_sa_sent_create(set->list, set->count);
         if (set->sent != NULL && add_twins(set) == 0)
@@ -469,11 +470,17 @@ struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
     return NULL;
 }
 
+struct spill_sa_set *spill_sa_set_share(struct spill_sa_set *set)
+{
+    set->users++;
+    return set;
+}
+
 void spill_sa_set_free(struct spill_sa_set *set)
 {
     uint32_t i;
 
-    if (set == NULL)
+    if (set == NULL || --set->users > 0)
         return;
     for (i = 0; i < SPILL_NODES_MAX; i++) {
         rte_ipsec_sad_destroy(set->sads[i].ipv4);

@@ -46,7 +46,8 @@ struct spill_sa_store;
 
 /** One version. */
 struct spill_sa_set {
-    struct spill_sa_store *store; /* that its SAs live in; control thread */
+    struct spill_sa_store *store; /* that its SAs live in; control thread, as the next */
+    uint32_t users;               /* versions of the policy with all of these */
     uint32_t count;
     struct spill_sa **list;  /* in the order of the configuration */
     struct spill_sa **by_id; /* also under the ids of those that they have replaced */
@@ -85,6 +86,10 @@ void spill_sa_store_free(struct spill_sa_store *store);
 struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
                                          const struct spill_sa_config *configs, uint32_t count,
                                          struct spill_error *error);
+
+/** Has another version of the policy have the same SAs: spill_sa_set_free() once more. @return it
+ */
+struct spill_sa_set *spill_sa_set_share(struct spill_sa_set *set);
 
 /** Frees a version that no lcore reads any more. Its SAs go by spill_sa_store_reclaim(). */
 void spill_sa_set_free(struct spill_sa_set *set);

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The XFRM socket: what `ip xfrm` may do there, who may not, and what garbage does."""
+import concurrent.futures
 import os
 import random
 import signal
 import socket
 import struct
+import sys
 import threading
 
 import esp
@@ -187,6 +189,27 @@ class Socket(harness.TestCase):
                 thread.join()
             self.check(program.stop())
 
+    def test_clients_at_once(self):
+        """What several ask for at a time is one change, and each hears of his own part."""
+        sys.path.insert(0, str(harness.ROOT / "tests" / "bench"))
+        from children import Client  # pylint: disable=import-outside-toplevel
+
+        def work(index):
+            client = Client(self.path)
+            for number in range(index * 10 + 1, index * 10 + 6):
+                spis = client.set_up(number)
+                with self.assertRaises(FileExistsError):
+                    client.set_up(number)
+                if number % 2 == 0:
+                    client.take_down(number, client.renew(number, spis))
+        with self.start() as program:
+            program.ready()
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                list(pool.map(work, range(4)))
+            self.assertIn("SAD count 44", self.ip("state count"))  # one of each that was refused, too
+            self.assertIn("IN 12 OUT 12 FWD 12", " ".join(self.ip("policy count").split()))
+            self.check(program.stop())
+
     def test_many_at_once(self):
         """Requests in one datagram, as `deleteall` sends them, and more of them than a relay notes."""
         line = f"xfrm state add {OUT} spi {{:#x}} reqid 7 mode tunnel {GCM.format(5)}\n"
@@ -216,6 +239,63 @@ class Socket(harness.TestCase):
     def test_without_spillway(self):
         """A request is answered by an error, at once, and not left open."""
         self.assertIn("Input/output error", self.ip.refused("state count"))
+
+    def test_many_without_spillway(self):
+        """Also where nobody reads the answers for a while: then there is no room for more of them."""
+        self.assertEqual(self.host("""
+s.setblocking(False)
+sent = 0
+while sent < 1500:
+    try:
+        s.send(COUNT)
+        sent += 1
+        idle = 0
+    except BlockingIOError:
+        idle += 1
+        if idle > 50:
+            break
+        time.sleep(0.01)
+s.settimeout(20)
+told = [error(s.recv(4096)) for _ in range(sent)]
+print(sent > 300 and set(told))
+"""), "{-5}")
+
+    def test_fork(self):
+        """A child has the socket as its parent has it: each is answered, also when the other is gone."""
+        with self.start() as program:
+            program.ready()
+            self.assertEqual(self.host("""
+told = [ask()]
+for asks in range(2):
+    if os.fork() == 0:
+        os._exit(sum(ask() != 0 for _ in range(20 * asks)))
+    told += [os.wait()[1], ask()]
+parent = os.getpid()
+if os.fork() != 0:
+    os._exit(0)
+while os.getppid() == parent:
+    time.sleep(0.01)
+print(told + [ask(), ask()], flush=True)
+"""), "[0, 0, 0, 0, 0, 0, 0]")
+            self.check(program.stop())
+
+    def host(self, text):
+        """Runs it in a process with the preload and a socket `s`. Returns what it says."""
+        return harness.run("/usr/bin/python3", "-c", """
+import os, socket, struct, time
+COUNT = struct.pack("=IHHIII", 20, 35, 5, 7, 0, 0)
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 6)
+s.settimeout(20)
+def error(message):
+    kind, value = struct.unpack_from("=4xH10xi", message)
+    return value if kind == 2 else 0
+def ask():
+    s.send(COUNT)
+    s.recv(4096)
+    return error(s.recv(4096))
+while "ask" in PROGRAM and ask() != 0:
+    time.sleep(0.02)
+""".replace("PROGRAM", repr(text)) + text, env=self.ip.environment, timeout=60).stdout.strip()
 
     def test_others_may_not(self):
         need_root()

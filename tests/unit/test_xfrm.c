@@ -457,6 +457,53 @@ static void test_encapsulated(void **unused)
     spill_policy_files_free(&files);
 }
 
+/* A wide window is told whole: its last 200 numbers are even, and what is older has not come. */
+static void look_at_evens(void *context, struct spill_xfrm_sa *sa, struct spill_xfrm_window *window)
+{
+    (void)context;
+    sa->use.sequence = 5000;
+    for (uint64_t i = 0; window != NULL && i < 200; i += 2)
+        window->seen[i / 64] |= UINT64_C(1) << i % 64;
+}
+
+static void test_wide_window(void **unused)
+{
+    const struct xfrm_replay_state_esn asked = {.bmp_len = 32, .replay_window = 1024};
+    const struct xfrm_usersa_info info = tunnel(RIGHT, LEFT, 0x1001);
+    struct xfrm_aevent_id id = {.sa_id = {.daddr = info.id.daddr,
+                                          .spi = info.id.spi,
+                                          .family = info.family,
+                                          .proto = info.id.proto}};
+    const struct xfrm_replay_state_esn *told = NULL;
+    const struct nlattr *attribute;
+    struct nlmsghdr *header = begin(XFRM_MSG_NEWSA, &info, sizeof(info));
+
+    (void)unused;
+    handling.look = look_at_evens;
+    put_aead(header, "rfc4106(gcm(aes))", 160, 128);
+    mnl_attr_put(header, XFRMA_REPLAY_ESN_VAL, sizeof(asked), &asked);
+    assert_int_equal(ask(), 0);
+    state.sas[0].direction = SPILL_XFRM_IN;
+    begin(XFRM_MSG_GETAE, &id, sizeof(id));
+    assert_int_equal(ask(), 0);
+    header = (struct nlmsghdr *)answered;
+    for (attribute = mnl_nlmsg_get_payload_offset(header, sizeof(id));
+         (const char *)attribute < (const char *)mnl_nlmsg_get_payload_tail(header);
+         attribute = mnl_attr_next(attribute)) {
+        if (mnl_attr_get_type(attribute) == XFRMA_REPLAY_ESN_VAL)
+            told = mnl_attr_get_payload(attribute);
+    }
+    assert_non_null(told);
+    assert_int_equal(told->bmp_len, 32);
+    assert_int_equal(told->replay_window, 1024);
+    assert_int_equal(told->seq, 5000);
+    for (uint32_t number = 5000 - 1023; number <= 5000; number++) {
+        const uint32_t bit = (number - 1) % 1024;
+
+        assert_int_equal(told->bmp[bit / 32] >> bit % 32 & 1, number > 4800 && number % 2 == 0);
+    }
+}
+
 /* --------------------------------------------------------------------------------- garbage */
 
 /* Whatever comes, nothing is read beyond it, and what is answered is a message. */
@@ -512,6 +559,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ike_passes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sa_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_encapsulated, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_wide_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
     };
 
