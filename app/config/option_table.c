@@ -259,6 +259,11 @@ static const struct spill_option rows[] = {
              "port that it came in by (strict)",
      ROUTER(rpf), WORDS({"off", SPILL_RPF_OFF}, {"loose", SPILL_RPF_LOOSE},
                         {"strict", SPILL_RPF_STRICT}), .preset = "off"},
+    {.name = "host-rules", .group = SPILL_OPTION_GROUP_ROUTER,
+     .help = "the rules judge what the router itself sends and gets by twins, too; not ARP, neighbor discovery, "
+             "groups, link-local addresses, IKE, ESP",
+     .scope = SPILL_OPTION_ROUTER, FIELD_OF(struct spill_options, pipeline.host_rules),
+     .kind = SPILL_OPTION_YES_NO, .preset = "no"},
     {.name = "routes", .group = SPILL_OPTION_GROUP_ROUTER,
      .help = "IPv4 routes that there may be",
      ROUTER(routes4), NUMBER(64, 4 * MEGA), .preset = "64k"},

@@ -78,7 +78,8 @@ int spill_program_open_twins(struct spill_program *program, struct spill_error *
         twins[i].twin.descriptor = -1;
     if (open_there(program, twins, error) == 0)
         program->host = spill_host_create(twins, count, program->plan.count[SPILL_ROLE_FAST],
-                                          data_room(program), &program->stop, error);
+                                          options->pipeline.host_rules, data_room(program),
+                                          &program->stop, error);
     if (program->host == NULL)
         close_twins(twins, count);
     return program->host != NULL ? 0 : -1;

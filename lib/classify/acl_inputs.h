@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 
 #include "classify/rules.h"
@@ -42,6 +43,8 @@ static inline rte_be32_t spill_acl_inputs_of(const struct spill_acl_inputs *inpu
         (packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.vlan : packet->key.v6.vlan) &
         SPILL_VLAN_PLACE;
 
+    if (unlikely(packet->of_host) && !packet->reversed)
+        return (rte_be32_t)UINT32_MAX; /* as of a port that none names */
     for (uint32_t i = 0; i < inputs->sub_count; i++)
         if (inputs->sub_ports[i].port == port && inputs->sub_ports[i].vlan == vlan)
             return inputs->sub_bits[i];

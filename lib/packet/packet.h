@@ -160,6 +160,8 @@ struct spill_packet {
             uint8_t secret : 1;  /* 1: it tells of what came through an SA, and leaves through
                                   * one or not at all */
             uint8_t counted : 1; /* 1: where its rule is counted; classification's */
+            uint8_t of_host : 1; /* 1: the host has sent it, by the port that is its output; of no
+                                  * input that a rule names */
         };
     };
     uint8_t input;  /* id of the port it came from; written by the pipeline */

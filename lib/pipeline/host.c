@@ -14,6 +14,7 @@
 #include "pipeline/exit.h"
 #include "pipeline/fast.h"
 #include "pipeline/host_ipsec.h"
+#include "pipeline/host_rules.h"
 #include "pipeline/trace.h"
 #include "port/mbuf_pool.h"
 
@@ -167,9 +168,8 @@ static void deliver(void *context, struct spill_fast *fast, uint16_t interface,
 static uint32_t host_poll(void *context, uint64_t now)
 {
     struct spill_fast *fast = context;
-    const struct spill_host *host = fast->routing.host;
     struct rte_mbuf *mbufs[SPILL_BURST];
-    const uint32_t count = spill_channel_receive(host->from, mbufs, SPILL_BURST);
+    const uint32_t count = spill_channel_receive(fast->routing.from_host, mbufs, SPILL_BURST);
 
     if (count == 0)
         return 0;
@@ -196,15 +196,16 @@ void spill_host_send(struct spill_fast *fast, struct rte_mbuf **mbufs, uint32_t 
     }
     if (fast->version.generation->sas != NULL)
         leaving = spill_host_protect(fast, mbufs, pointers, count, stamp);
+    if (fast->routing.host_rules && !fast->version.open)
+        leaving = spill_host_rules_judge(fast, mbufs, pointers, leaving, stamp);
     spill_exit_send(fast, mbufs, pointers, leaving, stamp, SPILL_PATH_FAST);
 }
 
 static bool host_end(void *context)
 {
     const struct spill_fast *fast = context;
-    const struct spill_host *host = fast->routing.host;
 
-    return spill_channel_ended(host->from);
+    return spill_channel_ended(fast->routing.from_host);
 }
 
 void spill_host_connect(struct spill_host *host, uint32_t index, struct spill_fast *fast,
@@ -218,9 +219,11 @@ void spill_host_connect(struct spill_host *host, uint32_t index, struct spill_fa
     fast->host_index = index;
     fast->routing.to_host = deliver;
     fast->routing.host = host;
-    if (index > 0)
+    if (index == 0)
+        host->fast = fast;
+    if (index >= host->from_count)
         return;
-    fast->routing.from_host = host->from;
+    fast->routing.from_host = host->from[index];
     spill_loop_add(loop, &stage);
 }
 
@@ -238,9 +241,14 @@ static int make_channels(struct spill_host *host, uint32_t lcores, struct spill_
         if (host->to[i] == NULL)
             return -1;
     }
-    host->from = spill_channel_create("from-host", SPILL_HOST_CAPACITY, 1, SOCKET_ID_ANY,
-                                      SPILL_RING_PREEMPTIBLE, error);
-    return host->from != NULL ? 0 : -1;
+    for (i = 0; i < host->from_count; i++) {
+        snprintf(name, sizeof(name), "from-host-%u", i);
+        host->from[i] = spill_channel_create(name, SPILL_HOST_CAPACITY, 1, SOCKET_ID_ANY,
+                                             SPILL_RING_PREEMPTIBLE, error);
+        if (host->from[i] == NULL)
+            return -1;
+    }
+    return 0;
 }
 
 static int watch(struct spill_host *host, struct spill_error *error)
@@ -259,7 +267,7 @@ static int watch(struct spill_host *host, struct spill_error *error)
 }
 
 struct spill_host *spill_host_create(struct spill_host_twin *twins, uint32_t count, uint32_t lcores,
-                                     uint16_t data_room, const struct spill_token *stop,
+                                     bool rules, uint16_t data_room, const struct spill_token *stop,
                                      struct spill_error *error)
 {
     struct spill_host *host = rte_zmalloc("host", sizeof(*host), RTE_CACHE_LINE_SIZE);
@@ -271,6 +279,7 @@ struct spill_host *spill_host_create(struct spill_host_twin *twins, uint32_t cou
     host->epoll = -1;
     host->twins = twins;
     host->count = count;
+    host->from_count = rules ? lcores : 1;
     host->stop = stop;
     host->pool = spill_port_pool_create("host", POOL_MBUFS, SPILL_PACKET_PRIVATE_SIZE, data_room,
                                         true, SOCKET_ID_ANY, error);
@@ -313,9 +322,11 @@ static uint64_t empty(struct spill_channel *channel, struct spill_ledger *ledger
 uint64_t spill_host_abandon(struct spill_host *host, struct spill_ledger *ledger,
                             const struct spill_drop_reason *reason)
 {
-    uint64_t packets = empty(host->from, ledger, reason);
+    uint64_t packets = 0;
     uint32_t i;
 
+    for (i = 0; i < host->from_count; i++)
+        packets += empty(host->from[i], ledger, reason);
     for (i = 0; i < SPILL_HOST_CLASSES; i++)
         packets += empty(host->to[i], ledger, reason);
     return packets;
@@ -334,7 +345,8 @@ void spill_host_free(struct spill_host *host)
     rte_free(host->twins);
     for (i = 0; i < SPILL_HOST_CLASSES; i++)
         spill_channel_free(host->to[i]);
-    spill_channel_free(host->from);
+    for (i = 0; i < host->from_count; i++)
+        spill_channel_free(host->from[i]);
     rte_mempool_free(host->pool);
     rte_free(host);
 }

@@ -24,7 +24,8 @@
  * lcores.
  *
  *     lcores -> to[class] (channels) -> thread -> twin: what is for the host
- *     twin -> thread -> from (channel) -> one fast lcore -> THE exit: what the kernel sends
+ *     twin -> thread -> from (channel) -> one fast lcore -> THE exit: what the kernel sends; where
+ *                       the rules are for it, too, of the fast lcores the one that has its flow
  *
  * The thread is no lcore and shares its CPU: the channels and the mempool are such that a thread
  * which is preempted holds up nobody (law 2). Nothing wakes it, which would cost an lcore a system
@@ -79,7 +80,9 @@ struct spill_host {
     struct spill_host_twin *twins;
     struct rte_mempool *pool;
     struct spill_channel *to[SPILL_HOST_CLASSES];
-    struct spill_channel *from;
+    uint32_t from_count; /* of channels: one, or one for each fast lcore */
+    struct spill_channel *from[SPILL_ROUTER_LCORES_MAX]; /* by index among the fast lcores */
+    const struct spill_fast *fast;                       /* the first; before the thread starts */
     struct spill_host_lcore lcores[SPILL_ROUTER_LCORES_MAX]; /* by index among the fast lcores */
     struct spill_ledger ledger;                              /* the thread's */
     const struct spill_token *stop;
@@ -97,11 +100,12 @@ struct spill_fast;
  *
  * @param twins   by the router's index of their interfaces; the host closes and frees them
  * @param lcores  fast lcores
+ * @param rules   they judge what the host sends, each what is of its flows
  * @param stop    nothing more is read from twins
  * @return NULL with an error, and the twins stay the caller's
  */
 struct spill_host *spill_host_create(struct spill_host_twin *twins, uint32_t count, uint32_t lcores,
-                                     uint16_t data_room, const struct spill_token *stop,
+                                     bool rules, uint16_t data_room, const struct spill_token *stop,
                                      struct spill_error *error);
 
 /** Starts the thread. @param start  copied @return -1 with an error */
@@ -128,7 +132,8 @@ void spill_host_send(struct spill_fast *fast, struct rte_mbuf **mbufs, uint32_t 
                      uint64_t stamp);
 
 /**
- * Has a fast lcore give the host what is for it; the first sends what comes from twins. Control
+ * Has a fast lcore give the host what is for it; the first sends what comes from twins, or each
+ * does. Control
  * thread, before the lcores start.
  *
  * @param host   NULL: nothing

@@ -47,8 +47,8 @@ static bool is_for_link(const struct rte_mbuf *mbuf, const struct spill_packet *
     return to[0] == 0xff || (to[0] == 0xfe && (to[1] & 0xc0) == 0x80);
 }
 
-/* @param ours  the host has sent it */
-static bool is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *packet, bool ours)
+bool spill_host_is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                            bool ours)
 {
     return packet->kind > SPILL_PACKET_IPV6 || packet->esp == SPILL_ESP_PLAIN ||
            is_ike(packet, ours) || is_for_link(mbuf, packet) ||
@@ -110,7 +110,7 @@ static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
     uint32_t room;
     bool denied;
 
-    if (is_bypassed(mbuf, packet, true))
+    if (spill_host_is_bypassed(mbuf, packet, true))
         return true;
     packet->input = NO_PORT;
     packet->reversed = 0;
@@ -171,7 +171,7 @@ const struct spill_drop_reason *spill_host_refuses(struct spill_fast *fast, stru
     const struct spill_sa *sa;
     bool denied;
 
-    if (is_bypassed(mbuf, packet, false))
+    if (spill_host_is_bypassed(mbuf, packet, false))
         return NULL;
     packet->reversed = 0;
     spill_routing_ask(fast, mbuf, packet);

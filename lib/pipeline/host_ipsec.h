@@ -15,9 +15,9 @@
  * The host's own packets and tunnels: what a twin's kernel sends goes by an outbound association
  * where the first rule for what leaves says so (onward.h), and what comes to the host in the clear
  * ends where that rule is protect by an inbound one; both end where the rule denies the host's own,
- * too (SPILL_SA_HOST_TOO). Of the rules nothing else counts for the host: what is allowed or denied
- * there its own firewall says. It is asked for each packet, and no flow is noted. What a trap
- * selects waits for its association (acquisition.h).
+ * too (SPILL_SA_HOST_TOO). Of the rules nothing else counts for the host, unless they are for it as
+ * well (host_rules.h): what is allowed or denied there its own firewall says. It is asked for each
+ * packet, and no flow is noted. What a trap selects waits for its association (acquisition.h).
  *
  * IKE and ESP of the host's own, neighbour discovery, and what is for a link or a group are not
  * asked about (RFC 4301 4.4.1: bypass).
@@ -39,6 +39,13 @@
  */
 uint32_t spill_host_protect(struct spill_fast *fast, struct rte_mbuf **mbufs,
                             struct spill_packet **pointers, uint32_t count, uint64_t stamp);
+
+/** Whether a packet is not asked about, whatever the rules are. Any lcore.
+ *
+ * @param ours  the host has sent it
+ */
+bool spill_host_is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                            bool ours);
 
 /** Why a packet in the clear may not be given to the host; NULL: it may. The lcore. */
 const struct spill_drop_reason *spill_host_refuses(struct spill_fast *fast, struct rte_mbuf *mbuf,

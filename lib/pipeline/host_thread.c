@@ -9,6 +9,7 @@
 #include <rte_ether.h>
 
 #include "pipeline/host.h"
+#include "pipeline/host_rules.h"
 
 static SPILL_DROP_REASON(twin_refused, "twin_refused",
                          "the kernel did not take the packet by the port's twin: it is down, or "
@@ -60,6 +61,16 @@ static uint32_t deliver_some(struct spill_host *host)
     return all;
 }
 
+/* To the lcore that sends it on, the first where none has to know its flow. */
+static void send_on(struct spill_host *host, uint16_t port, struct rte_mbuf *mbuf)
+{
+    const uint32_t owner =
+        host->from_count > 1 ? spill_host_rules_owner(host->fast, mbuf, port) : 0;
+
+    if (spill_channel_send(spill_channel_sender(host->from[owner], 0), &mbuf, 1) == 0)
+        spill_ledger_drop(&host->ledger, &from_host_full, &mbuf, 1);
+}
+
 /* @return whether there may be more */
 static bool read_frame(struct spill_host *host, uint32_t index)
 {
@@ -83,9 +94,10 @@ static bool read_frame(struct spill_host *host, uint32_t index)
     mbuf->port = (uint16_t)index;
     host->ledger.originated++;
     mbuf->vlan_tci = twin->vlan;
-    if ((twin->vlan != 0 && rte_vlan_insert(&mbuf) != 0) ||
-        spill_channel_send(spill_channel_sender(host->from, 0), &mbuf, 1) == 0)
+    if (twin->vlan != 0 && rte_vlan_insert(&mbuf) != 0)
         spill_ledger_drop(&host->ledger, &from_host_full, &mbuf, 1);
+    else
+        send_on(host, twin->port, mbuf);
     return true;
 }
 
@@ -101,6 +113,13 @@ static uint32_t read_some(struct spill_host *host)
             all++;
     }
     return all;
+}
+
+/* Nothing more comes from the twins. */
+static void leave(struct spill_host *host)
+{
+    for (uint32_t i = 0; i < host->from_count; i++)
+        spill_sender_leave(spill_channel_sender(host->from[i], 0));
 }
 
 static void rest(void)
@@ -121,7 +140,7 @@ void *spill_host_run(void *context)
         over = atomic_load_explicit(&host->over, memory_order_acquire);
         if (reads && spill_token_cancelled(host->stop)) {
             reads = false;
-            spill_sender_leave(spill_channel_sender(host->from, 0));
+            leave(host);
         }
         packets = deliver_some(host);
         if (reads)

@@ -58,6 +58,7 @@ struct spill_pipeline_config {
     uint32_t flow_capacity;
     uint64_t flow_timeout_ns;                       /* of flows in any state; 0: as the next say */
     uint64_t flow_timeouts_ns[SPILL_FLOW_TIMEOUTS]; /* by state */
+    bool host_rules;                                /* the host's own packets are judged, too */
     bool tcp_pickup;                                /* a TCP connection may begin with any packet */
 };
 

@@ -48,7 +48,7 @@ static const struct spill_drop_reason *reason_of(const struct spill_packet *pack
 static bool is_rejected(const struct spill_packet *packet)
 {
     return packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_REJECT &&
-           packet->inbound_sa == 0 && !is_secret(packet);
+           packet->inbound_sa == 0 && !is_secret(packet) && !packet->of_host;
 }
 
 /* The outbound SA that is to protect a clear packet, or NULL; mostly that of the one before it. */
@@ -57,7 +57,7 @@ static struct spill_sa *outbound_sa(const struct spill_fast *fast,
 {
     struct spill_sa *sa;
 
-    if (packet->verdict != SPILL_VERDICT_PROTECT || packet->inbound_sa != 0)
+    if (packet->verdict != SPILL_VERDICT_PROTECT || packet->inbound_sa != 0 || packet->of_host)
         return NULL;
     if (likely(last != NULL && last->id == packet->sa))
         return last;
@@ -156,7 +156,9 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
             mbufs[kept] = mbufs[i];
             packets[kept++] = packet;
         } else if (unlikely(waits(packet))) {
-            spill_acquisition_wait(fast, mbufs[i], packet, stamp, SPILL_ACQUISITION_FORWARDED);
+            spill_acquisition_wait(fast, mbufs[i], packet, stamp,
+                                   packet->of_host ? SPILL_ACQUISITION_HOST
+                                                   : SPILL_ACQUISITION_FORWARDED);
         } else if (unlikely(packet->inbound_sa != 0) && spill_acquisition_wants(packet)) {
             spill_acquisition_refuse(fast, mbufs[i], packet, stamp);
         } else if (is_rejected(packet)) {

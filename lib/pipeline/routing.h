@@ -64,7 +64,8 @@ struct spill_routing {
     struct spill_waiting *waiting;           /* likewise */
     spill_to_host to_host;                   /* NULL: there is no host to give packets to */
     void *host;
-    struct spill_channel *from_host;     /* of the lcore that sends what the host does; or NULL */
+    struct spill_channel *from_host;     /* of an lcore that sends what the host does; or NULL */
+    bool host_rules;                     /* what the host sends and gets is judged as well */
     bool routed[RTE_MAX_ETHPORTS];       /* by id of the port */
     uint16_t untagged[RTE_MAX_ETHPORTS]; /* interface of what has no tag; or SPILL_NO_INTERFACE */
     uint16_t *by_vlan[RTE_MAX_ETHPORTS]; /* of what has one; NULL: none has; owned */

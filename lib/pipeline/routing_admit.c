@@ -140,7 +140,9 @@ uint32_t spill_routing_give_host(struct spill_fast *fast, struct rte_mbuf **mbuf
 
     spill_routing_lookup(fast->routing.tables, mbufs, pointers, count, SPILL_ROUTING_TO, groups);
     for (i = 0; i < count; i++) {
-        if (unlikely(spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL)) {
+        /* What is judged takes the way of all: its route ends at the host. */
+        if (unlikely(spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL) &&
+            !(fast->routing.host_rules && !spill_host_is_bypassed(mbufs[i], &packets[i], false))) {
             give(fast, mbufs[i], &packets[i]);
             continue;
         }

@@ -65,6 +65,6 @@ void spill_routing_ask(const struct spill_fast *fast, struct rte_mbuf *mbuf,
 
 void spill_routing_asked(struct spill_packet *packet)
 {
-    packet->output = SPILL_OUTPUT_ROUTE;
+    packet->output = packet->of_host ? packet->input : SPILL_OUTPUT_ROUTE;
     set_vlan(packet, 0);
 }

@@ -44,7 +44,7 @@ void spill_routing_come_by(struct rte_mbuf *mbuf, struct spill_packet *packet, u
 void spill_routing_ask(const struct spill_fast *fast, struct rte_mbuf *mbuf,
                        struct spill_packet *packet);
 
-/** Undoes that, so that the packet has no output yet. The lcore. */
+/** Undoes that, so that the packet has no output yet, or that of the host. The lcore. */
 void spill_routing_asked(struct spill_packet *packet);
 
 #endif

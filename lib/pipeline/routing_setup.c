@@ -45,6 +45,7 @@ int spill_routing_init(struct spill_routing *routing, const struct spill_pipelin
         return 0;
     routing->to_host = config->to_host;
     routing->host = config->host;
+    routing->host_rules = config->host_rules;
     routing->tables = spill_router_tables(router, node);
     routing->waiting = spill_connect_allocate(sizeof(*routing->waiting), node);
     routing->lcore = spill_router_lcore(router, index, node, error);

@@ -35,7 +35,7 @@ action = prohibit
 """
 
 
-class Twins(TestCase):
+class Routed(TestCase):
     """left 10.1.0.2, fd01::2 - (lan) spillway (wan) - right 10.2.0.2, fd02::2; right has 10.50.0.1 and 10.77.0.1."""
 
     def setUp(self):
@@ -59,8 +59,8 @@ class Twins(TestCase):
         net.run(net.middle, "sysctl", "-qw", *settings)
         self.start().ready()
 
-    def start(self, config=CONFIG, **options):
-        self.program = Spillway("--config", self.file("router.conf", config), namespace=self.net.middle, **options)
+    def start(self, config=CONFIG, *more, **options):
+        self.program = Spillway("--config", self.file("router.conf", config), *more, namespace=self.net.middle, **options)
         self.addCleanup(self.program.__exit__)
         return self.program
 
@@ -82,6 +82,8 @@ class Twins(TestCase):
         self.assertNotIn("10.51.0.0", self.ip(self.net.middle, "route show").stdout)
         return report
 
+
+class Twins(Routed):
     def test_ping(self):
         """Of the router's own addresses, and through it; neighbours are found out by the kernel."""
         for address in ("10.1.0.1", "fd01::1", "10.2.0.1", "10.2.0.2", "fd02::2", "10.50.0.1"):

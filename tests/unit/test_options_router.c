@@ -28,7 +28,7 @@ static void test_good(void **state)
                    "[route 0.0.0.0/0]\nvia = 10.2.0.9 weight 3, fe80::1 port wan , port lan.7\n"
                    "[route 2001:db8::/32]\naction = prohibit\n"
                    "[neighbor 10.7.0.9]\nport = lan.7\nmac = 02:00:00:00:00:01\n"
-                   "[router]\nrpf = strict\nroutes = 1M\nroutes6 = 200k\n"));
+                   "[router]\nrpf = strict\nhost-rules = yes\nroutes = 1M\nroutes6 = 200k\n"));
     assert_int_equal(options_read.interface_count, 3);
     assert_int_equal(options_read.interfaces[2].port, 0);
     assert_int_equal(options_read.interfaces[2].vlan, 7);
@@ -44,6 +44,7 @@ static void test_good(void **state)
     assert_int_equal(options_read.routes[1].action, SPILL_ROUTE_PROHIBIT);
     assert_int_equal(options_read.neighbors[0].index, 2);
     assert_int_equal(options_read.router.rpf, SPILL_RPF_STRICT);
+    assert_true(options_read.pipeline.host_rules);
     assert_int_equal(options_read.router.routes4, 1 << 20);
     assert_true(spill_options_route(&options_read));
 }
@@ -91,6 +92,7 @@ static void test_bad(void **state)
         {"[neighbor 10.1.0.9]\nport = lan\nmac = 01:00:00:00:00:01\n", "expected the MAC address"},
         {"[neighbor 10.1.0.9]\nport = dmz\nmac = 02:00:00:00:00:01\n", "port 'dmz' is not there"},
         {"[router]\nrpf = yes\n", "expected off, loose or strict"},
+        {"[router]\nhost-rules = some\n", "expected yes or no"},
         {"[router]\nroutes = 1\n", "expected"},
         {"[ike]\nxfrm =\n", "expected"},
     };
