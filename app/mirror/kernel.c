@@ -166,6 +166,10 @@ bool spill_kernel_read_neighbor(const struct nlmsghdr *message,
     {
         if (mnl_attr_get_type(attribute) == NDA_DST)
             found = spill_attribute_ip(attribute, &neighbor->address);
+        if (mnl_attr_get_type(attribute) == NDA_PROTOCOL)
+            neighbor->ours = mnl_attr_get_u8(attribute) == SPILL_ROUTE_PROTOCOL;
+        if (mnl_attr_get_type(attribute) == NDA_FLAGS_EXT)
+            neighbor->managed = (mnl_attr_get_u32(attribute) & NTF_EXT_MANAGED) != 0;
         if (mnl_attr_get_type(attribute) == NDA_LLADDR) {
             read_mac(attribute, &neighbor->mac);
             resolved = mnl_attr_get_payload_len(attribute) == sizeof(neighbor->mac) &&
@@ -173,6 +177,7 @@ bool spill_kernel_read_neighbor(const struct nlmsghdr *message,
         }
     }
     neighbor->state = state_of(header->ndm_state);
+    neighbor->permanent = (header->ndm_state & (NUD_PERMANENT | NUD_NOARP)) != 0;
     if (neighbor->state == SPILL_NEIGHBOR_REACHABLE && !resolved)
         neighbor->state = SPILL_NEIGHBOR_UNRESOLVED;
     return found && !spill_ip_is_multicast(&neighbor->address);

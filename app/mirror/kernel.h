@@ -17,6 +17,10 @@
  * whether it is one that the mirror has a use for; nothing of the message is kept. Any thread.
  */
 
+/** Of what spillway gives the kernel, by which `ip` shows it (proto 83): of those below 256 that
+ * have a name, none is this. */
+#define SPILL_ROUTE_PROTOCOL 83
+
 struct spill_kernel_link {
     uint32_t index;
     char name[IF_NAMESIZE];
@@ -40,6 +44,9 @@ struct spill_kernel_neighbor {
     struct spill_ip address;
     enum spill_neighbor_state state;
     struct rte_ether_addr mac; /* of REACHABLE */
+    bool permanent;            /* somebody has said for good what its MAC is */
+    bool managed;              /* the kernel finds it out, and again, by itself (NTF_EXT_MANAGED) */
+    bool ours;                 /* as spillway has asked for */
 };
 
 /** A way of a route, or a next-hop object. */

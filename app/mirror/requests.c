@@ -264,7 +264,7 @@ int spill_request_own_routes(struct mnl_socket *socket, uint8_t family, uint32_t
 }
 
 void spill_request_neighbor(struct mnl_socket *socket, uint32_t link,
-                            const struct spill_ip *address)
+                            const struct spill_ip *address, bool managed)
 {
     char buffer[256] __rte_aligned(8) = {0};
     struct nlmsghdr *message = begin(buffer, RTM_NEWNEIGH, NLM_F_CREATE);
@@ -274,6 +274,10 @@ void spill_request_neighbor(struct mnl_socket *socket, uint32_t link,
     head->ndm_ifindex = (int)link;
     head->ndm_flags = NTF_USE;
     mnl_attr_put(message, NDA_DST, bytes_of(address), address->bytes);
+    if (managed) {
+        mnl_attr_put_u32(message, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
+        mnl_attr_put_u8(message, NDA_PROTOCOL, SPILL_ROUTE_PROTOCOL);
+    }
     mnl_socket_sendto(socket, message, message->nlmsg_len);
     /* What the kernel has against it is nobody's to read, and is not to pile up. */
     while (mnl_socket_recvfrom(socket, buffer, sizeof(buffer)) > 0)

@@ -13,11 +13,9 @@
 /**
  * @file
  * What spillway has the kernel do: links up, addresses and routes of the configuration, neighbours
- * to be asked for. The control thread's. Routes are of a protocol of spillway's own, by which
- * `ip route` shows them (proto 83; of those below 256 that have a name, none is this).
+ * to be asked for. The control thread's. Routes, and neighbours that are managed for them, are of a
+ * protocol of spillway's own (SPILL_ROUTE_PROTOCOL).
  */
-
-#define SPILL_ROUTE_PROTOCOL 83
 
 /** Each waits for the kernel's answer, which it gives at once. @return -1 with an error */
 int spill_request_link_up(struct mnl_socket *socket, uint32_t link, struct spill_error *error);
@@ -50,8 +48,13 @@ int spill_request_own_routes(struct mnl_socket *socket, uint8_t family, uint32_t
                              void (*call)(void *context, const struct spill_kernel_route *route),
                              void *context, struct spill_error *error);
 
-/** Has the kernel find out a neighbour's MAC, or keep what it knows. Waits for nothing. */
+/**
+ * Has the kernel find out a neighbour's MAC, or keep what it knows. Waits for nothing.
+ *
+ * @param managed  from now on by itself, whether it is asked again or not; a kernel before 5.16
+ *                 does not know that, and does it this once. False: not any more
+ */
 void spill_request_neighbor(struct mnl_socket *socket, uint32_t link,
-                            const struct spill_ip *address);
+                            const struct spill_ip *address, bool managed);
 
 #endif

@@ -114,10 +114,45 @@ static bool ask_for_needs(struct spill_program *program, uint32_t *requests)
     for (; *requests > 0; --*requests) {
         if (!spill_router_next_need(program->router, &need))
             return false;
-        spill_request_neighbor(program->kernel->requests,
-                               program->host->twins[need.interface].twin.index, &need.address);
+        spill_request_neighbor(
+            program->kernel->requests, program->host->twins[need.interface].twin.index,
+            &need.address, spill_router_is_gateway(program->router, need.interface, &need.address));
         program->kernel->counters.resolved++;
     }
+    return true;
+}
+
+/* Gateways are known before the first packet, and are found out again when they come back. */
+static bool ask_for_gateways(struct spill_program *program, uint32_t *requests)
+{
+    struct spill_kernel_side *side = program->kernel;
+    struct spill_router_need gateway;
+
+    for (; side->gateways_due && *requests > 0; --*requests) {
+        side->gateways_due =
+            spill_router_next_unknown_gateway(program->router, &side->next_gateway, &gateway);
+        if (!side->gateways_due)
+            return false;
+        spill_request_neighbor(side->requests, program->host->twins[gateway.interface].twin.index,
+                               &gateway.address, true);
+        side->counters.gateways++;
+    }
+    return side->gateways_due;
+}
+
+/* The kernel does it by itself for gateways, and as long as somebody else has it do so. Asked for
+ * one that is permanent, it would forget what it was told. @return whether it was asked */
+static bool keep(struct spill_program *program, const struct spill_mirror_neighbor *neighbor)
+{
+    const struct spill_kernel_neighbor *state = &neighbor->state;
+    const uint16_t interface = (uint16_t)neighbor->interface;
+    const bool gateway = spill_router_is_gateway(program->router, interface, &state->address);
+    const bool managed = gateway || (state->managed && !state->ours);
+    const bool used = spill_router_neighbor_used(program->router, interface, &state->address);
+
+    if (state->permanent || (state->managed == managed && (managed || !used)))
+        return false;
+    spill_request_neighbor(program->kernel->requests, state->link, &state->address, managed);
     return true;
 }
 
@@ -130,12 +165,8 @@ static bool keep_neighbors(struct spill_program *program, uint32_t *requests)
     for (; side->to_keep > 0 && *requests > 0; --*requests) {
         side->to_keep--;
         neighbor = spill_mirror_neighbors_next(&side->mirror.neighbors);
-        if (neighbor == NULL ||
-            !spill_router_neighbor_used(program->router, (uint16_t)neighbor->interface,
-                                        &neighbor->state.address))
-            continue;
-        spill_request_neighbor(side->requests, neighbor->state.link, &neighbor->state.address);
-        side->counters.kept++;
+        if (neighbor != NULL)
+            side->counters.kept += keep(program, neighbor);
     }
     return side->to_keep > 0;
 }
@@ -151,6 +182,7 @@ static void look(void *context)
     look_at_overruns(program);
     more = ask_for_needs(program, &requests);
     more |= spill_given_again(program, &requests);
+    more |= ask_for_gateways(program, &requests);
     more |= keep_neighbors(program, &requests);
     if (more)
         spill_events_after(&program->events, &side->look, MORE_NS, look, program);
@@ -161,6 +193,8 @@ static void begin_to_keep(void *context)
     struct spill_program *program = context;
 
     program->kernel->to_keep = program->kernel->mirror.neighbors.count;
+    program->kernel->next_gateway = 0;
+    program->kernel->gateways_due = true;
     look(program);
 }
 
@@ -281,7 +315,9 @@ static const struct spill_metric rows[] = {
     SPILL_METRIC(COUNTER, "neighbors_resolved", struct spill_kernel_counters, resolved, "",
                  "times that it was asked for a neighbor that packets wait for"),
     SPILL_METRIC(COUNTER, "neighbors_kept", struct spill_kernel_counters, kept, "",
-                 "times that it was told that a neighbor is in use"),
+                 "times that it was told that a neighbor is in use, or a gateway"),
+    SPILL_METRIC(COUNTER, "gateways_asked", struct spill_kernel_counters, gateways, "",
+                 "times that it was asked for a gateway that it did not know"),
 };
 static const struct spill_metrics metrics = SPILL_METRICS(rows);
 

@@ -30,6 +30,7 @@ struct spill_kernel_twin {
 
 struct spill_kernel_counters {
     uint64_t resolved, kept; /* neighbours that were asked for: as needed, as used */
+    uint64_t gateways;       /* likewise, as routes have them */
 };
 
 struct spill_kernel_side {
@@ -40,9 +41,11 @@ struct spill_kernel_side {
     struct spill_kernel_twin twins[SPILL_ROUTER_INTERFACES_MAX]; /* by index in the options */
     uint32_t twin_changes;                                       /* that were looked at */
     uint64_t generations, overruns;                              /* likewise */
-    uint32_t next_route; /* of the options, that may be due; past the last: none is */
-    uint32_t refused;    /* of those that were due, by the kernel */
-    uint32_t to_keep;    /* neighbours still to be looked at */
+    uint32_t next_route;   /* of the options, that may be due; past the last: none is */
+    uint32_t refused;      /* of those that were due, by the kernel */
+    uint32_t to_keep;      /* neighbours still to be looked at */
+    uint32_t next_gateway; /* to look at, of those that the kernel may not know */
+    bool gateways_due;     /* there may be more */
     struct spill_kernel_counters counters;
 };
 

@@ -164,6 +164,34 @@ bool spill_router_neighbor_used(struct spill_router *router, uint16_t interface,
     return used;
 }
 
+static bool is_gateway(const struct spill_neighbor *neighbor)
+{
+    return neighbor->groups > 0 && !neighbor->fixed;
+}
+
+bool spill_router_is_gateway(const struct spill_router *router, uint16_t interface,
+                             const struct spill_ip *address)
+{
+    const uint16_t hop = spill_hop_find(router->first, interface, address);
+
+    return hop != 0 && is_gateway(&router->neighbors[hop]);
+}
+
+bool spill_router_next_unknown_gateway(const struct spill_router *router, uint32_t *place,
+                                       struct spill_router_need *gateway)
+{
+    while (*place < SPILL_HOPS_MAX) {
+        const uint32_t hop = (*place)++;
+
+        if (!is_gateway(&router->neighbors[hop]) || router->neighbors[hop].known)
+            continue;
+        gateway->interface = router->first->hops[hop].interface;
+        gateway->address = router->first->hops[hop].address;
+        return true;
+    }
+    return false;
+}
+
 bool spill_router_next_need(struct spill_router *router, struct spill_router_need *need)
 {
     unsigned i;

@@ -231,6 +231,10 @@ void spill_router_remove_neighbor(struct spill_router *router, uint16_t interfac
 bool spill_router_neighbor_used(struct spill_router *router, uint16_t interface,
                                 const struct spill_ip *address);
 
+/** Whether a neighbour is the next hop of routes, and nobody has said for good what its MAC is. */
+bool spill_router_is_gateway(const struct spill_router *router, uint16_t interface,
+                             const struct spill_ip *address);
+
 /** Neighbours of which something is known; and times that there was no room for one. Any thread. */
 uint32_t spill_router_neighbor_count(const struct spill_router *router);
 uint64_t spill_router_neighbors_refused(const struct spill_router *router);
@@ -249,7 +253,16 @@ struct spill_router_need {
  */
 bool spill_router_next_need(struct spill_router *router, struct spill_router_need *need);
 
-/** Whether there is one. Any thread, once all lcores have what they write (tables.h). */
+/**
+ * The next of those gateways of which nothing is known yet.
+ *
+ * @param place  0 for the first; gets where to go on
+ * @return false: there is none after that
+ */
+bool spill_router_next_unknown_gateway(const struct spill_router *router, uint32_t *place,
+                                       struct spill_router_need *gateway);
+
+/** Whether an lcore needs one. Any thread, once all lcores have what they write (tables.h). */
 bool spill_router_has_needs(const struct spill_router *router);
 
 #endif
