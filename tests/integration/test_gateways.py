@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the kernel is asked for of neighbours that no packet waits for: gateways, and those that are in use."""
+"""Gateways: those of routes are known before a packet waits for them, and spillway is one to hosts."""
 import re
+import socket
+import struct
 import unittest
 
-from harness import main, until
+from harness import inside, main, until
 from test_twins import Routed
 
 
@@ -35,6 +37,27 @@ class Gateways(Routed):
         self.reaches("10.2.0.2")
         report = self.end()
         self.assertGreater(report["kernel"]["gateways_asked"], 0)
+
+    def test_advertised(self):
+        """A host takes it for its default router by what is sent on the twin, as by radvd (RFC 4861 6.2)."""
+        net = self.net
+        net.run(net.middle, "sysctl", "-qw", "net.ipv6.conf.tlan.forwarding=1", "net.ipv6.conf.twan.forwarding=1")
+        net.run(net.left, "sysctl", "-qw", "net.ipv6.conf.eth0.accept_ra=1", "net.ipv6.conf.eth0.forwarding=0")
+        self.ip(net.left, "-6 route delete default")
+        with inside(net.middle):
+            twin = socket.if_nametoindex("tlan")
+            made = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        self.addCleanup(made.close)
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, twin)
+        advertisement = struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+
+        def taken():
+            made.sendto(advertisement, ("ff02::1", 0, 0, twin))
+            return "proto ra" in self.ip(net.left, "-6 route show default").stdout
+        until(taken, 20, "a default route by advertisement")
+        until(lambda: net.ping(net.left, "fd02::2", count=1), 20, "ping by it")
+        self.end()
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ struct packet {
     uint16_t port[2];       /* host order */
     uint8_t input;
     uint16_t vlan;
+    bool of_host; /* it came in by no port */
 };
 
 static bool prefix_matches(const uint8_t *address, const uint8_t *prefix, unsigned length)
@@ -173,7 +174,8 @@ static void write_packet(const struct packet *from, unsigned direction, struct s
     for (size_t i = 0; i < sizeof(*to); i++)
         ((uint8_t *)to)[i] = (uint8_t)draw(256);
     to->kind = from->v6 ? SPILL_PACKET_IPV6 : SPILL_PACKET_IPV4;
-    to->reversed &= 1;
+    to->reversed = to->reversed && !from->of_host;
+    to->of_host = from->of_host || (to->reversed && to->of_host);
     /* Where the rules are asked for the other direction, that one comes in by the output. */
     to->direction = (direction ^ to->reversed) & 1;
     to->has_ports = from->has_ports;
@@ -624,8 +626,9 @@ static struct spill_ruleset *read_text(const char *text)
     return ruleset;
 }
 
-static uint16_t last_sa;   /* that verdict_of() got */
-static uint8_t next_input; /* that verdict_of()'s packet comes in by */
+static uint16_t last_sa;     /* that verdict_of() got */
+static uint8_t next_input;   /* that verdict_of()'s packet comes in by */
+static bool next_is_of_host; /* and whether the host has sent it */
 
 /* Verdict for one packet, from text; port -1: a packet without ports. */
 static uint8_t verdict_of(const struct spill_acl *acl, uint8_t protocol, const char *source,
@@ -636,6 +639,7 @@ static uint8_t verdict_of(const struct spill_acl *acl, uint8_t protocol, const c
         .has_ports = source_port >= 0,
         .protocol = protocol,
         .input = next_input,
+        .of_host = next_is_of_host,
         .port = {(uint16_t)source_port, (uint16_t)destination_port},
     };
     uint8_t verdicts[2];
@@ -726,6 +730,11 @@ static void rules_for_what_came_in_by_a_port(void **state)
         assert_int_equal(verdict_of(acl, cases[i].protocol, cases[i].source, cases[i].port,
                                     cases[i].destination, cases[i].port),
                          cases[i].verdict);
+        next_is_of_host = true;
+        assert_int_equal(verdict_of(acl, cases[i].protocol, cases[i].source, cases[i].port,
+                                    cases[i].destination, cases[i].port),
+                         DENY);
+        next_is_of_host = false;
     }
     spill_acl_free(acl);
     spill_rules_free(ruleset);
