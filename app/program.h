@@ -207,11 +207,15 @@ int spill_program_plan(struct spill_program *program, struct spill_error *error)
  */
 int spill_program_plan_again(struct spill_program *program, struct spill_error *error);
 
-/** Whether classes are to be done as work with a crypto device can be. @param crypto  it; NULL:
- * none
- *  @return 0, -1 with an error */
-int spill_program_check_device(const char *crypto, const struct spill_options *options,
-                               struct spill_error *error);
+/**
+ * Whether classes may be dispatched, and overflow, as options say: nothing that is to be protected
+ * passes in the clear for want of room, and a crypto device's work is not done inline.
+ *
+ * @param started  options of the start: its SAs and its device are there until the end
+ * @return 0, -1 with an error
+ */
+int spill_program_check_classes(const struct spill_options *started,
+                                const struct spill_options *options, struct spill_error *error);
 
 /** Prints the plan for --check, as text or JSON. @return 0, -1 with an error: standard output
  * fails, or memory is short */

@@ -164,7 +164,7 @@ int spill_program_check_version(const struct spill_program *program,
                                "[sa %s]: the program was started without any SA: expected a "
                                "restart, which prepares for encryption",
                                files->sas[0].name);
-    if (spill_program_check_device(program->options.crypto, options, error) != 0 ||
+    if (spill_program_check_classes(&program->options, options, error) != 0 ||
         find_ports(program, options, files, error) != 0)
         return -1;
     return find_inputs(program, files->ruleset, inputs, error);

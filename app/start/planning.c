@@ -166,8 +166,8 @@ static void plan_input(struct spill_program *program)
 }
 
 /* A device's work is under way while its worker goes on: no fast lcore can do it in one go. */
-int spill_program_check_device(const char *crypto, const struct spill_options *options,
-                               struct spill_error *error)
+static int check_device(const char *crypto, const struct spill_options *options,
+                        struct spill_error *error)
 {
     uint32_t i;
 
@@ -186,6 +186,19 @@ int spill_program_check_device(const char *crypto, const struct spill_options *o
                                    crypto, name, name);
     }
     return 0;
+}
+
+int spill_program_check_classes(const struct spill_options *started,
+                                const struct spill_options *options, struct spill_error *error)
+{
+    if (spill_options_protect(started) &&
+        options->pipeline.classes[SPILL_CLASS_CLASSIFY].overflow == SPILL_OVERFLOW_ALLOW)
+        return spill_error_set(error,
+                               "--on-pool-full 'classify=allow': packets that an SA is to protect "
+                               "would pass in the clear: expected drop or inline beside [%s%s]",
+                               started->sa_count > 0 ? "sa " : "ike",
+                               started->sa_count > 0 ? started->sas[0].config.name : "");
+    return check_device(started->crypto, options, error);
 }
 
 /* The plan, and what only it can tell of the options. */
@@ -211,14 +224,7 @@ static int load_policy_files(struct spill_program *program, struct spill_error *
 {
     const struct spill_options *options = &program->options;
 
-    if (spill_options_protect(options) &&
-        options->pipeline.classes[SPILL_CLASS_CLASSIFY].overflow == SPILL_OVERFLOW_ALLOW)
-        return spill_error_set(error,
-                               "--on-pool-full 'classify=allow': packets that an SA is to protect "
-                               "would pass in the clear: expected drop or inline beside [%s%s]",
-                               options->sa_count > 0 ? "sa " : "ike",
-                               options->sa_count > 0 ? options->sas[0].config.name : "");
-    if (spill_program_check_device(options->crypto, options, error) != 0)
+    if (spill_program_check_classes(options, options, error) != 0)
         return -1;
     return spill_policy_files_load(options, &program->stop, &program->files, error);
 }

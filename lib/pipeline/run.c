@@ -49,9 +49,9 @@ void spill_pipeline_set(struct spill_pipeline *pipeline, const struct spill_pipe
                              __ATOMIC_RELAXED);
     }
     for (i = 0; i < pipeline->pool_count; i++) {
-        struct spill_pool *pool = pipeline->pools[i];
+        struct spill_pool *pool = pipeline->pools[i]; /* NULL: no fast lcore is on its node */
 
-        for (class = 0; class < pool->class_count; class ++) {
+        for (class = 0; pool != NULL && class < pool->class_count; class ++) {
             if (!pool->classes[class].defers)
                 __atomic_store_n(&pool->classes[class].dispatch, to->classes[class].dispatch,
                                  __ATOMIC_RELAXED);

@@ -152,6 +152,22 @@ class Socket(harness.TestCase):
             until(is_served, 60, "others are served")
             self.check(program.stop())
 
+    def test_nothing_passes_for_want_of_room(self):
+        """What a start refuses beside associations is refused later, too: it would leave in the clear."""
+        wrong = "--on-pool-full 'classify=allow': packets that an SA is to protect would pass in the clear"
+        with self.start() as program:
+            program.ready()
+            ctl = [harness.BUILD / "ctl" / "spillwayctl", "--name", program.name]
+            done = harness.run(*ctl, "set", "on-pool-full", "classify=allow", check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(wrong, done.stderr)
+            self.config.write_text(self.config.read_text().replace("[port lan]", "on-pool-full = classify=allow\n[port lan]"))
+            for command in "diff", "check", "reload":
+                done = harness.run(*ctl, command, check=False)
+                self.assertNotIn(done.returncode, (0, 1) if command == "diff" else (0,), command)
+                self.assertIn(wrong, done.stderr, command)
+            self.check(program.stop())
+
     def test_place_taken(self):
         """A start that fails leaves what is there: another's socket, or a file."""
         with self.start() as program:

@@ -685,6 +685,28 @@ static void open_by_hand(struct hand *hand)
     open_or_fail(&options);
 }
 
+/* Pool lcores on a node without a fast lcore have a plan, and no pool. */
+static void a_pool_without_work_is_passed_over(void **state)
+{
+    static struct hand hand;
+    struct spill_pipeline_config config;
+
+    (void)state;
+    open_by_hand(&hand);
+    config = bench.pipeline->config;
+    config.classes[SPILL_CLASS_CLASSIFY].dispatch = SPILL_DISPATCH_INLINE;
+    bench.pipeline->pools[bench.pipeline->pool_count++] = NULL;
+    spill_pipeline_set(bench.pipeline, &config);
+    bench.pipeline->pool_count--;
+    assert_int_equal(bench.pipeline->pools[0]->classes[SPILL_CLASS_CLASSIFY].dispatch,
+                     SPILL_DISPATCH_INLINE);
+    spill_token_cancel(&bench.stop, "test");
+    while (!turn_all(&hand))
+        ;
+    assert_balanced();
+    bench_close(&bench);
+}
+
 /* A verdict by rules that were replaced while it was found is its packet's, and not its flow's. */
 static void a_verdict_of_old_rules_is_not_noted_as_new(void **state)
 {
@@ -872,6 +894,7 @@ int main(void)
         cmocka_unit_test_teardown(none_that_is_let_pass_overtakes_its_flow, clear),
         cmocka_unit_test_teardown(a_flow_belongs_to_the_ends_of_its_wire, clear),
         cmocka_unit_test_teardown(a_reload_knows_who_began, clear),
+        cmocka_unit_test_teardown(a_pool_without_work_is_passed_over, clear),
         cmocka_unit_test_teardown(a_verdict_of_old_rules_is_not_noted_as_new, clear),
         cmocka_unit_test_teardown(a_reply_waits_for_who_opens_its_flow, clear),
         cmocka_unit_test(a_reply_waits_for_who_asks_in_its_burst),
