@@ -172,7 +172,19 @@ static void write_turn(struct spill_json *json, const char *key, const struct sp
     spill_json_object_end(json);
 }
 
-/* By which the machine can be told from the program, as far as the kernel counts it. */
+/* Whether the kernel was asked before the turn began, and after it had ended. */
+static bool is_covered(const struct kept *kept)
+{
+    const struct spill_turn *turn = &kept->stall.turns[SPILL_STALL_ITSELF];
+
+    return kept->before.time != 0 && (int64_t)(turn->began - kept->before.time) >= 0 &&
+           (int64_t)(kept->after.time - turn->ended) >= 0;
+}
+
+/*
+ * By which the machine can be told from the program, as far as the kernel counts it. Of a turn that
+ * was watched in part, what was seen may prove that it was kept from running, but not that it ran.
+ */
 static const char *cause_of(const struct kept *kept, bool scheduled, double waited_us,
                             double stolen_us)
 {
@@ -185,7 +197,7 @@ static const char *cause_of(const struct kept *kept, bool scheduled, double wait
         return "preempted";
     if (stolen_us >= us / 2)
         return "stolen";
-    return waited_us < us / 10 && stolen_us == 0 ? "not preempted" : "unknown";
+    return is_covered(kept) && waited_us < us / 10 && stolen_us == 0 ? "not preempted" : "unknown";
 }
 
 static void write_kernel(struct spill_json *json, const struct kept *kept)
@@ -231,8 +243,6 @@ void spill_program_write_stalls(struct spill_program *program, struct spill_json
     struct spill_stall_watch *watch = program->stalls;
 
     spill_json_array_begin(json, key);
-    if (watch != NULL)
-        look(watch);
     for (uint32_t i = 1; watch != NULL && i < program->plan.lcore_count; i++) {
         const struct lcore *lcore = &watch->lcores[i];
         const uint32_t count = RTE_MIN(lcore->kept_count, (uint32_t)KEPT);

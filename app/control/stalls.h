@@ -13,8 +13,9 @@
  * Twice a second the kernel is asked of each thread how long it waited for its CPU, and how often
  * it was put on it (schedstat), and of each CPU for how long the hypervisor had taken it (steal). A
  * slow turn is told with the differences around it: what happened within half a second of it, in
- * most cases its own time. What neither counts is in nobody's figures: interrupts, what firmware
- * does, and pages that the kernel provides.
+ * most cases its own time. Of one that is longer than the last seconds which are kept of that, the
+ * cause is unknown where they do not prove it. What neither counts is in nobody's figures:
+ * interrupts, what firmware does, and pages that the kernel provides.
  */
 
 struct spill_program;
@@ -26,7 +27,7 @@ int spill_program_open_stalls(struct spill_program *program, struct spill_error 
 /** Ends that. */
 void spill_program_close_stalls(struct spill_program *program);
 
-/** Writes what is kept, the newest last: a list. */
+/** Writes what is kept, the newest last: a list. A turn is in it half a second later. */
 void spill_program_write_stalls(struct spill_program *program, struct spill_json *json,
                                 const char *key);
 

@@ -35,6 +35,14 @@ class Own(test_stall.Stall):
         self.assertRegex(text, r"^LCORE +TIME +TURN us +PACKETS +BEFORE us +AFTER us +STAGES us +CAUSE +WAITED us")
         self.assertRegex(text, r"(?m)^fast0 +20\d\d-")
 
+    def test_longer_than_was_watched(self):
+        """What was seen of a turn that is longer says nothing of the rest."""
+        program, _ = self.held(seconds=3)
+        found = until(lambda: [turn for turn in slow(program) if turn["turn"]["us"] > 2900000], 20, "a slow turn")
+        for turn in found:
+            self.assertLess(turn["kernel"]["within_us"], turn["turn"]["us"])
+            self.assertEqual(turn["cause"], "unknown")
+
 
 class Kept(Loaded):
     def test_interrupted(self):
