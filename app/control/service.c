@@ -190,10 +190,12 @@ void spill_service_hanging(struct spill_service *service, unsigned lcores)
     if (lcores == service->hanging)
         return;
     service->hanging = lcores;
+    if (service->stopping)
+        return;
     snprintf(more, sizeof(more), "; %u lcores hang", lcores);
     tell_forwards(service, false, lcores != 0 ? more : "");
     /* The manager's time has run since the last one: it ends before the timer comes again. */
-    if (lcores == 0 && service->watchdog_ns != 0 && !service->stopping)
+    if (lcores == 0 && service->watchdog_ns != 0)
         feed(service);
 }
 

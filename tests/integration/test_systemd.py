@@ -235,6 +235,21 @@ class Watchdog(Held):
         self.check(program.wait(30), outcome="failed", status=1)
         self.assertEqual(manager.rest(), [])
 
+    def test_hangs_at_the_end(self):
+        """An lcore that hangs then has no say: the state is that of the end."""
+        gate = self.folder / "gate"
+        os.mkfifo(gate)
+        manager, program, strace = self.fed("--on-drain", f"read word < {gate}")
+        program.signal()
+        manager.hear_until("STOPPING")
+        told = program.log.count("goes on after")
+        until(lambda: program.log.count("goes on after") > told + 1, 20, program.log)
+        strace.send_signal(signal.SIGINT)
+        strace.wait(10)
+        gate.write_text("go\n")
+        self.check(program.wait(30))
+        self.assertEqual(manager.rest(), [])
+
 
 class Rights(TestCase):
     """Devices work with the capabilities that docs/operations.md names, and with none of them less."""
