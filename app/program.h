@@ -534,6 +534,9 @@ int spill_control_run(struct spill_program *program, struct spill_error *error);
 /** Waits until the lcores have drained and ended, or the drain deadline forces them. */
 void spill_control_drain(struct spill_program *program);
 
+/** --drain-timeout has changed: lcores that drain get the new one, from when they began to. */
+void spill_control_bound_drain(struct spill_program *program);
+
 /**
  * Waits for a thread of the end's, no longer once a further signal has come that is not the first.
  *

@@ -18,7 +18,6 @@
 static void check_heartbeats(void *context)
 {
     struct spill_program *program = context;
-
     const unsigned hanging = spill_watchdog_check(&program->watchdog, spill_clock());
 
     __atomic_store_n(&program->hanging_lcores, hanging, __ATOMIC_RELAXED);
@@ -53,14 +52,23 @@ int spill_control_run(struct spill_program *program, struct spill_error *error)
     return status == 0 ? 0 : spill_error_set(error, "no memory for the control thread's timers");
 }
 
+void spill_control_bound_drain(struct spill_program *program)
+{
+    if (program->stopping != 0)
+        spill_token_set_deadline(
+            &program->force, program->stopping + spill_cycles(program->options.drain_timeout_ns));
+}
+
 void spill_control_drain(struct spill_program *program)
 {
+    struct spill_event heartbeats = {.call = NULL};
     uint64_t give_up = UINT64_MAX, now;
     uint32_t hanging = 0;
 
     program->stopping = spill_clock();
-    spill_token_set_deadline(&program->force,
-                             program->stopping + spill_cycles(program->options.drain_timeout_ns));
+    spill_control_bound_drain(program);
+    if (watch_heartbeats(program, &heartbeats) != 0)
+        SPILL_LOG(WARNING, "no memory for the timer that watches lcores while they drain");
     while (spill_pipeline_running(program->pipeline, &hanging)) {
         spill_events_wait(&program->events, END_TICK_NS);
         now = spill_clock();
@@ -75,6 +83,9 @@ void spill_control_drain(struct spill_program *program)
             break;
         }
     }
+    spill_event_remove(&heartbeats);
+    if (program->options.stall_timeout_ns != 0)
+        check_heartbeats(program);
     spill_program_leave_links(program);
     program->stopped = spill_clock();
 }

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "control/log.h"
 #include "program.h"
 
@@ -99,12 +100,29 @@ static void take_late(void *context)
     spill_token_cancel(&program->stop, program->on_drain.reason);
 }
 
+/* At most until --on-drain-timeout after it began. Returns 0, or -1 without memory. */
+static int bound(struct spill_program *program)
+{
+    struct spill_on_drain *on_drain = &program->on_drain;
+    const uint64_t most = program->options.on_drain_timeout_ns;
+    const uint64_t spent = RTE_MIN(spill_nanoseconds(spill_clock() - on_drain->began), most);
+
+    return spill_events_after(&program->events, &on_drain->late, most - spent, take_late, program);
+}
+
+void spill_on_drain_bound(struct spill_program *program)
+{
+    if (program->on_drain.child != 0 && bound(program) != 0)
+        take_late(program);
+}
+
 /* Returns 0, or -1 with nothing left of it. */
 static int start(struct spill_program *program)
 {
     struct spill_on_drain *on_drain = &program->on_drain;
     const int status = spawn(program->options.on_drain, &on_drain->child);
 
+    on_drain->began = spill_clock();
     if (status != 0) {
         SPILL_LOG(WARNING, "on-drain: %s", strerror(status));
         on_drain->child = 0;
@@ -114,8 +132,7 @@ static int start(struct spill_program *program)
     if (on_drain->descriptor >= 0 &&
         spill_events_read(&program->events, &on_drain->ended, on_drain->descriptor, take_ended,
                           program) == 0 &&
-        spill_events_after(&program->events, &on_drain->late, program->options.on_drain_timeout_ns,
-                           take_late, program) == 0)
+        bound(program) == 0)
         return 0;
     SPILL_LOG(WARNING, "on-drain can't be waited for: %s", strerror(errno));
     spill_on_drain_over(program);

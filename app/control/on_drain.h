@@ -24,6 +24,7 @@ struct spill_on_drain {
     bool may_run;                 /* lcores run, and the control thread waits for its events */
     pid_t child;                  /* 0: none runs */
     int descriptor;               /* of the child: readable when it has ended */
+    uint64_t began;               /* TSC */
     _Atomic(const char *) reason; /* of the end that it is to run at; stays. NULL: none */
     struct spill_event ended, late;
 };
@@ -35,6 +36,9 @@ struct spill_on_drain {
  * @return false: it has begun already
  */
 bool spill_program_end(struct spill_program *program, const char *reason);
+
+/** --on-drain-timeout has changed: a command that runs gets the new one, from when it began. */
+void spill_on_drain_bound(struct spill_program *program);
 
 /** What has begun the end, whatever comes later; NULL: nothing has. Any thread. */
 const char *spill_program_end_reason(const struct spill_program *program);

@@ -56,6 +56,8 @@ static void put_in_force(struct spill_program *program, const struct spill_optio
     spill_options_take_at_once(&program->options, options);
     spill_log_set_level(program->options.log_level);
     spill_pipeline_set(program->pipeline, &program->options.pipeline);
+    spill_on_drain_bound(program);
+    spill_control_bound_drain(program);
 }
 
 void spill_program_take_at_once(struct spill_program *program, const struct spill_options *options)

@@ -11,7 +11,10 @@ import time
 
 import capture
 from hanging import HangingFiles
+from holding import held_within
 from harness import CPUS, Spillway, TestCase, main, until
+from test_blocks import worker
+from test_ctl import ctl
 
 A, B = CPUS[0], CPUS[-1]
 DRAIN = 2000  # ms, the default of --drain-timeout
@@ -201,6 +204,20 @@ class NeverAccepts(End):
             sender.ready().signal()
             until(lambda: "SIGTERM" in sender.log, 10, "SIGTERM noted in the log")
             self.forced(sender.stop(), most=10000)
+
+    def test_while_it_drains(self):
+        """An lcore that hangs is told, and that it has come back; the drain gets the time that is set."""
+        with self.sender(self.memif(0, "server"), "--drain-timeout", "60s") as sender:
+            sender.ready().signal()
+            until(lambda: "SIGTERM" in sender.log, 10, "SIGTERM noted in the log")
+            hanging = lambda: sender.telemetry("/spillway/status")["hanging"]  # noqa: E731
+            with held_within(sender.process.pid, int(worker(self, sender).name), "/spillway"):
+                until(lambda: hanging() == 1, 10, "it is shown")
+            until(lambda: hanging() == 0, 10, "it hangs no more")
+            self.assertEqual(ctl(sender, "set", "drain-timeout", "1ms"), "drain-timeout: 1m -> 1ms\n")
+            report = sender.wait()
+        self.forced(report, most=60000)
+        self.assertIn("not drained within --drain-timeout", report.stderr)
 
 
 class Waits(End):

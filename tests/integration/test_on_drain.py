@@ -6,6 +6,7 @@ import pathlib
 import signal
 
 from harness import SPILLWAY, Net, Spillway, TestCase, main, process_name, run, spillway, until
+from test_ctl import ctl
 
 NULLS = ("--port", "a=net_null0,no-rx=1", "--port", "b=net_null1,no-rx=1", "--wire", "a:b", "--idle", "sleep")
 
@@ -76,6 +77,16 @@ class OnDrain(TestCase):
             child = self.child()
             report = self.check(program.wait())
         self.assertEqual((report["reason"], report["outcome"]), ("SIGTERM", "drained"))
+        self.assertIn("not done within --on-drain-timeout", report.stderr)
+        self.is_gone(child)
+
+    def test_it_gets_less_time(self):
+        """What is set meanwhile counts from when it began."""
+        with Spillway(*NULLS, "--on-drain", self.waiting(), "--on-drain-timeout", "1h") as program:
+            program.ready().signal()
+            child = self.child()
+            self.assertEqual(ctl(program, "set", "on-drain-timeout", "1ms"), "on-drain-timeout: 1h -> 1ms\n")
+            report = self.check(program.wait())
         self.assertIn("not done within --on-drain-timeout", report.stderr)
         self.is_gone(child)
 
