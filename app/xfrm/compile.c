@@ -22,6 +22,7 @@ void spill_xfrm_name(const struct spill_xfrm_sa *sa, char name[SPILL_NAME_SIZE])
              sa->serial & SPILL_XFRM_SERIAL_MASK);
 }
 
+/* What rules know SAs by: those that may follow one another by their group. */
 static void name_group(uint32_t group, char name[SPILL_NAME_SIZE])
 {
     snprintf(name, SPILL_NAME_SIZE, "child.%x", group);
@@ -36,6 +37,8 @@ struct index {
     uint32_t mask;
     uint32_t *first; /* by reqid, 1 + index of the newest SA; 0: there is none */
     uint32_t *next;  /* of each SA, the next older one of its place */
+    const struct spill_xfrm_policy **owners; /* of each, the oldest outbound policy that goes by it;
+                                              * NULL: none does */
 };
 
 static int make_index(const struct spill_xfrm_state *state, struct index *index)
@@ -45,7 +48,8 @@ static int make_index(const struct spill_xfrm_state *state, struct index *index)
     *index = (struct index){.sas = state->sas, .count = state->sa_count, .mask = size - 1};
     index->first = calloc(size, sizeof(*index->first));
     index->next = calloc(state->sa_count + 1u, sizeof(*index->next));
-    if (index->first == NULL || index->next == NULL)
+    index->owners = calloc(state->sa_count + 1u, sizeof(*index->owners));
+    if (index->first == NULL || index->next == NULL || index->owners == NULL)
         return -ENOMEM;
     /* They stand in the order in which they came. */
     for (uint32_t i = 0; i < state->sa_count; i++) {
@@ -61,6 +65,7 @@ static void free_index(struct index *index)
 {
     free(index->first);
     free(index->next);
+    free(index->owners);
 }
 
 /* The next older SA behind one that a policy may take; NULL: the newest. A policy without a reqid
@@ -107,6 +112,50 @@ static const struct spill_xfrm_sa *sa_of(const struct index *index,
     return NULL;
 }
 
+static void find_owners(struct index *index, const struct spill_xfrm_state *state)
+{
+    for (uint32_t i = 0; i < state->policy_count; i++) {
+        const struct spill_xfrm_policy *policy = &state->policies[i], **owner;
+        const struct spill_xfrm_sa *sa;
+
+        if (policy->info.dir != XFRM_POLICY_OUT || (sa = sa_of(index, policy)) == NULL)
+            continue;
+        owner = &index->owners[sa - index->sas];
+        if (*owner == NULL || policy->serial < (*owner)->serial)
+            *owner = policy;
+    }
+}
+
+/*
+ * Policies whose templates have different SPIs go by different SAs, though these are of one group,
+ * as one reqid and the same ends are given to several children: the oldest policy goes by the
+ * group's name, and others by their own. Returns the policy's number, 0: the group's.
+ */
+static uint32_t own_way(const struct index *index, const struct spill_xfrm_sa *sa)
+{
+    const struct spill_xfrm_policy *owner = index->owners[sa - index->sas];
+    uint32_t i = index->first[sa->info.reqid & index->mask];
+
+    for (; owner != NULL && i != 0; i = index->next[i - 1]) {
+        const struct spill_xfrm_policy *other = index->owners[i - 1];
+
+        if (other != NULL && index->sas[i - 1].group == sa->group && other->serial < owner->serial)
+            return owner->info.index >> 3;
+    }
+    return 0;
+}
+
+static void name_way(const struct index *index, const struct spill_xfrm_sa *sa,
+                     char name[SPILL_NAME_SIZE])
+{
+    const uint32_t own = own_way(index, sa);
+
+    if (own != 0)
+        snprintf(name, SPILL_NAME_SIZE, "policy.%x", own & SPILL_XFRM_SERIAL_MASK);
+    else
+        name_group(sa->group, name);
+}
+
 /* ------------------------------------------------------------------------------------- SAs */
 
 static struct spill_sa_address address_of(const xfrm_address_t *address, uint16_t family)
@@ -127,7 +176,8 @@ static uint64_t limit_of(uint64_t limit, uint64_t used, uint64_t number)
 }
 
 /* Soft limits are told by EXPIRE, not by the data plane. */
-static void describe(const struct spill_xfrm_sa *sa, struct spill_sa_config *config)
+static void describe(const struct index *index, const struct spill_xfrm_sa *sa,
+                     struct spill_sa_config *config)
 {
     const struct xfrm_usersa_info *info = &sa->info;
     const bool is_out = sa->direction == SPILL_XFRM_OUT;
@@ -153,7 +203,8 @@ static void describe(const struct spill_xfrm_sa *sa, struct spill_sa_config *con
     };
     memcpy(config->key, sa->key, sizeof(config->key));
     spill_xfrm_name(sa, config->name);
-    name_group(sa->group, config->stands_for);
+    name_way(index, sa, config->stands_for);
+    name_group(sa->group, config->lane_with);
     if (writes && (sa->extra_flags & XFRM_SA_XFLAG_DONT_ENCAP_DSCP) == 0)
         config->dscp = SPILL_SA_DSCP_COPY;
     if (writes && info->family == AF_INET && (info->flags & XFRM_STATE_NOPMTUDISC) != 0)
@@ -188,7 +239,7 @@ static int add_chosen(const struct index *index, const struct spill_xfrm_state *
         if (sa == NULL || is_added[sa - state->sas])
             continue;
         is_added[sa - state->sas] = true;
-        describe(sa, &files->sas[files->sa_count++]);
+        describe(index, sa, &files->sas[files->sa_count++]);
     }
     free(latest);
     return 0;
@@ -208,7 +259,7 @@ static int add_sas(const struct index *index, const struct spill_xfrm_state *sta
         const struct spill_xfrm_sa *sa = &state->sas[i];
 
         if (!sa->larval && sa->direction != SPILL_XFRM_UNKNOWN && !is_added[i])
-            describe(sa, &files->sas[files->sa_count++]);
+            describe(index, sa, &files->sas[files->sa_count++]);
     }
     free(is_added);
     return 0;
@@ -278,11 +329,11 @@ static void take_selector(struct spill_rule *rule, const struct xfrm_selector *s
     take_ports(rule, SPILL_RULE_DESTINATION, selector->dport, selector->dport_mask);
 }
 
-/* The numbers that rules have for groups: by a hash, and free where there is no number. */
+/* The numbers that rules have for groups and ways: by a hash, and free where there is none. */
 struct numbers {
     uint32_t mask;
     struct {
-        uint32_t group;
+        uint64_t way;
         uint16_t number;
     } * of;
 };
@@ -295,16 +346,18 @@ static int make_numbers(const struct spill_xfrm_state *state, struct numbers *nu
     return numbers->of != NULL ? 0 : -ENOMEM;
 }
 
-/* The number of a group's name, from 1. */
-static uint16_t number_of(struct numbers *numbers, struct spill_ruleset *ruleset, uint32_t group)
+/* The number of the name that rules have for an SA, from 1. */
+static uint16_t number_of(const struct index *index, const struct spill_xfrm_sa *sa,
+                          struct numbers *numbers, struct spill_ruleset *ruleset)
 {
-    uint32_t at = group * UINT32_C(0x9e3779b1) & numbers->mask;
+    const uint64_t way = (uint64_t)own_way(index, sa) << 32 | sa->group;
+    uint32_t at = (uint32_t)((way ^ way >> 29) * UINT32_C(0x9e3779b1)) & numbers->mask;
 
-    while (numbers->of[at].number != 0 && numbers->of[at].group != group)
+    while (numbers->of[at].number != 0 && numbers->of[at].way != way)
         at = (at + 1) & numbers->mask;
     if (numbers->of[at].number == 0) {
-        name_group(group, ruleset->sas[ruleset->sa_count++]);
-        numbers->of[at].group = group;
+        name_way(index, sa, ruleset->sas[ruleset->sa_count++]);
+        numbers->of[at].way = way;
         numbers->of[at].number = ruleset->sa_count;
     }
     return numbers->of[at].number;
@@ -328,7 +381,7 @@ static void add_rule(const struct index *index, const struct spill_xfrm_policy *
         rule->action = SPILL_VERDICT_ALLOW;
     } else {
         rule->action = SPILL_VERDICT_PROTECT;
-        rule->sa = number_of(numbers, ruleset, sa->group);
+        rule->sa = number_of(index, sa, numbers, ruleset);
     }
 }
 
@@ -487,6 +540,7 @@ int spill_xfrm_compile(struct spill_xfrm_state *state, struct spill_policy_files
     *files = (struct spill_policy_files){0};
     if (status == 0) {
         find_directions(&index, state);
+        find_owners(&index, state);
         status = compile(&index, state, files);
     }
     free_index(&index);

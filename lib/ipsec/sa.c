@@ -300,7 +300,8 @@ static bool same_lifetime(const struct spill_sa_config *one, const struct spill_
 bool spill_sa_same(const struct spill_sa_config *one, const struct spill_sa_config *other)
 {
     return spill_sa_same_key(one, other) && strcmp(one->name, other->name) == 0 &&
-           strcmp(one->stands_for, other->stands_for) == 0 && one->mode == other->mode &&
+           strcmp(one->stands_for, other->stands_for) == 0 &&
+           strcmp(one->lane_with, other->lane_with) == 0 && one->mode == other->mode &&
            one->spi == other->spi && one->esn == other->esn &&
            one->nat_traversal == other->nat_traversal && one->roams == other->roams &&
            spill_sa_other_port(one) == spill_sa_other_port(other) &&

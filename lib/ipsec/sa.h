@@ -62,6 +62,8 @@ struct spill_sa_config {
     char name[SPILL_NAME_SIZE];
     char stands_for[SPILL_NAME_SIZE]; /* what rules name for it: an SA, or several by a name that
                                        * is none's; empty: itself */
+    char lane_with[SPILL_NAME_SIZE];  /* its packets have the lane of those that stand for this;
+                                       * empty: as what rules name for it */
     enum spill_sa_direction direction;
     enum spill_sa_mode mode;
     uint32_t spi; /* host order, from SPILL_SA_SPI_FIRST */

@@ -32,7 +32,7 @@ struct spill_sa_store {
     uint32_t versions; /* made so far: their tables need names */
     uint32_t last_id;  /* given; the search for a free one goes on behind it */
     struct spill_sa *by_id[ID_MAX + 1];
-    /* Those that live, by hashes of their keys and of the names by which rules know them: ids, each
+    /* Those that live, by hashes of their keys and of the names of their lanes: ids, each
      * with the next one of the same hash; 0: none. */
     uint16_t by_key[HASH_SIZE], next_by_key[ID_MAX + 1];
     uint16_t by_name[HASH_SIZE], next_by_name[ID_MAX + 1];
@@ -127,9 +127,15 @@ static const char *name_in_rules(const struct spill_sa_config *config)
     return config->stands_for[0] != '\0' ? config->stands_for : config->name;
 }
 
+/* That by which SAs have one lane. */
+static const char *name_of_lane(const struct spill_sa_config *config)
+{
+    return config->lane_with[0] != '\0' ? config->lane_with : name_in_rules(config);
+}
+
 static uint32_t hash_name(const struct spill_sa_config *config)
 {
-    return spill_sa_names_hash(name_in_rules(config)) % HASH_SIZE;
+    return spill_sa_names_hash(name_of_lane(config)) % HASH_SIZE;
 }
 
 static void add_living(struct spill_sa_store *store, struct spill_sa *sa)
@@ -209,7 +215,7 @@ static uint16_t lane_of(const struct spill_sa_store *store, const struct spill_s
         const struct spill_sa *sa = store->by_id[other];
 
         if (sa->config.direction == config->direction &&
-            strcmp(name_in_rules(&sa->config), name_in_rules(config)) == 0)
+            strcmp(name_of_lane(&sa->config), name_of_lane(config)) == 0)
             return sa->lane;
     }
     return id;

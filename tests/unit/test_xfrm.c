@@ -144,11 +144,11 @@ static struct xfrm_userpolicy_info selects(uint8_t dir, uint32_t source, uint32_
 }
 
 /* 10.1/16 is at the left, 10.2/16 at the right. @param spi  of its template */
-static int add_policy(uint16_t type, uint8_t dir, uint32_t spi)
+static int add_policy_of(uint16_t type, uint8_t dir, uint32_t spi, uint32_t local, uint32_t remote)
 {
     const bool out = dir == XFRM_POLICY_OUT;
     const struct xfrm_userpolicy_info info =
-        selects(dir, out ? 0x0a010000 : 0x0a020000, out ? 0x0a020000 : 0x0a010000);
+        selects(dir, out ? local : remote, out ? remote : local);
     const struct xfrm_user_tmpl template = {
         .id = {.daddr.a4 = htonl(out ? RIGHT : LEFT), .spi = htonl(spi), .proto = IPPROTO_ESP},
         .family = AF_INET,
@@ -159,6 +159,11 @@ static int add_policy(uint16_t type, uint8_t dir, uint32_t spi)
 
     mnl_attr_put(begin(type, &info, sizeof(info)), XFRMA_TMPL, sizeof(template), &template);
     return ask();
+}
+
+static int add_policy(uint16_t type, uint8_t dir, uint32_t spi)
+{
+    return add_policy_of(type, dir, spi, 0x0a010000, 0x0a020000);
 }
 
 /* --------------------------------------------------------------------------------- SAs */
@@ -336,6 +341,48 @@ static void test_compiled(void **unused)
     assert_int_equal(files.sa_count, 3);
     assert_int_equal(files.sas[0].spi, 0x1003);
     assert_string_equal(files.sas[0].stands_for, files.sas[1].stands_for);
+    spill_policy_files_free(&files);
+}
+
+static const struct spill_sa_config *of_spi(const struct spill_policy_files *files, uint32_t spi)
+{
+    for (uint32_t i = 0; i < files->sa_count; i++) {
+        if (files->sas[i].spi == spi)
+            return &files->sas[i];
+    }
+    fail_msg("no SA with SPI %x", spi);
+    return NULL;
+}
+
+/* Two children with one reqid and the same ends, which each go by their own SA. */
+static void test_children_of_one_reqid(void **unused)
+{
+    const struct spill_sa_config *first, *second;
+    struct spill_policy_files files;
+    const struct spill_rule *rules;
+
+    (void)unused;
+    assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1001), 0);
+    assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1003), 0);
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0x1001), 0);
+    assert_int_equal(
+        add_policy_of(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0x1003, 0x0a030000, 0x0a040000), 0);
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    first = of_spi(&files, 0x1001);
+    second = of_spi(&files, 0x1003);
+    rules = files.ruleset->rules;
+    assert_string_equal(files.ruleset->sas[rules[0].sa - 1], first->stands_for);
+    assert_string_equal(files.ruleset->sas[rules[1].sa - 1], second->stands_for);
+    assert_string_not_equal(first->stands_for, second->stands_for);
+    assert_string_equal(first->lane_with, second->lane_with);
+    spill_policy_files_free(&files);
+
+    /* One that is gone leaves the other. */
+    assert_int_equal(ask_id(XFRM_MSG_DELSA, RIGHT, 0x1001), 0);
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    assert_int_equal(files.ruleset->rules[0].action, SPILL_VERDICT_DENY);
+    assert_int_equal(files.ruleset->rules[1].action, SPILL_VERDICT_PROTECT);
+    assert_int_equal(files.sa_count, 1);
     spill_policy_files_free(&files);
 }
 
@@ -559,6 +606,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ike_passes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sa_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_encapsulated, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_children_of_one_reqid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wide_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
     };
