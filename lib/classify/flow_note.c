@@ -148,5 +148,10 @@ bool spill_flow_table_renewed(const struct spill_flow_table *table)
 
 bool spill_flow_table_settled(const struct spill_flow_table *table)
 {
-    return !spill_flow_renewal_goes_on(&table->renewal);
+    return table->renewal.watched.unclean == 0;
+}
+
+void spill_flow_table_watch(struct spill_flow_table *table)
+{
+    spill_flow_renewal_watch(&table->renewal);
 }

@@ -19,6 +19,9 @@
  *
  * A protected flow must ask at once: its SA is of the version that it was named by.
  *
+ * One renewal at a time is watched until the hand has come by all flows that must be of it. Others
+ * that begin meanwhile do not put that off, however many they are.
+ *
  * Versions are counted in 16 bits: the hand that looks for expired flows has to come by each within
  * 32 767 renewals.
  *
@@ -34,6 +37,10 @@ struct spill_flow_renewal {
     uint16_t phase;   /* the next one */
     uint32_t left;    /* phases until all flows are of it */
     uint64_t unclean; /* slots that the hand has not come by since; 0: nothing is to be compared */
+    struct {
+        uint32_t left;    /* phases until all flows must be of it */
+        uint64_t unclean; /* slots that the hand has not come by since; 0: none is watched */
+    } watched;
     uint16_t should[SPILL_FLOW_PHASES];
     uint16_t must[SPILL_FLOW_PHASES];
 };
@@ -44,9 +51,13 @@ static inline bool spill_flow_renewal_goes_on(const struct spill_flow_renewal *r
     return renewal->unclean != 0;
 }
 
-/** Begins a renewal of a table with so many slots. @param at_once  all phases are due, and over */
+/** Begins a renewal of a table with so many slots, which is watched, unless another one is.
+ * @param at_once  all phases are due, and over */
 void spill_flow_renewal_begin(struct spill_flow_renewal *renewal, uint64_t now, uint64_t slots,
                               bool at_once);
+
+/** Watches the latest renewal in place of another one. */
+void spill_flow_renewal_watch(struct spill_flow_renewal *renewal);
 
 /** Turns the wheel as far as it is due. */
 void spill_flow_renewal_turn(struct spill_flow_renewal *renewal, uint64_t now, uint64_t slots);
@@ -56,6 +67,9 @@ static inline void spill_flow_renewal_clean(struct spill_flow_renewal *renewal, 
 {
     if (renewal->left == 0)
         renewal->unclean -= slots < renewal->unclean ? slots : renewal->unclean;
+    if (renewal->watched.left == 0)
+        renewal->watched.unclean -=
+            slots < renewal->watched.unclean ? slots : renewal->watched.unclean;
 }
 
 /** Compares a flow with its phase. One that becomes stale is no rule's any more. */

@@ -238,8 +238,15 @@ void spill_flow_table_renew(struct spill_flow_table *table, uint64_t now, bool a
 /** Whether no flow goes by what older rules said any more. Owner. */
 bool spill_flow_table_renewed(const struct spill_flow_table *table);
 
-/** Whether besides no flow has a tally that only older rules had. Owner. */
+/**
+ * Whether no flow has a tally any more that only rules before the renewal that is watched had: the
+ * one that began when this was so before, else the one of spill_flow_table_watch(). Renewals that
+ * have begun since do not put it off. Owner.
+ */
 bool spill_flow_table_settled(const struct spill_flow_table *table);
+
+/** Watches the latest renewal from here on. Owner. */
+void spill_flow_table_watch(struct spill_flow_table *table);
 
 /**
  * Looks at the next `count` slots of the table and removes flows that have not been seen for the

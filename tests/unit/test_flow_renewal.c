@@ -260,6 +260,47 @@ static void versions_do_not_become_ambiguous(void **state)
     flows_free(table);
 }
 
+/* How many slots the hand has to come by. */
+static uint64_t round_of(struct spill_flow_table *table)
+{
+    uint64_t slots = 0;
+
+    for (spill_flow_table_renew(table, UNIT, true); !spill_flow_table_settled(table); slots++)
+        spill_flow_table_expire(table, UNIT, 1);
+    return slots;
+}
+
+/* However often the rules change, what older ones had is given up. */
+static void old_tallies_go_all_the_same(void **state)
+{
+    static const uint64_t renewals[] = {0, 512 * 100};
+    struct spill_flow *flows[2][SOME];
+
+    (void)state;
+    for (unsigned i = 0; i < RTE_DIM(renewals); i++) {
+        struct spill_flow_table *table = make_renewed(renewals[i], flows);
+        const uint64_t round = round_of(table);
+        uint64_t now = 1000000;
+        unsigned quarter;
+
+        for (unsigned j = 0; j < 2 * SOME; j++)
+            spill_flow_table_note(table, flows[j % 2][j / 2], 0, SPILL_VERDICT_ALLOW, false, 0,
+                                  SPILL_RULE_TALLY_FIRST);
+        spill_flow_table_renew(table, now, false);
+        for (quarter = 0; quarter < 16 && !spill_flow_table_settled(table); quarter++) {
+            spill_flow_table_renew(table, now, false);
+            now += renewals[i] / 4 + 1;
+            spill_flow_table_expire(table, now, (uint32_t)(round / 4 + 1));
+        }
+        assert_true(spill_flow_table_settled(table));
+        assert_true(quarter >= 4);
+        for (unsigned j = 0; j < 2 * SOME; j++)
+            assert_int_equal(spill_flow_table_tally(table, flows[j % 2][j / 2], 0),
+                             SPILL_RULE_TALLY_NONE);
+        flows_free(table);
+    }
+}
+
 /* A verdict that comes late tells who began, and holds as long as one from before would. */
 static void an_old_verdict_tells_who_began(void **state)
 {
@@ -287,6 +328,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_renewal_is_spread),
         cmocka_unit_test(a_flow_asks_once_and_none_is_put_off),
         cmocka_unit_test(versions_do_not_become_ambiguous),
+        cmocka_unit_test(old_tallies_go_all_the_same),
         cmocka_unit_test(an_old_verdict_tells_who_began),
     };
 
