@@ -437,8 +437,8 @@ void spill_program_agree(struct spill_program *program, struct spill_policy_file
 /** Takes what is wanted, as a version is about to be made with it. @return whether there is some */
 bool spill_program_begin_agreement(struct spill_program *program);
 
-/** Whether something to be agreed on is what is in force anyway. */
-bool spill_program_has_agreed(const struct spill_program *program,
+/** Whether something to be agreed on is what is in force anyway, and every lcore goes by it. */
+bool spill_program_has_agreed(struct spill_program *program,
                               const struct spill_policy_files *files);
 
 /** Says what became of it. @param error  NULL: it was published */

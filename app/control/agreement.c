@@ -62,12 +62,25 @@ static bool same_sas(const struct spill_policy_files *one, const struct spill_po
            memcmp(one->sas, other->sas, one->sa_count * sizeof(*one->sas)) == 0;
 }
 
-bool spill_program_has_agreed(const struct spill_program *program,
-                              const struct spill_policy_files *files)
+/* How many versions before the one in force lcores may go by; where that can't be said now, some.
+ * Readers that are offline hold nothing up. */
+static unsigned count_left(struct spill_program *program)
+{
+    unsigned left = 1;
+
+    if (!program->making && pthread_mutex_trylock(&program->holding) == 0) {
+        left = spill_snapshot_reclaim(program->rules);
+        pthread_mutex_unlock(&program->holding);
+    }
+    return left;
+}
+
+bool spill_program_has_agreed(struct spill_program *program, const struct spill_policy_files *files)
 {
     const struct spill_policy_files *agreed = program->agreement.files;
 
-    return agreed != NULL && same_rules(agreed, files) && same_sas(agreed, files);
+    return agreed != NULL && same_rules(agreed, files) && same_sas(agreed, files) &&
+           count_left(program) == 0;
 }
 
 bool spill_program_begin_agreement(struct spill_program *program)
@@ -86,21 +99,15 @@ bool spill_program_begin_agreement(struct spill_program *program)
     return true;
 }
 
-/* Readers that are offline hold nothing up. Who makes a version meanwhile is waited for: he may be
- * given what is freed here. */
+/* Who makes a version meanwhile is waited for: he may be given what is freed here. */
 static void look(void *context)
 {
     struct spill_program *program = context;
     struct spill_agreement *agreement = &program->agreement;
-    unsigned left = 1;
 
     if (program->making)
         agreement->began = spill_clock(); /* lcores have no part in it */
-    else if (pthread_mutex_trylock(&program->holding) == 0) {
-        left = spill_snapshot_reclaim(program->rules);
-        pthread_mutex_unlock(&program->holding);
-    }
-    if (left == 0)
+    if (count_left(program) == 0)
         tell(program, NULL, true);
     else if (spill_clock() - agreement->began > spill_cycles(GRACE_NS))
         tell(program, "an lcore does not go by it in time", true);
