@@ -42,11 +42,16 @@ static struct xfrm_selector selector_of(const struct spill_acquisition_need *wan
 }
 
 /* Behind addresses of IPv4 there are zeroes: all are compared as those of IPv6, here and below. */
-static xfrm_address_t end_of(const xfrm_address_t *template, const xfrm_address_t *packet)
+static bool is_open(const xfrm_address_t *template)
 {
     static const xfrm_address_t none;
 
-    return spill_xfrm_same_address(template, &none, AF_INET6) ? *packet : *template;
+    return spill_xfrm_same_address(template, &none, AF_INET6);
+}
+
+static xfrm_address_t end_of(const xfrm_address_t *template, const xfrm_address_t *packet)
+{
+    return is_open(template) ? *packet : *template;
 }
 
 static bool is_same(const struct spill_xfrm_acquire *one, const struct spill_xfrm_acquire *other)
@@ -70,6 +75,24 @@ static bool has_room(const struct spill_xfrm_acquires *acquires,
     return of_policy < SPILL_XFRM_ACQUIRES_EACH && acquires->count < SPILL_XFRM_ACQUIRES_MAX;
 }
 
+bool spill_xfrm_acquire_asked(const struct spill_xfrm_state *state,
+                              const struct spill_acquisition_need *want)
+{
+    const struct spill_xfrm_acquires *acquires = &state->acquires;
+    uint32_t of_policy = 0;
+
+    for (uint32_t i = 0; i < acquires->count; i++) {
+        const struct spill_xfrm_acquire *acquire = &acquires->list[i];
+
+        if (acquire->trap != want->trap)
+            continue;
+        if (acquire->any || memcmp(acquire->packet, want->address, sizeof(acquire->packet)) == 0)
+            return true;
+        of_policy++;
+    }
+    return of_policy == SPILL_XFRM_ACQUIRES_EACH || acquires->count == SPILL_XFRM_ACQUIRES_MAX;
+}
+
 struct nlmsghdr *spill_xfrm_acquire(struct spill_xfrm_state *state,
                                     const struct spill_acquisition_need *want,
                                     const struct spill_xfrm_time *time, void *buffer, size_t room)
@@ -80,12 +103,14 @@ struct nlmsghdr *spill_xfrm_acquire(struct spill_xfrm_state *state,
     struct spill_xfrm_acquire wanted = {.trap = want->trap, .since = time->now};
     struct xfrm_user_acquire acquire;
 
-    if (policy == NULL || !policy->has_template || spill_xfrm_policy_choose(state, policy) != NULL)
+    if (policy == NULL || !policy->has_template)
         return NULL;
     wanted.from = end_of(&policy->template.saddr, &selector.saddr);
     wanted.to = end_of(&policy->template.id.daddr, &selector.daddr);
-    if (!has_room(acquires, &wanted))
+    if (!has_room(acquires, &wanted) || spill_xfrm_policy_choose(state, policy) != NULL)
         return NULL;
+    wanted.any = !is_open(&policy->template.saddr) && !is_open(&policy->template.id.daddr);
+    memcpy(wanted.packet, want->address, sizeof(wanted.packet));
     wanted.sequence = ++acquires->last_sequence;
     acquires->list[acquires->count++] = wanted;
     acquire = (struct xfrm_user_acquire){
@@ -108,9 +133,22 @@ static void forget(struct spill_xfrm_acquires *acquires, uint32_t index)
     acquires->list[index] = acquires->list[--acquires->count];
 }
 
-void spill_xfrm_acquire_unheard(struct spill_xfrm_state *state)
+void spill_xfrm_acquire_unheard(struct spill_xfrm_state *state, const struct nlmsghdr *message)
 {
-    state->acquires.count--;
+    const struct xfrm_user_acquire *acquire = mnl_nlmsg_get_payload(message);
+
+    for (uint32_t i = state->acquires.count; i-- > 0;) {
+        if (state->acquires.list[i].sequence == acquire->seq)
+            forget(&state->acquires, i);
+    }
+}
+
+void spill_xfrm_acquire_forget(struct spill_xfrm_state *state, uint16_t trap)
+{
+    for (uint32_t i = state->acquires.count; i-- > 0;) {
+        if (state->acquires.list[i].trap == trap)
+            forget(&state->acquires, i);
+    }
 }
 
 /* A policy that is gone wants nothing. */

@@ -27,8 +27,18 @@ struct nlmsghdr *spill_xfrm_acquire(struct spill_xfrm_state *state,
                                     const struct spill_acquisition_need *want,
                                     const struct spill_xfrm_time *time, void *buffer, size_t room);
 
-/** Forgets the one that was noted last: nobody heard it. */
-void spill_xfrm_acquire_unheard(struct spill_xfrm_state *state);
+/**
+ * Whether daemons have been asked for what a packet wants, or for as much as they may be. It looks
+ * at what they were asked for, and not at policies and SAs, of which there may be many.
+ */
+bool spill_xfrm_acquire_asked(const struct spill_xfrm_state *state,
+                              const struct spill_acquisition_need *want);
+
+/** Forgets the one that has a message that nobody heard. @param message  spill_xfrm_acquire()'s */
+void spill_xfrm_acquire_unheard(struct spill_xfrm_state *state, const struct nlmsghdr *message);
+
+/** Forgets what a trap wanted: its policy wants something else. */
+void spill_xfrm_acquire_forget(struct spill_xfrm_state *state, uint16_t trap);
 
 /** Forgets what an SA, which has come, is the answer to: by its number, else by its policy. */
 void spill_xfrm_acquire_answered(struct spill_xfrm_state *state, const struct spill_xfrm_sa *sa);

@@ -29,7 +29,7 @@ uint32_t spill_xfrm_publish(struct spill_xfrm *server, uint32_t group, struct nl
         /* Answers have their room all the same. */
         if (spill_xfrm_client_has_room(client, message->nlmsg_len + 2u * SPILL_XFRM_ANSWER_MAX)) {
             spill_xfrm_client_send(client, message);
-            heard++;
+            heard += client->descriptor >= 0; /* else it was gone */
         } else {
             client->lost++;
         }
@@ -127,6 +127,8 @@ static void end_change(void *context, const char *error, bool in_force)
     if (in_force) {
         spill_xfrm_state_clear(&server->before);
     } else {
+        /* Daemons have been asked meanwhile, and the change was none of that. */
+        server->before.acquires = server->state.acquires;
         spill_xfrm_state_clear(&server->state);
         server->state = server->before;
         memset(&server->before, 0, sizeof(server->before));

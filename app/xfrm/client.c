@@ -28,6 +28,8 @@ int spill_xfrm_client_open(struct spill_xfrm_client *client, struct spill_xfrm *
 
 void spill_xfrm_client_close(struct spill_xfrm_client *client)
 {
+    const bool was_asked = (client->groups >> (XFRMNLGRP_ACQUIRE - 1) & 1) != 0;
+
     spill_event_remove(&client->reads);
     spill_event_remove(&client->writes);
     close(client->descriptor);
@@ -37,7 +39,8 @@ void spill_xfrm_client_close(struct spill_xfrm_client *client)
     client->dumps = client->greeted = false;
     client->waiting = 0;
     client->groups = 0;
-    spill_xfrm_listener_left(client->server);
+    if (was_asked)
+        spill_xfrm_listener_left(client->server);
 }
 
 void spill_xfrm_client_listen(struct spill_xfrm_client *client, bool listens)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "xfrm/acquire.h"
 #include "xfrm/hello.h"
 #include "xfrm/requests.h"
 
@@ -134,6 +135,8 @@ static int new_policy(struct spill_xfrm_handling *handling,
     before = spill_xfrm_policy_find(handling->state, &policy.info.sel, policy.info.dir, 0);
     if (type == XFRM_MSG_NEWPOLICY && before != NULL)
         return -EEXIST;
+    if (before != NULL && memcmp(&before->template, &policy.template, sizeof(policy.template)) != 0)
+        spill_xfrm_acquire_forget(handling->state, before->trap);
     if ((status = spill_xfrm_policy_put(handling->state, &policy, before)) != 0)
         return status;
     handling->changed = true;

@@ -75,7 +75,7 @@ uint32_t spill_xfrm_publish(struct spill_xfrm *server, uint32_t group, struct nl
 /** Asks daemons for SAs that packets wait for. */
 void spill_xfrm_heed_needs(struct spill_xfrm *server, const struct spill_xfrm_time *time);
 
-/** A client is gone. When nobody is left who was asked for SAs, who comes then is asked anew. */
+/** One who was asked for SAs is gone: who is there, or comes, is asked anew. */
 void spill_xfrm_listener_left(struct spill_xfrm *server);
 
 /** Keeps the state, so that a change may be taken back. @return 0; -ENOBUFS */

@@ -80,9 +80,9 @@ static struct spill_xfrm_sa *add_sa(uint32_t reqid, uint32_t sequence, uint32_t 
     return sa;
 }
 
-static struct nlmsghdr *want(uint16_t trap, uint8_t host)
+static struct spill_acquisition_need need_of(uint16_t trap, uint8_t host)
 {
-    const struct spill_acquisition_need need = {
+    return (struct spill_acquisition_need){
         .address = {{10, 1, 2, 3}, {10, 200, 0, host}},
         .port = {1024, 53},
         .trap = trap,
@@ -90,8 +90,20 @@ static struct nlmsghdr *want(uint16_t trap, uint8_t host)
         .protocol = IPPROTO_UDP,
         .has_ports = 1,
     };
+}
+
+static struct nlmsghdr *want(uint16_t trap, uint8_t host)
+{
+    const struct spill_acquisition_need need = need_of(trap, host);
 
     return spill_xfrm_acquire(&state, &need, &time_now, buffer, sizeof(buffer));
+}
+
+static bool is_asked(uint16_t trap, uint8_t host)
+{
+    const struct spill_acquisition_need need = need_of(trap, host);
+
+    return spill_xfrm_acquire_asked(&state, &need);
 }
 
 static void test_traps(void **unused)
@@ -188,9 +200,13 @@ static void test_one_at_a_time(void **unused)
     struct spill_xfrm_sa *sa;
 
     (void)unused;
+    assert_false(is_asked(trap, 1));
     assert_non_null(want(trap, 1));
-    for (uint8_t host = 0; host < 200; host++)
+    for (uint8_t host = 0; host < 200; host++) {
+        assert_true(is_asked(trap, host));
         assert_null(want(trap, host));
+    }
+    assert_false(is_asked(trap + 1, 1));
     assert_null(want(trap + 1, 1)); /* whose policy is gone */
     time_now.now += 29 * SECOND;
     spill_xfrm_acquire_expire(&state, &time_now);
@@ -199,7 +215,10 @@ static void test_one_at_a_time(void **unused)
     spill_xfrm_acquire_expire(&state, &time_now);
     assert_non_null(want(trap, 1));
     /* Nobody has heard it: who comes then is asked. */
-    spill_xfrm_acquire_unheard(&state);
+    spill_xfrm_acquire_unheard(&state, (const struct nlmsghdr *)buffer);
+    assert_non_null(want(trap, 1));
+    /* The policy wants another one now. */
+    spill_xfrm_acquire_forget(&state, trap);
     assert_non_null(want(trap, 1));
     /* What it wants is there, and none is wanted; it goes, and one is wanted again. */
     sa = add_sa(1, 0, LEFT);
@@ -223,8 +242,11 @@ static void test_open_ends(void **unused)
     unsigned asked = 0;
 
     (void)unused;
-    for (unsigned host = 0; host < 256; host++)
+    for (unsigned host = 0; host < 256; host++) {
+        assert_int_equal(is_asked(trap, (uint8_t)host), asked == SPILL_XFRM_ACQUIRES_EACH);
         asked += want(trap, (uint8_t)host) != NULL;
+        assert_true(is_asked(trap, (uint8_t)host));
+    }
     assert_int_equal(asked, SPILL_XFRM_ACQUIRES_EACH);
     other = add_policy(2, XFRM_POLICY_OUT, false)->trap;
     assert_non_null(want(other, 1));
@@ -234,6 +256,7 @@ static void test_open_ends(void **unused)
             want(other, (uint8_t)host);
     }
     assert_int_equal(state.acquires.count, SPILL_XFRM_ACQUIRES_MAX);
+    assert_true(is_asked(add_policy(200, XFRM_POLICY_OUT, true)->trap, 1));
 }
 
 int main(void)
