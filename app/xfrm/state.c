@@ -2,6 +2,7 @@
 #include "xfrm/state.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -251,8 +252,17 @@ static bool is_end(const xfrm_address_t *end, const xfrm_address_t *template,
     return spill_xfrm_same_address(end, selected, family);
 }
 
+bool spill_xfrm_sa_may_be(const struct spill_xfrm_sa *sa, enum spill_xfrm_direction direction)
+{
+    const uint16_t port =
+        direction == SPILL_XFRM_OUT ? sa->encap.encap_sport : sa->encap.encap_dport;
+
+    return !sa->encapsulated || direction == SPILL_XFRM_UNKNOWN || port == htons(SPILL_SA_NAT_PORT);
+}
+
 bool spill_xfrm_policy_takes(const struct spill_xfrm_policy *policy, const struct spill_xfrm_sa *sa)
 {
+    const bool is_out = policy->info.dir == XFRM_POLICY_OUT;
     const struct xfrm_user_tmpl *template = &policy->template;
     const struct xfrm_selector *selector = &policy->info.sel;
     const struct xfrm_usersa_info *info = &sa->info;
@@ -262,8 +272,9 @@ bool spill_xfrm_policy_takes(const struct spill_xfrm_policy *policy, const struc
         (template->reqid != 0 && info->reqid != template->reqid))
         return false;
     /* Inbound the SPI is the packet's to say. */
-    if (policy->info.dir == XFRM_POLICY_OUT && template->id.spi != 0 &&
-        template->id.spi != info->id.spi)
+    if (is_out && template->id.spi != 0 && template->id.spi != info->id.spi)
+        return false;
+    if (!spill_xfrm_sa_may_be(sa, is_out ? SPILL_XFRM_OUT : SPILL_XFRM_IN))
         return false;
     if (template->mode == XFRM_MODE_TUNNEL && template->family != info->family)
         return false;

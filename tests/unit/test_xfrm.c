@@ -502,6 +502,32 @@ static void test_encapsulated(void **unused)
     assert_int_equal(files.sas[1].other_port, 61000);
     assert_true(files.sas[1].roams);
     spill_policy_files_free(&files);
+    /* They are updated, and others come, by policies that say which end this one is. */
+    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(RIGHT, LEFT, 0x2000), 4500, 61000),
+                     -EOPNOTSUPP);
+    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(RIGHT, LEFT, 0x2000), 62000, 4500), 0);
+    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(LEFT, RIGHT, 0x1001), 61000, 4500),
+                     -EOPNOTSUPP);
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1002), 61000, 4500),
+                     -EOPNOTSUPP);
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(RIGHT, LEFT, 0x2002), 4500, 61000),
+                     -EOPNOTSUPP);
+    assert_int_equal(state.sa_count, 2);
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(RIGHT, LEFT, 0x2002), 61000, 4500), 0);
+}
+
+/* Where nothing says which end this one is, no policy takes what can't be. */
+static void test_other_end(void **unused)
+{
+    struct spill_policy_files files;
+
+    (void)unused;
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 61000, 4500), 0);
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0), 0);
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    assert_int_equal(files.sa_count, 0);
+    assert_int_equal(files.ruleset->rules[files.ruleset->count - 1].action, SPILL_VERDICT_DENY);
+    spill_policy_files_free(&files);
 }
 
 /* A wide window is told whole: its last 200 numbers are even, and what is older has not come. */
@@ -608,6 +634,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_encapsulated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_children_of_one_reqid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wide_window, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_other_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
     };
 
