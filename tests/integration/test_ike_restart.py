@@ -57,6 +57,7 @@ class Restart(Sites):
         end.daemon.change("mode = tunnel", "mode = tunnel\nstart_action = trap")
         self.restart_spillway(end)
         self.assertEqual(end.ip("policy list"), "")
+        end.ip("policy add src 10.8.0.0/16 dst 10.9.0.0/16 dir out action block")  # no trap's
         self.restore(end)
         self.assertGreater(self.ping("-W", "5"), 3)
         self.end()

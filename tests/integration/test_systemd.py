@@ -295,8 +295,9 @@ class Unit(TestCase):
     def unit(self, name):
         """A copy whose programs are those of the build."""
         text = (UNITS / name).read_text()
-        for program, path in ("spillwayctl", BUILD / "ctl" / "spillwayctl"), ("spillway", SPILLWAY):
-            text = re.sub(rf"^(Exec\w+=){program} ", rf"\g<1>{path} ", text, flags=re.M)
+        for program, path in (("spillwayctl", BUILD / "ctl" / "spillwayctl"), ("spillway", SPILLWAY),
+                              (r"\S*/spillway-ike-restore", ROOT / "preload" / "spillway-ike-restore")):
+            text = re.sub(rf"^(Exec\w+=){program}(?= |$)", rf"\g<1>{path}", text, flags=re.M)
         return self.file(name, re.sub(r"^Documentation=.*\n", "", text, flags=re.M))
 
     def test_verify(self):
