@@ -374,7 +374,9 @@ static void add_rule(const struct index *index, const struct spill_xfrm_policy *
     if (policy->info.action == XFRM_POLICY_BLOCK || (policy->has_template && sa == NULL)) {
         rule->action = SPILL_VERDICT_DENY;
         /* What is forwarded is not the host's. */
-        rule->host = policy->info.dir != XFRM_POLICY_FWD;
+        if (policy->info.dir != XFRM_POLICY_FWD)
+            rule->host =
+                policy->info.dir == XFRM_POLICY_OUT ? SPILL_RULE_HOST_SENDS : SPILL_RULE_HOST_GETS;
         if (policy->info.action != XFRM_POLICY_BLOCK)
             rule->trap = policy->trap; /* of an outbound one */
     } else if (!policy->has_template) {

@@ -79,6 +79,13 @@ enum spill_rule_end {
 #define SPILL_RULE_IPV6 0x2
 
 /** One rule. Written while the file is read, then constant. */
+/** Whether a rule that denies is for the host's own packets, too. */
+enum spill_rule_host {
+    SPILL_RULE_HOST_NOT,
+    SPILL_RULE_HOST_GETS,  /* for what comes to it */
+    SPILL_RULE_HOST_SENDS, /* for what leaves: its own, and what came through an SA and goes on */
+};
+
 struct spill_rule {
     uint8_t action;    /* enum spill_verdict, not UNKNOWN */
     uint8_t families;  /* SPILL_RULE_IPV4, SPILL_RULE_IPV6 or both */
@@ -96,7 +103,7 @@ struct spill_rule {
         inputs;    /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
     uint16_t mss;  /* of one that allows: SPILL_SA_MSS_AUTO, or bytes; 0: not said */
     bool reject;   /* of one that denies: its sender is told */
-    bool host;     /* of one that denies: the host's own packets, too; no file says that */
+    uint8_t host;  /* of one that denies: enum spill_rule_host; no file says that */
     uint16_t trap; /* of one that denies only until there is an SA: from SPILL_SA_TRAP_FIRST; else
                     * 0; likewise */
     bool log;      /* what it decides is recorded */

@@ -13,6 +13,7 @@
 #include "pipeline/fast.h"
 #include "pipeline/forward.h"
 #include "pipeline/host.h"
+#include "pipeline/host_ipsec.h"
 #include "pipeline/trace.h"
 
 static const struct spill_trace_line waits = {.stage = "waits for an association"};
@@ -163,7 +164,7 @@ void spill_acquisition_wait(struct spill_fast *fast, struct rte_mbuf *mbuf,
     SPILL_TRACE(&fast->ledger, mbuf, waits);
     place->mbufs[place->count] = mbuf;
     place->origins[place->count] = (uint8_t)origin;
-    place->stamps[place->count++] = acquisition->since != 0 ? acquisition->since : stamp;
+    place->stamps[place->count++] = stamp;
     acquisition->packets++;
 }
 
@@ -178,21 +179,55 @@ static void take_out(struct spill_acquisition *acquisition, struct spill_acquisi
     acquisition->packets -= gone->count;
 }
 
-/* They are taken out first: what a trap still selects waits anew, for the time that it has left. */
+/* One that was taken out, to the end of its place. */
+static void put_back(struct spill_acquisition *acquisition, struct spill_acquisition_place *place,
+                     const struct spill_acquisition_place *gone, uint32_t index, uint16_t trap)
+{
+    place->mbufs[place->count] = gone->mbufs[index];
+    place->origins[place->count] = gone->origins[index];
+    place->stamps[place->count++] = gone->stamps[index];
+    acquisition->traps[place - acquisition->places] = trap;
+    acquisition->packets++;
+}
+
+/* Whether the rules still say of a packet what it waits by. All of a flow are told the same. */
+static bool is_still_trapped(const struct spill_fast *fast, struct rte_mbuf *mbuf, uint8_t origin,
+                             uint16_t trap)
+{
+    struct spill_packet question = *spill_packet_of(mbuf);
+
+    if (origin == SPILL_ACQUISITION_HOST && !question.of_host)
+        spill_host_ask(fast, &question);
+    else
+        spill_forward_ask(fast, mbuf, &question);
+    return spill_acquisition_wants(&question) && question.sa == trap;
+}
+
+/* Sends what newer rules say something else about. It is taken out first: another trap may select
+ * it. */
 static void send_on(struct spill_fast *fast, struct spill_acquisition_place *place, uint64_t now)
 {
+    struct spill_acquisition *acquisition = &fast->acquisition;
+    const uint16_t trap = acquisition->traps[place - acquisition->places];
     struct spill_acquisition_place gone;
+    uint32_t leaving = 0, i;
 
-    take_out(&fast->acquisition, place, &gone);
-    spill_ledger_count(&fast->ledger, &waited, gone.count);
-    for (uint32_t i = 0; i < gone.count; i++) {
-        fast->acquisition.since = gone.stamps[i];
+    take_out(acquisition, place, &gone);
+    for (i = 0; i < gone.count; i++) {
+        if (is_still_trapped(fast, gone.mbufs[i], gone.origins[i], trap)) {
+            put_back(acquisition, place, &gone, i, trap);
+            continue;
+        }
+        gone.origins[leaving] = gone.origins[i];
+        gone.mbufs[leaving++] = gone.mbufs[i];
+    }
+    spill_ledger_count(&fast->ledger, &waited, leaving);
+    for (i = 0; i < leaving; i++) {
         if (gone.origins[i] == SPILL_ACQUISITION_HOST)
             spill_host_send(fast, &gone.mbufs[i], 1, now);
         else
             spill_forward_again(fast, gone.mbufs[i], now);
     }
-    fast->acquisition.since = 0;
 }
 
 static void drop_old(struct spill_fast *fast, struct spill_acquisition_place *place, uint64_t now)
@@ -208,14 +243,8 @@ static void drop_old(struct spill_fast *fast, struct spill_acquisition_place *pl
         return;
     take_out(&fast->acquisition, place, &gone);
     spill_ledger_drop(&fast->ledger, &acquire_expired, gone.mbufs, old);
-    for (uint32_t i = old; i < gone.count; i++) {
-        place->mbufs[place->count] = gone.mbufs[i];
-        place->origins[place->count] = gone.origins[i];
-        place->stamps[place->count++] = gone.stamps[i];
-    }
-    fast->acquisition.packets += place->count;
-    if (place->count > 0)
-        fast->acquisition.traps[place - fast->acquisition.places] = trap;
+    for (uint32_t i = old; i < gone.count; i++)
+        put_back(&fast->acquisition, place, &gone, i, trap);
 }
 
 static void look(struct spill_fast *fast, struct spill_acquisition_place *place, uint64_t now)

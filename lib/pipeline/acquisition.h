@@ -19,7 +19,8 @@
  * IKE daemon agree on one.
  *
  * A few packets of each trap wait, the first that came; they leave in order when a version of the
- * rules is in force in which theirs protects, before all that comes later (law 4). When that takes
+ * rules is in force that says something else of them than the trap, before all that comes later
+ * (law 4): each new version is asked about each packet, once. When that takes
  * SPILL_ACQUISITION_SECONDS they are dropped. So whoever sends to all addresses that a trap selects
  * takes the places of that trap alone, and what finds none is dropped by name (law 1).
  *
@@ -72,9 +73,8 @@ struct spill_acquisition {
     uint64_t version;                        /* of the rules that they were last asked about */
     uint64_t looked;                         /* TSC */
     uint64_t refused;                        /* TSC: when one without a place was last told of */
-    uint64_t since; /* stamp of the packet that is just being sent on; 0: none is */
-    struct spill_acquisition_place *places; /* before the lcores start, as the next */
-    struct rte_ring *needs;                 /* of struct spill_acquisition_need */
+    struct spill_acquisition_place *places;  /* before the lcores start, as the next */
+    struct rte_ring *needs;                  /* of struct spill_acquisition_need */
 };
 
 /**

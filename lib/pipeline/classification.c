@@ -27,9 +27,8 @@ static const struct spill_trace_line judged = {
 
 /* ------------------------------------------------------------------ the work, on any lcore */
 
-static bool classify(struct spill_job *job, void *context)
+static void ask(struct spill_job *job, const struct spill_generation *generation)
 {
-    const struct spill_generation *generation = spill_snapshot_get(context);
     struct spill_packet *packets[SPILL_JOB_PACKETS];
     uint32_t i;
 
@@ -37,6 +36,11 @@ static bool classify(struct spill_job *job, void *context)
         packets[i] = spill_packet_of(job->mbufs[i]);
     spill_acl_classify(spill_policy_acl(generation->policy), packets, job->count, job->notes);
     job->result = generation->number;
+}
+
+static bool classify(struct spill_job *job, void *context)
+{
+    ask(job, spill_snapshot_get(context));
     return true;
 }
 
@@ -227,6 +231,9 @@ static void retire(struct spill_job *job, void *owner)
      */
     if (unlikely(job->work > 0 && job->result > fast->version.number))
         spill_version_take(&fast->version, fast->flows, spill_clock());
+    /* Rules that hold at once hold for what was under way, too. */
+    if (unlikely(job->work > 0 && job->result < fast->version.generation->at_once))
+        ask(job, fast->version.generation);
     for (i = 0; i < job->count; i++) {
         packets[i] = spill_packet_of(job->mbufs[i]);
         settle(fast, job, i);

@@ -136,6 +136,17 @@ void spill_forward_again(struct spill_fast *fast, struct rte_mbuf *mbuf, uint64_
     go_on(fast, &mbuf, &packet, 1, now, SPILL_PATH_FAST);
 }
 
+void spill_forward_ask(const struct spill_fast *fast, struct rte_mbuf *mbuf,
+                       struct spill_packet *packet)
+{
+    uint32_t tally;
+
+    packet->reversed = 0;
+    if (fast->routing.routed[packet->input])
+        spill_routing_ask(fast, mbuf, packet);
+    spill_acl_classify(spill_policy_acl(fast->version.generation->policy), &packet, 1, &tally);
+}
+
 uint32_t spill_forward_answers(struct spill_fast *fast, uint64_t now)
 {
     struct spill_answers *answers = &fast->answers;

@@ -57,6 +57,15 @@ void spill_forward(struct spill_fast *fast, struct rte_mbuf **mbufs, struct spil
  */
 void spill_forward_again(struct spill_fast *fast, struct rte_mbuf *mbuf, uint64_t now);
 
+/**
+ * Asks the rules in force about a packet, apart from its flow, of which nothing is noted. The
+ * lcore.
+ *
+ * @param packet  of the mbuf, or a copy; gets their verdict
+ */
+void spill_forward_ask(const struct spill_fast *fast, struct rte_mbuf *mbuf,
+                       struct spill_packet *packet);
+
 /** Notes what the flow table said of the packets of a burst that are traced. The lcore. */
 void spill_forward_trace(struct spill_fast *fast, struct rte_mbuf **mbufs,
                          struct spill_packet *packets, uint32_t count);

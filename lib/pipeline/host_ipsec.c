@@ -55,17 +55,20 @@ bool spill_host_is_bypassed(const struct rte_mbuf *mbuf, const struct spill_pack
            spill_host_is_discovery(mbuf, packet);
 }
 
-/* The SA by which the first rule that matches protects, or NULL. @param denied  for the host, too
- */
+/* Whether the rule that was found for a packet denies the host's, too. */
+static bool is_denied(const struct spill_packet *packet)
+{
+    return packet->verdict == SPILL_VERDICT_DENY &&
+           (packet->sa == SPILL_SA_HOST_TOO || packet->sa >= SPILL_SA_TRAP_FIRST);
+}
+
+/* The SA by which the first rule that matches protects, or NULL. */
 static struct spill_sa *rule_of(const struct spill_generation *generation,
-                                const struct spill_policy *policy, struct spill_packet *packet,
-                                bool *denied)
+                                const struct spill_policy *policy, struct spill_packet *packet)
 {
     uint32_t tally;
 
     spill_acl_classify(spill_policy_acl(policy), &packet, 1, &tally);
-    *denied = packet->verdict == SPILL_VERDICT_DENY &&
-              (packet->sa == SPILL_SA_HOST_TOO || packet->sa >= SPILL_SA_TRAP_FIRST);
     if (packet->verdict != SPILL_VERDICT_PROTECT)
         return NULL;
     return spill_sa_set_get(generation->sas, packet->sa);
@@ -100,29 +103,36 @@ static bool is_too_large(const struct spill_fast *fast, const struct spill_sa *s
            !spill_outer_may_be_split(packet, sa->config.mode == SPILL_SA_TUNNEL);
 }
 
-/* Whether a packet leaves as it is; if not, it was dealt with. */
-static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
-                   struct rte_mbuf *mbuf, struct spill_packet *packet)
+struct spill_sa *spill_host_ask(const struct spill_fast *fast, struct spill_packet *packet)
 {
     const struct spill_generation *generation = fast->version.generation;
     const uint8_t port = packet->input;
     struct spill_sa *sa;
-    uint32_t room;
-    bool denied;
 
-    if (spill_host_is_bypassed(mbuf, packet, true))
-        return true;
     packet->input = NO_PORT;
     packet->reversed = 0;
     /* What leaves has rules of its own, where some are for what comes (onward.h). */
     sa = rule_of(generation, generation->onward != NULL ? generation->onward : generation->policy,
-                 packet, &denied);
+                 packet);
     packet->input = port;
+    return sa;
+}
+
+/* Whether a packet leaves as it is; if not, it was dealt with. */
+static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
+                   struct rte_mbuf *mbuf, struct spill_packet *packet)
+{
+    struct spill_sa *sa;
+    uint32_t room;
+
+    if (spill_host_is_bypassed(mbuf, packet, true))
+        return true;
+    sa = spill_host_ask(fast, packet);
     if (spill_acquisition_wants(packet)) {
         spill_acquisition_wait(fast, mbuf, packet, encryption->stamp, SPILL_ACQUISITION_HOST);
         return false;
     }
-    if (denied) {
+    if (is_denied(packet)) {
         spill_ledger_drop(&fast->ledger, &spill_drop_denied, &mbuf, 1);
         return false;
     }
@@ -169,15 +179,14 @@ const struct spill_drop_reason *spill_host_refuses(struct spill_fast *fast, stru
 {
     const struct spill_generation *generation = fast->version.generation;
     const struct spill_sa *sa;
-    bool denied;
 
     if (spill_host_is_bypassed(mbuf, packet, false))
         return NULL;
     packet->reversed = 0;
     spill_routing_ask(fast, mbuf, packet);
-    sa = rule_of(generation, generation->policy, packet, &denied);
+    sa = rule_of(generation, generation->policy, packet);
     spill_routing_asked(packet);
-    if (denied)
+    if (is_denied(packet))
         return &spill_drop_denied;
     return sa != NULL && sa->config.direction == SPILL_SA_IN ? &spill_drop_esp_required : NULL;
 }

@@ -47,6 +47,11 @@ uint32_t spill_host_protect(struct spill_fast *fast, struct rte_mbuf **mbufs,
 bool spill_host_is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
                             bool ours);
 
+/** Asks the rules in force about a packet that the host sends. The lcore.
+ * @param packet  with `input` the port of its twin; gets their verdict
+ * @return the SA that is to protect it, or NULL */
+struct spill_sa *spill_host_ask(const struct spill_fast *fast, struct spill_packet *packet);
+
 /** Why a packet in the clear may not be given to the host; NULL: it may. The lcore. */
 const struct spill_drop_reason *spill_host_refuses(struct spill_fast *fast, struct rte_mbuf *mbuf,
                                                    struct spill_packet *packet);

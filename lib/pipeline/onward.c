@@ -7,8 +7,8 @@
 
 /* ---------------------------------------------------------------------------- their rules */
 
-/* Copies all rules but those that protect with inbound SAs, up to the last that protects with an
- * outbound one, wants one, or is for what the host sends; 0, where none could be meant. */
+/* Copies all rules but those for what comes, by an inbound SA or to the host, up to the last that
+ * protects with an outbound one, wants one, or denies what leaves; 0, where none could be meant. */
 static uint32_t select_rules(const struct spill_ruleset *ruleset, const struct spill_sa_set *sas,
                              const uint16_t *ids, struct spill_rule *rules)
 {
@@ -23,8 +23,10 @@ static uint32_t select_rules(const struct spill_ruleset *ruleset, const struct s
             inbound = true;
             continue;
         }
+        if (rule->host == SPILL_RULE_HOST_GETS)
+            continue;
         rules[count++] = *rule;
-        if (sa != NULL || rule->trap != 0 || rule->host)
+        if (sa != NULL || rule->trap != 0 || rule->host == SPILL_RULE_HOST_SENDS)
             outbound = count;
     }
     return inbound ? outbound : 0;
@@ -73,8 +75,8 @@ struct spill_sa *spill_onward_find(const struct spill_fast *fast, struct rte_mbu
     const struct spill_generation *generation = fast->version.generation;
     struct spill_packet question = *packet, *asked = &question;
     struct spill_sa *sa;
+    bool denied, wanted;
     uint32_t tally;
-    bool wanted;
 
     if (packet->output != SPILL_OUTPUT_ROUTE)
         return NULL;
@@ -82,10 +84,11 @@ struct spill_sa *spill_onward_find(const struct spill_fast *fast, struct rte_mbu
     spill_routing_ask(fast, mbuf, &question);
     spill_acl_classify(spill_policy_acl(generation->onward), &asked, 1, &tally);
     wanted = spill_acquisition_wants(&question);
-    if (question.verdict != SPILL_VERDICT_PROTECT && !wanted)
+    denied = question.verdict == SPILL_VERDICT_DENY && question.sa == SPILL_SA_HOST_TOO;
+    if (question.verdict != SPILL_VERDICT_PROTECT && !wanted && !denied)
         return NULL;
-    sa = wanted ? NULL : spill_sa_set_get(generation->sas, question.sa);
-    if ((sa == NULL && !wanted) || is_for_host(fast, mbuf, packet))
+    sa = wanted || denied ? NULL : spill_sa_set_get(generation->sas, question.sa);
+    if ((sa == NULL && !wanted && !denied) || is_for_host(fast, mbuf, packet))
         return NULL;
     packet->sa = question.sa;
     packet->verdict = question.verdict;

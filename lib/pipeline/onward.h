@@ -45,7 +45,8 @@ int spill_onward_create(const struct spill_policy *previous, bool follows, const
  * host goes no further. The lcore, where the version in force has such rules.
  *
  * @param packet  that came through an SA and may be sent, or an error; gets the SA's id, or a
- *                trap's verdict where the SA is wanted and not there
+ *                trap's verdict where the SA is wanted and not there, or that of a rule which
+ *                denies what leaves (SPILL_RULE_HOST_SENDS)
  */
 struct spill_sa *spill_onward_find(const struct spill_fast *fast, struct rte_mbuf *mbuf,
                                    struct spill_packet *packet);

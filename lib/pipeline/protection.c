@@ -38,6 +38,8 @@ static const struct spill_drop_reason *reason_of(const struct spill_packet *pack
         return &tcp_no_connection;
     if (packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_BEYOND_LIMIT)
         return &beyond_limit;
+    if (packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_HOST_TOO)
+        return &spill_drop_denied;
     if (packet->inbound_sa != 0)
         return &esp_policy;
     if (is_secret(packet))
@@ -128,15 +130,16 @@ bool spill_protection_take_all(struct spill_fast *fast, struct rte_mbuf **mbufs,
 uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                 struct spill_packet **packets, uint32_t count, uint64_t stamp)
 {
-    const bool onward = fast->version.generation->onward != NULL;
     struct spill_encryption encryption;
     struct rte_mbuf *denied[SPILL_BURST];
     uint32_t denied_count = 0, kept = 0, i;
     struct spill_sa *sa, *last = NULL;
+    bool onward;
 
     /* The rules may have been replaced within the turn: what waited is not overtaken. */
     if (unlikely(spill_fast_owes(fast)))
         spill_acquisition_look(fast, stamp);
+    onward = fast->version.generation->onward != NULL;
     spill_encryption_begin(&encryption, stamp);
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = packets[i];

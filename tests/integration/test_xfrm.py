@@ -558,14 +558,24 @@ xfrm = {path}
                 ip(f"policy add {ways} dir fwd priority 1 tmpl {ends} reqid 1 mode tunnel")
                 ip(f"policy add {ways} dir out priority 2 tmpl src 192.0.2.1 dst 192.0.2.3 proto esp reqid 2 mode tunnel")
                 inner = esp.udp_frame("10.9.0.5", "10.8.0.1", b"x", (1000, 2000), 1)
-                net.run(net.left, "/usr/bin/python3", "-c",
-                        "import socket\n"
-                        "s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 50)\n"
-                        f"s.sendto({branch.seal(inner[14:], esp.IPIP, 1)!r}, ('192.0.2.1', 0))\n")
-                until(lambda: "1(packets)" in ip(f"state get {ends} spi 0x1001", counters=True).replace(" ", ""), 20,
-                      "it has come")
+
+                def send(number):
+                    net.run(net.left, "/usr/bin/python3", "-c",
+                            "import socket\n"
+                            "s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 50)\n"
+                            f"s.sendto({branch.seal(inner[14:], esp.IPIP, number)!r}, ('192.0.2.1', 0))\n")
+                    shown = lambda: ip(f"state get {ends} spi 0x1001", counters=True).replace(" ", "")  # noqa: E731
+                    until(lambda: f"{number}(packets)" in shown(), 20, "it has come")
+                send(1)
+                ip(f"policy update {ways} dir out priority 2 action block")
+                send(2)
+                # What comes to the host is none of it.
+                ip(f"policy update {ways} dir in priority 2 action block")
+                ip(f"policy update {ways} dir out priority 3 action allow")
+                send(3)
                 report = self.check(program.stop())
             self.assertEqual(report.drops["acquire_onward"], 1)
+            self.assertEqual(report.drops["denied"], 1)
             self.assertEqual(report["acquire"]["asked"], 1)
 
 

@@ -224,19 +224,29 @@ static void do_not_wait_for_ever(void **state)
     assert_int_equal(fast()->acquisition.packets, 0);
 }
 
-/* Sent on, and selected by a trap again, as other rules have changed: its time goes on. */
-static void keep_their_time(void **state)
+/* Other rules have changed, and the trap selects it still: it waits on, for the time that it had,
+ * and nobody is asked again. */
+static void wait_on_by_the_same_trap(void **state)
 {
     const uint64_t second = rte_get_tsc_hz(), now = spill_clock();
+    struct spill_ruleset *ruleset;
 
     (void)state;
     turn();
-    fast()->acquisition.since = now;
-    wait_for(TRAP, 1, now + 20 * second);
-    fast()->acquisition.since = 0;
-    spill_acquisition_look(fast(), now + 29 * second);
+    wait_for(TRAP, 1, now - 10 * second);
+    wait_for(TRAP + 1, 2, now);
+    assert_int_equal(needs(), 2);
+    ruleset = bench_read_rules(&bench, "deny any from any to any\n");
+    assert_non_null(ruleset);
+    ruleset->rules[0].trap = TRAP;
+    assert_int_equal(bench_publish_rules(&bench, 2, ruleset, true), 0);
+    turn();
+    /* The other one waits by this trap now. */
+    assert_int_equal(fast()->acquisition.packets, 2);
+    assert_int_equal(needs(), 1);
+    spill_acquisition_look(fast(), now + 19 * second);
     assert_int_equal(drops("acquire_expired"), 0);
-    spill_acquisition_look(fast(), now + 31 * second);
+    spill_acquisition_look(fast(), now + 21 * second);
     assert_int_equal(drops("acquire_expired"), 1);
 }
 
@@ -248,7 +258,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(are_few, set_up, tear_down),
         cmocka_unit_test_setup_teardown(do_not_wait_for_ever, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(keep_their_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wait_on_by_the_same_trap, set_up, tear_down),
     };
     int failed;
 

@@ -736,6 +736,34 @@ static void a_verdict_of_old_rules_is_not_noted_as_new(void **state)
     bench_close(&bench);
 }
 
+/* But where they hold at once (an IKE daemon was told so), what is under way goes by them. */
+static void rules_at_once_hold_for_what_is_under_way(void **state)
+{
+    static struct hand hand;
+    struct spill_ruleset *ruleset;
+    unsigned turn;
+
+    (void)state;
+    open_by_hand(&hand);
+    for (turn = 0; turn < 10; turn++)
+        turn_all(&hand);
+    feed_direction(0, 1, 0, 1);
+    turn_all(&hand); /* a worker has an answer, which the fast lcore has not seen yet */
+    ruleset = bench_read_rules(&bench, "deny any from any to any\n");
+    assert_non_null(ruleset);
+    assert_int_equal(bench_publish_rules(&bench, 2, ruleset, true), 0);
+    for (turn = 0; turn < 10; turn++)
+        turn_all(&hand);
+    while (bench_drain(&bench) > 0)
+        ;
+    assert_int_equal(bench.came[1], 0);
+    spill_token_cancel(&bench.stop, "test");
+    while (!turn_all(&hand))
+        ;
+    assert_balanced();
+    bench_close(&bench);
+}
+
 /* A reply in the burst of the packet that opens its flow, though it had been denied before. */
 static void a_reply_waits_for_who_opens_its_flow(void **state)
 {
@@ -896,6 +924,7 @@ int main(void)
         cmocka_unit_test_teardown(a_reload_knows_who_began, clear),
         cmocka_unit_test_teardown(a_pool_without_work_is_passed_over, clear),
         cmocka_unit_test_teardown(a_verdict_of_old_rules_is_not_noted_as_new, clear),
+        cmocka_unit_test_teardown(rules_at_once_hold_for_what_is_under_way, clear),
         cmocka_unit_test_teardown(a_reply_waits_for_who_opens_its_flow, clear),
         cmocka_unit_test(a_reply_waits_for_who_asks_in_its_burst),
         cmocka_unit_test_teardown(new_flows_get_the_time_that_there_is, clear),
