@@ -96,7 +96,7 @@ static uint32_t choose(const struct spill_acl *acl, struct following *following)
     uint32_t left = 0, kept = 0, smallest;
 
     for (uint32_t i = 0; i < acl->part_count; i++) {
-        following->kept[i] = 2 * following->live[i] > acl->parts[i].layer->count &&
+        following->kept[i] = 2 * following->live[i] > acl->parts[i].layer->distinct &&
                              is_in_order(acl, following, i) && hides_none(acl, i);
         kept += following->kept[i];
     }

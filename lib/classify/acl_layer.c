@@ -340,6 +340,7 @@ static int keep_rules(struct spill_acl_layer *layer, const struct spill_ruleset 
         while (layer->table[at] != 0)
             at = (at + 1) & (layer->table_size - 1);
         layer->table[at] = i + 1;
+        layer->distinct++;
     }
     return 0;
 }

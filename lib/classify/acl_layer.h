@@ -76,6 +76,7 @@ struct spill_acl_layer {
     uint32_t *table;          /* places of rules from 1, by a hash of what they match; 0: free */
     uint32_t table_size;      /* a power of two */
     uint8_t *notes;           /* of each rule, enum spill_acl_note */
+    uint32_t distinct;        /* rules of which none before matches the same */
 };
 
 /**

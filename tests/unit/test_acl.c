@@ -19,6 +19,7 @@
 #include <rte_malloc.h>
 
 #include "classify/acl.h"
+#include "classify/acl_parts.h"
 #include "classify/rule_counts.h"
 
 #define ALLOW SPILL_VERDICT_ALLOW
@@ -626,6 +627,24 @@ static struct spill_ruleset *read_text(const char *text)
     return ruleset;
 }
 
+/* Rules that match the same as earlier ones are no reason to compile the others anew. */
+static void repeats_are_not_compiled_again(void **state)
+{
+    struct spill_ruleset *ruleset = read_text("allow udp from any to any port 1\n"
+                                              "allow udp from any to any port 2\n"
+                                              "allow udp from any to any port 1\n"
+                                              "allow udp from any to any port 1\n"
+                                              "deny udp from any to any port 2\n");
+    struct spill_acl *acl = follow_acl(NULL, ruleset, 0), *next = follow_acl(acl, ruleset, 1);
+
+    (void)state;
+    assert_int_equal(next->part_count, 1);
+    assert_ptr_equal(next->parts[0].layer, acl->parts[0].layer);
+    spill_acl_free(acl);
+    spill_acl_free(next);
+    spill_rules_free(ruleset);
+}
+
 static uint16_t last_sa;     /* that verdict_of() got */
 static uint8_t next_input;   /* that verdict_of()'s packet comes in by */
 static bool next_is_of_host; /* and whether the host has sent it */
@@ -908,6 +927,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_first_match),
         cmocka_unit_test(a_version_follows_another),
+        cmocka_unit_test(repeats_are_not_compiled_again),
         cmocka_unit_test(the_rules_of_a_file),
         cmocka_unit_test(rules_for_what_came_in_by_a_port),
         cmocka_unit_test(protection_has_its_place_in_the_order),
