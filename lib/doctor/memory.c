@@ -25,15 +25,23 @@ static uint64_t pages(const struct spill_doctor_subject *subject, unsigned node,
     return number > 0 ? (uint64_t)number : 0;
 }
 
-static void mend_pages(const struct spill_doctor_subject *subject, struct spill_doctor_lines *lines,
-                       unsigned node, uint64_t wanted)
-{
-    char path[PATH_MAX];
+/* A hugetlbfs of pages of a size: 2M, 1G. */
+#define MOUNT                                                                                      \
+    "mkdir -p /dev/hugepages%s && mount -t hugetlbfs -o pagesize=%s hugetlbfs /dev/hugepages%s"
 
+/* More pages of 2 MiB, with a mount where they have none. */
+static void mend_pages(const struct spill_doctor_subject *subject, struct spill_doctor_lines *lines,
+                       unsigned node, uint64_t wanted, bool mounted)
+{
+    char path[PATH_MAX], mount[128] = "";
+
+    if (!mounted)
+        snprintf(mount, sizeof(mount), " && " MOUNT, "2M", "2M", "2M");
     if (access(spill_doctor_path(subject, path, sizeof(path), NODE, node, SMALL, "nr"), F_OK) == 0)
-        spill_doctor_mend(lines, "echo %" PRIu64 " > /" NODE, wanted, node, SMALL, "nr");
+        spill_doctor_mend(lines, "echo %" PRIu64 " > /" NODE "%s", wanted, node, SMALL, "nr",
+                          mount);
     else
-        spill_doctor_mend(lines, "sysctl -w vm.nr_hugepages=%" PRIu64, wanted);
+        spill_doctor_mend(lines, "sysctl -w vm.nr_hugepages=%" PRIu64 "%s", wanted, mount);
 }
 
 /* The size of a hugetlbfs's pages in KiB; of a mount that does not say, the machine's usual one. */
@@ -106,7 +114,7 @@ static void check_node(const struct spill_doctor_subject *subject, struct spill_
 {
     const uint64_t needs = subject->pages[node];
     uint64_t has, others;
-    char more[96] = "";
+    char more[96] = "", folder[128];
 
     count_free(subject, node, &has, &others);
     if (has >= needs) {
@@ -124,12 +132,14 @@ static void check_node(const struct spill_doctor_subject *subject, struct spill_
     if (has + others >= needs) {
         const char *size = pages(subject, node, LARGE, "free") * PER_LARGE == others ? "1G" : "2M";
 
-        spill_doctor_mend(lines,
-                          "mkdir -p /dev/hugepages%s && mount -t hugetlbfs -o pagesize=%s "
-                          "hugetlbfs /dev/hugepages%s",
-                          size, size, size);
+        spill_doctor_mend(lines, MOUNT, size, size, size);
     } else {
-        mend_pages(subject, lines, node, pages(subject, node, SMALL, "nr") + needs - has);
+        const bool mounted = !find_mount(subject, 0, folder, sizeof(folder)) ||
+                             find_mount(subject, 2048, folder, sizeof(folder));
+
+        if (!mounted)
+            has += pages(subject, node, SMALL, "free");
+        mend_pages(subject, lines, node, pages(subject, node, SMALL, "nr") + needs - has, mounted);
     }
 }
 

@@ -338,6 +338,20 @@ static void test_server_memory(void **state)
                "hugetlbfs has",
                "mkdir -p /dev/hugepages2M && mount -t hugetlbfs -o pagesize=2M hugetlbfs "
                "/dev/hugepages2M");
+    /* Nor can those that are added: they get one. */
+    put("proc/self/mounts", "hugetlbfs /huge hugetlbfs rw,relatime,pagesize=1024M 0 0\n");
+    subject.pages[0] = 700;
+    subject.pages[1] = 600;
+    expect_nth("hugepages", 0, BROKEN,
+               "node 0: 700 of 2 MiB are needed, and 0 are free; 500 as pages of a size that no "
+               "hugetlbfs has",
+               "echo 712 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages "
+               "&& mkdir -p /dev/hugepages2M && mount -t hugetlbfs -o pagesize=2M hugetlbfs "
+               "/dev/hugepages2M");
+    expect_nth("hugepages", 1, BROKEN, "node 1: 600 of 2 MiB are needed, and 512 are free",
+               "echo 88 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages "
+               "&& mkdir -p /dev/hugepages2M && mount -t hugetlbfs -o pagesize=2M hugetlbfs "
+               "/dev/hugepages2M");
     subject.running = true;
     expect("hugepages", OK, "it has those that it needs", "");
 }
