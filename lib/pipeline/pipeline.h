@@ -148,9 +148,9 @@ uint64_t spill_pipeline_settled(const struct spill_pipeline *pipeline);
 bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns[SPILL_LCORES_MAX]);
 
 /**
- * Waits until every loop has come to another turn, or is not running: what lcores see by then, as
- * what drivers are told, they go by in all of their calls. Any thread but lcores'; sleeps between
- * its looks.
+ * Waits until every loop has come to the turn after the next, or is not running: what lcores see by
+ * then, as what drivers are told, they go by in all of their calls. Any thread but lcores'; sleeps
+ * between its looks.
  *
  * @param nanoseconds  at most
  * @return whether all have

@@ -254,6 +254,11 @@ uint64_t spill_pipeline_settled(const struct spill_pipeline *pipeline)
     return least;
 }
 
+static uint64_t beats_of(const struct spill_pipeline *pipeline, uint32_t index)
+{
+    return atomic_load(&pipeline->lcores[index].loop->heartbeat.beats) & ~SPILL_HEARTBEAT_ASLEEP;
+}
+
 bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns[SPILL_LCORES_MAX])
 {
     bool turned = true;
@@ -273,6 +278,11 @@ bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns
 /* The next look is this much later. */
 #define LOOK_US 20
 
+/*
+ * A turn may have read what was there before the caller wrote, though its beginning is counted
+ * after that: the one behind it has not. So two are waited for, and of lcores in their first turn,
+ * whose heartbeat still sleeps, too.
+ */
 bool spill_pipeline_await_turn(const struct spill_pipeline *pipeline, uint64_t nanoseconds)
 {
     const uint64_t deadline =
@@ -283,10 +293,10 @@ bool spill_pipeline_await_turn(const struct spill_pipeline *pipeline, uint64_t n
     /* What the caller has written stands before what it sees of the loops. */
     atomic_thread_fence(memory_order_seq_cst);
     for (i = 1; i < pipeline->config.plan->lcore_count; i++)
-        before[i] = atomic_load(&pipeline->lcores[i].loop->heartbeat.beats);
+        before[i] = beats_of(pipeline, i);
     for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
-        while ((before[i] & SPILL_HEARTBEAT_ASLEEP) == 0 &&
-               atomic_load(&pipeline->lcores[i].loop->heartbeat.beats) == before[i]) {
+        while (rte_eal_get_lcore_state(pipeline->lcores[i].plan->id) == RUNNING &&
+               beats_of(pipeline, i) - before[i] < 2) {
             if (spill_clock() >= deadline)
                 return false;
             rte_delay_us_sleep(LOOK_US);

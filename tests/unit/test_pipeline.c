@@ -99,6 +99,17 @@ static uint16_t faulty_transmit(void *queue, struct rte_mbuf **mbufs, uint16_t c
     return real_transmit(queue, mbufs, now == FAULT_NTH_TAKES_HALF ? count / 2 : count);
 }
 
+static _Atomic bool held, receiving;
+static eth_rx_burst_t real_receive;
+
+static uint16_t held_receive(void *queue, struct rte_mbuf **mbufs, uint16_t count)
+{
+    receiving = true;
+    while (held)
+        rte_pause();
+    return real_receive(queue, mbufs, count);
+}
+
 static void set_fault(enum fault which, uint32_t at)
 {
     fault = which;
@@ -197,6 +208,7 @@ static int clear(void **state)
     uint64_t deadline = rte_rdtsc() + 5 * rte_get_tsc_hz();
 
     (void)state;
+    held = false;
     allocation_to_fail = 0;
     if (bench.rules == NULL && bench.pipeline == NULL)
         return 0;
@@ -284,6 +296,30 @@ static void a_source_that_waits_loses_nothing(void **state)
             bench_close(&bench);
         }
     }
+}
+
+/* ----------------------------------------------------------------------- turns of the loops */
+
+/* An lcore that is within the driver for the first time may have read there what is changed now. */
+static void a_first_turn_is_waited_for(void **state)
+{
+    struct bench_options options = options_for(0);
+
+    (void)state;
+    open_or_fail(&options);
+    assert_true(spill_pipeline_await_turn(bench.pipeline, 0)); /* of no lcore that runs */
+    held = true;
+    receiving = false;
+    launch();
+    while (!receiving)
+        sched_yield();
+    assert_false(spill_pipeline_await_turn(bench.pipeline, 1000000));
+    held = false;
+    assert_true(spill_pipeline_await_turn(bench.pipeline, UINT64_C(20000000000)));
+    spill_token_cancel(&bench.stop, "test");
+    wait_for_end();
+    assert_false(spill_pipeline_forced(bench.pipeline));
+    bench_close(&bench);
 }
 
 /* ------------------------------------------------------------------------ transmit faults */
@@ -913,6 +949,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(order_is_kept_and_all_is_accounted_for_in_every_shape, clear),
         cmocka_unit_test_teardown(a_source_that_waits_loses_nothing, clear),
+        cmocka_unit_test_teardown(a_first_turn_is_waited_for, clear),
         cmocka_unit_test_teardown(each_transmit_may_fail, clear),
         cmocka_unit_test_teardown(transmits_may_fail_at_random, clear),
         cmocka_unit_test_teardown(a_device_that_takes_nothing_is_left_by_force, clear),
@@ -937,6 +974,8 @@ int main(void)
     for (port = 0; port < 2; port++) {
         real_transmit = rte_eth_fp_ops[bench_ports[port].id].tx_pkt_burst;
         rte_eth_fp_ops[bench_ports[port].id].tx_pkt_burst = faulty_transmit;
+        real_receive = rte_eth_fp_ops[bench_ports[port].id].rx_pkt_burst;
+        rte_eth_fp_ops[bench_ports[port].id].rx_pkt_burst = held_receive;
     }
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     rte_eal_cleanup();
