@@ -11,7 +11,7 @@
  * A client sends one line of JSON, and gets one, after which the connection is closed:
  *
  *     {"version": 1, "command": "log-level", "argument": "debug"}
- *     {"version": 1, "done": true, "text": "notice before"}
+ *     {"version": 1, "done": true, "text": "log-level: notice -> debug"}
  *     {"version": 1, "done": false, "error": "'loud': expected error, warning, notice, info,
  * debug"}
  */
