@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What differs between the configuration in force and the files: the program compares, for check.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/printable.h"
@@ -17,20 +19,34 @@ static const char *text_of(const json_t *object, const char *key)
     return text != NULL ? text : "";
 }
 
+/* Whole, as what differs may be at its end. */
+static void print_line(const char *line, FILE *out)
+{
+    const size_t size = 4 * strlen(line) + 16; /* each byte as \xHH */
+    char *printable = malloc(size);
+
+    if (printable != NULL)
+        spill_printable(printable, size, line);
+    fprintf(out, "  %s\n", printable != NULL ? printable : "no memory");
+    free(printable);
+}
+
 /* "mtu of port lan: 1500 -> 9000", "port dmz: new", "rule office.rules:12: new, allow". */
 static void print_one(const json_t *difference, FILE *out)
 {
     const char *change = text_of(difference, "change");
     const char *before = text_of(difference, "before"), *after = text_of(difference, "after");
-    char line[1024], printable[2048];
+    char *line;
+    int size;
 
     if (strcmp(change, "changed") == 0 && before[0] != '\0' && after[0] != '\0')
-        snprintf(line, sizeof(line), "%s: %s -> %s", text_of(difference, "what"), before, after);
+        size = asprintf(&line, "%s: %s -> %s", text_of(difference, "what"), before, after);
     else
-        snprintf(line, sizeof(line), "%s: %s%s%s%s", text_of(difference, "what"), change,
-                 before[0] != '\0' || after[0] != '\0' ? ", " : "", before, after);
-    spill_printable(printable, sizeof(printable), line);
-    fprintf(out, "  %s\n", printable);
+        size = asprintf(&line, "%s: %s%s%s%s", text_of(difference, "what"), change,
+                        before[0] != '\0' || after[0] != '\0' ? ", " : "", before, after);
+    print_line(size >= 0 ? line : "no memory", out);
+    if (size >= 0)
+        free(line);
 }
 
 /* Those of one time. */

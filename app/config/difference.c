@@ -1,45 +1,68 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "config/difference.h"
 
-#include <stdio.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include <rte_common.h>
+/* Returns whether there was memory. @param text  NULL: none */
+static bool copy(char **to, const char *text)
+{
+    *to = text != NULL ? strdup(text) : NULL;
+    return text == NULL || *to != NULL;
+}
+
+static void free_entry(struct spill_differences_entry *entry)
+{
+    free(entry->what);
+    free(entry->before);
+    free(entry->after);
+}
 
 void spill_differences_add(const struct spill_difference *difference, void *differences)
 {
     struct spill_differences *all = differences;
-    const uint32_t index = all->count++;
+    struct spill_differences_entry *entry = &all->list[all->listed];
 
-    if (index >= SPILL_DIFFERENCES_MAX)
+    all->count++;
+    if (all->listed == SPILL_DIFFERENCES_MAX)
         return;
-    all->list[index].when = difference->when;
-    all->list[index].change = difference->change;
-    snprintf(all->list[index].what, sizeof(all->list[index].what), "%s", difference->what);
-    snprintf(all->list[index].before, sizeof(all->list[index].before), "%s",
-             difference->before != NULL ? difference->before : "");
-    snprintf(all->list[index].after, sizeof(all->list[index].after), "%s",
-             difference->after != NULL ? difference->after : "");
+    *entry =
+        (struct spill_differences_entry){.when = difference->when, .change = difference->change};
+    if (copy(&entry->what, difference->what) && copy(&entry->before, difference->before) &&
+        copy(&entry->after, difference->after))
+        all->listed++;
+    else
+        free_entry(entry);
+}
+
+void spill_differences_free(struct spill_differences *differences)
+{
+    if (differences == NULL)
+        return;
+    for (uint32_t i = 0; i < differences->listed; i++)
+        free_entry(&differences->list[i]);
+    free(differences);
 }
 
 void spill_differences_write(const struct spill_differences *differences, struct spill_json *json)
 {
     static const char *const changes[] = {
         [SPILL_CHANGED] = "changed", [SPILL_NEW] = "new", [SPILL_GONE] = "gone"};
-    const uint32_t listed = RTE_MIN(differences->count, (uint32_t)SPILL_DIFFERENCES_MAX);
 
     spill_json_array_begin(json, "differences");
-    for (uint32_t i = 0; i < listed; i++) {
+    for (uint32_t i = 0; i < differences->listed; i++) {
         spill_json_object_begin(json, NULL);
         spill_json_string(json, "what", differences->list[i].what);
         spill_json_string(json, "when",
                           differences->list[i].when == SPILL_OPTION_AT_START ? "start" : "reload");
         spill_json_string(json, "change", changes[differences->list[i].change]);
-        if (differences->list[i].before[0] != '\0')
+        if (differences->list[i].before != NULL)
             spill_json_string(json, "before", differences->list[i].before);
-        if (differences->list[i].after[0] != '\0')
+        if (differences->list[i].after != NULL)
             spill_json_string(json, "after", differences->list[i].after);
         spill_json_object_end(json);
     }
     spill_json_array_end(json);
-    spill_json_unsigned(json, "more", differences->count - listed);
+    spill_json_unsigned(json, "more", differences->count - differences->listed);
 }

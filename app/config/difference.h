@@ -31,18 +31,22 @@ typedef void spill_difference_tell(const struct spill_difference *difference, vo
 
 #define SPILL_DIFFERENCES_MAX 512
 
+/** Starts as all zeros. */
 struct spill_differences {
-    uint32_t count; /* all of them: what is beyond SPILL_DIFFERENCES_MAX is counted alone */
-    struct {
+    uint32_t count;  /* all of them */
+    uint32_t listed; /* those before SPILL_DIFFERENCES_MAX for which there was memory */
+    struct spill_differences_entry {
         enum spill_option_when when;
         enum spill_change change;
-        char what[192], before[SPILL_OPTION_TEXT_SIZE], after[SPILL_OPTION_TEXT_SIZE]; /* "": none
-                                                                                        */
+        char *what, *before, *after; /* whole; NULL: not told */
     } list[SPILL_DIFFERENCES_MAX];
 };
 
 /** Adds one. @param differences  struct spill_differences *, to be a spill_difference_tell */
 void spill_differences_add(const struct spill_difference *difference, void *differences);
+
+/** Frees the list and what is in it. @param differences  NULL does nothing */
+void spill_differences_free(struct spill_differences *differences);
 
 /** Writes them as `differences`, an array of objects, and as `more` how many are not in it. */
 void spill_differences_write(const struct spill_differences *differences, struct spill_json *json);

@@ -91,16 +91,15 @@ const char *spill_option_text(const struct spill_option *option, const void *tar
         return write_cpus(option, field, text, size);
     case SPILL_OPTION_NAME:
         string = field;
-        break;
+        return string[0] != '\0' ? string : nothing(option);
     case SPILL_OPTION_FILE:
     case SPILL_OPTION_OUTPUT:
     case SPILL_OPTION_DEVICE:
     case SPILL_OPTION_COMMAND:
         memcpy(&string, field, sizeof(string));
-        break;
+        return string != NULL && string[0] != '\0' ? string : nothing(option);
     default:
         return NULL;
     }
-    snprintf(text, size, "%s", string != NULL && string[0] != '\0' ? string : nothing(option));
-    return text;
+    return string;
 }

@@ -10,11 +10,11 @@
  */
 
 /**
- * Writes a value as a user would write it, or what holds where none was given.
+ * A value as a user would write it, whole, or what holds where none was given.
  *
  * @param target  the struct of the row's scope
- * @param text    of SPILL_OPTION_TEXT_SIZE bytes at least; a longer value is cut
- * @return text; NULL: values of this kind are not told
+ * @param text    for a number: of SPILL_OPTION_TEXT_SIZE bytes at least
+ * @return the text, a constant, or the struct's own string; NULL: values of this kind are not told
  */
 const char *spill_option_text(const struct spill_option *option, const void *target, char *text,
                               size_t size);

@@ -131,6 +131,8 @@ static int set_name(char *field, const char *value, struct spill_error *problem)
 {
     if (!spill_is_name(value))
         return spill_error_set(problem, "expected " SPILL_NAME_RULE);
+    /* Nothing of an earlier value stays behind it: values are compared by their bytes. */
+    memset(field, 0, SPILL_NAME_SIZE);
     snprintf(field, SPILL_NAME_SIZE, "%s", value);
     return 0;
 }

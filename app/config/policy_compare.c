@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "config/policy_compare.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,7 @@ static void tell_lines(const struct lines *lines, const struct spill_ruleset *ru
         const struct spill_rule *rule = &ruleset->rules[lines->list[i].rule];
         const char *name = spill_rules_name(ruleset, rule);
         const char *action = spill_rule_action_name((enum spill_verdict)rule->action, rule->reject);
-        char what[192];
+        char what[PATH_MAX + 128]; /* a path, a number, a name */
 
         if (lines->list[i].other != NONE)
             continue;
@@ -127,10 +128,10 @@ static int compare_rules(const struct spill_ruleset *left, const struct spill_ru
 
     if (take_lines(left, &before) == 0 && take_lines(right, &after) == 0) {
         pair(&before, &after);
-        tell_lines(&before, left, SPILL_GONE, tell_one, context);
-        tell_lines(&after, right, SPILL_NEW, tell_one, context);
         if (!is_ordered(&before))
             tell(tell_one, context, SPILL_CHANGED, "order of the rules", NULL, NULL);
+        tell_lines(&before, left, SPILL_GONE, tell_one, context);
+        tell_lines(&after, right, SPILL_NEW, tell_one, context);
     } else {
         status = spill_error_set(error, "no memory to compare the rules");
     }
@@ -225,9 +226,7 @@ int spill_policy_compare(const struct spill_policy_files *in_force,
                          const struct spill_policy_files *again, spill_difference_tell *tell_one,
                          void *context, struct spill_error *error)
 {
-    if (compare_rules(in_force->ruleset, again->ruleset, tell_one, context, error) != 0)
-        return -1;
     compare_sets(in_force->ruleset, again->ruleset, tell_one, context);
     compare_keys(in_force, again, tell_one, context);
-    return 0;
+    return compare_rules(in_force->ruleset, again->ruleset, tell_one, context, error);
 }

@@ -12,8 +12,9 @@
  */
 
 /**
- * Tells it: "rule office.rules:12", "order of the rules", "set offices", "key of sa branch". All of
- * it a reload puts in force. Any thread that has both to itself; a million rules take a second.
+ * Tells it: "set offices", "key of sa branch", "order of the rules", "rule office.rules:12". Rules
+ * come last, as they may be more than anybody lists. All of it a reload puts in force. Any thread
+ * that has both to itself; a million rules take a second.
  *
  * @return 0, or -1 with an error: memory is short
  */

@@ -52,7 +52,7 @@ struct spill_reload {
 
 static void free_reload(struct spill_reload *reload)
 {
-    free(reload->differences);
+    spill_differences_free(reload->differences);
     spill_generation_free(reload->made);
     if (!reload->goes_back && !reload->agrees)
         spill_sources_free(reload->sources);
@@ -335,9 +335,6 @@ static void agree(struct spill_program *program)
     const struct spill_policy_files *files = &program->reload->sources->files;
     char text[96];
 
-    spill_options_compare(&program->options, &program->reload->sources->options,
-                          SPILL_OPTION_AT_ONCE, spill_differences_add,
-                          program->reload->differences);
     snprintf(text, sizeof(text), "%u rules and %u security associations could be put in force",
              (unsigned)files->ruleset->count, (unsigned)files->sa_count);
     end_reload(program, NULL, text);
@@ -372,6 +369,9 @@ static void finish_reading(struct spill_program *program)
     if (!reload->good) {
         refuse(program, reload->error.text);
     } else {
+        if (reload->checks) /* here, as `set` changes what is in force */
+            spill_options_compare(&program->options, &reload->sources->options,
+                                  SPILL_OPTION_AT_ONCE, spill_differences_add, reload->differences);
         program->making = true;
         begin_step(program, reload->checks ? compare : make_version);
     }

@@ -255,9 +255,8 @@ class Commands(Loaded):
                          'deny any from 10.9.0.0/16 to any name "guests"\n' + RULES)
             rules = self.folder / "rules"
             self.assertEqual(self.differences(program), {
-                "a reload": ["default: deny -> allow", f"rule {rules}:2: new, allow",
-                             f'rule {rules}:3 "guests": new, deny', "set lan: new",
-                             "dispatch of classify: auto -> inline"],
+                "a reload": ["dispatch of classify: auto -> inline", "default: deny -> allow", "set lan: new",
+                             f"rule {rules}:2: new, allow", f'rule {rules}:3 "guests": new, deny'],
                 "the next start": ["flow-capacity: 64k -> 1k", "mtu of port b: as the device has it -> 1400"]})
             told = json.loads(ctl(program, "check", "--json"))
             self.assertEqual((len(told["differences"]), told["more"]), (7, 0))
@@ -268,10 +267,17 @@ class Commands(Loaded):
             # Other rules in another order, and more than are told one by one.
             self.replace(RULES + 'deny any from 10.9.0.0/16 to any name "guests"\n')
             self.assertEqual(self.differences(program)["a reload"],
-                             [f"rule {rules}:2: gone, allow", "order of the rules: changed", "set lan: gone"])
+                             ["set lan: gone", "order of the rules: changed", f"rule {rules}:2: gone, allow"])
             self.replace("".join(f"deny udp from any to any port {port}\n" for port in range(1, 601)))
+            ctl(program, "set", "budget", "20us")
             done = run(CTL, "--name", program.name, "diff", check=False)
             self.assertRegex(done.stdout, r"\nand \d+ more\n$")
+            self.assertIn("\n  budget: 20us -> 10us\n", done.stdout)
+            self.assertIn("\n  set lan: gone\n", done.stdout)
+            # Whole, however long.
+            text = (self.folder / "config").read_text()
+            self.file("config", text.replace("rules = rules", "rules = rules\non-drain = " + "x" * 240))
+            self.assertIn("on-drain: not given -> " + "x" * 240, self.differences(program)["the next start"])
             # What could not be put in force is an error.
             self.replace("what is this\n")
             self.assertIn("rules:1: ", ctl(program, "diff", status=2))

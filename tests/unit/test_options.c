@@ -859,6 +859,51 @@ static void test_values_compared(void **state)
     spill_options_free(&first);
 }
 
+/* Bytes of a value that another one took the place of make no difference. */
+static void test_name_compared(void **state)
+{
+    static struct spill_options first;
+    char told[64] = "";
+
+    (void)state;
+    options_write("%s[spillway]\nname = abcdef\n", options_base);
+    options_assert_good(options_parse("--config", options_file, "--name=x", NULL));
+    first = options_read;
+    options_read = (struct spill_options){0};
+    options_write("%s[spillway]\nname = uvwxyz\n", options_base);
+    options_assert_good(options_parse("--config", options_file, "--name=x", NULL));
+    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_START, join_values, told);
+    assert_string_equal(told, "");
+    spill_options_free(&options_read);
+    spill_options_free(&first);
+}
+
+/* Values that differ at their end alone are told whole, and look different. */
+static void test_long_values_compared(void **state)
+{
+    struct spill_differences *differences = calloc(1, sizeof(*differences));
+    char values[2][600];
+    static struct spill_options first;
+
+    (void)state;
+    assert_non_null(differences);
+    for (int i = 0; i < 2; i++)
+        snprintf(values[i], sizeof(values[i]), "--report=%0*d", 500, i);
+    options_assert_good(parse_more("", values[0], NULL));
+    first = options_read;
+    options_read = (struct spill_options){0};
+    options_assert_good(parse_more("", values[1], NULL));
+    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_START, spill_differences_add,
+                          differences);
+    assert_int_equal(differences->count, 1);
+    assert_int_equal(differences->listed, 1);
+    assert_string_equal(differences->list[0].before, strchr(values[0], '=') + 1);
+    assert_string_equal(differences->list[0].after, strchr(values[1], '=') + 1);
+    spill_differences_free(differences);
+    spill_options_free(&options_read);
+    spill_options_free(&first);
+}
+
 /* What acts at once is set by itself, and owns nothing; what does not is refused by name. */
 static void test_set(void **state)
 {
@@ -998,6 +1043,8 @@ int main(void)
         cmocka_unit_test(test_random_flags),
         cmocka_unit_test(test_comparison),
         cmocka_unit_test(test_values_compared),
+        cmocka_unit_test(test_name_compared),
+        cmocka_unit_test(test_long_values_compared),
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_version),
