@@ -27,6 +27,8 @@
 /* How long files are read at most; and at least, before another signal begins anew. */
 #define READING_MOST_NS  UINT64_C(30000000000)
 #define READING_LEAST_NS UINT64_C(1000000000)
+/* How long a check reads for which something else waits. */
+#define CHECKING_MOST_NS UINT64_C(3000000000)
 /* Threads that were given up and haven't come back; with so many, no other is begun. */
 #define LOST_MAX 4
 
@@ -219,7 +221,8 @@ static struct spill_reload *create(struct spill_program *program)
     return reload;
 }
 
-/* A reload rather than a check, where both are wanted. Returns how long it is to be confirmed. */
+/* The wish for a reload, or else for a check, is met now. Returns how long it is to be confirmed.
+ */
 static uint64_t take_wish(struct spill_program *program)
 {
     const uint64_t confirm_ns = program->confirm_ns;
@@ -418,16 +421,23 @@ static void agree_anew(struct spill_program *program)
     begin_step(program, make_version);
 }
 
-/* Begins one if it is wanted, or has the one that still reads hurry. */
-static void take_wanted(struct spill_program *program)
+/* What still reads may hold up what is more than that: it gets less time then. */
+static void hurry(struct spill_program *program)
 {
-    if (program->reload == NULL)
-        begin(program);
-    else if (program->reload_wanted && !program->making)
+    if (program->reload == NULL || program->making)
+        return;
+    if (program->reload_wanted)
         bound_reading(program, READING_LEAST_NS);
+    else if (program->checking &&
+             (program->confirmation.is_due || program->agreement.wanted != NULL))
+        bound_reading(program, CHECKING_MOST_NS);
 }
 
-/* A thread is done, or a reload or check is wanted: all may be, and by now none. */
+/*
+ * A thread is done, or something is wanted: all may be, and by now none. One at a time, in this
+ * order; a check is last, as whoever asks for it again and again must hold nothing up. What daemons
+ * agree on leaves it time in between, until the lcores go by it.
+ */
 static void go_on(void *context)
 {
     struct spill_program *program = context;
@@ -439,10 +449,13 @@ static void go_on(void *context)
         finish_step(program);
     if (program->reload == NULL && spill_program_take_former(program, &former))
         go_back(program, former);
-    if (program->reload_wanted || program->check_wanted)
-        take_wanted(program);
+    if (program->reload == NULL && program->reload_wanted)
+        begin(program);
     if (program->reload == NULL && spill_program_begin_agreement(program))
         agree_anew(program);
+    if (program->reload == NULL && program->check_wanted)
+        begin(program);
+    hurry(program);
 }
 
 int spill_program_open_reload(struct spill_program *program, struct spill_error *error)

@@ -23,6 +23,7 @@ import capture
 import test_report
 from associations import POOL, IpsecCase
 from esp import udp_frame
+from hanging import HangingFiles
 from harness import BUILD, ROOT, RUN_FOLDER, Spillway, TestCase, main, need_program, need_root, run, until
 
 CTL = BUILD / "ctl" / "spillwayctl"
@@ -384,6 +385,21 @@ class Commands(Loaded):
             report = self.check(program.stop())
         self.assertEqual(report.packets["dropped"], dropped, report.drops)
         self.assertEqual(report["reloads"], 9)
+
+    def test_check_that_hangs(self):
+        """What nobody has confirmed comes back all the same."""
+        (self.folder / "hanging").mkdir()
+        files = HangingFiles(self.folder / "hanging")
+        self.addCleanup(files.close)
+        with self.running() as program:
+            self.replace(RULES * 2)
+            ctl(program, "reload", "--confirm", "1s")
+            self.file("config", (self.folder / "config").read_text().replace("= rules", "= hanging/rules"))
+            begun = time.monotonic()
+            self.assertIn("could not be read in time", ctl(program, "check", status=1))
+            until(lambda: json.loads(ctl(program, "status", "--json"))["status"]["rules_version"] == 3, 10, "it is back")
+            self.assertLess(time.monotonic() - begun, 20)
+            program.stop()
 
     def test_reload_storm(self):
         """Each is told its own outcome; packets of known flows pass throughout."""
