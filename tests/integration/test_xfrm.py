@@ -433,18 +433,22 @@ xfrm = {path}
 """)
             with Spillway("--config", config, namespace=net.middle) as program:
                 program.ready()
-                heard = self.folder / "heard"
-                with open(heard, "w") as file:
-                    monitor = ip.monitor(file)
-                self.addCleanup(monitor.wait)
-                self.addCleanup(monitor.kill)
+                heard, other = self.folder / "heard", self.folder / "other"
+
+                def listen(path):
+                    with open(path, "w") as file:
+                        monitor = ip.monitor(file)
+                    self.addCleanup(monitor.wait)
+                    self.addCleanup(monitor.kill)
+                    return monitor
+                monitors = [listen(heard), listen(other)]
                 trap = ("src 10.9.0.1/32 dst 10.9.1.0/24 dir out priority 1 "
                         "tmpl src 10.9.0.1 dst 10.9.0.2 proto esp reqid 7 mode tunnel")
 
                 def hears():
                     ip("policy update " + trap)
-                    return "reqid 7" in heard.read_text()
-                until(hears, 20, "the monitor listens")
+                    return all("reqid 7" in path.read_text() for path in (heard, other))
+                until(hears, 20, "the monitors listen")
                 net.run(net.left, "ip", "route", "add", "10.9.1.0/24", "via", "10.9.0.2")
                 until(lambda: net.ping(net.left, "10.9.0.2", count=1), 20, "the neighbour is known: all can be sent")
                 net.run(net.left, "/usr/bin/python3", "-c",
@@ -454,13 +458,12 @@ xfrm = {path}
                 until(lambda: "acquire" in heard.read_text(), 20, "the daemon is asked")
                 self.assertEqual(net.ping(net.left, "10.9.0.2", count=2), 2)
                 text = heard.read_text()
-                # Who was asked is gone: who comes is asked, too.
-                monitor.kill()
-                monitor.wait()
-                with open(heard, "w") as file:
-                    again = ip.monitor(file)
-                self.addCleanup(again.wait)
-                self.addCleanup(again.kill)
+                # Who was asked is gone: who is left is asked again, and who comes.
+                monitors[0].kill()
+                until(lambda: other.read_text().count("acquire") == 2, 20, "the other one is asked")
+                monitors[1].kill()
+                monitors[1].wait()
+                listen(heard)
                 until(lambda: "acquire" in heard.read_text(), 20, "another daemon is asked")
                 ip("policy delete src 10.9.0.1/32 dst 10.9.1.0/24 dir out")
                 report = self.check(program.stop())
