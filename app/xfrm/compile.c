@@ -10,6 +10,8 @@
 
 #include <rte_common.h>
 
+#include "xfrm/children.h"
+
 #define IKE_PORT     500
 #define IKE_NAT_PORT 4500
 
@@ -22,138 +24,9 @@ void spill_xfrm_name(const struct spill_xfrm_sa *sa, char name[SPILL_NAME_SIZE])
              sa->serial & SPILL_XFRM_SERIAL_MASK);
 }
 
-/* What rules know SAs by: those that may follow one another by their group. */
-static void name_group(uint32_t group, char name[SPILL_NAME_SIZE])
+static void name_child(uint32_t child, char name[SPILL_NAME_SIZE])
 {
-    snprintf(name, SPILL_NAME_SIZE, "child.%x", group);
-}
-
-/* ------------------------------------------------------------------------- who belongs where */
-
-/* SAs by their reqids: a policy looks at those of its own. */
-struct index {
-    struct spill_xfrm_sa *sas;
-    uint32_t count;
-    uint32_t mask;
-    uint32_t *first; /* by reqid, 1 + index of the newest SA; 0: there is none */
-    uint32_t *next;  /* of each SA, the next older one of its place */
-    const struct spill_xfrm_policy **owners; /* of each, the oldest outbound policy that goes by it;
-                                              * NULL: none does */
-};
-
-static int make_index(const struct spill_xfrm_state *state, struct index *index)
-{
-    const uint32_t size = rte_align32pow2(state->sa_count + 2);
-
-    *index = (struct index){.sas = state->sas, .count = state->sa_count, .mask = size - 1};
-    index->first = calloc(size, sizeof(*index->first));
-    index->next = calloc(state->sa_count + 1u, sizeof(*index->next));
-    index->owners = calloc(state->sa_count + 1u, sizeof(*index->owners));
-    if (index->first == NULL || index->next == NULL || index->owners == NULL)
-        return -ENOMEM;
-    /* They stand in the order in which they came. */
-    for (uint32_t i = 0; i < state->sa_count; i++) {
-        uint32_t *first = &index->first[state->sas[i].info.reqid & index->mask];
-
-        index->next[i] = *first;
-        *first = i + 1;
-    }
-    return 0;
-}
-
-static void free_index(struct index *index)
-{
-    free(index->first);
-    free(index->next);
-    free(index->owners);
-}
-
-/* The next older SA behind one that a policy may take; NULL: the newest. A policy without a reqid
- * may take those of all. */
-static struct spill_xfrm_sa *next_older(const struct index *index,
-                                        const struct spill_xfrm_policy *policy,
-                                        const struct spill_xfrm_sa *sa)
-{
-    const uint32_t reqid = policy->template.reqid;
-    uint32_t i;
-
-    if (reqid != 0)
-        i = sa == NULL ? index->first[reqid & index->mask] : index->next[sa - index->sas];
-    else
-        i = sa == NULL ? index->count : (uint32_t)(sa - index->sas);
-    return i != 0 ? &index->sas[i - 1] : NULL;
-}
-
-static void find_directions(const struct index *index, const struct spill_xfrm_state *state)
-{
-    for (uint32_t i = 0; i < state->policy_count; i++) {
-        const struct spill_xfrm_policy *policy = &state->policies[i];
-        struct spill_xfrm_sa *sa = NULL;
-
-        while (policy->has_template && (sa = next_older(index, policy, sa)) != NULL) {
-            if (sa->direction == SPILL_XFRM_UNKNOWN && spill_xfrm_policy_takes(policy, sa))
-                sa->direction =
-                    policy->info.dir == XFRM_POLICY_OUT ? SPILL_XFRM_OUT : SPILL_XFRM_IN;
-        }
-    }
-}
-
-/* The SA that a policy's packets go or come by: the newest that it takes. NULL: there is none. */
-static const struct spill_xfrm_sa *sa_of(const struct index *index,
-                                         const struct spill_xfrm_policy *policy)
-{
-    const uint8_t direction = policy->info.dir == XFRM_POLICY_OUT ? SPILL_XFRM_OUT : SPILL_XFRM_IN;
-    const struct spill_xfrm_sa *sa = NULL;
-
-    while (policy->has_template && (sa = next_older(index, policy, sa)) != NULL) {
-        if (sa->direction == direction && spill_xfrm_policy_takes(policy, sa))
-            return sa;
-    }
-    return NULL;
-}
-
-static void find_owners(struct index *index, const struct spill_xfrm_state *state)
-{
-    for (uint32_t i = 0; i < state->policy_count; i++) {
-        const struct spill_xfrm_policy *policy = &state->policies[i], **owner;
-        const struct spill_xfrm_sa *sa;
-
-        if (policy->info.dir != XFRM_POLICY_OUT || (sa = sa_of(index, policy)) == NULL)
-            continue;
-        owner = &index->owners[sa - index->sas];
-        if (*owner == NULL || policy->serial < (*owner)->serial)
-            *owner = policy;
-    }
-}
-
-/*
- * Policies whose templates have different SPIs go by different SAs, though these are of one group,
- * as one reqid and the same ends are given to several children: the oldest policy goes by the
- * group's name, and others by their own. Returns the policy's number, 0: the group's.
- */
-static uint32_t own_way(const struct index *index, const struct spill_xfrm_sa *sa)
-{
-    const struct spill_xfrm_policy *owner = index->owners[sa - index->sas];
-    uint32_t i = index->first[sa->info.reqid & index->mask];
-
-    for (; owner != NULL && i != 0; i = index->next[i - 1]) {
-        const struct spill_xfrm_policy *other = index->owners[i - 1];
-
-        if (other != NULL && index->sas[i - 1].group == sa->group && other->serial < owner->serial)
-            return owner->info.index >> 3;
-    }
-    return 0;
-}
-
-static void name_way(const struct index *index, const struct spill_xfrm_sa *sa,
-                     char name[SPILL_NAME_SIZE])
-{
-    const uint32_t own = own_way(index, sa);
-
-    if (own != 0)
-        snprintf(name, SPILL_NAME_SIZE, "policy.%x", own & SPILL_XFRM_SERIAL_MASK);
-    else
-        name_group(sa->group, name);
+    snprintf(name, SPILL_NAME_SIZE, "child.%x", child);
 }
 
 /* ------------------------------------------------------------------------------------- SAs */
@@ -176,8 +49,7 @@ static uint64_t limit_of(uint64_t limit, uint64_t used, uint64_t number)
 }
 
 /* Soft limits are told by EXPIRE, not by the data plane. */
-static void describe(const struct index *index, const struct spill_xfrm_sa *sa,
-                     struct spill_sa_config *config)
+static void describe(const struct spill_xfrm_sa *sa, struct spill_sa_config *config)
 {
     const struct xfrm_usersa_info *info = &sa->info;
     const bool is_out = sa->direction == SPILL_XFRM_OUT;
@@ -203,65 +75,31 @@ static void describe(const struct index *index, const struct spill_xfrm_sa *sa,
     };
     memcpy(config->key, sa->key, sizeof(config->key));
     spill_xfrm_name(sa, config->name);
-    name_way(index, sa, config->stands_for);
-    name_group(sa->group, config->lane_with);
+    name_child(spill_xfrm_child(sa), config->stands_for);
+    name_child(sa->group, config->lane_with);
     if (writes && (sa->extra_flags & XFRM_SA_XFLAG_DONT_ENCAP_DSCP) == 0)
         config->dscp = SPILL_SA_DSCP_COPY;
     if (writes && info->family == AF_INET && (info->flags & XFRM_STATE_NOPMTUDISC) != 0)
         config->df = SPILL_SA_DF_CLEAR;
 }
 
-static int by_change(const void *left, const void *right)
-{
-    const struct spill_xfrm_policy *one = *(const struct spill_xfrm_policy *const *)left;
-    const struct spill_xfrm_policy *other = *(const struct spill_xfrm_policy *const *)right;
-
-    return one->changed < other->changed ? 1 : one->changed > other->changed ? -1 : 0;
-}
-
-/* Of a group the first one is that which protects: what the policy wants that changed last. */
-static int add_chosen(const struct index *index, const struct spill_xfrm_state *state,
-                      bool *is_added, struct spill_policy_files *files)
-{
-    const struct spill_xfrm_policy **latest = calloc(state->policy_count + 1u, sizeof(*latest));
-    uint32_t count = 0;
-
-    if (latest == NULL)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < state->policy_count; i++) {
-        if (state->policies[i].info.dir == XFRM_POLICY_OUT)
-            latest[count++] = &state->policies[i];
-    }
-    qsort(latest, count, sizeof(*latest), by_change);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct spill_xfrm_sa *sa = sa_of(index, latest[i]);
-
-        if (sa == NULL || is_added[sa - state->sas])
-            continue;
-        is_added[sa - state->sas] = true;
-        describe(index, sa, &files->sas[files->sa_count++]);
-    }
-    free(latest);
-    return 0;
-}
-
-static int add_sas(const struct index *index, const struct spill_xfrm_state *state,
+/* Of a name the first one is that which protects: those by which policies go stand before others.
+ */
+static int add_sas(const struct spill_xfrm_children *children, const struct spill_xfrm_state *state,
                    struct spill_policy_files *files)
 {
-    bool *is_added = calloc(state->sa_count + 1u, sizeof(*is_added));
-
     files->sas = calloc(state->sa_count + 1u, sizeof(*files->sas));
-    if (is_added == NULL || files->sas == NULL || add_chosen(index, state, is_added, files) != 0) {
-        free(is_added);
+    if (files->sas == NULL)
         return -ENOMEM;
-    }
-    for (uint32_t i = 0; i < state->sa_count; i++) {
-        const struct spill_xfrm_sa *sa = &state->sas[i];
+    for (unsigned round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < state->sa_count; i++) {
+            const struct spill_xfrm_sa *sa = &state->sas[i];
 
-        if (!sa->larval && sa->direction != SPILL_XFRM_UNKNOWN && !is_added[i])
-            describe(index, sa, &files->sas[files->sa_count++]);
+            if (!sa->larval && sa->direction != SPILL_XFRM_UNKNOWN &&
+                children->is_chosen[i] == (round == 0))
+                describe(sa, &files->sas[files->sa_count++]);
+        }
     }
-    free(is_added);
     return 0;
 }
 
@@ -329,11 +167,11 @@ static void take_selector(struct spill_rule *rule, const struct xfrm_selector *s
     take_ports(rule, SPILL_RULE_DESTINATION, selector->dport, selector->dport_mask);
 }
 
-/* The numbers that rules have for groups and ways: by a hash, and free where there is none. */
+/* The numbers that rules have for names: by a hash, and free where there is none. */
 struct numbers {
     uint32_t mask;
     struct {
-        uint64_t way;
+        uint32_t child;
         uint16_t number;
     } * of;
 };
@@ -347,27 +185,27 @@ static int make_numbers(const struct spill_xfrm_state *state, struct numbers *nu
 }
 
 /* The number of the name that rules have for an SA, from 1. */
-static uint16_t number_of(const struct index *index, const struct spill_xfrm_sa *sa,
-                          struct numbers *numbers, struct spill_ruleset *ruleset)
+static uint16_t number_of(const struct spill_xfrm_sa *sa, struct numbers *numbers,
+                          struct spill_ruleset *ruleset)
 {
-    const uint64_t way = (uint64_t)own_way(index, sa) << 32 | sa->group;
-    uint32_t at = (uint32_t)((way ^ way >> 29) * UINT32_C(0x9e3779b1)) & numbers->mask;
+    const uint32_t child = spill_xfrm_child(sa);
+    uint32_t at = child * UINT32_C(0x9e3779b1) & numbers->mask;
 
-    while (numbers->of[at].number != 0 && numbers->of[at].way != way)
+    while (numbers->of[at].number != 0 && numbers->of[at].child != child)
         at = (at + 1) & numbers->mask;
     if (numbers->of[at].number == 0) {
-        name_way(index, sa, ruleset->sas[ruleset->sa_count++]);
-        numbers->of[at].way = way;
+        name_child(child, ruleset->sas[ruleset->sa_count++]);
+        numbers->of[at].child = child;
         numbers->of[at].number = ruleset->sa_count;
     }
     return numbers->of[at].number;
 }
 
-static void add_rule(const struct index *index, const struct spill_xfrm_policy *policy,
+/* @param sa  that the policy's packets go or come by; NULL: there is none */
+static void add_rule(const struct spill_xfrm_policy *policy, const struct spill_xfrm_sa *sa,
                      uint32_t line, struct numbers *numbers, struct spill_ruleset *ruleset)
 {
     struct spill_rule *rule = &ruleset->rules[ruleset->count++];
-    const struct spill_xfrm_sa *sa = sa_of(index, policy);
 
     *rule = begin_rule(&policy->info.sel, line);
     take_selector(rule, &policy->info.sel);
@@ -383,7 +221,7 @@ static void add_rule(const struct index *index, const struct spill_xfrm_policy *
         rule->action = SPILL_VERDICT_ALLOW;
     } else {
         rule->action = SPILL_VERDICT_PROTECT;
-        rule->sa = number_of(index, sa, numbers, ruleset);
+        rule->sa = number_of(sa, numbers, ruleset);
     }
 }
 
@@ -512,14 +350,14 @@ static struct spill_ruleset *create_ruleset(const struct spill_xfrm_state *state
     return NULL;
 }
 
-static int compile(const struct index *index, const struct spill_xfrm_state *state,
+static int compile(const struct spill_xfrm_children *children, const struct spill_xfrm_state *state,
                    struct spill_policy_files *files)
 {
     struct numbers numbers;
     uint32_t i;
 
     files->ruleset = create_ruleset(state);
-    if (files->ruleset == NULL || add_sas(index, state, files) != 0 ||
+    if (files->ruleset == NULL || add_sas(children, state, files) != 0 ||
         make_numbers(state, &numbers) != 0) {
         spill_policy_files_free(files);
         return -ENOMEM;
@@ -529,22 +367,19 @@ static int compile(const struct index *index, const struct spill_xfrm_state *sta
             let_ike_pass(&state->policies[i], i + 1, files->ruleset);
     }
     for (i = 0; i < state->policy_count; i++)
-        add_rule(index, &state->policies[i], i + 1, &numbers, files->ruleset);
+        add_rule(&state->policies[i], children->of[i], i + 1, &numbers, files->ruleset);
     free(numbers.of);
     return 0;
 }
 
 int spill_xfrm_compile(struct spill_xfrm_state *state, struct spill_policy_files *files)
 {
-    struct index index;
-    int status = make_index(state, &index);
+    struct spill_xfrm_children children;
+    int status = spill_xfrm_children_find(state, &children);
 
     *files = (struct spill_policy_files){0};
-    if (status == 0) {
-        find_directions(&index, state);
-        find_owners(&index, state);
-        status = compile(&index, state, files);
-    }
-    free_index(&index);
+    if (status == 0)
+        status = compile(&children, state, files);
+    spill_xfrm_children_free(&children);
     return status;
 }

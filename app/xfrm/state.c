@@ -210,10 +210,13 @@ int spill_xfrm_policy_put(struct spill_xfrm_state *state, const struct spill_xfr
     /* The kernel's numbers tell the direction by their lowest bits. */
     added.info.index =
         before != NULL ? before->info.index : (++state->last_index << 3 | added.info.dir);
-    if (before != NULL)
+    if (before != NULL) {
         added.trap = before->trap;
-    else if (added.info.dir == XFRM_POLICY_OUT)
+        added.group = before->group;
+        added.child = before->child;
+    } else if (added.info.dir == XFRM_POLICY_OUT) {
         added.trap = next_trap(state);
+    }
     if (before != NULL)
         spill_xfrm_policy_remove(state, before);
     else if ((status = grow_policies(state)) != 0)

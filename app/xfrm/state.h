@@ -44,8 +44,9 @@ struct spill_xfrm_sa {
     struct xfrm_usersa_info info; /* as it was asked for, but curlft and stats */
     uint32_t serial;              /* of this one, never another's: its name */
     uint32_t
-        group;   /* shared by those that may follow one another: one direction, reqid, two ends */
-    bool larval; /* its SPI is reserved, and no more */
+        group; /* shared by those that may follow one another: one direction, reqid, two ends */
+    uint32_t child;      /* what rules call it, once outbound policies go by it; 0: not yet */
+    bool larval;         /* its SPI is reserved, and no more */
     uint8_t direction;   /* enum spill_xfrm_direction */
     bool told_soft;      /* EXPIRE was sent */
     uint64_t told_place; /* MAPPING was sent, or it was set: ns of CLOCK_MONOTONIC */
@@ -76,8 +77,10 @@ struct spill_xfrm_policy {
     bool has_template;
     struct xfrm_user_tmpl template;
     uint64_t add_time; /* s of CLOCK_REALTIME */
-    uint16_t trap;     /* of an outbound one: what packets that want an SA are told by; never
-                        * another's as long as it is there */
+    /* Of the last SA that its packets went by, the group and the name; 0: there was none. */
+    uint32_t group, child;
+    uint16_t trap; /* of an outbound one: what packets that want an SA are told by; never
+                    * another's as long as it is there */
 };
 
 #define SPILL_XFRM_ACQUIRES_MAX 256 /* SAs that daemons are asked for, at a time */

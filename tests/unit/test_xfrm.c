@@ -386,6 +386,85 @@ static void test_children_of_one_reqid(void **unused)
     spill_policy_files_free(&files);
 }
 
+/* Compiles, and looks which SPIs two policies go by; names gets what their rules call those. */
+static void assert_spis(uint32_t first, uint32_t second, char names[2][SPILL_NAME_SIZE])
+{
+    const uint32_t spis[2] = {first, second};
+    struct spill_policy_files files;
+
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        const char *name = files.ruleset->sas[files.ruleset->rules[i].sa - 1];
+        uint32_t sa = 0;
+
+        while (sa < files.sa_count && strcmp(files.sas[sa].stands_for, name) != 0)
+            sa++;
+        assert_true(sa < files.sa_count);
+        assert_int_equal(files.sas[sa].spi, spis[i]);
+        memcpy(names[i], name, SPILL_NAME_SIZE);
+    }
+    spill_policy_files_free(&files);
+}
+
+static int add_second(uint16_t type, uint32_t spi)
+{
+    return add_policy_of(type, XFRM_POLICY_OUT, spi, 0x0a030000, 0x0a040000);
+}
+
+/* Each keeps its name when it is renewed, and gets none that another one had. */
+static void test_names_of_one_reqid(void **unused)
+{
+    char names[2][SPILL_NAME_SIZE] = {""}, later[2][SPILL_NAME_SIZE] = {""};
+
+    (void)unused;
+    for (uint32_t spi = 0x1001; spi <= 0x1004; spi++)
+        assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, spi), 0);
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0x1001), 0);
+    assert_int_equal(add_second(XFRM_MSG_NEWPOLICY, 0x1002), 0);
+    assert_spis(0x1001, 0x1002, names);
+    assert_int_equal(add_second(XFRM_MSG_UPDPOLICY, 0x1003), 0);
+    assert_spis(0x1001, 0x1003, later);
+    assert_string_equal(names[0], later[0]);
+    assert_string_equal(names[1], later[1]);
+    assert_int_equal(add_policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_OUT, 0x1004), 0);
+    assert_spis(0x1004, 0x1003, later);
+    assert_string_equal(names[0], later[0]);
+    assert_string_equal(names[1], later[1]);
+    /* They change places. */
+    assert_int_equal(add_policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_OUT, 0x1003), 0);
+    assert_int_equal(add_second(XFRM_MSG_UPDPOLICY, 0x1004), 0);
+    assert_spis(0x1003, 0x1004, later);
+    /* One comes in the place of one that is gone: what was decided for that goes by none. */
+    spill_xfrm_policy_remove(&state, &state.policies[0]);
+    assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1005), 0);
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0x1005), 0);
+    assert_spis(0x1004, 0x1005, later);
+    assert_string_not_equal(later[1], names[0]);
+    assert_string_not_equal(later[1], names[1]);
+}
+
+/* A child of two policies goes over to the next SA with one after the other. */
+static void test_rekey_of_two(void **unused)
+{
+    char names[2][SPILL_NAME_SIZE] = {""}, later[2][SPILL_NAME_SIZE] = {""};
+
+    (void)unused;
+    assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1001), 0);
+    assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1002), 0);
+    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0x1001), 0);
+    assert_int_equal(add_second(XFRM_MSG_NEWPOLICY, 0x1001), 0);
+    assert_spis(0x1001, 0x1001, names);
+    assert_string_equal(names[0], names[1]);
+    assert_int_equal(add_policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_OUT, 0x1002), 0);
+    assert_spis(0x1002, 0x1001, later);
+    assert_string_equal(later[1], names[1]);
+    assert_int_equal(add_second(XFRM_MSG_UPDPOLICY, 0x1002), 0);
+    assert_spis(0x1002, 0x1002, later);
+    /* A new policy goes by the old one after all. */
+    assert_int_equal(add_policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_OUT, 0x1001), 0);
+    assert_spis(0x1001, 0x1002, later);
+}
+
 /* IKE between the ends alone is let through, and only where the policy would have it. */
 static void test_ike_passes(void **unused)
 {
@@ -633,6 +712,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sa_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_encapsulated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_children_of_one_reqid, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names_of_one_reqid, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rekey_of_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wide_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
