@@ -8,10 +8,12 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 import esp
 import harness
 import ike
+from hanging import HangingFiles
 from harness import CPUS, Net, Spillway, main, need_program, need_root, until
 from test_stall import Held
 
@@ -167,6 +169,28 @@ class Socket(harness.TestCase):
                 self.assertNotIn(done.returncode, (0, 1) if command == "diff" else (0,), command)
                 self.assertIn(wrong, done.stderr, command)
             self.check(program.stop())
+
+    def test_checks(self):
+        """They hold up no change where their files can't be read, nor does the next one that is asked for."""
+        def check(name):
+            self.file("conf", whole.replace("[spillway]", f"[spillway]\nrules = {files.folder}/{name}"))
+            return pool.submit(harness.run, harness.BUILD / "ctl" / "spillwayctl", "--name", program.name, "check",
+                               check=False)
+        whole = self.config.read_text()
+        (self.folder / "hanging").mkdir()
+        files = HangingFiles(self.folder / "hanging")
+        self.addCleanup(files.close)
+        with self.start() as program, concurrent.futures.ThreadPoolExecutor(2) as pool:
+            program.ready()
+            begun = time.monotonic()
+            first = check("first")
+            self.assertTrue(files.read.wait(20))
+            second = check("second")
+            self.ip("policy add src 10.1.0.0/16 dst 10.2.0.0/16 dir out action block")
+            self.assertLess(time.monotonic() - begun, 20)
+            self.assertFalse(second.done())
+            self.assertIn("could not be read in time", first.result().stderr)
+            program.stop()
 
     def test_place_taken(self):
         """A start that fails leaves what is there: another's socket, or a file."""
