@@ -366,7 +366,8 @@ class InForce(Held):
         self.assertIn("Connection timed out",
                       ip.refused(f"state add {OUT} spi 0x1001 reqid 1 mode tunnel {GCM.format(1)}"))
         # What changes nothing is not in force before the change that it relies on.
-        self.assertIn("Connection timed out", ip.refused(f"state update {OUT} spi 0x1001 reqid 1 mode tunnel {GCM.format(1)}"))
+        self.assertIn("Connection timed out",
+                      ip.refused(f"state update {OUT} spi 0x1001 reqid 1 mode tunnel {GCM.format(1)}"))
         strace.send_signal(signal.SIGINT)
         strace.wait(10)
         self.assertIn("SAD count 1", ip("state count"))
