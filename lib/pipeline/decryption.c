@@ -391,13 +391,9 @@ static uint64_t settle_strangers(struct spill_fast *fast, struct arrivals *arriv
 uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
                                struct spill_packet *packets, uint32_t count, uint64_t stamp)
 {
-    struct arrivals arrivals; /* most of it is not needed, or written below */
+    struct arrivals arrivals = {.stamp = stamp, .port = port};
     uint32_t kept = 0, i;
     uint64_t taken;
-
-    arrivals.stamp = stamp;
-    arrivals.port = port;
-    arrivals.count = 0;
 
     for (i = 0; i < count; i++) {
         uint32_t n = arrivals.count;
