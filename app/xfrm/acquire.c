@@ -101,13 +101,15 @@ struct nlmsghdr *spill_xfrm_acquire(struct spill_xfrm_state *state,
     const struct xfrm_selector selector = selector_of(want);
     struct spill_xfrm_acquires *acquires = &state->acquires;
     struct spill_xfrm_acquire wanted = {.trap = want->trap, .since = time->now};
+    struct spill_xfrm_policy between;
     struct xfrm_user_acquire acquire;
 
     if (policy == NULL || !policy->has_template)
         return NULL;
     wanted.from = end_of(&policy->template.saddr, &selector.saddr);
     wanted.to = end_of(&policy->template.id.daddr, &selector.daddr);
-    if (!has_room(acquires, &wanted) || spill_xfrm_policy_choose(state, policy) != NULL)
+    between = spill_xfrm_policy_between(policy, &wanted.from, &wanted.to);
+    if (!has_room(acquires, &wanted) || spill_xfrm_policy_choose(state, &between) != NULL)
         return NULL;
     wanted.any = !is_open(&policy->template.saddr) && !is_open(&policy->template.id.daddr);
     memcpy(wanted.packet, want->address, sizeof(wanted.packet));
@@ -156,12 +158,15 @@ static bool is_answered(struct spill_xfrm_state *state, const struct spill_xfrm_
                         const struct spill_xfrm_sa *sa)
 {
     const struct spill_xfrm_policy *policy;
+    struct spill_xfrm_policy between;
 
     if (sa->info.seq != 0 && sa->info.seq == acquire->sequence)
         return true;
     policy = policy_of(state, acquire->trap);
-    return policy == NULL ||
-           (sa->direction != SPILL_XFRM_IN && spill_xfrm_policy_takes(policy, sa));
+    if (policy == NULL)
+        return true;
+    between = spill_xfrm_policy_between(policy, &acquire->from, &acquire->to);
+    return sa->direction != SPILL_XFRM_IN && spill_xfrm_policy_takes(&between, sa);
 }
 
 void spill_xfrm_acquire_answered(struct spill_xfrm_state *state, const struct spill_xfrm_sa *sa)

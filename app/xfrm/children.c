@@ -79,6 +79,50 @@ static struct spill_xfrm_sa *sa_of(const struct index *index,
     return NULL;
 }
 
+static bool has_pair(const struct spill_xfrm_children *children, uint32_t policy,
+                     const struct spill_xfrm_sa *sa)
+{
+    for (uint32_t i = children->pair_count; i-- > 0 && children->pairs[i].policy == policy;) {
+        if (children->pairs[i].sa->group == sa->group)
+            return true;
+    }
+    return false;
+}
+
+static int add_pair(struct spill_xfrm_children *children, uint32_t policy, struct spill_xfrm_sa *sa)
+{
+    if (children->pair_count == children->pair_room) {
+        const uint32_t room = 2 * children->pair_room + 16;
+        struct spill_xfrm_pair *pairs = realloc(children->pairs, room * sizeof(*pairs));
+
+        if (pairs == NULL)
+            return -ENOMEM;
+        children->pairs = pairs;
+        children->pair_room = room;
+    }
+    children->pairs[children->pair_count++] = (struct spill_xfrm_pair){policy, sa};
+    return 0;
+}
+
+/* Of each two ends the newest SA; those of the same ends and reqid are of one group. */
+static int find_pairs(const struct index *index, const struct spill_xfrm_state *state,
+                      uint32_t number, struct spill_xfrm_children *children)
+{
+    const struct spill_xfrm_policy *policy = &state->policies[number];
+    const uint8_t direction = policy->info.dir == XFRM_POLICY_OUT ? SPILL_XFRM_OUT : SPILL_XFRM_IN;
+    struct spill_xfrm_sa *sa = NULL;
+
+    while ((sa = next_older(index, policy, sa)) != NULL) {
+        if (sa->direction != direction || !spill_xfrm_policy_takes(policy, sa) ||
+            has_pair(children, number, sa))
+            continue;
+        if (add_pair(children, number, sa) != 0)
+            return -ENOMEM;
+        children->is_chosen[sa - state->sas] |= direction == SPILL_XFRM_OUT;
+    }
+    return 0;
+}
+
 /* ------------------------------------------------------------------------ what rules call SAs */
 
 /*
@@ -156,9 +200,16 @@ static int find(const struct index *index, struct spill_xfrm_state *state,
     if (children->of == NULL || children->is_chosen == NULL)
         return -ENOMEM;
     find_directions(index, state);
-    for (uint32_t i = 0; i < state->policy_count; i++)
-        children->of[i] = sa_of(index, &state->policies[i]);
+    for (uint32_t i = 0; i < state->policy_count; i++) {
+        if (!spill_xfrm_policy_is_wide(&state->policies[i]))
+            children->of[i] = sa_of(index, &state->policies[i]);
+    }
     name_children(index, children, state);
+    for (uint32_t i = 0; i < state->policy_count; i++) {
+        if (spill_xfrm_policy_is_wide(&state->policies[i]) &&
+            find_pairs(index, state, i, children) != 0)
+            return -ENOMEM;
+    }
     return 0;
 }
 
@@ -179,4 +230,5 @@ void spill_xfrm_children_free(struct spill_xfrm_children *children)
 {
     free(children->of);
     free(children->is_chosen);
+    free(children->pairs);
 }

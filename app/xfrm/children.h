@@ -13,8 +13,14 @@
 /** Who goes by what, as long as the state stays as it is. */
 struct spill_xfrm_children {
     struct spill_xfrm_sa **of; /* of each policy, the SA that its packets go or come by: the newest
-                                * that it takes; NULL: there is none */
+                                * that it takes; NULL: there is none, or it is wide */
     bool *is_chosen;           /* of each SA: outbound policies go by it */
+    /* Of wide policies (state.h), in their order: by which SA goes what is between its ends. */
+    struct spill_xfrm_pair {
+        uint32_t policy; /* index */
+        struct spill_xfrm_sa *sa;
+    } * pairs;
+    uint32_t pair_count, pair_room;
 };
 
 /**

@@ -176,9 +176,10 @@ struct numbers {
     } * of;
 };
 
-static int make_numbers(const struct spill_xfrm_state *state, struct numbers *numbers)
+/* @param names  at most */
+static int make_numbers(uint32_t names, struct numbers *numbers)
 {
-    const uint32_t size = rte_align32pow2(2 * state->policy_count + 2);
+    const uint32_t size = rte_align32pow2(2 * names + 2);
 
     *numbers = (struct numbers){.mask = size - 1, .of = calloc(size, sizeof(*numbers->of))};
     return numbers->of != NULL ? 0 : -ENOMEM;
@@ -227,15 +228,6 @@ static void add_rule(const struct spill_xfrm_policy *policy, const struct spill_
 
 /* ------------------------------------------------------------------------------ IKE itself */
 
-static bool is_within(const xfrm_address_t *host, const xfrm_address_t *prefix, uint8_t length)
-{
-    const uint8_t *one = (const uint8_t *)host, *other = (const uint8_t *)prefix;
-    const unsigned whole = length / 8u, rest = length % 8u;
-
-    return memcmp(one, other, whole) == 0 &&
-           (rest == 0 || ((one[whole] ^ other[whole]) & (0xff00 >> rest & 0xff)) == 0);
-}
-
 /* A template for transport mode may leave them to the selector. */
 static bool has_ends(const struct xfrm_user_tmpl *template)
 {
@@ -265,8 +257,8 @@ static bool selects_ike(const struct spill_xfrm_policy *policy)
     if (!has_ends(template))
         return selects_hosts(selector);
     return template->family == selector->family &&
-           is_within(&template->saddr, &selector->saddr, selector->prefixlen_s) &&
-           is_within(&template->id.daddr, &selector->daddr, selector->prefixlen_d);
+           spill_xfrm_is_within(&template->saddr, &selector->saddr, selector->prefixlen_s) &&
+           spill_xfrm_is_within(&template->id.daddr, &selector->daddr, selector->prefixlen_d);
 }
 
 /* The ends between which they speak: the tunnel's, else those that are selected. */
@@ -326,18 +318,19 @@ static void let_ike_pass(const struct spill_xfrm_policy *policy, uint32_t line,
 
 /* ------------------------------------------------------------------------------- the whole */
 
-static struct spill_ruleset *create_ruleset(const struct spill_xfrm_state *state)
+/* @param pairs  of wide policies */
+static struct spill_ruleset *create_ruleset(const struct spill_xfrm_state *state, uint32_t pairs)
 {
     const uint32_t policies = state->policy_count;
     struct spill_ruleset *ruleset = calloc(1, sizeof(*ruleset));
 
     if (ruleset == NULL)
         return NULL;
-    ruleset->capacity = policies;
+    ruleset->capacity = policies + pairs;
     for (uint32_t i = 0; i < policies; i++)
         ruleset->capacity += selects_ike(&state->policies[i]) ? IKE_RULES : 0;
     ruleset->rules = calloc(ruleset->capacity + 1u, sizeof(*ruleset->rules));
-    ruleset->sas = calloc(policies + 1u, sizeof(*ruleset->sas));
+    ruleset->sas = calloc(policies + pairs + 1u, sizeof(*ruleset->sas));
     ruleset->paths = calloc(1, sizeof(*ruleset->paths));
     if (ruleset->paths != NULL)
         ruleset->paths[0] = strdup(SPILL_XFRM_RULES_PATH);
@@ -354,11 +347,11 @@ static int compile(const struct spill_xfrm_children *children, const struct spil
                    struct spill_policy_files *files)
 {
     struct numbers numbers;
-    uint32_t i;
+    uint32_t pair = 0, i;
 
-    files->ruleset = create_ruleset(state);
+    files->ruleset = create_ruleset(state, children->pair_count);
     if (files->ruleset == NULL || add_sas(children, state, files) != 0 ||
-        make_numbers(state, &numbers) != 0) {
+        make_numbers(state->policy_count + children->pair_count, &numbers) != 0) {
         spill_policy_files_free(files);
         return -ENOMEM;
     }
@@ -366,8 +359,18 @@ static int compile(const struct spill_xfrm_children *children, const struct spil
         if (selects_ike(&state->policies[i]))
             let_ike_pass(&state->policies[i], i + 1, files->ruleset);
     }
-    for (i = 0; i < state->policy_count; i++)
-        add_rule(&state->policies[i], children->of[i], i + 1, &numbers, files->ruleset);
+    for (i = 0; i < state->policy_count; i++) {
+        const struct spill_xfrm_policy *policy = &state->policies[i];
+
+        for (; pair < children->pair_count && children->pairs[pair].policy == i; pair++) {
+            const struct spill_xfrm_sa *sa = children->pairs[pair].sa;
+            const struct spill_xfrm_policy between =
+                spill_xfrm_policy_between(policy, &sa->info.saddr, &sa->info.id.daddr);
+
+            add_rule(&between, sa, i + 1, &numbers, files->ruleset);
+        }
+        add_rule(policy, children->of[i], i + 1, &numbers, files->ruleset);
+    }
     free(numbers.of);
     return 0;
 }

@@ -118,15 +118,6 @@ static int check_type(const struct spill_xfrm_message *message)
     return type == NULL || type->type == XFRM_POLICY_TYPE_MAIN ? 0 : -EOPNOTSUPP;
 }
 
-/* Whether two templates want the same of a daemon. */
-static bool is_same_wish(const struct xfrm_user_tmpl *one, const struct xfrm_user_tmpl *other)
-{
-    return memcmp(one->id.daddr.a6, other->id.daddr.a6, sizeof(one->id.daddr.a6)) == 0 &&
-           memcmp(one->saddr.a6, other->saddr.a6, sizeof(one->saddr.a6)) == 0 &&
-           one->id.spi == other->id.spi && one->id.proto == other->id.proto &&
-           one->family == other->family && one->reqid == other->reqid && one->mode == other->mode;
-}
-
 static int new_policy(struct spill_xfrm_handling *handling,
                       const struct spill_xfrm_message *message)
 {
@@ -144,7 +135,8 @@ static int new_policy(struct spill_xfrm_handling *handling,
     before = spill_xfrm_policy_find(handling->state, &policy.info.sel, policy.info.dir, 0);
     if (type == XFRM_MSG_NEWPOLICY && before != NULL)
         return -EEXIST;
-    if (before != NULL && !is_same_wish(&before->template, &policy.template))
+    /* A daemon that gives it anew knows it now: one that was asked before may not have. */
+    if (before != NULL)
         spill_xfrm_acquire_forget(handling->state, before->trap);
     if ((status = spill_xfrm_policy_put(handling->state, &policy, before)) != 0)
         return status;

@@ -243,6 +243,15 @@ void spill_xfrm_policy_remove(struct spill_xfrm_state *state, struct spill_xfrm_
 
 /* ------------------------------------------------------------------- which SA for a policy */
 
+bool spill_xfrm_is_within(const xfrm_address_t *host, const xfrm_address_t *prefix, uint8_t length)
+{
+    const uint8_t *one = (const uint8_t *)host, *other = (const uint8_t *)prefix;
+    const unsigned whole = length / 8u, rest = length % 8u;
+
+    return memcmp(one, other, whole) == 0 &&
+           (rest == 0 || ((one[whole] ^ other[whole]) & (0xff00 >> rest & 0xff)) == 0);
+}
+
 /* Whether an end of an SA is what a policy wants: what its template has, else a selected host. */
 static bool is_end(const xfrm_address_t *end, const xfrm_address_t *template,
                    const xfrm_address_t *selected, uint8_t length, uint16_t family,
@@ -250,9 +259,37 @@ static bool is_end(const xfrm_address_t *end, const xfrm_address_t *template,
 {
     if (!is_zero(template, family))
         return spill_xfrm_same_address(end, template, family);
-    if (selected_family != family || length != (family == AF_INET6 ? 128 : 32))
-        return true;
-    return spill_xfrm_same_address(end, selected, family);
+    return selected_family != family || spill_xfrm_is_within(end, selected, length);
+}
+
+static bool is_open(const xfrm_address_t *template, uint16_t family, uint8_t length)
+{
+    return is_zero(template, family) && length != (family == AF_INET6 ? 128 : 32);
+}
+
+bool spill_xfrm_policy_is_wide(const struct spill_xfrm_policy *policy)
+{
+    const struct xfrm_selector *selector = &policy->info.sel;
+    const struct xfrm_user_tmpl *template = &policy->template;
+
+    return policy->has_template && template->mode == XFRM_MODE_TRANSPORT &&
+           (is_open(&template->saddr, selector->family, selector->prefixlen_s) ||
+            is_open(&template->id.daddr, selector->family, selector->prefixlen_d));
+}
+
+struct spill_xfrm_policy spill_xfrm_policy_between(const struct spill_xfrm_policy *policy,
+                                                   const xfrm_address_t *from,
+                                                   const xfrm_address_t *to)
+{
+    struct spill_xfrm_policy between = *policy;
+
+    if (!spill_xfrm_policy_is_wide(policy))
+        return between;
+    between.info.sel.saddr = *from;
+    between.info.sel.daddr = *to;
+    between.info.sel.prefixlen_s = between.info.sel.prefixlen_d =
+        policy->info.sel.family == AF_INET6 ? 128 : 32;
+    return between;
 }
 
 bool spill_xfrm_sa_may_be(const struct spill_xfrm_sa *sa, enum spill_xfrm_direction direction)

@@ -167,6 +167,19 @@ bool spill_xfrm_sa_may_be(const struct spill_xfrm_sa *sa, enum spill_xfrm_direct
 bool spill_xfrm_policy_takes(const struct spill_xfrm_policy *policy,
                              const struct spill_xfrm_sa *sa);
 
+/** Whether a host is of a prefix. */
+bool spill_xfrm_is_within(const xfrm_address_t *host, const xfrm_address_t *prefix, uint8_t length);
+
+/** Whether what a policy selects goes or comes by SAs of several ends, each packet by that of its
+ * own addresses: in transport mode, where the template leaves open what the selector has more than
+ * one host for. */
+bool spill_xfrm_policy_is_wide(const struct spill_xfrm_policy *policy);
+
+/** The part of such a policy that is between two hosts; any other one as it is. */
+struct spill_xfrm_policy spill_xfrm_policy_between(const struct spill_xfrm_policy *policy,
+                                                   const xfrm_address_t *from,
+                                                   const xfrm_address_t *to);
+
 /**
  * The SA that protects what an outbound policy selects: the one whose SPI its template has, else
  * the newest that it takes. NULL: there is none.

@@ -23,13 +23,25 @@ static uint32_t select_rules(const struct spill_ruleset *ruleset, const struct s
             inbound = true;
             continue;
         }
-        if (rule->host == SPILL_RULE_HOST_GETS)
+        if (rule->host == SPILL_RULE_HOST_GETS) {
+            inbound = true;
             continue;
+        }
         rules[count++] = *rule;
         if (sa != NULL || rule->trap != 0 || rule->host == SPILL_RULE_HOST_SENDS)
             outbound = count;
     }
     return inbound ? outbound : 0;
+}
+
+/* Without them what leaves is asked about as all is. */
+static bool has_some_for_what_comes(const struct spill_ruleset *ruleset)
+{
+    for (uint32_t i = 0; ruleset->sa_count == 0 && i < ruleset->count; i++) {
+        if (ruleset->rules[i].host == SPILL_RULE_HOST_GETS)
+            return true;
+    }
+    return ruleset->sa_count > 0;
 }
 
 int spill_onward_create(const struct spill_policy *previous, bool follows, const char *name,
@@ -41,7 +53,7 @@ int spill_onward_create(const struct spill_policy *previous, bool follows, const
     struct spill_ruleset selected = *ruleset;
 
     *onward = NULL;
-    if (ruleset->sa_count == 0)
+    if (!has_some_for_what_comes(ruleset))
         return 0;
     selected.rules = calloc(ruleset->count, sizeof(*selected.rules));
     if (selected.rules == NULL)

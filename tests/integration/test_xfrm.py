@@ -437,12 +437,8 @@ xfrm = {path}
 class Trap(harness.TestCase):
     """Whoever sends to all that a trap selects has daemons asked once, and takes a few places."""
 
-    def test_scan(self):
-        need_program("ip")
-        with Net() as net:
-            path = self.folder / "xfrm"
-            ip = ike.Ip(path)
-            config = self.file("conf", f"""
+    def wire(self, path):
+        return self.file("conf", f"""
 [spillway]
 idle = sleep
 default = allow
@@ -456,6 +452,57 @@ ports = lan, wan
 [ike]
 xfrm = {path}
 """)
+
+    def test_open_ends(self):
+        """Transport mode with many hosts: each packet goes by the association of its own ends, and of no other."""
+        need_program("ip")
+        with Net() as net:
+            path = self.folder / "xfrm"
+            ip = ike.Ip(path)
+            with Spillway("--config", self.wire(path), namespace=net.middle) as program:
+                program.ready()
+                until(lambda: net.ping(net.left, "10.9.0.2", count=1), 20, "the neighbour is known")
+                net.run(net.left, "ip", "route", "add", "10.9.1.0/24", "via", "10.9.0.2")
+                ip("policy add src 10.9.0.1/32 dst 10.9.1.0/24 dir out tmpl proto esp reqid 3 mode transport")
+
+                def send(*hosts):
+                    net.run(net.left, "/usr/bin/python3", "-c",
+                            "import socket\n"
+                            "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                            f"for i in {hosts}: s.sendto(b'x', (f'10.9.1.{{i}}', 9))\n")
+
+                def add(host, spi):
+                    ip(f"state add src 10.9.0.1 dst 10.9.1.{host} proto esp spi {spi:#x} reqid 3 mode transport "
+                       f"{GCM.format(spi)}")
+
+                def went(host, spi, count):
+                    shown = lambda: ip(f"state get src 10.9.0.1 dst 10.9.1.{host} proto esp spi {spi:#x}",  # noqa: E731
+                                       counters=True)
+                    until(lambda: f"{count}(packets)" in shown().replace(" ", ""), 20, (host, spi, count))
+                send(22, 23, 24)
+                until(lambda: program.telemetry("/spillway/metrics,acquire")["asked"] >= 3, 20, "they wait")
+                add(22, 0x7100)
+                went(22, 0x7100, 1)
+                add(23, 0x7101)
+                went(23, 0x7101, 1)
+                send(22, 22, 23, 24)
+                went(22, 0x7100, 3)
+                went(23, 0x7101, 2)
+                add(22, 0x7200)
+                send(22)
+                went(22, 0x7200, 1)
+                ip("state delete src 10.9.0.1 dst 10.9.1.23 proto esp spi 0x7101")
+                send(23, 22)
+                went(22, 0x7200, 2)
+                report = self.check(program.stop())
+            self.assertEqual(report.drops["acquire_expired"], 3)  # two for 24, one for 23
+
+    def test_scan(self):
+        need_program("ip")
+        with Net() as net:
+            path = self.folder / "xfrm"
+            ip = ike.Ip(path)
+            config = self.wire(path)
             with Spillway("--config", config, namespace=net.middle) as program:
                 program.ready()
                 heard, other = self.folder / "heard", self.folder / "other"
@@ -538,6 +585,13 @@ xfrm = {path}
                     self.assertEqual(reaches(), 0, f"{policy} {what}")
                     ip(f"policy delete {policy}")
                     self.assertEqual(reaches(), 1, f"without {policy} {what}")
+                # As charon has them: one selects both ways, and is older; what leaves asks those for it alone.
+                ip("policy add src 10.1.0.0/24 dst 0.0.0.0/0 dir in tmpl proto esp reqid 5 mode transport")
+                ip("policy add src 0.0.0.0/0 dst 10.1.0.0/24 dir out tmpl proto esp reqid 5 mode transport")
+                asked = lambda: program.telemetry("/spillway/metrics,acquire")["asked"]  # noqa: E731
+                before = asked()
+                self.assertEqual(reaches(), 0)
+                self.assertGreater(asked(), before)
                 report = self.check(program.stop())
                 self.assertGreaterEqual(report.drops["denied"], 3)
                 # What wants an association waits, and goes where the policy does.
