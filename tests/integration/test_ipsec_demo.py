@@ -201,6 +201,9 @@ class IpsecDemo(TestCase):
                                        (4, "from-[a-z]*", with_key(3)), (5, "to-.*", with_key(3))):
             self.change(sections, how)
             self.reload(gateways, version)
+            if version == 3:
+                for program, name in zip(gateways, ("from-right-next", "from-left-next")):
+                    until(lambda: program.telemetry(f"/spillway/sa,{name}")["packets"] > 5, 10, name)
         self.assertIsNone(flood.poll())
         self.assertEqual(self.received(flood), 2000)
         for report in self.end(gateways):
