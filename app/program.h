@@ -76,6 +76,7 @@ struct spill_confirmation {
     bool waits;  /* for it */
     bool is_due; /* the time is over, and `former` is to come back */
     struct spill_event patience;
+    uint64_t until; /* TSC when it is; 0: nothing waits. Atomic: told by any thread */
 };
 
 struct spill_stall_watch;

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "control/log.h"
 #include "program.h"
 
@@ -28,6 +29,7 @@ static void forget_former(struct spill_confirmation *confirmation)
     confirmation->former = NULL;
     confirmation->waits = false;
     confirmation->is_due = false;
+    __atomic_store_n(&confirmation->until, 0, __ATOMIC_RELAXED);
 }
 
 /* Nothing but what is in force may be wanted again: the start's files are not, once others are. */
@@ -52,6 +54,7 @@ static void begin_patience(struct spill_program *program, uint64_t time)
     struct spill_confirmation *confirmation = &program->confirmation;
 
     confirmation->is_due = false;
+    __atomic_store_n(&confirmation->until, spill_clock() + spill_cycles(time), __ATOMIC_RELAXED);
     if (spill_events_after(&program->events, &confirmation->patience, time, run_out, program) != 0)
         run_out(program);
 }

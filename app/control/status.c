@@ -10,7 +10,7 @@
 
 struct status {
     const char *version, *state, *reason, *set;
-    double seconds;
+    double seconds, unconfirmed;
     uint64_t rules, tsc_hz;
     uint32_t reloads, hanging, stalls;
 };
@@ -18,6 +18,11 @@ struct status {
 static struct spill_metric_value seconds_of(const void *status)
 {
     return spill_value_real(((const struct status *)status)->seconds);
+}
+
+static struct spill_metric_value unconfirmed_of(const void *status)
+{
+    return spill_value_real(((const struct status *)status)->unconfirmed);
 }
 
 static const struct spill_metric rows[] = {
@@ -33,11 +38,25 @@ static const struct spill_metric rows[] = {
                  "that hang at this moment, for longer than --stall-timeout"),
     SPILL_METRIC(COUNTER, "stalls", struct status, stalls, "stalls",
                  "times that an lcore was found hanging"),
+    SPILL_METRIC_COMPUTED(
+        GAUGE, "unconfirmed", unconfirmed_of, "s",
+        "until what was before a reload with --confirm comes back; 0: none waits"),
     SPILL_METRIC(TEXT, "set", struct status, set, "",
                  "by spillwayctl set, and other than the configuration in force has it"),
     SPILL_METRIC(GAUGE, "tsc_hz", struct status, tsc_hz, "Hz", "of what cycles are counted in"),
 };
 static const struct spill_metrics status_metrics = SPILL_METRICS(rows);
+
+/* Seconds; never 0 while one waits. */
+static double left_to_confirm(const struct spill_program *program)
+{
+    const uint64_t until = __atomic_load_n(&program->confirmation.until, __ATOMIC_RELAXED);
+    const int64_t left = (int64_t)(until - spill_clock());
+
+    if (until == 0)
+        return 0;
+    return left > 0 ? (double)left / (double)rte_get_tsc_hz() : 1e-3;
+}
 
 static uint64_t version_in_force(struct spill_program *program)
 {
@@ -58,6 +77,7 @@ void spill_program_write_status(struct spill_program *program, struct spill_metr
         .state = reason != NULL ? "ending" : "running",
         .reason = reason,
         .seconds = started != 0 ? (double)(spill_clock() - started) / (double)rte_get_tsc_hz() : 0,
+        .unconfirmed = left_to_confirm(program),
         .rules = version_in_force(program),
         .hanging = __atomic_load_n(&program->hanging_lcores, __ATOMIC_RELAXED),
         .stalls = __atomic_load_n(&program->stalls_told, __ATOMIC_RELAXED),

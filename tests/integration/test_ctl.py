@@ -364,8 +364,12 @@ class Commands(Loaded):
             self.assertIn("not confirmed in time, going back", program.log)
             self.assertIn("nothing waits", ctl(program, "confirm", status=1))
 
+            left = lambda: float(program.telemetry("/spillway/status")["unconfirmed"])  # noqa: E731
+            self.assertEqual(left(), 0)
             ctl(program, "reload", "--confirm", "1h")
+            self.assertAlmostEqual(left(), 3600, delta=60)
             self.assertEqual(ctl(program, "confirm"), "confirmed\n")
+            self.assertEqual(left(), 0)
             self.assertIn("nothing waits", ctl(program, "confirm", status=1))
             # It goes back to what was confirmed, and not to what was on trial.
             for count in 3, 4:
