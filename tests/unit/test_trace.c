@@ -99,7 +99,7 @@ static void no_more_are_traced_than_asked(void **state)
     rte_pktmbuf_free(mbuf);
 }
 
-static int start(void **state)
+static int start_all(void **state)
 {
     struct spill_error error;
 
@@ -110,7 +110,7 @@ static int start(void **state)
     return ring != NULL ? 0 : -1;
 }
 
-static int stop(void **state)
+static int stop_all(void **state)
 {
     rte_ring_free(ring);
     return frames_stop(state);
@@ -124,5 +124,5 @@ int main(void)
         cmocka_unit_test(no_more_are_traced_than_asked),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_all, stop_all);
 }
