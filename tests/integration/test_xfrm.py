@@ -497,6 +497,25 @@ xfrm = {path}
                 report = self.check(program.stop())
             self.assertEqual(report.drops["acquire_expired"], 3)  # two for 24, one for 23
 
+    def test_reload_of_sets(self):
+        """What a version has in common with the one before it is what has not changed: no set that has."""
+        need_program("ip")
+        with Net() as net:
+            path = self.folder / "xfrm"
+            ip = ike.Ip(path)
+            config = self.wire(path)
+            rules = self.file("rules", "set good = 10.9.0.0/24\nallow icmp from @good to any\n")
+            config.write_text(config.read_text().replace("default = allow", f"default = deny\nrules = {rules}"))
+            with Spillway("--config", config, namespace=net.middle) as program:
+                program.ready()
+                ip("policy add src 10.7.0.1/32 dst 10.7.0.2/32 dir out action block")
+                until(lambda: net.ping(net.left, "10.9.0.2", count=1), 20, "it passes")
+                for prefix, passes in (("10.8.0.0/24", 0), ("10.9.0.0/24", 1)):
+                    rules.write_text(f"set good = {prefix}\nallow icmp from @good to any\n")
+                    harness.run(harness.BUILD / "ctl" / "spillwayctl", "--name", program.name, "reload")
+                    until(lambda: net.ping(net.left, "10.9.0.2", "-W", "1", count=1) == passes, 20, prefix)
+                self.check(program.stop())
+
     def test_scan(self):
         need_program("ip")
         with Net() as net:
