@@ -125,6 +125,23 @@ static inline uint8_t spill_packet_claim(const struct rte_mbuf *mbuf,
  */
 bool spill_icmp_message(const struct spill_packet *packet, uint16_t *message);
 
+/** What stands in the ports that spill_packet_ends() tells. */
+enum spill_packet_port {
+    SPILL_PACKET_NO_PORT, /* zeros */
+    SPILL_PACKET_PORTS,
+    SPILL_PACKET_TYPE, /* of an ICMP message: its type and code */
+};
+
+/**
+ * From where to where an IP packet is, as records of it have it; that of the other direction where
+ * it is `reversed`. Any thread.
+ *
+ * @param address  source, destination: written, IPv4 in the first four bytes
+ * @param port     written, host order
+ */
+enum spill_packet_port spill_packet_ends(const struct spill_packet *packet, uint8_t address[2][16],
+                                         uint16_t port[2]);
+
 /**
  * Hash of a packet's flow, for spreading packets over lcores. Both directions of a connection have
  * the same; fragments that carry no ports may differ from the one that does. What may be ESP, plain

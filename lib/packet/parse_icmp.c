@@ -112,3 +112,28 @@ void spill_parse_icmp(const struct rte_mbuf *mbuf, uint32_t length, struct spill
     else
         packet->key.v6.vlan |= mark;
 }
+
+enum spill_packet_port spill_packet_ends(const struct spill_packet *packet, uint8_t address[2][16],
+                                         uint16_t port[2])
+{
+    const bool v4 = packet->kind == SPILL_PACKET_IPV4;
+    const uint16_t *ports = v4 ? packet->key.v4.port : packet->key.v6.port;
+    uint16_t message;
+
+    for (unsigned end = 0; end < 2; end++) {
+        const unsigned from = end ^ packet->direction ^ packet->reversed;
+
+        if (v4)
+            memcpy(address[end], &packet->key.v4.address[from], 4);
+        else
+            memcpy(address[end], packet->key.v6.address[from], 16);
+        port[end] = packet->has_ports ? rte_be_to_cpu_16(ports[from]) : 0;
+    }
+    if (packet->has_ports)
+        return SPILL_PACKET_PORTS;
+    if (!spill_icmp_message(packet, &message))
+        return SPILL_PACKET_NO_PORT;
+    port[0] = message >> 8;
+    port[1] = message & UINT8_MAX;
+    return SPILL_PACKET_TYPE;
+}

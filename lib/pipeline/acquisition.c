@@ -69,36 +69,13 @@ void spill_acquisition_free(struct spill_acquisition *acquisition)
 
 /* ---------------------------------------------------------------------------- what is told */
 
-static void write_ends(const struct spill_packet *packet, struct spill_acquisition_need *need)
-{
-    const bool v4 = packet->kind == SPILL_PACKET_IPV4;
-    const uint16_t *ports = v4 ? packet->key.v4.port : packet->key.v6.port;
-    uint16_t message;
-
-    for (unsigned end = 0; end < 2; end++) {
-        const unsigned from = end ^ packet->direction;
-
-        if (v4)
-            memcpy(need->address[end], &packet->key.v4.address[from], 4);
-        else
-            memcpy(need->address[end], packet->key.v6.address[from], 16);
-        need->port[end] = packet->has_ports ? rte_be_to_cpu_16(ports[from]) : 0;
-    }
-    need->has_ports = packet->has_ports;
-    if (!packet->has_ports && spill_icmp_message(packet, &message)) {
-        need->has_ports = 1;
-        need->port[0] = message >> 8;
-        need->port[1] = message & UINT8_MAX;
-    }
-}
-
 /* @return false: the control thread has not taken those before */
 static bool ask(struct spill_fast *fast, const struct spill_packet *packet)
 {
     struct spill_acquisition_need need = {
         .trap = packet->sa, .kind = packet->kind, .protocol = spill_packet_protocol(packet)};
 
-    write_ends(packet, &need);
+    need.has_ports = spill_packet_ends(packet, need.address, need.port) != SPILL_PACKET_NO_PORT;
     if (rte_ring_sp_enqueue_elem(fast->acquisition.needs, &need, sizeof(need)) != 0)
         return false;
     spill_ledger_count(&fast->ledger, &asked, 1);

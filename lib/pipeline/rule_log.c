@@ -47,29 +47,6 @@ static bool may_record(struct spill_fast *fast, uint32_t tally, uint64_t now)
     return true;
 }
 
-static void write_ends(const struct spill_packet *packet, struct spill_rule_record *record)
-{
-    const bool v4 = packet->kind == SPILL_PACKET_IPV4;
-    const uint16_t *ports = v4 ? packet->key.v4.port : packet->key.v6.port;
-    uint16_t message;
-
-    for (unsigned end = 0; end < 2; end++) {
-        const unsigned from = end ^ packet->direction ^ packet->reversed;
-
-        if (v4)
-            memcpy(record->address[end], &packet->key.v4.address[from], 4);
-        else
-            memcpy(record->address[end], packet->key.v6.address[from], 16);
-        record->port[end] = rte_be_to_cpu_16(ports[from]);
-    }
-    record->has_ports = packet->has_ports;
-    if (!packet->has_ports && spill_icmp_message(packet, &message)) {
-        record->has_type = 1;
-        record->port[0] = message >> 8;
-        record->port[1] = message & UINT8_MAX;
-    }
-}
-
 void spill_rule_log_note(struct spill_fast *fast, const struct spill_packet *packet, uint32_t tally,
                          uint64_t now)
 {
@@ -85,12 +62,15 @@ void spill_rule_log_note(struct spill_fast *fast, const struct spill_packet *pac
         .vlan = SPILL_VLAN_PLACE &
                 (packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.vlan : packet->key.v6.vlan),
     };
+    enum spill_packet_port has;
 
     if (!may_record(fast, tally, now)) {
         spill_ledger_count(&fast->ledger, &limited, 1);
         return;
     }
-    write_ends(packet, &record);
+    has = spill_packet_ends(packet, record.address, record.port);
+    record.has_ports = has == SPILL_PACKET_PORTS;
+    record.has_type = has == SPILL_PACKET_TYPE;
     if (rte_ring_sp_enqueue_elem(fast->rule_log, &record, sizeof(record)) == 0)
         spill_ledger_count(&fast->ledger, &records, 1);
     else

@@ -55,29 +55,15 @@ void spill_trace_rule(struct rte_mbuf *mbuf, uint32_t tally)
 
 static void write_ends(const struct spill_packet *packet, struct spill_trace_packet *into)
 {
-    const bool v4 = packet->kind == SPILL_PACKET_IPV4;
-    const uint16_t *ports = v4 ? packet->key.v4.port : packet->key.v6.port;
-    uint16_t message;
+    const enum spill_packet_port has = spill_packet_ends(packet, into->address, into->port);
 
-    for (unsigned end = 0; end < 2; end++) {
-        const unsigned from = end ^ packet->direction;
-
-        if (v4)
-            memcpy(into->address[end], &packet->key.v4.address[from], 4);
-        else
-            memcpy(into->address[end], packet->key.v6.address[from], 16);
-        into->port[end] = rte_be_to_cpu_16(ports[from]);
-    }
-    into->has_ports = packet->has_ports;
+    into->has_ports = has == SPILL_PACKET_PORTS;
+    into->has_type = has == SPILL_PACKET_TYPE;
     into->fragment = packet->fragment;
     into->esp = packet->esp == SPILL_ESP_PLAIN;
     into->protocol = spill_packet_protocol(packet);
-    into->vlan = SPILL_VLAN_PLACE & (v4 ? packet->key.v4.vlan : packet->key.v6.vlan);
-    if (!packet->has_ports && spill_icmp_message(packet, &message)) {
-        into->has_type = 1;
-        into->port[0] = message >> 8;
-        into->port[1] = message & UINT8_MAX;
-    }
+    into->vlan = SPILL_VLAN_PLACE &
+                 (packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.vlan : packet->key.v6.vlan);
 }
 
 static void note_received(struct spill_watch *watch, uint16_t port, struct rte_mbuf *mbuf,
