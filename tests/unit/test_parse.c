@@ -397,6 +397,30 @@ static void test_esp(void **state)
     }
 }
 
+/* What is told of a packet is what stands in it; of one that is reversed the other way round. */
+static void assert_ends(struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, const uint8_t *, packet->l3_offset);
+    const uint8_t *ports = ip + packet->l4_offset - packet->l3_offset;
+    const bool v4 = packet->kind == SPILL_PACKET_IPV4;
+    const size_t size = v4 ? 4 : 16;
+    struct spill_packet asked = *packet;
+    uint8_t address[2][16];
+    uint16_t port[2];
+    unsigned reversed, end;
+
+    for (reversed = 0; reversed < 2; reversed++) {
+        asked.reversed = reversed & 1;
+        assert_int_equal(spill_packet_ends(&asked, address, port), SPILL_PACKET_PORTS);
+        for (end = 0; end < 2; end++) {
+            const unsigned in = end ^ reversed;
+
+            assert_memory_equal(address[end], ip + (v4 ? 12 : 8) + in * size, size);
+            assert_int_equal(port[end], ports[2 * in] << 8 | ports[2 * in + 1]);
+        }
+    }
+}
+
 /** A packet and its answer have one key and one hash, and opposite directions. */
 static void test_both_directions(void **state)
 {
@@ -428,6 +452,8 @@ static void test_both_directions(void **state)
             mbufs[side] = lay(&frames[side], side, NULL, 0);
             spill_parse_burst(&mbufs[side], 1, (uint8_t)(NETWORK ^ side), &packets[side]);
         }
+        for (side = 0; side < 2; side++)
+            assert_ends(mbufs[side], &packets[side]);
         assert_int_equal(packets[0].direction, 0);
         assert_int_equal(packets[1].direction, 1);
         assert_memory_equal(&packets[0].key, &packets[1].key,
