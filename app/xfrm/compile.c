@@ -12,11 +12,10 @@
 
 #include "xfrm/children.h"
 
-#define IKE_PORT     500
-#define IKE_NAT_PORT 4500
+#define IKE_PORT 500
 
 /* Rules that let IKE itself pass, for each policy at most. */
-#define IKE_RULES 4
+#define IKE_RULES 6
 
 void spill_xfrm_name(const struct spill_xfrm_sa *sa, char name[SPILL_NAME_SIZE])
 {
@@ -64,6 +63,8 @@ static void describe(const struct spill_xfrm_sa *sa, struct spill_sa_config *con
         .algorithm = sa->algorithm,
         .esn = (info->flags & XFRM_STATE_ESN) != 0,
         .nat_traversal = sa->encapsulated,
+        .own_port =
+            !sa->encapsulated ? 0 : ntohs(is_out ? sa->encap.encap_sport : sa->encap.encap_dport),
         .other_port =
             !sa->encapsulated ? 0 : ntohs(is_out ? sa->encap.encap_dport : sa->encap.encap_sport),
         .roams = sa->encapsulated && !is_out && info->family == AF_INET,
@@ -302,14 +303,17 @@ static bool selects_port(const struct xfrm_selector *selector, uint16_t port)
     return ((selector->sport ^ htons(port)) & selector->sport_mask) == 0;
 }
 
-static void let_ike_pass(const struct spill_xfrm_policy *policy, uint32_t line,
-                         struct spill_ruleset *ruleset)
+/* @param sa  by which the policy's packets go: IKE has the port of its ESP in UDP; NULL: none */
+static void let_ike_pass(const struct spill_xfrm_policy *policy, const struct spill_xfrm_sa *sa,
+                         uint32_t line, struct spill_ruleset *ruleset)
 {
-    static const uint16_t ports[] = {IKE_PORT, IKE_NAT_PORT};
+    const uint16_t ports[] = {IKE_PORT, SPILL_SA_NAT_PORT,
+                              sa != NULL && sa->encapsulated ? ntohs(sa->encap.encap_sport) : 0};
     const struct xfrm_selector selector = ike_selector(policy);
 
     for (unsigned i = 0; i < RTE_DIM(ports); i++) {
-        if (!selects_port(&selector, ports[i]))
+        if (ports[i] == 0 || (i > 1 && ports[i] == SPILL_SA_NAT_PORT) ||
+            !selects_port(&selector, ports[i]))
             continue;
         add_ike_rule(ruleset, &selector, ports[i], false, line);
         add_ike_rule(ruleset, &selector, ports[i], true, line);
@@ -357,7 +361,7 @@ static int compile(const struct spill_xfrm_children *children, const struct spil
     }
     for (i = 0; i < state->policy_count; i++) {
         if (selects_ike(&state->policies[i]))
-            let_ike_pass(&state->policies[i], i + 1, files->ruleset);
+            let_ike_pass(&state->policies[i], children->of[i], i + 1, files->ruleset);
     }
     for (i = 0; i < state->policy_count; i++) {
         const struct spill_xfrm_policy *policy = &state->policies[i];

@@ -106,12 +106,8 @@ static int read_encapsulation(const struct spill_xfrm_message *message, struct s
     if (payload == NULL)
         return -EINVAL;
     memcpy(&sa->encap, payload, sizeof(sa->encap));
-    /* At this end the data plane has ESP in UDP at one port alone. Which end that is shows when the
-     * direction does: some end has it. */
     return sa->encap.encap_type == UDP_ENCAP_ESPINUDP && sa->encap.encap_sport != 0 &&
-                   sa->encap.encap_dport != 0 &&
-                   (sa->encap.encap_sport == htons(SPILL_SA_NAT_PORT) ||
-                    sa->encap.encap_dport == htons(SPILL_SA_NAT_PORT))
+                   sa->encap.encap_dport != 0
                ? 0
                : -EOPNOTSUPP;
 }
@@ -217,38 +213,6 @@ static void update(struct spill_xfrm_handling *handling, struct spill_xfrm_sa *s
     handling->changed = true;
 }
 
-/* Which way an SA will go that is asked for: as the one that there is, or else as policies have it.
- */
-static enum spill_xfrm_direction direction_of(const struct spill_xfrm_state *state,
-                                              const struct spill_xfrm_sa *sa,
-                                              const struct spill_xfrm_sa *read)
-{
-    struct spill_xfrm_sa plain = *read;
-    enum spill_xfrm_direction direction = SPILL_XFRM_UNKNOWN;
-
-    if (sa != NULL && sa->larval)
-        return SPILL_XFRM_IN;
-    if (sa != NULL && sa->direction != SPILL_XFRM_UNKNOWN)
-        return (enum spill_xfrm_direction)sa->direction;
-    plain.encapsulated = false;
-    for (uint32_t i = 0; i < state->policy_count && direction == SPILL_XFRM_UNKNOWN; i++) {
-        if (spill_xfrm_policy_takes(&state->policies[i], &plain))
-            direction =
-                state->policies[i].info.dir == XFRM_POLICY_OUT ? SPILL_XFRM_OUT : SPILL_XFRM_IN;
-    }
-    explicit_bzero(&plain, sizeof(plain));
-    return direction;
-}
-
-/* Where both of its ports are the one that this end has, any direction will do. */
-static bool has_other_port(const struct spill_xfrm_state *state, const struct spill_xfrm_sa *sa,
-                           const struct spill_xfrm_sa *read)
-{
-    return !(spill_xfrm_sa_may_be(read, SPILL_XFRM_IN) &&
-             spill_xfrm_sa_may_be(read, SPILL_XFRM_OUT)) &&
-           !spill_xfrm_sa_may_be(read, direction_of(state, sa, read));
-}
-
 static int new_sa(struct spill_xfrm_handling *handling, const struct spill_xfrm_message *message)
 {
     const uint16_t type = message->header->nlmsg_type;
@@ -264,8 +228,6 @@ static int new_sa(struct spill_xfrm_handling *handling, const struct spill_xfrm_
             status = -EEXIST;
         else if (type == XFRM_MSG_UPDSA && sa == NULL)
             status = -ESRCH;
-        else if (has_other_port(handling->state, sa, &read))
-            status = -EOPNOTSUPP;
         else if (sa == NULL && (sa = spill_xfrm_sa_add(handling->state)) == NULL)
             status = -ENOBUFS;
         else if (sa->algorithm != NULL)

@@ -292,14 +292,6 @@ struct spill_xfrm_policy spill_xfrm_policy_between(const struct spill_xfrm_polic
     return between;
 }
 
-bool spill_xfrm_sa_may_be(const struct spill_xfrm_sa *sa, enum spill_xfrm_direction direction)
-{
-    const uint16_t port =
-        direction == SPILL_XFRM_OUT ? sa->encap.encap_sport : sa->encap.encap_dport;
-
-    return !sa->encapsulated || direction == SPILL_XFRM_UNKNOWN || port == htons(SPILL_SA_NAT_PORT);
-}
-
 bool spill_xfrm_policy_takes(const struct spill_xfrm_policy *policy, const struct spill_xfrm_sa *sa)
 {
     const bool is_out = policy->info.dir == XFRM_POLICY_OUT;
@@ -313,8 +305,6 @@ bool spill_xfrm_policy_takes(const struct spill_xfrm_policy *policy, const struc
         return false;
     /* Inbound the SPI is the packet's to say. */
     if (is_out && template->id.spi != 0 && template->id.spi != info->id.spi)
-        return false;
-    if (!spill_xfrm_sa_may_be(sa, is_out ? SPILL_XFRM_OUT : SPILL_XFRM_IN))
         return false;
     if (template->mode == XFRM_MODE_TUNNEL && template->family != info->family)
         return false;

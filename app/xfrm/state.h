@@ -157,9 +157,6 @@ int spill_xfrm_policy_put(struct spill_xfrm_state *state, const struct spill_xfr
 /** Takes one away. */
 void spill_xfrm_policy_remove(struct spill_xfrm_state *state, struct spill_xfrm_policy *policy);
 
-/** Whether a direction is one in which an SA can be: in UDP this end's port is 4500. */
-bool spill_xfrm_sa_may_be(const struct spill_xfrm_sa *sa, enum spill_xfrm_direction direction);
-
 /**
  * Whether a policy's packets may be protected by an SA: its template says so. A template without
  * addresses is for transport mode: those of the selector count then, as far as it has hosts.

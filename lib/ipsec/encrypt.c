@@ -266,7 +266,7 @@ static uint8_t *insert_udp(const struct spill_sa *sa, struct rte_mbuf *mbuf,
 
     memmove(start, start + sizeof(*udp), packet->l4_offset);
     *udp = (struct rte_udp_hdr){
-        .src_port = RTE_BE16(SPILL_SA_NAT_PORT),
+        .src_port = rte_cpu_to_be_16(spill_sa_own_port(&sa->config)),
         .dst_port = rte_cpu_to_be_16(spill_sa_other_port(&sa->config)),
         .dgram_len = rte_cpu_to_be_16((uint16_t)(rte_pktmbuf_pkt_len(mbuf) - packet->l4_offset)),
     };

@@ -215,7 +215,7 @@ static struct rte_ipsec_sa_prm describe(struct spill_sa *sa, bool ipv6)
                 /* The window is ours; rte_ipsec uses one where it has to know a number's high half.
                  */
                 .replay_win_sz = config->esn ? sa->state->replay.reach : 0,
-                .udp = {.sport = SPILL_SA_NAT_PORT, .dport = spill_sa_other_port(config)},
+                .udp = {.sport = spill_sa_own_port(config), .dport = spill_sa_other_port(config)},
             },
         .crypto_xform = sa->transforms,
     };
@@ -304,6 +304,7 @@ bool spill_sa_same(const struct spill_sa_config *one, const struct spill_sa_conf
            strcmp(one->lane_with, other->lane_with) == 0 && one->mode == other->mode &&
            one->spi == other->spi && one->esn == other->esn &&
            one->nat_traversal == other->nat_traversal && one->roams == other->roams &&
+           spill_sa_own_port(one) == spill_sa_own_port(other) &&
            spill_sa_other_port(one) == spill_sa_other_port(other) &&
            one->replay_window == other->replay_window && one->dscp == other->dscp &&
            one->df == other->df && one->ports == other->ports &&

@@ -72,8 +72,9 @@ struct spill_sa_config {
     const struct spill_ipsec_algorithm *algorithm;
     uint8_t key[SPILL_IPSEC_KEY_MAX]; /* as key files have it; to be wiped */
     bool esn;
-    bool nat_traversal;  /* in UDP (RFC 3948), at this end port 4500 */
-    uint16_t other_port; /* of that, at the other end; 0: 4500 */
+    bool nat_traversal;  /* in UDP (RFC 3948) */
+    uint16_t own_port;   /* of that, at this end; 0: SPILL_SA_NAT_PORT */
+    uint16_t other_port; /* at the other end, likewise */
     bool roams; /* inbound, in UDP over IPv4: its peer may have moved; it is told where to */
     uint32_t replay_window;              /* packets; inbound */
     uint64_t packets_soft, packets_hard; /* lifetimes; 0: none */
@@ -275,7 +276,12 @@ static inline uint64_t spill_sa_place(uint32_t address, uint16_t port)
     return (uint64_t)port << 32 | address;
 }
 
-/** The port at the other end. */
+/** The ports of ESP in UDP: at this end, and at the other one. */
+static inline uint16_t spill_sa_own_port(const struct spill_sa_config *config)
+{
+    return config->own_port != 0 ? config->own_port : SPILL_SA_NAT_PORT;
+}
+
 static inline uint16_t spill_sa_other_port(const struct spill_sa_config *config)
 {
     return config->other_port != 0 ? config->other_port : SPILL_SA_NAT_PORT;

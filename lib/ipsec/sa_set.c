@@ -468,7 +468,8 @@ struct spill_sa_set *spill_sa_set_create(struct spill_sa_store *store,
     set->users = 1;
     if (add_sas(store, set, configs, count, error) == 0 && add_all_tables(store, set, error) == 0) {
         set->sent = spill_sa_sent_create(set->list, set->count);
-        if (set->sent != NULL && add_twins(set) == 0)
+        if (set->sent != NULL && add_twins(set) == 0 &&
+            spill_sa_ends_create(set->list, set->count, &set->ends) == 0)
             return set;
         spill_error_set(error, "no memory for SAs");
     }
@@ -500,6 +501,7 @@ void spill_sa_set_free(struct spill_sa_set *set)
     free(set->named);
     free(set->twins);
     spill_sa_sent_free(set->sent);
+    spill_sa_ends_free(set->ends);
     free(set);
 }
 

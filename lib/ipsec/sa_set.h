@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "ipsec/sa.h"
+#include "ipsec/sa_ends.h"
 #include "ipsec/sa_sent.h"
 #include "packet/packet.h"
 #include "plan/topology.h"
@@ -56,6 +57,7 @@ struct spill_sa_set {
     uint32_t id_limit;       /* ids below it may be looked at in by_id and named */
     struct spill_sa_names *names; /* control thread */
     struct spill_sa_sent *sent;   /* for errors about outbound ones */
+    struct spill_sa_ends *ends;   /* of inbound ones in UDP; NULL: none is unusual */
     bool has_inbound;
     struct spill_sad sads[SPILL_NODES_MAX];            /* by memory node */
     const struct spill_sad *by_slot[SPILL_NODE_SLOTS]; /* by spill_node_slot() of who reads */

@@ -108,7 +108,8 @@ enum spill_verdict {
 enum spill_esp {
     SPILL_ESP_NONE,
     SPILL_ESP_PLAIN, /* protocol 50: at l4_offset, at least SPI and sequence number */
-    SPILL_ESP_UDP,   /* UDP to port 4500: behind the UDP header, if it isn't IKE or a keepalive */
+    SPILL_ESP_UDP,   /* UDP to port 4500, or to another one where SAs have it (ipsec/sa_ends.h):
+                      * behind the UDP header, if it isn't IKE or a keepalive */
 };
 
 /** What a packet does to its connection, by its own transport header. */

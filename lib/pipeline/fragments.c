@@ -90,10 +90,13 @@ static bool has_fragments(const struct spill_packet *packets, uint32_t count)
 uint32_t spill_fragments_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
                               struct spill_packet *packets, uint32_t count, uint64_t stamp)
 {
+    const struct spill_sa_ends *ends = fast->version.generation->sas->ends;
     uint32_t kept = 0, i;
 
     if (likely(!has_fragments(packets, count)))
         return count;
+    if (unlikely(ends != NULL))
+        spill_sa_ends_mark(ends, packets, count);
     for (i = 0; i < count; i++) {
         struct spill_datagram *datagram;
         struct rte_mbuf *mbuf = mbufs[i];

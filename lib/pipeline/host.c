@@ -90,7 +90,7 @@ static uint16_t type_of(const struct rte_mbuf *mbuf)
     return tag->eth_proto;
 }
 
-static enum spill_host_class class_of(const struct rte_mbuf *mbuf,
+static enum spill_host_class class_of(const struct spill_fast *fast, const struct rte_mbuf *mbuf,
                                       const struct spill_packet *packet)
 {
     if (packet->kind > SPILL_PACKET_IPV6)
@@ -98,8 +98,10 @@ static enum spill_host_class class_of(const struct rte_mbuf *mbuf,
                                                              : SPILL_HOST_REST;
     if (spill_host_is_discovery(mbuf, packet))
         return SPILL_HOST_NEIGHBORS;
-    return is_routing(spill_packet_protocol(packet),
-                      packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.port : packet->key.v6.port)
+    return is_routing(spill_packet_protocol(packet), packet->kind == SPILL_PACKET_IPV4
+                                                         ? packet->key.v4.port
+                                                         : packet->key.v6.port) ||
+                   spill_host_is_ike(fast, packet, false)
                ? SPILL_HOST_ROUTING
                : SPILL_HOST_REST;
 }
@@ -143,7 +145,7 @@ static void deliver(void *context, struct spill_fast *fast, uint16_t interface,
                     struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
     struct spill_host *host = context;
-    const enum spill_host_class class = class_of(mbuf, packet);
+    const enum spill_host_class class = class_of(fast, mbuf, packet);
     const uint32_t index = fast->host_index;
     struct rte_mbuf *copy;
 

@@ -17,21 +17,21 @@
 #include "pipeline/routing_tunnel.h"
 #include "pipeline/too_big.h"
 
-#define NAT_PORT 4500      /* RFC 3948 */
-#define NO_PORT  UINT8_MAX /* that a packet came in by: no rule names it */
+#define NO_PORT UINT8_MAX /* that a packet came in by: no rule names it */
 
 /* ---------------------------------------------------------------------------- who is asked about
  */
 
-/* By our own end's port: what the other end has there says nothing. */
-static bool is_ike(const struct spill_packet *packet, bool ours)
+bool spill_host_is_ike(const struct spill_fast *fast, const struct spill_packet *packet, bool ours)
 {
+    const struct spill_sa_set *sas = fast->version.generation->sas;
     const unsigned end = ours ? packet->direction : !packet->direction;
     const uint16_t port =
         packet->kind == SPILL_PACKET_IPV4 ? packet->key.v4.port[end] : packet->key.v6.port[end];
 
-    return (port == RTE_BE16(500) || port == RTE_BE16(NAT_PORT)) &&
-           spill_packet_protocol(packet) == IPPROTO_UDP;
+    return spill_packet_protocol(packet) == IPPROTO_UDP &&
+           (port == RTE_BE16(500) || port == RTE_BE16(SPILL_SA_NAT_PORT) ||
+            (sas != NULL && spill_sa_ends_has(sas->ends, packet, end)));
 }
 
 /* Whether it stays on its link, or goes to a group. */
@@ -47,11 +47,11 @@ static bool is_for_link(const struct rte_mbuf *mbuf, const struct spill_packet *
     return to[0] == 0xff || (to[0] == 0xfe && (to[1] & 0xc0) == 0x80);
 }
 
-bool spill_host_is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
-                            bool ours)
+bool spill_host_is_bypassed(const struct spill_fast *fast, const struct rte_mbuf *mbuf,
+                            const struct spill_packet *packet, bool ours)
 {
     return packet->kind > SPILL_PACKET_IPV6 || packet->esp == SPILL_ESP_PLAIN ||
-           is_ike(packet, ours) || is_for_link(mbuf, packet) ||
+           spill_host_is_ike(fast, packet, ours) || is_for_link(mbuf, packet) ||
            spill_host_is_discovery(mbuf, packet);
 }
 
@@ -125,7 +125,7 @@ static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
     struct spill_sa *sa;
     uint32_t room;
 
-    if (spill_host_is_bypassed(mbuf, packet, true))
+    if (spill_host_is_bypassed(fast, mbuf, packet, true))
         return true;
     sa = spill_host_ask(fast, packet);
     if (spill_acquisition_wants(packet)) {
@@ -180,7 +180,7 @@ const struct spill_drop_reason *spill_host_refuses(struct spill_fast *fast, stru
     const struct spill_generation *generation = fast->version.generation;
     const struct spill_sa *sa;
 
-    if (spill_host_is_bypassed(mbuf, packet, false))
+    if (spill_host_is_bypassed(fast, mbuf, packet, false))
         return NULL;
     packet->reversed = 0;
     spill_routing_ask(fast, mbuf, packet);

@@ -40,12 +40,20 @@
 uint32_t spill_host_protect(struct spill_fast *fast, struct rte_mbuf **mbufs,
                             struct spill_packet **pointers, uint32_t count, uint64_t stamp);
 
+/**
+ * Whether an IP packet is IKE's, by our own end's port: what the other end has there says nothing.
+ * The lcore.
+ *
+ * @param ours  the host has sent it
+ */
+bool spill_host_is_ike(const struct spill_fast *fast, const struct spill_packet *packet, bool ours);
+
 /** Whether a packet is not asked about, whatever the rules are. Any lcore.
  *
  * @param ours  the host has sent it
  */
-bool spill_host_is_bypassed(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
-                            bool ours);
+bool spill_host_is_bypassed(const struct spill_fast *fast, const struct rte_mbuf *mbuf,
+                            const struct spill_packet *packet, bool ours);
 
 /** Asks the rules in force about a packet that the host sends. The lcore.
  * @param packet  with `input` the port of its twin; gets their verdict

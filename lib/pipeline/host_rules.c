@@ -22,7 +22,7 @@ static bool is_judged(const struct spill_fast *fast, struct rte_mbuf *mbuf,
                       struct spill_packet *packet, uint8_t port)
 {
     spill_parse_burst(&mbuf, 1, fast->receive.zones[port], packet);
-    if (spill_host_is_bypassed(mbuf, packet, true) || is_later_fragment(packet))
+    if (spill_host_is_bypassed(fast, mbuf, packet, true) || is_later_fragment(packet))
         return false;
     spill_routing_join(&mbuf, packet, 1);
     packet->of_host = 1;

@@ -23,10 +23,13 @@ static const struct spill_trace_line taken = {.stage = "from lcore",
                                               .values = {{"to", SPILL_TRACE_LCORE, NULL}}};
 
 /* Whether any packet may be ESP, or a fragment of it. */
-static bool has_esp(const struct spill_packet *packets, uint32_t count)
+static bool find_esp(const struct spill_fast *fast, struct spill_packet *packets, uint32_t count)
 {
+    const struct spill_sa_ends *ends = fast->version.generation->sas->ends;
     uint32_t i;
 
+    if (unlikely(ends != NULL))
+        spill_sa_ends_mark(ends, packets, count);
     for (i = 0; i < count; i++) {
         if ((packets[i].esp | packets[i].fragment) != 0)
             return true;
@@ -54,7 +57,7 @@ static void handle(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbu
         if (steps && fast->version.generation->sas != NULL)
             spill_routing_hear_errors(fast, mbufs, packets, count, stamp);
     }
-    if (unlikely(fast->version.inbound) && has_esp(packets, count)) {
+    if (unlikely(fast->version.inbound) && find_esp(fast, packets, count)) {
         count = spill_decryption_take(fast, port, mbufs, packets, count, stamp);
         if (count == 0)
             return;

@@ -142,7 +142,8 @@ uint32_t spill_routing_give_host(struct spill_fast *fast, struct rte_mbuf **mbuf
     for (i = 0; i < count; i++) {
         /* What is judged takes the way of all: its route ends at the host. */
         if (unlikely(spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL) &&
-            !(fast->routing.host_rules && !spill_host_is_bypassed(mbufs[i], &packets[i], false))) {
+            !(fast->routing.host_rules &&
+              !spill_host_is_bypassed(fast, mbufs[i], &packets[i], false))) {
             give(fast, mbufs[i], &packets[i]);
             continue;
         }

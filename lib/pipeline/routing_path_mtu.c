@@ -22,7 +22,6 @@ static SPILL_COUNTER(refused, "routing", "path_mtu_refused", "packets",
 #define TOO_BIG4 0x0304
 #define TOO_BIG6 0x0200
 
-#define NAT_PORT  4500  /* RFC 3948 */
 #define ICMP_SIZE 8     /* the header, before what is quoted */
 #define RECENT    65536 /* packets that an error may be late */
 
@@ -32,6 +31,7 @@ struct quote {
     uint32_t mtu;
     uint32_t length; /* of the packet that is quoted */
     uint32_t spi, sequence;
+    uint16_t port; /* in UDP: that it was sent from */
     uint8_t source[16], destination[16];
 };
 
@@ -92,8 +92,9 @@ static bool read_esp(const struct rte_mbuf *mbuf, uint32_t at, struct quote *quo
 
     if (quote->udp) {
         udp = rte_pktmbuf_read(mbuf, at, sizeof(udp_copy), &udp_copy);
-        if (udp == NULL || udp->src_port != RTE_BE16(NAT_PORT))
+        if (udp == NULL)
             return false;
+        quote->port = rte_be_to_cpu_16(udp->src_port);
         at += (uint32_t)sizeof(udp_copy);
     }
     esp = rte_pktmbuf_read(mbuf, at, sizeof(esp_copy), &esp_copy);
@@ -133,9 +134,10 @@ static bool is_credible(const struct spill_sa *sa, const struct quote *quote)
 {
     const uint64_t last = atomic_load_explicit(&sa->state->sequence, memory_order_relaxed);
 
-    return quote->udp == sa->config.nat_traversal && quote->mtu > 0 && quote->mtu < quote->length &&
-           spill_path_mtu_has_sent(&sa->state->path, quote->length) && quote->sequence > 0 &&
-           last > 0 && (uint32_t)last - quote->sequence < RECENT;
+    return quote->udp == sa->config.nat_traversal &&
+           (!quote->udp || quote->port == spill_sa_own_port(&sa->config)) && quote->mtu > 0 &&
+           quote->mtu < quote->length && spill_path_mtu_has_sent(&sa->state->path, quote->length) &&
+           quote->sequence > 0 && last > 0 && (uint32_t)last - quote->sequence < RECENT;
 }
 
 static bool believe(const struct spill_fast *fast, const struct quote *quote, uint64_t stamp)

@@ -156,6 +156,7 @@ class SA:
     """`key`: bytes, as in the key file. Addresses: needed in tunnel mode; strings."""
 
     zero_checksum = False  # of UDP over IPv6, in what is sent
+    ports = NAT_PORT, NAT_PORT  # of UDP: source, destination
 
     def __init__(self, algorithm, key, spi, mode="tunnel", source=None, destination=None, esn=False,
                  nat_traversal=False):
@@ -284,7 +285,7 @@ class SA:
         """RFC 3948, 2.1; a checksum of zero."""
         if not self.nat_traversal:
             return esp
-        return struct.pack("!HHHH", NAT_PORT, NAT_PORT, 8 + len(esp), 0) + esp
+        return struct.pack("!HHHH", *self.ports, 8 + len(esp), 0) + esp
 
     def _summed(self, header, udp):
         """With the checksum that UDP must have over IPv6 (RFC 8200, 8.1), unless `zero_checksum`
@@ -305,7 +306,7 @@ class SA:
             raise Refused("esp_no_sa", f"protocol {packet[name]}")
         if self.nat_traversal:
             source, destination, length, summed = struct.unpack_from("!HHHH", esp)
-            if (source, destination) != (NAT_PORT, NAT_PORT):
+            if (source, destination) != self.ports:
                 raise Refused("esp_no_sa", f"ports {source}, {destination}")
             if length != len(esp):
                 raise Refused("malformed_transport", f"length {length} of {len(esp)}")
@@ -389,6 +390,26 @@ def udp_frame(source, destination, data, ports=(40000, 40001), identification=1,
     udp = struct.pack("!HHHH", *ports, size, 0) + data
     summed = checksum(pseudo_header(header, UDP, size) + udp) or 0xFFFF
     return join(link, header + udp[:6] + struct.pack("!H", summed) + data)
+
+
+def pieces(frame, size, identification=1):
+    """A frame's IP packet in fragments of so many bytes of payload."""
+    link, packet = split(frame)
+    if packet[0] >> 4 == 4:
+        head, payload, proto = packet[:20], packet[20:], packet[9]
+    else:
+        head, payload, proto = packet[:40], packet[40:], packet[6]
+    parts = []
+    for at in range(0, len(payload), size):
+        part, more = payload[at:at + size], at + size < len(payload)
+        if packet[0] >> 4 == 4:
+            header = head[:4] + struct.pack("!HH", identification, at // 8 | more << 13) + head[8:]
+            parts.append(join(link, with_lengths(header, 9, proto, len(part)) + part))
+        else:
+            behind = struct.pack("!BBHI", proto, 0, at | more, identification)
+            header = with_lengths(head, 6, FRAGMENT, 8 + len(part))
+            parts.append(join(link, header + behind + part))
+    return parts
 
 
 # What tshark found in an ESP packet. `good`: whether the ICV was right.

@@ -178,25 +178,6 @@ class OnTheWire(IpsecCase):
 
     # ------------------------------------------------------------------ in fragments
 
-    def pieces(self, frame, size, identification=1):
-        """A frame's IP packet in fragments of so many bytes of payload."""
-        link, packet = esp.split(frame)
-        if packet[0] >> 4 == 4:
-            head, payload, proto = packet[:20], packet[20:], packet[9]
-        else:
-            head, payload, proto = packet[:40], packet[40:], packet[6]
-        parts = []
-        for at in range(0, len(payload), size):
-            part, more = payload[at:at + size], at + size < len(payload)
-            if packet[0] >> 4 == 4:
-                header = head[:4] + struct.pack("!HH", identification, at // 8 | more << 13) + head[8:]
-                parts.append(esp.join(link, esp.with_lengths(header, 9, proto, len(part)) + part))
-            else:
-                behind = struct.pack("!BBHI", proto, 0, at | more, identification)
-                header = esp.with_lengths(head, 6, esp.FRAGMENT, 8 + len(part))
-                parts.append(esp.join(link, header + behind + part))
-        return parts
-
     def test_fragments(self):
         """ESP that was fragmented on its way is put together (RFC 4303, 3.4.1): in any order, also
         among other packets, in UDP and not."""
@@ -208,7 +189,7 @@ class OnTheWire(IpsecCase):
                     there = []
                     for number, frame in enumerate(frames, 1):
                         sealed = one.sa.encrypt(frame, number)
-                        parts = self.pieces(sealed, (1000, 600, 504)[number % 3], number)
+                        parts = esp.pieces(sealed, (1000, 600, 504)[number % 3], number)
                         self.chance.shuffle(parts)
                         there += parts if number % 4 else [sealed]
                     done = self.through(there, [one], shape=shape)
@@ -223,7 +204,7 @@ class OnTheWire(IpsecCase):
                 one = self.association("in", outer=outer, **keys)
                 frames = [one.frame(self.chance.randbytes(1400), number) for number in range(40)]
                 sealed = [one.sa.encrypt(frame, number) for number, frame in enumerate(frames, 1)]
-                there = self.pieces(sealed[0], 1000) + sealed[1:39] + self.pieces(sealed[39], 1000, 2)
+                there = esp.pieces(sealed[0], 1000) + sealed[1:39] + esp.pieces(sealed[39], 1000, 2)
                 done = self.both([], there, [one])
                 self.same(done.back, frames)
                 self.same(done.out, [])
@@ -235,10 +216,10 @@ class OnTheWire(IpsecCase):
             one = self.association("in", outer=outer)
             frames = [one.frame(self.chance.randbytes(1000), number) for number in range(4)]
             sealed = [one.sa.encrypt(frame, number) for number, frame in enumerate(frames, 1)]
-            first, second = self.pieces(sealed[0], 600, 1)
-            shifted = self.pieces(sealed[0], 592, 1)[1]
-            done = self.through([first, shifted, second] + self.pieces(sealed[1], 600, 2)[:1]
-                                + self.pieces(sealed[2], 600, 3) + sealed[3:], [one])
+            first, second = esp.pieces(sealed[0], 600, 1)
+            shifted = esp.pieces(sealed[0], 592, 1)[1]
+            done = self.through([first, shifted, second] + esp.pieces(sealed[1], 600, 2)[:1]
+                                + esp.pieces(sealed[2], 600, 3) + sealed[3:], [one])
             self.same(done.out, frames[2:])
             self.assertEqual(done.report.drops, {"esp_fragment_overlap": 3, "esp_reassembled": 1,
                                                  "esp_fragment_timeout": 1})
@@ -330,7 +311,7 @@ class OnTheWire(IpsecCase):
         away.source, away.destination = away.destination, away.source
         away.source += 7
         stranger = away.encrypt(one.frame(bytes(1200)), 1)
-        frames = sum((self.pieces(frame, 800, number)
+        frames = sum((esp.pieces(frame, 800, number)
                       for number, frame in enumerate((ike, other, transit, in_udp, stranger))), [])
         for action in "allow", "deny":
             done = self.through(frames, [one], one.rule() + f"{action} any from any to any\n")

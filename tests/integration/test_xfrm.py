@@ -434,6 +434,112 @@ xfrm = {path}
         return context.__enter__()
 
 
+class Ports(harness.TestCase):
+    """ESP in UDP at a port of this end that the daemon has chosen; a wire, between two packet sockets."""
+    PORTS = 4501, 61000
+    ENDS = {4: ("192.0.2.1", "198.51.100.1"), 6: ("2001:db8::1", "2001:db8:ff::1")}
+    INSIDE = "10.1.0.5", "10.2.0.5"
+
+    def setUp(self):
+        super().setUp()
+        need_program("ip")
+        self.net = Net()
+        self.addCleanup(self.net.close)
+        self.sockets = []
+        for name in self.net.left, self.net.right:
+            with harness.inside(name):
+                made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            self.addCleanup(made.close)
+            made.bind(("eth0", 0))
+            made.settimeout(20)
+            self.sockets.append(made)
+        self.path = self.folder / "xfrm"
+        self.ip = ike.Ip(self.path)
+
+    def config(self):
+        self.file("rules", "allow udp from any to any port 4501\n")
+        return self.file("conf", f"""
+[spillway]
+idle = sleep
+default = deny
+rules = rules
+fast = {CPUS[0]}
+[port lan]
+device = net_pcap0,iface=lan
+[port wan]
+device = net_pcap1,iface=wan
+[wire w]
+ports = lan, wan
+[ike]
+xfrm = {self.path}
+""")
+
+    def add(self, family, spi):
+        """The associations of a tunnel, as the reference has them: out, back."""
+        sas = []
+        for back in False, True:
+            source, destination = self.ENDS[family][::-1 if back else 1]
+            sa = esp.SA("aes-128-gcm", (spi + back).to_bytes(2, "big") * 10, spi + back, "tunnel", source, destination,
+                        nat_traversal=True)
+            sa.ports = self.PORTS[::-1 if back else 1]
+            ends = f"src {source} dst {destination} proto esp"
+            self.ip(f"state add {ends} spi {sa.spi:#x} reqid {spi} mode tunnel aead rfc4106(gcm(aes)) 0x{sa.key.hex()} "
+                    f"128 replay-window 32 encap espinudp {sa.ports[0]} {sa.ports[1]} 0.0.0.0")
+            near, far = self.INSIDE[::-1 if back else 1]
+            self.ip(f"policy add src {near}/32 dst {far}/32 proto udp dport {spi} dir {'fwd' if back else 'out'} "
+                    f"tmpl {ends} reqid {spi} mode tunnel")
+            sas.append(sa)
+        return sas
+
+    def comes(self, number, wanted):
+        """The first frame that one of the sockets gets and that is wanted: what the function returns of it."""
+        while True:
+            found = wanted(self.sockets[number].recv(4096))
+            if found:
+                return found
+
+    def passes(self, frame):
+        self.sockets[1].send(frame)
+        self.comes(0, lambda got: got == frame)
+
+    def test_both_ways(self):
+        with Spillway("--config", self.config(), namespace=self.net.middle) as program:
+            program.ready()
+            for family, spi in ((4, 0x1100), (6, 0x1200)):
+                out, back = self.add(family, spi)
+                there = esp.udp_frame(*self.INSIDE, b"there", (1000, spi))
+                here = esp.udp_frame(*self.INSIDE[::-1], bytes(1200), (1000, spi))
+
+                def opened(frame, out=out):
+                    try:
+                        return out.decrypt(frame).frame
+                    except (esp.Refused, ValueError, KeyError, struct.error):
+                        return None
+                self.sockets[0].send(there)
+                self.assertEqual(self.comes(1, opened), there)
+                sealed = back.encrypt(here, 1, dont_fragment=False)
+                self.sockets[1].send(sealed)
+                self.comes(0, lambda got, here=here: got == here)
+                # IKE and what keeps a NAT's mapping alive are not ESP; nor is what goes to another end.
+                source, own = self.ENDS[family][::-1]
+                self.passes(esp.udp_frame(source, own, bytes(4) + b"IKE" + bytes(40), self.PORTS[::-1]))
+                self.passes(esp.udp_frame(source, own, b"\xff", self.PORTS[::-1]))
+                self.passes(esp.udp_frame(source, own[:-1] + "9", b"no ESP at all", self.PORTS[::-1]))
+                # What says to be ESP, and is of no association.
+                self.sockets[1].send(esp.udp_frame(source, own, b"\0\0\x99\x99" + bytes(60), self.PORTS[::-1]))
+                self.passes(esp.udp_frame(source, own, b"\xff", self.PORTS[::-1], 2))
+                if family == 4:
+                    for part in esp.pieces(back.encrypt(here, 2, dont_fragment=False), 800):
+                        self.sockets[1].send(part)
+                    self.comes(0, lambda got, here=here: got == here)
+            # The daemon has another port from now on: what goes to the old one is nobody's ESP.
+            self.ip("state flush")
+            self.passes(esp.udp_frame(*self.ENDS[4][::-1], b"\0\0\x99\x99" + bytes(60), self.PORTS[::-1], 3))
+            report = self.check(program.stop())
+        self.assertEqual(report.drops["esp_no_sa"], 2)
+        self.assertEqual(report.drops["esp_reassembled"], 1)
+
+
 class Trap(harness.TestCase):
     """Whoever sends to all that a trap selects has daemons asked once, and takes a few places."""
 

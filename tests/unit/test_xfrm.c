@@ -553,7 +553,7 @@ static int add_encapsulated(uint16_t type, struct xfrm_usersa_info info, uint16_
     return ask();
 }
 
-/* In UDP: this end has port 4500, and a NAT may have changed the other one. */
+/* In UDP, with the ports that daemons say: this end's and the other one's, by the direction. */
 static void test_encapsulated(void **unused)
 {
     struct xfrm_userspi_info reserved = {
@@ -561,51 +561,58 @@ static void test_encapsulated(void **unused)
     struct spill_policy_files files;
 
     (void)unused;
-    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 61000, 62000),
-                     -EOPNOTSUPP);
     assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 4500, 0),
                      -EOPNOTSUPP);
-    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 4500, 61000), 0);
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 0, 4500),
+                     -EOPNOTSUPP);
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 4501, 61000), 0);
     begin(XFRM_MSG_ALLOCSPI, &reserved, sizeof(reserved));
     assert_int_equal(ask(), 0);
-    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(RIGHT, LEFT, 0x2000), 4500, 61000),
-                     -EOPNOTSUPP);
-    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(RIGHT, LEFT, 0x2000), 61000, 4500), 0);
+    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(RIGHT, LEFT, 0x2000), 61000, 4501), 0);
     assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0), 0);
     assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_FWD, 0), 0);
     assert_int_equal(spill_xfrm_compile(&state, &files), 0);
     assert_int_equal(files.sa_count, 2);
     assert_int_equal(files.sas[0].direction, SPILL_SA_OUT);
+    assert_int_equal(files.sas[0].own_port, 4501);
     assert_int_equal(files.sas[0].other_port, 61000);
     assert_false(files.sas[0].roams);
+    assert_int_equal(files.sas[1].own_port, 4501);
     assert_int_equal(files.sas[1].other_port, 61000);
     assert_true(files.sas[1].roams);
     spill_policy_files_free(&files);
-    /* They are updated, and others come, by policies that say which end this one is. */
-    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(RIGHT, LEFT, 0x2000), 4500, 61000),
-                     -EOPNOTSUPP);
+    /* Where the peer is elsewhere now, or the daemon has another port. */
     assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(RIGHT, LEFT, 0x2000), 62000, 4500), 0);
-    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(LEFT, RIGHT, 0x1001), 61000, 4500),
-                     -EOPNOTSUPP);
-    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1002), 61000, 4500),
-                     -EOPNOTSUPP);
-    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(RIGHT, LEFT, 0x2002), 4500, 61000),
-                     -EOPNOTSUPP);
-    assert_int_equal(state.sa_count, 2);
-    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(RIGHT, LEFT, 0x2002), 61000, 4500), 0);
+    assert_int_equal(add_encapsulated(XFRM_MSG_UPDSA, tunnel(LEFT, RIGHT, 0x1001), 4500, 62000), 0);
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    assert_int_equal(files.sas[0].own_port, 4500);
+    assert_int_equal(files.sas[1].own_port, 4500);
+    assert_int_equal(files.sas[1].other_port, 62000);
+    spill_policy_files_free(&files);
 }
 
-/* Where nothing says which end this one is, no policy takes what can't be. */
-static void test_other_end(void **unused)
+/* IKE passes by the port that its ESP has, too. */
+static void test_ike_of_another_port(void **unused)
 {
     struct spill_policy_files files;
+    unsigned found = 0;
 
     (void)unused;
-    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 61000, 4500), 0);
-    assert_int_equal(add_policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0), 0);
+    assert_int_equal(
+        add_policy_of(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 0, LEFT & 0xffff0000, RIGHT), 0);
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, tunnel(LEFT, RIGHT, 0x1001), 4501, 4500), 0);
     assert_int_equal(spill_xfrm_compile(&state, &files), 0);
-    assert_int_equal(files.sa_count, 0);
-    assert_int_equal(files.ruleset->rules[files.ruleset->count - 1].action, SPILL_VERDICT_DENY);
+    assert_int_equal(files.ruleset->count, 7);
+    for (uint32_t i = 0; i < 6; i++) {
+        const struct spill_rule *rule = &files.ruleset->rules[i];
+
+        assert_int_equal(rule->action, SPILL_VERDICT_ALLOW);
+        found += rule->first_port[SPILL_RULE_SOURCE] == 4501 &&
+                 rule->last_port[SPILL_RULE_SOURCE] == 4501;
+        found += rule->first_port[SPILL_RULE_DESTINATION] == 4501 &&
+                 rule->last_port[SPILL_RULE_DESTINATION] == 4501;
+    }
+    assert_int_equal(found, 2);
     spill_policy_files_free(&files);
 }
 
@@ -715,7 +722,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names_of_one_reqid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rekey_of_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wide_window, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_other_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ike_of_another_port, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
     };
 
