@@ -47,6 +47,15 @@ static uint64_t limit_of(uint64_t limit, uint64_t used, uint64_t number)
     return limit < UINT64_MAX - number ? RTE_MAX(limit + number, UINT64_C(1)) : 0;
 }
 
+/* Of tunnels: in transport mode there is one header, which stays. */
+static uint8_t marks_of(const struct xfrm_usersa_info *info, bool is_out)
+{
+    if (info->mode != XFRM_MODE_TUNNEL)
+        return 0;
+    return ((info->flags & XFRM_STATE_NOECN) != 0 ? SPILL_SA_NO_ECN : 0) |
+           (!is_out && (info->flags & XFRM_STATE_DECAP_DSCP) != 0 ? SPILL_SA_TAKES_DSCP : 0);
+}
+
 /* Soft limits are told by EXPIRE, not by the data plane. */
 static void describe(const struct spill_xfrm_sa *sa, struct spill_sa_config *config)
 {
@@ -69,6 +78,7 @@ static void describe(const struct spill_xfrm_sa *sa, struct spill_sa_config *con
             !sa->encapsulated ? 0 : ntohs(is_out ? sa->encap.encap_dport : sa->encap.encap_sport),
         .roams = sa->encapsulated && !is_out && info->family == AF_INET,
         .replay_window = is_out ? 0 : sa->window,
+        .marks = marks_of(info, is_out),
         .packets_hard =
             limit_of(info->lft.hard_packet_limit, sa->earlier.packets, is_out ? sa->sent : 0),
         .bytes_hard = limit_of(info->lft.hard_byte_limit, sa->earlier.bytes, 0),

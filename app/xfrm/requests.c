@@ -79,8 +79,7 @@ static int check_protocol(uint8_t protocol)
 
 static int check_info(const struct xfrm_usersa_info *info)
 {
-    const uint8_t not_done =
-        XFRM_STATE_NOECN | XFRM_STATE_DECAP_DSCP | XFRM_STATE_WILDRECV | XFRM_STATE_ICMP;
+    const uint8_t not_done = XFRM_STATE_WILDRECV | XFRM_STATE_ICMP;
 
     if (info->family != AF_INET && info->family != AF_INET6)
         return -EINVAL;

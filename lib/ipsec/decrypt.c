@@ -11,6 +11,7 @@
 
 #include "ipsec/ecn.h"
 #include "ipsec/esp_frame.h"
+#include "packet/dscp.h"
 #include "packet/parse.h"
 
 SPILL_DROP_REASON(spill_esp_malformed, "esp_malformed",
@@ -220,6 +221,16 @@ static void pass_congestion_on(struct rte_mbuf *mbuf, struct spill_packet *packe
         spill_ecn_set_ipv4((struct rte_ipv4_hdr *)ip, (uint8_t)mark);
 }
 
+/* The same where an SA has it otherwise. */
+static void pass_marks_on(const struct spill_sa *sa, struct rte_mbuf *mbuf,
+                          struct spill_packet *packet, uint8_t outer)
+{
+    if ((sa->config.marks & SPILL_SA_TAKES_DSCP) != 0)
+        spill_dscp_set(mbuf, packet, outer >> 2);
+    if ((sa->config.marks & SPILL_SA_NO_ECN) == 0)
+        pass_congestion_on(mbuf, packet, outer);
+}
+
 /* Makes a frame of what was inside. */
 static void frame(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool ipv6)
 {
@@ -269,7 +280,10 @@ static void become(const struct spill_sa *sa, struct rte_mbuf *mbuf,
     if (packet->kind <= SPILL_PACKET_IPV6 && sa->config.mode == SPILL_SA_TUNNEL) {
         /* Behind it there may be padding that hides its size (RFC 4303 2.7). */
         spill_esp_cut(mbuf, (uint32_t)packet->l3_offset + packet->length);
-        pass_congestion_on(mbuf, packet, outer_tos);
+        if (likely(sa->config.marks == 0))
+            pass_congestion_on(mbuf, packet, outer_tos);
+        else
+            pass_marks_on(sa, mbuf, packet, outer_tos);
     }
 }
 

@@ -202,7 +202,8 @@ static struct rte_ipsec_sa_prm describe(struct spill_sa *sa, bool ipv6)
                 .options = {.esn = config->esn,
                             .udp_encap = tunnel && config->nat_traversal &&
                                          config->direction == SPILL_SA_OUT,
-                            .ecn = config->direction == SPILL_SA_OUT,
+                            .ecn = config->direction == SPILL_SA_OUT &&
+                                   (config->marks & SPILL_SA_NO_ECN) == 0,
                             .copy_dscp = config->dscp == SPILL_SA_DSCP_COPY &&
                                          config->direction == SPILL_SA_OUT},
                 .direction = config->direction == SPILL_SA_OUT ? RTE_SECURITY_IPSEC_SA_DIR_EGRESS
@@ -307,7 +308,7 @@ bool spill_sa_same(const struct spill_sa_config *one, const struct spill_sa_conf
            spill_sa_own_port(one) == spill_sa_own_port(other) &&
            spill_sa_other_port(one) == spill_sa_other_port(other) &&
            one->replay_window == other->replay_window && one->dscp == other->dscp &&
-           one->df == other->df && one->ports == other->ports &&
+           one->marks == other->marks && one->df == other->df && one->ports == other->ports &&
            same_address(&one->source, &other->source) &&
            same_address(&one->destination, &other->destination) && same_lifetime(one, other);
 }

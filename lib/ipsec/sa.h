@@ -53,6 +53,10 @@ struct spill_sa_address {
 
 #define SPILL_SA_DSCP_COPY 64 /* the inner packet's, in place of 0 to 63 */
 
+/* In `marks`, of tunnels: what becomes of marks that routers on the way read and write. */
+#define SPILL_SA_NO_ECN     1 /* ECN is neither copied out nor taken over (RFC 6040) */
+#define SPILL_SA_TAKES_DSCP 2 /* inbound: the packet inside gets the outer DSCP */
+
 #define SPILL_SA_NAT_PORT 4500 /* RFC 3948 */
 
 #define SPILL_SA_SPI_FIRST 256 /* those below are reserved: RFC 4303, 2.1 */
@@ -80,6 +84,7 @@ struct spill_sa_config {
     uint64_t packets_soft, packets_hard; /* lifetimes; 0: none */
     uint64_t bytes_soft, bytes_hard;     /* of the packets inside */
     uint8_t dscp;                        /* SPILL_SA_DSCP_COPY, or 0 to 63 */
+    uint8_t marks;                       /* SPILL_SA_NO_ECN, SPILL_SA_TAKES_DSCP */
     enum spill_sa_df df;
     uint64_t ports; /* by id, one of a wire: by which its ESP comes or goes; 0: as traffic shows */
     uint64_t sequence; /* that its numbers begin behind, when it is made: another one's last */

@@ -474,7 +474,7 @@ ports = lan, wan
 xfrm = {self.path}
 """)
 
-    def add(self, family, spi):
+    def add(self, family, spi, flags=""):
         """The associations of a tunnel, as the reference has them: out, back."""
         sas = []
         for back in False, True:
@@ -483,8 +483,8 @@ xfrm = {self.path}
                         nat_traversal=True)
             sa.ports = self.PORTS[::-1 if back else 1]
             ends = f"src {source} dst {destination} proto esp"
-            self.ip(f"state add {ends} spi {sa.spi:#x} reqid {spi} mode tunnel aead rfc4106(gcm(aes)) 0x{sa.key.hex()} "
-                    f"128 replay-window 32 encap espinudp {sa.ports[0]} {sa.ports[1]} 0.0.0.0")
+            self.ip(f"state add {ends} spi {sa.spi:#x} reqid {spi} mode tunnel {flags} aead rfc4106(gcm(aes)) "
+                    f"0x{sa.key.hex()} 128 replay-window 32 encap espinudp {sa.ports[0]} {sa.ports[1]} 0.0.0.0")
             near, far = self.INSIDE[::-1 if back else 1]
             self.ip(f"policy add src {near}/32 dst {far}/32 proto udp dport {spi} dir {'fwd' if back else 'out'} "
                     f"tmpl {ends} reqid {spi} mode tunnel")
@@ -538,6 +538,29 @@ xfrm = {self.path}
             report = self.check(program.stop())
         self.assertEqual(report.drops["esp_no_sa"], 2)
         self.assertEqual(report.drops["esp_reassembled"], 1)
+
+    def test_marks(self):
+        """Flags: congestion is neither told outside nor heard of, and the packet inside gets the DSCP outside."""
+        with Spillway("--config", self.config(), namespace=self.net.middle) as program:
+            program.ready()
+            for family, spi in ((4, 0x1100), (6, 0x1200)):
+                out, back = self.add(family, spi, "flag noecn decap-dscp")
+                self.assertIn("noecn decap-dscp", self.ip(f"state get src {out.source} dst {out.destination} proto esp "
+                                                          f"spi {spi:#x}"))
+                self.sockets[0].send(esp.udp_frame(*self.INSIDE, b"there", (1000, spi), traffic=0x28 | 2))
+
+                def outside(frame, out=out):
+                    try:
+                        return [esp.traffic_class(out.decrypt(frame).outer)]
+                    except (esp.Refused, ValueError, KeyError, struct.error):
+                        return None
+                self.assertEqual(self.comes(1, outside), [0x28])
+                sealed = back.encrypt(esp.udp_frame(*self.INSIDE[::-1], b"here", (1000, spi), traffic=0x28), 1,
+                                      outer_class=0xb8 | 3)
+                self.sockets[1].send(sealed)
+                expected = esp.udp_frame(*self.INSIDE[::-1], b"here", (1000, spi), traffic=0xb8)
+                self.comes(0, lambda got, expected=expected: got == expected)
+            self.check(program.stop())
 
 
 class Trap(harness.TestCase):

@@ -246,6 +246,22 @@ static void what_is_inside_is_parsed(void **state)
     }
 }
 
+/* Writes the traffic class of a packet inside. */
+static void set_class(struct rte_mbuf *mbuf, bool v6, uint8_t class)
+{
+    uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, 14);
+    struct rte_ipv4_hdr *v4 = (struct rte_ipv4_hdr *)ip;
+
+    if (v6) {
+        ip[0] = (uint8_t)(0x60 | class >> 4);
+        ip[1] = (uint8_t)(class << 4);
+        return;
+    }
+    v4->type_of_service = class;
+    v4->hdr_checksum = 0;
+    v4->hdr_checksum = rte_ipv4_cksum(v4);
+}
+
 static void congestion_is_not_lost(void **state)
 {
     uint32_t inner, outer, v6;
@@ -281,6 +297,47 @@ static void congestion_is_not_lost(void **state)
                 ipsec_free(&job);
                 ipsec_free_pair(pair);
             }
+        }
+    }
+}
+
+/* Without ECN what a router has written outside is nothing; with the outer DSCP all is as it was
+ * but that. */
+static void marks_are_passed_on_as_the_sa_has_it(void **state)
+{
+    uint32_t v6, marks;
+
+    (void)state;
+    for (v6 = 0; v6 < 2; v6++) {
+        for (marks = 0; marks < 4; marks++) {
+            const uint8_t dscp = (marks & SPILL_SA_TAKES_DSCP) != 0 ? 46 : 10;
+            const uint8_t ecn = (marks & SPILL_SA_NO_ECN) != 0 ? 2 : 3;
+            struct rte_mbuf *mbuf;
+            struct spill_job job;
+            uint8_t *ip;
+
+            open_pair("aes-128-gcm", 4, false);
+            pair[1]->config.marks = (uint8_t)marks;
+            mbuf = ipsec_packet(&frame, v6 != 0, 100, 0, false);
+            set_class(mbuf, v6 != 0, 10 << 2 | 2);
+            ipsec_job(&job, pair[0]);
+            ipsec_add(&job, mbuf);
+            ipsec_encrypt(&job);
+            rte_pktmbuf_mtod_offset(mbuf, uint8_t *, 14)[1] = 46 << 2 | 3;
+            mbuf = ipsec_carry(mbuf);
+            ipsec_job(&job, pair[1]);
+            ipsec_add(&job, mbuf);
+            ipsec_decrypt(&job);
+            assert_string_equal(ipsec_failure(mbuf), "");
+            ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, 14);
+            if (v6 != 0) {
+                assert_int_equal((ip[0] & 15) << 4 | ip[1] >> 4, dscp << 2 | ecn);
+            } else {
+                assert_int_equal(ip[1], dscp << 2 | ecn);
+                assert_int_equal(rte_raw_cksum(ip, sizeof(struct rte_ipv4_hdr)), 0xffff);
+            }
+            ipsec_free(&job);
+            ipsec_free_pair(pair);
         }
     }
 }
@@ -525,6 +582,7 @@ int main(void)
         TEST(tunnels_carry_ip_alone),
         TEST(what_is_inside_is_parsed),
         TEST(congestion_is_not_lost),
+        TEST(marks_are_passed_on_as_the_sa_has_it),
         TEST(every_truncation_has_a_name),
         TEST(random_bytes_never_come_out),
         TEST(a_packet_counts_once_in_a_job),

@@ -420,6 +420,11 @@ static void outer_headers_are_as_configured(void **state)
             mbuf = outer_of(&config, (uint8_t)(10 << 2 | ecn), false);
             assert_int_equal(*rte_pktmbuf_mtod_offset(mbuf, uint8_t *, 14 + 1), dscp << 2 | ecn);
             rte_pktmbuf_free(mbuf);
+            config.marks = SPILL_SA_NO_ECN;
+            mbuf = outer_of(&config, (uint8_t)(10 << 2 | ecn), false);
+            assert_int_equal(*rte_pktmbuf_mtod_offset(mbuf, uint8_t *, 14 + 1), dscp << 2);
+            rte_pktmbuf_free(mbuf);
+            config.marks = 0;
         }
     }
     ipsec_close();

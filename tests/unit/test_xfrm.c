@@ -616,6 +616,45 @@ static void test_ike_of_another_port(void **unused)
     spill_policy_files_free(&files);
 }
 
+/* Flags say what becomes of marks, in tunnels. */
+static void test_marks(void **unused)
+{
+    static const struct {
+        uint8_t flags, mode, out, in;
+    } cases[] = {
+        {0, XFRM_MODE_TUNNEL, 0, 0},
+        {XFRM_STATE_NOECN, XFRM_MODE_TUNNEL, SPILL_SA_NO_ECN, SPILL_SA_NO_ECN},
+        {XFRM_STATE_DECAP_DSCP, XFRM_MODE_TUNNEL, 0, SPILL_SA_TAKES_DSCP},
+        {XFRM_STATE_NOECN | XFRM_STATE_DECAP_DSCP, XFRM_MODE_TRANSPORT, 0, 0},
+    };
+    struct xfrm_usersa_info info = tunnel(LEFT, RIGHT, 0x1001);
+    struct spill_policy_files files;
+    uint32_t i;
+
+    (void)unused;
+    info.flags = XFRM_STATE_WILDRECV;
+    assert_int_equal(ask_sa(XFRM_MSG_NEWSA, &info), -EOPNOTSUPP);
+    info.flags = XFRM_STATE_ICMP;
+    assert_int_equal(ask_sa(XFRM_MSG_NEWSA, &info), -EOPNOTSUPP);
+    for (i = 0; i < RTE_DIM(cases); i++) {
+        spill_xfrm_state_clear(&state);
+        info = tunnel(LEFT, RIGHT, 0x1001);
+        info.flags = cases[i].flags;
+        info.mode = cases[i].mode;
+        assert_int_equal(ask_sa(XFRM_MSG_NEWSA, &info), 0);
+        state.sas[0].direction = SPILL_XFRM_OUT;
+        info = tunnel(RIGHT, LEFT, 0x1002);
+        info.flags = cases[i].flags;
+        info.mode = cases[i].mode;
+        assert_int_equal(ask_sa(XFRM_MSG_NEWSA, &info), 0);
+        state.sas[1].direction = SPILL_XFRM_IN;
+        assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+        assert_int_equal(files.sas[0].marks, cases[i].out);
+        assert_int_equal(files.sas[1].marks, cases[i].in);
+        spill_policy_files_free(&files);
+    }
+}
+
 /* A wide window is told whole: its last 200 numbers are even, and what is older has not come. */
 static void look_at_evens(void *context, struct spill_xfrm_sa *sa, struct spill_xfrm_window *window)
 {
@@ -723,6 +762,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rekey_of_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wide_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ike_of_another_port, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_marks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
     };
 
