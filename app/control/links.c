@@ -216,7 +216,7 @@ static struct told told_of(const struct spill_program *program, uint32_t index)
     struct spill_port_stats stats = program->port_stats[index];
 
     /* First what was given to it: so it can't have sent more than that, but by others. */
-    told.taken = spill_pipeline_transmitted(program->pipeline, program->ports[index].id);
+    told.taken = spill_pipeline_transmitted(program->pipeline, index);
     if (!program->settled)
         spill_port_stats(&program->ports[index], &stats);
     told.sent = stats.tx_packets;

@@ -45,7 +45,7 @@ static void write_ports(const void *source, const struct spill_metric_family *fa
             spill_port_stats(port, &stats);
         writer->member_begin(writer, family, port->name);
         spill_metrics_write(&spill_port_metrics, port, writer);
-        spill_pipeline_write_port(program->pipeline, port->id, writer);
+        spill_pipeline_write_port(program->pipeline, i, writer);
         spill_metrics_write(&spill_port_stats_metrics, &stats, writer);
         spill_program_write_link(program, i, writer);
         writer->member_end(writer, family);

@@ -54,7 +54,7 @@ void spill_pipeline_non_ip(const struct spill_pipeline *pipeline,
 
 /* ---------------------------------------------------------------------------------- ports */
 
-static struct spill_input sum_of_inputs(const struct spill_pipeline *pipeline, uint16_t port_id)
+static struct spill_input sum_of_inputs(const struct spill_pipeline *pipeline, uint32_t index)
 {
     struct spill_input sum = {0};
     uint32_t i, j;
@@ -63,19 +63,19 @@ static struct spill_input sum_of_inputs(const struct spill_pipeline *pipeline, u
         const struct spill_fast *fast = pipeline->lcores[i].fast;
         const struct spill_spread *spread = pipeline->lcores[i].spread;
 
-        for (j = 0; fast != NULL && j < fast->receive.input_count; j++) {
-            if (fast->receive.inputs[j].channel == NULL && fast->receive.inputs[j].port == port_id)
+        for (j = 0; fast != NULL && j < spill_receive_count(&fast->receive); j++) {
+            if (fast->receive.inputs[j].channel == NULL && fast->receive.inputs[j].index == index)
                 spill_metrics_add(&spill_input_metrics, &sum, &fast->receive.inputs[j]);
         }
         for (j = 0; spread != NULL && j < spread->queue_count; j++) {
-            if (spread->queues[j].port == port_id)
+            if (spread->queues[j].index == index)
                 sum.received += __atomic_load_n(&spread->queues[j].received, __ATOMIC_RELAXED);
         }
     }
     return sum;
 }
 
-static struct spill_output sum_of_outputs(const struct spill_pipeline *pipeline, uint16_t port_id)
+static struct spill_output sum_of_outputs(const struct spill_pipeline *pipeline, uint32_t index)
 {
     struct spill_output sum = {0};
     uint32_t i, j;
@@ -84,24 +84,24 @@ static struct spill_output sum_of_outputs(const struct spill_pipeline *pipeline,
         const struct spill_transmitter *transmitter =
             spill_pipeline_transmitter(&pipeline->lcores[i]);
 
-        for (j = 0; transmitter != NULL && j < transmitter->output_count; j++) {
-            if (transmitter->outputs[j].port == port_id)
-                spill_metrics_add(&spill_output_metrics, &sum, &transmitter->outputs[j]);
+        for (j = 0; transmitter != NULL && j < spill_transmitter_count(transmitter); j++) {
+            if (transmitter->outputs[j]->index == index)
+                spill_metrics_add(&spill_output_metrics, &sum, transmitter->outputs[j]);
         }
     }
     return sum;
 }
 
-uint64_t spill_pipeline_transmitted(const struct spill_pipeline *pipeline, uint16_t port_id)
+uint64_t spill_pipeline_transmitted(const struct spill_pipeline *pipeline, uint32_t index)
 {
-    return sum_of_outputs(pipeline, port_id).transmitted;
+    return sum_of_outputs(pipeline, index).transmitted;
 }
 
-void spill_pipeline_write_port(const struct spill_pipeline *pipeline, uint16_t port_id,
+void spill_pipeline_write_port(const struct spill_pipeline *pipeline, uint32_t index,
                                struct spill_metric_writer *writer)
 {
-    const struct spill_input inputs = sum_of_inputs(pipeline, port_id);
-    const struct spill_output outputs = sum_of_outputs(pipeline, port_id);
+    const struct spill_input inputs = sum_of_inputs(pipeline, index);
+    const struct spill_output outputs = sum_of_outputs(pipeline, index);
 
     spill_metrics_write(&spill_input_metrics, &inputs, writer);
     spill_metrics_write(&spill_output_metrics, &outputs, writer);
@@ -144,7 +144,7 @@ static void write_channels(const void *source, const struct spill_metric_family 
     const struct spill_pipeline *pipeline = source;
     uint32_t i;
 
-    for (i = 0; i < pipeline->config.plan->channel_count; i++) {
+    for (i = 0; i < __atomic_load_n(&pipeline->channel_count, __ATOMIC_ACQUIRE); i++) {
         writer->member_begin(writer, family, pipeline->channels[i]->name);
         spill_channel_write_metrics(pipeline->channels[i], writer);
         writer->member_end(writer, family);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Channels, pools and outputs, as the plan says. */
+/* Channels and pools, as the plan says. */
 #include "pipeline/connect.h"
 
 #include <rte_cycles.h>
@@ -7,9 +7,6 @@
 
 #include "base/clock.h"
 #include "ipsec/esp.h"
-
-/* A device that refuses a packet for so long is asked why. */
-#define PATIENCE_US 100000
 
 void *spill_connect_allocate(size_t size, int node)
 {
@@ -43,11 +40,7 @@ int spill_connect_channels(struct spill_pipeline *pipeline, struct spill_error *
     const struct spill_plan *plan = pipeline->config.plan;
     uint32_t i;
 
-    pipeline->channels =
-        spill_connect_allocate((plan->channel_count + 1) * sizeof(*pipeline->channels), -1);
-    if (pipeline->channels == NULL)
-        return spill_connect_no_memory(error, "channels", -1);
-    for (i = 0; i < plan->channel_count; i++) {
+    for (i = pipeline->channel_count; i < plan->channel_count; i++) {
         const struct spill_plan_channel *planned = &plan->channels[i];
 
         pipeline->channels[i] = spill_channel_create(
@@ -55,8 +48,18 @@ int spill_connect_channels(struct spill_pipeline *pipeline, struct spill_error *
             planned->node, ring_mode(planned->preemptible), error);
         if (pipeline->channels[i] == NULL)
             return -1;
+        __atomic_store_n(&pipeline->channel_count, i + 1, __ATOMIC_RELEASE);
     }
     return 0;
+}
+
+bool spill_connect_all_can_wait(const struct spill_pipeline *pipeline)
+{
+    for (uint32_t i = 0; i < pipeline->config.plan->port_count; i++) {
+        if (!pipeline->config.ports[i].device.finite_source)
+            return false;
+    }
+    return true;
 }
 
 struct spill_sender *spill_connect_sender(const struct spill_pipeline *pipeline, int channel,
@@ -133,73 +136,4 @@ int spill_connect_pools(struct spill_pipeline *pipeline, struct spill_error *err
     for (i = 0; i < plan->lcore_count; i++)
         alone.served += plan->lcores[i].role == SPILL_ROLE_FAST && plan->lcores[i].pool < 0;
     return alone.served > 0 ? create_pool(pipeline, &alone, error) : 0;
-}
-
-/* ---------------------------------------------------------------------------- the outputs */
-
-/* Prepares an lcore's output to a queue: its own, or over the channel to the queue's owner. */
-static struct spill_output *add_output(struct spill_pipeline *pipeline, uint32_t lcore,
-                                       struct spill_transmitter *transmitter, uint32_t port,
-                                       uint32_t queue, struct spill_ledger *ledger,
-                                       struct spill_latency *latency)
-{
-    const struct spill_plan_queue *planned = &pipeline->config.plan->ports[port].tx[queue];
-    struct spill_output *output = &transmitter->outputs[transmitter->output_count++];
-
-    *output = (struct spill_output){
-        .port = pipeline->config.ports[port].id,
-        .link = &pipeline->links.ports[pipeline->config.ports[port].id],
-        .queue = (uint16_t)queue,
-        .patience = rte_get_tsc_hz() / US_PER_S * PATIENCE_US,
-        .ledger = ledger,
-        .latency = latency,
-    };
-    if (planned->owner != (int)lcore)
-        output->sender = spill_connect_sender(pipeline, planned->channel, lcore);
-    else if (planned->channel >= 0)
-        output->channel = pipeline->channels[planned->channel];
-    return output;
-}
-
-/* Whether an lcore has a way to a transmit queue: owns it, or sends to it as a fast lcore. */
-static bool uses_queue(const struct spill_plan *plan, uint32_t lcore, uint32_t port, uint32_t queue)
-{
-    const struct spill_plan_lcore *planned = &plan->lcores[lcore];
-
-    return plan->ports[port].tx[queue].owner == (int)lcore ||
-           (planned->role == SPILL_ROLE_FAST &&
-            plan->ports[port].tx_queue_of[planned->index] == queue);
-}
-
-int spill_connect_outputs(struct spill_pipeline *pipeline, uint32_t lcore,
-                          struct spill_transmitter *transmitter, struct spill_ledger *ledger,
-                          struct spill_latency *latency, struct spill_output **by_port,
-                          struct spill_error *error)
-{
-    const struct spill_plan *plan = pipeline->config.plan;
-    const struct spill_plan_lcore *planned = &plan->lcores[lcore];
-    uint32_t count = 0, port, queue;
-
-    for (port = 0; port < plan->port_count; port++)
-        for (queue = 0; queue < plan->ports[port].tx_queues; queue++)
-            count += uses_queue(plan, lcore, port, queue);
-    if (count > SPILL_OUTPUTS_MAX)
-        return spill_error_set(error, "lcore %s: %u transmit queues; at most %d", planned->name,
-                               count, SPILL_OUTPUTS_MAX);
-    transmitter->outputs =
-        spill_connect_allocate((count + 1) * sizeof(*transmitter->outputs), planned->memory_node);
-    if (transmitter->outputs == NULL)
-        return spill_connect_no_memory(error, planned->name, planned->memory_node);
-    for (port = 0; port < plan->port_count; port++) {
-        for (queue = 0; queue < plan->ports[port].tx_queues; queue++) {
-            struct spill_output *output;
-
-            if (!uses_queue(plan, lcore, port, queue))
-                continue;
-            output = add_output(pipeline, lcore, transmitter, port, queue, ledger, latency);
-            if (by_port != NULL && plan->ports[port].tx_queue_of[planned->index] == queue)
-                by_port[port] = output;
-        }
-    }
-    return 0;
 }

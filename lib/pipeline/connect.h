@@ -6,9 +6,9 @@
 
 /**
  * @file
- * What lies between lcores: channels, the pools of workers, and each lcore's outputs. For
- * pipeline.c, which puts the lcores together. Control thread, before the lcores start; what fails
- * half way is freed with the pipeline.
+ * What lies between lcores: channels and the pools of workers. For pipeline.c, which puts the
+ * lcores together, and plug.c, which adds ports to them. Who has the plan; what fails half way is
+ * freed with the pipeline.
  */
 
 /** Zeroed memory on a planned node, for rte_free(); SOCKET_ID_ANY where the plan knows none. */
@@ -20,8 +20,12 @@ int spill_connect_no_memory(struct spill_error *error, const char *what, int nod
 /** What classes may need and this pipeline has: SPILL_NEED_… (classes.h). */
 unsigned spill_connect_needs_met(const struct spill_pipeline_config *config);
 
-/** Makes pipeline->channels. @return 0, or -1 with an error */
+/** Makes those of pipeline->channels that are in the plan and not there yet. @return 0, or -1 with
+ * an error */
 int spill_connect_channels(struct spill_pipeline *pipeline, struct spill_error *error);
+
+/** Whether whatever is received comes from captures, which wait until there is room. */
+bool spill_connect_all_can_wait(const struct spill_pipeline *pipeline);
 
 /** Makes pipeline->pools; fast lcores that no worker serves share one without any. Likewise. */
 int spill_connect_pools(struct spill_pipeline *pipeline, struct spill_error *error);
@@ -29,17 +33,5 @@ int spill_connect_pools(struct spill_pipeline *pipeline, struct spill_error *err
 /** The sender of an lcore, given by its index in the plan, in a channel. */
 struct spill_sender *spill_connect_sender(const struct spill_pipeline *pipeline, int channel,
                                           uint32_t lcore);
-
-/**
- * Makes all outputs of an lcore, given by its index in the plan.
- *
- * @param by_port  by_port[port] gets the output that packets of a fast lcore's own take; NULL: of
- *                 an lcore that transmits for others alone
- * @return 0, or -1 with an error
- */
-int spill_connect_outputs(struct spill_pipeline *pipeline, uint32_t lcore,
-                          struct spill_transmitter *transmitter, struct spill_ledger *ledger,
-                          struct spill_latency *latency, struct spill_output **by_port,
-                          struct spill_error *error);
 
 #endif

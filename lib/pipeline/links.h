@@ -12,9 +12,9 @@
  * @file
  * What the ports' links are, as the control thread last saw them, for those who send by them.
  *
- * The control thread writes; an lcore looks once a turn whether anything has changed, and then
- * reads all of it into its exits. A reader that sees half of a change sees the next version
- * afterwards, and reads again.
+ * The control thread writes, and of ports that come and leave who changes those (plug.h); an lcore
+ * looks once a turn whether anything has changed, and then reads all of it into its exits. A reader
+ * that sees half of a change sees the next version afterwards, and reads again.
  */
 
 /** Of one port. All zeros: up, and of any MTU. */
@@ -28,12 +28,12 @@ struct spill_links {
     struct spill_link ports[RTE_MAX_ETHPORTS]; /* by id */
 } __rte_cache_aligned;
 
-/** The control thread. */
+/** Who has the port's. */
 static inline void spill_links_set(struct spill_links *links, uint16_t port, struct spill_link link)
 {
     __atomic_store_n(&links->ports[port].mtu, link.mtu, __ATOMIC_RELAXED);
     __atomic_store_n(&links->ports[port].lost, link.lost, __ATOMIC_RELAXED);
-    __atomic_store_n(&links->version, links->version + 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&links->version, 1, __ATOMIC_RELEASE);
 }
 
 /** Any thread. */

@@ -59,7 +59,8 @@ struct spill_output {
     struct spill_sender *sender;   /* NULL: the queue is ours */
     struct spill_channel *channel; /* of our queue: what others send to it; NULL: they don't */
     const struct spill_link *link; /* of the port; NULL: never lost */
-    uint16_t port;
+    uint16_t port;                 /* its id */
+    uint16_t index;                /* in the plan */
     uint16_t queue;
     uint64_t patience; /* cycles until a device that refuses a packet is asked why */
     struct spill_ledger *ledger;

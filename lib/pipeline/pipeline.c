@@ -10,12 +10,11 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "pipeline/connect.h"
+#include "pipeline/plug.h"
 #include "pipeline/rule_log.h"
 
 /* Time that a fast lcore saves up for entering new flows, at most. */
 #define ADMISSION_US 100
-/* And for copying packets to make them fit the port that they leave by. */
-#define FITTING_US 100
 /* Within which all flows ask new rules. */
 #define RENEWAL_SECONDS 1
 /* ICMP errors that a fast lcore sends, at most. */
@@ -31,92 +30,7 @@ static int no_secret(struct spill_error *error)
     return spill_error_set(error, "no random numbers: %s", strerror(errno));
 }
 
-/* ---------------------------------------------------------------------------- the inputs */
-
-/* Whether a port's source is a capture, and the only source of its wire: what was captured on a
- * wire has both directions of its connections. */
-static bool captures_both_ends(const struct spill_pipeline *pipeline, uint32_t port)
-{
-    const struct spill_port *ports = pipeline->config.ports;
-
-    return ports[port].device.captured &&
-           ports[pipeline->config.plan->ports[port].peer].device.silent;
-}
-
-/* Of all routed ports: a connection may have each of its directions by any of them. */
-static uint8_t routed_zone(const struct spill_pipeline *pipeline)
-{
-    const struct spill_plan *plan = pipeline->config.plan;
-    uint32_t wires = 0, i;
-
-    for (i = 0; i < plan->port_count; i++)
-        wires += plan->ports[i].peer > (int)i;
-    return (uint8_t)(wires << 1 | SPILL_FLOW_ONE_END);
-}
-
-/* The number of a port's wire, and which end of it the port is: as spill_parse_burst() wants it. */
-static uint8_t zone_of(const struct spill_pipeline *pipeline, uint32_t port)
-{
-    const struct spill_plan *plan = pipeline->config.plan;
-    uint32_t first = RTE_MIN(port, (uint32_t)plan->ports[port].peer), number = 0, i;
-
-    if (plan->ports[port].peer < 0)
-        return routed_zone(pipeline);
-    for (i = 0; i < first; i++)
-        number += plan->ports[i].peer > (int)i;
-    return (uint8_t)(number << 1 | (port != first) |
-                     (captures_both_ends(pipeline, port) ? SPILL_FLOW_ONE_END : 0));
-}
-
-/* A receive queue of a port that an lcore owns: handed to `add` for each. */
-static int for_each_rx_queue(const struct spill_pipeline *pipeline, uint32_t lcore,
-                             int (*add)(void *context, const struct spill_pipeline *pipeline,
-                                        uint32_t port, uint16_t queue),
-                             void *context, struct spill_error *error)
-{
-    const struct spill_plan *plan = pipeline->config.plan;
-    uint32_t port, queue;
-
-    for (port = 0; port < plan->port_count; port++) {
-        for (queue = 0; queue < plan->ports[port].rx_queues; queue++) {
-            if (plan->ports[port].rx[queue].owner == (int)lcore &&
-                add(context, pipeline, port, (uint16_t)queue) != 0)
-                return spill_error_set(error, "lcore %s: more than %d receive queues",
-                                       plan->lcores[lcore].name, SPILL_INPUTS_MAX - 2);
-        }
-    }
-    return 0;
-}
-
-static int add_input(void *context, const struct spill_pipeline *pipeline, uint32_t port,
-                     uint16_t queue)
-{
-    const struct spill_port *source = &pipeline->config.ports[port];
-    struct spill_fast *fast = context;
-
-    if (fast->receive.input_count == SPILL_INPUTS_MAX)
-        return -1;
-    fast->receive.inputs[fast->receive.input_count++] = (struct spill_input){
-        .port = source->id, .queue = queue, .can_wait = source->device.finite_source};
-    return 0;
-}
-
-static int add_spread_queue(void *context, const struct spill_pipeline *pipeline, uint32_t port,
-                            uint16_t queue)
-{
-    const struct spill_port *source = &pipeline->config.ports[port];
-    struct spill_spread *spread = context;
-
-    if (spread->queue_count == SPILL_SPREAD_QUEUES_MAX)
-        return -1;
-    spread->queues[spread->queue_count++] =
-        (struct spill_spread_queue){.port = source->id,
-                                    .queue = queue,
-                                    .zone = zone_of(pipeline, port),
-                                    .routed = pipeline->config.plan->ports[port].peer < 0,
-                                    .can_wait = source->device.finite_source};
-    return 0;
-}
+/* ---------------------------------------------------------------------------- the lcores */
 
 static int create_spread(struct spill_pipeline *pipeline, uint32_t index, uint32_t seed,
                          struct spill_error *error)
@@ -135,25 +49,9 @@ static int create_spread(struct spill_pipeline *pipeline, uint32_t index, uint32
         lcore->spread->own = pipeline->channels[plan->fast_channel[lcore->plan->index]];
     for (i = 0; i < lcore->spread->fast_count; i++)
         lcore->spread->senders[i] = spill_connect_sender(pipeline, plan->fast_channel[i], index);
-    if (for_each_rx_queue(pipeline, index, add_spread_queue, lcore->spread, error) != 0)
-        return -1;
     spill_spread_add_stage(lcore->spread, lcore->loop);
     return 0;
 }
-
-/* Whether whatever is received comes from captures. */
-static bool all_can_wait(const struct spill_pipeline *pipeline)
-{
-    uint32_t i;
-
-    for (i = 0; i < pipeline->config.plan->port_count; i++) {
-        if (!pipeline->config.ports[i].device.finite_source)
-            return false;
-    }
-    return true;
-}
-
-/* ---------------------------------------------------------------------------- the lcores */
 
 static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
                         struct spill_error *error)
@@ -225,36 +123,13 @@ static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
     return 0;
 }
 
-/* What is routed has room for what fits any of the ports. */
-static void add_routed(struct spill_exit *exit, const struct spill_port *port)
-{
-    if (exit->mtu == 0 || port->mtu < exit->mtu)
-        *exit = (struct spill_exit){.limits = port->limits, .mtu = port->mtu};
-}
-
-/* The exits of a fast lcore, whose own outputs are given by index of the port in the plan. */
 static int create_exits(const struct spill_pipeline *pipeline, struct spill_exits *exits,
-                        struct spill_output *const *by_port, struct spill_error *error)
+                        struct spill_error *error)
 {
-    const struct spill_plan *plan = pipeline->config.plan;
-    uint32_t seed, i;
+    uint32_t seed;
 
-    for (i = 0; i < plan->port_count; i++) {
-        const struct spill_port *port = &pipeline->config.ports[i];
-
-        exits->other_end[port->id] = SPILL_OUTPUT_ROUTE;
-        if (plan->ports[i].peer >= 0)
-            exits->other_end[port->id] = (uint8_t)pipeline->config.ports[plan->ports[i].peer].id;
-        else
-            add_routed(&exits->ports[SPILL_OUTPUT_ROUTE], port);
-        spill_exit_init(&exits->ports[port->id], port, by_port[i]);
-    }
     exits->links = &pipeline->links;
-    /* Captures alone wait until there is time: nothing of theirs is lost for want of it. */
-    exits->fitting.most = all_can_wait(pipeline)
-                              ? INT64_MAX / 2
-                              : (int64_t)(rte_get_tsc_hz() / US_PER_S * FITTING_US);
-    exits->fitting.left = exits->fitting.most;
+    exits->fitting.left = INT64_MAX / 2; /* at most what a port's kind allows: plug.c */
     if (spill_secret(&seed, sizeof(seed)) != 0)
         return no_secret(error);
     spill_error_limit_init(&exits->errors, rte_get_tsc_hz(), ERRORS_A_SECOND, seed);
@@ -272,14 +147,6 @@ static void connect_handover(struct spill_pipeline *pipeline, uint32_t index, ui
     handover->seed = seed;
     handover->by_device = !plan->spread;
     handover->rss.key = spill_port_rss_key;
-    for (i = 0; i < plan->port_count; i++) {
-        const struct spill_port *port = &pipeline->config.ports[i];
-
-        handover->rss.fields[port->id] = port->capabilities.rss_fields;
-        handover->rss.queues[port->id] = plan->ports[i].rx_queues;
-        handover->rss.table_sizes[port->id] =
-            port->capabilities.rss_table > 0 ? port->capabilities.rss_table : SPILL_PORT_RSS_TABLE;
-    }
     for (i = 0; i < handover->count; i++) {
         if (i == handover->self)
             continue;
@@ -289,9 +156,8 @@ static void connect_handover(struct spill_pipeline *pipeline, uint32_t index, ui
     }
 }
 
-/* The inputs of a fast lcore: queues where devices spread, and channels. */
-static int create_inputs(struct spill_pipeline *pipeline, uint32_t index, struct spill_fast *fast,
-                         struct spill_error *error)
+/* The channels that a fast lcore receives from; queues come with their ports. */
+static void create_inputs(struct spill_pipeline *pipeline, uint32_t index, struct spill_fast *fast)
 {
     const struct spill_plan *plan = pipeline->config.plan;
     uint32_t fast_index = plan->lcores[index].index, i;
@@ -300,11 +166,8 @@ static int create_inputs(struct spill_pipeline *pipeline, uint32_t index, struct
     for (i = 0; i < RTE_DIM(channels); i++) {
         if (channels[i] >= 0)
             fast->receive.inputs[fast->receive.input_count++] =
-                (struct spill_input){.channel = pipeline->channels[channels[i]],
-                                     .handed = i == 1,
-                                     .can_wait = all_can_wait(pipeline)};
+                (struct spill_input){.channel = pipeline->channels[channels[i]], .handed = i == 1};
     }
-    return plan->spread ? 0 : for_each_rx_queue(pipeline, index, add_input, fast, error);
 }
 
 static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t seed,
@@ -312,9 +175,8 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
 {
     const struct spill_plan *plan = pipeline->config.plan;
     struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
-    struct spill_output *by_port[SPILL_PORTS_MAX] = {NULL};
     struct spill_fast *fast;
-    uint32_t port, i;
+    uint32_t i;
 
     lcore->fast = fast = spill_connect_allocate(sizeof(*fast), lcore->plan->memory_node);
     if (fast == NULL)
@@ -342,17 +204,12 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
     if (fast->rule_log == NULL || fast->datagrams == NULL ||
         create_flows(pipeline, lcore, error) != 0 || create_ipsec(pipeline, lcore, error) != 0 ||
         create_submitter(pipeline, index, error) != 0 ||
-        spill_connect_outputs(pipeline, index, &fast->transmitter, &fast->ledger, &fast->latency,
-                              by_port, error) != 0 ||
-        create_exits(pipeline, &fast->exits, by_port, error) != 0 ||
+        create_exits(pipeline, &fast->exits, error) != 0 ||
         spill_routing_init(&fast->routing, &pipeline->config, plan->lcores[index].index,
                            lcore->plan->memory_node, error) != 0)
         return -1;
-    for (port = 0; port < plan->port_count; port++)
-        fast->receive.zones[pipeline->config.ports[port].id] = zone_of(pipeline, port);
     connect_handover(pipeline, index, seed, &fast->handover);
-    if (create_inputs(pipeline, index, fast, error) != 0)
-        return -1;
+    create_inputs(pipeline, index, fast);
     spill_host_connect(pipeline->config.twins, plan->lcores[index].index, fast, lcore->loop);
     spill_fast_add_stages(fast, lcore->loop);
     return 0;
@@ -366,10 +223,6 @@ static int create_transmit(struct spill_pipeline *pipeline, uint32_t index,
     lcore->transmit = spill_connect_allocate(sizeof(*lcore->transmit), lcore->plan->memory_node);
     if (lcore->transmit == NULL)
         return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
-    if (spill_connect_outputs(pipeline, index, &lcore->transmit->transmitter,
-                              &lcore->transmit->ledger, &lcore->transmit->latency, NULL,
-                              error) != 0)
-        return -1;
     spill_transmitter_add_stage(&lcore->transmit->transmitter, lcore->loop);
     return 0;
 }
@@ -460,6 +313,18 @@ static int create_lcores(struct spill_pipeline *pipeline, struct spill_error *er
     return status;
 }
 
+static int plug_ports(struct spill_pipeline *pipeline, struct spill_error *error)
+{
+    uint32_t i;
+
+    for (i = 0; i < pipeline->config.plan->port_count; i++) {
+        if (spill_plug_port(pipeline, i, error) != 0)
+            return -1;
+        spill_plug_open(pipeline, i);
+    }
+    return 0;
+}
+
 struct spill_pipeline *spill_pipeline_create(const struct spill_pipeline_config *config,
                                              struct spill_error *error)
 {
@@ -471,7 +336,7 @@ struct spill_pipeline *spill_pipeline_create(const struct spill_pipeline_config 
     }
     pipeline->config = *config;
     if (spill_connect_channels(pipeline, error) == 0 && spill_connect_pools(pipeline, error) == 0 &&
-        create_lcores(pipeline, error) == 0)
+        create_lcores(pipeline, error) == 0 && plug_ports(pipeline, error) == 0)
         return pipeline;
     spill_pipeline_free(pipeline);
     return NULL;
@@ -481,8 +346,8 @@ static void free_lcore(struct spill_pipeline_lcore *lcore)
 {
     struct spill_transmitter *transmitter = spill_pipeline_transmitter(lcore);
 
-    if (transmitter != NULL)
-        rte_free(transmitter->outputs);
+    for (uint32_t i = 0; transmitter != NULL && i < transmitter->output_count; i++)
+        rte_free(transmitter->outputs[i]);
     if (lcore->fast != NULL) {
         spill_submitter_free(lcore->fast->submitter);
         rte_ring_free(lcore->fast->rule_log);
@@ -512,8 +377,7 @@ void spill_pipeline_free(struct spill_pipeline *pipeline)
         free_lcore(&pipeline->lcores[i]);
     for (i = 0; i < pipeline->pool_count; i++)
         spill_pool_free(pipeline->pools[i]);
-    for (i = 0; pipeline->channels != NULL && i < pipeline->config.plan->channel_count; i++)
+    for (i = 0; i < pipeline->channel_count; i++)
         spill_channel_free(pipeline->channels[i]);
-    rte_free(pipeline->channels);
     rte_free(pipeline);
 }

@@ -79,10 +79,11 @@ struct spill_pipeline {
     struct spill_pipeline_lcore lcores[SPILL_LCORES_MAX]; /* by index in the plan; 0 is control's */
     uint32_t pool_count; /* the plan's, and one without workers for fast lcores that have none */
     struct spill_pool *pools[SPILL_NODES_MAX + 1];
-    struct spill_channel **channels; /* by index in the plan */
-    struct spill_links links;        /* by id of the port */
-    struct spill_ledger ledger;      /* the control thread's: what a forced end left behind */
-    uint64_t abandoned_mbufs; /* likewise; of those, what the crypto device never gave back */
+    uint32_t channel_count;                                  /* made; written last of those */
+    struct spill_channel *channels[SPILL_PLAN_CHANNELS_MAX]; /* by index in the plan */
+    struct spill_links links;                                /* by id of the port */
+    struct spill_ledger ledger; /* the control thread's: what a forced end left behind */
+    uint64_t abandoned_mbufs;   /* likewise; of those, what the crypto device never gave back */
 };
 
 /**
@@ -161,12 +162,12 @@ bool spill_pipeline_await_turn(const struct spill_pipeline *pipeline, uint64_t n
 void spill_pipeline_non_ip(const struct spill_pipeline *pipeline,
                            uint64_t sums[SPILL_NON_IP_COUNTERS]);
 
-/** Gives a writer what the lcores counted at a port. Any thread. */
-void spill_pipeline_write_port(const struct spill_pipeline *pipeline, uint16_t port_id,
+/** Gives a writer what the lcores counted at a port, by its index in the plan. Any thread. */
+void spill_pipeline_write_port(const struct spill_pipeline *pipeline, uint32_t index,
                                struct spill_metric_writer *writer);
 
-/** Packets given to a port's device, by all lcores. Any thread. */
-uint64_t spill_pipeline_transmitted(const struct spill_pipeline *pipeline, uint16_t port_id);
+/** Packets given to a port's device, by all lcores. Likewise. */
+uint64_t spill_pipeline_transmitted(const struct spill_pipeline *pipeline, uint32_t index);
 
 /**
  * Gives a writer what else is counted: lcores, channels, classes of expensive work, latencies,
@@ -193,6 +194,14 @@ spill_pipeline_transmitter(const struct spill_pipeline_lcore *lcore)
     if (lcore->fast != NULL)
         return &lcore->fast->transmitter;
     return lcore->transmit != NULL ? &lcore->transmit->transmitter : NULL;
+}
+
+/** The accounts of an lcore that has a transmitter. */
+static inline struct spill_ledger *spill_pipeline_transmits(struct spill_pipeline_lcore *lcore,
+                                                            struct spill_latency **latency)
+{
+    *latency = lcore->fast != NULL ? &lcore->fast->latency : &lcore->transmit->latency;
+    return lcore->fast != NULL ? &lcore->fast->ledger : &lcore->transmit->ledger;
 }
 
 #endif

@@ -136,8 +136,8 @@ static bool has_room(const struct spill_fast *fast)
     /* With IPsec, what comes back from one class may need a credit of the next. */
     if (held > 0 && fast->submitter->credits < bursts * SPILL_BURST)
         return false;
-    for (i = 0; i < fast->transmitter.output_count; i++) {
-        if (!spill_output_has_room(&fast->transmitter.outputs[i], held))
+    for (i = 0; i < spill_transmitter_count(&fast->transmitter); i++) {
+        if (!spill_output_has_room(fast->transmitter.outputs[i], held))
             return false;
     }
     return true;
@@ -235,6 +235,8 @@ static uint32_t receive_channel(struct spill_fast *fast, const struct spill_inpu
 static uint32_t take_input(struct spill_fast *fast, struct spill_input *input, uint64_t now,
                            bool stopped)
 {
+    if (unlikely(spill_input_closed(input)))
+        return 0;
     if (input->can_wait &&
         (!has_room(fast) || !(input->handed || spill_handover_has_room(&fast->handover))))
         return 0;
@@ -248,17 +250,18 @@ static uint32_t receive_poll(void *context, uint64_t now)
     struct spill_fast *fast = context;
     struct spill_receive *receive = &fast->receive;
     const uint64_t passed = now - receive->last_turn;
-    bool stopped = spill_token_cancelled(receive->stop);
+    const bool stopped = spill_token_cancelled(receive->stop);
+    const uint32_t inputs = spill_receive_count(receive);
     uint32_t handled = 0, i;
 
     spill_allowance_earn(&fast->exits.fitting, passed, receive->has_time);
     spill_admission_earn(fast, passed, receive->has_time);
     receive->last_turn = now;
-    for (i = 0; i < receive->input_count && handled < SPILL_TURN; i++) {
+    for (i = 0; i < inputs && handled < SPILL_TURN; i++) {
         struct spill_input *input = &receive->inputs[receive->next_input];
         uint32_t count = take_input(fast, input, now, stopped);
 
-        if (++receive->next_input == receive->input_count)
+        if (++receive->next_input == inputs)
             receive->next_input = 0;
         handled += count;
         /* As much as an lcore that spreads may receive. */
@@ -278,7 +281,7 @@ static bool inputs_ended(const struct spill_fast *fast, bool handed)
 {
     uint32_t i;
 
-    for (i = 0; i < fast->receive.input_count; i++) {
+    for (i = 0; i < spill_receive_count(&fast->receive); i++) {
         const struct spill_input *input = &fast->receive.inputs[i];
 
         if (input->channel != NULL && input->handed == handed &&

@@ -143,8 +143,8 @@ static uint64_t abandon_backlogs(struct spill_pipeline *pipeline,
     uint64_t packets = 0;
     uint32_t i;
 
-    for (i = 0; i < transmitter->output_count; i++) {
-        struct spill_output *output = &transmitter->outputs[i];
+    for (i = 0; i < spill_transmitter_count(transmitter); i++) {
+        struct spill_output *output = transmitter->outputs[i];
 
         for (; output->waiting > 0; output->waiting--, packets++) {
             spill_ledger_drop(&pipeline->ledger, &spill_drop_drain_deadline,

@@ -123,15 +123,18 @@ static bool is_behind(struct spill_spread *spread)
 static uint32_t spread_poll(void *context, uint64_t now)
 {
     struct spill_spread *spread = context;
+    const uint32_t queues = __atomic_load_n(&spread->queue_count, __ATOMIC_ACQUIRE);
     uint32_t handled = 0, i;
 
     if (unlikely(spill_token_cancelled(spread->stop)) || is_behind(spread))
         return 0;
-    for (i = 0; i < spread->queue_count && handled < SPILL_TURN; i++) {
+    for (i = 0; i < queues && handled < SPILL_TURN; i++) {
         struct spill_spread_queue *queue = &spread->queues[spread->next];
 
-        if (++spread->next == spread->queue_count)
+        if (++spread->next == queues)
             spread->next = 0;
+        if (unlikely(__atomic_load_n(&queue->closed, __ATOMIC_ACQUIRE)))
+            continue;
         if (!queue->can_wait || has_room(spread))
             handled += poll_queue(spread, queue, now);
     }

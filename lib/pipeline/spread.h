@@ -35,15 +35,18 @@
 #define SPILL_SPREAD_QUEUES_MAX 64
 
 struct spill_spread_queue {
-    uint16_t port;
+    uint16_t port;  /* its id */
+    uint16_t index; /* in the plan */
     uint16_t queue;
+    bool closed;       /* as of struct spill_input */
     uint8_t zone;      /* of the port, as spill_parse_burst() wants it */
     bool routed;       /* the port is */
     bool can_wait;     /* a capture: read only while every channel has room for a burst */
     uint64_t received; /* packets; written by the lcore */
 };
 
-/** Written before the lcores start, but for what counts, which is its lcore's. */
+/** Written before the lcores start, but for what counts, which is its lcore's, and the queues,
+ * which are added, opened and closed as a fast lcore's inputs are (receive.h). */
 struct spill_spread {
     const struct spill_token *stop;
     uint32_t seed; /* of the hash; the same on every lcore that spreads */

@@ -6,12 +6,13 @@
 uint32_t spill_transmitter_poll(void *context, uint64_t now)
 {
     struct spill_transmitter *transmitter = context;
+    const uint32_t count = spill_transmitter_count(transmitter);
     uint32_t handled = 0, i;
 
-    if (transmitter->output_count > 0)
-        spill_latency_settle(transmitter->outputs[0].latency, now); /* all have the same */
-    for (i = 0; i < transmitter->output_count; i++) {
-        struct spill_output *output = &transmitter->outputs[i];
+    if (count > 0)
+        spill_latency_settle(transmitter->outputs[0]->latency, now); /* all have the same */
+    for (i = 0; i < count; i++) {
+        struct spill_output *output = transmitter->outputs[i];
 
         if (output->waiting > 0)
             handled += spill_output_retry(output, now);
@@ -26,8 +27,8 @@ bool spill_transmitter_end(void *context)
     struct spill_transmitter *transmitter = context;
     uint32_t i;
 
-    for (i = 0; i < transmitter->output_count; i++) {
-        const struct spill_output *output = &transmitter->outputs[i];
+    for (i = 0; i < spill_transmitter_count(transmitter); i++) {
+        const struct spill_output *output = transmitter->outputs[i];
 
         if (output->waiting > 0 ||
             (output->channel != NULL && !spill_channel_ended(output->channel)))
@@ -40,9 +41,9 @@ void spill_transmitter_leave(struct spill_transmitter *transmitter)
 {
     uint32_t i;
 
-    for (i = 0; i < transmitter->output_count; i++) {
-        if (transmitter->outputs[i].sender != NULL)
-            spill_sender_leave(transmitter->outputs[i].sender);
+    for (i = 0; i < spill_transmitter_count(transmitter); i++) {
+        if (transmitter->outputs[i]->sender != NULL)
+            spill_sender_leave(transmitter->outputs[i]->sender);
     }
 }
 

@@ -23,11 +23,17 @@
 
 #define SPILL_OUTPUTS_MAX 64
 
-/** Written before the lcores start. */
+/** Written by the control thread (plug.h): the count last, so that an lcore sees whole outputs. */
 struct spill_transmitter {
     uint32_t output_count;
-    struct spill_output *outputs; /* SPILL_OUTPUTS_MAX at most, on the lcore's node */
+    struct spill_output *outputs[SPILL_OUTPUTS_MAX]; /* on the lcore's node */
 };
+
+/** Any thread. */
+static inline uint32_t spill_transmitter_count(const struct spill_transmitter *transmitter)
+{
+    return __atomic_load_n(&transmitter->output_count, __ATOMIC_ACQUIRE);
+}
 
 /** A tx lcore: nothing but a transmitter with accounts of its own. */
 struct spill_transmit {

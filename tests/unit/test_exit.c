@@ -655,7 +655,7 @@ static void retry_at(uint64_t now)
     for (lcore = 1; lcore < bench.plan.lcore_count; lcore++) {
         transmitter = spill_pipeline_transmitter(&bench.pipeline->lcores[lcore]);
         for (i = 0; transmitter != NULL && i < transmitter->output_count; i++)
-            spill_output_retry(&transmitter->outputs[i], now);
+            spill_output_retry(transmitter->outputs[i], now);
     }
     take_all();
 }
