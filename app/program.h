@@ -79,6 +79,15 @@ struct spill_confirmation {
     uint64_t until; /* TSC when it is; 0: nothing waits. Atomic: told by any thread */
 };
 
+/** A place for a port, by its index in the plan. */
+enum spill_port_state {
+    SPILL_PORT_FREE,    /* none has been there */
+    SPILL_PORT_COMING,  /* made by a reload's thread; rules may name it, nothing comes by it yet */
+    SPILL_PORT_THERE,   /* of the configuration in force */
+    SPILL_PORT_LEAVING, /* nothing more comes by it; what is under way leaves */
+    SPILL_PORT_GONE,    /* it left; its name may come back */
+};
+
 struct spill_stall_watch;
 struct spill_watching;
 
@@ -107,7 +116,12 @@ struct spill_program {
     int argc; /* of main(), to read it all again */
     char **argv;
     struct spill_policy_files files; /* of the start: until others are in force for good */
-    struct spill_device devices[SPILL_PORTS_MAX]; /* by index of the port in the options */
+    /* By index of the port in the plan: first those of the start, as in the options, then those
+     * that came since. Of one that is not there, nothing but its name and what it counted is looked
+     * at. */
+    _Atomic int port_states[SPILL_PORTS_MAX]; /* enum spill_port_state */
+    struct spill_option_port port_options[SPILL_PORTS_MAX];
+    struct spill_device devices[SPILL_PORTS_MAX];
     struct spill_plan_input plan_input;
     struct spill_plan plan;
 
@@ -119,7 +133,7 @@ struct spill_program {
     struct spill_service service; /* what runs it is told of it */
     _Atomic int guard_status;     /* enum spill_status: of an end that the guard makes */
 
-    uint32_t port_count; /* found */
+    uint32_t port_count; /* found, those that left since among them */
     struct spill_port ports[SPILL_PORTS_MAX];
     struct rte_mempool *mempools[SPILL_PORTS_MAX];
     struct spill_snapshot *rules; /* of struct spill_generation */
@@ -181,6 +195,12 @@ struct spill_program {
 
 #define SPILL_SECOND_NS UINT64_C(1000000000)
 
+/** Whether a port, by its index, is of the configuration in force. Any thread. */
+static inline bool spill_program_has_port(const struct spill_program *program, uint32_t index)
+{
+    return program->port_states[index] == SPILL_PORT_THERE;
+}
+
 /** Nanoseconds in TSC cycles. After rte_eal_init(). */
 static inline uint64_t spill_cycles(uint64_t nanoseconds)
 {
@@ -203,6 +223,17 @@ int spill_program_init(struct spill_program *program, int argc, char **argv,
 
 /** Reads rules and topology, parses devices, computes the plan. @return 0, -1 with an error */
 int spill_program_plan(struct spill_program *program, struct spill_error *error);
+
+/** Parses a port's device, as far as that can be told without it. @return 0, -1 with an error */
+int spill_program_parse_device(const struct spill_option_port *port, struct spill_device *device,
+                               struct spill_error *error);
+
+/** What a plan has to know of a port, by its options and its parsed device; and what the device
+ * that was found adds to that. */
+void spill_program_plan_port(const struct spill_program *program, uint32_t index,
+                             struct spill_plan_port_input *port);
+void spill_program_plan_found(const struct spill_program *program, uint32_t index,
+                              struct spill_plan_port_input *port);
 
 /** Computes the plan again with the lcores that the EAL has and the queues that the devices have.
  */
@@ -249,6 +280,13 @@ int spill_program_start_eal(struct spill_program *program, const char *argv0,
 /** Finds the ports' devices. @return 0, -1 with an error */
 int spill_program_find_ports(struct spill_program *program, struct spill_error *error);
 
+/** Makes a port's mempool by the plan, and configures its device; and starts it. @return 0, -1 with
+ * an error */
+int spill_program_configure_port(struct spill_program *program, uint32_t index,
+                                 struct spill_error *error);
+int spill_program_start_port(struct spill_program *program, uint32_t index,
+                             struct spill_error *error);
+
 /** Makes mempools, rules and pipeline, and starts the ports. @return 0, -1 with an error */
 int spill_program_bring_up(struct spill_program *program, struct spill_error *error);
 
@@ -293,12 +331,12 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
                                                     bool same_files, struct spill_error *error);
 
 /**
- * Whether a version can be made of files, but for memory: what they name is there. Once for each,
- * before one is made: the ports of SAs become ids of devices. Any thread but lcores'.
+ * Whether a version can be made of files, but for memory and devices: what they name is there, or
+ * comes with the options. Any thread but lcores'.
  */
 int spill_program_check_version(const struct spill_program *program,
                                 const struct spill_options *options,
-                                struct spill_policy_files *files, struct spill_error *error);
+                                const struct spill_policy_files *files, struct spill_error *error);
 
 /** Puts another version in force. @return 0; -EBUSY, and the version stays the caller's */
 int spill_program_replace_generation(struct spill_program *program,

@@ -91,10 +91,8 @@ static void compare_ports(const struct comparison *comparison, const struct spil
         const struct spill_option_port *port = &left->ports[i];
         const struct spill_option_port *other = find_port(right, port->name);
 
-        if (other == NULL) {
-            tell(comparison, SPILL_GONE, "port", port->name);
+        if (other == NULL)
             continue;
-        }
         compare_scope(comparison, SPILL_OPTION_PER_PORT, port, other, " of port ", port->name);
         if (strcmp(port->device, other->device) != 0)
             tell_row(comparison,
@@ -102,9 +100,33 @@ static void compare_ports(const struct comparison *comparison, const struct spil
                          .name = device->key, .kind = device->kind, .offset = device->offset},
                      port, other, " of port ", port->name);
     }
+}
+
+/* Whether a port comes, or leaves, with a wire that is wholly new, or gone. */
+static bool is_apart(const struct spill_options *before, const struct spill_options *again,
+                     const char *name)
+{
+    uint16_t wires[SPILL_WIRES_MAX];
+    const uint32_t count = spill_options_wires_apart(before, again, wires);
+
+    for (uint32_t i = 0; i < 2 * count; i++) {
+        if (strcmp(again->wires[wires[i / 2]].port_names[i % 2], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Ports that the right has and the left has not. */
+static void compare_presence(const struct comparison *comparison, const struct spill_options *left,
+                             const struct spill_options *right, enum spill_change change)
+{
     for (unsigned i = 0; i < right->port_count; i++) {
-        if (find_port(left, right->ports[i].name) == NULL)
-            tell(comparison, SPILL_NEW, "port", right->ports[i].name);
+        const char *name = right->ports[i].name;
+        const bool at_reload = is_apart(left, right, name);
+
+        if (find_port(left, name) == NULL &&
+            at_reload == (comparison->when == SPILL_OPTION_AT_RELOAD))
+            tell(comparison, change, "port", name);
     }
 }
 
@@ -127,9 +149,26 @@ static void compare_wires(const struct comparison *comparison, const struct spil
                           const struct spill_options *right, enum spill_change change)
 {
     for (unsigned i = 0; i < left->wire_count; i++) {
-        if (!has_wire(right, &left->wires[i]))
+        const bool at_reload = is_apart(right, left, left->wires[i].port_names[0]);
+
+        if (!has_wire(right, &left->wires[i]) &&
+            at_reload == (comparison->when == SPILL_OPTION_AT_RELOAD))
             tell(comparison, change, "wire", left->wires[i].name);
     }
+}
+
+uint32_t spill_options_wires_apart(const struct spill_options *before,
+                                   const struct spill_options *again,
+                                   uint16_t wires[SPILL_WIRES_MAX])
+{
+    uint32_t count = 0;
+
+    for (uint16_t i = 0; i < again->wire_count; i++) {
+        if (find_port(before, again->wires[i].port_names[0]) == NULL &&
+            find_port(before, again->wires[i].port_names[1]) == NULL)
+            wires[count++] = i;
+    }
+    return count;
 }
 
 static void compare_interfaces(const struct comparison *comparison,
@@ -265,13 +304,17 @@ void spill_options_compare(const struct spill_options *in_force, const struct sp
     for (unsigned i = 0; i < SPILL_CLASSES; i++)
         compare_scope(&comparison, SPILL_OPTION_PER_CLASS, &in_force->pipeline.classes[i],
                       &again->pipeline.classes[i], " of ", spill_class_rows[i]->name);
+    if (when == SPILL_OPTION_AT_ONCE)
+        return;
+    compare_presence(&comparison, again, in_force, SPILL_GONE);
+    compare_presence(&comparison, in_force, again, SPILL_NEW);
+    compare_wires(&comparison, in_force, again, SPILL_GONE);
+    compare_wires(&comparison, again, in_force, SPILL_NEW);
     if (when == SPILL_OPTION_AT_RELOAD)
         compare_sas(&comparison, in_force, again);
     if (when != SPILL_OPTION_AT_START)
         return;
     compare_ports(&comparison, in_force, again);
-    compare_wires(&comparison, in_force, again, SPILL_GONE);
-    compare_wires(&comparison, again, in_force, SPILL_NEW);
     compare_scope(&comparison, SPILL_OPTION_ROUTER, in_force, again, " of the router", "");
     compare_scope(&comparison, SPILL_OPTION_IKE, in_force, again, " of [ike]", "");
     compare_interfaces(&comparison, in_force, again);

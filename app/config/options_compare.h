@@ -22,4 +22,15 @@
 void spill_options_compare(const struct spill_options *in_force, const struct spill_options *again,
                            enum spill_option_when when, spill_difference_tell *tell, void *context);
 
+/**
+ * Finds wires that are wholly new: neither of their ports is among those that were there. With both
+ * options exchanged, those that are wholly gone. Any thread that has both to itself.
+ *
+ * @param wires  gets their indices in `again`
+ * @return how many
+ */
+uint32_t spill_options_wires_apart(const struct spill_options *before,
+                                   const struct spill_options *again,
+                                   uint16_t wires[SPILL_WIRES_MAX]);
+
 #endif

@@ -139,7 +139,7 @@ static int choose_port(const struct spill_program *program, struct spill_capture
 {
     choice->port = SPILL_CAPTURE_NO_PORT;
     for (uint32_t i = 0; i < program->port_count; i++) {
-        if (strcmp(program->ports[i].name, name) == 0)
+        if (spill_program_has_port(program, i) && strcmp(program->ports[i].name, name) == 0)
             choice->port = program->ports[i].id;
     }
     return choice->port != SPILL_CAPTURE_NO_PORT || *name == '\0'

@@ -8,6 +8,7 @@
 
 #include "config/policy_join.h"
 #include "control/log.h"
+#include "control/wiring.h"
 #include "pipeline/generation.h"
 #include "pipeline/onward.h"
 #include "program.h"
@@ -42,17 +43,38 @@ static void reading_nodes(const struct spill_plan *plan, int nodes[SPILL_NODES_M
     }
 }
 
-/* The ports and sub-ports that rules name. Those of a reload may have been meant for others. */
-static int find_inputs(const struct spill_program *program, const struct spill_ruleset *ruleset,
-                       struct spill_rule_input *inputs, struct spill_error *error)
+static int missing_input(const char *name, struct spill_error *error)
+{
+    return spill_error_set(error,
+                           "rules: in '%s': the program was started without that port: expected a "
+                           "restart, which makes it",
+                           name);
+}
+
+/* A routed sub-port is there only if it was at the start. */
+static bool has_input(const struct spill_program *program, const struct spill_options *options,
+                      const char *name)
+{
+    struct spill_rule_input input;
+
+    return spill_options_find_input(options, name, &input) &&
+           (spill_options_find_input(&program->options, name, &input) ||
+            spill_wiring_has(program, options, name));
+}
+
+/* The ports and sub-ports that rules name, of those that are there or come. */
+static int find_inputs(const struct spill_program *program, const struct spill_options *options,
+                       const struct spill_ruleset *ruleset, struct spill_rule_input *inputs,
+                       struct spill_error *error)
 {
     for (uint32_t i = 0; i < ruleset->input_count; i++) {
-        if (!spill_options_find_input(&program->options, ruleset->inputs[i], &inputs[i]))
-            return spill_error_set(error,
-                                   "rules: in '%s': the program was started without that port: "
-                                   "expected a restart, which makes it",
-                                   ruleset->inputs[i]);
-        inputs[i].port = program->ports[inputs[i].port].id;
+        const int port = spill_options_find_input(options, ruleset->inputs[i], &inputs[i])
+                             ? spill_wiring_find(program, options->ports[inputs[i].port].name)
+                             : -1;
+
+        if (port < 0)
+            return missing_input(ruleset->inputs[i], error);
+        inputs[i].port = program->ports[port].id;
     }
     return 0;
 }
@@ -73,7 +95,7 @@ make_policy(struct spill_program *program, const struct spill_options *options,
     char name[17];
     uint32_t i;
 
-    if (find_inputs(program, ruleset, inputs, error) != 0)
+    if (find_inputs(program, options, ruleset, inputs, error) != 0)
         return NULL;
     ids = calloc(ruleset->sa_count + 1u, sizeof(*ids));
     if (ids == NULL) {
@@ -119,55 +141,61 @@ static struct spill_rule_list *make_list(struct spill_program *program,
     return list;
 }
 
-/*
- * Turns the ports of SAs from indices among the options' to ids of devices. A reload may name those
- * alone that were there at the start.
- */
-static int find_ports(const struct spill_program *program, const struct spill_options *options,
-                      struct spill_policy_files *files, struct spill_error *error)
+/* Whether the ports of SAs are there, or come. */
+static int check_sa_ports(const struct spill_program *program, const struct spill_options *options,
+                          const struct spill_policy_files *files, struct spill_error *error)
 {
-    uint32_t ids[SPILL_PORTS_MAX];
-    uint32_t i, j;
+    for (uint32_t i = 0; i < files->sa_count; i++) {
+        for (uint64_t left = files->sas[i].ports; left != 0; left &= left - 1) {
+            const char *name = options->ports[__builtin_ctzll(left)].name;
 
-    for (i = 0; i < options->port_count; i++) {
-        ids[i] = RTE_MAX_ETHPORTS;
-        for (j = 0; j < program->port_count; j++) {
-            if (strcmp(options->ports[i].name, program->options.ports[j].name) == 0)
-                ids[i] = program->ports[j].id;
+            if (!spill_wiring_has(program, options, name))
+                return spill_error_set(error,
+                                       "%s: port %s was not there at the start: expected a restart",
+                                       spill_option_sa_where(&options->sas[i], "port"), name);
         }
-    }
-    for (i = 0; i < files->sa_count; i++) {
-        uint64_t ports = 0, left;
-
-        for (left = files->sas[i].ports; left != 0; left &= left - 1) {
-            uint32_t index = (uint32_t)__builtin_ctzll(left);
-
-            if (ids[index] == RTE_MAX_ETHPORTS)
-                return spill_error_set(
-                    error, "%s: port %s was not there at the start: expected a restart",
-                    spill_option_sa_where(&options->sas[i], "port"), options->ports[index].name);
-            ports |= UINT64_C(1) << ids[index];
-        }
-        files->sas[i].ports = ports;
     }
     return 0;
 }
 
+/* SAs with the ids of devices in place of the ports' indices among the options'. The caller's to
+ * free; NULL: no memory. */
+static struct spill_sa_config *with_ids(const struct spill_program *program,
+                                        const struct spill_options *options,
+                                        const struct spill_policy_files *files)
+{
+    struct spill_sa_config *sas = calloc(files->sa_count + 1u, sizeof(*sas));
+
+    for (uint32_t i = 0; sas != NULL && i < files->sa_count; i++) {
+        sas[i] = files->sas[i];
+        sas[i].ports = 0;
+        for (uint64_t left = files->sas[i].ports; left != 0; left &= left - 1) {
+            const int port = spill_wiring_find(program, options->ports[__builtin_ctzll(left)].name);
+
+            if (port >= 0)
+                sas[i].ports |= UINT64_C(1) << program->ports[port].id;
+        }
+    }
+    return sas;
+}
+
 int spill_program_check_version(const struct spill_program *program,
                                 const struct spill_options *options,
-                                struct spill_policy_files *files, struct spill_error *error)
+                                const struct spill_policy_files *files, struct spill_error *error)
 {
-    struct spill_rule_input inputs[SPILL_INPUTS_NAMED_MAX];
-
     if (files->sa_count > 0 && program->sas == NULL)
         return spill_error_set(error,
                                "[sa %s]: the program was started without any SA: expected a "
                                "restart, which prepares for encryption",
                                files->sas[0].name);
     if (spill_program_check_classes(&program->options, options, error) != 0 ||
-        find_ports(program, options, files, error) != 0)
+        check_sa_ports(program, options, files, error) != 0)
         return -1;
-    return find_inputs(program, files->ruleset, inputs, error);
+    for (uint32_t i = 0; i < files->ruleset->input_count; i++) {
+        if (!has_input(program, options, files->ruleset->inputs[i]))
+            return missing_input(files->ruleset->inputs[i], error);
+    }
+    return 0;
 }
 
 static struct spill_generation *make_generation(struct spill_program *program,
@@ -223,15 +251,21 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
 {
     const struct spill_generation *previous =
         same_files ? spill_snapshot_get(program->rules) : NULL;
-    struct spill_generation *generation;
-    struct spill_policy_files joined;
+    struct spill_generation *generation = NULL;
+    struct spill_policy_files found = *files, joined;
 
-    if (program->agreement.files == NULL)
-        return make_generation(program, options, NULL, files, error);
-    if (spill_policy_join(program->agreement.files, files, &joined, error) != 0)
-        return NULL;
-    generation = make_generation(program, options, previous, &joined, error);
-    spill_policy_join_free(&joined);
+    found.sas = with_ids(program, options, files);
+    if (found.sas == NULL) {
+        spill_error_set(error, "no memory for associations");
+    } else if (program->agreement.files == NULL) {
+        generation = make_generation(program, options, NULL, &found, error);
+    } else if (spill_policy_join(program->agreement.files, &found, &joined, error) == 0) {
+        generation = make_generation(program, options, previous, &joined, error);
+        spill_policy_join_free(&joined);
+    }
+    if (found.sas != NULL)
+        explicit_bzero(found.sas, files->sa_count * sizeof(*found.sas)); /* keys */
+    free(found.sas);
     return generation;
 }
 
@@ -325,6 +359,9 @@ static void tell_ports(const struct spill_program *program, struct spill_sa *sa)
 
     for (i = 0; i < program->port_count && ports != sa->told_ports; i++) {
         uint64_t port = UINT64_C(1) << program->ports[i].id;
+
+        if (!spill_program_has_port(program, i))
+            continue;
 
         if ((ports & ~sa->told_ports & port) != 0)
             SPILL_LOG(NOTICE, "sa %s: its ESP is at port %s", sa->config.name,

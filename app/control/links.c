@@ -108,8 +108,10 @@ static void look_at_all(void *context)
     struct spill_program *program = context;
     uint32_t i;
 
-    for (i = 0; i < program->port_count; i++)
-        look(program, i);
+    for (i = 0; i < program->port_count; i++) {
+        if (spill_program_has_port(program, i))
+            look(program, i);
+    }
 }
 
 /* The kernel has told of a change at some interface: of which and what is asked for itself. */
@@ -217,7 +219,7 @@ static struct told told_of(const struct spill_program *program, uint32_t index)
 
     /* First what was given to it: so it can't have sent more than that, but by others. */
     told.taken = spill_pipeline_transmitted(program->pipeline, index);
-    if (!program->settled)
+    if (!program->settled && spill_program_has_port(program, index))
         spill_port_stats(&program->ports[index], &stats);
     told.sent = stats.tx_packets;
     /* memif forgets what it counted when its peer has left. */

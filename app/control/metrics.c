@@ -34,14 +34,17 @@ static void write_drops(const void *source, const struct spill_metric_family *fa
 static void write_ports(const void *source, const struct spill_metric_family *family,
                         struct spill_metric_writer *writer)
 {
-    const struct spill_program *program = source;
+    struct spill_program *program = (struct spill_program *)(uintptr_t)source;
     uint32_t i;
 
+    pthread_mutex_lock(&program->holding); /* no port leaves meanwhile */
     for (i = 0; i < program->port_count; i++) {
         const struct spill_port *port = &program->ports[i];
         struct spill_port_stats stats = program->port_stats[i];
 
-        if (!program->settled)
+        if (program->port_states[i] < SPILL_PORT_THERE)
+            continue;
+        if (!program->settled && spill_program_has_port(program, i))
             spill_port_stats(port, &stats);
         writer->member_begin(writer, family, port->name);
         spill_metrics_write(&spill_port_metrics, port, writer);
@@ -50,6 +53,7 @@ static void write_ports(const void *source, const struct spill_metric_family *fa
         spill_program_write_link(program, i, writer);
         writer->member_end(writer, family);
     }
+    pthread_mutex_unlock(&program->holding);
 }
 
 static void write_sas(const void *source, const struct spill_metric_family *family,

@@ -20,6 +20,7 @@
 #include "config/policy_compare.h"
 #include "config/units.h"
 #include "control/log.h"
+#include "control/wiring.h"
 #include "program.h"
 
 /* What a reload gets to notice that the program ends. */
@@ -43,10 +44,14 @@ struct spill_reload {
     uint64_t confirm_ns; /* 0: it needs none */
     uint64_t began;      /* TSC; control */
     _Atomic int state;   /* of the thread, enum state: who changes it second frees */
+    bool retires;        /* what is left is that ports leave; control, as the next two */
+    const char *failed;  /* NULL: the version is in force, as the text says */
+    char text[96];
     /* The thread's, until it is done: */
     bool good;                     /* the sources are whole, and what this program can go by */
     struct spill_sources *sources; /* owned, but where former ones come back; NULL: of the start */
     struct spill_generation *made; /* NULL: refused, with the error */
+    struct spill_wiring wiring;    /* what comes and leaves with it */
     struct spill_error error;
     char changes[512];                     /* keys that were read and take a restart */
     struct spill_differences *differences; /* owned; of a check: else NULL */
@@ -86,6 +91,17 @@ static void note_change(const struct spill_difference *difference, void *context
         spill_differences_add(difference, reload->differences);
 }
 
+static void compare_with_start(struct spill_reload *reload, const struct spill_options *options)
+{
+    struct spill_options *now = malloc(sizeof(*now));
+
+    if (now == NULL)
+        return;
+    spill_wiring_current(reload->program, now);
+    spill_options_compare(now, options, SPILL_OPTION_AT_START, note_change, reload);
+    free(now);
+}
+
 static void *read_files(void *argument)
 {
     struct spill_reload *reload = argument;
@@ -95,8 +111,7 @@ static void *read_files(void *argument)
 
     if (spill_options_parse(program->argc, program->argv, &program->stop, options,
                             &reload->error) == SPILL_OPTIONS_GO_ON) {
-        spill_options_compare(&program->options, options, SPILL_OPTION_AT_START, note_change,
-                              reload);
+        compare_with_start(reload, options);
         reload->good =
             spill_policy_files_load(options, &program->stop, files, &reload->error) == 0 &&
             spill_program_check_version(program, options, files, &reload->error) == 0;
@@ -126,12 +141,29 @@ static void *make_version(void *argument)
 {
     struct spill_reload *reload = argument;
     struct spill_program *program = reload->program;
-
     struct spill_sources *sources = reload->sources;
+    const struct spill_options *options = sources != NULL ? &sources->options : &program->options;
 
-    reload->made = spill_program_make_version(
-        program, sources != NULL ? &sources->options : &program->options,
-        sources != NULL ? &sources->files : &program->files, reload->agrees, &reload->error);
+    /* Daemons agree on no ports. */
+    if (reload->agrees ||
+        spill_wiring_bring(program, options, &reload->wiring, &reload->error) == 0) {
+        reload->made = spill_program_make_version(
+            program, options, sources != NULL ? &sources->files : &program->files, reload->agrees,
+            &reload->error);
+        if (reload->made == NULL) {
+            spill_wiring_undo(program, &reload->wiring);
+            spill_wiring_retire(program, &reload->wiring);
+        }
+    }
+    end_step(reload);
+    return NULL;
+}
+
+static void *retire(void *argument)
+{
+    struct spill_reload *reload = argument;
+
+    spill_wiring_retire(reload->program, &reload->wiring);
     end_step(reload);
     return NULL;
 }
@@ -303,34 +335,48 @@ static void publish_agreement(struct spill_program *program)
     spill_program_end_agreement(program, error);
 }
 
+static void say_in_force(struct spill_reload *reload)
+{
+    const size_t size = sizeof(reload->text);
+    char time[32];
+    int used = snprintf(reload->text, size, "version %u of the rules is in force",
+                        (unsigned)reload->made->number);
+
+    if (reload->confirm_ns != 0)
+        snprintf(reload->text + used, size - (size_t)used, ", to be confirmed within %s",
+                 spill_units_format_time(reload->confirm_ns, time, sizeof(time)));
+}
+
+/* What leaves is no more received from before the version is in force, which may let pass what came
+ * by it; what comes is not before that. */
 static void publish(struct spill_program *program)
 {
-    static const char held[] = "an lcore still holds the version before the last: try again";
-    struct spill_generation *generation = program->reload->made;
-    char text[96], time[32];
-    int size;
+    struct spill_reload *reload = program->reload;
 
-    if (generation == NULL) {
-        refuse(program, program->reload->error.text);
+    if (reload->made == NULL) {
+        refuse(program, reload->error.text);
         return;
     }
-    size = snprintf(text, sizeof(text), "version %u of the rules is in force",
-                    (unsigned)generation->number);
-    if (program->reload->confirm_ns != 0)
-        snprintf(text + size, sizeof(text) - (size_t)size, ", to be confirmed within %s",
-                 spill_units_format_time(program->reload->confirm_ns, time, sizeof(time)));
+    say_in_force(reload);
     spill_program_drain_rule_log(program);
-    if (spill_program_replace_generation(program, generation) != 0) {
-        SPILL_LOG(ERR, "reload: %s", held);
-        end_reload(program, held, NULL);
-        return;
+    spill_wiring_close(program, &reload->wiring);
+    if (spill_program_replace_generation(program, reload->made) != 0) {
+        reload->failed = "an lcore still holds the version before the last: try again";
+        SPILL_LOG(ERR, "reload: %s", reload->failed);
+        spill_wiring_undo(program, &reload->wiring);
+    } else {
+        reload->made = NULL;
+        program->reloads++;
+        spill_wiring_open(program, &reload->wiring);
+        spill_program_reopen_rule_log(program);
+        SPILL_LOG(NOTICE, "reloaded: %s", reload->text);
+        note_sources(program);
     }
-    program->reload->made = NULL;
-    program->reloads++;
-    spill_program_reopen_rule_log(program);
-    SPILL_LOG(NOTICE, "reloaded: %s", text);
-    note_sources(program);
-    end_reload(program, NULL, text);
+    reload->retires = true;
+    if (reload->wiring.leave_count > 0)
+        begin_step(program, retire);
+    else
+        end_reload(program, reload->failed, reload->text);
 }
 
 static void agree(struct spill_program *program)
@@ -345,7 +391,10 @@ static void agree(struct spill_program *program)
 
 static void finish_making(struct spill_program *program)
 {
-    program->making = false;
+    if (program->reload->retires) {
+        end_reload(program, program->reload->failed, program->reload->text);
+        return;
+    }
     if (program->reload->checks) {
         if (program->reload->good)
             agree(program);

@@ -33,10 +33,11 @@ int spill_program_find_ports(struct spill_program *program, struct spill_error *
 }
 
 /* The queues of a port that is configured again let go of the mempool that they had. */
-static int configure_port(struct spill_program *program, uint32_t index, struct spill_error *error)
+int spill_program_configure_port(struct spill_program *program, uint32_t index,
+                                 struct spill_error *error)
 {
     struct rte_mempool *before = program->mempools[index];
-    const struct spill_option_port *option = &program->options.ports[index];
+    const struct spill_option_port *option = &program->port_options[index];
     const struct spill_plan_port *planned = &program->plan.ports[index];
     const struct spill_plan_mempool *mempool = &planned->mempool;
     struct spill_port_config config = option->config;
@@ -107,20 +108,29 @@ static void check_placement(struct spill_program *program)
         rte_mempool_mem_iter(program->mempools[i], check_piece, &program->plan.ports[i].mempool);
 }
 
+int spill_program_start_port(struct spill_program *program, uint32_t index,
+                             struct spill_error *error)
+{
+    struct spill_port *port = &program->ports[index];
+    uint32_t i;
+
+    if (spill_port_start(port, error) != 0)
+        return -1;
+    for (i = 0; i < port->note_count; i++)
+        SPILL_LOG(NOTICE, "%s", port->notes[i]);
+    SPILL_LOG(INFO, "port %s: %s, %u rx and %u tx queues, MTU %u, link %s", port->name,
+              port->driver, port->rx_queues, port->tx_queues, port->mtu,
+              spill_port_link_up(port) ? "up" : "down");
+    return 0;
+}
+
 static int start_ports(struct spill_program *program, struct spill_error *error)
 {
-    uint32_t i, j;
+    uint32_t i;
 
     for (i = 0; i < program->port_count; i++) {
-        struct spill_port *port = &program->ports[i];
-
-        if (spill_port_start(port, error) != 0)
+        if (spill_program_start_port(program, i, error) != 0)
             return -1;
-        for (j = 0; j < port->note_count; j++)
-            SPILL_LOG(NOTICE, "%s", port->notes[j]);
-        SPILL_LOG(INFO, "port %s: %s, %u rx and %u tx queues, MTU %u, link %s", port->name,
-                  port->driver, port->rx_queues, port->tx_queues, port->mtu,
-                  spill_port_link_up(port) ? "up" : "down");
     }
     return 0;
 }
@@ -132,7 +142,7 @@ static int build(struct spill_program *program, struct spill_error *error)
     uint32_t i;
 
     for (i = 0; i < program->port_count; i++) {
-        if (configure_port(program, i, error) != 0)
+        if (spill_program_configure_port(program, i, error) != 0)
             return -1;
     }
     if (program->rules == NULL && (spill_program_open_generation(program, error) != 0 ||

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "control/log.h"
+#include "control/wiring.h"
 #include "ipsec/esp.h"
 #include "pipeline/classes.h"
 #include "pipeline/rule_log.h"
@@ -37,9 +38,12 @@ static uint32_t data_room(const struct spill_options *options, uint32_t device_r
     return RTE_MIN(RTE_MAX(device_room, whole), (uint32_t)UINT16_MAX);
 }
 
-static void plan_port(const struct spill_options *options, struct spill_plan_port_input *port,
-                      const struct spill_option_port *option, const struct spill_device *device)
+void spill_program_plan_port(const struct spill_program *program, uint32_t index,
+                             struct spill_plan_port_input *port)
 {
+    const struct spill_option_port *option = &program->port_options[index];
+    const struct spill_device *device = &program->devices[index];
+
     *port = option->plan;
     snprintf(port->name, sizeof(port->name), "%s", option->name);
     port->node = device->pci ? spill_topology_pci_node("/sys", device->name) : -1;
@@ -59,8 +63,22 @@ static void plan_port(const struct spill_options *options, struct spill_plan_por
         option->config.tx_descriptors != 0 ? option->config.tx_descriptors : DESCRIPTORS;
     port->mtu = device->mtu;
     port->no_mtu = device->no_link && option->config.mtu == 0;
-    port->data_room = data_room(options, spill_device_data_room(device, 0, true), port->mtu);
+    port->data_room =
+        data_room(&program->options, spill_device_data_room(device, 0, true), port->mtu);
     port->symmetric_rss = device->spread == SPILL_DEVICE_SPREAD_ASK;
+}
+
+int spill_program_parse_device(const struct spill_option_port *port, struct spill_device *device,
+                               struct spill_error *error)
+{
+    struct spill_error reason;
+
+    if (spill_device_parse(port->device, device, &reason) != 0 ||
+        spill_device_complete(device, port->config.rx_queues, port->config.tx_queues,
+                              port->config.mtu, &reason) != 0 ||
+        spill_device_check_capture(device, &reason) != 0)
+        return spill_error_set(error, "%s: %s", port->where, reason.text);
+    return 0;
 }
 
 static int parse_devices(struct spill_program *program, struct spill_error *error)
@@ -72,12 +90,11 @@ static int parse_devices(struct spill_program *program, struct spill_error *erro
     for (i = 0; i < options->port_count; i++) {
         const struct spill_option_port *port = &options->ports[i];
 
-        if (spill_device_parse(port->device, &program->devices[i], &reason) != 0 ||
-            spill_device_complete(&program->devices[i], port->config.rx_queues,
-                                  port->config.tx_queues, port->config.mtu, &reason) != 0)
-            return spill_error_set(error, "%s: %s", port->where, reason.text);
-        if (spill_device_check_capture(&program->devices[i], &reason) != 0)
-            return spill_error_set(error, "%s: %s", port->where, reason.text);
+        if (spill_program_parse_device(port, &program->devices[i], error) != 0)
+            return -1;
+        if (spill_wiring_note(program, i, port, error) != 0)
+            return -1;
+        program->port_states[i] = SPILL_PORT_THERE;
         /* A plan may be made before its devices are there, so it is no error yet. */
         if (options->check && spill_device_check(&program->devices[i], &reason) != 0)
             SPILL_LOG(WARNING, "%s: %s", port->where, reason.text);
@@ -123,7 +140,7 @@ static void plan_input(struct spill_program *program)
     input->topology = &program->topology;
     input->port_count = options->port_count;
     for (i = 0; i < options->port_count; i++)
-        plan_port(options, &input->ports[i], &options->ports[i], &program->devices[i]);
+        spill_program_plan_port(program, i, &input->ports[i]);
     input->wire_count = options->wire_count;
     for (i = 0; i < options->wire_count; i++) {
         for (j = 0; j < 2; j++)
@@ -268,30 +285,34 @@ static void given_lcores(struct spill_plan_input *input)
     }
 }
 
+void spill_program_plan_found(const struct spill_program *program, uint32_t index,
+                              struct spill_plan_port_input *port)
+{
+    const struct spill_port *found = &program->ports[index];
+    const struct spill_port_capabilities *can = &found->capabilities;
+    const uint16_t mtu = program->port_options[index].config.mtu;
+
+    /* What is known of a virtual device is truer than what its driver claims. */
+    if (program->devices[index].rx_queues_max == 0)
+        port->rx_queues_max = can->rx_queues_max;
+    if (program->devices[index].tx_queues_max == 0)
+        port->tx_queues_max = can->tx_queues_max;
+    port->symmetric_rss = can->rss_symmetric;
+    port->rss_fields = can->rss_fields;
+    port->rss_table = can->rss_table;
+    port->data_room =
+        data_room(&program->options, spill_port_data_room(found, mtu), mtu != 0 ? mtu : can->mtu);
+    if (found->socket >= 0 && program->devices[index].pci)
+        port->node = found->socket;
+}
+
 int spill_program_plan_again(struct spill_program *program, struct spill_error *error)
 {
     struct spill_plan_input *input = &program->plan_input;
     uint32_t i;
 
-    for (i = 0; i < program->port_count; i++) {
-        const struct spill_port_capabilities *can = &program->ports[i].capabilities;
-
-        /* What is known of a virtual device is truer than what its driver claims. */
-        if (program->devices[i].rx_queues_max == 0)
-            input->ports[i].rx_queues_max = can->rx_queues_max;
-        if (program->devices[i].tx_queues_max == 0)
-            input->ports[i].tx_queues_max = can->tx_queues_max;
-        input->ports[i].symmetric_rss = can->rss_symmetric;
-        input->ports[i].rss_fields = can->rss_fields;
-        input->ports[i].rss_table = can->rss_table;
-        input->ports[i].data_room = data_room(
-            &program->options,
-            spill_port_data_room(&program->ports[i], program->options.ports[i].config.mtu),
-            program->options.ports[i].config.mtu != 0 ? program->options.ports[i].config.mtu
-                                                      : can->mtu);
-        if (program->ports[i].socket >= 0 && program->devices[i].pci)
-            input->ports[i].node = program->ports[i].socket;
-    }
+    for (i = 0; i < program->port_count; i++)
+        spill_program_plan_found(program, i, &input->ports[i]);
     if (program->options.eal_given)
         given_lcores(input);
     else

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "control/log.h"
 #include "control/stalls.h"
+#include "control/wiring.h"
 #include "port/eal.h"
 #include "port/unmap.h"
 #include "program.h"
@@ -61,8 +62,10 @@ static void *close_ports(void *argument)
 
     spill_port_flush_tx(program->ports, program->port_count,
                         spill_clock() + rte_get_tsc_hz() / FLUSH_SHARE);
-    for (i = 0; i < program->port_count; i++)
-        spill_port_stats(&program->ports[i], &program->port_stats[i]);
+    for (i = 0; i < program->port_count; i++) {
+        if (program->ports[i].open)
+            spill_port_stats(&program->ports[i], &program->port_stats[i]);
+    }
     for (i = 0; i < program->port_count; i++)
         spill_port_close(&program->ports[i]);
     program->leaked = count_leaked(program);
@@ -135,5 +138,6 @@ void spill_program_tear_down(struct spill_program *program)
     spill_events_close(&program->events);
     spill_token_destroy(&program->stop);
     spill_token_destroy(&program->force);
+    spill_wiring_free(program);
     spill_options_free(&program->options);
 }

@@ -23,7 +23,8 @@
  * (spill_plan_keep_lcores()).
  *
  * Input and plan are plain memory of the caller's, large (the plan about 400 KiB): not for a stack.
- * Written by the control thread before the lcores start, then constant; any thread may read.
+ * Written by the control thread before the lcores start, then constant, but for ports that come
+ * later (spill_plan_extend()); any thread may read.
  */
 
 #define SPILL_LCORES_MAX        128 /* the EAL's RTE_MAX_LCORE in distributions */
@@ -313,6 +314,19 @@ int spill_plan_compute(const struct spill_plan_input *input, struct spill_plan *
  * devices turned out to be.
  */
 void spill_plan_keep_lcores(struct spill_plan_input *input, const struct spill_plan *plan);
+
+/**
+ * Takes ports over from a plan of more of them, while lcores run by this one, if for what is in use
+ * nothing changes: ports, channels and lcores are as they were, and new ones stand behind them.
+ *
+ * Changes only what no lcore and no other thread looks at, and counts it last.
+ *
+ * @param wider   of the same lcores; its ports begin with those of the plan
+ * @param in_use  by index of the plan's ports: it stays as it is; another is what `wider` says
+ * @return 0, or -1 with an error that says what would change, and nothing has
+ */
+int spill_plan_extend(struct spill_plan *plan, const struct spill_plan *wider, const bool *in_use,
+                      struct spill_error *error);
 
 /** Writes a plan for people: a few tables. Not a fast lcore. */
 void spill_plan_print(const struct spill_plan *plan, FILE *out);

@@ -111,6 +111,11 @@ int spill_eal_plug_in(const struct spill_device *device)
     return rte_dev_probe(text) == 0 ? 0 : -1;
 }
 
+void spill_eal_unplug(const struct spill_device *device)
+{
+    rte_eal_hotplug_remove(device->pci ? "pci" : "vdev", device->name);
+}
+
 void spill_eal_end(void)
 {
     if (started)

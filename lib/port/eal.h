@@ -41,6 +41,9 @@ int spill_eal_start(const struct spill_eal_config *config, struct spill_error *e
  */
 int spill_eal_plug_in(const struct spill_device *device);
 
+/** Takes a device's driver off it, once its port is closed. What can't be taken stays, unused. */
+void spill_eal_unplug(const struct spill_device *device);
+
 /** Ends the EAL, if it was started. Ports are closed, and all that is in its memory is gone. */
 void spill_eal_end(void);
 

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What leaves: it is closed, what is under way is waited for, devices and mempools go. */
+#include <string.h>
+
+#include <rte_cycles.h>
+
+#include "base/clock.h"
+#include "control/log.h"
+#include "control/wiring.h"
+#include "pipeline/plug.h"
+#include "port/eal.h"
+#include "program.h"
+
+/* What lcores get to see what was written: a control thread that waits does nothing else. */
+#define CLOSING_NS UINT64_C(100000000)
+#define TURN_NS    UINT64_C(1000000000)
+/* Between two looks at what is under way, and how many must see no change of it: some drivers keep
+ * what they have sent. */
+#define LOOK_US 500
+#define QUIET   10
+
+static void set_states(struct spill_program *program, const uint8_t *ports, uint32_t count,
+                       enum spill_port_state state)
+{
+    pthread_mutex_lock(&program->holding); /* others may be reading of them */
+    for (uint32_t i = 0; i < count; i++)
+        program->port_states[ports[i]] = state;
+    pthread_mutex_unlock(&program->holding);
+}
+
+void spill_wiring_close(struct spill_program *program, const struct spill_wiring *wiring)
+{
+    if (wiring->leave_count == 0)
+        return;
+    for (uint32_t i = 0; i < wiring->leave_count; i++)
+        spill_plug_close(program->pipeline, wiring->leave[i]);
+    spill_pipeline_await_turn(program->pipeline, CLOSING_NS);
+    set_states(program, wiring->leave, wiring->leave_count, SPILL_PORT_LEAVING);
+    for (uint32_t i = 0; i < wiring->leave_count; i++)
+        program->links[wiring->leave[i]].state = SPILL_LINK_GONE;
+}
+
+void spill_wiring_open(struct spill_program *program, const struct spill_wiring *wiring)
+{
+    for (uint32_t i = 0; i < wiring->come_count; i++) {
+        const uint32_t index = wiring->come[i];
+
+        program->links[index] = (struct spill_port_link){.mtu = program->ports[index].mtu};
+        SPILL_LOG(NOTICE, "port %s is there", program->ports[index].name);
+    }
+    set_states(program, wiring->come, wiring->come_count, SPILL_PORT_THERE);
+    for (uint32_t i = 0; i < wiring->come_count; i++)
+        spill_plug_open(program->pipeline, wiring->come[i]);
+}
+
+void spill_wiring_undo(struct spill_program *program, struct spill_wiring *wiring)
+{
+    set_states(program, wiring->leave, wiring->leave_count, SPILL_PORT_THERE);
+    for (uint32_t i = 0; i < wiring->leave_count; i++)
+        spill_plug_open(program->pipeline, wiring->leave[i]);
+    set_states(program, wiring->come, wiring->come_count, SPILL_PORT_LEAVING);
+    memcpy(wiring->leave, wiring->come, sizeof(wiring->leave));
+    wiring->leave_count = wiring->come_count;
+    wiring->come_count = 0;
+    wiring->undone = true;
+}
+
+/* ------------------------------------------------------------------------- what is under way */
+
+static uint32_t in_use(const struct spill_program *program, const struct spill_wiring *wiring)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; i < wiring->leave_count; i++) {
+        if (program->mempools[wiring->leave[i]] != NULL)
+            sum += rte_mempool_in_use_count(program->mempools[wiring->leave[i]]);
+    }
+    return sum;
+}
+
+static bool is_idle(const struct spill_program *program, const struct spill_wiring *wiring)
+{
+    for (uint32_t i = 0; i < wiring->leave_count; i++) {
+        if (!spill_plug_is_idle(program->pipeline, wiring->leave[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Until nothing waits to be sent, and no buffer comes home any more. */
+static void await_idle(const struct spill_program *program, const struct spill_wiring *wiring,
+                       uint64_t deadline)
+{
+    uint32_t before = in_use(program, wiring), quiet = 0;
+
+    while (quiet < QUIET && spill_clock() < deadline && !spill_token_cancelled(&program->stop)) {
+        uint32_t now;
+
+        rte_delay_us_sleep(LOOK_US);
+        now = in_use(program, wiring);
+        quiet = now == before && is_idle(program, wiring) ? quiet + 1 : 0;
+        before = now;
+    }
+}
+
+/* ---------------------------------------------------------------------------- what is closed */
+
+/* An id that authentic packets came by is another port's one day. */
+static void forget_id(struct spill_program *program, uint16_t id)
+{
+    const struct spill_generation *generation = spill_program_hold_generation(program);
+    const struct spill_sa_set *sas = generation != NULL ? generation->sas : NULL;
+
+    for (uint32_t i = 0; sas != NULL && i < sas->count; i++) {
+        atomic_fetch_and_explicit(&sas->list[i]->state->ports, ~(UINT64_C(1) << id),
+                                  memory_order_relaxed);
+        sas->list[i]->told_ports &= ~(UINT64_C(1) << id);
+    }
+    spill_program_release_generation(program);
+}
+
+static void close_port(struct spill_program *program, uint32_t index)
+{
+    struct spill_port *port = &program->ports[index];
+
+    if (port->open) {
+        spill_port_flush_tx(port, 1, spill_clock() + spill_cycles(TURN_NS / 10));
+        spill_port_stats(port, &program->port_stats[index]);
+        spill_port_close(port);
+        forget_id(program, port->id);
+    }
+    spill_eal_unplug(&program->devices[index]);
+}
+
+/* Whether all buffers of a closed port are home; then its memory goes. */
+static bool let_go(struct spill_program *program, uint32_t index, uint64_t deadline)
+{
+    struct spill_port *port = &program->ports[index];
+
+    while (program->mempools[index] != NULL &&
+           rte_mempool_in_use_count(program->mempools[index]) > port->kept_mbufs) {
+        if (spill_clock() >= deadline || spill_token_cancelled(&program->stop))
+            return false;
+        rte_delay_us_sleep(LOOK_US);
+    }
+    rte_mempool_free(program->mempools[index]);
+    program->mempools[index] = port->pool = NULL;
+    port->id = RTE_MAX_ETHPORTS; /* nobody's */
+    program->port_states[index] = SPILL_PORT_GONE;
+    return true;
+}
+
+void spill_wiring_retire(struct spill_program *program, const struct spill_wiring *wiring)
+{
+    const uint64_t time = spill_cycles(program->options.drain_timeout_ns);
+    uint32_t i;
+
+    if (wiring->leave_count == 0)
+        return;
+    await_idle(program, wiring, spill_clock() + time);
+    for (i = 0; i < wiring->leave_count; i++) {
+        if (program->ports[wiring->leave[i]].configured)
+            spill_plug_unplug(program->pipeline, wiring->leave[i]);
+    }
+    while (!spill_pipeline_await_turn(program->pipeline, TURN_NS)) {
+        if (spill_token_cancelled(&program->stop))
+            return;
+    }
+    for (i = 0; i < wiring->leave_count; i++)
+        close_port(program, wiring->leave[i]);
+    for (i = 0; i < wiring->leave_count; i++) {
+        const char *name = program->port_options[wiring->leave[i]].name;
+
+        if (!let_go(program, wiring->leave[i], spill_clock() + time))
+            SPILL_LOG(WARNING, "port %s leaves, but packets of it are still under way", name);
+        else if (!wiring->undone)
+            SPILL_LOG(NOTICE, "port %s has left", name);
+        if (wiring->undone && program->port_states[wiring->leave[i]] == SPILL_PORT_GONE)
+            program->port_states[wiring->leave[i]] = SPILL_PORT_FREE;
+    }
+}
+
+bool spill_wiring_settle(struct spill_program *program)
+{
+    bool settled = true;
+
+    for (uint32_t i = 0; i < program->port_count; i++) {
+        if (program->port_states[i] == SPILL_PORT_LEAVING)
+            settled = !program->ports[i].open && let_go(program, i, 0) && settled;
+    }
+    return settled;
+}
