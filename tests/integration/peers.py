@@ -113,9 +113,12 @@ class Charon:
             }}
             """)
         self.process = subprocess.Popen(
-            ["ip", "netns", "exec", namespace, self.PROGRAM], stdin=subprocess.DEVNULL,
+            ["ip", "netns", "exec", namespace, *self.command()], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=dict(environment or os.environ, STRONGSWAN_CONF=str(self.folder / "strongswan.conf")))
+
+    def command(self):
+        return [self.PROGRAM]
 
     def load(self):
         """Waits until it answers, and gives it its connection."""
@@ -125,17 +128,17 @@ class Charon:
             raise AssertionError(f"charon ended: {self.log}")
         self.swanctl("--load-all", "--file", self.folder / "swanctl.conf")
 
-    def swanctl(self, *command):
-        return run("swanctl", *command, "--uri", f"unix://{self.folder}/vici").stdout
+    def swanctl(self, *command, **how):
+        return run("swanctl", *command, "--uri", f"unix://{self.folder}/vici", **how).stdout
 
     @property
     def log(self):
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def agreed(self):
-        """The Agreed SAs of the connection that it initiated: from its log, where level 4 of chd
-        tells the keys."""
-        log = self.log
+    def agreed(self, since=0):
+        """The Agreed SAs of the connection that it initiated: from its log, from a character on, where
+        level 4 of chd tells the keys."""
+        log = self.log[since:]
         keys = {}
         for kind, end, size, dump in re.findall(
                 r"\[CHD\] (encryption|integrity) (initiator|responder) key => (\d+) bytes @ \S+\n"

@@ -15,15 +15,16 @@ from harness import Net, main, need_program, run, until
 
 class Sites(harness.TestCase):
     PROPOSAL = "aes128gcm16"
+    PAIR = True
 
     def setUp(self):
         super().setUp()
         for program in "ip", "ping", "swanctl":
             need_program(program)
-        self.net = Net(other=True)
+        self.net = Net(other=self.PAIR)
         self.addCleanup(self.net.close)
         self.ends = ike.make_ends(self.net, self.folder, self.addCleanup)
-        for number, end in enumerate(self.ends):
+        for end in self.ends:
             end.start()
         for end in self.ends:
             end.program.ready()

@@ -5,8 +5,6 @@
 """
 import re
 
-import re
-
 import harness
 import ike
 import peers

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Each party is killed, and started again: traffic is back without a person."""
+import itertools
+import os
 import re
+import subprocess
 
 import harness
 import ike
@@ -10,7 +13,7 @@ from test_ike import Sites
 RESTORE = harness.ROOT / "preload" / "spillway-ike-restore"
 
 
-class Restart(Sites):
+class Parties(Sites):
     QUICK = "retransmit_tries = 2\nretransmit_timeout = 0.5\nretransmit_base = 1\nload ="
 
     def restart_spillway(self, end):
@@ -36,6 +39,8 @@ class Restart(Sites):
             self.check(end.program.stop())
             end.daemon.kill()
 
+
+class Restart(Parties):
     def test_spillway(self):
         left = self.initiate()
         before = self.ends[0].spis()
@@ -96,6 +101,69 @@ class Restart(Sites):
         right.daemon.load()
         until(lambda: len(self.ends[0].spis() - before) >= 2, 60, left.log)
         until(lambda: self.ping(count=1), 20, "it goes through again")
+        self.end()
+
+
+class Killed(Parties):
+    """In the midst of what is agreed on. Traps, DPD and the unit bring traffic back."""
+
+    PHASES = {"auth": "generating IKE_AUTH request", "install": "adding inbound ESP SA",
+              "renew": "generating CREATE_CHILD_SA request", "renewed": "outbound CHILD_SA"}
+    CHANGES = ("dpd_delay = 0", "dpd_delay = 1s"), ("dpd_action = none", "dpd_action = trap"), (
+        "mode = tunnel", "mode = tunnel\nstart_action = trap")
+
+    def start_daemon(self, end):
+        end.start_daemon(self.PROPOSAL)
+        self.addCleanup(end.daemon.kill)
+        settings = end.daemon.folder / "strongswan.conf"
+        settings.write_text(re.sub("load =", self.QUICK, settings.read_text(), count=1))
+        for pattern, text in self.CHANGES:
+            end.daemon.change(pattern, text, load=False)
+        end.daemon.load()
+        end.daemon.swanctl("--reload-settings")
+
+    def ask(self, what):
+        """Has the left daemon do it, and waits for nothing."""
+        process = subprocess.Popen(["swanctl", what, "--child", "net", "--uri", f"unix://{self.ends[0].daemon.folder}/vici"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+
+    def kill_at(self, phase, party, end):
+        daemon = self.ends[0].daemon
+        if "renew" in phase:
+            daemon.swanctl("--initiate", "--child", "net", "--timeout", "20")
+            self.assertEqual(self.ping(count=1), 1)
+        since = len(daemon.log)
+        self.ask("--rekey" if "renew" in phase else "--initiate")
+        until(lambda: self.PHASES[phase] in daemon.log[since:], 20, phase)
+        (end.program if party == "spillway" else end.daemon).process.kill()
+
+    def comes_back(self, party, end):
+        if party == "spillway":
+            self.restart_spillway(end)
+            self.restore(end)
+        else:
+            end.daemon.kill()
+            end.daemon.folder.rename(end.daemon.folder.with_name(f"before{next(self.numbers)}"))
+            self.start_daemon(end)
+        until(lambda: self.ping("-W", "1", count=1), 60, f"{party} {end.number}: it goes through again\n{self.ends[0].daemon.log}")
+        self.assertEqual(self.ping(), 5)
+
+    def test_phases(self):
+        """Every party in every phase with PARTIES=all; else one of each."""
+        self.numbers = itertools.count()
+        for end in self.ends:
+            self.start_daemon(end)
+        for number, phase in enumerate(self.PHASES):
+            for which, (party, index) in enumerate(itertools.product(("daemon", "spillway"), range(2))):
+                if os.environ.get("PARTIES") != "all" and which != number:
+                    continue
+                with self.subTest(phase=phase, party=party, end=index):
+                    for end in self.ends:
+                        end.daemon.swanctl("--terminate", "--ike", "peer", "--force", check=False)
+                    self.kill_at(phase, party, self.ends[index])
+                    self.comes_back(party, self.ends[index])
         self.end()
 
 
