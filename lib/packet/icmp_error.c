@@ -22,15 +22,19 @@ struct icmp_error {
     uint8_t type;
     uint8_t code;
     uint16_t checksum;
-    rte_be32_t mtu; /* ICMPv4 has two bytes for it, behind two of zero: the same for a uint16_t */
+    rte_be32_t mtu; /* ICMPv4 has two bytes for it, behind two of zero: the same for a uint16_t.
+                     * Of a parameter problem the pointer, in ICMPv4 one byte before three of zero
+                     */
 } __attribute__((packed)); /* behind Ethernet, so not aligned */
 
 #define ICMP4_UNREACHABLE          3
 #define ICMP4_FRAGMENTATION_NEEDED 4
 #define ICMP4_TIME_EXCEEDED        11
+#define ICMP4_PARAMETER_PROBLEM    12
 #define ICMP6_UNREACHABLE          1
 #define ICMP6_TOO_BIG              2
 #define ICMP6_TIME_EXCEEDED        3
+#define ICMP6_PARAMETER_PROBLEM    4
 #define ICMP6_FIRST_QUERY          128 /* all types below are errors */
 #define ICMP6_REDIRECT             137
 
@@ -176,6 +180,23 @@ struct rte_mbuf *spill_icmp_refuse(const struct rte_mbuf *mbuf, const struct spi
         return NULL;
     return make(mbuf, packet, &refusals[refusal][packet->kind == SPILL_PACKET_IPV6], NULL, source,
                 pool);
+}
+
+struct rte_mbuf *spill_icmp_problem(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                                    const struct spill_parse_problem *problem,
+                                    const struct spill_answer_source *source,
+                                    struct rte_mempool *pool)
+{
+    const bool v4 = packet->kind == SPILL_PACKET_IPV4;
+    const struct icmp_error header = {
+        .type = v4 ? ICMP4_PARAMETER_PROBLEM : ICMP6_PARAMETER_PROBLEM,
+        .code = problem->code,
+        .mtu = rte_cpu_to_be_32(v4 ? problem->pointer << 24 : problem->pointer),
+    };
+
+    if (!spill_icmp_may_answer(mbuf, packet) || !spill_answer_is_to_host(mbuf, packet))
+        return NULL;
+    return make(mbuf, packet, &header, NULL, source, pool);
 }
 
 struct rte_mbuf *spill_icmp_prohibited(const struct rte_mbuf *mbuf,

@@ -9,6 +9,7 @@
 #include <rte_mbuf.h>
 
 #include "packet/packet.h"
+#include "packet/parse.h"
 
 /**
  * @file
@@ -82,6 +83,18 @@ struct rte_mbuf *spill_icmp_refuse(const struct rte_mbuf *mbuf, const struct spi
                                    enum spill_icmp_refusal refusal,
                                    const struct spill_answer_source *source,
                                    struct rte_mempool *pool);
+
+/**
+ * Makes the error that a router sends about a packet whose header is wrong: "parameter problem"
+ * (RFC 1812 4.3.3.5, RFC 4443 3.4); otherwise like spill_icmp_refuse().
+ *
+ * @param packet   as spill_parse_problem() has written it
+ * @param problem  likewise
+ */
+struct rte_mbuf *spill_icmp_problem(const struct rte_mbuf *mbuf, const struct spill_packet *packet,
+                                    const struct spill_parse_problem *problem,
+                                    const struct spill_answer_source *source,
+                                    struct rte_mempool *pool);
 
 /** spill_icmp_too_big() of a router. */
 struct rte_mbuf *spill_icmp_too_big_from(const struct rte_mbuf *mbuf,

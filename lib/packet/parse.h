@@ -91,6 +91,30 @@ extern struct spill_drop_reason spill_malformed_transport;
 bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t zone,
                        struct spill_packet *packets);
 
+/* Codes of a parameter problem (RFC 4443 3.4, RFC 8883 2; of IPv4 only the first). */
+#define SPILL_PROBLEM_FIELD       0 /* a field is wrong */
+#define SPILL_PROBLEM_NEXT_HEADER 1 /* a header of this type is not known there */
+#define SPILL_PROBLEM_TOO_MANY    8 /* extension headers */
+
+/** What is wrong with an IP header, as its sender is told. */
+struct spill_parse_problem {
+    uint32_t pointer; /* bytes from the IP header to what is wrong; 0: that can't be told */
+    uint8_t code;
+};
+
+/**
+ * Finds what is wrong with the options, or the extension headers, of a malformed packet. The thread
+ * that holds the packet.
+ *
+ * @param packet   written, as far as it can be known, when there is something to tell: of kind IPv4
+ *                 or IPv6, with its addresses and without ports; all else about it like one's from
+ *                 spill_parse_burst()
+ * @param problem  written likewise
+ * @return whether there is: not what is wrong about the packet's length, version or transport
+ */
+bool spill_parse_problem(const struct rte_mbuf *mbuf, uint8_t zone, struct spill_packet *packet,
+                         struct spill_parse_problem *problem);
+
 /**
  * Whether frames of a type are IP, or hold what may be: they go by the rules, or are dropped as
  * `encapsulated_ip`, and never pass by their type. Any thread.

@@ -63,6 +63,13 @@ struct payload {
     bool later_fragment;
 };
 
+/** Notes what is wrong. @param offset  from the start of the frame */
+static void note_problem(struct spill_parse_problem *problem, const struct payload *payload,
+                         uint32_t offset, uint8_t code)
+{
+    *problem = (struct spill_parse_problem){.pointer = offset - payload->start, .code = code};
+}
+
 /**
  * Enters what a fragment's header says.
  *
@@ -153,6 +160,18 @@ static enum spill_step sctp_step(const struct rte_mbuf *mbuf, const struct paylo
     }
 }
 
+/** What is known of a payload before its transport header is read. */
+static struct spill_transport outline(const struct payload *payload)
+{
+    return (struct spill_transport){
+        .protocol = payload->protocol,
+        .fragment = payload->later_fragment ? SPILL_FLOW_FRAGMENT : 0,
+        .fragmented = payload->later_fragment || payload->first_fragment,
+        .offset = payload->offset,
+        .length = payload->end - payload->start,
+    };
+}
+
 /** Reads the transport header, as far as the payload has one that is known. */
 static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *mbuf,
                                                          const struct payload *payload,
@@ -162,13 +181,7 @@ static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *
     uint32_t length = payload->end - payload->offset;
     uint8_t header[SPILL_TCP_FIXED];
 
-    *transport = (struct spill_transport){
-        .protocol = payload->protocol,
-        .fragment = payload->later_fragment ? SPILL_FLOW_FRAGMENT : 0,
-        .fragmented = payload->later_fragment || payload->first_fragment,
-        .offset = payload->offset,
-        .length = payload->end - payload->start,
-    };
+    *transport = outline(payload);
     if (fixed == 0)
         return NULL;
     if (length < fixed && payload->first_fragment && payload->protocol == IPPROTO_TCP)
@@ -186,9 +199,12 @@ static const struct spill_drop_reason *careful_transport(const struct rte_mbuf *
 
 /* Looks through IPv4 options: one that is wrong, or that sends the packet elsewhere than it says.
  */
-static const struct spill_drop_reason *walk_options(const struct rte_mbuf *mbuf, uint32_t offset,
-                                                    uint32_t length)
+static const struct spill_drop_reason *walk_options(const struct rte_mbuf *mbuf,
+                                                    const struct payload *payload,
+                                                    struct spill_parse_problem *problem)
 {
+    const uint32_t offset = payload->start + (uint32_t)sizeof(struct rte_ipv4_hdr);
+    const uint32_t length = payload->offset - offset;
     uint8_t options[OPTIONS_MAX];
     uint32_t size, i;
 
@@ -198,9 +214,11 @@ static const struct spill_drop_reason *walk_options(const struct rte_mbuf *mbuf,
         size = 1;
         if (options[i] == OPTION_NOTHING)
             continue;
+        if (length - i < 2 || options[i + 1] < 2 || options[i + 1] > length - i)
+            note_problem(problem, payload, offset + i + (length - i > 1), 0);
         if (options[i] == OPTION_LOOSE_ROUTE || options[i] == OPTION_STRICT_ROUTE)
             return &spill_source_routed;
-        if (length - i < 2 || options[i + 1] < 2 || options[i + 1] > length - i)
+        if (problem->pointer != 0)
             return &spill_malformed_ipv4;
         size = options[i + 1];
     }
@@ -209,7 +227,8 @@ static const struct spill_drop_reason *walk_options(const struct rte_mbuf *mbuf,
 
 static const struct spill_drop_reason *careful_ipv4(const struct rte_mbuf *mbuf,
                                                     const struct spill_link *link,
-                                                    struct spill_packet *packet)
+                                                    struct spill_packet *packet,
+                                                    struct spill_parse_problem *problem)
 {
     uint32_t there = link->end - link->l3_offset;
     const struct spill_drop_reason *reason;
@@ -233,16 +252,15 @@ static const struct spill_drop_reason *careful_ipv4(const struct rte_mbuf *mbuf,
         enter_fragment(&payload, (fragment & RTE_IPV4_HDR_OFFSET_MASK) * RTE_IPV4_HDR_OFFSET_UNITS,
                        (fragment & RTE_IPV4_HDR_MF_FLAG) != 0, total);
     if (reason == NULL && header > sizeof(ip))
-        reason = walk_options(mbuf, link->l3_offset + sizeof(ip), header - (uint32_t)sizeof(ip));
+        reason = walk_options(mbuf, &payload, problem);
     if (reason == NULL)
         reason = careful_transport(mbuf, &payload, &transport);
-    if (reason != NULL)
-        return reason;
-
+    else
+        transport = outline(&payload);
     spill_write_packet4(packet, link, ip + offsetof(struct rte_ipv4_hdr, src_addr), &transport);
-    if (payload.protocol == IPPROTO_ICMP && !payload.later_fragment)
+    if (reason == NULL && payload.protocol == IPPROTO_ICMP && !payload.later_fragment)
         spill_parse_icmp(mbuf, payload.end - payload.offset, packet);
-    return NULL;
+    return reason;
 }
 
 /**
@@ -264,55 +282,92 @@ static const struct spill_drop_reason *enter_fragment6(struct payload *payload,
                               SPILL_FRAGMENT_HEADER);
 }
 
-/** Enters an IPv6 extension header, the `index`th, behind which payload->offset is. */
-static const struct spill_drop_reason *enter_extension(struct payload *payload, unsigned index,
-                                                       uint8_t type, const uint8_t *header)
+/* An IPv6 extension header that the walk has come to. */
+struct extension {
+    uint8_t type;
+    uint32_t offset; /* from the start of the frame */
+    uint32_t named;  /* of the field in the header before that names its type */
+    unsigned index;  /* how many are before it */
+};
+
+/** Enters an IPv6 extension header, behind which payload->offset is. */
+static const struct spill_drop_reason *enter_extension(struct payload *payload,
+                                                       const struct extension *extension,
+                                                       const uint8_t *header,
+                                                       struct spill_parse_problem *problem)
 {
-    switch (type) {
+    switch (extension->type) {
     case IPPROTO_FRAGMENT:
         return enter_fragment6(payload, header);
-    case IPPROTO_HOPOPTS: /* RFC 8200 4.1: only the first */
-        return index == 0 ? NULL : &spill_malformed_ipv6_extension;
+    case IPPROTO_HOPOPTS: /* only the first; elsewhere nobody knows them (RFC 8200 4) */
+        if (extension->index == 0)
+            return NULL;
+        note_problem(problem, payload, extension->named, SPILL_PROBLEM_NEXT_HEADER);
+        return &spill_malformed_ipv6_extension;
     case IPPROTO_ROUTING: /* of any type, with segments left: another destination comes next */
-        return header[3] != 0 ? &spill_source_routed : NULL;
+        if (header[3] == 0)
+            return NULL;
+        note_problem(problem, payload, extension->offset + 2, SPILL_PROBLEM_FIELD);
+        return &spill_source_routed;
     default:
         return NULL;
     }
 }
 
+/** Reads the extension header at payload->offset, and goes on to what is behind it. */
+static const struct spill_drop_reason *walk_extension(const struct rte_mbuf *mbuf,
+                                                      struct payload *payload,
+                                                      const struct extension *extension,
+                                                      struct spill_parse_problem *problem)
+{
+    uint8_t header[SPILL_FRAGMENT_HEADER];
+    uint32_t length;
+
+    if (extension->index == EXTENSION_HEADERS_MAX) {
+        note_problem(problem, payload, extension->offset, SPILL_PROBLEM_TOO_MANY);
+        return &spill_malformed_ipv6_extension;
+    }
+    if (payload->end - payload->offset < sizeof(header) ||
+        !spill_read_frame(mbuf, payload->offset, sizeof(header), header)) {
+        note_problem(problem, payload, extension->named, SPILL_PROBLEM_FIELD);
+        return &spill_malformed_ipv6_extension;
+    }
+    length = extension->type == IPPROTO_FRAGMENT ? sizeof(header) : (header[1] + 1U) * 8;
+    if (length > payload->end - payload->offset) {
+        note_problem(problem, payload, extension->offset + 1, SPILL_PROBLEM_FIELD);
+        return &spill_malformed_ipv6_extension;
+    }
+    payload->protocol = header[0];
+    payload->offset += length;
+    return enter_extension(payload, extension, header, problem);
+}
+
 /** Walks from the IPv6 header to the first that is no extension, or that a later fragment lacks. */
 static const struct spill_drop_reason *walk_extensions(const struct rte_mbuf *mbuf,
-                                                       struct payload *payload)
+                                                       struct payload *payload,
+                                                       struct spill_parse_problem *problem)
 {
     const struct spill_drop_reason *reason = NULL;
-    unsigned headers;
+    struct extension extension = {.offset = payload->start +
+                                            (uint32_t)offsetof(struct rte_ipv6_hdr, proto)};
 
-    for (headers = 0; is_extension(payload->protocol) && !payload->later_fragment; headers++) {
-        uint8_t type = payload->protocol;
-        uint8_t header[SPILL_FRAGMENT_HEADER];
-        uint32_t length;
-
-        if (headers == EXTENSION_HEADERS_MAX || payload->end - payload->offset < sizeof(header) ||
-            !spill_read_frame(mbuf, payload->offset, sizeof(header), header))
-            return &spill_malformed_ipv6_extension;
-        length = type == IPPROTO_FRAGMENT ? sizeof(header) : (header[1] + 1U) * 8;
-        if (length > payload->end - payload->offset)
-            return &spill_malformed_ipv6_extension;
-        payload->protocol = header[0];
-        payload->offset += length;
-        reason = enter_extension(payload, headers, type, header);
-        if (reason != NULL)
-            return reason;
+    while (reason == NULL && is_extension(payload->protocol) && !payload->later_fragment) {
+        extension.named = extension.offset;
+        extension.type = payload->protocol;
+        extension.offset = payload->offset;
+        reason = walk_extension(mbuf, payload, &extension, problem);
+        extension.index++;
     }
     /* A later fragment repeats what the sender likes: it is told by what it is. */
     if (payload->later_fragment)
         payload->protocol = IPPROTO_FRAGMENT;
-    return NULL;
+    return reason;
 }
 
 static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
                                                     const struct spill_link *link,
-                                                    struct spill_packet *packet)
+                                                    struct spill_packet *packet,
+                                                    struct spill_parse_problem *problem)
 {
     const struct spill_drop_reason *reason;
     struct payload payload = {.start = link->l3_offset};
@@ -332,16 +387,25 @@ static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
         return &spill_malformed_ipv6;
 
     payload.end = payload.offset + length;
-    reason = walk_extensions(mbuf, &payload);
+    reason = walk_extensions(mbuf, &payload, problem);
     if (reason == NULL)
         reason = careful_transport(mbuf, &payload, &transport);
-    if (reason != NULL)
-        return reason;
-
+    else
+        transport = outline(&payload);
     spill_write_packet6(packet, link, ip + offsetof(struct rte_ipv6_hdr, src_addr), &transport);
-    if (payload.protocol == IPPROTO_ICMPV6)
+    if (reason == NULL && payload.protocol == IPPROTO_ICMPV6)
         spill_parse_icmp(mbuf, payload.end - payload.offset, packet);
-    return NULL;
+    return reason;
+}
+
+static const struct spill_drop_reason *careful_ip(const struct rte_mbuf *mbuf,
+                                                  const struct spill_link *link,
+                                                  struct spill_packet *packet,
+                                                  struct spill_parse_problem *problem)
+{
+    *problem = (struct spill_parse_problem){0};
+    return link->type == RTE_BE16(RTE_ETHER_TYPE_IPV4) ? careful_ipv4(mbuf, link, packet, problem)
+                                                       : careful_ipv6(mbuf, link, packet, problem);
 }
 
 void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t zone, struct spill_packet *packet)
@@ -351,10 +415,10 @@ void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t zone, struct spi
     struct spill_link link = {.zones = &zones};
     bool sound = spill_parse_link(mbuf, &link);
     const struct spill_drop_reason *reason = link.reason;
+    struct spill_parse_problem problem;
 
     if (sound && reason == NULL) {
-        reason = link.type == RTE_BE16(RTE_ETHER_TYPE_IPV4) ? careful_ipv4(mbuf, &link, packet)
-                                                            : careful_ipv6(mbuf, &link, packet);
+        reason = careful_ip(mbuf, &link, packet, &problem);
         sound = reason == NULL;
         if (sound)
             return;
@@ -366,4 +430,14 @@ void spill_parse_carefully(const struct rte_mbuf *mbuf, uint8_t zone, struct spi
     if (sound)
         packet->key.type = rte_be_to_cpu_16(link.type);
     packet->drop = reason->id;
+}
+
+bool spill_parse_problem(const struct rte_mbuf *mbuf, uint8_t zone, struct spill_packet *packet,
+                         struct spill_parse_problem *problem)
+{
+    const struct spill_zones zones = spill_key_zones(zone);
+    struct spill_link link = {.zones = &zones};
+
+    return spill_parse_link(mbuf, &link) && link.reason == NULL &&
+           careful_ip(mbuf, &link, packet, problem) != NULL && problem->pointer != 0;
 }

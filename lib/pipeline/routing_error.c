@@ -2,6 +2,7 @@
 #include "pipeline/routing_error.h"
 
 #include <rte_byteorder.h>
+#include <rte_ip.h>
 
 static SPILL_COUNTER(errors, "routing", "icmp_errors", "packets",
                      "sent to senders of packets that can't be forwarded");
@@ -56,26 +57,30 @@ void spill_routing_answer_through(struct spill_fast *fast, struct rte_mbuf *answ
                           tables->interfaces[number].vlan);
 }
 
-static void tell(struct spill_fast *fast, enum spill_icmp_refusal refusal, struct rte_mbuf *mbuf,
-                 const struct spill_packet *packet, uint64_t stamp)
+/* Whether its sender may be told of a packet now. @param source  written: from where */
+static bool may_tell(struct spill_fast *fast, const struct rte_mbuf *mbuf,
+                     const struct spill_packet *packet, uint64_t stamp,
+                     struct spill_answer_source *source)
 {
-    const bool through = packet->inbound_sa != 0;
-    struct spill_answer_source source;
-    struct rte_mbuf *reply;
-
     if (packet->secret || !spill_icmp_may_answer(mbuf, packet) ||
-        !spill_routing_source(fast, mbuf, packet, &source))
-        return;
-    if ((through && !spill_answers_have_room(&fast->answers)) ||
+        !spill_routing_source(fast, mbuf, packet, source))
+        return false;
+    if ((packet->inbound_sa != 0 && !spill_answers_have_room(&fast->answers)) ||
         !spill_error_limit_take(&fast->exits.errors, packet, stamp)) {
         spill_ledger_count(&fast->ledger, &errors_limited, 1);
-        return;
+        return false;
     }
-    reply = spill_icmp_refuse(mbuf, packet, refusal, &source, mbuf->pool);
+    return true;
+}
+
+/* Sends an error, if there is one. */
+static void send_error(struct spill_fast *fast, struct rte_mbuf *reply, struct rte_mbuf *mbuf,
+                       const struct spill_packet *packet, uint64_t stamp)
+{
     if (reply == NULL)
         return;
     spill_ledger_count(&fast->ledger, &errors, 1);
-    if (through) {
+    if (packet->inbound_sa != 0) {
         spill_routing_answer_through(fast, reply, mbuf, packet);
         return;
     }
@@ -87,6 +92,41 @@ void spill_routing_refuse(struct spill_fast *fast, const struct spill_drop_reaso
                           enum spill_icmp_refusal refusal, struct rte_mbuf *mbuf,
                           const struct spill_packet *packet, uint64_t stamp)
 {
-    tell(fast, refusal, mbuf, packet, stamp);
+    struct spill_answer_source source;
+
+    if (may_tell(fast, mbuf, packet, stamp, &source))
+        send_error(fast, spill_icmp_refuse(mbuf, packet, refusal, &source, mbuf->pool), mbuf,
+                   packet, stamp);
     spill_ledger_drop(&fast->ledger, reason, &mbuf, 1);
+}
+
+/* Whether the checksum of an IPv4 header is right: else it says nothing about its sender. */
+static bool is_whole(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
+{
+    uint16_t sum;
+    uint8_t copy;
+    const uint8_t *first = rte_pktmbuf_read(mbuf, packet->l3_offset, sizeof(copy), &copy);
+
+    return packet->kind == SPILL_PACKET_IPV6 ||
+           (first != NULL &&
+            rte_raw_cksum_mbuf(mbuf, packet->l3_offset,
+                               (*first & RTE_IPV4_HDR_IHL_MASK) * RTE_IPV4_IHL_MULTIPLIER,
+                               &sum) == 0 &&
+            sum == UINT16_MAX);
+}
+
+void spill_routing_tell_problem(struct spill_fast *fast, struct rte_mbuf *mbuf, uint8_t input,
+                                uint64_t stamp)
+{
+    struct spill_answer_source source;
+    struct spill_parse_problem problem;
+    struct spill_packet packet;
+
+    if (!spill_parse_problem(mbuf, fast->receive.zones[input], &packet, &problem) ||
+        !is_whole(mbuf, &packet))
+        return;
+    packet.input = input;
+    if (may_tell(fast, mbuf, &packet, stamp, &source))
+        send_error(fast, spill_icmp_problem(mbuf, &packet, &problem, &source, mbuf->pool), mbuf,
+                   &packet, stamp);
 }

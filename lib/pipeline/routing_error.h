@@ -55,4 +55,14 @@ void spill_routing_refuse(struct spill_fast *fast, const struct spill_drop_reaso
                           enum spill_icmp_refusal refusal, struct rte_mbuf *mbuf,
                           const struct spill_packet *packet, uint64_t stamp);
 
+/**
+ * Tells the sender of a malformed packet what is wrong with its options or extension headers, where
+ * that can be told (RFC 1812 4.3.3.5, RFC 4443 3.4). The lcore.
+ *
+ * @param mbuf   remains the caller's; its frame is for us
+ * @param input  routed port that it came by
+ */
+void spill_routing_tell_problem(struct spill_fast *fast, struct rte_mbuf *mbuf, uint8_t input,
+                                uint64_t stamp);
+
 #endif

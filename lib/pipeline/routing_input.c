@@ -86,6 +86,16 @@ static bool is_own_mac(const struct spill_interface *interface, uint64_t mac)
     return own;
 }
 
+/* Whether a frame is to an interface's own MAC. */
+static bool is_to_interface(const struct spill_fast *fast, uint16_t number,
+                            const struct rte_mbuf *mbuf)
+{
+    const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
+
+    return rte_pktmbuf_data_len(mbuf) >= sizeof(*ether) &&
+           is_own_mac(&fast->routing.tables->interfaces[number], spill_mac_word(&ether->dst_addr));
+}
+
 /* The header's bytes, in the first segment. */
 static uint32_t header_bytes(const struct rte_mbuf *mbuf, const struct spill_packet *packet)
 {
@@ -194,14 +204,16 @@ static __rte_noinline bool take(struct spill_fast *fast, struct rte_mbuf *mbuf,
     const struct rte_ether_hdr *ether;
     bool to_all;
 
-    if (packet->kind == SPILL_PACKET_MALFORMED)
+    if (packet->kind == SPILL_PACKET_MALFORMED) {
+        if (number != SPILL_NO_INTERFACE && is_to_interface(fast, number, mbuf))
+            spill_routing_tell_problem(fast, mbuf, packet->input, stamp);
         return drop(fast, spill_drop_reason_get(packet->drop), mbuf);
+    }
     if (number == SPILL_NO_INTERFACE)
         return drop(fast, &unknown_vlan, mbuf);
     ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
     to_all = rte_is_multicast_ether_addr(&ether->dst_addr);
-    if (!to_all &&
-        !is_own_mac(&fast->routing.tables->interfaces[number], spill_mac_word(&ether->dst_addr)))
+    if (!to_all && !is_to_interface(fast, number, mbuf))
         return drop(fast, &other_mac, mbuf);
     /* Of what isn't IP the host gets all that its port is for; not what hides IP. */
     if (packet->kind == SPILL_PACKET_OTHER)

@@ -432,6 +432,44 @@ class Dropped(Routing):
                   frame(0, "10.1.0.7", "192.0.2.9", load=b"")]
         self.against(self.two(), {"lan": frames})
 
+    def test_parameter_problem(self):
+        """What is wrong with options and extension headers is told, of what is ours, whole and no error, and limited."""
+        def ipv4(options, load=UDP(), dst=port_mac(0), **ip):
+            return Ether(dst=dst) / IP(**{"src": "10.1.0.7", "dst": "192.0.2.9", **ip}, options=[options]) / load
+
+        def ipv6(first, load):
+            return Ether(dst=port_mac(0)) / IPv6(src="2001:db8:1::7", dst="2001:db8:99::1", nh=first) / Raw(load)
+        option, udp = b"\x3c" + bytes(7), bytes(UDP())
+        told = [("malformed_ipv4", 0, 21, ipv4(b"\x94\x01\0\0")), ("malformed_ipv4", 0, 22, ipv4(b"\1\x94\4\0")),
+                ("source_routed", 0, 21, ipv4(b"\x83\x7f\0\0")),
+                ("malformed_ipv6_extension", 1, 40, ipv6(60, bytes(8) + option + udp)),
+                ("malformed_ipv6_extension", 0, 41, ipv6(60, b"\x11\xff" + bytes(14))),
+                ("malformed_ipv6_extension", 8, 104, ipv6(60, option * 9 + udp)),
+                ("source_routed", 0, 42, ipv6(43, b"\x11\0\4\1" + bytes(4) + udp))]
+        wrong = b"\x94\x01\0\0"
+        silent = [("source_routed", ipv4(b"\x83\3\4\0")), ("malformed_ipv4", ipv4(wrong, chksum=0x1234)),
+                  ("malformed_ipv4", ipv4(wrong, dst="02:00:00:00:00:55")), ("malformed_ipv4", ipv4(wrong, src="224.0.0.1")),
+                  ("malformed_ipv4", ipv4(wrong, dst="ff:ff:ff:ff:ff:ff")), ("malformed_ipv4", ipv4(wrong, frag=9)),
+                  ("malformed_ipv4", ipv4(wrong, load=ICMP(type=3) / IP() / UDP()))]
+        frames = [bytes(one[-1]) for one in told + silent]
+        report, got = self.route(self.two(), {"lan": frames})
+        self.assertEqual(report.drops, dict(collections.Counter(one[0] for one in told + silent)))
+        errors = [Ether(one) for one in got["lan"]]
+        self.assertEqual(len(errors), len(told))
+        for (_, code, pointer, about), error in zip(told, errors):
+            with self.subTest(pointer=pointer, about=about):
+                if IP in about:
+                    self.assertEqual((error[IP].src, error[IP].dst, error[ICMP].type), ("10.1.0.1", "10.1.0.7", 12))
+                    icmp, said = bytes(error[IP])[20:], error[ICMP].ptr
+                else:
+                    self.assertEqual((error[IPv6].src, error[IPv6].dst, error[IPv6].payload.type),
+                                     ("2001:db8:1::1", "2001:db8:1::7", 4))
+                    icmp, said = bytes(error[IPv6])[40:], error[IPv6].payload.ptr
+                self.assertEqual((icmp[1], said, icmp[8:]), (code, pointer, bytes(about)[14:]))
+        report, got = self.route(self.two(), {"lan": [frames[0]] * 40})
+        self.assertIn(len(got["lan"]), range(8, 12))
+        self.assertEqual(report["routing"]["icmp_errors_limited"], 40 - len(got["lan"]))
+
     def test_reverse_path(self):
         """Loose: any route will do; strict: one by that port."""
         for rpf in ("loose", "strict"):

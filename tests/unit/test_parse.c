@@ -345,6 +345,59 @@ static void test_each_rule(void **state)
     }
 }
 
+/** What is wrong with options and extension headers, and of whose packet. */
+static void test_problems(void **state)
+{
+    static const struct {
+        const char *hex;
+        uint32_t pointer; /* 0: nothing is told */
+        uint8_t code;
+    } frames[] = {
+        {OPTIONS4("94010000"), 21, 0}, /* shorter than itself */
+        {OPTIONS4("01940400"), 22, 0}, /* longer than the header */
+        {OPTIONS4("01010194"), 23, 0}, /* no length */
+        {OPTIONS4("83010000"), 21, 0}, /* a source route that is wrong; one that is right: */
+        {OPTIONS4("83030400"), 0, 0},
+        {OPTIONS4("94040000"), 0, 0}, /* nothing is wrong */
+        {V4("0018", "4000", "11") UDP, 0, 0},
+        {V6("0010", "3c") "3cff 0000 0000 0000" UDP, 41, SPILL_PROBLEM_FIELD},
+        {V6("0018", "3c") NEXT("00") NEXT("11") UDP, 40, SPILL_PROBLEM_NEXT_HEADER},
+        {V6("0010", "2b") "1100 0401 00000000" UDP, 42, SPILL_PROBLEM_FIELD},
+        {V6("0004", "3c") "1100 0000", 6, SPILL_PROBLEM_FIELD},
+        {V6("0048", "3c") NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c")
+             NEXT("3c") NEXT("3c") NEXT("3b"),
+         104, SPILL_PROBLEM_TOO_MANY},
+        {V6("0010", "3c") NEXT("11") UDP, 0, 0},
+        {V6("0009", "11") UDP, 0, 0}, /* the frame is too short */
+    };
+    struct spill_parse_problem problem;
+    struct spill_packet packet;
+    struct frame frame;
+    uint32_t i, cut;
+
+    (void)state;
+    for (i = 0; i < RTE_DIM(frames); i++) {
+        frame_of(&frame, frames[i].hex);
+        for (cut = 0; cut <= frame.length; cut++) {
+            const bool v4 = frame.bytes[12] == 8;
+            const uint8_t *source;
+
+            if (spill_parse_problem(lay(&frame, 0, &cut, 1), NETWORK, &packet, &problem) !=
+                (frames[i].pointer != 0))
+                fail_msg("%s: pointer %u", frames[i].hex, problem.pointer);
+            if (frames[i].pointer == 0)
+                continue;
+            assert_int_equal(problem.pointer, frames[i].pointer);
+            assert_int_equal(problem.code, frames[i].code);
+            assert_int_equal(packet.kind, v4 ? SPILL_PACKET_IPV4 : SPILL_PACKET_IPV6);
+            assert_int_equal(packet.length, frame.length - 14);
+            source = v4 ? (const uint8_t *)&packet.key.v4.address[packet.direction]
+                        : packet.key.v6.address[packet.direction];
+            assert_memory_equal(source, frame.bytes + (v4 ? 26 : 22), v4 ? 4 : 16);
+        }
+    }
+}
+
 /** Where ESP is told, and where not. */
 static void test_esp(void **state)
 {
@@ -637,6 +690,7 @@ int main(void)
         cmocka_unit_test_setup(test_truncated_everywhere, seed_random),
         cmocka_unit_test_setup(test_cut_everywhere, seed_random),
         cmocka_unit_test(test_each_rule),
+        cmocka_unit_test(test_problems),
         cmocka_unit_test(test_esp),
         cmocka_unit_test(test_both_directions),
         cmocka_unit_test(test_own_direction),
