@@ -269,11 +269,10 @@ static inline bool spill_flow_passes(const struct spill_flow *flow)
  */
 static inline bool spill_flow_only_protects(const struct spill_flow *flow, unsigned direction)
 {
-    const uint32_t wanted = SPILL_FLOW_PROTECTED << direction;
     const uint32_t others = SPILL_FLOW_DUE | SPILL_FLOW_STALE |
                             (SPILL_FLOW_OPENING | SPILL_FLOW_CLOSING) << 8 | UINT32_C(0xffff0000);
 
-    return (flow->gate & (others | wanted)) == wanted;
+    return (flow->gate & others) == 0 && (flow->gate >> direction & SPILL_FLOW_PROTECTED) != 0;
 }
 
 /** Whether any direction is protected: then there is an SA noted for it. */

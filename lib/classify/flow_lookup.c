@@ -72,6 +72,26 @@ static __rte_noinline void note_sas(struct spill_packet *packets, uint32_t count
     }
 }
 
+/* The same, of packets whose flows were all found, where one SA is all there is to each of them.
+ * Returns that, or 0: it is not so, and not all SAs are written. */
+static __rte_noinline uint16_t note_one_sa(struct spill_packet *packets, uint32_t count)
+{
+    const uint16_t sa = packets[0].flow->sa[packets[0].direction];
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct spill_packet *packet = &packets[i];
+        const struct spill_flow *flow = packet->flow;
+        const unsigned direction = packet->direction;
+
+        /* A step is what has more bits. */
+        if (packet->wrapped || (packet->step & ~SPILL_STEP_ANSWER) != 0 ||
+            !spill_flow_only_protects(flow, direction) || flow->sa[direction] != sa)
+            return 0;
+        packet->sa = sa;
+    }
+    return sa;
+}
+
 /* Whether the flow that was found for a packet has expired. Apart, as it is rarely asked. */
 static __rte_noinline bool is_over(const struct spill_flow_table *table,
                                    const struct spill_packet *packet, const struct spill_flow *flow,
@@ -134,9 +154,14 @@ static __rte_always_inline bool compare(struct spill_flow_table *table,
         if (!renewing || !spill_flow_asks_again(flow))
             spill_flow_count_packet(counts, tallies[direction], packet, now);
     }
-    if (unlikely(hindrances > SPILL_FLOW_NO_HINDRANCE))
-        note_sas(packets, count);
     hits = count - keyless - misses;
+    table->only_sa = 0;
+    if (unlikely(hindrances > SPILL_FLOW_NO_HINDRANCE)) {
+        if (hits == count)
+            table->only_sa = note_one_sa(packets, count);
+        if (table->only_sa == 0)
+            note_sas(packets, count);
+    }
     table->counters.hits += hits;
     table->counters.misses += misses;
     return hits == count && hindrances <= SPILL_FLOW_NO_HINDRANCE;
@@ -199,4 +224,9 @@ bool spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet
         return lookup_mixed(table, packets, count, now);
     fetch_entries4(table, packets, count, &looking);
     return compare4(table, packets, count, now, &looking);
+}
+
+uint16_t spill_flow_table_only_sa(const struct spill_flow_table *table)
+{
+    return table->only_sa;
 }

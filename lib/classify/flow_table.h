@@ -118,6 +118,13 @@ bool spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet
                              uint32_t count, uint64_t now);
 
 /**
+ * The SA that protects all packets of the burst that was looked up last, where nothing else can
+ * become of any that came in the clear: of each the flow spill_flow_only_protects(), and it is no
+ * step and not `wrapped`. 0: it is not so. Owner.
+ */
+uint16_t spill_flow_table_only_sa(const struct spill_flow_table *table);
+
+/**
  * Finds a packet's flow or adds it, with both verdicts unknown and nothing pending; marks it as
  * seen now. One that was silent for the timeout, and isn't held, is begun anew. Evicts another flow
  * when the family is full. Counts neither hit nor miss. Owner.

@@ -35,6 +35,7 @@ struct spill_flow_table {
     unsigned hand_family;
     uint32_t hand;    /* the next slot that is looked at */
     uint64_t *counts; /* by tally: those of the rules */
+    uint16_t only_sa; /* of the burst that was looked up last */
     struct spill_flow_counters counters;
     struct spill_flow_renewal renewal;
     struct spill_rule_count own_counts[SPILL_RULE_TALLY_FIRST / SPILL_RULE_TALLY_WORDS];

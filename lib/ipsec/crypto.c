@@ -46,10 +46,25 @@ struct spill_crypto {
 
 /* ------------------------------------------------------------------------------- the lcores */
 
+void spill_crypto_ops_init(struct spill_crypto_ops *ops)
+{
+    struct spill_crypto_call *call = &ops->call;
+    uint32_t i;
+
+    for (i = 0; i < SPILL_JOB_PACKETS; i++) {
+        struct rte_crypto_op *op = &ops->ops[i].op;
+
+        op->phys_addr = rte_mem_virt2iova(op);
+        ops->pointers[i] = op;
+        call->packets[i] = (struct rte_crypto_sgl){.vec = &call->data[i], .num = 1};
+        call->iv[i].va = ops->ops[i].iv;
+    }
+}
+
 static int create_lcore(struct spill_crypto_lcore *lcore, const struct spill_crypto_user *user,
                         uint16_t queue, uint32_t slots, struct spill_error *error)
 {
-    uint32_t i, j;
+    uint32_t i;
 
     *lcore = (struct spill_crypto_lcore){.id = user->id, .node = user->node, .queue = queue};
     lcore->ops =
@@ -57,14 +72,8 @@ static int create_lcore(struct spill_crypto_lcore *lcore, const struct spill_cry
     if (lcore->ops == NULL)
         return spill_error_set(error, "crypto: no memory on node %d", user->node);
     lcore->slots = slots;
-    for (i = 0; i < slots; i++) {
-        for (j = 0; j < SPILL_JOB_PACKETS; j++) {
-            struct rte_crypto_op *op = &lcore->ops[i].ops[j].op;
-
-            op->phys_addr = rte_mem_virt2iova(op);
-            lcore->ops[i].pointers[j] = op;
-        }
-    }
+    for (i = 0; i < slots; i++)
+        spill_crypto_ops_init(&lcore->ops[i]);
     return 0;
 }
 

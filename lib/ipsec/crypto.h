@@ -47,12 +47,24 @@ struct spill_crypto_op {
 
 _Static_assert(offsetof(struct spill_crypto_op, iv) == SPILL_CRYPTO_IV_OFFSET, "IV behind the op");
 
+/** What a synchronous call wants to know of a job's operations. What is the same for all jobs is
+ * written before the lcores start. */
+struct spill_crypto_call {
+    struct rte_crypto_vec data[SPILL_JOB_PACKETS];
+    struct rte_crypto_sgl packets[SPILL_JOB_PACKETS];        /* before: each is one piece of data */
+    struct rte_crypto_va_iova_ptr iv[SPILL_JOB_PACKETS];     /* before: behind the operation */
+    struct rte_crypto_va_iova_ptr digest[SPILL_JOB_PACKETS]; /* where the ICV is */
+    struct rte_crypto_va_iova_ptr aad[SPILL_JOB_PACKETS];
+    int32_t status[SPILL_JOB_PACKETS];
+};
+
 /** A job's operations. Written by the lcore that they belong to. */
 struct spill_crypto_ops {
-    struct rte_crypto_op *pointers[SPILL_JOB_PACKETS];
-    struct spill_job *job; /* under way on a device; NULL: free */
-    uint32_t outstanding;  /* operations that the device has not given back */
+    struct rte_crypto_op *pointers[SPILL_JOB_PACKETS]; /* before the lcores start: to `ops` */
+    struct spill_job *job;                             /* under way on a device; NULL: free */
+    uint32_t outstanding; /* operations that the device has not given back */
     struct spill_crypto_op ops[SPILL_JOB_PACKETS];
+    struct spill_crypto_call call;
 };
 
 /** What one lcore runs operations with. Its own, but for what is written before the lcores start.
@@ -129,13 +141,18 @@ const char *spill_crypto_driver(const struct spill_crypto_session *session);
  */
 void spill_crypto_warm_up(const struct spill_crypto_session *session);
 
+/** Writes what is the same for all jobs, of operations that are zero. Control thread. */
+void spill_crypto_ops_init(struct spill_crypto_ops *ops);
+
 /**
  * Runs operations to their end, of a session by CALL or QUEUE. Where one failed, its mbuf has
  * RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED afterwards. The session's lcore.
  *
- * @param ops  1 to SPILL_JOB_PACKETS, all of this session and in place
+ * @param ops    whose first `count` are all of this session and in place
+ * @param count  1 to SPILL_JOB_PACKETS
+ * @return whether none failed
  */
-void spill_crypto_run(const struct spill_crypto_session *session, struct rte_crypto_op **ops,
+bool spill_crypto_run(const struct spill_crypto_session *session, struct spill_crypto_ops *ops,
                       uint32_t count);
 
 /**

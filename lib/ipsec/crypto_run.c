@@ -6,34 +6,26 @@
 
 #include <rte_mbuf.h>
 
-/* What a synchronous call wants to know of a job's operations. */
-struct call {
-    struct rte_crypto_vec data[SPILL_JOB_PACKETS];
-    struct rte_crypto_sgl packets[SPILL_JOB_PACKETS];
-    struct rte_crypto_va_iova_ptr iv[SPILL_JOB_PACKETS];
-    struct rte_crypto_va_iova_ptr digest[SPILL_JOB_PACKETS];
-    struct rte_crypto_va_iova_ptr aad[SPILL_JOB_PACKETS];
-    int32_t status[SPILL_JOB_PACKETS];
-};
-
 static inline void mark_failed(struct rte_mbuf *mbuf)
 {
     mbuf->ol_flags |= RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED;
 }
 
-/* One operation's place in a call: from where authentication begins to where it ends. */
-static inline void describe(struct call *call, uint32_t i, struct rte_crypto_op *op, bool aead)
+/* The places of operations in a call: from where authentication begins to where it ends. */
+static __rte_always_inline void describe(struct spill_crypto_ops *ops, uint32_t count, bool aead)
 {
-    const struct rte_crypto_sym_op *sym = op->sym;
-    uint32_t offset = aead ? sym->aead.data.offset : sym->auth.data.offset;
-    uint32_t length = aead ? sym->aead.data.length : sym->auth.data.length;
+    struct spill_crypto_call *call = &ops->call;
+    uint32_t i;
 
-    call->data[i] = (struct rte_crypto_vec){
-        .base = rte_pktmbuf_mtod_offset(sym->m_src, void *, offset), .len = length};
-    call->packets[i] = (struct rte_crypto_sgl){.vec = &call->data[i], .num = 1};
-    call->iv[i].va = rte_crypto_op_ctod_offset(op, void *, SPILL_CRYPTO_IV_OFFSET);
-    call->digest[i].va = aead ? sym->aead.digest.data : sym->auth.digest.data;
-    call->aad[i].va = aead ? sym->aead.aad.data : NULL;
+    for (i = 0; i < count; i++) {
+        const struct rte_crypto_sym_op *sym = &ops->ops[i].sym;
+
+        call->data[i].base = rte_pktmbuf_mtod_offset(
+            sym->m_src, void *, aead ? sym->aead.data.offset : sym->auth.data.offset);
+        call->data[i].len = aead ? sym->aead.data.length : sym->auth.data.length;
+        call->digest[i].va = aead ? sym->aead.digest.data : sym->auth.digest.data;
+        call->aad[i].va = aead ? sym->aead.aad.data : NULL;
+    }
 }
 
 /* How the ciphered part lies within the authenticated one: the same for all of a session. */
@@ -47,53 +39,61 @@ static inline union rte_crypto_sym_ofs offsets(const struct rte_crypto_sym_op *s
     return ofs;
 }
 
-static void run_call(const struct spill_crypto_session *session, struct rte_crypto_op **ops,
+static bool run_call(const struct spill_crypto_session *session, struct spill_crypto_ops *ops,
                      uint32_t count)
 {
-    struct call call;
+    struct spill_crypto_call *call = &ops->call;
     struct rte_crypto_sym_vec vector = {
         .num = count,
-        .src_sgl = call.packets,
-        .iv = call.iv,
-        .digest = call.digest,
-        .aad = call.aad,
-        .status = call.status,
+        .src_sgl = call->packets,
+        .iv = call->iv,
+        .digest = call->digest,
+        .aad = call->aad,
+        .status = call->status,
     };
     union rte_crypto_sym_ofs ofs = {.raw = 0};
     uint32_t good, i;
 
-    for (i = 0; i < count; i++)
-        describe(&call, i, ops[i], session->aead);
+    if (session->aead) {
+        describe(ops, count, true);
+    } else {
+        describe(ops, count, false);
+        ofs = offsets(&ops->ops[0].sym);
+    }
     /* A driver that could do none says so in its result alone. */
-    memset(call.status, -1, count * sizeof(call.status[0]));
-    if (!session->aead)
-        ofs = offsets(ops[0]->sym);
+    memset(call->status, -1, count * sizeof(call->status[0]));
     good = rte_cryptodev_sym_cpu_crypto_process(session->device, session->session, ofs, &vector);
     if (likely(good == count))
-        return;
+        return true;
     for (i = 0; i < count; i++) {
-        if (call.status[i] != 0)
-            mark_failed(ops[i]->sym->m_src);
+        if (call->status[i] != 0)
+            mark_failed(ops->ops[i].sym.m_src);
     }
+    return false;
 }
 
-/* What a driver gave back; a failed operation marks its packet. */
-static inline void settle(struct rte_crypto_op **ops, uint32_t count)
+/* What a driver gave back; a failed operation marks its packet. Returns whether none has failed. */
+static inline bool settle(struct rte_crypto_op **ops, uint32_t count)
 {
+    bool good = true;
     uint32_t i;
 
     for (i = 0; i < count; i++) {
-        if (unlikely(ops[i]->status != RTE_CRYPTO_OP_STATUS_SUCCESS))
-            mark_failed(ops[i]->sym->m_src);
+        if (likely(ops[i]->status == RTE_CRYPTO_OP_STATUS_SUCCESS))
+            continue;
+        mark_failed(ops[i]->sym->m_src);
+        good = false;
     }
+    return good;
 }
 
 /* The driver has done the work by the time it has taken it: nothing here waits. */
-static void run_queue(const struct spill_crypto_session *session, struct rte_crypto_op **ops,
+static bool run_queue(const struct spill_crypto_session *session, struct rte_crypto_op **ops,
                       uint32_t count)
 {
     struct rte_crypto_op *back[SPILL_JOB_PACKETS];
     uint32_t given = 0, taken = 0, got, i;
+    bool good = true;
 
     while (taken < count) {
         got = rte_cryptodev_enqueue_burst(session->device, session->queue, ops + given,
@@ -103,20 +103,19 @@ static void run_queue(const struct spill_crypto_session *session, struct rte_cry
             break;
         got = rte_cryptodev_dequeue_burst(session->device, session->queue, back,
                                           (uint16_t)(given - taken));
-        settle(back, got);
+        good &= settle(back, got);
         taken += got;
     }
     for (i = given; i < count; i++)
         mark_failed(ops[i]->sym->m_src);
+    return good && given == count;
 }
 
-void spill_crypto_run(const struct spill_crypto_session *session, struct rte_crypto_op **ops,
+bool spill_crypto_run(const struct spill_crypto_session *session, struct spill_crypto_ops *ops,
                       uint32_t count)
 {
-    if (session->mode == SPILL_CRYPTO_CALL)
-        run_call(session, ops, count);
-    else
-        run_queue(session, ops, count);
+    return session->mode == SPILL_CRYPTO_CALL ? run_call(session, ops, count)
+                                              : run_queue(session, ops->pointers, count);
 }
 
 void spill_crypto_warm_up(const struct spill_crypto_session *session)

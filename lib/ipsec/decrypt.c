@@ -152,22 +152,27 @@ static uint32_t unwrap_all(struct spill_job *job, struct spill_sa_lcore *lcore,
 
 /* -------------------------------------------------------------------------- after the crypto */
 
+/* Whether a packet was decrypted; one that turned out to be forged has failed. */
+static bool is_authentic(struct rte_mbuf *mbuf)
+{
+    if (spill_packet_of(mbuf)->kind == SPILL_PACKET_MALFORMED)
+        return false;
+    if (likely((mbuf->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) == 0))
+        return true;
+    mbuf->ol_flags &= ~(RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED | RTE_MBUF_F_RX_SEC_OFFLOAD);
+    spill_esp_fail(mbuf, &spill_esp_bad_icv);
+    return false;
+}
+
 /*
- * Whether rte_ipsec may take the ESP off a packet: it is authentic, and carries something. Finds
- * the family of what is inside.
+ * Whether rte_ipsec may take the ESP off an authentic packet: it carries something. Finds the
+ * family of what is inside.
  */
 static bool is_sound(const struct spill_sa *sa, struct rte_mbuf *mbuf, bool *ipv6)
 {
     struct spill_packet *packet = spill_packet_of(mbuf);
     const struct trailer *trailer;
 
-    if (packet->kind == SPILL_PACKET_MALFORMED)
-        return false;
-    if (unlikely((mbuf->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0)) {
-        mbuf->ol_flags &= ~(RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED | RTE_MBUF_F_RX_SEC_OFFLOAD);
-        spill_esp_fail(mbuf, &spill_esp_bad_icv);
-        return false;
-    }
     /* Authentic: from here on the packet counts in the SA's window, whatever is wrong with it. */
     packet->inbound_sa = sa->id;
     trailer = rte_pktmbuf_mtod_offset(mbuf, const struct trailer *,
@@ -208,9 +213,13 @@ static void pass_congestion_on(struct rte_mbuf *mbuf, struct spill_packet *packe
 {
     uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, packet->l3_offset);
     bool ipv6 = packet->kind == SPILL_PACKET_IPV6;
-    uint8_t inner = traffic_class(ip, ipv6) & SPILL_ECN_MASK;
-    int mark = spill_ecn_decapsulate(inner, outer & SPILL_ECN_MASK);
+    uint8_t inner;
+    int mark;
 
+    if (likely((outer & SPILL_ECN_MASK) == 0)) /* there is none */
+        return;
+    inner = traffic_class(ip, ipv6) & SPILL_ECN_MASK;
+    mark = spill_ecn_decapsulate(inner, outer & SPILL_ECN_MASK);
     if (likely(mark == inner))
         return;
     if (mark < 0)
@@ -300,14 +309,15 @@ static void finish(const struct spill_sa *sa, struct rte_mbuf **mbufs, uint32_t 
         become(sa, mbufs[i], &inside[i]);
 }
 
-void spill_esp_end_decrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
+void spill_esp_end_decrypt(struct spill_job *job, struct spill_sa_lcore *lcore, bool whole)
 {
     struct rte_mbuf *families[2][SPILL_JOB_PACKETS];
     uint32_t counts[2] = {0, 0}, family, i;
     bool ipv6;
 
     for (i = 0; i < job->count; i++) {
-        if (is_sound(lcore->sa, job->mbufs[i], &ipv6))
+        if ((likely(whole) || is_authentic(job->mbufs[i])) &&
+            is_sound(lcore->sa, job->mbufs[i], &ipv6))
             families[ipv6][counts[ipv6]++] = job->mbufs[i];
     }
     for (family = 0; family < 2; family++) {
@@ -324,15 +334,18 @@ bool spill_esp_decrypt(struct spill_job *job, void *crypto)
     struct spill_sa_lcore *lcore = spill_sa_of(job)->lcores[id];
     struct spill_crypto_ops *slot = spill_crypto_slot(spill_crypto_lcore(crypto, id));
     uint32_t count;
+    bool whole;
 
     spill_esp_prefetch(job);
     count = unwrap_all(job, lcore, slot->pointers);
+    whole = count == job->count;
     if (count > 0 && lcore->crypto.mode == SPILL_CRYPTO_DEVICE) {
         if (spill_crypto_submit(&lcore->crypto, job, slot, count))
             return false;
+        whole = false;
     } else if (count > 0) {
-        spill_crypto_run(&lcore->crypto, slot->pointers, count);
+        whole &= spill_crypto_run(&lcore->crypto, slot, count);
     }
-    spill_esp_end_decrypt(job, lcore);
+    spill_esp_end_decrypt(job, lcore, whole);
     return true;
 }

@@ -119,44 +119,53 @@ static inline rte_be16_t dont_fragment(const uint8_t *ip, bool ipv6)
 
 /*
  * Makes packets what rte_ipsec expects, in tunnel mode: the IP packet alone. Their link headers go
- * to where they will stand in the end; their own places are overwritten.
+ * to where they will stand in the end; their own places are overwritten. Returns whether all are
+ * ready, and of one family.
  */
-static void make_tunnel_ready(const struct spill_sa *sa, struct rte_mbuf **mbufs, uint32_t count)
+static bool make_tunnel_ready(const struct spill_sa *sa, struct rte_mbuf **mbufs, uint32_t count)
 {
     const bool outer_ipv6 = sa->config.source.family == 6;
-    const uint32_t ahead = sa->ahead;
-    uint32_t i;
+    const uint32_t ahead = sa->ahead, first = spill_packet_of(mbufs[0])->kind;
+    uint32_t others = 0, i;
 
     for (i = 0; i < count; i++) {
         struct rte_mbuf *mbuf = mbufs[i];
         struct spill_packet *packet = spill_packet_of(mbuf);
         uint8_t *ip;
 
-        if (unlikely(!spill_esp_trim(mbuf, packet)))
+        if (unlikely(!spill_esp_trim(mbuf, packet))) {
+            others = 1;
             continue;
+        }
+        others |= packet->kind ^ first;
         ip = (uint8_t *)rte_pktmbuf_adj(mbuf, packet->l3_offset);
         spill_esp_note_of(packet)->df = dont_fragment(ip, packet->kind == SPILL_PACKET_IPV6);
         spill_esp_write_link(ip - ahead, ip - SPILL_ESP_LINK, outer_ipv6);
         mbuf->tx_offload = 0;
     }
+    return others == 0;
 }
 
 /* The same in transport mode: it goes by the headers' lengths. */
-static void make_transport_ready(struct rte_mbuf **mbufs, uint32_t count)
+static bool make_transport_ready(struct rte_mbuf **mbufs, uint32_t count)
 {
-    uint32_t i;
+    const uint32_t first = spill_packet_of(mbufs[0])->kind;
+    uint32_t others = 0, i;
 
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = spill_packet_of(mbufs[i]);
         uint32_t l3_size = (uint32_t)packet->l4_offset - packet->l3_offset;
 
-        if (!spill_esp_trim(mbufs[i], packet))
-            continue;
-        if (likely(l3_size <= L3_SIZE_MAX))
-            mbufs[i]->tx_offload = rte_mbuf_tx_offload(packet->l3_offset, l3_size, 0, 0, 0, 0, 0);
-        else
-            spill_esp_fail(mbufs[i], &spill_esp_no_room);
+        if (spill_esp_trim(mbufs[i], packet)) {
+            if (likely(l3_size <= L3_SIZE_MAX))
+                mbufs[i]->tx_offload =
+                    rte_mbuf_tx_offload(packet->l3_offset, l3_size, 0, 0, 0, 0, 0);
+            else
+                spill_esp_fail(mbufs[i], &spill_esp_no_room);
+        }
+        others |= packet->kind ^ first;
     }
+    return others == 0;
 }
 
 /* Zero vectors: rte_ipsec encrypts the number as the first block, which makes an IV that can't be
@@ -211,16 +220,15 @@ static uint32_t count_alike(const struct spill_job *job, uint32_t first)
 static uint32_t wrap_all(struct spill_job *job, struct spill_sa_lcore *lcore,
                          struct rte_crypto_op **ops)
 {
+    const bool alike = lcore->sa->config.mode == SPILL_SA_TUNNEL
+                           ? make_tunnel_ready(lcore->sa, job->mbufs, job->work)
+                           : make_transport_ready(job->mbufs, job->work);
     uint32_t ready = 0, first, count;
 
-    if (lcore->sa->config.mode == SPILL_SA_TUNNEL)
-        make_tunnel_ready(lcore->sa, job->mbufs, job->work);
-    else
-        make_transport_ready(job->mbufs, job->work);
     for (first = 0; first < job->work; first += count) {
         uint8_t kind = spill_packet_of(job->mbufs[first])->kind;
 
-        count = count_alike(job, first);
+        count = likely(alike) ? job->work : count_alike(job, first);
         if (likely(kind != SPILL_PACKET_MALFORMED))
             ready += wrap(lcore, kind == SPILL_PACKET_IPV6, job->serial + first, job->mbufs + first,
                           ops + ready, count);
@@ -356,11 +364,11 @@ static uint32_t find_encrypted(struct spill_job *job, struct rte_mbuf **encrypte
     return count;
 }
 
-void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
+/* Ends those that have been encrypted. */
+static void end_all(struct spill_sa_lcore *lcore, struct rte_mbuf **encrypted, uint32_t count)
 {
     const struct spill_sa *sa = lcore->sa;
-    struct rte_mbuf *encrypted[SPILL_JOB_PACKETS];
-    uint32_t count = find_encrypted(job, encrypted), i;
+    uint32_t i;
 
     if (count == 0)
         return;
@@ -375,21 +383,34 @@ void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore)
         end_transport(sa, encrypted[i]);
 }
 
+void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore, bool whole)
+{
+    struct rte_mbuf *encrypted[SPILL_JOB_PACKETS];
+
+    if (likely(whole))
+        end_all(lcore, job->mbufs, job->work);
+    else
+        end_all(lcore, encrypted, find_encrypted(job, encrypted));
+}
+
 bool spill_esp_encrypt(struct spill_job *job, void *crypto)
 {
     unsigned id = rte_lcore_id();
     struct spill_sa_lcore *lcore = spill_sa_of(job)->lcores[id];
     struct spill_crypto_ops *slot = spill_crypto_slot(spill_crypto_lcore(crypto, id));
     uint32_t count;
+    bool whole;
 
     spill_esp_prefetch(job);
     count = wrap_all(job, lcore, slot->pointers);
+    whole = count == job->work;
     if (count > 0 && lcore->crypto.mode == SPILL_CRYPTO_DEVICE) {
         if (spill_crypto_submit(&lcore->crypto, job, slot, count))
             return false;
+        whole = false;
     } else if (count > 0) {
-        spill_crypto_run(&lcore->crypto, slot->pointers, count);
+        whole &= spill_crypto_run(&lcore->crypto, slot, count);
     }
-    spill_esp_end_encrypt(job, lcore);
+    spill_esp_end_encrypt(job, lcore, whole);
     return true;
 }

@@ -114,8 +114,12 @@ static inline void spill_esp_fail(struct rte_mbuf *mbuf, const struct spill_drop
 /** Fetches what the work will touch of a job's packets. */
 void spill_esp_prefetch(const struct spill_job *job);
 
-/** Ends a job whose operations are done: what follows the crypto. */
-void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore);
-void spill_esp_end_decrypt(struct spill_job *job, struct spill_sa_lcore *lcore);
+/**
+ * Ends a job whose operations are done: what follows the crypto.
+ *
+ * @param whole  none of its packets has failed, as far as is known: none is looked at for that
+ */
+void spill_esp_end_encrypt(struct spill_job *job, struct spill_sa_lcore *lcore, bool whole);
+void spill_esp_end_decrypt(struct spill_job *job, struct spill_sa_lcore *lcore, bool whole);
 
 #endif

@@ -17,9 +17,9 @@ uint32_t spill_esp_collect(struct spill_job **done, uint32_t most, void *crypto)
 
         finished[i]->job = NULL;
         if (sa->config.direction == SPILL_SA_OUT)
-            spill_esp_end_encrypt(job, sa->lcores[lcore->id]);
+            spill_esp_end_encrypt(job, sa->lcores[lcore->id], false);
         else
-            spill_esp_end_decrypt(job, sa->lcores[lcore->id]);
+            spill_esp_end_decrypt(job, sa->lcores[lcore->id], false);
         done[i] = job;
     }
     return count;

@@ -177,41 +177,59 @@ static __rte_always_inline bool parse_quickly(enum quick quick, const struct rte
 }
 
 /** What is neither TCP nor UDP on the quick way, and TCP that opens or ends a connection. */
-static __rte_noinline bool parse_other(const struct rte_mbuf *mbuf, uint8_t zone,
-                                       const struct spill_zones *zones, struct spill_packet *packet)
+static bool parse_other(const struct rte_mbuf *mbuf, uint8_t zone, const struct spill_zones *zones,
+                        struct spill_packet *packet)
 {
-    if (parse_quickly(QUICK_ESP, mbuf, zones, packet))
+    if (likely(parse_quickly(QUICK_ESP, mbuf, zones, packet)))
         return packet->step > SPILL_STEP_ANSWER;
     spill_parse_carefully(mbuf, zone, packet);
     return packet->fragment != 0 || spill_packet_steps(packet);
 }
 
+/** The first of packets that is such, and those behind it, as far as one is ESP before each of
+ * them: then it mostly is, too. Returns how many. */
+static __rte_noinline uint32_t parse_others(struct rte_mbuf **mbufs, uint32_t count, uint8_t zone,
+                                            const struct spill_zones *zones,
+                                            struct spill_packet *packets, bool *more)
+{
+    uint32_t i = 0;
+
+    do
+        *more |= parse_other(mbufs[i], zone, zones, &packets[i]);
+    while (packets[i++].esp != SPILL_ESP_NONE && i < count);
+    return i;
+}
+
 /* All at once: one after the other, they would be waited for. */
 static void fetch_headers(struct rte_mbuf **mbufs, uint32_t count)
 {
-    uint32_t i;
+    struct rte_mbuf **end = mbufs + count;
 
-    for (i = 0; i + 4 <= count; i += 4) {
-        rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], const void *));
-        rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 1], const void *));
-        rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 2], const void *));
-        rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 3], const void *));
+    for (; end - mbufs >= 4; mbufs += 4) {
+        rte_prefetch0(rte_pktmbuf_mtod(mbufs[0], const void *));
+        rte_prefetch0(rte_pktmbuf_mtod(mbufs[1], const void *));
+        rte_prefetch0(rte_pktmbuf_mtod(mbufs[2], const void *));
+        rte_prefetch0(rte_pktmbuf_mtod(mbufs[3], const void *));
     }
-    for (; i < count; i++)
-        rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], const void *));
+    for (; mbufs < end; mbufs++)
+        rte_prefetch0(rte_pktmbuf_mtod(mbufs[0], const void *));
 }
 
 bool spill_parse_burst(struct rte_mbuf **mbufs, uint32_t count, uint8_t zone,
                        struct spill_packet *packets)
 {
     const struct spill_zones zones = spill_key_zones(zone);
+    struct rte_mbuf **end = mbufs + count;
     bool more = false;
-    uint32_t i;
+    uint32_t others;
 
     fetch_headers(mbufs, count);
-    for (i = 0; i < count; i++) {
-        if (unlikely(!parse_quickly(QUICK_PORTS, mbufs[i], &zones, &packets[i])))
-            more |= parse_other(mbufs[i], zone, &zones, &packets[i]);
+    for (; mbufs < end; mbufs++, packets++) {
+        if (likely(parse_quickly(QUICK_PORTS, *mbufs, &zones, packets)))
+            continue;
+        others = parse_others(mbufs, (uint32_t)(end - mbufs), zone, &zones, packets, &more);
+        mbufs += others - 1;
+        packets += others - 1;
     }
     return more;
 }

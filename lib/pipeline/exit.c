@@ -277,9 +277,9 @@ static void send_run(struct spill_fast *fast, struct rte_mbuf **mbufs,
 {
     const struct spill_exit *exit = &fast->exits.ports[packets[0]->output];
 
-    if (likely(spill_exit_fits(exit, mbufs, count)))
-        spill_output_send(exit->output, mbufs, count, stamp, path);
-    else if (packets[0]->output == SPILL_OUTPUT_ROUTE) /* where nothing fits */
+    if (likely(spill_exit_send_all(exit, mbufs, count, stamp, path)))
+        return;
+    if (packets[0]->output == SPILL_OUTPUT_ROUTE) /* where nothing fits */
         spill_routing_send(fast, mbufs, packets, count, stamp, path);
     else
         fit_and_send(fast, exit, mbufs, packets, count, stamp, path);
@@ -300,6 +300,15 @@ void spill_exit_send(struct spill_fast *fast, struct rte_mbuf **mbufs,
     }
 }
 
+bool spill_exit_send_all(const struct spill_exit *exit, struct rte_mbuf **mbufs, uint32_t count,
+                         uint64_t stamp, enum spill_path path)
+{
+    if (unlikely(!spill_exit_fits(exit, mbufs, count)))
+        return false;
+    spill_output_send(exit->output, mbufs, count, stamp, path);
+    return true;
+}
+
 void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_mbuf **mbufs,
                            struct spill_packet *packets, uint32_t count, uint64_t stamp)
 {
@@ -308,10 +317,8 @@ void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_m
     struct spill_packet *pointers[SPILL_BURST];
     uint32_t i;
 
-    if (likely(spill_exit_fits(exit, mbufs, count))) {
-        spill_output_send(exit->output, mbufs, count, stamp, SPILL_PATH_FAST);
+    if (likely(spill_exit_send_all(exit, mbufs, count, stamp, SPILL_PATH_FAST)))
         return;
-    }
     for (i = 0; i < count; i++) {
         packets[i].input = (uint8_t)input;
         packets[i].output = output;

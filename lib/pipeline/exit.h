@@ -123,6 +123,15 @@ void spill_exit_send_burst(struct spill_fast *fast, uint16_t input, struct rte_m
                            struct spill_packet *packets, uint32_t count, uint64_t stamp);
 
 /**
+ * Sends packets that leave by one port, if all fit as they are; if not, nothing is done. The lcore.
+ *
+ * @param mbufs  given away when it is so
+ * @return whether it is so
+ */
+bool spill_exit_send_all(const struct spill_exit *exit, struct rte_mbuf **mbufs, uint32_t count,
+                         uint64_t stamp, enum spill_path path);
+
+/**
  * Sends what was made here to answer a packet, by the port that the packet came by. The lcore.
  *
  * @param answer  given away

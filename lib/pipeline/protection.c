@@ -69,7 +69,7 @@ static struct spill_sa *outbound_sa(const struct spill_fast *fast,
 
 /* The SA that a packet came through may be of an older version than its verdict, or the other way
  * round: it is the one that has taken its place. Or it stands for the one that the rule names. */
-static bool may_be_sent(const struct spill_fast *fast, const struct spill_packet *packet)
+static inline bool may_be_sent(const struct spill_fast *fast, const struct spill_packet *packet)
 {
     if (packet->inbound_sa == 0)
         return packet->verdict == SPILL_VERDICT_ALLOW && !is_secret(packet);
@@ -100,26 +100,14 @@ bool spill_protection_passes(const struct spill_fast *fast, const struct spill_p
     return may_be_sent(fast, packet) || outbound_sa(fast, packet, NULL) != NULL;
 }
 
-/* Whether nothing but protection can become of a packet that came in the clear. */
-static inline bool is_only_protected(const struct spill_packet *packet)
-{
-    return packet->flow != NULL && spill_flow_only_protects(packet->flow, packet->direction) &&
-           !packet->wrapped && packet->step <= SPILL_STEP_ANSWER;
-}
-
 bool spill_protection_take_all(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                struct spill_packet **packets, uint32_t count, uint64_t stamp)
 {
-    uint16_t id = packets[0]->sa;
+    const uint16_t id = spill_flow_table_only_sa(fast->flows);
     struct spill_sa *sa;
-    uint32_t i;
 
-    if (unlikely(spill_fast_owes(fast)))
+    if (id == 0 || unlikely(spill_fast_owes(fast)))
         return false;
-    for (i = 0; i < count; i++) {
-        if (!is_only_protected(packets[i]) || packets[i]->sa != id)
-            return false;
-    }
     sa = spill_sa_set_get(fast->version.generation->sas, id);
     if (sa == NULL || sa->config.direction != SPILL_SA_OUT)
         return false;

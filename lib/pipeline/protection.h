@@ -44,8 +44,8 @@ static inline enum spill_verdict spill_protection_verdict(struct spill_packet *p
 }
 
 /**
- * Has a whole burst encrypted when that is all there is to it: the flows of its packets are known,
- * and one outbound SA protects them. That shows in one look at each packet. The lcore.
+ * Has the burst that was just looked up encrypted when that is all there is to it: the flows of its
+ * packets are known, and one outbound SA protects them, as the lookup has found. The lcore.
  *
  * @param mbufs    given away when it is so
  * @param packets  of each, which came in the clear; looked up, with `input`

@@ -161,8 +161,8 @@ static void prepare_call(enum subject subject)
     spill_esp_take_numbers(job, NULL);
     spill_esp_encrypt(job, crypto);
     *ops = *slot;
+    spill_crypto_ops_init(ops);
     for (i = 0; i < SPILL_JOB_PACKETS; i++) {
-        ops->pointers[i] = &ops->ops[i].op;
         rte_pktmbuf_adj(job->mbufs[i], sizeof(struct rte_ether_hdr));
         if (subject == EVEN) {
             job->mbufs[i]->data_off = RTE_PKTMBUF_HEADROOM;
@@ -186,7 +186,7 @@ static uint64_t run_operations(enum subject subject)
     const struct spill_crypto_session *session = &sa->lcores[rte_lcore_id()]->crypto;
     uint64_t began = rte_rdtsc();
 
-    spill_crypto_run(session, prepared[subject].pointers, SPILL_JOB_PACKETS);
+    spill_crypto_run(session, &prepared[subject], SPILL_JOB_PACKETS);
     return rte_rdtsc() - began;
 }
 
