@@ -169,7 +169,8 @@ struct spill_program {
     struct spill_lines rule_log;   /* --rule-log; its descriptor -1: none */
     struct spill_event rule_log_look;
     struct spill_event lifetimes; /* of SAs, looked at from time to time */
-    pthread_mutex_t holding;      /* the version in force: none is replaced or freed meanwhile */
+    bool watches_lifetimes;
+    pthread_mutex_t holding; /* the version in force: none is replaced or freed meanwhile */
     struct spill_pipeline *pipeline;
     struct spill_watchdog watchdog;
     uint32_t hanging_lcores;                       /* at this moment, by the watchdog */
@@ -243,11 +244,14 @@ int spill_program_plan_again(struct spill_program *program, struct spill_error *
  * Whether classes may be dispatched, and overflow, as options say: nothing that is to be protected
  * passes in the clear for want of room, and a crypto device's work is not done inline.
  *
- * @param started  options of the start: its SAs and its device are there until the end
  * @return 0, -1 with an error
  */
-int spill_program_check_classes(const struct spill_options *started,
+int spill_program_check_classes(const struct spill_program *program,
                                 const struct spill_options *options, struct spill_error *error);
+
+/** Whether the ports' buffers hold whole frames with room for ESP, of a program that was planned
+ * without. @return 0, -1 with an error */
+int spill_program_check_room(const struct spill_program *program, struct spill_error *error);
 
 /** Prints the plan for --check, as text or JSON. @return 0, -1 with an error: standard output
  * fails, or memory is short */

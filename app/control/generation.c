@@ -183,12 +183,10 @@ int spill_program_check_version(const struct spill_program *program,
                                 const struct spill_options *options,
                                 const struct spill_policy_files *files, struct spill_error *error)
 {
-    if (files->sa_count > 0 && program->sas == NULL)
-        return spill_error_set(error,
-                               "[sa %s]: the program was started without any SA: expected a "
-                               "restart, which prepares for encryption",
-                               files->sas[0].name);
-    if (spill_program_check_classes(&program->options, options, error) != 0 ||
+    if (files->sa_count > 0 && program->sas == NULL &&
+        spill_program_check_room(program, error) != 0)
+        return -1;
+    if (spill_program_check_classes(program, options, error) != 0 ||
         check_sa_ports(program, options, files, error) != 0)
         return -1;
     for (uint32_t i = 0; i < files->ruleset->input_count; i++) {
@@ -244,32 +242,7 @@ static struct spill_generation *make_generation(struct spill_program *program,
     return NULL;
 }
 
-struct spill_generation *spill_program_make_version(struct spill_program *program,
-                                                    const struct spill_options *options,
-                                                    struct spill_policy_files *files,
-                                                    bool same_files, struct spill_error *error)
-{
-    const struct spill_generation *previous =
-        same_files ? spill_snapshot_get(program->rules) : NULL;
-    struct spill_generation *generation = NULL;
-    struct spill_policy_files found = *files, joined;
-
-    found.sas = with_ids(program, options, files);
-    if (found.sas == NULL) {
-        spill_error_set(error, "no memory for associations");
-    } else if (program->agreement.files == NULL) {
-        generation = make_generation(program, options, NULL, &found, error);
-    } else if (spill_policy_join(program->agreement.files, &found, &joined, error) == 0) {
-        generation = make_generation(program, options, previous, &joined, error);
-        spill_policy_join_free(&joined);
-    }
-    if (found.sas != NULL)
-        explicit_bzero(found.sas, files->sa_count * sizeof(*found.sas)); /* keys */
-    free(found.sas);
-    return generation;
-}
-
-/* --------------------------------------------------------------------------- the first version */
+/* ------------------------------------------------------------------------------------- IPsec */
 
 /* Fast lcores and workers, with their memory's nodes. */
 static uint32_t crypto_users(const struct spill_plan *plan, struct spill_crypto_user *users)
@@ -293,14 +266,58 @@ static int open_crypto(struct spill_program *program, struct spill_error *error)
 
     config.lcore_count = crypto_users(&program->plan, users);
     reading_nodes(&program->plan, config.memory_nodes);
-    program->crypto =
-        spill_crypto_create(users, config.lcore_count, program->options.crypto, error);
+    if (program->crypto == NULL)
+        program->crypto =
+            spill_crypto_create(users, config.lcore_count, program->options.crypto, error);
     if (program->crypto == NULL)
         return -1;
     config.crypto = program->crypto;
     program->sas = spill_sa_store_create(&config, error);
     return program->sas != NULL ? 0 : -1;
 }
+
+/* For a program that was started without any SA; where it fails, it is tried again. */
+static int add_ipsec(struct spill_program *program, struct spill_error *error)
+{
+    if (open_crypto(program, error) != 0)
+        return -1;
+    if (spill_pipeline_add_ipsec(program->pipeline, program->crypto, error) != 0) {
+        spill_sa_store_free(program->sas);
+        program->sas = NULL;
+        return -1;
+    }
+    SPILL_LOG(NOTICE, "reload: IPsec is there; the ports' buffers were planned without it");
+    return 0;
+}
+
+struct spill_generation *spill_program_make_version(struct spill_program *program,
+                                                    const struct spill_options *options,
+                                                    struct spill_policy_files *files,
+                                                    bool same_files, struct spill_error *error)
+{
+    const struct spill_generation *previous =
+        same_files ? spill_snapshot_get(program->rules) : NULL;
+    struct spill_generation *generation = NULL;
+    struct spill_policy_files found = *files, joined;
+
+    if (files->sa_count > 0 && program->sas == NULL && add_ipsec(program, error) != 0)
+        return NULL;
+    found.sas = with_ids(program, options, files);
+    if (found.sas == NULL) {
+        spill_error_set(error, "no memory for associations");
+    } else if (program->agreement.files == NULL) {
+        generation = make_generation(program, options, NULL, &found, error);
+    } else if (spill_policy_join(program->agreement.files, &found, &joined, error) == 0) {
+        generation = make_generation(program, options, previous, &joined, error);
+        spill_policy_join_free(&joined);
+    }
+    if (found.sas != NULL)
+        explicit_bzero(found.sas, files->sa_count * sizeof(*found.sas)); /* keys */
+    free(found.sas);
+    return generation;
+}
+
+/* --------------------------------------------------------------------------- the first version */
 
 static int open_tallies(struct spill_program *program, struct spill_error *error)
 {
@@ -333,23 +350,6 @@ static int put_in_force(struct spill_program *program, struct spill_generation *
 }
 
 /* ------------------------------------------------------------------------------ replacements */
-
-int spill_program_replace_generation(struct spill_program *program,
-                                     struct spill_generation *generation)
-{
-    int status;
-
-    /* An lcore may not have seen the one before. */
-    if (generation->at_once == 0)
-        generation->at_once =
-            ((const struct spill_generation *)spill_snapshot_get(program->rules))->at_once;
-    pthread_mutex_lock(&program->holding);
-    status = spill_snapshot_publish(program->rules, generation, spill_generation_free);
-    pthread_mutex_unlock(&program->holding);
-    if (status == 0)
-        program->renewing = generation->number;
-    return status;
-}
 
 /* Tells the ports that traffic has shown to be an SA's. */
 static void tell_ports(const struct spill_program *program, struct spill_sa *sa)
@@ -402,8 +402,38 @@ static void watch_lifetimes(void *context)
     const struct spill_generation *generation = spill_snapshot_get(program->rules);
     uint32_t i;
 
-    for (i = 0; i < generation->sas->count; i++)
+    for (i = 0; generation->sas != NULL && i < generation->sas->count; i++)
         tell_use(program, generation->sas->list[i]);
+}
+
+/* From the first version with associations on. */
+static void watch(struct spill_program *program)
+{
+    if (program->sas == NULL || program->watches_lifetimes)
+        return;
+    program->watches_lifetimes = spill_events_every(&program->events, &program->lifetimes,
+                                                    LIFETIMES_NS, watch_lifetimes, program) == 0;
+    if (!program->watches_lifetimes)
+        SPILL_LOG(ERR, "no memory for a timer: lifetimes of associations are not told");
+}
+
+int spill_program_replace_generation(struct spill_program *program,
+                                     struct spill_generation *generation)
+{
+    int status;
+
+    /* An lcore may not have seen the one before. */
+    if (generation->at_once == 0)
+        generation->at_once =
+            ((const struct spill_generation *)spill_snapshot_get(program->rules))->at_once;
+    pthread_mutex_lock(&program->holding);
+    status = spill_snapshot_publish(program->rules, generation, spill_generation_free);
+    pthread_mutex_unlock(&program->holding);
+    if (status != 0)
+        return status;
+    program->renewing = generation->number;
+    watch(program);
+    return 0;
 }
 
 /* Until all is freed and all flows go by the version in force. */
@@ -431,16 +461,6 @@ void spill_program_free_replaced(struct spill_program *program)
         SPILL_LOG(ERR, "no memory for a timer: what was replaced stays until the next reload");
 }
 
-/* ------------------------------------------------------------------------- from when to when */
-
-static int watch(struct spill_program *program, struct spill_error *error)
-{
-    if (program->sas != NULL && spill_events_every(&program->events, &program->lifetimes,
-                                                   LIFETIMES_NS, watch_lifetimes, program) != 0)
-        return spill_error_set(error, "no memory for a timer");
-    return 0;
-}
-
 int spill_program_open_generation(struct spill_program *program, struct spill_error *error)
 {
     struct spill_generation *generation;
@@ -459,7 +479,8 @@ int spill_program_open_generation(struct spill_program *program, struct spill_er
         spill_generation_free(generation);
         return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");
     }
-    return watch(program, error);
+    watch(program);
+    return 0;
 }
 
 void spill_program_close_generation(struct spill_program *program)

@@ -77,7 +77,7 @@ int spill_program_set(struct spill_program *program, const char *setting, char *
     memcpy(draft, &program->options, sizeof(*draft));
     status = spill_options_set(draft, setting, error);
     if (status == 0)
-        status = spill_program_check_classes(draft, draft, error);
+        status = spill_program_check_classes(program, draft, error);
     if (status == 0) {
         tell_differences(&program->options, draft, text, size);
         SPILL_LOG(NOTICE, "set: %s", text[0] != '\0' ? text : "it is so already");

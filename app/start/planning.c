@@ -29,13 +29,31 @@
  * Bytes that an mbuf of a port must have: with SAs a frame has to be in one piece, with room for
  * ESP behind it, as crypto drivers take no chains.
  */
-static uint32_t data_room(const struct spill_options *options, uint32_t device_room, uint32_t mtu)
+static uint32_t whole_room(uint32_t mtu)
 {
-    uint32_t whole = RTE_PKTMBUF_HEADROOM + mtu + LINK_HEADERS + SPILL_ESP_TAIL;
+    return RTE_MIN(RTE_PKTMBUF_HEADROOM + mtu + LINK_HEADERS + SPILL_ESP_TAIL,
+                   (uint32_t)UINT16_MAX);
+}
 
-    if (!spill_options_protect(options))
+static uint32_t data_room(const struct spill_program *program, uint32_t device_room, uint32_t mtu)
+{
+    if (!spill_options_protect(&program->options) && program->sas == NULL)
         return device_room;
-    return RTE_MIN(RTE_MAX(device_room, whole), (uint32_t)UINT16_MAX);
+    return RTE_MAX(device_room, whole_room(mtu));
+}
+
+int spill_program_check_room(const struct spill_program *program, struct spill_error *error)
+{
+    for (uint32_t i = 0; i < program->port_count; i++) {
+        if (spill_program_has_port(program, i) &&
+            program->plan.ports[i].mempool.data_room < whole_room(program->ports[i].mtu))
+            return spill_error_set(
+                error,
+                "port %s: its buffers hold no frame of MTU %u in one piece, with "
+                "room for ESP: expected a restart, which makes them so",
+                program->ports[i].name, program->ports[i].mtu);
+    }
+    return 0;
 }
 
 void spill_program_plan_port(const struct spill_program *program, uint32_t index,
@@ -63,8 +81,7 @@ void spill_program_plan_port(const struct spill_program *program, uint32_t index
         option->config.tx_descriptors != 0 ? option->config.tx_descriptors : DESCRIPTORS;
     port->mtu = device->mtu;
     port->no_mtu = device->no_link && option->config.mtu == 0;
-    port->data_room =
-        data_room(&program->options, spill_device_data_room(device, 0, true), port->mtu);
+    port->data_room = data_room(program, spill_device_data_room(device, 0, true), port->mtu);
     port->symmetric_rss = device->spread == SPILL_DEVICE_SPREAD_ASK;
 }
 
@@ -205,16 +222,22 @@ static int check_device(const char *crypto, const struct spill_options *options,
     return 0;
 }
 
-int spill_program_check_classes(const struct spill_options *started,
+int spill_program_check_classes(const struct spill_program *program,
                                 const struct spill_options *options, struct spill_error *error)
 {
-    if (spill_options_protect(started) &&
+    const struct spill_options *started = &program->options;
+    const struct spill_options *with = options->sa_count > 0 ? options : started;
+
+    if ((spill_options_protect(options) || spill_options_protect(started) ||
+         program->sas != NULL) &&
         options->pipeline.classes[SPILL_CLASS_CLASSIFY].overflow == SPILL_OVERFLOW_ALLOW)
         return spill_error_set(error,
                                "--on-pool-full 'classify=allow': packets that an SA is to protect "
                                "would pass in the clear: expected drop or inline beside [%s%s]",
-                               started->sa_count > 0 ? "sa " : "ike",
-                               started->sa_count > 0 ? started->sas[0].config.name : "");
+                               with->sa_count > 0            ? "sa "
+                               : spill_options_protect(with) ? "ike"
+                                                             : "sa NAME",
+                               with->sa_count > 0 ? with->sas[0].config.name : "");
     return check_device(started->crypto, options, error);
 }
 
@@ -241,7 +264,7 @@ static int load_policy_files(struct spill_program *program, struct spill_error *
 {
     const struct spill_options *options = &program->options;
 
-    if (spill_program_check_classes(options, options, error) != 0)
+    if (spill_program_check_classes(program, options, error) != 0)
         return -1;
     return spill_policy_files_load(options, &program->stop, &program->files, error);
 }
@@ -301,7 +324,7 @@ void spill_program_plan_found(const struct spill_program *program, uint32_t inde
     port->rss_fields = can->rss_fields;
     port->rss_table = can->rss_table;
     port->data_room =
-        data_room(&program->options, spill_port_data_room(found, mtu), mtu != 0 ? mtu : can->mtu);
+        data_room(program, spill_port_data_room(found, mtu), mtu != 0 ? mtu : can->mtu);
     if (found->socket >= 0 && program->devices[index].pci)
         port->node = found->socket;
 }

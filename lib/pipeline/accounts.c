@@ -161,7 +161,8 @@ static bool sum_of_accounts(const struct spill_pipeline *pipeline, uint32_t inde
     for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
         const struct spill_fast *fast = pipeline->lcores[i].fast;
 
-        if (fast == NULL || index >= fast->submitter->class_count)
+        if (fast == NULL ||
+            index >= __atomic_load_n(&fast->submitter->class_count, __ATOMIC_ACQUIRE))
             continue;
         if (fast->submitter->accounts[index].class->work == NULL)
             continue;

@@ -69,9 +69,42 @@ struct spill_sender *spill_connect_sender(const struct spill_pipeline *pipeline,
                                 count_senders(&pipeline->config.plan->channels[channel], lcore));
 }
 
+int spill_connect_ipsec(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
+                        struct spill_error *error)
+{
+    const int node = lcore->plan->memory_node;
+    struct spill_fast *fast = lcore->fast;
+
+    for (uint32_t i = 0; i < SPILL_CLASSES; i++) {
+        if (spill_class_is_there(i, spill_connect_needs_met(&pipeline->config)))
+            spill_class_rows[i]->attach(fast);
+    }
+    if (pipeline->config.crypto == NULL || fast->reassembly != NULL)
+        return 0;
+    if (spill_acquisition_init(&fast->acquisition, lcore->plan->name, node, error) != 0)
+        return -1;
+    fast->reassembly = spill_connect_allocate(sizeof(*fast->reassembly), node);
+    if (fast->reassembly == NULL)
+        return spill_connect_no_memory(error, lcore->plan->name, node);
+    fast->reassembly->timeout = SPILL_REASSEMBLY_SECONDS * rte_get_tsc_hz();
+    fast->reassembly->ledger = &fast->ledger;
+    return 0;
+}
+
 unsigned spill_connect_needs_met(const struct spill_pipeline_config *config)
 {
     return config->crypto != NULL ? SPILL_NEED_IPSEC : 0;
+}
+
+static struct spill_class make_class(const struct spill_pipeline_config *config, uint32_t index)
+{
+    const struct spill_pipeline_class *set = &config->classes[index];
+    struct spill_class class = spill_class_rows[index]->make(config);
+
+    class.name = spill_class_rows[index]->name;
+    class.capacity = set->capacity != 0 ? set->capacity : SPILL_CLASS_CAPACITY;
+    class.dispatch = class.defers ? SPILL_DISPATCH_POOL : set->dispatch;
+    return class;
 }
 
 /* The classes that are there, by their indexes; returns the last one's and one. */
@@ -82,18 +115,19 @@ static uint32_t make_classes(const struct spill_pipeline *pipeline,
     uint32_t count = 0, i;
 
     for (i = 0; i < SPILL_CLASSES; i++) {
-        const struct spill_pipeline_class *set = &config->classes[i];
-
         classes[i] = (struct spill_class){.work = NULL};
         if (!spill_class_is_there(i, spill_connect_needs_met(config)))
             continue;
-        classes[i] = spill_class_rows[i]->make(config);
-        classes[i].name = spill_class_rows[i]->name;
-        classes[i].capacity = set->capacity != 0 ? set->capacity : SPILL_CLASS_CAPACITY;
-        classes[i].dispatch = classes[i].defers ? SPILL_DISPATCH_POOL : set->dispatch;
+        classes[i] = make_class(config, i);
         count = i + 1;
     }
     return count;
+}
+
+static struct spill_pool_device device_of(const struct spill_pipeline_config *config)
+{
+    return (struct spill_pool_device){
+        .collect = spill_esp_collect, .context = config->crypto, .depth = SPILL_CRYPTO_DEPTH};
 }
 
 static int create_pool(struct spill_pipeline *pipeline, const struct spill_plan_pool *planned,
@@ -108,10 +142,9 @@ static int create_pool(struct spill_pipeline *pipeline, const struct spill_plan_
         .submitters = planned->served,
         .mode = ring_mode(planned->preemptible),
         .class_count = make_classes(pipeline, classes),
+        .class_most = SPILL_CLASSES,
         .classes = classes,
-        .device = {.collect = spill_esp_collect,
-                   .context = pipeline->config.crypto,
-                   .depth = SPILL_CRYPTO_DEPTH},
+        .device = device_of(&pipeline->config),
     };
 
     snprintf(name, sizeof(name), "pool%u", pipeline->pool_count);
@@ -136,4 +169,38 @@ int spill_connect_pools(struct spill_pipeline *pipeline, struct spill_error *err
     for (i = 0; i < plan->lcore_count; i++)
         alone.served += plan->lcores[i].role == SPILL_ROLE_FAST && plan->lcores[i].pool < 0;
     return alone.served > 0 ? create_pool(pipeline, &alone, error) : 0;
+}
+
+static int add_classes(struct spill_pipeline *pipeline, struct spill_pool *pool,
+                       struct spill_error *error)
+{
+    const struct spill_pipeline_config *config = &pipeline->config;
+    const struct spill_pool_device device = device_of(config);
+
+    for (uint32_t i = pool->class_count; i < SPILL_CLASSES; i++) {
+        const struct spill_class class = make_class(config, i);
+
+        if (spill_pool_add_class(pool, &class, &device, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int spill_pipeline_add_ipsec(struct spill_pipeline *pipeline, struct spill_crypto *crypto,
+                             struct spill_error *error)
+{
+    uint32_t i;
+
+    pipeline->config.crypto = crypto;
+    for (i = 0; i < pipeline->pool_count; i++) {
+        if (pipeline->pools[i] != NULL && add_classes(pipeline, pipeline->pools[i], error) != 0)
+            return -1;
+    }
+    for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+
+        if (lcore->fast != NULL && spill_connect_ipsec(pipeline, lcore, error) != 0)
+            return -1;
+    }
+    return 0;
 }

@@ -20,6 +20,14 @@ int spill_connect_no_memory(struct spill_error *error, const char *what, int nod
 /** What classes may need and this pipeline has: SPILL_NEED_… (classes.h). */
 unsigned spill_connect_needs_met(const struct spill_pipeline_config *config);
 
+/**
+ * Attaches a fast lcore to the classes that are there, and gives it, with IPsec, what it gathers of
+ * ESP in fragments and what waits for associations. Once it has a submitter; again does nothing
+ * twice. @return 0, or -1 with an error
+ */
+int spill_connect_ipsec(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
+                        struct spill_error *error);
+
 /** Makes those of pipeline->channels that are in the plan and not there yet. @return 0, or -1 with
  * an error */
 int spill_connect_channels(struct spill_pipeline *pipeline, struct spill_error *error);

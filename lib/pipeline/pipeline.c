@@ -74,23 +74,6 @@ static int create_flows(struct spill_pipeline *pipeline, struct spill_pipeline_l
     return lcore->fast->flows != NULL ? 0 : -1;
 }
 
-/* What is gathered of ESP in fragments, and what waits for associations. */
-static int create_ipsec(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
-                        struct spill_error *error)
-{
-    struct spill_fast *fast = lcore->fast;
-
-    if (pipeline->config.crypto == NULL)
-        return 0;
-    fast->reassembly = spill_connect_allocate(sizeof(*fast->reassembly), lcore->plan->memory_node);
-    if (fast->reassembly == NULL)
-        return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
-    fast->reassembly->timeout = SPILL_REASSEMBLY_SECONDS * rte_get_tsc_hz();
-    fast->reassembly->ledger = &fast->ledger;
-    return spill_acquisition_init(&fast->acquisition, lcore->plan->name, lcore->plan->memory_node,
-                                  error);
-}
-
 /* The submitter's index in its pool: how many fast lcores before this one have the same. */
 static uint32_t submitter_index(const struct spill_plan *plan, uint32_t lcore)
 {
@@ -108,7 +91,6 @@ static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
     const struct spill_pipeline_config *config = &pipeline->config;
     struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
     uint32_t pool = lcore->plan->pool >= 0 ? (uint32_t)lcore->plan->pool : pipeline->pool_count - 1;
-    uint32_t i;
 
     lcore->fast->submitter = spill_submitter_create(
         pipeline->pools[pool], submitter_index(config->plan, index), config->lanes,
@@ -116,10 +98,6 @@ static int create_submitter(struct spill_pipeline *pipeline, uint32_t index,
     if (lcore->fast->submitter == NULL)
         return -1;
     lcore->loop->budget = &lcore->fast->submitter->budget;
-    for (i = 0; i < SPILL_CLASSES; i++) {
-        if (spill_class_is_there(i, spill_connect_needs_met(config)))
-            spill_class_rows[i]->attach(lcore->fast);
-    }
     return 0;
 }
 
@@ -202,8 +180,9 @@ static int create_fast(struct spill_pipeline *pipeline, uint32_t index, uint32_t
         lcore->plan->name, lcore->plan->memory_node < 0 ? SOCKET_ID_ANY : lcore->plan->memory_node,
         error);
     if (fast->rule_log == NULL || fast->datagrams == NULL ||
-        create_flows(pipeline, lcore, error) != 0 || create_ipsec(pipeline, lcore, error) != 0 ||
+        create_flows(pipeline, lcore, error) != 0 ||
         create_submitter(pipeline, index, error) != 0 ||
+        spill_connect_ipsec(pipeline, lcore, error) != 0 ||
         create_exits(pipeline, &fast->exits, error) != 0 ||
         spill_routing_init(&fast->routing, &pipeline->config, plan->lcores[index].index,
                            lcore->plan->memory_node, error) != 0)

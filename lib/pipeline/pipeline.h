@@ -43,7 +43,7 @@ struct spill_pipeline_config {
     const struct spill_plan *plan;   /* stays the caller's; must outlive the pipeline */
     struct spill_port *ports;        /* configured, by index in the plan; likewise */
     struct spill_snapshot *rules;    /* of struct spill_generation; likewise */
-    struct spill_crypto *crypto;     /* NULL: without IPsec; likewise */
+    struct spill_crypto *crypto;     /* NULL: without IPsec, until it is added; likewise */
     struct spill_router *router;     /* NULL: no port is routed; likewise, with its interfaces */
     spill_to_host to_host;           /* takes packets for the host; NULL: nobody does */
     void *host;                      /* its context; likewise */
@@ -96,6 +96,17 @@ struct spill_pipeline *spill_pipeline_create(const struct spill_pipeline_config 
 
 /** Frees a pipeline whose lcores have ended and that holds no packet. May be NULL. */
 void spill_pipeline_free(struct spill_pipeline *pipeline);
+
+/**
+ * Makes a pipeline that was made without IPsec fit for it, while its lcores run: classes of
+ * expensive work, which share the jobs that there are, and what fast lcores hold of ESP. Before a
+ * version with associations. Who has the plan; may be tried again.
+ *
+ * @param crypto  must outlive the pipeline, also after an error
+ * @return 0, or -1 with an error: memory is short
+ */
+int spill_pipeline_add_ipsec(struct spill_pipeline *pipeline, struct spill_crypto *crypto,
+                             struct spill_error *error);
 
 /** Starts every lcore's loop. @return 0 or -1 with an error; then those that run must be stopped */
 int spill_pipeline_launch(struct spill_pipeline *pipeline, struct spill_error *error);

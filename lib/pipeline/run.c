@@ -51,7 +51,7 @@ void spill_pipeline_set(struct spill_pipeline *pipeline, const struct spill_pipe
     for (i = 0; i < pipeline->pool_count; i++) {
         struct spill_pool *pool = pipeline->pools[i]; /* NULL: no fast lcore is on its node */
 
-        for (class = 0; pool != NULL && class < pool->class_count; class ++) {
+        for (class = 0; pool != NULL && class < spill_pool_class_count(pool); class ++) {
             if (!pool->classes[class].defers)
                 __atomic_store_n(&pool->classes[class].dispatch, to->classes[class].dispatch,
                                  __ATOMIC_RELAXED);

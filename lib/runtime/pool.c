@@ -22,21 +22,29 @@ static uint32_t ring_slots(uint32_t jobs, enum spill_ring_mode mode)
     return mode == SPILL_RING_PREEMPTIBLE ? jobs + jobs / 4 + 1 : jobs;
 }
 
-static int create_rings(struct spill_pool *pool, const struct spill_pool_config *config,
-                        uint32_t jobs, struct spill_error *error)
+/* A class may borrow the credits of all others, so each ring has room for every credit. */
+static int create_ring(struct spill_pool *pool, uint32_t index, const char *class,
+                       struct spill_error *error)
 {
-    char name[RTE_RING_NAMESIZE];
+    char name[2 * RTE_RING_NAMESIZE];
+
+    snprintf(name, sizeof(name), "%s.%s", pool->name, class);
+    pool->rings[index] = rte_ring_create(name, ring_slots(pool->jobs, pool->mode), pool->socket,
+                                         spill_ring_flags(pool->mode, false));
+    if (pool->rings[index] != NULL)
+        return 0;
+    return spill_error_set(error, "pool '%s': no ring of %u jobs on node %d: %s", name, pool->jobs,
+                           pool->socket, rte_strerror(rte_errno));
+}
+
+static int create_rings(struct spill_pool *pool, struct spill_error *error)
+{
     uint32_t i;
 
     for (i = 0; i < pool->class_count; i++) {
-        if (config->classes[i].work == NULL)
-            continue;
-        snprintf(name, sizeof(name), "%s.%s", config->name, config->classes[i].name);
-        pool->rings[i] = rte_ring_create(name, ring_slots(jobs, config->mode), config->socket,
-                                         spill_ring_flags(config->mode, false));
-        if (pool->rings[i] == NULL)
-            return spill_error_set(error, "pool '%s': no ring of %u jobs on node %d: %s", name,
-                                   jobs, config->socket, rte_strerror(rte_errno));
+        if (pool->classes[i].work != NULL &&
+            create_ring(pool, i, pool->classes[i].name, error) != 0)
+            return -1;
     }
     return 0;
 }
@@ -44,21 +52,23 @@ static int create_rings(struct spill_pool *pool, const struct spill_pool_config 
 struct spill_pool *spill_pool_create(const struct spill_pool_config *config,
                                      struct spill_error *error)
 {
+    const uint32_t most = RTE_MAX(config->class_most, config->class_count);
     struct spill_pool *pool;
-    uint32_t jobs = 0, i;
+    uint32_t i;
 
-    if (config->class_count == 0 || config->class_count > SPILL_POOL_CLASSES_MAX ||
-        config->submitters == 0) {
+    if (config->class_count == 0 || most > SPILL_POOL_CLASSES_MAX || config->submitters == 0) {
         spill_error_set(error, "pool '%s': %u classes and %u submitters; 1 to %d, and at least 1",
-                        config->name, config->class_count, config->submitters,
-                        SPILL_POOL_CLASSES_MAX);
+                        config->name, most, config->submitters, SPILL_POOL_CLASSES_MAX);
         return NULL;
     }
     pool = rte_zmalloc_socket(NULL, sizeof(*pool), RTE_CACHE_LINE_SIZE, config->socket);
     if (pool == NULL)
         goto no_memory;
+    snprintf(pool->name, sizeof(pool->name), "%s", config->name);
     pool->socket = config->socket;
+    pool->mode = config->mode;
     pool->class_count = config->class_count;
+    pool->class_most = most;
     pool->worker_count = config->workers;
     pool->submitter_count = config->submitters;
     pool->device = config->device;
@@ -80,10 +90,9 @@ struct spill_pool *spill_pool_create(const struct spill_pool_config *config,
             return NULL;
         }
         pool->classes[i] = config->classes[i];
-        jobs += config->classes[i].capacity * config->submitters;
+        pool->jobs += config->classes[i].capacity * config->submitters;
     }
-    /* A class may borrow the credits of all others, so each ring has room for every credit. */
-    if (create_rings(pool, config, jobs, error) == 0)
+    if (create_rings(pool, error) == 0)
         return pool;
     spill_pool_free(pool);
     return NULL;
@@ -94,13 +103,34 @@ no_memory:
     return NULL;
 }
 
+int spill_pool_add_class(struct spill_pool *pool, const struct spill_class *class,
+                         const struct spill_pool_device *device, struct spill_error *error)
+{
+    const uint32_t index = pool->class_count;
+    uint32_t i;
+
+    if (index == pool->class_most)
+        return spill_error_set(error, "pool '%s': class %s: it has %u, and may have no more",
+                               pool->name, class->name, index);
+    if (pool->rings[index] == NULL && create_ring(pool, index, class->name, error) != 0)
+        return -1;
+    pool->classes[index] = *class;
+    pool->device = *device;
+    for (i = 0; i < pool->submitter_count; i++) {
+        if (spill_submitter_add_class(pool->submitters[i], index, error) != 0)
+            return -1;
+    }
+    __atomic_store_n(&pool->class_count, index + 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
 void spill_pool_free(struct spill_pool *pool)
 {
     uint32_t i;
 
     if (pool == NULL)
         return;
-    for (i = 0; i < pool->class_count; i++)
+    for (i = 0; i < pool->class_most; i++)
         rte_ring_free(pool->rings[i]);
     rte_free(pool->workers);
     rte_free(pool->submitters);
@@ -109,21 +139,21 @@ void spill_pool_free(struct spill_pool *pool)
 
 /*
  * The class, of those that `tried` has no bit of, that has a job and has had the least of this
- * worker's time; class_count if none has. A class that had nothing to do for a while continues at
- * the present virtual time, so it neither saves up turns nor loses any.
+ * worker's time; `count`, of classes, if none has. A class that had nothing to do for a while
+ * continues at the present virtual time, so it neither saves up turns nor loses any.
  */
-static uint32_t pick(struct spill_worker *worker, uint32_t tried)
+static uint32_t pick(struct spill_worker *worker, uint32_t count, uint32_t tried)
 {
     const struct spill_pool *pool = worker->pool;
-    uint32_t best = pool->class_count, i;
+    uint32_t best = count, i;
 
-    for (i = 0; i < pool->class_count; i++) {
+    for (i = 0; i < count; i++) {
         if ((tried >> i & 1) != 0 || pool->rings[i] == NULL || rte_ring_empty(pool->rings[i]))
             continue;
         if (pool->classes[i].defers && worker->under_way >= pool->device.depth)
             continue;
         worker->virtual_time[i] = RTE_MAX(worker->virtual_time[i], worker->virtual_now);
-        if (best == pool->class_count || worker->virtual_time[i] < worker->virtual_time[best])
+        if (best == count || worker->virtual_time[i] < worker->virtual_time[best])
             best = i;
     }
     return best;
@@ -133,10 +163,11 @@ static uint32_t pick(struct spill_worker *worker, uint32_t tried)
 static struct spill_job *take(struct spill_worker *worker, uint32_t *turn)
 {
     const struct spill_pool *pool = worker->pool;
+    const uint32_t count = spill_pool_class_count(pool);
     struct spill_job *job;
     uint32_t tried = 0;
 
-    while ((*turn = pick(worker, tried)) != pool->class_count) {
+    while ((*turn = pick(worker, count, tried)) != count) {
         if (rte_ring_dequeue(pool->rings[*turn], (void **)&job) == 0)
             return job;
         /* Another worker was quicker, and may be preempted before the ring shows it. */

@@ -61,7 +61,8 @@ static inline bool spill_subject_idle(const struct spill_subject *subject)
     return __atomic_load_n(&subject->jobs, __ATOMIC_ACQUIRE) == 0;
 }
 
-/** A kind of expensive work. Written before the lcores start, then constant but for `dispatch`. */
+/** A kind of expensive work. Written before anything is submitted to it, then constant but for
+ * `dispatch`. */
 struct spill_class {
     const char *name;
     /**
@@ -136,8 +137,12 @@ struct spill_pool_device {
 
 /** The workers of one NUMA node and the rings they take jobs from. */
 struct spill_pool {
+    char name[RTE_RING_NAMESIZE];
     int socket;
-    uint32_t class_count;
+    enum spill_ring_mode mode;
+    uint32_t class_count; /* written last where one is added */
+    uint32_t class_most;
+    uint32_t jobs; /* of all submitters together */
     uint32_t worker_count;
     uint32_t submitter_count;
     struct spill_class classes[SPILL_POOL_CLASSES_MAX];
@@ -155,6 +160,7 @@ struct spill_pool_config {
     uint32_t submitters;
     enum spill_ring_mode mode;
     uint32_t class_count;
+    uint32_t class_most;               /* with those that may be added; 0: none may */
     const struct spill_class *classes; /* copied */
     struct spill_pool_device device;
 };
@@ -166,6 +172,24 @@ struct spill_pool_config {
  */
 struct spill_pool *spill_pool_create(const struct spill_pool_config *config,
                                      struct spill_error *error);
+
+/** How many classes there are at this moment. Any thread. */
+static inline uint32_t spill_pool_class_count(const struct spill_pool *pool)
+{
+    return __atomic_load_n(&pool->class_count, __ATOMIC_ACQUIRE);
+}
+
+/**
+ * Adds a class behind those that there are, while workers and submitters run. It brings no credits:
+ * all classes share those that there are, in equal parts while more than one has work. One thread
+ * at a time; who submits to it must have heard of it since.
+ *
+ * @param class   copied; its capacity is of no account
+ * @param device  of classes that defer, from here on; copied
+ * @return 0, or -1 with an error: the pool has as many as it may, or memory is short
+ */
+int spill_pool_add_class(struct spill_pool *pool, const struct spill_class *class,
+                         const struct spill_pool_device *device, struct spill_error *error);
 
 /** Frees a pool whose workers have ended and whose submitters are freed. Control thread. */
 void spill_pool_free(struct spill_pool *pool);

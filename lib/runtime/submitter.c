@@ -22,16 +22,17 @@ static void give_back(struct spill_submitter *submitter, struct spill_job *job)
     submitter->credits++;
 }
 
-static int create_account(struct spill_submitter *submitter, uint32_t index, uint32_t credits,
-                          int socket)
+static int create_account(struct spill_submitter *submitter, uint32_t index)
 {
     struct spill_account *account = &submitter->accounts[index];
+    const int socket = submitter->socket;
 
     account->class = &submitter->pool->classes[index];
     if (account->class->work == NULL)
         return 0;
     account->share = account->class->capacity;
-    account->closed = rte_zmalloc_socket(NULL, credits * sizeof(*account->closed), 0, socket);
+    account->closed =
+        rte_zmalloc_socket(NULL, submitter->job_count * sizeof(*account->closed), 0, socket);
     account->inline_job =
         rte_zmalloc_socket(NULL, sizeof(*account->inline_job), RTE_CACHE_LINE_SIZE, socket);
     if (account->closed == NULL || account->inline_job == NULL)
@@ -41,22 +42,22 @@ static int create_account(struct spill_submitter *submitter, uint32_t index, uin
     return 0;
 }
 
-static int create_credits(struct spill_submitter *submitter, int socket)
+static int create_credits(struct spill_submitter *submitter)
 {
     const struct spill_pool *pool = submitter->pool;
-    uint32_t credits = 0, i;
+    uint32_t i;
 
     for (i = 0; i < pool->class_count; i++)
-        credits += pool->classes[i].capacity;
+        submitter->job_count += pool->classes[i].capacity;
     for (i = 0; i < pool->class_count; i++) {
-        if (create_account(submitter, i, credits, socket) != 0)
+        if (create_account(submitter, i) != 0)
             return -1;
     }
-    submitter->jobs =
-        rte_zmalloc_socket(NULL, credits * sizeof(*submitter->jobs), RTE_CACHE_LINE_SIZE, socket);
+    submitter->jobs = rte_zmalloc_socket(NULL, submitter->job_count * sizeof(*submitter->jobs),
+                                         RTE_CACHE_LINE_SIZE, submitter->socket);
     if (submitter->jobs == NULL)
         return -1;
-    for (i = 0; i < credits; i++)
+    for (i = 0; i < submitter->job_count; i++)
         give_back(submitter, &submitter->jobs[i]);
     return 0;
 }
@@ -73,14 +74,15 @@ struct spill_submitter *spill_submitter_create(struct spill_pool *pool, uint32_t
         return NULL;
     }
     submitter = rte_zmalloc_socket(
-        NULL, sizeof(*submitter) + pool->class_count * sizeof(submitter->accounts[0]),
+        NULL, sizeof(*submitter) + pool->class_most * sizeof(submitter->accounts[0]),
         RTE_CACHE_LINE_SIZE, socket);
     if (submitter != NULL) {
         submitter->pool = pool;
+        submitter->socket = socket;
         submitter->lane_count = lanes;
         submitter->class_count = pool->class_count;
         submitter->budget.size = budget;
-        if (create_credits(submitter, socket) == 0) {
+        if (create_credits(submitter) == 0) {
             pool->submitters[index] = submitter;
             return submitter;
         }
@@ -90,13 +92,30 @@ struct spill_submitter *spill_submitter_create(struct spill_pool *pool, uint32_t
     return NULL;
 }
 
+int spill_submitter_add_class(struct spill_submitter *submitter, uint32_t index,
+                              struct spill_error *error)
+{
+    const uint32_t share = RTE_MAX(submitter->job_count / (index + 1), 1U);
+    uint32_t i;
+
+    if (submitter->class_count > index)
+        return 0;
+    if (submitter->accounts[index].closed == NULL && create_account(submitter, index) != 0)
+        return spill_error_set(error, "class %s: no memory on node %d",
+                               submitter->pool->classes[index].name, submitter->socket);
+    for (i = 0; i <= index; i++)
+        __atomic_store_n(&submitter->accounts[i].share, share, __ATOMIC_RELAXED);
+    __atomic_store_n(&submitter->class_count, index + 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
 void spill_submitter_free(struct spill_submitter *submitter)
 {
     uint32_t i;
 
     if (submitter == NULL)
         return;
-    for (i = 0; i < submitter->class_count; i++) {
+    for (i = 0; i < submitter->pool->class_most; i++) {
         rte_free(submitter->accounts[i].closed);
         rte_free(submitter->accounts[i].inline_job);
     }
@@ -135,9 +154,10 @@ bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, ui
 {
     struct spill_account *account = &submitter->accounts[class_index];
     struct spill_lane *lane = &account->lanes[lane_index];
+    const uint32_t share = __atomic_load_n(&account->share, __ATOMIC_RELAXED);
     struct spill_job *job = submitter->free;
 
-    if (job == NULL || (account->held >= account->share && another_waits(submitter, class_index))) {
+    if (job == NULL || (account->held >= share && another_waits(submitter, class_index))) {
         account->waiting_until = submitter->now + PATIENCE;
         account->refused++;
         return false;
@@ -147,7 +167,7 @@ bool spill_lane_open(struct spill_submitter *submitter, uint32_t class_index, ui
     submitter->held++;
     account->held++;
     /* Below its share it goes on waiting, or the others would take what comes home next. */
-    if (account->held >= account->share)
+    if (account->held >= share)
         account->waiting_until = 0;
     account->high_water = RTE_MAX(account->high_water, account->held);
     if (lane->open != NULL)

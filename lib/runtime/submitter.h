@@ -52,7 +52,8 @@ struct spill_lane {
 /** What the owner does with a job that is done: applies results, sends or drops every packet. */
 typedef void (*spill_retire)(struct spill_job *job, void *owner);
 
-/** One class as one submitter sees it. Written by the owning lcore; the control thread reads. */
+/** One class as one submitter sees it. Written by the owning lcore, but for the share; the control
+ * thread reads. */
 struct spill_account {
     const struct spill_class *class;
     spill_retire retire;
@@ -88,9 +89,11 @@ struct spill_submitter {
     uint32_t credits;       /* how many are free */
     uint32_t held;          /* taken: jobs in lanes */
     struct spill_job *jobs; /* all jobs, for freeing */
-    uint64_t now;           /* TSC at the last retire */
+    uint32_t job_count;
+    int socket;
+    uint64_t now; /* TSC at the last retire */
     uint32_t lane_count;
-    uint32_t class_count;
+    uint32_t class_count; /* written last where one is added */
     struct spill_budget budget;
     _Atomic bool left __rte_cache_aligned; /* written by the owner, read by the workers */
     struct spill_account accounts[] __rte_cache_aligned; /* one for each class */
@@ -108,6 +111,16 @@ struct spill_submitter {
 struct spill_submitter *spill_submitter_create(struct spill_pool *pool, uint32_t index,
                                                uint32_t lanes, int socket, uint64_t budget,
                                                struct spill_error *error);
+
+/**
+ * Takes in a class that was added to the pool: no new jobs, and an equal share of those that there
+ * are for each class. For spill_pool_add_class(), while the owner runs.
+ *
+ * @param index  the number of classes that there are
+ * @return 0, or -1 with an error: no memory
+ */
+int spill_submitter_add_class(struct spill_submitter *submitter, uint32_t index,
+                              struct spill_error *error);
 
 /** Frees a submitter all of whose jobs are retired or abandoned. Control thread. May be NULL. */
 void spill_submitter_free(struct spill_submitter *submitter);

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Wires come and leave with a reload, while others carry traffic: none of it is lost."""
+"""What comes and leaves with a reload while others carry traffic, of which nothing is lost: wires, and IPsec."""
+import json
 import re
 import signal
+import socket
 import subprocess
 
-from harness import BUILD, Net, Spillway, TestCase, main, run, until
+import esp
+from associations import need_ipsec
+from harness import BUILD, Net, Spillway, TestCase, inside, main, run, until
 
 CTL = BUILD / "ctl" / "spillwayctl"
 
@@ -156,6 +160,109 @@ class Wires(TestCase):
 
     def ports(self, program):
         return [program.telemetry(f"/spillway/metrics,ports,{name}") for name in program.telemetry("/spillway/metrics,ports")]
+
+
+class Ipsec(TestCase):
+    """Associations come to a program that was started without any, by the pool and inline."""
+
+    KEYS = {"out": bytes(range(20)), "in": bytes(range(20, 40))}
+    RULES = "protect out udp from any to any port 7\nprotect in udp from any to any port 9\n"
+    ENDS = "192.0.2.1", "198.51.100.1"
+    COUNT = 100
+
+    def setUp(self):
+        need_ipsec()
+        super().setUp()
+        self.net = Net()
+        self.addCleanup(self.net.close)
+        for name, key in self.KEYS.items():
+            self.file(f"{name}.key", key.hex() + "\n").chmod(0o600)
+        self.file("rules", "allow icmp from any to any\n")
+        self.config = self.file("wire.conf", CONFIG)
+        self.out = esp.SA("aes-128-gcm", self.KEYS["out"], 0x1001, "tunnel", *self.ENDS)
+        self.back = esp.SA("aes-128-gcm", self.KEYS["in"], 0x1002, "tunnel", *reversed(self.ENDS))
+
+    def sections(self):
+        return "".join(f"[sa {name}]\ndirection = {name}\nspi = {sa.spi:#x}\nmode = tunnel\nsource = {source}\n"
+                       f"destination = {destination}\nalgorithm = aes-128-gcm\nkey-file = {name}.key\n"
+                       for name, sa, (source, destination) in (("out", self.out, self.ENDS),
+                                                               ("in", self.back, tuple(reversed(self.ENDS)))))
+
+    def reload(self, program, config, rules):
+        self.file("wire.conf", config)
+        self.file("rules", rules)
+        run(CTL, "--name", program.name, "reload")
+
+    def send(self):
+        """Datagrams from the left come out as ESP, which decrypts to them."""
+        with inside(self.net.right):
+            tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        with tap, inside(self.net.left), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            tap.bind(("eth0", 0))
+            tap.settimeout(20)
+            for number in range(self.COUNT):
+                out.sendto(b"there %d" % number, ("10.9.0.2", 7))
+                while True:
+                    frame = tap.recv(2048)
+                    if frame[12:14] == b"\x08\0" and frame[23] == 50:
+                        break
+                self.assertTrue(self.out.decrypt(frame).frame.endswith(b"there %d" % number))
+
+    def receive(self, first):
+        """ESP from the right is decrypted for the left."""
+        mac = json.loads(run("ip", "-j", "-n", self.net.left, "link", "show", "eth0").stdout)[0]["address"]
+        link = bytes.fromhex(mac.replace(":", "")) + b"\x02\0\0\0\0\2\x08\0"
+        with inside(self.net.left):
+            listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with inside(self.net.right):
+            tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        with listener, tap:
+            listener.bind(("10.9.0.1", 9))
+            listener.settimeout(20)
+            tap.bind(("eth0", 0))
+            for number in range(first, first + self.COUNT):
+                clear = link + esp.udp_frame("10.9.0.2", "10.9.0.1", b"back %d" % number, (9, 9))[14:]
+                tap.send(self.back.encrypt(clear, number))
+                self.assertEqual(listener.recv(2048), b"back %d" % number)
+
+    def test_comes(self):
+        for dispatch in "pool", "inline":
+            with self.subTest(dispatch):
+                self.come(dispatch)
+
+    def come(self, dispatch):
+        self.file("wire.conf", CONFIG)
+        self.file("rules", "allow icmp from any to any\n")
+        with Spillway("--config", self.config, "--memory", "600", "--dispatch", f"encrypt={dispatch}", "--dispatch",
+                      f"decrypt={dispatch}", namespace=self.net.middle) as program:
+            program.ready()
+            self.assertEqual(self.net.ping(self.net.left, "10.9.0.2", count=2), 2)
+            self.reload(program, CONFIG + self.sections(), "allow icmp from any to any\n" + self.RULES)
+            self.send()
+            self.receive(1)
+            # Without any again: what has come stays.
+            self.reload(program, CONFIG, "allow icmp from any to any\n")
+            self.assertEqual(self.net.ping(self.net.left, "10.9.0.2", count=2), 2)
+            report = self.check(program.stop())
+        self.assertEqual(report["reloads"], 2)
+        for name in "encrypt", "decrypt":
+            self.assertEqual(report["pool"][name][f"{dispatch}_packets"], self.COUNT, report["pool"])
+
+    def test_what_is_refused(self):
+        """Buffers that can't hold a frame in one piece, and packets that would pass in the clear."""
+        tap = CONFIG.replace("net_af_packet0,iface=lan", "net_pcap0,iface=lan\nmtu = 9000")
+        for config, options, what in ((tap, (), "port lan: its buffers hold no frame of MTU 9000 in one piece"),
+                                      (CONFIG, ("--on-pool-full", "classify=allow"), "--on-pool-full 'classify=allow'")):
+            with self.subTest(what):
+                self.file("wire.conf", config)
+                with Spillway("--config", self.config, *options, "--memory", "600",
+                              namespace=self.net.middle) as program:
+                    program.ready()
+                    self.file("wire.conf", config + self.sections())
+                    done = run(CTL, "--name", program.name, "reload", check=False)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertIn(what, done.stderr)
+                    self.check(program.stop())
 
 
 if __name__ == "__main__":

@@ -23,6 +23,53 @@ static void a_class_borrows_all_credits_while_no_other_waits(void **state)
     pool_bench_close(&bench);
 }
 
+static void add_class(struct pool_bench *bench, uint32_t index)
+{
+    const struct spill_class class = {.name = index == 1 ? "late" : "later",
+                                      .work = pool_pass_time,
+                                      .context = &bench->labours[index],
+                                      .dispatch = SPILL_DISPATCH_POOL};
+    const struct spill_pool_device device = {.collect = NULL};
+
+    if (spill_pool_add_class(bench->pool, &class, &device, &pool_error) != 0)
+        fail_msg("%s", pool_error.text);
+    spill_submitter_on_retire(bench->submitter, index, pool_count_retired, &bench->labours[index]);
+}
+
+/* It comes while jobs of another are out, and brings no credit: all have equal parts of those that
+ * there were. */
+static void a_class_that_is_added_shares_what_there_is(void **state)
+{
+    static const uint32_t capacities[] = {9};
+    static struct pool_bench bench;
+    const struct spill_pool_device device = {.collect = NULL};
+    uint32_t added, i;
+
+    (void)state;
+    pool_bench_open(&bench, 1, capacities, 1, 4, SPILL_RING_EXCLUSIVE);
+    pool_keep_out(&bench, 0, 9);
+    for (added = 1; added < CLASSES_MAX; added++) {
+        add_class(&bench, added);
+        assert_int_equal(spill_pool_class_count(bench.pool), added + 1);
+        /* All are out: it is refused, waits, and then gets its part. */
+        assert_false(pool_submit_one(&bench, added, 0));
+        for (i = 0; i < 40; i++) {
+            pool_turn(&bench);
+            pool_submit_one(&bench, added, i % 4);
+            pool_submit_one(&bench, 0, i % 4);
+            assert_true(pool_free_credits(bench.submitter) + bench.submitter->held == 9);
+        }
+        assert_int_equal(bench.submitter->accounts[added].share, 9 / (added + 1));
+        assert_true(bench.submitter->accounts[added].held >= 9 / (added + 1));
+        assert_true(bench.pool->workers[0].jobs[added] > 0);
+    }
+    assert_int_equal(spill_pool_add_class(bench.pool, &bench.classes[0], &device, &pool_error), -1);
+    while (pool_turn(&bench) > 0)
+        ;
+    assert_true(spill_submitter_idle(bench.submitter));
+    pool_bench_close(&bench);
+}
+
 static void while_another_waits_a_class_gets_its_share_and_no_more(void **state)
 {
     static const uint32_t capacities[] = {4, 4, 1};
@@ -406,6 +453,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_class_borrows_all_credits_while_no_other_waits),
+        cmocka_unit_test(a_class_that_is_added_shares_what_there_is),
         cmocka_unit_test(while_another_waits_a_class_gets_its_share_and_no_more),
         cmocka_unit_test(a_rare_packet_finds_a_credit_after_one_refusal),
         cmocka_unit_test(refusal_at_every_point_leaves_everything_consistent),
