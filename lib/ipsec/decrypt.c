@@ -11,6 +11,7 @@
 
 #include "ipsec/ecn.h"
 #include "ipsec/esp_frame.h"
+#include "ipsec/nat_checksum.h"
 #include "packet/dscp.h"
 #include "packet/parse.h"
 
@@ -307,6 +308,12 @@ static void finish(const struct spill_sa *sa, struct rte_mbuf **mbufs, uint32_t 
     parse(mbufs, count, inside);
     for (i = 0; i < count; i++)
         become(sa, mbufs[i], &inside[i]);
+    if (likely(sa->udp_size == 0 || sa->config.mode == SPILL_SA_TUNNEL))
+        return;
+    for (i = 0; i < count; i++) {
+        if (inside[i].kind <= SPILL_PACKET_IPV6)
+            spill_nat_checksum_mend(mbufs[i], &inside[i]);
+    }
 }
 
 void spill_esp_end_decrypt(struct spill_job *job, struct spill_sa_lcore *lcore, bool whole)

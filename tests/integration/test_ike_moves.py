@@ -135,6 +135,23 @@ class Nat(Moves):
         reports = self.end()
         self.assertEqual(reports[1].drops["esp_bad_icv"], 30)
 
+    def test_transport(self):
+        """Checksums are of addresses that the NAT has changed; those of ICMP are not."""
+        self.translate(61000)
+        for end in self.ends:
+            end.program.ready()
+            end.start_daemon("aes128gcm16", mode="transport")
+            self.addCleanup(end.daemon.kill)
+        self.ends[1].daemon.change(r"remote_addrs = \S+", "remote_addrs = %any", load=False)
+        for end in self.ends:
+            end.daemon.load()
+        self.ends[0].daemon.swanctl("--initiate", "--child", "net", "--timeout", "20")
+        self.assertEqual(self.net.ping(self.net.left, RIGHT), 5)
+        self.net.start(self.net.right, "iperf3", "-s", port=5201)
+        for more in (), ("-R",), ("-u",):
+            self.net.run(self.net.left, "iperf3", "-c", RIGHT, "-n", "100K", *more)
+        self.end()
+
 
 class Mobike(Moves):
     """The left end's host gets another address, and its daemon says so (RFC 4555)."""

@@ -3,6 +3,7 @@
 
 See associations.py. Here both ports receive: what goes into `in` comes out of `out`, and back.
 """
+import ipaddress
 import itertools
 import struct
 
@@ -12,6 +13,16 @@ from associations import ENDS, INLINE, LINK, MTU, POOL, IpsecCase, Run
 from harness import CPUS, main, spillway
 
 TRAILER = b"\xa5" * 6
+
+
+def tcp_frame(source, destination, data):
+    """One that begins a connection."""
+    link, packet = esp.split(esp.udp_frame(source, destination, data))
+    size, name = {4: (20, 9), 6: (40, 6)}[packet[0] >> 4]
+    segment = struct.pack("!HHIIBBHHH", 40000, 40001, 1, 0, 0x50, 2, 1024, 0, 0) + data
+    header = esp.with_lengths(packet[:size], name, 6, len(segment))
+    summed = esp.checksum(esp.pseudo_header(header, 6, len(segment)) + segment)
+    return esp.join(link, header + segment[:16] + struct.pack("!H", summed) + segment[18:])
 
 
 class OnTheWire(IpsecCase):
@@ -116,6 +127,28 @@ class OnTheWire(IpsecCase):
                 back.sa.zero_checksum = zero
                 there.append(back.sa.encrypt(frames[number], number + 1))
             self.same(self.through(there, [back]).out, frames)
+
+    def test_checksum_behind_a_nat(self):
+        """In transport mode checksums inside are of addresses that a NAT has changed: they are made anew (RFC 3948, 3.1.2)."""
+        for family, other in (4, "203.0.113.9"), (6, "2001:db8:9::9"):
+            one = self.association("in", mode="transport", inner=family, outer=family, nat=True)
+            if one.has_ends():
+                one = self.association("in", mode="transport", inner=family, outer=family, nat=True)
+            one.sa.zero_checksum = True
+            own, host = one.hosts()
+            there, expected = [], []
+            for number, (make, data) in enumerate(itertools.product((esp.udp_frame, tcp_frame), (b"", b"x", bytes(range(250)))), 1):
+                link, packet = esp.split(one.sa.encrypt(make(own, host, data), number))
+                at, end = {4: (12, 20), 6: (8, 40)}[family]
+                packed = ipaddress.ip_address(other).packed
+                header = packet[:at] + packed + packet[at + len(packed):end]
+                there.append(esp.join(link, esp.with_lengths(header, {4: 9, 6: 6}[family], esp.UDP, len(packet) - end)
+                                      + packet[end:]))
+                expected.append(make(other, host, data))
+            bits = {4: 32, 6: 128}[family]
+            done = self.through(there, [one], f"protect {one.name} any from any to {host}/{bits}\n")
+            self.assertEqual(done.report.drops, {})
+            self.same(done.out, expected)
 
     def test_keepalive(self):
         """A keepalive (RFC 3948, 2.3) is a byte, also in a frame of Ethernet's least size; and
