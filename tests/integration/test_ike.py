@@ -107,12 +107,31 @@ class Child(Sites):
             self.assertEqual(sum(sa["packets"] for sa in report["sas"].values()), 10, report["sas"])
 
     def test_expires(self):
-        """What a child has used up makes the daemon renew it: spillway tells it."""
-        left = self.initiate(more="rekey_packets = 20\nlife_packets = 100\nrand_packets = 0")
+        """What a child has used up, or its age, makes the daemon renew it: spillway tells it."""
+        self.begin(more="rekey_packets = 0")
+        for limits in ("rekey_packets = 20\nlife_packets = 100\nrand_packets = 0",
+                       "rekey_bytes = 1500\nlife_bytes = 20000\nrand_bytes = 0",
+                       "rekey_time = 2s\nlife_time = 30s\nrand_time = 0"):
+            with self.subTest(limits):
+                left = self.ends[0].daemon
+                # Its peer's are as they were.
+                left.change(r"(\n *(rekey|life|rand)_(packets|bytes|time) = \S+)+(\n *dpd_action)",
+                            f"\nrekey_time = 0\nlife_time = 0\n{limits}\\4")
+                left.swanctl("--initiate", "--child", "net", "--timeout", "20")
+                first = self.ends[0].spis()
+                self.assertEqual(self.ping(count=25), 25)
+                until(lambda: len(self.ends[0].spis() - first) >= 2, 20, f"it is renewed\n{left.log}")
+                self.assertEqual(self.ping(), 5)
+                left.swanctl("--terminate", "--ike", "peer", "--timeout", "20")
+        self.end()
+
+    def test_used_up(self):
+        """Without a renewal nothing goes by a child that has reached its hard limit, and another one is made."""
+        left = self.initiate(more="rekey_packets = 0\nlife_packets = 10\nrand_packets = 0")
         first = self.ends[0].spis()
-        self.assertEqual(self.ping(count=25), 25)
-        until(lambda: len(self.ends[0].spis() - first) >= 2, 20, f"it is renewed\n{left.log}")
-        self.assertEqual(self.ping(count=5), 5)
+        self.assertLess(self.ping("-W", "1", count=15), 15)
+        until(lambda: len(self.ends[0].spis() - first) >= 2, 20, f"another one is there\n{left.log}")
+        until(lambda: self.ping("-W", "1", count=1), 20, "it goes through again")
         self.end()
 
 

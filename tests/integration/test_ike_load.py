@@ -58,7 +58,11 @@ class Load(Sites):
         for process in asked:
             process.wait()
         if what[0] == "--child":
-            until(lambda: self.is_renewed(before), 30, f"it is renewed\n{self.ends[0].daemon.log[-5000:]}")
+            try:
+                until(lambda: self.is_renewed(before), 60, "it is renewed")
+            except AssertionError as why:
+                logs = "\n".join(end.daemon.log[-4000:] for end in self.ends)
+                raise AssertionError(f"{why}\n{logs}") from None
         self.look_at_numbers()
 
     def look_at_numbers(self):

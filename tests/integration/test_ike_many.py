@@ -5,7 +5,9 @@ CHILDREN says how many, in IKE_SAS connections; times are printed:
 
     cd tests/integration && CHILDREN=1000 /usr/bin/python3 test_ike_many.py
 """
+import contextlib
 import os
+import pathlib
 import re
 import socket
 import time
@@ -19,7 +21,7 @@ from test_peers import StandIn
 
 CHILDREN = int(os.environ.get("CHILDREN", 20))
 IKE_SAS = int(os.environ.get("IKE_SAS", 1))
-SECONDS = 60 + CHILDREN // 2
+SECONDS = 60 + CHILDREN
 CHILD = """child{0} {{
     local_ts = 10.{1}.{2}.{3}/32
     remote_ts = 10.{4}.{2}.{3}/32
@@ -58,11 +60,40 @@ class Children(Sites):
     def installed(self, daemons):
         return [daemon.swanctl("--list-sas").count("INSTALLED") for daemon in daemons]
 
-    def timed(self, what, daemons, count):
+    def cpu(self, daemon):
+        """Seconds that a daemon has had, the kernel's work for it among them, and its spillway."""
+        end = next((end for end in self.ends if end.daemon is daemon), None)
+        ticks = [sum(map(int, pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+                 for process in [daemon.process] + ([end.program.process] if end else [])]
+        return [each / os.sysconf("SC_CLK_TCK") for each in ticks]
+
+    def timed(self, what, daemons, wait):
+        before = [self.cpu(daemon) for daemon in daemons]
         began = time.monotonic()
-        until(lambda: self.installed(daemons) == [count] * 2, SECONDS, f"{what}\n{daemons[0].log[-3000:]}")
+        wait()
         took = time.monotonic() - began
-        print(f"{CHILDREN} children in {IKE_SAS}, {what}: {took:.1f} s, {took / CHILDREN * 1000:.1f} ms each", flush=True)
+        used = ["+".join(f"{now - then:.1f}" for now, then in zip(self.cpu(daemon), earlier))
+                for daemon, earlier in zip(daemons, before)]
+        print(f"{CHILDREN} children in {IKE_SAS}, {what}: {took:.1f} s, {took / CHILDREN * 1000:.1f} ms each; "
+              f"CPU of daemon+spillway: {', '.join(used)} s", flush=True)
+
+    def wait_up(self, daemons):
+        """By what is new in their logs: to ask for all of them takes long."""
+        with contextlib.ExitStack() as stack:
+            logs = [stack.enter_context(open(daemon.log_file, errors="replace")) for daemon in daemons]
+            left = [CHILDREN] * len(logs)
+
+            def are_up():
+                for number, log in enumerate(logs):
+                    left[number] -= log.read().count(" established with SPIs ")
+                return max(left) <= 0
+            until(are_up, SECONDS, f"up: all but {left}")
+
+    def wait_down(self, daemons):
+        for which in range(IKE_SAS):
+            run("swanctl", "--terminate", "--ike", f"peer{which}", "--timeout", SECONDS, "--uri",
+                f"unix://{daemons[0].folder}/vici", timeout=SECONDS)
+        until(lambda: all(daemon.swanctl("--list-sas") == "" for daemon in daemons), SECONDS, "down")
 
     def carried(self):
         """How many of the children carry a packet."""
@@ -87,12 +118,10 @@ class Children(Sites):
             write_children(daemon, number)
         for daemon in daemons[::-1]:
             daemon.load()
-        self.timed("up", daemons, CHILDREN)
+        self.timed("up", daemons, lambda: self.wait_up(daemons))
+        self.assertEqual(self.installed(daemons), [CHILDREN] * 2)
         self.assertEqual(self.carried(), CHILDREN)
-        for which in range(IKE_SAS):
-            run("swanctl", "--terminate", "--ike", f"peer{which}", "--timeout", "-1", "--uri",
-                f"unix://{daemons[0].folder}/vici")
-        self.timed("down", daemons, 0)
+        self.timed("down", daemons, lambda: self.wait_down(daemons))
 
 
 class Many(Children):

@@ -88,7 +88,7 @@ class Restart(Parties):
         settings = left.folder / "strongswan.conf"
         settings.write_text(re.sub("load =", self.QUICK, settings.read_text(), count=1))
         left.swanctl("--reload-settings")
-        left.change("dpd_delay = 0", "dpd_delay = 1s", load=False)
+        left.change("dpd_delay = 0", "dpd_delay = 1s\nkeyingtries = 0", load=False)
         left.change("dpd_action = none", "dpd_action = restart")
         left.swanctl("--initiate", "--child", "net", "--timeout", "20")
         before = self.ends[0].spis()
