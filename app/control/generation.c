@@ -10,7 +10,7 @@
 #include "control/log.h"
 #include "control/wiring.h"
 #include "pipeline/generation.h"
-#include "pipeline/onward.h"
+#include "pipeline/ways.h"
 #include "program.h"
 
 /* Between two looks at whether readers are done with what was replaced, and at lifetimes. */
@@ -79,47 +79,71 @@ static int find_inputs(const struct spill_program *program, const struct spill_o
     return 0;
 }
 
-/* The rules, with the ids of the SAs and ports that they name; of a router, those for what came
- * through an SA, too. What daemons have agreed on changes often, and a version of it follows that
- * before it. */
-static struct spill_policy *
-make_policy(struct spill_program *program, const struct spill_options *options,
-            const struct spill_generation *previous, const struct spill_ruleset *ruleset,
-            const struct spill_sa_set *sas, struct spill_policy **onward, struct spill_error *error)
-{
-    const bool follows = program->agreement.files != NULL;
+/* What a version of the rules is made of. */
+struct making {
+    struct spill_program *program;
+    const struct spill_generation *previous; /* NULL: nothing of it goes on */
+    const struct spill_ruleset *ruleset;
+    const struct spill_sa_set *sas;
+    uint16_t *ids; /* of the SAs that the rules name */
     struct spill_rule_input inputs[SPILL_INPUTS_NAMED_MAX];
-    uint16_t *ids;
-    struct spill_policy *policy;
     int nodes[SPILL_NODES_MAX];
-    char name[17];
-    uint32_t i;
+    bool follows;
+};
 
-    if (find_inputs(program, options, ruleset, inputs, error) != 0)
-        return NULL;
-    ids = calloc(ruleset->sa_count + 1u, sizeof(*ids));
-    if (ids == NULL) {
-        spill_error_set(error, "no memory for the rules");
-        return NULL;
-    }
-    for (i = 0; i < ruleset->sa_count; i++)
-        ids[i] = spill_sa_set_find(sas, ruleset->sas[i])->id;
-    reading_nodes(&program->plan, nodes);
-    snprintf(name, sizeof(name), "rules%u", (unsigned)program->versions);
-    policy = follows
-                 ? spill_policy_follow(previous != NULL ? previous->policy : NULL, name, ruleset,
-                                       ids, inputs, options->default_verdict, nodes, error)
-                 : spill_policy_create(name, ruleset, ids, inputs, options->default_verdict, nodes,
-                                       error);
-    snprintf(name, sizeof(name), "onward%u", (unsigned)program->versions);
-    if (policy != NULL && spill_options_route(&program->options) &&
-        spill_onward_create(previous != NULL ? previous->onward : NULL, follows, name, ruleset, sas,
-                            ids, inputs, nodes, onward, error) != 0) {
-        spill_policy_free(policy);
-        policy = NULL;
-    }
-    free(ids);
-    return policy;
+/* Rules for what goes one way alone. */
+static int make_way(const struct making *making, enum spill_way way, struct spill_policy **policy,
+                    struct spill_error *error)
+{
+    const struct spill_policy *previous = NULL;
+    char name[17];
+
+    if (making->previous != NULL)
+        previous = way == SPILL_WAY_IN ? making->previous->inward : making->previous->onward;
+    snprintf(name, sizeof(name), "%s%u", way == SPILL_WAY_IN ? "inward" : "onward",
+             (unsigned)making->program->versions);
+    return spill_ways_create(way, previous, making->follows, name, making->ruleset, making->sas,
+                             making->ids, making->inputs, making->nodes, policy, error);
+}
+
+static struct spill_policy *make_whole(const struct making *making,
+                                       enum spill_verdict default_verdict,
+                                       struct spill_error *error)
+{
+    char name[17];
+
+    snprintf(name, sizeof(name), "rules%u", (unsigned)making->program->versions);
+    if (making->follows)
+        return spill_policy_follow(making->previous != NULL ? making->previous->policy : NULL, name,
+                                   making->ruleset, making->ids, making->inputs, default_verdict,
+                                   making->nodes, error);
+    return spill_policy_create(name, making->ruleset, making->ids, making->inputs, default_verdict,
+                               making->nodes, error);
+}
+
+/* Adds the rules to a version, with the ids of the SAs and ports that they name. What daemons have
+ * agreed on changes often, and a version of it follows that before it. */
+static int add_rules(struct making *making, const struct spill_options *options,
+                     struct spill_generation *generation, struct spill_error *error)
+{
+    int status = -1;
+
+    making->follows = making->program->agreement.files != NULL;
+    if (find_inputs(making->program, options, making->ruleset, making->inputs, error) != 0)
+        return -1;
+    making->ids = calloc(making->ruleset->sa_count + 1u, sizeof(*making->ids));
+    if (making->ids == NULL)
+        return spill_error_set(error, "no memory for the rules");
+    for (uint32_t i = 0; i < making->ruleset->sa_count; i++)
+        making->ids[i] = spill_sa_set_find(making->sas, making->ruleset->sas[i])->id;
+    reading_nodes(&making->program->plan, making->nodes);
+    generation->policy = make_whole(making, options->default_verdict, error);
+    if (generation->policy != NULL &&
+        make_way(making, SPILL_WAY_OUT, &generation->onward, error) == 0 &&
+        make_way(making, SPILL_WAY_IN, &generation->inward, error) == 0)
+        status = 0;
+    free(making->ids);
+    return status;
 }
 
 /* Gives the rules their tallies, and says what is told of them. */
@@ -202,9 +226,9 @@ static struct spill_generation *make_generation(struct spill_program *program,
                                                 struct spill_policy_files *files,
                                                 struct spill_error *error)
 {
-    struct spill_generation *generation = NULL;
+    struct making making = {.program = program, .previous = previous, .ruleset = files->ruleset};
+    struct spill_generation *generation;
     struct spill_sa_set *sas = NULL;
-    struct spill_policy *policy = NULL, *onward = NULL;
     struct spill_rule_list *list;
 
     program->versions++;
@@ -225,20 +249,18 @@ static struct spill_generation *make_generation(struct spill_program *program,
         program->agreement.files == NULL)
         SPILL_LOG(WARNING, "no rule, and --default is deny: no IP packet will pass");
     list = make_list(program, options, files->ruleset, error);
-    if (list != NULL)
-        policy = make_policy(program, options, previous, files->ruleset, sas, &onward, error);
-    if (policy != NULL) {
-        generation = spill_generation_create(program->versions, policy, sas, list);
-        if (generation != NULL) {
-            generation->onward = onward;
-            return generation;
-        }
-        spill_error_set(error, "no memory for the rules");
+    generation = list != NULL ? spill_generation_create(program->versions, NULL, sas, list) : NULL;
+    if (generation == NULL) {
+        if (list != NULL)
+            spill_error_set(error, "no memory for the rules");
+        spill_rule_list_free(list);
+        spill_sa_set_free(sas);
+        return NULL;
     }
-    spill_rule_list_free(list);
-    spill_policy_free(policy);
-    spill_policy_free(onward);
-    spill_sa_set_free(sas);
+    making.sas = sas;
+    if (add_rules(&making, options, generation, error) == 0)
+        return generation;
+    spill_generation_free(generation);
     return NULL;
 }
 

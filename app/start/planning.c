@@ -189,9 +189,9 @@ static void plan_input(struct spill_program *program)
     }
     /* Twice: a reload makes the next version beside the one in force. */
     input->extra_bytes = 2 * spill_acl_memory(program->files.ruleset);
+    if (options->sa_count > 0) /* those for one way (ways.h), once: they share the rules */
+        input->extra_bytes += 2 * spill_acl_memory(program->files.ruleset);
     if (spill_options_route(options)) {
-        if (options->sa_count > 0) /* onward.h */
-            input->extra_bytes += 2 * spill_acl_memory(program->files.ruleset);
         input->extra_bytes += spill_router_memory(options->router.routes4, options->router.routes6);
         input->lcore_bytes += sizeof(struct spill_route_lcore) + sizeof(struct spill_waiting);
         input->fragments += SPILL_WAITING_ALL;

@@ -223,10 +223,9 @@ static void add_rule(const struct spill_xfrm_policy *policy, const struct spill_
     take_selector(rule, &policy->info.sel);
     if (policy->info.action == XFRM_POLICY_BLOCK || (policy->has_template && sa == NULL)) {
         rule->action = SPILL_VERDICT_DENY;
-        /* What is forwarded is not the host's. */
-        if (policy->info.dir != XFRM_POLICY_FWD)
-            rule->host =
-                policy->info.dir == XFRM_POLICY_OUT ? SPILL_RULE_HOST_SENDS : SPILL_RULE_HOST_GETS;
+        rule->host = policy->info.dir == XFRM_POLICY_OUT  ? SPILL_RULE_HOST_SENDS
+                     : policy->info.dir == XFRM_POLICY_IN ? SPILL_RULE_HOST_GETS
+                                                          : SPILL_RULE_FORWARDED;
         if (policy->info.action != XFRM_POLICY_BLOCK)
             rule->trap = policy->trap; /* of an outbound one */
     } else if (!policy->has_template) {

@@ -22,7 +22,7 @@ static uint16_t sa_of(const struct spill_rule *rule, const uint16_t *sa_ids)
         return sa_ids[rule->sa - 1];
     if (rule->trap != 0)
         return rule->trap;
-    if (rule->host)
+    if (rule->host == SPILL_RULE_HOST_GETS || rule->host == SPILL_RULE_HOST_SENDS)
         return SPILL_SA_HOST_TOO;
     return rule->reject ? SPILL_SA_REJECT : rule->mss;
 }

@@ -79,11 +79,12 @@ enum spill_rule_end {
 #define SPILL_RULE_IPV6 0x2
 
 /** One rule. Written while the file is read, then constant. */
-/** Whether a rule that denies is for the host's own packets, too. */
+/** Which packets a daemon's rule that denies is for. */
 enum spill_rule_host {
-    SPILL_RULE_HOST_NOT,
-    SPILL_RULE_HOST_GETS,  /* for what comes to it */
+    SPILL_RULE_HOST_NOT,   /* all but the host's own */
+    SPILL_RULE_HOST_GETS,  /* for what comes, also to it */
     SPILL_RULE_HOST_SENDS, /* for what leaves: its own, and what came through an SA and goes on */
+    SPILL_RULE_FORWARDED,  /* for what comes, and is not the host's */
 };
 
 struct spill_rule {

@@ -27,6 +27,34 @@ static const struct spill_trace_line judged = {
 
 /* ------------------------------------------------------------------ the work, on any lcore */
 
+/*
+ * A packet in the clear on a wire that should have come through an SA, or that is denied as what
+ * comes, may be one that leaves: then the rules for that say by which SA. That it does not come by
+ * the outside is looked at when it is encrypted.
+ */
+static void turn(const struct spill_generation *generation, struct spill_packet *packet,
+                 uint32_t *tally)
+{
+    struct spill_packet question = *packet, *asked = &question;
+    const struct spill_sa *sa;
+    uint32_t found;
+
+    if (packet->verdict == SPILL_VERDICT_ALLOW || packet->inbound_sa != 0 || packet->reversed ||
+        packet->output == SPILL_OUTPUT_ROUTE)
+        return;
+    if (packet->verdict == SPILL_VERDICT_PROTECT) {
+        sa = spill_sa_set_get(generation->sas, packet->sa);
+        if (sa == NULL || sa->config.direction == SPILL_SA_OUT)
+            return;
+    }
+    spill_acl_classify(spill_policy_acl(generation->onward), &asked, 1, &found);
+    if (question.verdict != SPILL_VERDICT_PROTECT && !spill_acquisition_wants(&question))
+        return;
+    packet->verdict = question.verdict;
+    packet->sa = question.sa;
+    *tally = found;
+}
+
 static void ask(struct spill_job *job, const struct spill_generation *generation)
 {
     struct spill_packet *packets[SPILL_JOB_PACKETS];
@@ -35,6 +63,8 @@ static void ask(struct spill_job *job, const struct spill_generation *generation
     for (i = 0; i < job->count; i++)
         packets[i] = spill_packet_of(job->mbufs[i]);
     spill_acl_classify(spill_policy_acl(generation->policy), packets, job->count, job->notes);
+    for (i = 0; generation->onward != NULL && i < job->count; i++)
+        turn(generation, packets[i], &job->notes[i]);
     job->result = generation->number;
 }
 

@@ -24,6 +24,7 @@ void spill_generation_free(void *argument)
         return;
     spill_policy_free(generation->policy);
     spill_policy_free(generation->onward);
+    spill_policy_free(generation->inward);
     spill_sa_set_free(generation->sas);
     spill_rule_list_free(generation->list);
     free(generation);

@@ -18,7 +18,8 @@ struct spill_generation {
     uint64_t at_once;             /* of the newest one that all flows have to ask at their next
                                    * packet; 0: none */
     struct spill_policy *policy;  /* owned */
-    struct spill_policy *onward;  /* owned: of what came through an SA (onward.h); NULL: none */
+    struct spill_policy *onward;  /* owned: for what leaves (ways.h); NULL: the policy says it */
+    struct spill_policy *inward;  /* owned: for what comes, likewise */
     struct spill_sa_set *sas;     /* owned; NULL: the program works without IPsec */
     struct spill_rule_list *list; /* owned: what is told of the rules; NULL: nothing is, and they
                                    * have no tallies */

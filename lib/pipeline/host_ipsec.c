@@ -178,13 +178,15 @@ const struct spill_drop_reason *spill_host_refuses(struct spill_fast *fast, stru
                                                    struct spill_packet *packet)
 {
     const struct spill_generation *generation = fast->version.generation;
+    const struct spill_policy *policy =
+        generation->inward != NULL ? generation->inward : generation->policy;
     const struct spill_sa *sa;
 
     if (spill_host_is_bypassed(fast, mbuf, packet, false))
         return NULL;
     packet->reversed = 0;
     spill_routing_ask(fast, mbuf, packet);
-    sa = rule_of(generation, generation->policy, packet);
+    sa = rule_of(generation, policy, packet);
     spill_routing_asked(packet);
     if (is_denied(packet))
         return &spill_drop_denied;

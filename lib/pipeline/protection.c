@@ -5,6 +5,7 @@
 #include "ipsec/sa_set.h"
 #include "pipeline/drops.h"
 #include "pipeline/encryption.h"
+#include "pipeline/inward.h"
 #include "pipeline/onward.h"
 #include "pipeline/reject.h"
 
@@ -122,18 +123,21 @@ uint32_t spill_protection_apply(struct spill_fast *fast, struct rte_mbuf **mbufs
     struct rte_mbuf *denied[SPILL_BURST];
     uint32_t denied_count = 0, kept = 0, i;
     struct spill_sa *sa, *last = NULL;
-    bool onward;
+    bool onward, inward;
 
     /* The rules may have been replaced within the turn: what waited is not overtaken. */
     if (unlikely(spill_fast_owes(fast)))
         spill_acquisition_look(fast, stamp);
     onward = fast->version.generation->onward != NULL;
+    inward = fast->version.generation->inward != NULL;
     spill_encryption_begin(&encryption, stamp);
     for (i = 0; i < count; i++) {
         struct spill_packet *packet = packets[i];
 
         if (packet->verdict == SPILL_VERDICT_UNKNOWN)
             continue;
+        if (unlikely(inward) && packet->inbound_sa != 0 && !may_be_sent(fast, packet))
+            spill_inward_find(fast, mbufs[i], packet, stamp);
         sa = outbound_sa(fast, packet, last);
         if (unlikely(onward) && (packet->inbound_sa | packet->secret) != 0 &&
             goes_onward(fast, packet))

@@ -19,6 +19,10 @@ protect to-2 any from fd00::/8 to fd08::/16
 """
 
 
+# The same where what leaves is asked about first.
+HUB_TURNED = "".join(reversed(HUB.splitlines(keepends=True)))
+
+
 def inside(source, to, data=b"x", identification=1, ttl=64, **how):
     frame = bytearray(esp.udp_frame(source, to, data, (1000, 2000), identification, link=link(1), **how))
     if ttl != 64:
@@ -44,10 +48,10 @@ class Hub(TunnelCase):
         back = [inside(to, source, bytes(30), number) for number in range(1, 31) for source, to in ends]
         frames = [sealed for number, pair in enumerate(zip(there, back), 1)
                   for sealed in (one.back.encrypt(pair[0], number), two.back.encrypt(pair[1], number))]
-        for network in self.network(), self.hub_network():
+        for network, rules in (self.network(), HUB), (self.hub_network(), HUB), (self.hub_network(), HUB_TURNED):
             for name, shape in SHAPES.items():
                 with self.subTest(name):
-                    report, got = self.through({"wan": frames}, [one, two], shape, rules=HUB, network=network)
+                    report, got = self.through({"wan": frames}, [one, two], shape, rules=rules, network=network)
                     self.assertEqual(report.drops, {})
                     self.assertEqual(got["lan"], [])
                     for tunnel, expected in ((two, there), (one, back)):
@@ -80,6 +84,22 @@ class Hub(TunnelCase):
         report, got = self.through({"wan": [sealed]}, [one, two], rules=HUB, network=self.hub_network())
         self.assertEqual(report.drops, {"esp_policy": 1})
         self.assertEqual(got, {"lan": [], "wan": []})
+
+    def test_in_the_clear_before(self):
+        """Who sends in the clear as from a branch goes by the first rule, and does not stand in that one's way."""
+        one, two = self.tunnels()
+        frames = [inside("10.9.0.5", "10.8.0.1", b"x", number) for number in range(1, 4)]
+        for rules, drops in (HUB, {"esp_required": 65}), (HUB_TURNED, {"esp_required": 1}):
+            # What is ESP of a burst goes on before the rest.
+            there = 64 * frames[:1] + [one.back.encrypt(frames[1], 1), frames[0], one.back.encrypt(frames[2], 2)]
+            report, got = self.through({"wan": there}, [one, two], rules=rules, network=self.hub_network())
+            self.assertEqual(report.drops, drops)
+            self.same([two.out.decrypt(frame).frame for frame in got["wan"]],
+                      [routed(frame, 1, GATEWAY_MAC) for frame in (65 - drops["esp_required"]) * frames[:1] + frames[1:]])
+        # Of what comes from there, but not by the tunnel that it should, nothing.
+        report, got = self.through({"wan": [two.back.encrypt(frames[0], 1)]}, [one, two], rules=HUB_TURNED,
+                                   network=self.hub_network())
+        self.assertEqual(report.drops, {"esp_policy": 1})
 
     def test_port(self):
         """`port` is where their ESP is: of what comes and of what leaves."""

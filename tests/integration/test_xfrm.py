@@ -434,9 +434,8 @@ xfrm = {path}
         return context.__enter__()
 
 
-class Ports(harness.TestCase):
-    """ESP in UDP at a port of this end that the daemon has chosen; a wire, between two packet sockets."""
-    PORTS = 4501, 61000
+class Wire(harness.TestCase):
+    """A wire between two packet sockets, which see fragments as they are."""
     ENDS = {4: ("192.0.2.1", "198.51.100.1"), 6: ("2001:db8::1", "2001:db8:ff::1")}
     INSIDE = "10.1.0.5", "10.2.0.5"
 
@@ -474,22 +473,26 @@ ports = lan, wan
 xfrm = {self.path}
 """)
 
-    def add(self, family, spi, flags=""):
+    def add(self, spi, ends, ports=None, flags=""):
         """The associations of a tunnel, as the reference has them: out, back."""
         sas = []
         for back in False, True:
-            source, destination = self.ENDS[family][::-1 if back else 1]
-            sa = esp.SA("aes-128-gcm", (spi + back).to_bytes(2, "big") * 10, spi + back, "tunnel", source, destination,
-                        nat_traversal=True)
-            sa.ports = self.PORTS[::-1 if back else 1]
-            ends = f"src {source} dst {destination} proto esp"
-            self.ip(f"state add {ends} spi {sa.spi:#x} reqid {spi} mode tunnel {flags} aead rfc4106(gcm(aes)) "
-                    f"0x{sa.key.hex()} 128 replay-window 32 encap espinudp {sa.ports[0]} {sa.ports[1]} 0.0.0.0")
-            near, far = self.INSIDE[::-1 if back else 1]
-            self.ip(f"policy add src {near}/32 dst {far}/32 proto udp dport {spi} dir {'fwd' if back else 'out'} "
-                    f"tmpl {ends} reqid {spi} mode tunnel")
+            turn = -1 if back else 1
+            sa = esp.SA("aes-128-gcm", (spi + back).to_bytes(2, "big") * 10, spi + back, "tunnel", *ends[::turn],
+                        nat_traversal=ports is not None)
+            udp = ""
+            if ports:
+                sa.ports = ports[::turn]
+                udp = f"encap espinudp {sa.ports[0]} {sa.ports[1]} 0.0.0.0"
+            self.ip(f"state add src {sa.source} dst {sa.destination} proto esp spi {sa.spi:#x} reqid {spi} mode tunnel "
+                    f"{flags} aead rfc4106(gcm(aes)) 0x{sa.key.hex()} 128 replay-window 32 {udp}")
             sas.append(sa)
         return sas
+
+    def select(self, sa, way, near, far, more=""):
+        """A policy whose packets go by an association; `more`: of its selector."""
+        self.ip(f"policy add src {near} dst {far} {more} dir {way} tmpl src {sa.source} dst {sa.destination} "
+                f"proto esp reqid {sa.spi & ~1} mode tunnel")
 
     def comes(self, number, wanted):
         """The first frame that one of the sockets gets and that is wanted: what the function returns of it."""
@@ -502,21 +505,36 @@ xfrm = {self.path}
         self.sockets[1].send(frame)
         self.comes(0, lambda got: got == frame)
 
+    def opened(self, sa):
+        """For comes(): of the frames of an association what is inside."""
+        def wanted(frame):
+            try:
+                return sa.decrypt(frame)
+            except (esp.Refused, ValueError, KeyError, struct.error):
+                return None
+        return wanted
+
+
+class Ports(Wire):
+    """ESP in UDP at a port of this end that the daemon has chosen; and flags of associations."""
+    PORTS = 4501, 61000
+
+    def tunnel(self, family, spi, flags=""):
+        out, back = self.add(spi, self.ENDS[family], self.PORTS, flags)
+        self.select(out, "out", *self.INSIDE, f"proto udp dport {spi}")
+        self.select(back, "fwd", *self.INSIDE[::-1], f"proto udp dport {spi}")
+        return out, back
+
     def test_both_ways(self):
         with Spillway("--config", self.config(), namespace=self.net.middle) as program:
             program.ready()
             for family, spi in ((4, 0x1100), (6, 0x1200)):
-                out, back = self.add(family, spi)
+                out, back = self.tunnel(family, spi)
                 there = esp.udp_frame(*self.INSIDE, b"there", (1000, spi))
                 here = esp.udp_frame(*self.INSIDE[::-1], bytes(1200), (1000, spi))
 
-                def opened(frame, out=out):
-                    try:
-                        return out.decrypt(frame).frame
-                    except (esp.Refused, ValueError, KeyError, struct.error):
-                        return None
                 self.sockets[0].send(there)
-                self.assertEqual(self.comes(1, opened), there)
+                self.assertEqual(self.comes(1, self.opened(out)).frame, there)
                 sealed = back.encrypt(here, 1, dont_fragment=False)
                 self.sockets[1].send(sealed)
                 self.comes(0, lambda got, here=here: got == here)
@@ -544,23 +562,74 @@ xfrm = {self.path}
         with Spillway("--config", self.config(), namespace=self.net.middle) as program:
             program.ready()
             for family, spi in ((4, 0x1100), (6, 0x1200)):
-                out, back = self.add(family, spi, "flag noecn decap-dscp")
+                out, back = self.tunnel(family, spi, "flag noecn decap-dscp")
                 self.assertIn("noecn decap-dscp", self.ip(f"state get src {out.source} dst {out.destination} proto esp "
                                                           f"spi {spi:#x}"))
                 self.sockets[0].send(esp.udp_frame(*self.INSIDE, b"there", (1000, spi), traffic=0x28 | 2))
 
-                def outside(frame, out=out):
-                    try:
-                        return [esp.traffic_class(out.decrypt(frame).outer)]
-                    except (esp.Refused, ValueError, KeyError, struct.error):
-                        return None
-                self.assertEqual(self.comes(1, outside), [0x28])
+                self.assertEqual(esp.traffic_class(self.comes(1, self.opened(out)).outer), 0x28)
                 sealed = back.encrypt(esp.udp_frame(*self.INSIDE[::-1], b"here", (1000, spi), traffic=0x28), 1,
                                       outer_class=0xb8 | 3)
                 self.sockets[1].send(sealed)
                 expected = esp.udp_frame(*self.INSIDE[::-1], b"here", (1000, spi), traffic=0xb8)
                 self.comes(0, lambda got, expected=expected: got == expected)
             self.check(program.stop())
+
+
+class Ways(Wire):
+    """Policies of one priority, which select the same packets as what comes and as what leaves."""
+
+    def test_all_addresses(self):
+        """One tunnel for all there is, as daemons set it up: what comes first, and first without an association."""
+        anywhere = "0.0.0.0/0", "0.0.0.0/0"
+        there = [esp.udp_frame(*self.INSIDE, b"there", identification=number) for number in range(3)]
+        here = [esp.udp_frame(*self.INSIDE[::-1], b"here", identification=number) for number in range(3)]
+        with Spillway("--config", self.config(), namespace=self.net.middle) as program:
+            program.ready()
+            ends = [esp.SA("aes-128-gcm", bytes(20), 0x1100, "tunnel", *ends) for ends in
+                    (self.ENDS[4], self.ENDS[4][::-1])]
+            for way, sa in ("in", ends[1]), ("fwd", ends[1]), ("out", ends[0]):
+                self.select(sa, way, *anywhere)
+            # It waits for the association.
+            self.sockets[0].send(there[0])
+            until(lambda: program.telemetry("/spillway/metrics,acquire")["asked"] > 0, 20, "it waits")
+            out, back = self.add(0x1100, self.ENDS[4])
+            self.assertEqual(self.comes(1, self.opened(out)).frame, there[0])
+            self.sockets[1].send(back.encrypt(here[0], 1))
+            self.comes(0, lambda got: got == here[0])
+            # In the clear nothing comes from outside, whatever it says it is; and it stands in nobody's way.
+            self.sockets[1].send(here[1])
+            self.sockets[1].send(there[1])
+            self.sockets[1].send(back.encrypt(here[2], 2))
+            self.comes(0, lambda got: self.assertNotIn(got, (here[1], there[1])) or got == here[2])
+            self.sockets[0].send(there[2])
+            self.assertEqual(self.comes(1, self.opened(out)).frame, there[2])
+            self.check(program.stop())
+
+    def test_hub(self):
+        """Two spokes, whose packets come back from the inside: in the clear from there alone, both ways."""
+        spokes = ("10.2.0.0/24", "10.2.1.0/24")
+        with Spillway("--config", self.config(), namespace=self.net.middle) as program:
+            program.ready()
+            tunnels = []
+            for number, spoke in enumerate(spokes):
+                out, back = self.add(0x1100 + 16 * number, ("192.0.2.1", f"198.51.100.{1 + number}"))
+                for way, sa in ("in", back), ("fwd", back):
+                    self.select(sa, way, spoke, "10.0.0.0/8")
+                self.select(out, "out", "10.0.0.0/8", spoke)
+                tunnels.append((out, back))
+            hosts = "10.2.0.5", "10.2.1.5"
+            for one in 0, 1:
+                frame = esp.udp_frame(hosts[one], hosts[1 - one], b"x")
+                self.sockets[1].send(tunnels[one][1].encrypt(frame, 1))
+                self.comes(0, lambda got, frame=frame: got == frame)
+                self.sockets[0].send(frame)
+                self.assertEqual(self.comes(1, self.opened(tunnels[1 - one][0])).frame, frame)
+                self.sockets[1].send(frame)  # as from the other spoke, and in the clear
+                self.sockets[1].send(tunnels[one][1].encrypt(frame, 2))
+                self.comes(0, lambda got, frame=frame: got == frame)
+            report = self.check(program.stop())
+        self.assertEqual(report.drops["esp_required"], 2)
 
 
 class Trap(harness.TestCase):
