@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The XFRM socket: what `ip xfrm` may do there, who may not, and what garbage does."""
 import concurrent.futures
+import itertools
 import os
 import random
 import signal
@@ -574,6 +575,49 @@ class Ports(Wire):
                 expected = esp.udp_frame(*self.INSIDE[::-1], b"here", (1000, spi), traffic=0xb8)
                 self.comes(0, lambda got, expected=expected: got == expected)
             self.check(program.stop())
+
+
+class Fragments(Wire):
+    """ESP that was fragmented on its way, as a kernel sends it where the path is narrow: of a daemon's associations."""
+
+    def test_together(self):
+        """Plain and in UDP, both families, in any order of fragments: in one lane with what came whole."""
+        with Spillway("--config", self.config(), namespace=self.net.middle) as program:
+            program.ready()
+            gathered = 0
+            for number, (family, ports) in enumerate(itertools.product((4, 6), (None, (4500, 4500), (4501, 61000)))):
+                spi = 0x1100 + 16 * number
+                _, back = self.add(spi, self.ENDS[family], ports)
+                self.select(back, "fwd", *self.INSIDE[::-1], f"proto udp dport {spi}")
+                frames = [esp.udp_frame(*self.INSIDE[::-1], bytes([n]) * 1200, (1000, spi), n) for n in range(1, 10)]
+                for n, frame in enumerate(frames, 1):
+                    sealed = back.encrypt(frame, n, dont_fragment=False)
+                    parts = esp.pieces(sealed, (1000, 600, 504)[n % 3], n) if n % 4 else [sealed]
+                    gathered += len(parts) - 1
+                    for part in parts[::(-1, 1)[n % 2]]:
+                        self.sockets[1].send(part)
+                came = []
+                while len(came) < len(frames):
+                    came.append(self.comes(0, lambda got, frames=frames: got in frames and got))
+                self.assertEqual(came, frames)
+            report = self.check(program.stop())
+        self.assertEqual(report.drops["esp_reassembled"], gathered)
+        self.assertNotIn("esp_fragment", report.drops)
+
+    def test_of_strangers(self):
+        """What is ESP for this end from elsewhere than a peer is not gathered."""
+        with Spillway("--config", self.config(), namespace=self.net.middle) as program:
+            program.ready()
+            _, back = self.add(0x1100, self.ENDS[4])
+            self.select(back, "fwd", *self.INSIDE[::-1])
+            frame = esp.udp_frame(*self.INSIDE[::-1], bytes(1200))
+            stranger = esp.SA(back.name, back.key, back.spi, "tunnel", "198.51.100.7", back.destination)
+            for part in esp.pieces(stranger.encrypt(frame, 1, dont_fragment=False), 800):
+                self.sockets[1].send(part)
+            self.sockets[1].send(back.encrypt(frame, 2))
+            self.comes(0, lambda got: got == frame)
+            report = self.check(program.stop())
+        self.assertEqual(report.drops["esp_fragment"], 2)
 
 
 class Ways(Wire):
