@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "xfrm/answers.h"
+#include "xfrm/hello.h"
 
 #define TIME_NS (SPILL_ACQUISITION_SECONDS * UINT64_C(1000000000))
 
@@ -57,8 +58,8 @@ static xfrm_address_t end_of(const xfrm_address_t *template, const xfrm_address_
 static bool is_same(const struct spill_xfrm_acquire *one, const struct spill_xfrm_acquire *other)
 {
     return one->trap == other->trap &&
-           spill_xfrm_same_address(&one->from, &other->from, AF_INET6) &&
-           spill_xfrm_same_address(&one->to, &other->to, AF_INET6);
+           spill_xfrm_same_address(&one->info.saddr, &other->info.saddr, AF_INET6) &&
+           spill_xfrm_same_address(&one->info.id.daddr, &other->info.id.daddr, AF_INET6);
 }
 
 /* Whether one more may be asked for: of the policy, and at all. */
@@ -93,6 +94,26 @@ bool spill_xfrm_acquire_asked(const struct spill_xfrm_state *state,
     return of_policy == SPILL_XFRM_ACQUIRES_EACH || acquires->count == SPILL_XFRM_ACQUIRES_MAX;
 }
 
+/* What the kernel has in its table until a daemon answers. */
+static struct xfrm_usersa_info larval(const struct xfrm_user_tmpl *template,
+                                      const struct xfrm_selector *selector, uint64_t seconds)
+{
+    return (struct xfrm_usersa_info){
+        .sel = *selector,
+        .id = {.daddr = end_of(&template->id.daddr, &selector->daddr), .proto = template->id.proto},
+        .saddr = end_of(&template->saddr, &selector->saddr),
+        .lft = {.soft_byte_limit = XFRM_INF,
+                .hard_byte_limit = XFRM_INF,
+                .soft_packet_limit = XFRM_INF,
+                .hard_packet_limit = XFRM_INF,
+                .hard_add_expires_seconds = SPILL_ACQUISITION_SECONDS},
+        .curlft.add_time = seconds,
+        .reqid = template->reqid,
+        .family = template->family,
+        .mode = template->mode,
+    };
+}
+
 struct nlmsghdr *spill_xfrm_acquire(struct spill_xfrm_state *state,
                                     const struct spill_acquisition_need *want,
                                     const struct spill_xfrm_time *time, void *buffer, size_t room)
@@ -106,24 +127,23 @@ struct nlmsghdr *spill_xfrm_acquire(struct spill_xfrm_state *state,
 
     if (policy == NULL || !policy->has_template)
         return NULL;
-    wanted.from = end_of(&policy->template.saddr, &selector.saddr);
-    wanted.to = end_of(&policy->template.id.daddr, &selector.daddr);
-    between = spill_xfrm_policy_between(policy, &wanted.from, &wanted.to);
+    wanted.info = larval(&policy->template, &selector, time->seconds);
+    between = spill_xfrm_policy_between(policy, &wanted.info.saddr, &wanted.info.id.daddr);
     if (!has_room(acquires, &wanted) || spill_xfrm_policy_choose(state, &between) != NULL)
         return NULL;
     wanted.any = !is_open(&policy->template.saddr) && !is_open(&policy->template.id.daddr);
     memcpy(wanted.packet, want->address, sizeof(wanted.packet));
-    wanted.sequence = ++acquires->last_sequence;
+    wanted.info.seq = ++acquires->last_sequence;
     acquires->list[acquires->count++] = wanted;
     acquire = (struct xfrm_user_acquire){
-        .id = {.daddr = wanted.to, .proto = policy->template.id.proto},
-        .saddr = wanted.from,
+        .id = wanted.info.id,
+        .saddr = wanted.info.saddr,
         .sel = selector,
         .policy = policy->info,
         .aalgos = policy->template.aalgos,
         .ealgos = policy->template.ealgos,
         .calgos = policy->template.calgos,
-        .seq = wanted.sequence,
+        .seq = wanted.info.seq,
     };
     return spill_xfrm_put_acquire(buffer, room, policy, &acquire);
 }
@@ -140,7 +160,7 @@ void spill_xfrm_acquire_unheard(struct spill_xfrm_state *state, const struct nlm
     const struct xfrm_user_acquire *acquire = mnl_nlmsg_get_payload(message);
 
     for (uint32_t i = state->acquires.count; i-- > 0;) {
-        if (state->acquires.list[i].sequence == acquire->seq)
+        if (state->acquires.list[i].info.seq == acquire->seq)
             forget(&state->acquires, i);
     }
 }
@@ -160,12 +180,12 @@ static bool is_answered(struct spill_xfrm_state *state, const struct spill_xfrm_
     const struct spill_xfrm_policy *policy;
     struct spill_xfrm_policy between;
 
-    if (sa->info.seq != 0 && sa->info.seq == acquire->sequence)
+    if (sa->info.seq != 0 && sa->info.seq == acquire->info.seq)
         return true;
     policy = policy_of(state, acquire->trap);
     if (policy == NULL)
         return true;
-    between = spill_xfrm_policy_between(policy, &acquire->from, &acquire->to);
+    between = spill_xfrm_policy_between(policy, &acquire->info.saddr, &acquire->info.id.daddr);
     return sa->direction != SPILL_XFRM_IN && spill_xfrm_policy_takes(&between, sa);
 }
 
@@ -177,10 +197,24 @@ void spill_xfrm_acquire_answered(struct spill_xfrm_state *state, const struct sp
     }
 }
 
-void spill_xfrm_acquire_expire(struct spill_xfrm_state *state, const struct spill_xfrm_time *time)
+struct spill_xfrm_sa spill_xfrm_acquire_sa(const struct spill_xfrm_acquire *acquire)
 {
-    for (uint32_t i = state->acquires.count; i-- > 0;) {
-        if (time->now - state->acquires.list[i].since >= TIME_NS)
-            forget(&state->acquires, i);
+    return (struct spill_xfrm_sa){
+        .info = acquire->info, .larval = true, .add_time = acquire->info.curlft.add_time};
+}
+
+void spill_xfrm_acquire_expire(struct spill_xfrm_handling *handling)
+{
+    _Alignas(struct nlmsghdr) uint8_t buffer[SPILL_XFRM_ANSWER_MAX];
+    struct spill_xfrm_acquires *acquires = &handling->state->acquires;
+
+    for (uint32_t i = acquires->count; i-- > 0;) {
+        const struct spill_xfrm_sa sa = spill_xfrm_acquire_sa(&acquires->list[i]);
+
+        if (handling->time.now - acquires->list[i].since < TIME_NS)
+            continue;
+        forget(acquires, i);
+        handling->event(handling->context, XFRMNLGRP_EXPIRE,
+                        spill_xfrm_put_expire(buffer, sizeof(buffer), &sa, true));
     }
 }

@@ -43,7 +43,10 @@ void spill_xfrm_acquire_forget(struct spill_xfrm_state *state, uint16_t trap);
 /** Forgets what an SA, which has come, is the answer to: by its number, else by its policy. */
 void spill_xfrm_acquire_answered(struct spill_xfrm_state *state, const struct spill_xfrm_sa *sa);
 
-/** Forgets what took too long. */
-void spill_xfrm_acquire_expire(struct spill_xfrm_state *state, const struct spill_xfrm_time *time);
+/** As which SA it is told of: a larval one without an SPI. */
+struct spill_xfrm_sa spill_xfrm_acquire_sa(const struct spill_xfrm_acquire *acquire);
+
+/** Forgets what took too long, and says so: XFRM_MSG_EXPIRE. */
+void spill_xfrm_acquire_expire(struct spill_xfrm_handling *handling);
 
 #endif

@@ -211,11 +211,11 @@ struct nlmsghdr *spill_xfrm_put_sad_info(void *buffer, size_t room,
 {
     const struct xfrmu_sadhinfo table = {.sadhcnt = state->sa_capacity,
                                          .sadhmcnt = SPILL_XFRM_SAS_MAX};
+    const uint32_t count = state->sa_count + state->acquires.count;
     struct nlmsghdr *header = begin(buffer, room, XFRM_MSG_NEWSADINFO, &flags, sizeof(flags));
 
     return header != NULL &&
-                   mnl_attr_put_check(header, room, XFRMA_SAD_CNT, sizeof(state->sa_count),
-                                      &state->sa_count) &&
+                   mnl_attr_put_check(header, room, XFRMA_SAD_CNT, sizeof(count), &count) &&
                    mnl_attr_put_check(header, room, XFRMA_SAD_HINFO, sizeof(table), &table)
                ? header
                : NULL;

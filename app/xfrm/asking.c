@@ -7,6 +7,7 @@
 
 #include "control/log.h"
 #include "program.h"
+#include "xfrm/acquire.h"
 #include "xfrm/hello.h"
 #include "xfrm/server_parts.h"
 
@@ -86,6 +87,23 @@ static void handle(struct spill_xfrm_client *client, const struct spill_xfrm_mes
         spill_xfrm_commit(server);
 }
 
+/* The next SA of a dump; behind all of them, those that daemons were asked for. */
+static struct nlmsghdr *put_next_sa(struct spill_xfrm_client *client, void *buffer, size_t room,
+                                    const struct spill_xfrm_time *time)
+{
+    struct spill_xfrm_state *state = &client->server->state;
+    const uint32_t next = client->next++;
+    struct spill_xfrm_window window = {0};
+    struct spill_xfrm_sa asked;
+
+    if (next < state->sa_count) {
+        spill_xfrm_look(client->server, &state->sas[next], time, &window);
+        return spill_xfrm_put_sa(buffer, room, XFRM_MSG_NEWSA, &state->sas[next], &window);
+    }
+    asked = spill_xfrm_acquire_sa(&state->acquires.list[next - state->sa_count]);
+    return spill_xfrm_put_sa(buffer, room, XFRM_MSG_NEWSA, &asked, NULL);
+}
+
 /* As much of a dump as there is room for. */
 static void dump_on(struct spill_xfrm_client *client)
 {
@@ -95,24 +113,18 @@ static void dump_on(struct spill_xfrm_client *client)
     struct spill_xfrm_state *state = &client->server->state;
     struct nlmsghdr *message;
     const struct spill_xfrm_time time = now();
+    const uint32_t count = of_sas ? state->sa_count + state->acquires.count : state->policy_count;
 
     while (client->descriptor >= 0 && client->dumps &&
            spill_xfrm_client_has_room(client, 2u * sizeof(buffer))) {
-        if (client->next >= (of_sas ? state->sa_count : state->policy_count)) {
+        if (client->next >= count) {
             client->dumps = false;
             spill_xfrm_client_send(client, spill_xfrm_put_done(buffer, &asked));
             break;
         }
-        if (of_sas) {
-            struct spill_xfrm_window window = {0};
-
-            spill_xfrm_look(client->server, &state->sas[client->next], &time, &window);
-            message = spill_xfrm_put_sa(buffer, sizeof(buffer), XFRM_MSG_NEWSA,
-                                        &state->sas[client->next++], &window);
-        } else {
-            message = spill_xfrm_put_policy(buffer, sizeof(buffer), XFRM_MSG_NEWPOLICY,
-                                            &state->policies[client->next++], 0);
-        }
+        message = of_sas ? put_next_sa(client, buffer, sizeof(buffer), &time)
+                         : spill_xfrm_put_policy(buffer, sizeof(buffer), XFRM_MSG_NEWPOLICY,
+                                                 &state->policies[client->next++], 0);
         if (message == NULL)
             continue;
         message->nlmsg_flags = NLM_F_MULTI;

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include "program.h"
+#include "xfrm/acquire.h"
 #include "xfrm/hello.h"
 #include "xfrm/server_parts.h"
 
@@ -180,6 +181,7 @@ void spill_xfrm_tick(void *context)
     spill_xfrm_heed_needs(server, &asking.time); /* nothing is put in force for that */
     if (server->changing)
         return;
+    spill_xfrm_acquire_expire(&handling);
     for (i = state->sa_count; i-- > 0;) {
         struct spill_xfrm_sa *sa = &state->sas[i];
 

@@ -57,7 +57,6 @@ void spill_xfrm_heed_needs(struct spill_xfrm *server, const struct spill_xfrm_ti
     struct spill_pipeline *pipeline = server->program->pipeline;
     struct idle idle = {0};
 
-    spill_xfrm_acquire_expire(&server->state, time);
     for (uint32_t i = 1; pipeline != NULL && i < pipeline->config.plan->lcore_count; i++) {
         struct spill_fast *fast = pipeline->lcores[i].fast;
 

@@ -356,6 +356,7 @@ static int flush_sas(struct spill_xfrm_handling *handling, const struct spill_xf
         handling->changed = true;
         spill_xfrm_sa_remove(state, &state->sas[state->sa_count - 1]);
     }
+    state->acquires.count = 0;
     handling->event(handling->context, XFRMNLGRP_SA,
                     spill_xfrm_put_flushed_sas(buffer.bytes, sizeof(buffer), protocol));
     return 0;

@@ -90,12 +90,13 @@ struct spill_xfrm_policy {
 
 /** An SA that daemons were asked for (acquire.h). */
 struct spill_xfrm_acquire {
-    xfrm_address_t from, to; /* its ends */
-    uint8_t packet[2][16];   /* the addresses of the one that it was asked for */
-    bool any;                /* its ends are those of all packets that its policy selects */
-    uint64_t since;          /* ns of CLOCK_MONOTONIC */
-    uint32_t sequence;       /* by which daemons may answer; never 0 */
-    uint16_t trap;           /* of the policy */
+    struct xfrm_usersa_info
+        info;              /* as a larval one: its ends, the packet that it was asked for as
+                            * its selector, and `seq`, by which daemons may answer: never 0 */
+    uint8_t packet[2][16]; /* the addresses of that packet */
+    bool any;              /* its ends are those of all packets that its policy selects */
+    uint64_t since;        /* ns of CLOCK_MONOTONIC */
+    uint16_t trap;         /* of the policy */
 };
 
 struct spill_xfrm_acquires {

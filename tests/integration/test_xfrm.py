@@ -791,6 +791,11 @@ xfrm = {path}
                 until(lambda: "acquire" in heard.read_text(), 20, "the daemon is asked")
                 self.assertEqual(net.ping(net.left, "10.9.0.2", count=2), 2)
                 text = heard.read_text()
+                # Until it is there, or for 30 seconds, it is among the states, as the kernel has it.
+                shown = ip("state list")
+                self.assertIn("proto esp spi 0x00000000 reqid 7 mode tunnel", shown)
+                self.assertIn("sel src 10.9.0.1/32 dst 10.9.1.1/32 proto udp", shown)
+                self.assertIn("SAD count 1", ip("state count"))
                 # Who was asked is gone: who is left is asked again, and who comes.
                 monitors[0].kill()
                 until(lambda: other.read_text().count("acquire") == 2, 20, "the other one is asked")
