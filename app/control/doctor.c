@@ -28,17 +28,17 @@ static void set_lcores(const struct spill_program *program, struct spill_doctor_
 
 static void set_ports(const struct spill_program *program, struct spill_doctor_subject *subject)
 {
-    const struct spill_options *options = &program->options;
-
-    subject->port_count = RTE_MIN(options->port_count, SPILL_DOCTOR_PORTS_MAX);
-    for (unsigned i = 0; i < subject->port_count; i++) {
+    for (unsigned i = 0; i < SPILL_PORTS_MAX && subject->port_count < SPILL_DOCTOR_PORTS_MAX; i++) {
         const struct spill_device *device = &program->devices[i];
-        struct spill_doctor_port *told = &subject->ports[i];
+        struct spill_doctor_port *told = &subject->ports[subject->port_count];
 
-        snprintf(told->name, sizeof(told->name), "%s", options->ports[i].name);
+        if (!spill_program_has_port(program, i))
+            continue;
+        subject->port_count++;
+        snprintf(told->name, sizeof(told->name), "%s", program->port_options[i].name);
         if (device->pci)
             snprintf(told->pci, sizeof(told->pci), "%s", device->name);
-        else if (!spill_device_interface(options->ports[i].device, told->interface))
+        else if (!spill_device_interface(program->port_options[i].device, told->interface))
             told->interface[0] = '\0';
         told->unfinished = spill_device_unfinished_frames(device);
     }

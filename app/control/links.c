@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/log.h"
+#include "control/wiring.h"
 #include "program.h"
 
 /* Between two looks at devices that are no interfaces of the kernel's, which tells of those. */
@@ -108,6 +109,8 @@ static void look_at_all(void *context)
     struct spill_program *program = context;
     uint32_t i;
 
+    if (program->reload == NULL)
+        spill_wiring_settle(program);
     for (i = 0; i < program->port_count; i++) {
         if (spill_program_has_port(program, i))
             look(program, i);
@@ -123,17 +126,6 @@ static void hear_kernel(void *context)
     while (recv(program->links_told, message, sizeof(message), MSG_TRUNC) > 0)
         ;
     look_at_all(program);
-}
-
-static bool any_interface(const struct spill_program *program)
-{
-    uint32_t i;
-
-    for (i = 0; i < program->port_count; i++) {
-        if (program->ports[i].interface != 0)
-            return true;
-    }
-    return false;
 }
 
 /* A socket on which the kernel tells of changes; -1: it does not, and they are seen later. */
@@ -154,7 +146,7 @@ int spill_program_watch_links(struct spill_program *program)
 {
     int status = 0;
 
-    program->links_told = any_interface(program) ? open_kernel() : -1;
+    program->links_told = open_kernel(); /* of ports that come, too */
     if (program->links_told >= 0)
         status = spill_events_read(&program->events, &program->hearing, program->links_told,
                                    hear_kernel, program);

@@ -63,10 +63,13 @@ static void tell_forwards(struct spill_service *service, bool is_ready, const ch
 {
     const struct spill_program *program = service->program;
     char text[sizeof(service->unsent)];
+    unsigned ports = 0;
 
+    for (uint32_t i = 0; i < program->port_count; i++)
+        ports += spill_program_has_port(program, i);
     snprintf(text, sizeof(text), "%sSTATUS=forwarding: %u ports, %u lcores, %u reloads%s",
-             is_ready ? "READY=1\n" : "", (unsigned)program->port_count,
-             (unsigned)program->plan.lcore_count, (unsigned)program->reloads, more);
+             is_ready ? "READY=1\n" : "", ports, (unsigned)program->plan.lcore_count,
+             (unsigned)program->reloads, more);
     tell(service, is_ready, text);
 }
 

@@ -58,8 +58,8 @@ void spill_wiring_undo(struct spill_program *program, struct spill_wiring *wirin
  * thread. */
 void spill_wiring_retire(struct spill_program *program, const struct spill_wiring *wiring);
 
-/** Lets go of what left and could not be let go of in time. A reload's thread. @return whether
- * nothing is left of that */
+/** Lets go of what left and could not be let go of in time. Who has the reload; the control thread,
+ * while there is none. @return whether nothing is left of that */
 bool spill_wiring_settle(struct spill_program *program);
 
 /** The options of the start, with the ports and wires that are there in place of its own. They own

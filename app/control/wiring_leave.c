@@ -18,6 +18,8 @@
  * what they have sent. */
 #define LOOK_US 500
 #define QUIET   10
+/* A closed port's buffers get so long to come home while the reload waits; then they come later. */
+#define HOME_NS UINT64_C(100000000)
 
 static void set_states(struct spill_program *program, const uint8_t *ports, uint32_t count,
                        enum spill_port_state state)
@@ -150,6 +152,11 @@ static bool let_go(struct spill_program *program, uint32_t index, uint64_t deadl
     return true;
 }
 
+static void tell_gone(const struct spill_program *program, uint32_t index)
+{
+    SPILL_LOG(NOTICE, "port %s has left", program->port_options[index].name);
+}
+
 void spill_wiring_retire(struct spill_program *program, const struct spill_wiring *wiring)
 {
     const uint64_t time = spill_cycles(program->options.drain_timeout_ns);
@@ -169,14 +176,15 @@ void spill_wiring_retire(struct spill_program *program, const struct spill_wirin
     for (i = 0; i < wiring->leave_count; i++)
         close_port(program, wiring->leave[i]);
     for (i = 0; i < wiring->leave_count; i++) {
-        const char *name = program->port_options[wiring->leave[i]].name;
+        const uint32_t index = wiring->leave[i];
 
-        if (!let_go(program, wiring->leave[i], spill_clock() + time))
-            SPILL_LOG(WARNING, "port %s leaves, but packets of it are still under way", name);
-        else if (!wiring->undone)
-            SPILL_LOG(NOTICE, "port %s has left", name);
-        if (wiring->undone && program->port_states[wiring->leave[i]] == SPILL_PORT_GONE)
-            program->port_states[wiring->leave[i]] = SPILL_PORT_FREE;
+        if (!let_go(program, index, spill_clock() + spill_cycles(HOME_NS)))
+            SPILL_LOG(WARNING, "port %s leaves, but packets of it are still under way",
+                      program->port_options[index].name);
+        else if (wiring->undone)
+            program->port_states[index] = SPILL_PORT_FREE;
+        else
+            tell_gone(program, index);
     }
 }
 
@@ -185,8 +193,12 @@ bool spill_wiring_settle(struct spill_program *program)
     bool settled = true;
 
     for (uint32_t i = 0; i < program->port_count; i++) {
-        if (program->port_states[i] == SPILL_PORT_LEAVING)
-            settled = !program->ports[i].open && let_go(program, i, 0) && settled;
+        if (program->port_states[i] != SPILL_PORT_LEAVING)
+            continue;
+        if (program->ports[i].open || !let_go(program, i, 0))
+            settled = false;
+        else
+            tell_gone(program, i);
     }
     return settled;
 }

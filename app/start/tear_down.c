@@ -66,8 +66,11 @@ static void *close_ports(void *argument)
         if (program->ports[i].open)
             spill_port_stats(&program->ports[i], &program->port_stats[i]);
     }
-    for (i = 0; i < program->port_count; i++)
-        spill_port_close(&program->ports[i]);
+    for (i = 0; i < program->port_count; i++) {
+        /* A reload that was given up may be about to make it. */
+        if (!program->abandoned || spill_program_has_port(program, i))
+            spill_port_close(&program->ports[i]);
+    }
     program->leaked = count_leaked(program);
     return NULL;
 }

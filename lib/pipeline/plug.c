@@ -181,6 +181,21 @@ static void set_pace(const struct spill_pipeline *pipeline, struct spill_fast *f
     }
 }
 
+/* What a port that comes back received before is another's, as the device's own count is. */
+static void begin_anew(struct spill_pipeline_lcore *lcore, uint32_t index)
+{
+    for (uint32_t i = 0; lcore->fast != NULL && i < lcore->fast->receive.input_count; i++) {
+        struct spill_input *input = &lcore->fast->receive.inputs[i];
+
+        if (input->channel == NULL && input->index == index)
+            input->received = 0;
+    }
+    for (uint32_t i = 0; lcore->spread != NULL && i < lcore->spread->queue_count; i++) {
+        if (lcore->spread->queues[i].index == index)
+            lcore->spread->queues[i].received = 0;
+    }
+}
+
 /* Channels from other lcores are inputs, too. */
 static int check_queues(const struct spill_plan *plan, uint32_t index, struct spill_error *error)
 {
@@ -206,6 +221,7 @@ int spill_plug_port(struct spill_pipeline *pipeline, uint32_t index, struct spil
     for (uint32_t i = 1; i < plan->lcore_count; i++) {
         struct spill_fast *fast = pipeline->lcores[i].fast;
 
+        begin_anew(&pipeline->lcores[i], index);
         if (fast == NULL)
             continue;
         plug_exit(pipeline, &plan->lcores[i], fast, index);
@@ -242,7 +258,6 @@ static void open_input(struct spill_receive *receive, uint32_t index, uint16_t q
     input->index = (uint16_t)index;
     input->queue = queue;
     input->can_wait = port->device.finite_source;
-    input->received = 0;
     __atomic_store_n(&input->closed, false, __ATOMIC_RELEASE);
     if (is_new)
         __atomic_store_n(&receive->input_count, receive->input_count + 1, __ATOMIC_RELEASE);
@@ -273,7 +288,6 @@ static void open_queue(const struct spill_pipeline *pipeline, struct spill_sprea
     queue->zone = zone_of(pipeline, index);
     queue->routed = pipeline->config.plan->ports[index].peer < 0;
     queue->can_wait = port->device.finite_source;
-    queue->received = 0;
     __atomic_store_n(&queue->closed, false, __ATOMIC_RELEASE);
     if (is_new)
         __atomic_store_n(&spread->queue_count, spread->queue_count + 1, __ATOMIC_RELEASE);
