@@ -94,8 +94,8 @@ class Charon(peers.Charon):
     PLUGINS = ("random nonce aes gcm ctr chapoly sha1 sha2 hmac kdf openssl curve25519 pem pkcs1 "
                "pubkey kernel-netlink socket-default vici")
 
-    def __init__(self, *arguments, mode="tunnel", more="", **how):
-        self.mode, self.more = mode, more
+    def __init__(self, *arguments, mode="tunnel", more="", settings="", **how):
+        self.mode, self.more, self.settings = mode, more, settings
         super().__init__(*arguments, **how)
 
     def load(self):
@@ -188,7 +188,7 @@ def make_ends(net, folder, add_cleanup):
         run("ip", "-n", net.middle, "link", "add", "mid", "type", "veth", "peer", "name", "mid", "netns", net.other)
         for name in net.middle, net.other:
             run("ip", "-n", name, "link", "set", "mid", "up")
-    (folder / "rules").write_text("allow udp from any port 500,4500 to any port 500,4500\n")
+    (folder / "rules").write_text("allow udp from any port 500,4500,4501 to any port 500,4500,4501\n")
     for number, name in enumerate((net.left, net.right)):
         run("ip", "-n", name, "address", "flush", "dev", "eth0")
         for address in f"{peers.OUTER[number]}/24", f"{peers.INNER[number]}/32":

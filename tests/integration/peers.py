@@ -35,6 +35,7 @@ class Charon:
     """
 
     PROGRAM = "/usr/sbin/charon-systemd"
+    settings = ""  # of strongswan.conf, more
     PLUGINS = ("random nonce aes gcm ctr chapoly sha1 sha2 hmac kdf openssl curve25519 pem pkcs1 "
                "pubkey kernel-libipsec kernel-netlink socket-default vici")
 
@@ -54,6 +55,7 @@ class Charon:
                 load = {self.PLUGINS}
                 load_modular = no
                 keep_alive = 0
+                {self.settings}
                 plugins {{
                     kernel-netlink {{
                         install_routes = no

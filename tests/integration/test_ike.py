@@ -97,6 +97,24 @@ class Child(Sites):
                 left.swanctl("--terminate", "--ike", "peer", "--timeout", "20")
         self.end()
 
+    def test_other_port(self):
+        """A daemon that has another port than 4500 for what goes through a NAT; here it is made to think that there is one."""
+        for end, settings in zip(self.ends, ("port_nat_t = 4501", "")):
+            end.start_daemon(self.PROPOSAL, settings=settings)
+            self.addCleanup(end.daemon.kill)
+        self.ends[0].daemon.change("mobike = no", "mobike = no\nencap = yes", load=False)
+        for end in self.ends:
+            end.daemon.load()
+        self.ends[0].daemon.swanctl("--initiate", "--child", "net", "--timeout", "20")
+        self.assertEqual(self.ping(), 5)
+        for end in self.ends:
+            shown = end.ip("state list")
+            for ports in "sport 4501 dport 4500", "sport 4500 dport 4501":
+                self.assertIn(ports, shown)
+        self.ends[1].daemon.swanctl("--rekey", "--child", "net")
+        self.assertEqual(self.ping("-s", "1300"), 5)
+        self.end()
+
     def test_transport(self):
         """Between the daemons' own addresses; IKE itself stays as it is."""
         self.initiate(mode="transport")
