@@ -10,6 +10,7 @@ several at a time, as charon with `parallel_xfrm = yes`. No packet goes through:
 import argparse
 import concurrent.futures
 import ipaddress
+import os
 import pathlib
 import signal
 import socket
@@ -133,8 +134,8 @@ class Spillway:
                           "[port lan]\ndevice = net_null0,no-rx=1\n[port wan]\ndevice = net_null1,no-rx=1\n"
                           f"[wire w]\nports = lan, wan\n[ike]\nxfrm = {self.path}\n")
         self.log = open(self.folder / "log", "w", encoding="utf-8")
-        self.process = subprocess.Popen([options.build / "app" / "spillway", "--config", config, "--no-huge"], stdout=self.log,
-                                        stderr=self.log)
+        self.process = subprocess.Popen([options.build / "app" / "spillway", "--config", config, "--no-huge", "--name",
+                                         f"children-{os.getpid()}"], stdout=self.log, stderr=self.log)
         while True:
             try:
                 Client(self.path).socket.close()
