@@ -97,8 +97,11 @@ class Restart(Parties):
         right.daemon.kill()
         self.restart_spillway(right)
         self.assertEqual(self.ping("-W", "1", count=1), 0)
+        # One that is there, and has not loaded its connections yet, would refuse the only try.
+        run("ip", "-n", self.net.other, "link", "set", "mid", "down")
         self.restart_daemon(right)
         right.daemon.load()
+        run("ip", "-n", self.net.other, "link", "set", "mid", "up")
         until(lambda: len(self.ends[0].spis() - before) >= 2, 60, left.log)
         until(lambda: self.ping(count=1), 20, "it goes through again")
         self.end()
