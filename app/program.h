@@ -105,13 +105,17 @@ struct spill_agreement {
     struct spill_event grace; /* until every lcore goes by it */
 };
 
+#define SPILL_PROGRAM_SET_SIZE 1024
+
 struct spill_program {
     struct spill_options options; /* of the start; those that act at once, as they are now */
     struct spill_options
-        at_start;  /* what the start's configuration said of the latter; owns nothing
-                    */
-    char set[256]; /* what `spillwayctl set` has set and differs from the configuration in force;
-                    * `holding` is held to write it, and by others to read it */
+        at_start; /* what the start's configuration said of the latter; owns nothing
+                   */
+    /* What `spillwayctl set` has set and differs from the configuration in force, with ", "
+     * between; `holding` is held to write it, and by others to read it. There is room for all such
+     * options. */
+    char set[SPILL_PROGRAM_SET_SIZE];
     struct spill_topology topology;
     int argc; /* of main(), to read it all again */
     char **argv;
@@ -541,6 +545,9 @@ void spill_program_write_metrics(struct spill_program *program, const char *fami
 
 /* --------------------------------------------------------------------------- status.c */
 
+/** Copies what `spillwayctl set` has set. Any thread but one that has `holding`. */
+void spill_program_tell_set(struct spill_program *program, char text[SPILL_PROGRAM_SET_SIZE]);
+
 /** Gives a writer what is told of the program as a whole while it runs. As the above. */
 void spill_program_write_status(struct spill_program *program, struct spill_metric_writer *writer);
 
@@ -617,6 +624,15 @@ void spill_program_leave_kernel(struct spill_program *program);
 /** Gives a writer what was heard from the kernel, and asked of it. Any thread. */
 void spill_program_write_kernel(const struct spill_program *program,
                                 struct spill_metric_writer *writer);
+
+/**
+ * Whether the twin of an interface of the options is gone: deleted, or taken to another network
+ * namespace. Control thread.
+ *
+ * @param name  written: what the kernel calls it now, or did; the options' name before it is known
+ */
+bool spill_program_twin_is_gone(const struct spill_program *program, uint32_t interface,
+                                char name[IF_NAMESIZE]);
 
 /** Asks the kernel for neighbours that lcores need. @param program  struct spill_program * */
 void spill_program_heed_needs(void *program);

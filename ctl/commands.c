@@ -20,8 +20,9 @@
 /* clang-format off */
 static const struct spill_ctl_view
     status = {{
-        {.name = "status", .path = "/spillway/status", .label = "PROGRAM", .heading = "VALUE"},
+        {.name = "status", .path = "/spillway/status", .label = "PROGRAM", .heading = "VALUE", .elsewhere = "set"},
         {.name = "packets", .path = "/spillway/metrics,packets", .label = "PACKETS", .heading = "COUNT"},
+        {.name = "set", .path = "/spillway/set", .list = true, .label = "SET UNTIL THE NEXT RELOAD"},
     }},
     ports = {{
         {.name = "ports", .path = "/spillway/metrics,ports", .members = true, .label = "PORT",

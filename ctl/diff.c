@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What differs between the configuration in force and the files: the program compares, for check.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,33 +21,57 @@ static const char *text_of(const json_t *object, const char *key)
 }
 
 /* Whole, as what differs may be at its end. */
-static void print_line(const char *line, FILE *out)
+__attribute__((format(printf, 2, 3))) static void print_line(FILE *out, const char *format, ...)
 {
-    const size_t size = 4 * strlen(line) + 16; /* each byte as \xHH */
-    char *printable = malloc(size);
+    char *line = NULL, *printable = NULL;
+    va_list arguments;
+    int length;
 
+    va_start(arguments, format);
+    length = vasprintf(&line, format, arguments);
+    va_end(arguments);
+    if (length >= 0)
+        printable = malloc(4 * (size_t)length + 16); /* each byte as \xHH */
     if (printable != NULL)
-        spill_printable(printable, size, line);
+        spill_printable(printable, 4 * (size_t)length + 16, line);
     fprintf(out, "  %s\n", printable != NULL ? printable : "no memory");
     free(printable);
+    if (length >= 0)
+        free(line);
 }
 
-/* "mtu of port lan: 1500 -> 9000", "port dmz: new", "rule office.rules:12: new, allow". */
+/* Whether "rule PLACE" or "rule PLACE NAME" is still in its place. */
+static bool is_at(const char *what, const char *place)
+{
+    const char *found = strstr(what, place);
+
+    return found != NULL && strchr(" ", found[strlen(place)]) != NULL;
+}
+
+/* Rules one below the other. */
+static void print_rules(const json_t *difference, FILE *out)
+{
+    const char *what = text_of(difference, "what"), *was = text_of(difference, "was");
+    const bool moved = !is_at(what, was);
+
+    print_line(out, "%s: changed%s%s", what, moved ? ", was " : "", moved ? was : "");
+    print_line(out, "  - %s", text_of(difference, "before"));
+    print_line(out, "  + %s", text_of(difference, "after"));
+}
+
+/* "mtu of port lan: 1500 -> 9000", "port dmz: new", "rule office.rules:12: new, allow any …". */
 static void print_one(const json_t *difference, FILE *out)
 {
-    const char *change = text_of(difference, "change");
+    const char *change = text_of(difference, "change"), *what = text_of(difference, "what");
     const char *before = text_of(difference, "before"), *after = text_of(difference, "after");
-    char *line;
-    int size;
+    const bool either = before[0] != '\0' || after[0] != '\0';
 
-    if (strcmp(change, "changed") == 0 && before[0] != '\0' && after[0] != '\0')
-        size = asprintf(&line, "%s: %s -> %s", text_of(difference, "what"), before, after);
+    if (json_object_get(difference, "was") != NULL)
+        print_rules(difference, out);
+    else if (strcmp(change, "changed") == 0 && before[0] != '\0' && after[0] != '\0')
+        print_line(out, "%s: %s -> %s", what, before, after);
     else
-        size = asprintf(&line, "%s: %s%s%s%s", text_of(difference, "what"), change,
-                        before[0] != '\0' || after[0] != '\0' ? ", " : "", before, after);
-    print_line(size >= 0 ? line : "no memory", out);
-    if (size >= 0)
-        free(line);
+        print_line(out, "%s: %s%s%s%s", what, change, either ? ", " : "", before, after);
 }
 
 /* Those of one time. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "options.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -97,17 +98,34 @@ static int take_words(int argc, char **argv, struct spill_ctl_request *request,
     return 0;
 }
 
+/* Whether what comes next is no option: no option begins with a digit, and what stands behind the
+ * KEY of set is its value. */
+static bool is_word(const char *text, int words, char **first)
+{
+    if (text[0] != '-' || text[1] == '\0' || isdigit((unsigned char)text[1]))
+        return true;
+    return words == 2 && text[1] != '-' && strcmp(first[0], "set") == 0;
+}
+
 enum spill_ctl_parsed spill_ctl_options_parse(int argc, char **argv,
                                               struct spill_ctl_request *request,
                                               struct spill_error *error)
 {
     struct option options[ROWS + 3];
-    int found;
+    char **words = argv + 1; /* written where options and words stood that are read already */
+    const char *given;
+    int found, count = 0;
 
     *request = (struct spill_ctl_request){.given = 0};
     fill(options);
     opterr = 0;
-    while ((found = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+    for (;;) {
+        while (optind < argc && is_word(argv[optind], count, words))
+            words[count++] = argv[optind++];
+        given = argv[optind];
+        found = getopt_long(argc, argv, "+:h", options, NULL);
+        if (found == -1)
+            break;
         if (found == 'h' || found == HELP)
             return SPILL_CTL_HELP;
         if (found == VERSION)
@@ -115,12 +133,14 @@ enum spill_ctl_parsed spill_ctl_options_parse(int argc, char **argv,
         if (found < FIRST_ROW) {
             spill_error_set(
                 error, found == ':' ? "'%s' wants a value" : "'%s' is no option: --help lists them",
-                argv[optind - 1]);
+                given);
             return SPILL_CTL_WRONG;
         }
         request->given |= 1u << rows[found - FIRST_ROW].option;
         request->values[rows[found - FIRST_ROW].option] = optarg;
     }
-    return take_words(argc - optind, argv + optind, request, error) == 0 ? SPILL_CTL_GO_ON
-                                                                         : SPILL_CTL_WRONG;
+    while (optind < argc) /* behind "--" */
+        words[count++] = argv[optind++];
+    words[count] = NULL;
+    return take_words(count, words, request, error) == 0 ? SPILL_CTL_GO_ON : SPILL_CTL_WRONG;
 }

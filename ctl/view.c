@@ -63,6 +63,8 @@ json_t *spill_ctl_part_read(const struct spill_ctl_part *part,
 
     if (answer == NULL)
         return NULL;
+    if (part->list)
+        return answer;
     if (json_is_null(answer))
         spill_error_set(error,
                         "telemetry: '%s' tells nothing: the program has no such thing, starts, "
@@ -148,9 +150,22 @@ static void add_values(struct spill_ctl_table *table, const struct spill_ctl_par
     spill_ctl_table_add(table, part->heading);
     json_object_foreach(values, name, value)
     {
+        if (part->elsewhere != NULL && strcmp(name, part->elsewhere) == 0)
+            continue;
         spill_ctl_table_add(table, name);
         add_value(table, value);
     }
+}
+
+static void add_list(struct spill_ctl_table *table, const struct spill_ctl_part *part,
+                     const json_t *values)
+{
+    const json_t *value;
+    size_t i;
+
+    spill_ctl_table_begin(table, 1);
+    spill_ctl_table_add(table, part->label);
+    json_array_foreach(values, i, value) add_value(table, value);
 }
 
 int spill_ctl_part_print(const struct spill_ctl_part *part, json_t *values, FILE *out,
@@ -158,7 +173,9 @@ int spill_ctl_part_print(const struct spill_ctl_part *part, json_t *values, FILE
 {
     struct spill_ctl_table table;
 
-    if (part->members)
+    if (part->list)
+        add_list(&table, part, values);
+    else if (part->members)
         add_members(&table, part, values);
     else
         add_values(&table, part, values);
@@ -183,6 +200,8 @@ static int print_text(const struct spill_ctl_view *view, json_t *read, FILE *out
 
     for (part = view->parts;
          part < view->parts + SPILL_CTL_PARTS_MAX && part->path != NULL && status == 0; part++) {
+        if (part->list && json_array_size(json_object_get(read, part->name)) == 0)
+            continue;
         if (part > view->parts)
             fputc('\n', out);
         status = spill_ctl_part_print(part, json_object_get(read, part->name), out, error);

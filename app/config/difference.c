@@ -17,6 +17,7 @@ static void free_entry(struct spill_differences_entry *entry)
     free(entry->what);
     free(entry->before);
     free(entry->after);
+    free(entry->was);
 }
 
 void spill_differences_add(const struct spill_difference *difference, void *differences)
@@ -30,7 +31,7 @@ void spill_differences_add(const struct spill_difference *difference, void *diff
     *entry =
         (struct spill_differences_entry){.when = difference->when, .change = difference->change};
     if (copy(&entry->what, difference->what) && copy(&entry->before, difference->before) &&
-        copy(&entry->after, difference->after))
+        copy(&entry->after, difference->after) && copy(&entry->was, difference->was))
         all->listed++;
     else
         free_entry(entry);
@@ -61,6 +62,8 @@ void spill_differences_write(const struct spill_differences *differences, struct
             spill_json_string(json, "before", differences->list[i].before);
         if (differences->list[i].after != NULL)
             spill_json_string(json, "after", differences->list[i].after);
+        if (differences->list[i].was != NULL)
+            spill_json_string(json, "was", differences->list[i].was);
         spill_json_object_end(json);
     }
     spill_json_array_end(json);

@@ -25,6 +25,7 @@ struct spill_difference {
     enum spill_option_when when;
     enum spill_change change;
     const char *before, *after; /* values, as a user would write them; NULL: not told */
+    const char *was;            /* where a rule that has changed stood before; NULL: no such */
 };
 
 typedef void spill_difference_tell(const struct spill_difference *difference, void *context);
@@ -38,7 +39,7 @@ struct spill_differences {
     struct spill_differences_entry {
         enum spill_option_when when;
         enum spill_change change;
-        char *what, *before, *after; /* whole; NULL: not told */
+        char *what, *before, *after, *was; /* whole; NULL: not told */
     } list[SPILL_DIFFERENCES_MAX];
 };
 

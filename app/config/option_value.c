@@ -56,17 +56,20 @@ static int set_time(const struct spill_option *option, uint64_t *field, const ch
                     struct spill_error *problem)
 {
     char least[SPILL_UNITS_TEXT_SIZE], most[SPILL_UNITS_TEXT_SIZE];
+    struct spill_error form;
     uint64_t nanoseconds;
+    const bool is_time = spill_units_parse_time(value, &nanoseconds, &form) == 0;
 
-    if (spill_units_parse_time(value, &nanoseconds, problem) != 0)
-        return -1;
-    if (nanoseconds < option->least || nanoseconds > option->most) {
-        spill_units_format_time(option->least, least, sizeof(least));
-        spill_units_format_time(option->most, most, sizeof(most));
-        return spill_error_set(problem, "expected a time from %s to %s", least, most);
+    if (is_time && nanoseconds >= option->least && nanoseconds <= option->most) {
+        *field = nanoseconds;
+        return 0;
     }
-    *field = nanoseconds;
-    return 0;
+    if (!is_time && option->most == UINT64_MAX)
+        return spill_error_set(problem, "%s", form.text);
+    spill_units_format_time(option->least, least, sizeof(least));
+    spill_units_format_time(option->most, most, sizeof(most));
+    return spill_error_set(problem, "%s%s from %s to %s", is_time ? "expected a time" : form.text,
+                           is_time ? "" : ",", least, most);
 }
 
 static int set_word(const struct spill_option *option, void *field, const char *value,

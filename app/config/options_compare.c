@@ -20,8 +20,9 @@ static void tell(const struct comparison *comparison, enum spill_change change, 
     char what[192];
 
     snprintf(what, sizeof(what), "%s %s", kind, name);
-    comparison->tell(&(struct spill_difference){what, comparison->when, change, NULL, NULL},
-                     comparison->context);
+    comparison->tell(
+        &(struct spill_difference){.what = what, .when = comparison->when, .change = change},
+        comparison->context);
 }
 
 static bool is_same(const struct spill_option *option, const void *left, const void *right)
@@ -52,9 +53,12 @@ static void tell_row(const struct comparison *comparison, const struct spill_opt
 
     snprintf(what, sizeof(what), "%s%s%s", option->name, of, whom);
     comparison->tell(
-        &(struct spill_difference){what, comparison->when, SPILL_CHANGED,
-                                   spill_option_text(option, left, before, sizeof(before)),
-                                   spill_option_text(option, right, after, sizeof(after))},
+        &(struct spill_difference){.what = what,
+                                   .when = comparison->when,
+                                   .change = SPILL_CHANGED,
+                                   .before =
+                                       spill_option_text(option, left, before, sizeof(before)),
+                                   .after = spill_option_text(option, right, after, sizeof(after))},
         comparison->context);
 }
 

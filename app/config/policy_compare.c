@@ -1,143 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "config/policy_compare.h"
 
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "classify/rule_hash.h"
-
-#define NONE UINT32_MAX
-
-/* A line of the rules. */
-struct line {
-    uint64_t hash;
-    uint32_t rule;  /* its first one */
-    uint32_t other; /* the line of the other policy that says the same, by index; NONE: none */
-};
-
-struct lines {
-    uint32_t count;
-    struct line *list; /* in the order of the files */
-    uint32_t *by_hash; /* indices of the above */
-};
-
-/* ---------------------------------------------------------------------------------- telling */
+#include "config/rules_compare.h"
 
 static void tell(spill_difference_tell *tell_one, void *context, enum spill_change change,
                  const char *what, const char *before, const char *after)
 {
-    tell_one(&(struct spill_difference){what, SPILL_OPTION_AT_RELOAD, change, before, after},
+    tell_one(&(struct spill_difference){.what = what,
+                                        .when = SPILL_OPTION_AT_RELOAD,
+                                        .change = change,
+                                        .before = before,
+                                        .after = after},
              context);
-}
-
-/* ------------------------------------------------------------------------------------ rules */
-
-static int compare_lines(const void *one, const void *other, void *context)
-{
-    const struct line *list = context;
-    const uint32_t left = *(const uint32_t *)one, right = *(const uint32_t *)other;
-
-    if (list[left].hash != list[right].hash)
-        return list[left].hash < list[right].hash ? -1 : 1;
-    return left < right ? -1 : 1;
-}
-
-static int take_lines(const struct spill_ruleset *ruleset, struct lines *lines)
-{
-    uint32_t first, end;
-
-    lines->list = calloc(ruleset->count + 1u, sizeof(*lines->list));
-    lines->by_hash = calloc(ruleset->count + 1u, sizeof(*lines->by_hash));
-    if (lines->list == NULL || lines->by_hash == NULL)
-        return -1;
-    for (first = 0; first < ruleset->count; first = end) {
-        lines->list[lines->count] = (struct line){
-            .hash = spill_rule_hash_line(ruleset, first, &end), .rule = first, .other = NONE};
-        lines->by_hash[lines->count] = lines->count;
-        lines->count++;
-    }
-    qsort_r(lines->by_hash, lines->count, sizeof(*lines->by_hash), compare_lines, lines->list);
-    return 0;
-}
-
-/* Of lines that say the same, the first is the other's first. */
-static void pair(struct lines *left, struct lines *right)
-{
-    uint32_t i = 0, j = 0;
-
-    while (i < left->count && j < right->count) {
-        struct line *one = &left->list[left->by_hash[i]], *other = &right->list[right->by_hash[j]];
-
-        if (one->hash == other->hash) {
-            one->other = right->by_hash[j++];
-            other->other = left->by_hash[i++];
-        } else if (one->hash < other->hash) {
-            i++;
-        } else {
-            j++;
-        }
-    }
-}
-
-static void tell_lines(const struct lines *lines, const struct spill_ruleset *ruleset,
-                       enum spill_change change, spill_difference_tell *tell_one, void *context)
-{
-    for (uint32_t i = 0; i < lines->count; i++) {
-        const struct spill_rule *rule = &ruleset->rules[lines->list[i].rule];
-        const char *name = spill_rules_name(ruleset, rule);
-        const char *action = spill_rule_action_name((enum spill_verdict)rule->action, rule->reject);
-        char what[PATH_MAX + 128]; /* a path, a number, a name */
-
-        if (lines->list[i].other != NONE)
-            continue;
-        snprintf(what, sizeof(what), "rule %s:%u%s%s%s", spill_rules_path(ruleset, rule),
-                 (unsigned)rule->line, *name != '\0' ? " \"" : "", name, *name != '\0' ? "\"" : "");
-        tell(tell_one, context, change, what, change == SPILL_GONE ? action : NULL,
-             change == SPILL_NEW ? action : NULL);
-    }
-}
-
-/* Whether lines that both have stand in the same order. */
-static bool is_ordered(const struct lines *lines)
-{
-    uint32_t last = 0;
-
-    for (uint32_t i = 0; i < lines->count; i++) {
-        if (lines->list[i].other == NONE)
-            continue;
-        if (lines->list[i].other < last)
-            return false;
-        last = lines->list[i].other;
-    }
-    return true;
-}
-
-static void free_lines(struct lines *lines)
-{
-    free(lines->list);
-    free(lines->by_hash);
-}
-
-static int compare_rules(const struct spill_ruleset *left, const struct spill_ruleset *right,
-                         spill_difference_tell *tell_one, void *context, struct spill_error *error)
-{
-    struct lines before = {0}, after = {0};
-    int status = 0;
-
-    if (take_lines(left, &before) == 0 && take_lines(right, &after) == 0) {
-        pair(&before, &after);
-        if (!is_ordered(&before))
-            tell(tell_one, context, SPILL_CHANGED, "order of the rules", NULL, NULL);
-        tell_lines(&before, left, SPILL_GONE, tell_one, context);
-        tell_lines(&after, right, SPILL_NEW, tell_one, context);
-    } else {
-        status = spill_error_set(error, "no memory to compare the rules");
-    }
-    free_lines(&before);
-    free_lines(&after);
-    return status;
 }
 
 /* ------------------------------------------------------------------------------------- sets */
@@ -228,5 +106,5 @@ int spill_policy_compare(const struct spill_policy_files *in_force,
 {
     compare_sets(in_force->ruleset, again->ruleset, tell_one, context);
     compare_keys(in_force, again, tell_one, context);
-    return compare_rules(in_force->ruleset, again->ruleset, tell_one, context, error);
+    return spill_rules_compare(in_force->ruleset, again->ruleset, tell_one, context, error);
 }

@@ -7,7 +7,7 @@
 
 /**
  * @file
- * What differs between two security policies, as files have them: rules by what they say, sets by
+ * What differs between two security policies, as files have them: rules (rules_compare.h), sets by
  * what is in them, keys of associations. What else differs of associations is in the options.
  */
 

@@ -67,6 +67,13 @@ static uint64_t version_in_force(struct spill_program *program)
     return number;
 }
 
+void spill_program_tell_set(struct spill_program *program, char text[SPILL_PROGRAM_SET_SIZE])
+{
+    pthread_mutex_lock(&program->holding);
+    memcpy(text, program->set, sizeof(program->set));
+    pthread_mutex_unlock(&program->holding);
+}
+
 void spill_program_write_status(struct spill_program *program, struct spill_metric_writer *writer)
 {
     const uint64_t started = __atomic_load_n(&program->started, __ATOMIC_RELAXED);
@@ -85,9 +92,7 @@ void spill_program_write_status(struct spill_program *program, struct spill_metr
         .tsc_hz = rte_get_tsc_hz(),
     };
 
-    pthread_mutex_lock(&program->holding);
-    memcpy(set, program->set, sizeof(set));
-    pthread_mutex_unlock(&program->holding);
+    spill_program_tell_set(program, set);
     status.set = set[0] != '\0' ? set : NULL;
     spill_metrics_write(&status_metrics, &status, writer);
 }

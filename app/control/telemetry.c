@@ -67,6 +67,25 @@ static int show_status(const char *command, const char *parameters, struct rte_t
     return status;
 }
 
+/* One by one: the text of all may be longer than telemetry's texts are. */
+static int show_set(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+    char text[SPILL_PROGRAM_SET_SIZE] = "", *rest = text, *one;
+
+    (void)command, (void)parameters;
+    pthread_mutex_lock(&telling);
+    if (told_program != NULL)
+        spill_program_tell_set(told_program, text);
+    pthread_mutex_unlock(&telling);
+    rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
+    while ((one = strsep(&rest, ",")) != NULL) {
+        one += strspn(one, " ");
+        if (*one != '\0')
+            rte_tel_data_add_array_string(data, one);
+    }
+    return 0;
+}
+
 /* ----------------------------------------------------------------- security associations */
 
 static int list_sas(const char *command, const char *parameters, struct rte_tel_data *data)
@@ -150,6 +169,8 @@ int spill_program_start_telemetry(struct spill_program *program, struct spill_er
                                    "Parameters: FAMILY[,MEMBER]") != 0 ||
         rte_telemetry_register_cmd("/spillway/status", show_status,
                                    "Version, state, configuration in force. No parameters.") != 0 ||
+        rte_telemetry_register_cmd("/spillway/set", show_set,
+                                   "What spillwayctl has set. No parameters.") != 0 ||
         rte_telemetry_register_cmd("/spillway/sas", list_sas,
                                    "Names of the security associations. No parameters.") != 0 ||
         rte_telemetry_register_cmd("/spillway/sa", show_sa,

@@ -67,6 +67,11 @@ uint64_t spill_rule_hash_line(const struct spill_ruleset *ruleset, uint32_t firs
     return hash;
 }
 
+uint64_t spill_rule_hash_name(const char *name)
+{
+    return hash_text(FNV_OFFSET, name);
+}
+
 uint64_t spill_rule_hash_set(const struct spill_ruleset *ruleset, uint32_t set, uint32_t *count)
 {
     uint64_t sum = 0;

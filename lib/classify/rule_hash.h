@@ -21,6 +21,9 @@
  */
 uint64_t spill_rule_hash_line(const struct spill_ruleset *ruleset, uint32_t first, uint32_t *end);
 
+/** The number of a rule's name. */
+uint64_t spill_rule_hash_name(const char *name);
+
 /**
  * The number of what a set has in it, in whatever order.
  *

@@ -9,12 +9,12 @@
 /* Copies the texts that rules lead to. Returns 0, or -1. */
 static int copy_texts(struct spill_rule_list *list, const struct spill_ruleset *ruleset)
 {
-    list->names = calloc(1, ruleset->names_size + 1u);
+    list->names = calloc(1, ruleset->names.size + 1u);
     list->paths = calloc(ruleset->path_count, sizeof(*list->paths));
     if (list->names == NULL || list->paths == NULL)
         return -1;
-    if (ruleset->names_size > 0)
-        memcpy(list->names, ruleset->names, ruleset->names_size);
+    if (ruleset->names.size > 0)
+        memcpy(list->names, ruleset->names.bytes, ruleset->names.size);
     for (; list->path_count < ruleset->path_count; list->path_count++) {
         list->paths[list->path_count] = strdup(ruleset->paths[list->path_count]);
         if (list->paths[list->path_count] == NULL)

@@ -19,6 +19,9 @@
 int spill_rule_append(const struct spill_rule_location *location, struct spill_ruleset *ruleset,
                       const struct spill_rule *rule);
 
+/** Keeps a copy of a text. Returns where it begins; 0: no memory. */
+uint32_t spill_rule_keep_text(struct spill_rule_texts *texts, const char *text);
+
 /** ACTION PROTOCOL from … to …; `rule` matches everything when it comes in, and is scratch. */
 int spill_rule_read_text(const struct spill_rule_location *location, struct spill_rule_words *words,
                          struct spill_ruleset *ruleset, struct spill_rule *rule);

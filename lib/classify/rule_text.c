@@ -4,16 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_common.h>
-
 #include "classify/icmp_types.h"
 #include "classify/rule_reader.h"
 
 #define SAS_AT_ONCE 64         /* names that memory is taken for at a time */
 #define SA_SLOTS    (1u << 17) /* twice as many as there can be names */
 #define RANGES_MAX  64         /* in a list */
-
-#define NAMES_AT_ONCE 1024u /* bytes of rules' names that memory is taken for at first */
 
 /* The ranges of ports at one end, or of types. */
 struct ranges {
@@ -202,27 +198,6 @@ static int parse_mss(const struct spill_rule_location *location, struct spill_ru
     return 0;
 }
 
-/* Appends a name to those of the rules. Returns where it begins; 0: no memory. */
-static uint32_t append_name(struct spill_ruleset *ruleset, const char *name)
-{
-    const uint32_t begin = RTE_MAX(ruleset->names_size, 1u);
-    const uint32_t size = begin + (uint32_t)strlen(name) + 1;
-
-    if (size > ruleset->names_capacity) {
-        const uint32_t capacity = RTE_MAX(2 * ruleset->names_capacity, NAMES_AT_ONCE);
-        char *names = realloc(ruleset->names, capacity);
-
-        if (names == NULL)
-            return 0;
-        names[0] = '\0';
-        ruleset->names = names;
-        ruleset->names_capacity = capacity;
-    }
-    memcpy(ruleset->names + begin, name, size - begin);
-    ruleset->names_size = size;
-    return begin;
-}
-
 /* "TEXT" */
 static int parse_name(const struct spill_rule_location *location, struct spill_rule_words *words,
                       struct spill_ruleset *ruleset, struct spill_rule *rule)
@@ -239,7 +214,7 @@ static int parse_name(const struct spill_rule_location *location, struct spill_r
     for (const char *letter = text; *letter != '\0'; letter++)
         if (*letter < ' ' || *letter > '~')
             return spill_rule_error(location, "'%.80s': a name has printable ASCII only", text);
-    rule->name = append_name(ruleset, text);
+    rule->name = spill_rule_keep_text(&ruleset->names, text);
     return rule->name != 0 ? 0 : spill_rule_error(location, "no memory for another name");
 }
 

@@ -11,6 +11,7 @@
 #include "classify/rule_words.h"
 
 #define DEPTH_MAX 8 /* files within files */
+#define BLANKS    " \t\v\f\r"
 
 /* A file being read. */
 struct open_file {
@@ -134,6 +135,18 @@ static int read_include(struct reader *reader, const struct spill_rule_location 
     return open_file(reader, path, 0);
 }
 
+/* As it is told when it changes: without blanks behind it. Returns where it begins; 0: no memory.
+ */
+static uint32_t keep_line(struct spill_ruleset *ruleset, char *line)
+{
+    size_t length = strlen(line);
+
+    while (length > 0 && strchr(BLANKS, line[length - 1]) != NULL)
+        length--;
+    line[length] = '\0';
+    return spill_rule_keep_text(&ruleset->lines, line);
+}
+
 static int read_rule(const struct spill_rule_location *location, char *line,
                      struct spill_ruleset *ruleset)
 {
@@ -141,6 +154,9 @@ static int read_rule(const struct spill_rule_location *location, char *line,
         .last_port = {UINT16_MAX, UINT16_MAX}, .line = location->line, .file = location->file};
     struct spill_rule_words words;
 
+    rule.text = keep_line(ruleset, line);
+    if (rule.text == 0)
+        return spill_rule_error(location, "no memory for another line");
     if (spill_rule_split(location, line, &words) != 0)
         return -1;
     if (words.word[0][0] == '@' ? spill_rule_read_filter(location, &words, ruleset, &rule) != 0
@@ -157,7 +173,7 @@ static bool begins_with(char *line, const char *word, char **rest)
 {
     const size_t length = strlen(word);
 
-    if (strncmp(line, word, length) != 0 || strchr(" \t\v\f\r", line[length]) == NULL)
+    if (strncmp(line, word, length) != 0 || strchr(BLANKS, line[length]) == NULL)
         return false;
     *rest = line + length;
     return true;
@@ -177,7 +193,7 @@ static int read_statement(struct reader *reader, const struct open_file *file, c
 {
     char *rest;
 
-    line += strspn(line, " \t\v\f\r");
+    line += strspn(line, BLANKS);
     if (*line == '\0')
         return 0;
     if (file->set != 0)

@@ -118,6 +118,7 @@ struct spill_rule {
     uint16_t file;  /* index in spill_ruleset.paths */
     uint32_t line;  /* in the file, from 1; each range of a list makes a rule */
     uint32_t name;  /* where it begins in spill_ruleset.names; 0: it has none */
+    uint32_t text;  /* where its line begins in spill_ruleset.lines; 0: no file has it */
     uint32_t tally; /* where it is counted; written by spill_rule_tallies_assign() */
 };
 
@@ -133,6 +134,13 @@ struct spill_prefix {
 struct spill_rule_input {
     uint16_t port; /* id of the port's device */
     uint16_t vlan; /* of a sub-port: what has that tag; 0: all of the port */
+};
+
+/** Texts, each with its NUL, behind an empty one. */
+struct spill_rule_texts {
+    char *bytes; /* NULL: there is none */
+    uint32_t size;
+    uint32_t capacity; /* only the reader looks at it */
 };
 
 /** The rules of a file. */
@@ -155,9 +163,8 @@ struct spill_ruleset {
     uint32_t prefix_capacity; /* only the reader looks at it */
     char **paths;             /* of the files, the first of them the one that names the others */
     uint32_t path_count;
-    char *names; /* of rules, each with its NUL, behind an empty one; NULL: none has any */
-    uint32_t names_size;
-    uint32_t names_capacity; /* only the reader looks at it */
+    struct spill_rule_texts names; /* of rules */
+    struct spill_rule_texts lines; /* that are rules, as the file has them, without comments */
 };
 
 /** A file that a rule file names, open. */
@@ -198,6 +205,9 @@ const char *spill_rule_action_name(enum spill_verdict action, bool reject);
 
 /** What a rule is called; empty: nothing. */
 const char *spill_rules_name(const struct spill_ruleset *ruleset, const struct spill_rule *rule);
+
+/** What the file has for a rule; empty: no file has it. */
+const char *spill_rules_text(const struct spill_ruleset *ruleset, const struct spill_rule *rule);
 
 /** Whether two rules, one behind the other, were made of one line. */
 static inline bool spill_rules_same_line(const struct spill_rule *rule,

@@ -133,6 +133,8 @@ class Show(IpsecCase):
                 ((), 2, "no command: --help lists them"),
                 (("stats",), 2, "'stats' is no command: --help lists them"),
                 (("status", "now"), 2, "status: 'now' is too much"),
+                (("status", "-1"), 2, "status: '-1' is too much"),
+                (("status", "-ab"), 2, "'-ab' is no option: --help lists them"),
                 (("status", "--name"), 2, "'--name' wants a value"),
                 (("status", "--loud"), 2, "'--loud' is no option: --help lists them")]:
             done = run(CTL, *words, check=False)
@@ -257,7 +259,8 @@ class Commands(Loaded):
             rules = self.folder / "rules"
             self.assertEqual(self.differences(program), {
                 "a reload": ["dispatch of classify: auto -> inline", "default: deny -> allow", "set lan: new",
-                             f"rule {rules}:2: new, allow", f'rule {rules}:3 "guests": new, deny'],
+                             f"rule {rules}:2: new, allow udp from @lan to any port 53",
+                             f'rule {rules}:3 "guests": new, deny any from 10.9.0.0/16 to any name "guests"'],
                 "the next start": ["flow-capacity: 64k -> 1k", "mtu of port b: as the device has it -> 1400"]})
             told = json.loads(ctl(program, "check", "--json"))
             self.assertEqual((len(told["differences"]), told["more"]), (7, 0))
@@ -268,7 +271,16 @@ class Commands(Loaded):
             # Other rules in another order, and more than are told one by one.
             self.replace(RULES + 'deny any from 10.9.0.0/16 to any name "guests"\n')
             self.assertEqual(self.differences(program)["a reload"],
-                             ["set lan: gone", "order of the rules: changed", f"rule {rules}:2: gone, allow"])
+                             ["set lan: gone", "order of the rules: changed",
+                                                                    f"rule {rules}:2: gone, allow udp from @lan to any port 53"])
+            # What a rule was and is: by its name wherever it stands, else where it stands.
+            self.replace((RULES + 'deny any from 10.9.0.0/16 to any name "guests"\n').replace("0/16", "0/24"))
+            guests = ['deny any from 10.9.0.0/%d to any name "guests"' % bits for bits in (16, 24)]
+            self.assertIn([f'rule {rules}:2 "guests": changed, was {rules}:3', "- " + guests[0], "+ " + guests[1]],
+                          [lines[i:i + 3] for lines in [self.differences(program)["a reload"]] for i in range(len(lines))])
+            self.assertIn({"what": f'rule {rules}:2 "guests"', "when": "reload", "change": "changed", "was": f"{rules}:3",
+                           "before": guests[0], "after": guests[1]},
+                          json.loads(ctl(program, "check", "--json"))["differences"])
             self.replace("".join(f"deny udp from any to any port {port}\n" for port in range(1, 601)))
             ctl(program, "set", "budget", "20us")
             done = run(CTL, "--name", program.name, "diff", check=False)
@@ -310,7 +322,21 @@ class Commands(Loaded):
             self.assertIsNone(status().get("set"))
             ctl(program, "set", "idle", "sleep")
             until(lambda: "going back" in program.log and status().get("set") is None, 20, "the file's is back")
+            # However many they are.
+            lines = {ctl(program, "set", *words.split()).strip() for words in (
+                "budget 20us", "drain-timeout 3s", "idle sleep", "on-stall exit", "dispatch decrypt=auto", "dispatch encrypt=auto",
+                "on-pool-full classify=drop", "on-pool-full decrypt=inline", "on-pool-full encrypt=inline")}
+            self.assertEqual(len(lines), 9)
+            self.assertIn("dispatch of decrypt: pool -> auto", lines)
+            self.assertEqual(set(ctl(program, "status").split("\nSET UNTIL THE NEXT RELOAD\n")[1].splitlines()), lines)
+            self.assertEqual(set(json.loads(ctl(program, "status", "--json"))["set"]), lines)
+            self.assertEqual(set(json.loads(ctl(program, "report"))["report"]["set"].split(", ")), lines)
+            ctl(program, "reload")
+            self.assertNotIn("SET UNTIL", ctl(program, "status"))
             for words, wrong in ((("log-level", "loud"), "set log-level 'loud': expected error, warning"),
+                                 (("log-level", "-v"), "set log-level '-v': expected error, warning"),
+                                 (("budget", "-1us"), "set budget '-1us': expected a time such as 500ns, 10us, 100ms, 2s, 1m or 2h5m, "
+                                                      "from 0 to 1s"),
                                  (("lanes", "4"), "set 'lanes': it takes effect at the next start: expected one of: idle"),
                                  (("dispatch", "pool"), "expected CLASS=auto|inline|pool, where CLASS is one of: classify")):
                 self.assertIn(wrong, ctl(program, "set", *words, status=1))
