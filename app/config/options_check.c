@@ -126,11 +126,18 @@ static int check_control_group(const struct spill_options *options, struct spill
 
 int spill_options_check(struct spill_options *options, struct spill_error *error)
 {
+    if (options->port_count == 0 && options->config != NULL)
+        return spill_error_set(error, "no port given: %s has no section [port NAME]",
+                               options->config);
     if (options->port_count == 0)
         return spill_error_set(error, "no port given: expected --port NAME=DEVICE twice and "
                                       "--wire, or --config FILE; see --help");
     if (options->wire_count == 0 && !spill_options_route(options))
-        return spill_error_set(error, "no wire given: expected --wire A:B, two of the ports");
+        return spill_error_set(
+            error, "no wire given: expected --wire A:B, two of the ports%s%s%s",
+            options->config != NULL ? ", or in " : "",
+            options->config != NULL ? options->config : "",
+            options->config != NULL ? " a section [wire NAME], or a port with routed = yes" : "");
     if (options->json && !options->check)
         return spill_error_set(error, "--json: expected --check with it: it is the plan's form");
     if (options->explain != NULL && (!options->check || options->json))

@@ -636,7 +636,12 @@ static void test_wrong_files(void **state)
     options_assert_error(options_parse("--config", options_folder, NULL),
                          "cannot be opened: Is a directory");
     options_write("%s", "");
-    options_assert_error(options_parse_file(), "no port given");
+    options_assert_error(options_parse_file(), "no port given: ");
+    options_assert_error(options_parse_file(), ".conf has no section [port NAME]");
+    options_write("[port a]\ndevice = net_null0\n");
+    options_assert_error(options_parse_file(), "two of the ports, or in ");
+    options_assert_error(options_parse_file(),
+                         ".conf a section [wire NAME], or a port with routed = yes");
 }
 
 static void test_file_forms(void **state)
