@@ -52,11 +52,12 @@ static void set_twins(const struct spill_program *program, struct spill_doctor_s
     if (options->router.name_space != NULL)
         return;
     for (uint32_t i = 0; i < options->interface_count; i++) {
-        const char *twin = options->interfaces[i].twin;
+        struct spill_doctor_twin *twin = &subject->twins[subject->twin_count];
 
-        if (twin[0] != '\0' && subject->twin_count < SPILL_DOCTOR_TWINS_MAX)
-            snprintf(subject->twins[subject->twin_count++], IF_NAMESIZE, "%.*s", IF_NAMESIZE - 1,
-                     twin);
+        if (options->interfaces[i].twin[0] == '\0' || subject->twin_count == SPILL_DOCTOR_TWINS_MAX)
+            continue;
+        twin->gone = spill_program_twin_is_gone(program, i, twin->name);
+        subject->twin_count++;
     }
 }
 

@@ -90,6 +90,18 @@ static void look_at_overruns(struct spill_program *program)
         side->twins[i].addresses_due = program->options.interfaces[i].routed;
 }
 
+bool spill_program_twin_is_gone(const struct spill_program *program, uint32_t interface,
+                                char name[IF_NAMESIZE])
+{
+    const struct spill_kernel_twin *twin =
+        program->kernel != NULL ? &program->kernel->twins[interface] : NULL;
+
+    snprintf(name, IF_NAMESIZE, "%.*s", IF_NAMESIZE - 1,
+             twin != NULL && twin->name[0] != '\0' ? twin->name
+                                                   : program->options.interfaces[interface].twin);
+    return twin != NULL && twin->gone;
+}
+
 static void look_at_twins(struct spill_program *program)
 {
     struct spill_kernel_side *side = program->kernel;

@@ -21,7 +21,8 @@ spill_doctor_check spill_doctor_isolated, spill_doctor_nohz_full, spill_doctor_s
 spill_doctor_check spill_doctor_governor, spill_doctor_turbo, spill_doctor_virtual,
     spill_doctor_way_between_cores;
 spill_doctor_check spill_doctor_driver, spill_doctor_iommu, spill_doctor_node, spill_doctor_veth;
-spill_doctor_check spill_doctor_neighbors, spill_doctor_rp_filter, spill_doctor_forwarding;
+spill_doctor_check spill_doctor_neighbors, spill_doctor_twins, spill_doctor_rp_filter,
+    spill_doctor_forwarding;
 
 /** Adds a line of the check that is made. */
 __attribute__((format(printf, 3, 4))) void spill_doctor_add(struct spill_doctor_lines *lines,

@@ -29,6 +29,7 @@ static const struct {
     {"NUMA node", spill_doctor_node},
     {"veth offloads", spill_doctor_veth},
     {"neighbours", spill_doctor_neighbors},
+    {"twins", spill_doctor_twins},
     {"rp_filter", spill_doctor_rp_filter},
     {"forwarding", spill_doctor_forwarding},
 };

@@ -38,6 +38,12 @@ struct spill_doctor_port {
     bool unfinished;             /* that is one end of a veth, or may be: spill_device's word */
 };
 
+/** The interface of the kernel's beside a routed port. */
+struct spill_doctor_twin {
+    char name[IF_NAMESIZE];
+    bool gone; /* it was there: what has its name now is another's */
+};
+
 /** Where to look, and for whom. A plan's, or of the machine alone: then all counts are 0. */
 struct spill_doctor_subject {
     const char *root; /* before /sys and /proc: "", or a folder that has such */
@@ -49,7 +55,7 @@ struct spill_doctor_subject {
     unsigned port_count;
     struct spill_doctor_port ports[SPILL_DOCTOR_PORTS_MAX];
     unsigned twin_count;
-    char twins[SPILL_DOCTOR_TWINS_MAX][IF_NAMESIZE];
+    struct spill_doctor_twin twins[SPILL_DOCTOR_TWINS_MAX];
     uint64_t pages[SPILL_DOCTOR_NODES_MAX]; /* of 2 MiB, by node */
 
     /** Measures the way from one CPU's cache to another's, in ns, or < 0. NULL: nobody does */

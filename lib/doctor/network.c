@@ -48,24 +48,49 @@ static long long of_twin(const struct spill_doctor_subject *subject, const char 
     return value >= 0 ? value : setting(subject, family, "default", key);
 }
 
+void spill_doctor_twins(const struct spill_doctor_subject *subject,
+                        struct spill_doctor_lines *lines)
+{
+    for (unsigned i = 0; i < subject->twin_count; i++) {
+        const struct spill_doctor_twin *twin = &subject->twins[i];
+        const bool taken = setting(subject, "ipv4", twin->name, "forwarding") >= 0;
+
+        if (!twin->gone) {
+            spill_doctor_add(lines, SPILL_DOCTOR_OK, "twin %s", twin->name);
+            continue;
+        }
+        spill_doctor_add(lines, SPILL_DOCTOR_BROKEN,
+                         "twin %s: deleted, or taken to another network namespace%s; nothing is "
+                         "routed by its port until a restart",
+                         twin->name, taken ? ", and somebody made another of its name" : "");
+        if (taken)
+            spill_doctor_mend(lines, "ip link delete %s", twin->name);
+    }
+    if (subject->twin_count == 0)
+        spill_doctor_add(lines, SPILL_DOCTOR_OK, "no port has a twin in this namespace");
+}
+
 void spill_doctor_rp_filter(const struct spill_doctor_subject *subject,
                             struct spill_doctor_lines *lines)
 {
     const long long all = setting(subject, "ipv4", "all", "rp_filter");
 
     for (unsigned i = 0; i < subject->twin_count; i++) {
-        long long value = of_twin(subject, "ipv4", subject->twins[i], "rp_filter");
+        const char *twin = subject->twins[i].name;
+        long long value = of_twin(subject, "ipv4", twin, "rp_filter");
 
+        if (subject->twins[i].gone)
+            continue;
         value = value > all ? value : all; /* the larger is in force */
         if (value != 1) {
-            spill_doctor_add(lines, SPILL_DOCTOR_OK, "twin %s: %lld", subject->twins[i], value);
+            spill_doctor_add(lines, SPILL_DOCTOR_OK, "twin %s: %lld", twin, value);
             continue;
         }
         spill_doctor_add(lines, SPILL_DOCTOR_COSTS,
                          "twin %s: strict: the kernel drops what comes by another path than its "
                          "answer goes",
-                         subject->twins[i]);
-        spill_doctor_mend(lines, "echo 2 > /" NET "ipv4/conf/%s/rp_filter", subject->twins[i]);
+                         twin);
+        spill_doctor_mend(lines, "echo 2 > /" NET "ipv4/conf/%s/rp_filter", twin);
     }
     if (subject->twin_count == 0)
         spill_doctor_add(lines, SPILL_DOCTOR_OK, "no port has a twin in this namespace");
@@ -97,8 +122,10 @@ void spill_doctor_forwarding(const struct spill_doctor_subject *subject,
                              struct spill_doctor_lines *lines)
 {
     for (unsigned i = 0; i < subject->twin_count; i++) {
-        check_forwarding(subject, lines, subject->twins[i], false);
-        check_forwarding(subject, lines, subject->twins[i], true);
+        if (subject->twins[i].gone)
+            continue;
+        check_forwarding(subject, lines, subject->twins[i].name, false);
+        check_forwarding(subject, lines, subject->twins[i].name, true);
     }
     if (subject->twin_count == 0)
         spill_doctor_add(lines, SPILL_DOCTOR_OK, "no port has a twin in this namespace");

@@ -318,6 +318,12 @@ class Twins(Routed):
         until(lambda: "twin tlan is gone" in self.program.log, 10, "a warning")
         self.assertEqual(self.net.ping(self.net.right, "10.2.0.1"), 5)
         until(lambda: len(self.watched()) == 1, 10, "one twin is waited for")
+        # Another interface of its name is not the twin.
+        self.ip(self.net.middle, "tuntap add tlan mode tap")
+        done = run(BUILD / "ctl" / "spillwayctl", "--name", self.program.name, "doctor", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"broken +twins +twin tlan: deleted, .*, and somebody made another of its name")
+        self.ip(self.net.middle, "link delete tlan")
         self.ip(self.net.middle, "link set twan down")
         self.ip(self.net.middle, "link set twan up")
         until(lambda: self.net.ping(self.net.right, "10.2.0.1", count=1), 10, "the other twin is up again")

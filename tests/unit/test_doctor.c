@@ -434,9 +434,10 @@ static void test_server_routes(void **state)
     put("proc/sys/net/ipv4/conf/default/forwarding", "0\n");
     put("proc/sys/net/ipv6/conf/default/forwarding", "0\n");
     expect("neighbours", OK, "ipv4: the kernel holds 1024 at most", "");
-    snprintf(subject.twins[0], IF_NAMESIZE, "lan");
-    snprintf(subject.twins[1], IF_NAMESIZE, "wan"); /* not made yet */
+    snprintf(subject.twins[0].name, IF_NAMESIZE, "lan");
+    snprintf(subject.twins[1].name, IF_NAMESIZE, "wan"); /* not made yet */
     subject.twin_count = 2;
+    expect_nth("twins", 0, OK, "twin lan", "");
     expect_nth("neighbours", 0, COSTS,
                "ipv4: the kernel holds 1024 at most; more hosts than that can't be reached",
                "sysctl -w net.ipv4.neigh.default.gc_thresh1=2048 "
@@ -459,6 +460,22 @@ static void test_server_routes(void **state)
     expect_nth("rp_filter", 0, COSTS,
                "twin lan: strict: the kernel drops what comes by another path than its answer goes",
                "echo 2 > /proc/sys/net/ipv4/conf/lan/rp_filter");
+    /* What the kernel has under the name of one that is gone is looked at no more. */
+    subject.twins[0].gone = subject.twins[1].gone = true;
+    expect_nth(
+        "twins", 0, BROKEN,
+        "twin lan: deleted, or taken to another network namespace, and somebody made another "
+        "of its name; nothing is routed by its port until a restart",
+        "ip link delete lan");
+    expect_nth("twins", 1, BROKEN,
+               "twin wan: deleted, or taken to another network namespace; nothing is routed by its "
+               "port until a restart",
+               "");
+    subject.twins[1].gone = false;
+    expect_nth("rp_filter", 0, COSTS,
+               "twin wan: strict: the kernel drops what comes by another path than its answer goes",
+               "echo 2 > /proc/sys/net/ipv4/conf/wan/rp_filter");
+    expect_nth("forwarding", 0, OK, "twin wan, ipv4: off", "");
 }
 
 /* ---------------------------------------------------- a virtual machine, and a container */
