@@ -15,9 +15,9 @@ IDLE_PORTS = ("--port", "a=net_null0,no-rx=1", "--port", "b=net_null1,no-rx=1", 
 POLLS = 1_000_000
 
 
-def worker(test, program):
+def worker(test, process):
     """The thread of lcore 1, as DPDK names it: it has changed that over time."""
-    for task in pathlib.Path(f"/proc/{program.process.pid}/task").iterdir():
+    for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
         if re.fullmatch(r"(lcore-worker-|rte-worker-|dpdk-worker)1",
                         (task / "comm").read_text().strip()):
             return task
@@ -36,7 +36,7 @@ class NeverBlocks(harness.TestCase):
         trace = self.folder / "trace"
         with Spillway(*options, "--fast", CPUS[-1], "--control", CPUS[0]) as program:
             program.ready()
-            task = worker(self, program)
+            task = worker(self, program.process)
 
             def ran():
                 return int((task / "schedstat").read_text().split()[0])

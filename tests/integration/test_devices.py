@@ -73,7 +73,7 @@ class Memif(Device):
         memif = f"socket={self.folder}/memif,socket-abstract=no"
         source = f"net_pcap0,rx_pcap={CAPTURES}/office.pcap,infinite_rx=1"
         one = self.start(None, source, f"net_memif0,role=server,{memif}", "--stall-timeout", "0")
-        thread = int(worker(self, one).name)
+        thread = int(worker(self, one.process).name)
         link = lambda: (one.telemetry("/ethdev/link_status,1") or {}).get("status")  # noqa: E731
         for slow in False, True, None:
             other = self.start(None, f"net_memif0,role=client,{memif}", "net_null0,no-rx=1")

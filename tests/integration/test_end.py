@@ -211,7 +211,7 @@ class NeverAccepts(End):
             sender.ready().signal()
             until(lambda: "SIGTERM" in sender.log, 10, "SIGTERM noted in the log")
             hanging = lambda: sender.telemetry("/spillway/status")["hanging"]  # noqa: E731
-            with held_within(sender.process.pid, int(worker(self, sender).name), "/spillway"):
+            with held_within(sender.process.pid, int(worker(self, sender.process).name), "/spillway"):
                 until(lambda: hanging() == 1, 10, "it is shown")
             until(lambda: hanging() == 0, 10, "it hangs no more")
             self.assertEqual(ctl(sender, "set", "drain-timeout", "1ms"), "drain-timeout: 1m -> 1ms\n")

@@ -3,15 +3,19 @@
 import itertools
 import json
 import os
+import pathlib
 import signal
 import subprocess
 
 from harness import BUILD, CPUS, Spillway, TestCase, main, process_name, until
+from holding import held_within
+from test_blocks import worker
 
 LOAD = BUILD / "tools" / "load" / "spillway-load"
 CLASSES = ("--class", "small:share=40,flows=100k", "--class", "mixed:share=20,size=imix",
            "--class", "six:share=20,family=6,size=88-1518,vlan=7", "--class", "flood:share=20,new=yes")
 NAMES = ["small", "mixed", "six", "flood"]
+CLOCK_NANOSLEEP = "230 "  # its number on x86-64
 _number = itertools.count()
 
 
@@ -149,6 +153,25 @@ class Void(Generator):
         self.assertEqual((process.returncode, output), (2, ""))
         self.assertEqual(errors, "spillway-load: --rate 'fast': expected millions of packets a second, "
                                  "such as 2.5, or max\n")
+
+
+class Peer(Generator):
+    def test_is_killed(self):
+        """While the lcore is within the driver: the rings stay until it has left that, and that is the end of the load."""
+        socket = f"socket={self.folder}/m,socket-abstract=no"
+        process = self.start("--port", f"a=net_memif0,role=server,{socket}", "--rate", "0.01", "--duration", "60s")
+        until((self.folder / "m").exists, 20, "its socket")
+        with Spillway("--port", f"a=net_memif0,role=client,{socket}", "--port", "b=net_null0,no-rx=1", "--wire", "a:b",
+                      "--default", "allow") as spillway:
+            until(lambda: spillway.ready().telemetry("/spillway/metrics,packets")["received"] > 100, 20, "traffic")
+            interrupts = next(task for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir()
+                              if (task / "comm").read_text().strip() in ("eal-intr-thread", "dpdk-intr"))
+            with held_within(process.pid, int(worker(self, process).name), "librte_net_memif"):
+                spillway.process.kill()
+                until(lambda: (interrupts / "syscall").read_text().startswith(CLOCK_NANOSLEEP), 20, "the lcore is waited for")
+            report = self.finish(process, status=1)
+        self.assertEqual(report["end"], "link")
+        self.assertEqual(self.errors, "spillway-load: a link went down: the peer has left\n")
 
 
 class Wire(Generator):

@@ -32,7 +32,7 @@ class Held(harness.TestCase):
                            "--wire", "a:b", "--fast", CPUS[-1], "--control", CPUS[0], *options, **how)
         self.addCleanup(program.__exit__)
         program.ready()
-        task = worker(self, program)
+        task = worker(self, program.process)
         strace = subprocess.Popen(
             ["strace", "-qq", "-o", "/dev/null", "-e", "trace=sendto",
              "-e", f"inject=sendto:delay_enter={int(seconds * 1e6)}", "-p", task.name],

@@ -48,7 +48,7 @@ class Kept(Loaded):
     def test_interrupted(self):
         """A thread that was not let run waited for its CPU, by the kernel's own figures."""
         with self.running() as program:
-            thread = int(worker(self, program).name)
+            thread = int(worker(self, program.process).name)
             before = {turn["time"] for turn in slow(program)}
             pinned = os.sched_getaffinity(thread)
             spinner = os.fork()

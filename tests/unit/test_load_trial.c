@@ -27,6 +27,7 @@ static struct rte_mempool *pool;
 static struct rte_ring *there, *back;
 static uint16_t port;
 static struct spill_token stop;
+static _Atomic uint64_t turns;
 static atomic_bool over;
 static uint64_t state;
 
@@ -118,7 +119,8 @@ static struct spill_load_trial *run(const char *class_text, double rate, uint64_
 {
     const uint64_t hz = rte_get_tsc_hz();
     struct spill_load_trial *trial = spill_load_trial_create(1);
-    struct spill_load_line line = {.out = port, .in = port, .pool = pool, .stop = &stop, .hz = hz};
+    struct spill_load_line line = {
+        .out = port, .in = port, .pool = pool, .stop = &stop, .turns = &turns, .hz = hz};
     struct spill_load_class class;
     struct spill_error error;
 
@@ -208,7 +210,8 @@ static void test_refused(void **unused)
     struct spill_load_trial *trial = spill_load_trial_create(1);
     struct spill_load_class class;
     struct spill_error error;
-    struct spill_load_line line = {.out = port, .in = port, .pool = pool, .stop = &stop, .hz = hz};
+    struct spill_load_line line = {
+        .out = port, .in = port, .pool = pool, .stop = &stop, .turns = &turns, .hz = hz};
     struct rte_mbuf *mbuf;
     uint32_t next = 0;
 

@@ -2,6 +2,7 @@
 /* EAL, ports, pools and traffic, up and down. */
 #include "bench.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <rte_lcore.h>
 
 #include "port/eal.h"
+#include "port/unmap.h"
 
 #define MBUFS 8191
 /* What the EAL and drivers take beside pools and tables. */
@@ -90,6 +92,17 @@ static int start_port(struct spill_load_bench *bench, unsigned index,
     return 0;
 }
 
+/* A peer of memif has left; EAL's interrupt thread is about to unmap what the lcore may read. */
+static void await_lcore(void *context)
+{
+    struct spill_load_bench *bench = context;
+    const uint64_t turn = atomic_load_explicit(&bench->turns, memory_order_acquire);
+
+    while (rte_eal_get_lcore_state(bench->lcore) == RUNNING &&
+           atomic_load_explicit(&bench->turns, memory_order_acquire) == turn)
+        rte_delay_us_sleep(10);
+}
+
 int spill_load_bench_start(struct spill_load_bench *bench, const char *argv0,
                            struct spill_error *error)
 {
@@ -114,6 +127,7 @@ int spill_load_bench_start(struct spill_load_bench *bench, const char *argv0,
     if (bench->send_pool == NULL)
         return -1;
     spill_load_traffic_clear(bench->send_pool);
+    spill_unmap_await(await_lcore, bench);
     for (unsigned i = 0; i < options->port_count; i++) {
         if (start_port(bench, i, &devices[i], error) != 0)
             return -1;
@@ -148,6 +162,7 @@ void spill_load_bench_settle(struct spill_load_bench *bench)
 
 void spill_load_bench_free(struct spill_load_bench *bench)
 {
+    spill_unmap_await(NULL, NULL);
     for (unsigned i = 0; i < bench->port_count; i++)
         rte_mempool_free(bench->receive_pools[i]);
     rte_mempool_free(bench->send_pool);

@@ -19,7 +19,8 @@ struct spill_load_bench {
     const struct spill_load_options *options;
     struct spill_token stop;
     bool eal;
-    unsigned lcore; /* that polls */
+    unsigned lcore;         /* that polls */
+    _Atomic uint64_t turns; /* of its loop: it writes them */
     unsigned port_count;
     struct spill_port ports[SPILL_LOAD_PORTS_MAX];
     struct rte_mempool *receive_pools[SPILL_LOAD_PORTS_MAX];

@@ -92,6 +92,7 @@ static void run_trial(struct spill_load_session *session, struct spill_load_tria
                  .pool = bench->send_pool,
                  .traffic = bench->traffic,
                  .stop = &bench->stop,
+                 .turns = &bench->turns,
                  .hz = rte_get_tsc_hz()},
         .trial = trial,
     };

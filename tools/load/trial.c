@@ -2,6 +2,7 @@
 /* The polling loop: sends what is due, receives, and keeps the accounts. */
 #include "trial.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,6 +153,13 @@ static void drain_sender(struct run *run)
     rte_pktmbuf_free_bulk(mbufs, count);
 }
 
+/* Whoever waits for the next turn knows that the lcore has left the driver since. */
+static void count_turn(const struct spill_load_line *line)
+{
+    atomic_store_explicit(line->turns, atomic_load_explicit(line->turns, memory_order_relaxed) + 1,
+                          memory_order_release);
+}
+
 /* Sends at the trial's rate for so many cycles, or until it is told to stop. */
 static void load(struct run *run, uint64_t cycles)
 {
@@ -171,6 +179,7 @@ static void load(struct run *run, uint64_t cycles)
             send_burst(run, due, now);
         receive(run);
         drain_sender(run);
+        count_turn(run->line);
         if (spill_token_cancelled(run->line->stop))
             break;
     }
@@ -192,6 +201,7 @@ static void wait_until_quiet(struct run *run)
         receive(run);
         drain_sender(run);
         rte_eth_tx_burst(run->line->out, 0, none, 0); /* virtio frees in here */
+        count_turn(run->line);
         now = rte_rdtsc();
     }
     run->trial->quiet = now < deadline;

@@ -26,6 +26,7 @@ struct spill_load_line {
     struct rte_mempool *pool;
     struct spill_load_traffic *traffic;
     const struct spill_token *stop; /* ends the sending; what is on its way is still received */
+    _Atomic uint64_t *turns;        /* written: once a turn, within none of a driver's functions */
     uint64_t hz;                    /* of the TSC */
 };
 
