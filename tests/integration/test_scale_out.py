@@ -7,7 +7,7 @@ import sys
 import unittest
 
 from daemons import FRR, Lab
-from harness import ROOT, Net, Spillway, TestCase, main, run, until
+from harness import CPUS, ROOT, Net, Spillway, TestCase, main, run, until
 
 CONFIG = """[spillway]
 default = allow
@@ -88,6 +88,13 @@ while word:
 """
 
 
+def received(*ways):
+    """A command that ends when what was sent before from the one end to the other has been received: a ping is behind it,
+    on each CPU, as the kernel has a queue for each."""
+    return " && ".join(f"ip netns exec {end} taskset -c {cpu} ping -qc 1 {address} >/dev/null"
+                       for end, address in ways for cpu in CPUS)
+
+
 class Asking:
     """The flows of ASK in a namespace."""
 
@@ -150,7 +157,10 @@ class ScaleOut(TestCase):
     def start(self, number):
         others = 2 - number  # the next hop that is left
         leave = " && ".join(f"ip -n {end} nexthop replace id 10 group {others}" for end in (self.net.left, self.net.right))
-        config = CONFIG.format(lan=1 + 2 * number, wan=2 + 2 * number, leave=leave + " && sleep 0.1")
+        lan, wan = 1 + 2 * number, 2 + 2 * number
+        late = received((self.net.left, f"10.{lan}.0.1"), (self.net.right, f"10.{wan}.0.1"))
+        leaves = self.file(f"leaves{number}", f"{leave} && {late}")
+        config = CONFIG.format(lan=lan, wan=wan, leave=f"sh {leaves}")
         program = Spillway("--config", self.file(f"router{number}.conf", config), namespace=self.middles[number])
         self.addCleanup(program.__exit__)
         return program
@@ -203,12 +213,12 @@ class Bgp(Lab):
         self.twins = {number: self.namespace(f"{number}-twins") for number in (1, 2, 3)}
 
     def begin(self, number):
-        """A spillway, whose on-drain says good-bye to the routers and looks when they have understood."""
+        """A spillway, whose on-drain says good-bye to the routers and looks when they have understood, and all has come."""
         leaves = self.file(f"leaves-{number}", f"""while ip -n {self.ends["left"]} route | grep -q "via 10.1.{number}.1 " ||
     ip -n {self.ends["right"]} route | grep -q "via 10.2.{number}.1 "
 do sleep 0.01
 done
-sleep 0.1""")
+{received((self.ends["left"], f"10.1.{number}.1"), (self.ends["right"], f"10.2.{number}.1"))}""")
         config = self.own(number, self.config).replace("vtysh -c", f"vtysh --vty_socket {self.folder / str(number)} -c")
         self.assertIn("sleep 1\n", config)
         return self.start(str(number), config.replace("sleep 1\n", f"sh {leaves}\n"), self.twins[number])
