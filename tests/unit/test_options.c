@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The options by flag and by file: each one good and bad, what overrides what, and the messages. */
+/* The options by flag and by file: each one good and bad, what overrides what, and help. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,13 +13,7 @@
 
 #include "config/command_line.h"
 #include "config/option_table.h"
-#include "config/options_at_once.h"
-#include "config/options_compare.h"
 #include "options_parse.h"
-
-/* The same two ports and their wire as in base_file, as flags. */
-static const char *const base_flags[] = {"--port", "lan=net_null0", "--port", "wan=net_null1",
-                                         "--wire", "lan:wan",       "--check"};
 
 /* One good value, another one and a bad one for an option; it fails when an option has no row. */
 struct row {
@@ -103,18 +97,6 @@ static const struct row rows[] = {
     {"log-level", "", "error", "debug", 0, 4, {"warn", "7"}},
 };
 
-/* Parses the two ports, the wire and these arguments. */
-__attribute__((sentinel)) static enum spill_options_result parse_more(const char *unused, ...)
-{
-    enum spill_options_result result;
-    va_list arguments;
-
-    va_start(arguments, unused);
-    result = options_parse_list(COUNT_OF(base_flags), base_flags, arguments);
-    va_end(arguments);
-    return result;
-}
-
 static const struct spill_option *option_of(const struct row *row)
 {
     const struct spill_option *option = spill_option_find(row->name, false);
@@ -174,20 +156,20 @@ static void test_good_by_flag(void **state)
             continue;
         snprintf(value, sizeof(value), "%s%s", row->subject, row->good);
         snprintf(flag, sizeof(flag), "--%s=%s", row->name, value);
-        options_assert_good(parse_more("", flag, NULL));
+        options_assert_good(options_parse_more(flag, NULL));
         assert_true(field_of(row) == row->good_number);
 
         snprintf(flag, sizeof(flag), "--%s", row->name);
         if (option_of(row)->kind != SPILL_OPTION_SWITCH)
-            options_assert_good(parse_more("", flag, value, NULL));
+            options_assert_good(options_parse_more(flag, value, NULL));
         else
-            options_assert_good(parse_more("", flag, NULL));
+            options_assert_good(options_parse_more(flag, NULL));
         assert_true(field_of(row) == row->good_number);
 
         /* Of a flag given twice the last counts. */
         snprintf(value, sizeof(value), "--%s=%s%s", row->name, row->subject, row->good);
         snprintf(flag, sizeof(flag), "--%s=%s%s", row->name, row->subject, row->other);
-        options_assert_good(parse_more("", value, flag, NULL));
+        options_assert_good(options_parse_more(value, flag, NULL));
         assert_true(field_of(row) == row->other_number);
     }
     spill_options_free(&options_read);
@@ -235,8 +217,9 @@ static void test_bad_by_flag_and_file(void **state)
             snprintf(value, sizeof(value), "%s%s", row->subject, row->bad[j]);
             snprintf(flag, sizeof(flag), "--%s=%s", row->name, value);
             snprintf(expected, sizeof(expected), "--%s '%s': ", row->name, value);
-            options_assert_error(options_parse(base_flags[2], base_flags[3], base_flags[0],
-                                               "lan=net_null0", base_flags[4], base_flags[5], flag,
+            options_assert_error(options_parse(options_base_flags[2], options_base_flags[3],
+                                               options_base_flags[0], "lan=net_null0",
+                                               options_base_flags[4], options_base_flags[5], flag,
                                                NULL),
                                  strcmp(row->name, "port") == 0 ? "" : expected);
 
@@ -359,9 +342,9 @@ static void test_lists_names_and_files(void **state)
     static const int cpus[] = {1, 2, 5, 1, 1023};
 
     (void)state;
-    options_assert_good(parse_more("", "--fast", "1-2,5,1,1023", "--pool", "0-127", "--rx=3",
-                                   "--tx=4", "--control", "0, 1", "--name", "a_B-9", "--rules",
-                                   "some rules", "--report", "-", NULL));
+    options_assert_good(options_parse_more("--fast", "1-2,5,1,1023", "--pool", "0-127", "--rx=3",
+                                           "--tx=4", "--control", "0, 1", "--name", "a_B-9",
+                                           "--rules", "some rules", "--report", "-", NULL));
     assert_int_equal(options_read.plan.roles[SPILL_ROLE_FAST].count, COUNT_OF(cpus));
     assert_memory_equal(options_read.plan.roles[SPILL_ROLE_FAST].cpus, cpus, sizeof(cpus));
     assert_int_equal(options_read.plan.roles[SPILL_ROLE_POOL].count, 128);
@@ -372,32 +355,10 @@ static void test_lists_names_and_files(void **state)
     assert_string_equal(options_read.name, "a_B-9");
     assert_string_equal(options_read.rules, "some rules");
     assert_string_equal(options_read.report, "-");
-    options_assert_error(parse_more("", "--fast=0-127,0", NULL),
+    options_assert_error(options_parse_more("--fast=0-127,0", NULL),
                          "--fast '0-127,0': expected at most 128");
-    options_assert_error(parse_more("", "--fast=1024", NULL),
+    options_assert_error(options_parse_more("--fast=1024", NULL),
                          "expected CPUs from 0 to 1023 as in 1-2,5");
-}
-
-static void test_files_are_relative_to_config(void **state)
-{
-    char expected[256];
-
-    (void)state;
-    options_write("%s[spillway]\nreport = -\n", options_base);
-    options_assert_good(options_parse_file());
-    assert_string_equal(options_read.report, "-");
-    options_write("%s[spillway]\nrules = rules/a.rules\nreport = /abs/report\n", options_base);
-    options_assert_good(options_parse_file());
-    snprintf(expected, sizeof(expected), "%s/rules/a.rules", options_folder);
-    assert_string_equal(options_read.rules, expected);
-    assert_string_equal(options_read.report, "/abs/report");
-    assert_string_equal(options_read.config, options_file);
-    /* As a flag it is relative to the working directory. */
-    options_assert_good(
-        options_parse("--config", options_file, "--rules", "b.rules", "--report=-", NULL));
-    assert_string_equal(options_read.rules, "b.rules");
-    assert_string_equal(options_read.report, "-");
-    spill_options_free(&options_read);
 }
 
 static void test_ports_and_wires_of_flags_override(void **state)
@@ -448,18 +409,18 @@ static void test_ports_and_wires_fit(void **state)
     options_assert_error(options_parse(NULL, NULL), "no port given: expected --port NAME=DEVICE");
     options_assert_error(options_parse("--port", "a=net_null0", NULL),
                          "no wire given: expected --wire A:B");
-    options_assert_error(parse_more("", "--port", "lan=net_null7", NULL),
+    options_assert_error(options_parse_more("--port", "lan=net_null7", NULL),
                          "--port 'lan=net_null7': given already: --port 'lan=net_null0'");
-    options_assert_error(parse_more("", "--wire", "wan:lan", NULL),
+    options_assert_error(options_parse_more("--wire", "wan:lan", NULL),
                          "--wire 'wan:lan': given already: --wire 'lan:wan'");
-    options_assert_error(parse_more("", "--port", "dmz=net_null2", NULL),
+    options_assert_error(options_parse_more("--port", "dmz=net_null2", NULL),
                          "--port 'dmz=net_null2': port 'dmz' is in no wire: expected --wire dmz:");
     options_assert_error(
-        parse_more("", "--port", "dmz=net_null2", "--wire", "dmz:lan", NULL),
+        options_parse_more("--port", "dmz=net_null2", "--wire", "dmz:lan", NULL),
         "--wire 'dmz:lan': port 'lan' is in another wire already (--wire 'lan:wan')");
-    options_assert_error(parse_more("", "--wire", "x:y", NULL),
+    options_assert_error(options_parse_more("--wire", "x:y", NULL),
                          "--wire 'x:y': there is no port 'x': expected one of lan, wan");
-    options_assert_error(parse_more("", "--mtu", "dmz:1500", NULL),
+    options_assert_error(options_parse_more("--mtu", "dmz:1500", NULL),
                          "--mtu 'dmz:1500': there is no port 'dmz': expected --port dmz=");
     options_assert_error(options_parse("--port", "a=net_null0", "--port", "b=net_null0,copy=1",
                                        "--wire", "a:b", NULL),
@@ -474,12 +435,13 @@ static void test_ports_and_wires_fit(void **state)
                          "--port 'b=net_pcap0,iface=lo': port 'a' has that interface already");
     options_assert_good(options_parse("--port", "a=net_af_packet0,iface=lo", "--port",
                                       "b=net_af_packet1,iface=lo2", "--wire", "a:b", NULL));
-    options_assert_error(parse_more("", "--crypto", "crypto_openssl0,x=[1", NULL),
+    options_assert_error(options_parse_more("--crypto", "crypto_openssl0,x=[1", NULL),
                          "its bracket is not");
     options_assert_error(options_parse("--wire", "a:a", NULL),
                          "expected the names of two different ports");
-    options_assert_error(parse_more("", "--port", "a b=net_null3", NULL), "expected NAME=DEVICE");
-    options_assert_error(parse_more("", "--dispatch", "encode=pool", NULL),
+    options_assert_error(options_parse_more("--port", "a b=net_null3", NULL),
+                         "expected NAME=DEVICE");
+    options_assert_error(options_parse_more("--dispatch", "encode=pool", NULL),
                          "CLASS is one of: classify");
     options_assert_error(options_parse("--port", "lan=net_null0", "--port", "wan=net_null1",
                                        "--wire", "lan:wan", "--json", NULL),
@@ -561,182 +523,9 @@ static void test_unknown_flags_suggest(void **state)
         "unknown option: see --help");
     options_assert_error(options_parse("--a\nb", NULL), "--a\\nb: unknown option");
     options_assert_error(options_parse("a\nb", NULL), "'a\\nb': expected an option");
-    options_assert_error(parse_more("", "--mtu", "lan:1\n", NULL), "--mtu 'lan:1\\n': expected");
+    options_assert_error(options_parse_more("--mtu", "lan:1\n", NULL),
+                         "--mtu 'lan:1\\n': expected");
     options_assert_error(options_parse("--budget", "1\n2\x7f", NULL), "--budget '1\\n2\\x7f': ");
-}
-
-/* Each text is wrong in the line and for the reason that follow it. */
-static void test_wrong_files(void **state)
-{
-    static const struct {
-        const char *text, *line, *reason;
-    } cases[] = {
-        {"rules = x\n", "1", "key 'rules' stands before any section: expected [spillway]"},
-        {"\n[spilway]\n", "2", "section [spilway] is unknown: expected [spillway], [port NAME]"},
-        {"[port]\n", "1", "section [port] is unknown"},
-        {"[port a b]\n", "1", "section [port a b] is unknown"},
-        {"[port \xc3\xa9]\n", "1", "is unknown"},
-        {"[wire 01234567890123456789012345678901]\n", "1", "is unknown"},
-        {"[]\n", "1", "section '': expected a name of 1 to 63 bytes"},
-        {"[spillway\n", "1", "'[spillway': expected [section] and nothing else"},
-        {"[spillway] rules = x\n", "1", "expected [section] and nothing else"},
-        {"[spillway]]\n", "1", "expected [section] and nothing else"},
-        {"[spillway]\nrules\n", "2", "'rules': expected key = value"},
-        {"[spillway]\nrules =\n", "2", "key 'rules', value '': expected 1 to 255 bytes"},
-        {"[spillway]\nrules = ; x\n", "2", "key 'rules', value '': expected"},
-        {"[spillway]\n= x\n", "2", "key '': expected a name of 1 to 63 bytes"},
-        {"[spillway]\nruls = x\n", "2", "key 'ruls' is unknown: did you mean 'rules'?"},
-        {"[spillway]\nxyzzy = x\n", "2", "key 'xyzzy' is unknown: expected the name of a flag"},
-        {"[spillway]\nconfig = x\n", "2", "key 'config' is a flag only: give --config"},
-        {"[spillway]\nhelp = x\n", "2", "key 'help' is a flag only"},
-        {"[spillway]\nconfi = x\n", "2", "key 'confi' is unknown: expected the name of a flag"},
-        {"[spillway]\ndevice = x\n", "2", "key 'device' is unknown"},
-        {"[spillway]\nlanes = 1\nlanes = 2\n", "3", "given already: "},
-        {"[spillway]\ndispatch=classify=pool\ndispatch=classify=auto\n", "3", "given already: "},
-        {"[spillway]\nmtu = lan:68\n[port lan]\ndevice=x\nmtu = 68\n", "5", "given already: "},
-        {"[spillway]\n[spillway]\n", "2", "section [spillway] stands in line 1 already"},
-        {"[port a]\ndevice=x\n[port  a]\n", "3", "section [port a] stands in line 1 already"},
-        {"[port a]\nmtu = 68\n[port b]\ndevice=x\n", "1", "section [port a] has no key 'device'"},
-        {"[sa a b]\n", "1",
-         "section [sa a b] is unknown: expected [spillway], [port NAME], [wire "},
-        {"[wire a]\n", "1", "section [wire a] has no key 'ports': expected ports = A, B"},
-        {"[port a]\ndevice=x\nrules = y\n", "3", "key 'rules' is unknown in [port a]: expected d"},
-        {"[wire a]\nports=x,y\nmtu = 68\n", "3", "key 'mtu' is unknown in [wire a]: expected po"},
-        {"[port a]\ndevice=x\nmtu = a:68\n", "3", "key 'mtu', value 'a:68': expected a number"},
-        {"[wire a]\nports=x\n", "2", "key 'ports', value 'x': expected the names of two"},
-        {"[wire a]\nports = x, y\n[port x]\ndevice=x\n", "2", "there is no port 'y'"},
-        {"[port a]\ndevice=x\n[port b]\ndevice=y\n[wire w]\nports=a,b\n[port c]\ndevice=z\n", "8",
-         "port 'c' is in no wire"},
-        {"[spillway]\nrules = a\x01z\n", "2", "byte 0x01: expected text"},
-        {"[spillway]\nrules = a\rz\n", "2", "byte 0x0d: expected text"},
-    };
-    char expected[512], long_text[400];
-
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        options_write("%s", cases[i].text);
-        snprintf(expected, sizeof(expected), "%s:%s: ", options_file, cases[i].line);
-        options_assert_error(options_parse_file(), expected);
-        if (strstr(options_error.text, cases[i].reason) == NULL)
-            fail_msg("'%s' has not '%s'", options_error.text, cases[i].reason);
-    }
-    options_write_bytes("[spillway]\nrules = a\0b\n", 23);
-    options_assert_error(options_parse_file(), ":2: byte 0x00: expected text");
-
-    memset(long_text, 'x', sizeof(long_text));
-    options_write("[spillway]\n%.64s = y\n", long_text);
-    options_assert_error(options_parse_file(), "expected a name of 1 to 63 bytes");
-    options_write("[spillway]\nrules = %.256s\n", long_text);
-    options_assert_error(options_parse_file(), "expected 1 to 255 bytes");
-    options_write("[%.64s]\n", long_text);
-    options_assert_error(options_parse_file(), "expected a name of 1 to 63 bytes");
-
-    options_assert_error(options_parse("--config", "/nonexistent/x.conf", NULL),
-                         "/nonexistent/x.conf: cannot be opened: No such file");
-    options_assert_error(options_parse("--config", options_folder, NULL),
-                         "cannot be opened: Is a directory");
-    options_write("%s", "");
-    options_assert_error(options_parse_file(), "no port given: ");
-    options_assert_error(options_parse_file(), ".conf has no section [port NAME]");
-    options_write("[port a]\ndevice = net_null0\n");
-    options_assert_error(options_parse_file(), "two of the ports, or in ");
-    options_assert_error(options_parse_file(),
-                         ".conf a section [wire NAME], or a port with routed = yes");
-}
-
-static void test_file_forms(void **state)
-{
-    char longest[256], path[512];
-
-    (void)state;
-    memset(longest, 'x', 255);
-    longest[0] = '/';
-    longest[255] = '\0';
-    options_write("# a comment = with an equals sign, before any section, and so long that no key\n"
-                  "# [comment]\n"
-                  ";[comment\n"
-                  "\r\n"
-                  "  [ port \t lan ]  ; the inside\r\n"
-                  "\tdevice=net_null0,a=b#c   ; comment = more\n"
-                  "   # indented = comment\n"
-                  "[port wan]\n device =net_null1\n"
-                  "[wire w]\nports = lan ,wan\n"
-                  "[spillway]\n"
-                  "rules = %s\n"
-                  "report = a b\\\n"
-                  "fast = 1, 2-3\n"
-                  "idle = sleep", /* no end of line */
-                  longest);
-    options_assert_good(options_parse_file());
-    assert_string_equal(options_read.ports[0].name, "lan");
-    assert_string_equal(options_read.ports[0].device, "net_null0,a=b#c");
-    assert_string_equal(options_read.wires[0].name, "w");
-    assert_string_equal(options_read.rules, longest);
-    snprintf(path, sizeof(path), "%s/a b\\", options_folder);
-    assert_string_equal(options_read.report, path);
-    assert_int_equal(options_read.plan.roles[SPILL_ROLE_FAST].count, 3);
-    assert_int_equal(options_read.pipeline.idle, SPILL_IDLE_SLEEP);
-    snprintf(path, sizeof(path), "%s:6: key 'device', value 'net_null0,a=b#c'", options_file);
-    assert_string_equal(options_read.ports[0].where, path);
-
-    /* Ports and wires may be given in [spillway] as flags give them, and more than one. */
-    options_write("[spillway]\nmtu = b:1500\nmtu = a:1400\nport = a=net_null0,x=y\nwire = a:b\n"
-                  "port = b=net_null1\nport = c=net_null2\nport=d=net_null3\nwire = c:d\n");
-    options_assert_good(options_parse_file());
-    assert_int_equal(options_read.port_count, 4);
-    assert_int_equal(options_read.ports[0].config.mtu, 1400);
-    assert_string_equal(options_read.ports[0].device, "net_null0,x=y");
-    assert_int_equal(options_read.wire_count, 2);
-    spill_options_free(&options_read);
-}
-
-static void test_example_is_good(void **state)
-{
-    (void)state;
-    options_assert_good(options_parse("--config", SPILL_SOURCE_ROOT "/config/wire.conf", NULL));
-    assert_string_equal(options_read.rules, SPILL_SOURCE_ROOT "/config/rules/office.rules");
-    assert_int_equal(options_read.port_count, 2);
-    assert_int_equal(options_read.wire_count, 1);
-    spill_options_free(&options_read);
-}
-
-/* Whatever the bytes: an end without a crash, and an error names the file in one line. */
-static void parse_bytes(const char *bytes, size_t length)
-{
-    options_write_bytes(bytes, length);
-    if (options_parse_file() == SPILL_OPTIONS_ERROR) {
-        assert_true(options_error.text[0] != '\0');
-        assert_null(strchr(options_error.text, '\n'));
-        /* The scan refuses all that DPDK's parser would see in another way. */
-        assert_null(strstr(options_error.text, "DPDK's parser"));
-    }
-    spill_options_free(&options_read);
-}
-
-static void test_random_files(void **state)
-{
-    static const char alphabet[] = "[]=;#\\ \t\n\n\r:,-0129aklmnoprstw";
-    unsigned int seed = (unsigned int)time(NULL);
-    char bytes[1024];
-
-    (void)state;
-    print_message("seed %u\n", seed);
-    srandom(seed);
-    for (int round = 0; round < 3000; round++) {
-        size_t length = (size_t)random() % sizeof(bytes);
-
-        for (size_t i = 0; i < length; i++)
-            bytes[i] = round % 2 == 0 ? (char)random()
-                                      : alphabet[(size_t)random() % (sizeof(alphabet) - 1)];
-        parse_bytes(bytes, length);
-
-        /* A good file with some bytes changed gets further. */
-        length = strlen(options_base);
-        memcpy(bytes, options_base, length);
-        for (long changes = random() % 4; changes > 0; changes--)
-            bytes[(size_t)random() % length] = alphabet[(size_t)random() % (sizeof(alphabet) - 1)];
-        parse_bytes(bytes, length);
-    }
 }
 
 static void test_random_flags(void **state)
@@ -775,197 +564,6 @@ static void test_random_flags(void **state)
             assert_true(options_error.text[0] != '\0');
         spill_options_free(&options_read);
     }
-}
-
-static void join(const struct spill_difference *difference, void *context)
-{
-    static const char *const changes[] = {
-        [SPILL_CHANGED] = "", [SPILL_NEW] = "+", [SPILL_GONE] = "-"};
-
-    strcat(strcat(strcat((char *)context, changes[difference->change]), difference->what), ";");
-}
-
-static void join_values(const struct spill_difference *difference, void *context)
-{
-    char *text = context;
-
-    sprintf(text + strlen(text), "%s:%s>%s;", difference->what,
-            difference->before != NULL ? difference->before : "",
-            difference->after != NULL ? difference->after : "");
-}
-
-/* What a reload can't change is told by name; the rest of it makes no difference. */
-static void test_comparison(void **state)
-{
-    static const struct {
-        const char *arguments[4], *told;
-    } cases[] = {
-        {{"--rules", "y"}, ""},
-        {{"--default=allow"}, ""},
-        {{"--flow-timeout", "59s", "--idle=busy"}, "flow-timeout;"},
-        {{"--fast=1", "--name=x"}, "fast;name;"},
-        {{"--non-ip=arp", "--report=x"}, "non-ip;report;"},
-        {{"--crypto", "crypto_null0"}, "crypto;"},
-        {{"--mtu=wan:1400", "--pool-capacity=classify=7"},
-         "pool-capacity of classify;mtu of port wan;"},
-        {{"--port=a=net_null2", "--port=b=net_null3", "--wire=b:a"}, ""},
-    };
-    static struct spill_options first;
-    char told[256];
-
-    (void)state;
-    options_assert_good(parse_more("", NULL));
-    first = options_read;
-    options_read = (struct spill_options){0};
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const char *const *arguments = cases[i].arguments;
-
-        options_assert_good(parse_more("", arguments[0], arguments[1], arguments[2], NULL));
-        told[0] = '\0';
-        spill_options_compare(&first, &options_read, SPILL_OPTION_AT_START, join, told);
-        assert_string_equal(told, cases[i].told);
-    }
-    /* A wire that is wholly new comes with the reload. */
-    told[0] = '\0';
-    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_RELOAD, join, told);
-    assert_string_equal(told, "+port a;+port b;+wire b-a;");
-    options_assert_good(options_parse("--port=lan=net_null0", "--port=dmz=net_null1",
-                                      "--wire=dmz:lan", "--check", NULL));
-    told[0] = '\0';
-    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_RELOAD, join, told);
-    assert_string_equal(told, "");
-    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_START, join, told);
-    assert_string_equal(told, "-port wan;+port dmz;-wire lan-wan;+wire dmz-lan;");
-    options_assert_good(options_parse("--port=wan=net_null7", "--port=lan=net_null0",
-                                      "--wire=wan:lan", "--check", NULL));
-    told[0] = '\0';
-    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_START, join, told);
-    assert_string_equal(told, "device of port wan;");
-    spill_options_free(&options_read);
-    spill_options_free(&first);
-}
-
-/* With values before and after, as a user would write them, and by when they are in force. */
-static void test_values_compared(void **state)
-{
-    static struct spill_options first;
-    char told[512] = "";
-
-    (void)state;
-    options_assert_good(parse_more("", "--idle=busy", "--rules=x", "--no-huge", NULL));
-    first = options_read;
-    options_read = (struct spill_options){0};
-    options_assert_good(parse_more("", "--flow-timeout=90s", "--memory=64", "--default=allow",
-                                   "--dispatch=encrypt=pool", "--budget=1ms", "--fast=1,3",
-                                   "--name=x", NULL));
-    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_START, join_values, told);
-    assert_string_equal(told, "flow-timeout:as those say>90s;fast:as planned>1,3;no-huge:on>off;"
-                              "memory:as planned>64;name:spillway>x;");
-    told[0] = '\0';
-    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_RELOAD, join_values, told);
-    assert_string_equal(told, "rules:x>not given;default:deny>allow;");
-    told[0] = '\0';
-    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_ONCE, join_values, told);
-    assert_string_equal(told, "idle:busy>pause;budget:10us>1ms;dispatch of encrypt:auto>pool;");
-    spill_options_take_at_once(&first, &options_read);
-    told[0] = '\0';
-    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_ONCE, join_values, told);
-    assert_string_equal(told, "");
-    spill_options_free(&options_read);
-    spill_options_free(&first);
-}
-
-/* Bytes of a value that another one took the place of make no difference. */
-static void test_name_compared(void **state)
-{
-    static struct spill_options first;
-    char told[64] = "";
-
-    (void)state;
-    options_write("%s[spillway]\nname = abcdef\n", options_base);
-    options_assert_good(options_parse("--config", options_file, "--name=x", NULL));
-    first = options_read;
-    options_read = (struct spill_options){0};
-    options_write("%s[spillway]\nname = uvwxyz\n", options_base);
-    options_assert_good(options_parse("--config", options_file, "--name=x", NULL));
-    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_START, join_values, told);
-    assert_string_equal(told, "");
-    spill_options_free(&options_read);
-    spill_options_free(&first);
-}
-
-/* Values that differ at their end alone are told whole, and look different. */
-static void test_long_values_compared(void **state)
-{
-    struct spill_differences *differences = calloc(1, sizeof(*differences));
-    char values[2][600];
-    static struct spill_options first;
-
-    (void)state;
-    assert_non_null(differences);
-    for (int i = 0; i < 2; i++)
-        snprintf(values[i], sizeof(values[i]), "--report=%0*d", 500, i);
-    options_assert_good(parse_more("", values[0], NULL));
-    first = options_read;
-    options_read = (struct spill_options){0};
-    options_assert_good(parse_more("", values[1], NULL));
-    spill_options_compare(&first, &options_read, SPILL_OPTION_AT_START, spill_differences_add,
-                          differences);
-    assert_int_equal(differences->count, 1);
-    assert_int_equal(differences->listed, 1);
-    assert_string_equal(differences->list[0].before, strchr(values[0], '=') + 1);
-    assert_string_equal(differences->list[0].after, strchr(values[1], '=') + 1);
-    spill_differences_free(differences);
-    spill_options_free(&options_read);
-    spill_options_free(&first);
-}
-
-/* What acts at once is set by itself, and owns nothing; what does not is refused by name. */
-static void test_set(void **state)
-{
-    static const struct {
-        const char *setting, *wrong;
-    } cases[] = {
-        {"log-level=debug", NULL},
-        {"dispatch=encrypt=pool", NULL},
-        {"drain-timeout=5s", NULL},
-        {"log-level", "set 'log-level': expected KEY=VALUE"},
-        {"log-level=loud", "set log-level 'loud': expected error, warning, notice, info or debug"},
-        {"dispatch=pool", "set dispatch 'pool': expected CLASS=auto|inline|pool"},
-        {"on-pool-full=encrypt=allow", "expected drop or inline: only classify"},
-        {"budget=2s", "set budget '2s': expected a time from 0 to 1s"},
-        {"lanes=4", "set 'lanes': it takes effect at the next start: expected one of: idle, "},
-        {"rules=x", "set 'rules': it takes effect at a reload: expected one of: idle, "},
-        {"spi=256", "set 'spi': unknown key"},
-        {"log-evel=debug", "set 'log-evel': unknown key: did you mean log-level?"},
-        {"=x", "set '': unknown key"},
-    };
-    size_t count;
-    const struct spill_option *table = spill_option_table(&count);
-
-    (void)state;
-    for (size_t i = 0; i < count; i++) {
-        if (table[i].when == SPILL_OPTION_AT_ONCE)
-            assert_true(
-                spill_option_is_flag(&table[i]) && table[i].kind <= SPILL_OPTION_WORD &&
-                (table[i].scope == SPILL_OPTION_PLAIN || table[i].scope == SPILL_OPTION_PER_CLASS));
-    }
-    options_assert_good(parse_more("", NULL));
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct spill_options draft = options_read;
-        const int status = spill_options_set(&draft, cases[i].setting, &options_error);
-
-        assert_int_equal(status, cases[i].wrong == NULL ? 0 : -1);
-        if (status == 0)
-            spill_options_take_at_once(&options_read, &draft);
-        else if (strstr(options_error.text, cases[i].wrong) == NULL)
-            fail_msg("%s: %s", cases[i].setting, options_error.text);
-    }
-    assert_int_equal(options_read.log_level, SPILL_OPTION_LOG_DEBUG);
-    assert_int_equal(options_read.pipeline.classes[SPILL_CLASS_ENCRYPT].dispatch,
-                     SPILL_DISPATCH_POOL);
-    assert_int_equal(options_read.drain_timeout_ns, UINT64_C(5000000000));
-    spill_options_free(&options_read);
 }
 
 /* Runs with standard output in a file, and returns that. */
@@ -1047,21 +645,11 @@ int main(void)
         cmocka_unit_test(test_non_ip),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_lists_names_and_files),
-        cmocka_unit_test(test_files_are_relative_to_config),
         cmocka_unit_test(test_ports_and_wires_of_flags_override),
         cmocka_unit_test(test_ports_and_wires_fit),
         cmocka_unit_test(test_eal_arguments),
         cmocka_unit_test(test_unknown_flags_suggest),
-        cmocka_unit_test(test_wrong_files),
-        cmocka_unit_test(test_file_forms),
-        cmocka_unit_test(test_example_is_good),
-        cmocka_unit_test(test_random_files),
         cmocka_unit_test(test_random_flags),
-        cmocka_unit_test(test_comparison),
-        cmocka_unit_test(test_values_compared),
-        cmocka_unit_test(test_name_compared),
-        cmocka_unit_test(test_long_values_compared),
-        cmocka_unit_test(test_set),
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_version),
     };
