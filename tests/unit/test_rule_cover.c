@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rules that never match: against every packet of a small world. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "classify/rule_cover.h"
 #include "classify/rule_match.h"
+#include "rules_of.h"
 
 static uint64_t random_state;
 
@@ -29,18 +23,6 @@ static uint32_t draw(uint32_t bound)
  * packets, of which one is matched whenever any would be. */
 static const uint16_t PORTS[] = {1, 2, 3, 4, 768, 769, 2048}; /* and types: 3/0, 3/1, 8/0 */
 static const uint8_t PROTOCOLS[] = {1, 6, 17, 58, 99};
-
-static struct spill_ruleset *read_text(const char *text)
-{
-    struct spill_error error = {.text = ""};
-    FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-    struct spill_ruleset *ruleset = spill_rules_read(file, "test", NULL, &error);
-
-    fclose(file);
-    if (ruleset == NULL)
-        fail_msg("%s%s", error.text, text);
-    return ruleset;
-}
 
 /* One end of a rule: addresses differ in their last two bits. */
 static int draw_end(char *text, size_t size, bool v6, bool any, bool ports)
@@ -117,7 +99,7 @@ static void covered_rules_never_match(void **state)
 
         for (unsigned i = 0; i < 2; i++)
             draw_rule(text + strlen(text), sizeof(text) - strlen(text));
-        ruleset = read_text(text);
+        ruleset = rules_of(text);
         assert_int_equal(ruleset->count, 2);
         covers = spill_rule_covers(&ruleset->rules[0], &ruleset->rules[1]);
         for (uint32_t number = 0; number < PACKETS && !own; number++) {
@@ -144,14 +126,14 @@ static void covered_rules_never_match(void **state)
 /* Which lines are told, with the one that covers them. */
 static void lines_are_told_that_never_match(void **state)
 {
-    struct spill_ruleset *ruleset = read_text("allow tcp from any to any port 1-10\n"
-                                              "deny udp from 10.0.0.0/8 to any\n"
-                                              "deny tcp from any to any port 2,5,9-10\n"
-                                              "deny tcp from any to any port 2,11\n"
-                                              "allow udp from 10.1.0.0/16 to any port 53\n"
-                                              "allow any from any to any in lan\n"
-                                              "deny 99 from any to any\n"
-                                              "deny 99 from any to any in lan,wan\n");
+    struct spill_ruleset *ruleset = rules_of("allow tcp from any to any port 1-10\n"
+                                             "deny udp from 10.0.0.0/8 to any\n"
+                                             "deny tcp from any to any port 2,5,9-10\n"
+                                             "deny tcp from any to any port 2,11\n"
+                                             "allow udp from 10.1.0.0/16 to any port 53\n"
+                                             "allow any from any to any in lan\n"
+                                             "deny 99 from any to any\n"
+                                             "deny 99 from any to any in lan,wan\n");
     static const unsigned EXPECTED[][2] = {{3, 1}, {5, 2}, {8, 7}};
     const struct spill_rule *rule, *by;
     uint32_t from = 0, count = 0;

@@ -1,43 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rule files: what each line means, and what each wrong line is told. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <arpa/inet.h>
-#include <cmocka.h>
 
-#include "classify/rules.h"
+#include "rules_of.h"
 
 #define ALLOW SPILL_VERDICT_ALLOW
 #define DENY  SPILL_VERDICT_DENY
 #define BOTH  (SPILL_RULE_IPV4 | SPILL_RULE_IPV6)
 #define ANY   (-1)
-
-static struct spill_ruleset *read_bytes(const char *bytes, size_t size, struct spill_error *error)
-{
-    FILE *file = fmemopen((void *)(uintptr_t)bytes, size, "r");
-    struct spill_ruleset *ruleset;
-
-    assert_non_null(file);
-    ruleset = spill_rules_read(file, "test.rules", NULL, error);
-    fclose(file);
-    return ruleset;
-}
-
-static struct spill_ruleset *read_text(const char *text)
-{
-    struct spill_error error = {.text = ""};
-    struct spill_ruleset *ruleset = read_bytes(text, strlen(text), &error);
-
-    if (ruleset == NULL)
-        fail_msg("%s", error.text);
-    return ruleset;
-}
 
 /* What a line must become. Addresses as text, NULL for any; ports NULL where none is named. */
 struct meaning {
@@ -222,7 +194,7 @@ static void each_line_means_what_it_says(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(MEANINGS) / sizeof(MEANINGS[0]); i++) {
         const struct meaning *meaning = &MEANINGS[i];
-        struct spill_ruleset *ruleset = read_text(meaning->line);
+        struct spill_ruleset *ruleset = rules_of(meaning->line);
         const struct spill_rule *rule = ruleset->rules;
 
         print_message("%s\n", meaning->line);
@@ -472,9 +444,9 @@ static void each_wrong_line_is_told_what_would_be_right(void **state)
         snprintf(text, sizeof(text), "# first\n\nallow tcp from any to any\n%s\nalso wrong",
                  WRONG[i][0]);
         snprintf(expected, sizeof(expected), "test.rules:4: %s", WRONG[i][1]);
-        assert_null(read_bytes(text, strlen(text), &error));
+        assert_null(rules_read(text, strlen(text), &error));
         assert_string_equal(error.text, expected);
-        assert_null(read_bytes(text, strlen(text), NULL));
+        assert_null(rules_read(text, strlen(text), NULL));
     }
 }
 
@@ -486,34 +458,34 @@ static void bytes_that_are_no_text(void **state)
     struct spill_ruleset *ruleset;
 
     (void)state;
-    assert_null(read_bytes(nul, sizeof(nul) - 1, &error));
+    assert_null(rules_read(nul, sizeof(nul) - 1, &error));
     assert_string_equal(error.text, "test.rules:2: a NUL byte; a rule file is text");
 
     /* A line may be as long as the limit and no longer. */
     memset(lines, '#', sizeof(lines));
     lines[0] = '\n';
-    ruleset = read_bytes(lines, 1 + SPILL_RULES_MAX_LINE, &error);
+    ruleset = rules_read(lines, 1 + SPILL_RULES_MAX_LINE, &error);
     assert_non_null(ruleset);
     assert_int_equal(ruleset->count, 0);
     spill_rules_free(ruleset);
-    assert_null(read_bytes(lines, 2 + SPILL_RULES_MAX_LINE, &error));
+    assert_null(rules_read(lines, 2 + SPILL_RULES_MAX_LINE, &error));
     assert_string_equal(error.text, "test.rules:2: the line is longer than 512 bytes");
 
     /* A long word does not push what would be right out of the message. */
     memset(lines, 'x', SPILL_RULES_MAX_LINE);
-    assert_null(read_bytes(lines, SPILL_RULES_MAX_LINE, &error));
+    assert_null(rules_read(lines, SPILL_RULES_MAX_LINE, &error));
     assert_non_null(strstr(error.text, "xxx': unknown action; allow, deny, reject or protect"));
 }
 
 static void lines_keep_order_and_number(void **state)
 {
-    struct spill_ruleset *ruleset = read_text("# office\r\n"
-                                              "\r\n"
-                                              "allow tcp from any to any port 80\r\n"
-                                              "   # indented\n"
-                                              "@10.0.0.0/8 10.0.0.0/8 0 : 65535 0 : 65535 0/0\n"
-                                              "\n"
-                                              "deny any from any to any"); /* no end of line */
+    struct spill_ruleset *ruleset = rules_of("# office\r\n"
+                                             "\r\n"
+                                             "allow tcp from any to any port 80\r\n"
+                                             "   # indented\n"
+                                             "@10.0.0.0/8 10.0.0.0/8 0 : 65535 0 : 65535 0/0\n"
+                                             "\n"
+                                             "deny any from any to any"); /* no end of line */
 
     (void)state;
     assert_int_equal(ruleset->count, 3);
@@ -530,12 +502,12 @@ static void lines_keep_order_and_number(void **state)
 static void rules_protect_with_named_sas(void **state)
 {
     struct spill_ruleset *ruleset =
-        read_text("protect to-branch any from 10.1.0.0/16 to 10.2.0.0/16\n"
-                  "allow tcp from any to any port 22\n"
-                  "protect Sixteen_letters1 udp from any port 1-2 to 2001:db8::/32\n"
-                  "protect to-branch tcp from any to any\n"
-                  "protect to-branc any from any to any\n"
-                  "deny any from any to any\n");
+        rules_of("protect to-branch any from 10.1.0.0/16 to 10.2.0.0/16\n"
+                 "allow tcp from any to any port 22\n"
+                 "protect Sixteen_letters1 udp from any port 1-2 to 2001:db8::/32\n"
+                 "protect to-branch tcp from any to any\n"
+                 "protect to-branc any from any to any\n"
+                 "deny any from any to any\n");
     static const uint16_t SAS[] = {1, 0, 2, 1, 3, 0};
 
     (void)state;
@@ -553,7 +525,7 @@ static void rules_protect_with_named_sas(void **state)
     assert_int_equal(ruleset->rules[2].length[1], 32);
     spill_rules_free(ruleset);
 
-    ruleset = read_text("allow any from any to any");
+    ruleset = rules_of("allow any from any to any");
     assert_int_equal(ruleset->sa_count, 0);
     assert_int_equal(ruleset->rules[0].sa, 0);
     spill_rules_free(ruleset);
@@ -562,11 +534,11 @@ static void rules_protect_with_named_sas(void **state)
 static void rules_name_the_ports_that_packets_came_in_by(void **state)
 {
     struct spill_ruleset *ruleset =
-        read_text("allow tcp from any to any port 22 in lan\n"
-                  "deny any from any to any\n"
-                  "protect one any from any to any in wan,lan,wan\n"
-                  "allow any from any to any in Sixteen_letters1,-\n"
-                  "allow any from any to any in Sixteen_letters1.4094\n");
+        rules_of("allow tcp from any to any port 22 in lan\n"
+                 "deny any from any to any\n"
+                 "protect one any from any to any in wan,lan,wan\n"
+                 "allow any from any to any in Sixteen_letters1,-\n"
+                 "allow any from any to any in Sixteen_letters1.4094\n");
     static const uint32_t INPUTS[] = {1, 0, 3, 12, 16};
 
     (void)state;
@@ -581,144 +553,13 @@ static void rules_name_the_ports_that_packets_came_in_by(void **state)
     spill_rules_free(ruleset);
 }
 
-/* As many ports as a program can have, and no more. */
-static void inputs_without_end(void **state)
-{
-    char text[8192] = "";
-    struct spill_error error;
-    struct spill_ruleset *ruleset;
-
-    (void)state;
-    for (unsigned i = 0; i < SPILL_INPUTS_NAMED_MAX; i++)
-        snprintf(text + strlen(text), 64, "allow any from any to any in p%u,p0\n", i);
-    ruleset = read_text(text);
-    assert_int_equal(ruleset->input_count, SPILL_INPUTS_NAMED_MAX);
-    assert_int_equal(ruleset->rules[31].inputs, 0x80000001);
-    spill_rules_free(ruleset);
-    strcat(text, "allow any from any to any in p0,more\n");
-    assert_null(read_bytes(text, strlen(text), &error));
-    assert_string_equal(error.text, "test.rules:33: port more: more than 32 of them");
-}
-
-/* As many SAs as there are ids, and no more. */
-static void sas_without_end(void **state)
-{
-    FILE *file = tmpfile();
-    struct spill_error error;
-    struct spill_ruleset *ruleset;
-
-    (void)state;
-    assert_non_null(file);
-    for (unsigned i = 0; i < UINT16_MAX; i++)
-        fprintf(file, "protect %u any from any to any\n", i);
-    rewind(file);
-    ruleset = spill_rules_read(file, "many", NULL, &error);
-    assert_non_null(ruleset);
-    assert_int_equal(ruleset->sa_count, UINT16_MAX);
-    for (unsigned i = 0; i < UINT16_MAX; i++) {
-        assert_int_equal(ruleset->rules[i].sa, i + 1);
-        assert_int_equal(strtoul(ruleset->sas[i], NULL, 10), i);
-    }
-    spill_rules_free(ruleset);
-    fseek(file, 0, SEEK_END);
-    fprintf(file, "protect 0 any from any to any\nprotect more any from any to any\n");
-    rewind(file);
-    assert_null(spill_rules_read(file, "many", NULL, &error));
-    assert_string_equal(error.text, "many:65537: SA more: more than 65535 of them");
-    fclose(file);
-}
-
-static struct spill_ruleset *load(const char *path)
-{
-    struct spill_ruleset *ruleset;
-    struct spill_error error;
-    FILE *file = fopen(path, "r");
-
-    assert_non_null(file);
-    ruleset = spill_rules_read(file, path, NULL, &error);
-    fclose(file);
-    if (ruleset == NULL)
-        fail_msg("%s", error.text);
-    return ruleset;
-}
-
-static void files(void **state)
-{
-    struct spill_ruleset *ruleset = load("/dev/null");
-    struct spill_error error;
-    FILE *folder;
-
-    (void)state;
-    assert_int_equal(ruleset->count, 0);
-    spill_rules_free(ruleset);
-    folder = fopen("/", "r");
-    assert_non_null(folder);
-    assert_null(spill_rules_read(folder, "/", NULL, &error));
-    assert_string_equal(error.text, "/:1: can't read: Is a directory");
-    fclose(folder);
-
-    ruleset = load(SPILL_SOURCE_ROOT "/config/rules/office.rules");
-    assert_in_range(ruleset->count, 20, 100);
-    spill_rules_free(ruleset);
-
-    ruleset = load(SPILL_SOURCE_ROOT "/config/rules/classbench.rules");
-    assert_int_equal(ruleset->count, 31);
-    assert_int_equal(ruleset->rules[29].action, DENY);
-    assert_int_equal(ruleset->rules[30].action, ALLOW);
-    spill_rules_free(ruleset);
-}
-
-static void a_hundred_thousand_rules(void **state)
-{
-    enum { COUNT = 100000 };
-    FILE *file = tmpfile();
-    struct spill_error error;
-    struct spill_ruleset *ruleset;
-
-    (void)state;
-    assert_non_null(file);
-    for (unsigned i = 0; i < COUNT; i++)
-        fprintf(file, "allow tcp from 10.%u.%u.%u to any port %u\n", i >> 16, i >> 8 & 255, i & 255,
-                i & 65535);
-    rewind(file);
-    ruleset = spill_rules_read(file, "many", NULL, &error);
-    fclose(file);
-    if (ruleset == NULL)
-        fail_msg("%s", error.text);
-    assert_int_equal(ruleset->count, COUNT);
-    for (unsigned i = 0; i < COUNT; i++) {
-        const struct spill_rule *rule = &ruleset->rules[i];
-
-        assert_int_equal(rule->line, i + 1);
-        assert_int_equal(rule->address[0][3] | rule->address[0][2] << 8 | rule->address[0][1] << 16,
-                         i);
-        assert_int_equal(rule->last_port[1], i & 65535);
-    }
-    spill_rules_free(ruleset);
-}
-
-static void no_more_rules_than_the_limit(void **state)
-{
-    FILE *file = tmpfile();
-    struct spill_error error;
-
-    (void)state;
-    assert_non_null(file);
-    for (unsigned i = 0; i <= SPILL_RULES_MAX; i++)
-        fputs("deny 1 from any to any\n", file);
-    rewind(file);
-    assert_null(spill_rules_read(file, "many", NULL, &error));
-    fclose(file);
-    assert_string_equal(error.text, "many:1048577: more than 1048576 rules");
-}
-
 /* A list of ports is a rule for each pair of ranges, in order; line and file stay. */
 static void lists_of_ports(void **state)
 {
     static const uint16_t expected[][4] = {
         {1, 1, 80, 80}, {1, 1, 443, 443}, {5, 9, 80, 80}, {5, 9, 443, 443}};
     struct spill_ruleset *ruleset =
-        read_text("deny any from any to any\nallow tcp from any port 1,5-9 to any port 80,443\n");
+        rules_of("deny any from any to any\nallow tcp from any port 1,5-9 to any port 80,443\n");
     char text[SPILL_RULES_MAX_LINE] = "deny udp from any to any port 0", expected_error[128];
     struct spill_error error = {.text = ""};
 
@@ -739,17 +580,17 @@ static void lists_of_ports(void **state)
         sprintf(text + strlen(text), ",%u", i);
     snprintf(expected_error, sizeof(expected_error),
              "test.rules:1: more than 64 ports and ranges in a list");
-    assert_null(read_bytes(text, strlen(text), &error));
+    assert_null(rules_read(text, strlen(text), &error));
     assert_string_equal(error.text, expected_error);
     *strrchr(text, ',') = '\0';
-    spill_rules_free(read_text(text));
+    spill_rules_free(rules_of(text));
 }
 
 static void sizes_of_segments(void **state)
 {
-    struct spill_ruleset *ruleset = read_text("allow any from any to any mss 1360 in lan\n"
-                                              "allow tcp from any to any port 1,2 mss auto\n"
-                                              "allow 6 from any to any\n");
+    struct spill_ruleset *ruleset = rules_of("allow any from any to any mss 1360 in lan\n"
+                                             "allow tcp from any to any port 1,2 mss auto\n"
+                                             "allow 6 from any to any\n");
 
     (void)state;
     assert_int_equal(ruleset->count, 4);
@@ -764,7 +605,7 @@ static void sizes_of_segments(void **state)
 static void lists_of_types(void **state)
 {
     struct spill_ruleset *ruleset =
-        read_text("allow icmp from any to any type echo-request,3/4,time-exceeded\n");
+        rules_of("allow icmp from any to any type echo-request,3/4,time-exceeded\n");
     static const uint16_t expected[][2] = {{0x800, 0x8ff}, {0x304, 0x304}, {0xb00, 0xbff}};
 
     (void)state;
@@ -775,55 +616,6 @@ static void lists_of_types(void **state)
         assert_int_equal(ruleset->rules[i].line, 1);
     }
     spill_rules_free(ruleset);
-}
-
-/* Files of the test's own, by path. */
-static const char *const FOLDER[][2] = {
-    {"/etc/shared.rules", "set inner = 10.0.0.0/8 2001:db8::/32\n\ndeny any from any to @inner\n"},
-    {"/etc/more/first.rules", "include second.rules\nallow udp from any to any\n"},
-    {"/etc/more/second.rules", "deny tcp from any to any\n"},
-    {"/etc/bogons.txt", "# none of ours\n10.0.0.0/8\n\n 192.168.0.0/16 # inside\nfc00::/7"},
-    {"/etc/bad.txt", "10.0.0.0/8\n10.0.0.1/8\n"},
-    {"/etc/two.txt", "10.0.0.0/8 11.0.0.0/8\n"},
-    {"/etc/empty.txt", "\n# nothing\n"},
-    {"/etc/bad.rules", "\nallow tcp\n"},
-    {"/etc/self.rules", "include self.rules\n"},
-};
-
-static unsigned open_files;
-
-static int open_named(void *context, const char *path, struct spill_rule_file *file,
-                      struct spill_error *error)
-{
-    assert_ptr_equal(context, FOLDER);
-    for (size_t i = 0; i < sizeof(FOLDER) / sizeof(FOLDER[0]); i++)
-        if (strcmp(FOLDER[i][0], path) == 0) {
-            file->stream = fmemopen((void *)(uintptr_t)FOLDER[i][1], strlen(FOLDER[i][1]), "r");
-            file->handle = &open_files;
-            open_files++;
-            return 0;
-        }
-    return spill_error_set(error, "%s: cannot be opened", path);
-}
-
-static void close_named(void *context, struct spill_rule_file *file, struct spill_error *error)
-{
-    (void)context;
-    (void)error;
-    assert_ptr_equal(file->handle, &open_files);
-    fclose(file->stream);
-    open_files--;
-}
-
-static struct spill_ruleset *read_folder(const char *text, struct spill_error *error)
-{
-    const struct spill_rule_files files = {open_named, close_named, (void *)(uintptr_t)FOLDER};
-    FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-    struct spill_ruleset *ruleset = spill_rules_read(file, "/etc/test.rules", &files, error);
-
-    fclose(file);
-    assert_int_equal(open_files, 0);
-    return ruleset;
 }
 
 /* What a rule lets through, and how often it is recorded, are two things. */
@@ -849,7 +641,7 @@ static void rates(void **state)
         char text[128];
 
         snprintf(text, sizeof(text), "allow any from any to any %s", expected[i].options);
-        ruleset = read_text(text);
+        ruleset = rules_of(text);
         assert_int_equal(ruleset->rules[0].limit, expected[i].limit);
         assert_int_equal(ruleset->rules[0].burst, expected[i].burst);
         assert_int_equal(ruleset->rules[0].log_interval, expected[i].log_interval);
@@ -874,123 +666,10 @@ static void codepoints(void **state)
 
         snprintf(text, sizeof(text), "allow any from any to any dscp %s limit 1mbit",
                  expected[i].said);
-        ruleset = read_text(text);
+        ruleset = rules_of(text);
         assert_int_equal(ruleset->rules[0].dscp, 1 + expected[i].dscp);
         spill_rules_free(ruleset);
     }
-}
-
-static void files_are_included_where_they_are_named(void **state)
-{
-    static const struct {
-        const char *path;
-        uint32_t line;
-        uint8_t action;
-    } expected[] = {{"/etc/test.rules", 1, ALLOW},
-                    {"/etc/more/second.rules", 1, DENY},
-                    {"/etc/more/first.rules", 2, ALLOW},
-                    {"/etc/shared.rules", 3, DENY},
-                    {"/etc/test.rules", 4, DENY}};
-    struct spill_error error = {.text = ""};
-    struct spill_ruleset *ruleset =
-        read_folder("allow icmp from any to any\ninclude more/first.rules\n"
-                    "include /etc/shared.rules\ndeny gre from @inner to any\n",
-                    &error);
-
-    (void)state;
-    if (ruleset == NULL)
-        fail_msg("%s", error.text);
-    assert_int_equal(ruleset->count, 5);
-    for (unsigned i = 0; i < 5; i++) {
-        const struct spill_rule *rule = &ruleset->rules[i];
-
-        assert_string_equal(spill_rules_path(ruleset, rule), expected[i].path);
-        assert_int_equal(rule->line, expected[i].line);
-        assert_int_equal(rule->action, expected[i].action);
-    }
-    spill_rules_free(ruleset);
-}
-
-static void sets_have_prefixes_of_lines_and_files(void **state)
-{
-    struct spill_error error = {.text = ""};
-    struct spill_ruleset *ruleset =
-        read_folder("set one = 192.0.2.1\nset bogons = 172.16.0.0/12 file bogons.txt\nset none = "
-                    "file empty.txt\n"
-                    "deny any from @bogons to @one\nallow tcp from @none to any port 1\n"
-                    "deny any from any to @bogons\n",
-                    &error);
-    static const struct {
-        const char *prefix;
-        uint8_t set;
-    } expected[] = {{"192.0.2.1/32", 1},
-                    {"172.16.0.0/12", 2},
-                    {"10.0.0.0/8", 2},
-                    {"192.168.0.0/16", 2},
-                    {"fc00::/7", 2}};
-
-    (void)state;
-    if (ruleset == NULL)
-        fail_msg("%s", error.text);
-    assert_int_equal(ruleset->set_count, 3);
-    assert_int_equal(ruleset->prefix_count, 5);
-    for (unsigned i = 0; i < 5; i++) {
-        const struct spill_prefix *prefix = &ruleset->prefixes[i];
-        char text[64], address[INET6_ADDRSTRLEN];
-
-        inet_ntop(prefix->family == SPILL_RULE_IPV4 ? AF_INET : AF_INET6, prefix->address, address,
-                  sizeof(address));
-        snprintf(text, sizeof(text), "%s/%u", address, prefix->length);
-        assert_string_equal(text, expected[i].prefix);
-        assert_int_equal(prefix->set, expected[i].set);
-    }
-    assert_int_equal(ruleset->rules[0].set[0], 2);
-    assert_int_equal(ruleset->rules[0].set[1], 1);
-    assert_int_equal(ruleset->rules[0].families, SPILL_RULE_IPV4);
-    assert_int_equal(ruleset->rules[1].set[0], 3);
-    assert_int_equal(ruleset->rules[1].families, BOTH);
-    assert_int_equal(ruleset->rules[2].families, BOTH);
-    spill_rules_free(ruleset);
-}
-
-static void an_error_names_the_file_that_has_it(void **state)
-{
-    static const char *const wrong[][2] = {
-        {"\ninclude bad.rules", "/etc/bad.rules:2: 'end of line': 'from' is expected here"},
-        {"\ninclude none", "/etc/test.rules:2: /etc/none: cannot be opened"},
-        {"set a = file bad.txt",
-         "/etc/bad.txt:2: 10.0.0.1/8: host bits are set; 10.0.0.0/8 or 10.0.0.1/32"},
-        {"set a = file two.txt", "/etc/two.txt:1: a file of prefixes has one a line"},
-        {"set a = 10.0.0.1\nset a = 10.0.0.2",
-         "/etc/test.rules:2: set a: there is one of that name"},
-        {"set a = 10.0.0.1\nset b = ::1\ndeny any from @a to @b",
-         "/etc/test.rules:3: @b has no IPv4 prefix, which the rule's other end wants"},
-        {"set a = 10.0.0.1\ndeny any from ::1 to @a",
-         "/etc/test.rules:2: @a has no IPv6 prefix, which the rule's other end wants"},
-        {"include self.rules",
-         "/etc/self.rules:1: self.rules: files within files, more than 8 deep"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        struct spill_error error = {.text = ""};
-
-        assert_null(read_folder(wrong[i][0], &error));
-        assert_string_equal(error.text, wrong[i][1]);
-    }
-}
-
-/* Sets have a bit each. */
-static void sets_without_end(void **state)
-{
-    char text[64 * (SPILL_SETS_MAX + 1)] = "";
-    struct spill_error error = {.text = ""};
-
-    (void)state;
-    for (unsigned i = 0; i <= SPILL_SETS_MAX; i++)
-        sprintf(text + strlen(text), "set s%u = 10.0.0.%u\n", i, i);
-    assert_null(read_bytes(text, strlen(text), &error));
-    assert_string_equal(error.text, "test.rules:33: set s32: more than 32 of them");
 }
 
 int main(void)
@@ -1002,20 +681,11 @@ int main(void)
         cmocka_unit_test(lines_keep_order_and_number),
         cmocka_unit_test(rules_protect_with_named_sas),
         cmocka_unit_test(rules_name_the_ports_that_packets_came_in_by),
-        cmocka_unit_test(inputs_without_end),
-        cmocka_unit_test(sas_without_end),
-        cmocka_unit_test(files),
         cmocka_unit_test(lists_of_ports),
         cmocka_unit_test(lists_of_types),
         cmocka_unit_test(sizes_of_segments),
         cmocka_unit_test(rates),
         cmocka_unit_test(codepoints),
-        cmocka_unit_test(files_are_included_where_they_are_named),
-        cmocka_unit_test(sets_have_prefixes_of_lines_and_files),
-        cmocka_unit_test(an_error_names_the_file_that_has_it),
-        cmocka_unit_test(sets_without_end),
-        cmocka_unit_test(a_hundred_thousand_rules),
-        cmocka_unit_test(no_more_rules_than_the_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
