@@ -7,7 +7,7 @@ import stat
 import subprocess
 
 from harness import main, need_program, run, until
-from test_ctl import CTL, ctl
+from ctl import CTL, ctl
 from test_trace import RETURN, Traced
 
 FIELDS = ("frame.interface_name", "frame.comment", "frame.len", "ip.src", "udp.dstport", "frame.packet_flags_direction")

@@ -14,7 +14,7 @@ from hanging import HangingFiles
 from holding import held_within
 from harness import CPUS, Spillway, TestCase, main, until
 from test_blocks import worker
-from test_ctl import ctl
+from ctl import ctl
 
 A, B = CPUS[0], CPUS[-1]
 DRAIN = 2000  # ms, the default of --drain-timeout

@@ -6,7 +6,7 @@ import pathlib
 import signal
 
 from harness import SPILLWAY, Net, Spillway, TestCase, main, process_name, run, spillway, until
-from test_ctl import ctl
+from ctl import ctl
 
 NULLS = ("--port", "a=net_null0,no-rx=1", "--port", "b=net_null1,no-rx=1", "--wire", "a:b", "--idle", "sleep")
 

@@ -7,7 +7,7 @@ import signal
 import test_stall
 from harness import CPUS, Spillway, main, until
 from test_blocks import worker
-from test_ctl import Loaded, ctl
+from ctl import Loaded, ctl
 
 
 def slow(program):

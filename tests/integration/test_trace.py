@@ -8,7 +8,7 @@ import time
 import capture
 from esp import udp_frame
 from harness import CPUS, RUN_FOLDER, Spillway, TestCase, main, until
-from test_ctl import ctl
+from ctl import ctl
 
 RULES = """allow udp from 10.0.0.0/8 to any port 53 name "dns"
 deny udp from any to any port 99

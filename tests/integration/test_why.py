@@ -3,7 +3,7 @@
 import re
 
 from harness import ROOT, main, need_program, run
-from test_ctl import CTL
+from ctl import CTL
 from test_trace import Traced
 
 
