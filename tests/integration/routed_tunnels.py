@@ -12,7 +12,7 @@ import capture
 import esp
 from associations import INLINE, POOL, SEED
 from harness import TestCase, spillway
-from test_router import Network, port_mac
+from naive_router import Network, port_mac
 
 OURS = {4: "10.2.0.1", 6: "2001:db8:2::1"}
 PEER = {4: "198.51.100.1", 6: "2001:db8:99::1"}

@@ -4,7 +4,7 @@ from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 
 from harness import CPUS, main
-from test_router import Routing, frame
+from naive_router import Routing, frame
 
 BURST = 32
 GATEWAY, BESIDE = "02:00:00:00:00:02", "02:00:00:00:00:0a"
