@@ -217,8 +217,14 @@ static int read_words(const struct spill_ctl_request *request, json_t *asked,
 {
     const char *seconds = request->values[SPILL_CTL_SECONDS];
 
-    if (request->word_count % 2 != 1)
+    if (request->word_count == 0)
         return spill_error_set(error, "capture: expected %s", request->command->argument);
+    if (request->word_count % 2 != 1)
+        return spill_error_set(
+            error,
+            "capture: '%s': expected one of these and a word behind it: "
+            "where-dropped REASON|any, port NAME, where FILTER, count N, bytes N",
+            request->words[request->word_count - 1]);
     json_object_set_new(asked, "count", json_integer(PACKETS_MAX));
     for (int i = 1; i < request->word_count; i += 2) {
         if (read_pair(request->words[i], request->words[i + 1], asked, error) != 0)

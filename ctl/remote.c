@@ -71,7 +71,8 @@ enum spill_ctl_status spill_ctl_set(const struct spill_ctl_request *request, FIL
 
     if (request->word_count < 1 || request->word_count > 2 ||
         (request->word_count == 1 && strchr(words[0], '=') == NULL)) {
-        spill_error_set(error, "set: expected %s", request->command->argument);
+        spill_error_set(error, "set: expected %s, as dispatch encrypt=pool",
+                        request->command->argument);
         return SPILL_CTL_USAGE;
     }
     snprintf(setting, sizeof(setting), "%s%s%s", words[0], request->word_count == 2 ? "=" : "",

@@ -114,6 +114,9 @@ static int read_words(const struct spill_ctl_request *request, json_t *asked,
     unsigned number;
     json_t *filter;
 
+    if (request->word_count > 3 && strcmp(request->words[1], "where") == 0)
+        return spill_error_set(error, "trace: '%s': expected the filter as one word, in quotes",
+                               request->words[3]);
     if (request->word_count != 1 &&
         (request->word_count != 3 || strcmp(request->words[1], "where") != 0))
         return spill_error_set(error, "trace: expected %s", request->command->argument);

@@ -40,7 +40,7 @@ static enum spill_command_result reload(struct spill_program *program, const cha
     (void)answer;
     if (argument[0] != '\0' && (spill_units_parse_time(argument, &confirm, NULL) != 0 ||
                                 confirm < CONFIRM_LEAST_NS || confirm > CONFIRM_MOST_NS)) {
-        spill_error_set(error, "reload --confirm '%s': expected 1s to 1h", argument);
+        spill_error_set(error, "reload --confirm '%s': expected 1s to 1h, as 60s", argument);
         return SPILL_COMMAND_REFUSED;
     }
     if (confirm != 0)

@@ -62,7 +62,8 @@ class Capture(Traced):
         with self.running() as program:
             for words, status, said in [
                     ((), 2, "capture: expected FILE WHAT..."), (("f",), 2, "expected where-dropped, or port"),
-                    (("f", "port"), 2, "expected FILE WHAT..."), (("f", "to", "x"), 2, "'to': expected where, "),
+                    (("f", "port"), 2, "'port': expected one of these and a word behind it: where-dropped REASON"),
+                    (("f", "to", "x"), 2, "'to': expected where, "),
                     ((self.target, "port", "nowhere"), 1, "port 'nowhere': there is none"),
                     ((self.target, "where-dropped", "x"), 1, "where-dropped 'x': expected any, or a drop reason"),
                     (("/nowhere/f", "port", "a"), 1, "'/nowhere/f': No such file"),

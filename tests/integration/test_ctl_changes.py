@@ -153,7 +153,8 @@ class Commands(Asked):
                                  (("lanes", "4"), "set 'lanes': it takes effect at the next start: expected one of: idle"),
                                  (("dispatch", "pool"), "expected CLASS=auto|inline|pool, where CLASS is one of: classify")):
                 self.assertIn(wrong, ctl(program, "set", *words, status=1))
-            self.assertIn("set: expected KEY VALUE", ctl(program, "set", "budget", status=2))
+            for words in ("budget",), ("dispatch", "encrypt", "pool"):
+                self.assertIn("set: expected KEY VALUE, as dispatch encrypt=pool", ctl(program, "set", *words, status=2))
             self.check(program.stop())
 
     def rules(self, program):
@@ -168,7 +169,7 @@ class Commands(Asked):
             dropped = program.telemetry("/spillway/metrics,packets")["dropped"]
             self.assertIn("nothing waits to be confirmed", ctl(program, "confirm", status=1))
             for wrong in "0", "60", "2h", "soon":
-                self.assertIn(f"--confirm '{wrong}': expected 1s to 1h",
+                self.assertIn(f"--confirm '{wrong}': expected 1s to 1h, as 60s",
                               ctl(program, "reload", "--confirm", wrong, status=1))
             self.assertIn("check does not take --confirm", ctl(program, "check", "--confirm", "1s", status=2))
 

@@ -129,6 +129,7 @@ class Clients(Traced):
     def test_wrong(self):
         with self.running() as program:
             for words, said in [(("trace",), "expected N [where 'FILTER']"), (("trace", "0"), "expected 1 to 10000"),
+                                (("trace", "1", "where", "udp", "port", "53"), "'port': expected the filter as one word"),
                                 (("trace", "1", "where"), "expected N"), (("trace", "1", "if", "ip"), "expected N"),
                                 (("trace", "1", "where", "hots 1"), "where 'hots 1': "),
                                 (("trace", "1", "--seconds", "x"), "--seconds 'x': expected 1 to 86400")]:
