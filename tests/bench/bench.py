@@ -31,6 +31,7 @@ import peers
 import pktgen
 import router
 import scaling
+import watched
 from figures import Bench
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -48,6 +49,10 @@ BENCHES = {
         "routed packets",
         "From a capture to random destinations, on one lcore, beside l3fwd's longest prefixes.",
         [router.forwarding]),
+    "watched": (
+        "what it costs to be read from",
+        "Established flows beside who reads all of telemetry again and again.",
+        [watched.reading]),
     "channel": (
         "a channel against the rte_ring below it",
         "A burst is sent and received again on one lcore, or from one to another.",

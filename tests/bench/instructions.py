@@ -39,6 +39,7 @@ FILE_HEADER = 24  # bytes of a capture before its first packet
 QUICK_MEMSET = {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_stosb_threshold=0x40000000"}
 
 FAST_LCORE = "spill_submitter_retire"  # is called on fast lcores alone
+HISTOGRAMS = {"spill_latency_settle", "account_for"}  # write them, of latency and of jobs
 INLINE = ["--dispatch", "encrypt=inline", "--dispatch", "decrypt=inline"]
 
 
@@ -199,12 +200,14 @@ def measure_path(options, folder, path):
     return {
         "instructions_per_packet": round(sum(spent.values()), 1),
         "own": round(own, 1),
+        "histograms": round(sum(spent[function] for function in HISTOGRAMS), 1),
         "by_function": {function: round(count, 1) for function, count in spent.most_common(TOP)},
     }
 
 
 def measure(options):
-    """{path: {"instructions_per_packet": x, "own": y, "by_function": {function: z}}} of options.spillway."""
+    """{path: {"instructions_per_packet": x, "own": y, "histograms": z, "by_function": {function: w}}}
+    of options.spillway."""
     folder = options.folder / "instructions"
     folder.mkdir(exist_ok=True)
     paths = dict(list(PATHS.items())[:1]) if options.smoke else PATHS
@@ -219,5 +222,6 @@ def count(bench, options):
     for name, path in measure(options).items():
         bench.figure(name, "instructions a packet", [path["instructions_per_packet"]])
         bench.figure(f"{name}: spillway's own", "instructions a packet", [path["own"]])
+        bench.figure(f"{name}: of them into histograms of times", "instructions a packet", [path["histograms"]])
         most = list(path["by_function"].items())[:TOLD]
         bench.note(f"{name}: " + ", ".join(f"{function} {spent:.0f}" for function, spent in most))
