@@ -143,20 +143,24 @@ struct spill_program {
     struct spill_snapshot *rules; /* of struct spill_generation */
     struct spill_crypto *crypto;  /* NULL, as the next: without IPsec */
     struct spill_sa_store *sas;
-    struct spill_rule_tallies *tallies;               /* who makes a version has it */
-    struct spill_host *host;                          /* NULL: no port has a twin */
-    struct spill_kernel_side *kernel;                 /* that is followed; NULL: none */
-    struct spill_router *router;                      /* NULL: no port is routed */
-    uint16_t interfaces[SPILL_ROUTER_INTERFACES_MAX]; /* the router's, by index in the options */
-    bool routes_refused;                              /* it was told that some were */
-    struct spill_event routing;                       /* while changes of routes are not done */
-    struct spill_event needs;                         /* of lcores: the twins' thread tells */
-    uint32_t versions;                                /* of the rules and SAs, made or tried */
-    uint32_t reloads;                                 /* that came into force */
-    bool reload_wanted;                               /* a signal or a client asked for it */
-    bool check_wanted;                                /* a client did */
-    bool checking;                                    /* what is under way is a check */
-    bool going_back;                                  /* or what was not confirmed */
+    struct spill_rule_tallies *tallies; /* who makes a version has it */
+    struct spill_host *host;            /* NULL: no port has a twin */
+    struct spill_kernel_side *kernel;   /* that is followed; NULL: none */
+    struct spill_router *router;        /* NULL: no port is routed */
+    /* Routed ports and sub-ports by the router's index, as the next: first those of the start, then
+     * those that came since. `port` is an index in the plan; they own nothing. */
+    struct spill_option_interface interfaces[SPILL_ROUTER_INTERFACES_MAX];
+    _Atomic int interface_states[SPILL_ROUTER_INTERFACES_MAX]; /* enum spill_port_state */
+    _Atomic uint32_t interface_count;
+    bool routes_refused;                    /* it was told that some were */
+    struct spill_event routing;             /* while changes of routes are not done */
+    struct spill_event needs;               /* of lcores: the twins' thread tells */
+    uint32_t versions;                      /* of the rules and SAs, made or tried */
+    uint32_t reloads;                       /* that came into force */
+    bool reload_wanted;                     /* a signal or a client asked for it */
+    bool check_wanted;                      /* a client did */
+    bool checking;                          /* what is under way is a check */
+    bool going_back;                        /* or what was not confirmed */
     uint64_t confirm_ns;                    /* the one that is wanted waits so long, or 0 */
     struct spill_confirmation confirmation; /* confirm.c */
     struct spill_agreement agreement;       /* with IKE daemons */
@@ -204,6 +208,13 @@ struct spill_program {
 static inline bool spill_program_has_port(const struct spill_program *program, uint32_t index)
 {
     return program->port_states[index] == SPILL_PORT_THERE;
+}
+
+/** Whether a routed port or sub-port, by the router's index, is of the configuration in force.
+ * Likewise. */
+static inline bool spill_program_has_interface(const struct spill_program *program, uint32_t index)
+{
+    return program->interface_states[index] == SPILL_PORT_THERE;
 }
 
 /** Nanoseconds in TSC cycles. After rte_eal_init(). */
@@ -303,6 +314,38 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
 /** Makes the router, if any port is routed, with what the configuration says of it. The rules are
  * there. @return 0, -1 with an error */
 int spill_program_open_router(struct spill_program *program, struct spill_error *error);
+
+/**
+ * Adds a routed port or sub-port to the router. Who has the ports.
+ *
+ * @param option  copied, but for what it owns
+ * @param port    index in the plan
+ * @return the router's index, -1 with an error: there are too many
+ */
+int spill_program_add_interface(struct spill_program *program,
+                                const struct spill_option_interface *option, uint16_t port,
+                                enum spill_port_state state, struct spill_error *error);
+
+/* ------------------------------------------------------------------- routes_of_options.c */
+
+/**
+ * Makes the configuration's routes those of one in place of another's: in the kernel where ports
+ * have twins, else in the router. Those by a port that is not there are left out. Control thread.
+ *
+ * @param before  what has been made so; NULL: nothing
+ * @return 0; or -1 with an error, and some may have been made: the reverse undoes that
+ */
+int spill_program_set_routes(struct spill_program *program, const struct spill_options *before,
+                             const struct spill_options *after, struct spill_error *error);
+
+/** The same for its neighbors, in the router. */
+int spill_program_set_neighbors(struct spill_program *program, const struct spill_options *before,
+                                const struct spill_options *after, struct spill_error *error);
+
+/** The router's index of an interface of options that is there, comes or leaves; -1: it is neither.
+ * Who has the ports, or the control thread. */
+int spill_program_find_interface(const struct spill_program *program,
+                                 const struct spill_options *options, uint16_t index);
 
 /** Starts the lcores. @return 0, -1 with an error */
 int spill_program_launch(struct spill_program *program, struct spill_error *error);
@@ -603,6 +646,11 @@ bool spill_control_join(struct spill_program *program, pthread_t thread, uint64_
  */
 int spill_program_open_twins(struct spill_program *program, struct spill_error *error);
 
+/** Makes the twin of one more interface, by the router's index. The host's thread may run. Who has
+ * the ports. @return 0, -1 with an error */
+int spill_program_add_twin(struct spill_program *program, uint32_t index,
+                           struct spill_error *error);
+
 /** Starts the twins' thread, where there are any. Before the lcores. @return 0, -1 with an error */
 int spill_program_start_host(struct spill_program *program, struct spill_error *error);
 
@@ -617,6 +665,14 @@ void spill_program_end_host(struct spill_program *program);
  */
 int spill_program_follow_kernel(struct spill_program *program, struct spill_error *error);
 
+/** Follows a twin that has come, by the router's index, sets it up and gives the kernel its
+ * addresses. @return 0, -1 with an error */
+int spill_program_follow_twin(struct spill_program *program, uint16_t index,
+                              struct spill_error *error);
+
+/** Follows a twin no more that was closed. */
+void spill_program_leave_twin(struct spill_program *program, uint16_t index);
+
 /** Ends that, and takes back the routes that the twins do not take along: within a second. What was
  * counted stays. */
 void spill_program_leave_kernel(struct spill_program *program);
@@ -626,8 +682,8 @@ void spill_program_write_kernel(const struct spill_program *program,
                                 struct spill_metric_writer *writer);
 
 /**
- * Whether the twin of an interface of the options is gone: deleted, or taken to another network
- * namespace. Control thread.
+ * Whether the twin of an interface, by the router's index, is gone: deleted, or taken to another
+ * network namespace. Control thread.
  *
  * @param name  written: what the kernel calls it now, or did; the options' name before it is known
  */

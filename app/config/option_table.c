@@ -240,19 +240,19 @@ static const struct spill_option rows[] = {
     {.name = "via", .argument = "HOP[,HOP...]", .group = SPILL_OPTION_GROUP_ROUTE,
      .help = "next hops, which share the flows by their weights: ADDRESS [port NAME] [weight N], or "
              "port NAME for who is on its link",
-     PER_ROUTE(via), READ(spill_option_read_vias)},
+     PER_ROUTE(via), READ(spill_option_read_vias), .when = SPILL_OPTION_AT_RELOAD},
     {.name = "action", .group = SPILL_OPTION_GROUP_ROUTE,
      .help = "in place of a next hop: drop, and tell the sender but for blackhole",
      PER_ROUTE(action), WORDS({"blackhole", SPILL_ROUTE_BLACKHOLE},
                               {"unreachable", SPILL_ROUTE_UNREACHABLE},
-                              {"prohibit", SPILL_ROUTE_PROHIBIT})},
+                              {"prohibit", SPILL_ROUTE_PROHIBIT}), .when = SPILL_OPTION_AT_RELOAD},
 
     {.name = "port", .argument = "NAME", .group = SPILL_OPTION_GROUP_NEIGHBOR, .required = true,
      .help = "the routed port or sub-port on whose link it is",
-     PER_NEIGHBOR(interface), READ(spill_option_read_interface)},
+     PER_NEIGHBOR(interface), READ(spill_option_read_interface), .when = SPILL_OPTION_AT_RELOAD},
     {.name = "mac", .argument = "MAC", .group = SPILL_OPTION_GROUP_NEIGHBOR, .required = true,
      .help = "its MAC address",
-     PER_NEIGHBOR(mac), READ(spill_option_read_mac)},
+     PER_NEIGHBOR(mac), READ(spill_option_read_mac), .when = SPILL_OPTION_AT_RELOAD},
 
     {.name = "rpf", .group = SPILL_OPTION_GROUP_ROUTER,
      .help = "drop what comes from an address to which there is no route (loose), or none by the "

@@ -7,6 +7,7 @@
 #include "config/option_table.h"
 #include "config/option_text.h"
 #include "config/options.h"
+#include "config/options_check.h"
 
 struct comparison {
     enum spill_option_when when;
@@ -106,18 +107,21 @@ static void compare_ports(const struct comparison *comparison, const struct spil
     }
 }
 
-/* Whether a port comes, or leaves, with a wire that is wholly new, or gone. */
+/* Whether one of `again` comes in a wire that is wholly new, or routes beside others with twins. */
 static bool is_apart(const struct spill_options *before, const struct spill_options *again,
                      const char *name)
 {
-    uint16_t wires[SPILL_WIRES_MAX];
-    const uint32_t count = spill_options_wires_apart(before, again, wires);
+    if (find_port(before, name) != NULL)
+        return false;
+    for (uint32_t i = 0; i < again->wire_count; i++) {
+        const struct spill_option_wire *wire = &again->wires[i];
 
-    for (uint32_t i = 0; i < 2 * count; i++) {
-        if (strcmp(again->wires[wires[i / 2]].port_names[i % 2], name) == 0)
-            return true;
+        for (int end = 0; end < 2; end++) {
+            if (strcmp(wire->port_names[end], name) == 0)
+                return find_port(before, wire->port_names[!end]) == NULL;
+        }
     }
-    return false;
+    return spill_options_have_twins(before) && spill_options_have_twins(again);
 }
 
 /* Ports that the right has and the left has not. */
@@ -161,18 +165,66 @@ static void compare_wires(const struct comparison *comparison, const struct spil
     }
 }
 
-uint32_t spill_options_wires_apart(const struct spill_options *before,
+uint32_t spill_options_ports_apart(const struct spill_options *before,
                                    const struct spill_options *again,
-                                   uint16_t wires[SPILL_WIRES_MAX])
+                                   uint16_t ports[SPILL_PORTS_MAX])
 {
     uint32_t count = 0;
 
-    for (uint16_t i = 0; i < again->wire_count; i++) {
-        if (find_port(before, again->wires[i].port_names[0]) == NULL &&
-            find_port(before, again->wires[i].port_names[1]) == NULL)
-            wires[count++] = i;
+    for (uint16_t i = 0; i < again->port_count; i++) {
+        if (is_apart(before, again, again->ports[i].name))
+            ports[count++] = i;
     }
     return count;
+}
+
+static const struct spill_option_interface *find_routed(const struct spill_options *options,
+                                                        const char *name)
+{
+    const struct spill_option_interface *interface = spill_options_find_interface(options, name);
+
+    return interface != NULL && interface->routed ? interface : NULL;
+}
+
+/* Whether what is routed of `again` comes with its port, or as one more of a port that routes. */
+static bool is_interface_apart(const struct spill_options *before,
+                               const struct spill_options *again,
+                               const struct spill_option_interface *interface)
+{
+    const char *name = interface->parent[0] != '\0' ? interface->parent : interface->name;
+    const struct spill_option_port *port = find_port(before, name);
+
+    if (!interface->routed || find_routed(before, interface->name) != NULL ||
+        !spill_options_have_twins(before) || !spill_options_have_twins(again))
+        return false;
+    return port == NULL || spill_options_port_routes(before, (unsigned)(port - before->ports));
+}
+
+uint32_t spill_options_interfaces_apart(const struct spill_options *before,
+                                        const struct spill_options *again,
+                                        uint16_t interfaces[SPILL_ROUTER_INTERFACES_MAX])
+{
+    uint32_t count = 0;
+
+    for (uint16_t i = 0; i < again->interface_count && count < SPILL_ROUTER_INTERFACES_MAX; i++) {
+        if (is_interface_apart(before, again, &again->interfaces[i]))
+            interfaces[count++] = i;
+    }
+    return count;
+}
+
+/* What is routed in the right and not in the left. */
+static void compare_routed(const struct comparison *comparison, const struct spill_options *left,
+                           const struct spill_options *right, enum spill_change change)
+{
+    for (unsigned i = 0; i < right->interface_count; i++) {
+        const struct spill_option_interface *interface = &right->interfaces[i];
+        const bool at_reload = is_interface_apart(left, right, interface);
+
+        if (interface->routed && find_routed(left, interface->name) == NULL &&
+            at_reload == (comparison->when == SPILL_OPTION_AT_RELOAD))
+            tell(comparison, change, "routed port", interface->name);
+    }
 }
 
 static void compare_interfaces(const struct comparison *comparison,
@@ -180,19 +232,14 @@ static void compare_interfaces(const struct comparison *comparison,
 {
     for (unsigned i = 0; i < left->interface_count; i++) {
         const struct spill_option_interface *interface = &left->interfaces[i];
-        const struct spill_option_interface *other =
-            spill_options_find_interface(right, interface->name);
+        const struct spill_option_interface *other = find_routed(right, interface->name);
 
-        if (other == NULL)
-            tell(comparison, SPILL_GONE, "routed port", interface->name);
-        else
+        if (interface->routed && other != NULL)
             compare_scope(comparison, SPILL_OPTION_PER_INTERFACE, interface, other, " of port ",
                           interface->name);
     }
-    for (unsigned i = 0; i < right->interface_count; i++) {
-        if (spill_options_find_interface(left, right->interfaces[i].name) == NULL)
-            tell(comparison, SPILL_NEW, "routed port", right->interfaces[i].name);
-    }
+    compare_routed(comparison, right, left, SPILL_GONE);
+    compare_routed(comparison, left, right, SPILL_NEW);
 }
 
 static const struct spill_option_route *find_route(const struct spill_options *options,
@@ -203,6 +250,18 @@ static const struct spill_option_route *find_route(const struct spill_options *o
             return &options->routes[i];
     }
     return NULL;
+}
+
+/* Ports are known by their names: where they stand among others is no difference. */
+static void compare_route(const struct comparison *comparison,
+                          const struct spill_option_route *route,
+                          const struct spill_option_route *other, const char *text)
+{
+    struct spill_option_route again = *other;
+
+    for (unsigned i = 0; i < SPILL_OPTION_VIAS_MAX; i++)
+        again.via.list[i].index = route->via.list[i].index;
+    compare_scope(comparison, SPILL_OPTION_PER_ROUTE, route, &again, " of route ", text);
 }
 
 static void compare_routes(const struct comparison *comparison, const struct spill_options *left,
@@ -218,7 +277,7 @@ static void compare_routes(const struct comparison *comparison, const struct spi
         if (other == NULL)
             tell(comparison, SPILL_GONE, "route", text);
         else
-            compare_scope(comparison, SPILL_OPTION_PER_ROUTE, route, other, " of route ", text);
+            compare_route(comparison, route, other, text);
     }
     for (unsigned i = 0; i < right->route_count; i++) {
         if (find_route(left, &right->routes[i].prefix) != NULL)
@@ -314,14 +373,14 @@ void spill_options_compare(const struct spill_options *in_force, const struct sp
     compare_presence(&comparison, in_force, again, SPILL_NEW);
     compare_wires(&comparison, in_force, again, SPILL_GONE);
     compare_wires(&comparison, again, in_force, SPILL_NEW);
-    if (when == SPILL_OPTION_AT_RELOAD)
+    compare_interfaces(&comparison, in_force, again);
+    if (when == SPILL_OPTION_AT_RELOAD) {
         compare_sas(&comparison, in_force, again);
-    if (when != SPILL_OPTION_AT_START)
+        compare_routes(&comparison, in_force, again);
+        compare_neighbors(&comparison, in_force, again);
         return;
+    }
     compare_ports(&comparison, in_force, again);
     compare_scope(&comparison, SPILL_OPTION_ROUTER, in_force, again, " of the router", "");
     compare_scope(&comparison, SPILL_OPTION_IKE, in_force, again, " of [ike]", "");
-    compare_interfaces(&comparison, in_force, again);
-    compare_routes(&comparison, in_force, again);
-    compare_neighbors(&comparison, in_force, again);
 }

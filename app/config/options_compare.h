@@ -23,14 +23,25 @@ void spill_options_compare(const struct spill_options *in_force, const struct sp
                            enum spill_option_when when, spill_difference_tell *tell, void *context);
 
 /**
- * Finds wires that are wholly new: neither of their ports is among those that were there. With both
- * options exchanged, those that are wholly gone. Any thread that has both to itself.
+ * Finds ports that come by themselves: those of wires that are wholly new, as neither of their
+ * ports was there; and, where routed ports have twins before and again, those that route. With both
+ * options exchanged, those that leave so. Any thread that has both to itself.
  *
- * @param wires  gets their indices in `again`
+ * @param ports  gets their indices in `again`
  * @return how many
  */
-uint32_t spill_options_wires_apart(const struct spill_options *before,
+uint32_t spill_options_ports_apart(const struct spill_options *before,
                                    const struct spill_options *again,
-                                   uint16_t wires[SPILL_WIRES_MAX]);
+                                   uint16_t ports[SPILL_PORTS_MAX]);
+
+/**
+ * The same of what is routed: such ports, and sub-ports of theirs or of routed ports that stay.
+ *
+ * @param interfaces  gets their indices in `again`; of more than there may be the first
+ * @return how many
+ */
+uint32_t spill_options_interfaces_apart(const struct spill_options *before,
+                                        const struct spill_options *again,
+                                        uint16_t interfaces[SPILL_ROUTER_INTERFACES_MAX]);
 
 #endif

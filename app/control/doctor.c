@@ -47,16 +47,20 @@ static void set_ports(const struct spill_program *program, struct spill_doctor_s
 /* Those in this network namespace: another's /proc/sys can't be seen from here. */
 static void set_twins(const struct spill_program *program, struct spill_doctor_subject *subject)
 {
-    const struct spill_options *options = &program->options;
+    const bool runs = program->router != NULL;
+    const struct spill_option_interface *interfaces =
+        runs ? program->interfaces : program->options.interfaces;
+    const uint32_t count = runs ? program->interface_count : program->options.interface_count;
 
-    if (options->router.name_space != NULL)
+    if (program->options.router.name_space != NULL)
         return;
-    for (uint32_t i = 0; i < options->interface_count; i++) {
+    for (uint32_t i = 0; i < count && subject->twin_count < SPILL_DOCTOR_TWINS_MAX; i++) {
         struct spill_doctor_twin *twin = &subject->twins[subject->twin_count];
 
-        if (options->interfaces[i].twin[0] == '\0' || subject->twin_count == SPILL_DOCTOR_TWINS_MAX)
+        if (interfaces[i].twin[0] == '\0' || (runs && !spill_program_has_interface(program, i)))
             continue;
-        twin->gone = spill_program_twin_is_gone(program, i, twin->name);
+        snprintf(twin->name, sizeof(twin->name), "%.*s", IF_NAMESIZE - 1, interfaces[i].twin);
+        twin->gone = runs && spill_program_twin_is_gone(program, i, twin->name);
         subject->twin_count++;
     }
 }

@@ -51,15 +51,14 @@ static int missing_input(const char *name, struct spill_error *error)
                            name);
 }
 
-/* A routed sub-port is there only if it was at the start. */
+/* At the start all are there that the options have. */
 static bool has_input(const struct spill_program *program, const struct spill_options *options,
                       const char *name)
 {
     struct spill_rule_input input;
 
     return spill_options_find_input(options, name, &input) &&
-           (spill_options_find_input(&program->options, name, &input) ||
-            spill_wiring_has(program, options, name));
+           (options == &program->options || spill_wiring_has(program, options, name));
 }
 
 /* The ports and sub-ports that rules name, of those that are there or come. */

@@ -64,12 +64,11 @@ void spill_program_init_links(struct spill_program *program)
 /* The twins of a port have the carrier that it has. */
 static void tell_twins(struct spill_program *program, uint32_t index, bool up)
 {
-    const struct spill_options *options = &program->options;
     uint32_t i;
 
-    for (i = 0; program->host != NULL && i < options->interface_count; i++) {
-        if (options->interfaces[i].routed && options->interfaces[i].port == index)
-            spill_twin_set_carrier(&program->host->twins[program->interfaces[i]].twin, up);
+    for (i = 0; program->host != NULL && i < program->interface_count; i++) {
+        if (spill_program_has_interface(program, i) && program->interfaces[i].port == index)
+            spill_twin_set_carrier(&program->host->twins[i].twin, up);
     }
 }
 

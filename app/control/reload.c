@@ -93,11 +93,10 @@ static void note_change(const struct spill_difference *difference, void *context
 
 static void compare_with_start(struct spill_reload *reload, const struct spill_options *options)
 {
-    struct spill_options *now = malloc(sizeof(*now));
+    struct spill_options *now = spill_wiring_current(reload->program);
 
     if (now == NULL)
         return;
-    spill_wiring_current(reload->program, now);
     spill_options_compare(now, options, SPILL_OPTION_AT_START, note_change, reload);
     free(now);
 }
@@ -347,6 +346,27 @@ static void say_in_force(struct spill_reload *reload)
                  spill_units_format_time(reload->confirm_ns, time, sizeof(time)));
 }
 
+/* @return 0, or -1 and all is as it was, but for what retires */
+static int put_in_force(struct spill_program *program, const struct spill_options *before,
+                        const struct spill_options *options)
+{
+    struct spill_reload *reload = program->reload;
+    int status = spill_wiring_give(program, &reload->wiring, before, options, &reload->error);
+
+    if (status == 0) {
+        spill_wiring_close(program, &reload->wiring);
+        status = spill_program_replace_generation(program, reload->made);
+        if (status != 0)
+            spill_error_set(&reload->error,
+                            "an lcore still holds the version before the last: try again");
+    }
+    if (status != 0) {
+        spill_wiring_take_back(program, before, options);
+        spill_wiring_undo(program, &reload->wiring);
+    }
+    return status;
+}
+
 /* What leaves is no more received from before the version is in force, which may let pass what came
  * by it; what comes is not before that. */
 static void publish(struct spill_program *program)
@@ -359,11 +379,11 @@ static void publish(struct spill_program *program)
     }
     say_in_force(reload);
     spill_program_drain_rule_log(program);
-    spill_wiring_close(program, &reload->wiring);
-    if (spill_program_replace_generation(program, reload->made) != 0) {
-        reload->failed = "an lcore still holds the version before the last: try again";
-        SPILL_LOG(ERR, "reload: %s", reload->failed);
-        spill_wiring_undo(program, &reload->wiring);
+    if (put_in_force(program, spill_program_configured(program),
+                     reload->sources != NULL ? &reload->sources->options : &program->options) !=
+        0) {
+        reload->failed = reload->error.text;
+        SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload->failed);
     } else {
         reload->made = NULL;
         program->reloads++;
@@ -373,7 +393,7 @@ static void publish(struct spill_program *program)
         note_sources(program);
     }
     reload->retires = true;
-    if (reload->wiring.leave_count > 0)
+    if (reload->wiring.leave_count + reload->wiring.routed_leave.count > 0)
         begin_step(program, retire);
     else
         end_reload(program, reload->failed, reload->text);
@@ -392,6 +412,7 @@ static void agree(struct spill_program *program)
 static void finish_making(struct spill_program *program)
 {
     if (program->reload->retires) {
+        spill_wiring_forget(program, &program->reload->wiring);
         end_reload(program, program->reload->failed, program->reload->text);
         return;
     }

@@ -33,12 +33,11 @@ void spill_program_routes_changed(struct spill_program *program)
 
 void spill_program_route_link(struct spill_program *program, uint32_t port, bool up)
 {
-    const struct spill_options *options = &program->options;
-    uint32_t i;
+    uint16_t i;
 
-    for (i = 0; i < options->interface_count; i++) {
-        if (options->interfaces[i].routed && options->interfaces[i].port == port)
-            spill_router_set_link(program->router, program->interfaces[i], SPILL_LINK_OF_PORT, up);
+    for (i = 0; i < program->interface_count; i++) {
+        if (spill_program_has_interface(program, i) && program->interfaces[i].port == port)
+            spill_router_set_link(program->router, i, SPILL_LINK_OF_PORT, up);
     }
 }
 

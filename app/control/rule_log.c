@@ -80,12 +80,10 @@ static void write_ends(struct spill_json *json, const struct spill_rule_record *
 static const char *input_name(const struct spill_program *program,
                               const struct spill_rule_record *record)
 {
-    const struct spill_options *options = &program->options;
-
-    for (uint32_t i = 0; i < options->interface_count && record->vlan != 0; i++)
-        if (options->interfaces[i].vlan == record->vlan &&
-            program->ports[options->interfaces[i].port].id == record->input)
-            return options->interfaces[i].name;
+    for (uint32_t i = 0; i < program->interface_count && record->vlan != 0; i++)
+        if (program->interfaces[i].vlan == record->vlan &&
+            program->ports[program->interfaces[i].port].id == record->input)
+            return program->interfaces[i].name;
     for (uint32_t i = 0; i < program->port_count; i++)
         if (program->ports[i].id == record->input)
             return program->ports[i].name;

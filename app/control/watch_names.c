@@ -15,13 +15,7 @@ const char *spill_watch_port_name(const struct spill_program *program, uint32_t 
 
 const char *spill_watch_interface_name(const struct spill_program *program, uint32_t index)
 {
-    const struct spill_options *options = &program->options;
-
-    for (uint32_t i = 0; i < options->interface_count; i++) {
-        if (options->interfaces[i].routed && program->interfaces[i] == index)
-            return options->interfaces[i].name;
-    }
-    return NULL;
+    return index < program->interface_count ? program->interfaces[index].name : NULL;
 }
 
 const char *spill_watch_sa_name(const struct spill_program *program, uint32_t id)

@@ -10,26 +10,39 @@
 
 /**
  * @file
- * Wires that come and leave with a reload, with both of their ports, while lcores run.
+ * What comes and leaves with a reload while lcores run: wires with both of their ports; routed
+ * ports, and sub-ports of routed ports, which have twins.
  *
- *     a reload's thread    bring:   devices, mempools, outputs and exits of what comes
+ *     a reload's thread    bring:   devices, mempools, outputs and exits, interfaces of the router,
+ *                                   twins of what comes
  *                          (a version is made, whose rules may name those ports)
- *     control thread       close:   nothing is received any more by what leaves
+ *     control thread       give:    the kernel and the router get addresses, routes and neighbors
+ *                          close:   nothing is received any more by what leaves
  *                          (the version is put in force)
  *                          open:    what comes is received from
- *     a reload's thread    retire:  what is under way leaves; then devices and mempools go
+ *     a reload's thread    retire:  twins go, and with them the kernel's routes by them; what is
+ *                                   under way leaves; then devices and mempools go
+ *     control thread       forget:  nothing more is looked for from the kernel about those twins
  *
  * Whatever fails before the version is in force is taken back: what had come retires, what was
  * closed is opened. A port whose packets do not come home in time stays closed, with its device,
- * and holds up those that would come next: DPDK's id of it must be no other's meanwhile.
+ * and holds up those that would come next: DPDK's id of it must be no other's meanwhile. So does
+ * what is routed until no route leads by it any more.
  */
 
 struct spill_program;
+
+/** What is routed of that: by the router's index. */
+struct spill_wiring_routed {
+    uint32_t count;
+    uint16_t list[SPILL_ROUTER_INTERFACES_MAX];
+};
 
 /** What of a reload comes and leaves: ports by index in the plan. Starts as all zeros. */
 struct spill_wiring {
     uint32_t come_count, leave_count;
     uint8_t come[SPILL_PORTS_MAX], leave[SPILL_PORTS_MAX];
+    struct spill_wiring_routed routed_come, routed_leave;
     bool undone; /* what leaves had never been there */
 };
 
@@ -42,6 +55,21 @@ struct spill_wiring {
  */
 int spill_wiring_bring(struct spill_program *program, const struct spill_options *options,
                        struct spill_wiring *wiring, struct spill_error *error);
+
+/**
+ * Gives the kernel what twins that come have, and makes routes and neighbors those of the options.
+ * Control thread.
+ *
+ * @param before  options in force
+ * @return 0; or -1 with an error: spill_wiring_take_back() undoes what was done
+ */
+int spill_wiring_give(struct spill_program *program, const struct spill_wiring *wiring,
+                      const struct spill_options *before, const struct spill_options *options,
+                      struct spill_error *error);
+
+/** The reverse, as far as it does not go with the twins; before spill_wiring_undo(). */
+void spill_wiring_take_back(struct spill_program *program, const struct spill_options *before,
+                            const struct spill_options *options);
 
 /** Nothing is received any more by what leaves. Control thread; waits for a turn of every lcore, a
  * tenth of a second at most. */
@@ -58,18 +86,21 @@ void spill_wiring_undo(struct spill_program *program, struct spill_wiring *wirin
  * thread. */
 void spill_wiring_retire(struct spill_program *program, const struct spill_wiring *wiring);
 
+/** Twins that were closed are not waited for. Control thread, once that is done. */
+void spill_wiring_forget(struct spill_program *program, const struct spill_wiring *wiring);
+
 /** Lets go of what left and could not be let go of in time. Who has the reload; the control thread,
  * while there is none. @return whether nothing is left of that */
 bool spill_wiring_settle(struct spill_program *program);
 
-/** The options of the start, with the ports and wires that are there in place of its own. They own
- * nothing. Who has the reload. */
-void spill_wiring_current(const struct spill_program *program, struct spill_options *options);
+/** The options of the start, with the ports, wires and what is routed that are there in place of
+ * its own. They own nothing. Who has the reload. @return the caller's to free(); NULL: no memory */
+struct spill_options *spill_wiring_current(const struct spill_program *program);
 
 /** The index of the port of that name that is there, or comes; -1: none. Who has the reload. */
 int spill_wiring_find(const struct spill_program *program, const char *name);
 
-/** Whether a port of that name is there, or would come with options. Likewise. */
+/** Whether a port or sub-port of that name is there, or would come with options. Likewise. */
 bool spill_wiring_has(const struct spill_program *program, const struct spill_options *options,
                       const char *name);
 

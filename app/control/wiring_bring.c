@@ -27,9 +27,26 @@ int spill_wiring_find(const struct spill_program *program, const char *name)
 
 /* ------------------------------------------------------------------------------ what it is */
 
-void spill_wiring_current(const struct spill_program *program, struct spill_options *options)
+/* Indices of ports in the plan are not those of the options that are made. */
+static void list_routed(const struct spill_program *program, struct spill_options *options,
+                        struct spill_option_interface *interfaces)
 {
-    *options = program->options;
+    options->interfaces = interfaces;
+    options->interface_count = 0;
+    for (uint32_t i = 0; i < program->interface_count; i++) {
+        struct spill_option_interface *interface = &interfaces[options->interface_count];
+        const char *port = program->port_options[program->interfaces[i].port].name;
+
+        if (!spill_program_has_interface(program, i))
+            continue;
+        *interface = program->interfaces[i];
+        interface->port = (uint16_t)(spill_options_find_port(options, port) - options->ports);
+        options->interface_count++;
+    }
+}
+
+static void list_ports(const struct spill_program *program, struct spill_options *options)
+{
     options->port_count = options->wire_count = 0;
     for (uint32_t i = 0; i < program->port_count; i++) {
         const int peer = program->plan.ports[i].peer;
@@ -38,7 +55,7 @@ void spill_wiring_current(const struct spill_program *program, struct spill_opti
         if (!spill_program_has_port(program, i))
             continue;
         options->ports[options->port_count++] = program->port_options[i];
-        if (peer < (int)i)
+        if (peer < (int)i) /* counted, or none */
             continue;
         memcpy(wire->port_names[0], program->port_options[i].name, SPILL_NAME_SIZE);
         memcpy(wire->port_names[1], program->port_options[peer].name, SPILL_NAME_SIZE);
@@ -48,33 +65,54 @@ void spill_wiring_current(const struct spill_program *program, struct spill_opti
     }
 }
 
+struct spill_options *spill_wiring_current(const struct spill_program *program)
+{
+    struct current {
+        struct spill_options options;
+        struct spill_option_interface interfaces[SPILL_ROUTER_INTERFACES_MAX];
+    } *current = malloc(sizeof(*current));
+
+    if (current == NULL)
+        return NULL;
+    current->options = program->options;
+    list_ports(program, &current->options);
+    list_routed(program, &current->options, current->interfaces);
+    return &current->options;
+}
+
 static void find_leaving(const struct spill_program *program, const struct spill_options *there,
                          const struct spill_options *again, struct spill_wiring *wiring)
 {
-    uint16_t wires[SPILL_WIRES_MAX];
-    const uint32_t count = spill_options_wires_apart(again, there, wires);
+    struct spill_wiring_routed *routed = &wiring->routed_leave;
+    uint16_t ports[SPILL_PORTS_MAX];
+    uint32_t i;
 
-    for (uint32_t i = 0; i < 2 * count; i++)
-        wiring->leave[wiring->leave_count++] =
-            (uint8_t)spill_wiring_find(program, there->wires[wires[i / 2]].port_names[i % 2]);
+    wiring->leave_count = spill_options_ports_apart(again, there, ports);
+    for (i = 0; i < wiring->leave_count; i++)
+        wiring->leave[i] = (uint8_t)spill_wiring_find(program, there->ports[ports[i]].name);
+    routed->count = spill_options_interfaces_apart(again, there, routed->list);
+    for (i = 0; i < routed->count; i++)
+        routed->list[i] = (uint16_t)spill_program_find_interface(program, there, routed->list[i]);
 }
 
 bool spill_wiring_has(const struct spill_program *program, const struct spill_options *options,
                       const char *name)
 {
-    struct spill_options *there = malloc(sizeof(*there));
-    uint16_t wires[SPILL_WIRES_MAX];
+    struct spill_options *there = spill_wiring_current(program);
+    uint16_t ports[SPILL_PORTS_MAX], routed[SPILL_ROUTER_INTERFACES_MAX];
+    struct spill_rule_input input;
     uint32_t count, i;
-    bool has = false;
+    bool has;
 
     if (there == NULL)
         return false;
-    spill_wiring_current(program, there);
-    for (i = 0; i < there->port_count && !has; i++)
-        has = strcmp(there->ports[i].name, name) == 0;
-    count = spill_options_wires_apart(there, options, wires);
-    for (i = 0; i < 2 * count && !has; i++)
-        has = strcmp(options->wires[wires[i / 2]].port_names[i % 2], name) == 0;
+    has = spill_options_find_input(there, name, &input);
+    count = spill_options_ports_apart(there, options, ports);
+    for (i = 0; i < count && !has; i++)
+        has = strcmp(options->ports[ports[i]].name, name) == 0;
+    count = spill_options_interfaces_apart(there, options, routed);
+    for (i = 0; i < count && !has; i++)
+        has = strcmp(options->interfaces[routed[i]].name, name) == 0;
     free(there);
     return has;
 }
@@ -244,26 +282,25 @@ static int find_devices(struct spill_program *program, const struct spill_option
                         const struct spill_options *options, struct spill_wiring *wiring,
                         struct spill_error *error)
 {
-    uint16_t wires[SPILL_WIRES_MAX];
-    const uint32_t count = spill_options_wires_apart(there, options, wires);
+    uint16_t ports[SPILL_PORTS_MAX], routed[SPILL_ROUTER_INTERFACES_MAX];
+    const uint32_t count = spill_options_ports_apart(there, options, ports);
 
     /* What is under way has the ids of the ports that left. */
-    if (count > 0 && !spill_wiring_settle(program))
+    if (count + spill_options_interfaces_apart(there, options, routed) > 0 &&
+        !spill_wiring_settle(program))
         return spill_error_set(error, "packets of a port that left are still under way: expected "
                                       "another try later");
-    for (uint32_t i = 0; i < 2 * count; i++) {
-        const uint16_t port = options->wires[wires[i / 2]].ports[i % 2];
-
-        if (find_device(program, wiring, &options->ports[port], error) != 0)
+    for (uint32_t i = 0; i < count; i++) {
+        if (find_device(program, wiring, &options->ports[ports[i]], error) != 0)
             return -1;
     }
     return 0;
 }
 
-static int make(struct spill_program *program, const struct spill_options *options,
-                const struct spill_wiring *wiring, struct spill_error *error)
+static int make_ports(struct spill_program *program, const struct spill_options *options,
+                      const struct spill_wiring *wiring, struct spill_error *error)
 {
-    if (extend_plan(program, options, wiring, error) != 0)
+    if (wiring->come_count > 0 && extend_plan(program, options, wiring, error) != 0)
         return -1;
     for (uint32_t i = 0; i < wiring->come_count; i++) {
         if (spill_program_configure_port(program, wiring->come[i], error) != 0)
@@ -274,6 +311,53 @@ static int make(struct spill_program *program, const struct spill_options *optio
             spill_program_start_port(program, wiring->come[i], error) != 0)
             return -1;
     }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------- what is routed */
+
+/* Its place is the wiring's as soon as it is taken. */
+static int make_interface(struct spill_program *program,
+                          const struct spill_option_interface *option, const char *port,
+                          struct spill_wiring_routed *come, struct spill_error *error)
+{
+    const int index = spill_program_add_interface(
+        program, option, (uint16_t)spill_wiring_find(program, port), SPILL_PORT_COMING, error);
+
+    if (index < 0)
+        return -1;
+    come->list[come->count++] = (uint16_t)index;
+    if (spill_plug_interface(program->pipeline, (uint16_t)index, error) != 0)
+        return -1;
+    return spill_program_add_twin(program, (uint32_t)index, error);
+}
+
+static int make_interfaces(struct spill_program *program, const struct spill_options *there,
+                           const struct spill_options *options, struct spill_wiring *wiring,
+                           struct spill_error *error)
+{
+    uint16_t routed[SPILL_ROUTER_INTERFACES_MAX];
+    const uint32_t count = spill_options_interfaces_apart(there, options, routed);
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct spill_option_interface *option = &options->interfaces[routed[i]];
+
+        if (make_interface(program, option, options->ports[option->port].name, &wiring->routed_come,
+                           error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int make(struct spill_program *program, const struct spill_options *there,
+                const struct spill_options *options, struct spill_wiring *wiring,
+                struct spill_error *error)
+{
+    if (make_ports(program, options, wiring, error) != 0 ||
+        make_interfaces(program, there, options, wiring, error) != 0)
+        return -1;
+    if (wiring->come_count + wiring->routed_come.count == 0)
+        return 0;
     if (!spill_pipeline_await_turn(program->pipeline, TURN_NS))
         return spill_error_set(error, "an lcore hangs: expected another try later");
     return 0;
@@ -282,15 +366,14 @@ static int make(struct spill_program *program, const struct spill_options *optio
 int spill_wiring_bring(struct spill_program *program, const struct spill_options *options,
                        struct spill_wiring *wiring, struct spill_error *error)
 {
-    struct spill_options *there = malloc(sizeof(*there));
+    struct spill_options *there = spill_wiring_current(program);
     int status = -1;
 
     *wiring = (struct spill_wiring){.come_count = 0};
     if (there == NULL)
         return spill_error_set(error, "no memory for the ports");
-    spill_wiring_current(program, there);
     if (find_devices(program, there, options, wiring, error) == 0 &&
-        (wiring->come_count == 0 || make(program, options, wiring, error) == 0)) {
+        make(program, there, options, wiring, error) == 0) {
         find_leaving(program, there, options, wiring);
         status = 0;
     }

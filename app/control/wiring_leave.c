@@ -30,13 +30,119 @@ static void set_states(struct spill_program *program, const uint8_t *ports, uint
     pthread_mutex_unlock(&program->holding);
 }
 
+static void set_routed_states(struct spill_program *program,
+                              const struct spill_wiring_routed *routed, enum spill_port_state state)
+{
+    for (uint32_t i = 0; i < routed->count; i++)
+        program->interface_states[routed->list[i]] = state;
+}
+
+/* ------------------------------------------------------------------------- what is routed */
+
+/* What comes by it is unknown from here on, and flows go by other paths, where there are any. */
+static void close_interface(struct spill_program *program, uint16_t index)
+{
+    spill_plug_no_interface(program->pipeline, index);
+    spill_router_set_link(program->router, index, SPILL_LINK_OF_LEAVING, false);
+    spill_twin_set_carrier(&program->host->twins[index].twin, false);
+}
+
+/* Its place in the lcores' tables is there: nothing fails. */
+static void open_interface(struct spill_program *program, uint16_t index)
+{
+    const uint16_t port = program->interfaces[index].port;
+    struct spill_error error;
+
+    spill_plug_interface(program->pipeline, index, &error);
+    spill_router_set_link(program->router, index, SPILL_LINK_OF_LEAVING, true);
+    spill_twin_set_carrier(&program->host->twins[index].twin,
+                           program->links[port].state == SPILL_LINK_UP);
+}
+
+static bool is_sub_port(const struct spill_program *program, uint16_t index)
+{
+    return program->interfaces[index].parent[0] != '\0';
+}
+
+int spill_wiring_give(struct spill_program *program, const struct spill_wiring *wiring,
+                      const struct spill_options *before, const struct spill_options *options,
+                      struct spill_error *error)
+{
+    if (program->router == NULL)
+        return 0;
+    for (uint32_t i = 0; i < wiring->routed_come.count; i++) {
+        if (spill_program_follow_twin(program, wiring->routed_come.list[i], error) != 0)
+            return -1;
+    }
+    if (spill_program_set_neighbors(program, before, options, error) != 0 ||
+        spill_program_set_routes(program, before, options, error) != 0)
+        return -1;
+    spill_program_routes_changed(program);
+    return 0;
+}
+
+void spill_wiring_take_back(struct spill_program *program, const struct spill_options *before,
+                            const struct spill_options *options)
+{
+    struct spill_error error;
+
+    if (program->router == NULL)
+        return;
+    if (spill_program_set_neighbors(program, options, before, &error) != 0 ||
+        spill_program_set_routes(program, options, before, &error) != 0)
+        SPILL_LOG(ERR, "reload: going back: %s", error.text);
+    spill_program_routes_changed(program);
+}
+
+void spill_wiring_forget(struct spill_program *program, const struct spill_wiring *wiring)
+{
+    for (uint32_t i = 0; i < wiring->routed_leave.count; i++)
+        spill_program_leave_twin(program, wiring->routed_leave.list[i]);
+}
+
+/* Whether no route leads by any of it any more. */
+static bool are_unused(const struct spill_program *program, const struct spill_wiring *wiring)
+{
+    for (uint32_t i = 0; i < wiring->routed_leave.count; i++) {
+        if (spill_router_interface_used(program->router, wiring->routed_leave.list[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool let_interface_go(struct spill_program *program, uint16_t index)
+{
+    if (!spill_router_remove_interface(program->router, index))
+        return false;
+    program->interface_states[index] = SPILL_PORT_GONE;
+    return true;
+}
+
+static void let_interfaces_go(struct spill_program *program, const struct spill_wiring *wiring)
+{
+    for (uint32_t i = 0; i < wiring->routed_leave.count; i++) {
+        const uint16_t index = wiring->routed_leave.list[i];
+        const char *name = program->interfaces[index].name;
+
+        if (!let_interface_go(program, index))
+            SPILL_LOG(WARNING, "port %s leaves, but routes still lead by it", name);
+        else if (!wiring->undone && is_sub_port(program, index))
+            SPILL_LOG(NOTICE, "port %s has left", name);
+    }
+}
+
+/* ------------------------------------------------------------------------ close and open */
+
 void spill_wiring_close(struct spill_program *program, const struct spill_wiring *wiring)
 {
-    if (wiring->leave_count == 0)
+    if (wiring->leave_count + wiring->routed_leave.count == 0)
         return;
     for (uint32_t i = 0; i < wiring->leave_count; i++)
         spill_plug_close(program->pipeline, wiring->leave[i]);
     spill_pipeline_await_turn(program->pipeline, CLOSING_NS);
+    for (uint32_t i = 0; i < wiring->routed_leave.count; i++)
+        close_interface(program, wiring->routed_leave.list[i]);
+    set_routed_states(program, &wiring->routed_leave, SPILL_PORT_LEAVING);
     set_states(program, wiring->leave, wiring->leave_count, SPILL_PORT_LEAVING);
     for (uint32_t i = 0; i < wiring->leave_count; i++)
         program->links[wiring->leave[i]].state = SPILL_LINK_GONE;
@@ -51,8 +157,14 @@ void spill_wiring_open(struct spill_program *program, const struct spill_wiring 
         SPILL_LOG(NOTICE, "port %s is there", program->ports[index].name);
     }
     set_states(program, wiring->come, wiring->come_count, SPILL_PORT_THERE);
+    set_routed_states(program, &wiring->routed_come, SPILL_PORT_THERE);
     for (uint32_t i = 0; i < wiring->come_count; i++)
         spill_plug_open(program->pipeline, wiring->come[i]);
+    for (uint32_t i = 0; i < wiring->routed_come.count; i++) {
+        if (is_sub_port(program, wiring->routed_come.list[i]))
+            SPILL_LOG(NOTICE, "port %s is there",
+                      program->interfaces[wiring->routed_come.list[i]].name);
+    }
 }
 
 void spill_wiring_undo(struct spill_program *program, struct spill_wiring *wiring)
@@ -61,9 +173,14 @@ void spill_wiring_undo(struct spill_program *program, struct spill_wiring *wirin
     for (uint32_t i = 0; i < wiring->leave_count; i++)
         spill_plug_open(program->pipeline, wiring->leave[i]);
     set_states(program, wiring->come, wiring->come_count, SPILL_PORT_LEAVING);
+    set_routed_states(program, &wiring->routed_leave, SPILL_PORT_THERE);
+    for (uint32_t i = 0; i < wiring->routed_leave.count; i++)
+        open_interface(program, wiring->routed_leave.list[i]);
+    set_routed_states(program, &wiring->routed_come, SPILL_PORT_LEAVING);
     memcpy(wiring->leave, wiring->come, sizeof(wiring->leave));
     wiring->leave_count = wiring->come_count;
-    wiring->come_count = 0;
+    wiring->routed_leave = wiring->routed_come;
+    wiring->come_count = wiring->routed_come.count = 0;
     wiring->undone = true;
 }
 
@@ -100,7 +217,8 @@ static void await_idle(const struct spill_program *program, const struct spill_w
 
         rte_delay_us_sleep(LOOK_US);
         now = in_use(program, wiring);
-        quiet = now == before && is_idle(program, wiring) ? quiet + 1 : 0;
+        quiet = now == before && is_idle(program, wiring) && are_unused(program, wiring) ? quiet + 1
+                                                                                         : 0;
         before = now;
     }
 }
@@ -162,8 +280,12 @@ void spill_wiring_retire(struct spill_program *program, const struct spill_wirin
     const uint64_t time = spill_cycles(program->options.drain_timeout_ns);
     uint32_t i;
 
-    if (wiring->leave_count == 0)
+    if (wiring->leave_count + wiring->routed_leave.count == 0)
         return;
+    for (i = 0; i < wiring->routed_leave.count; i++) {
+        spill_plug_no_interface(program->pipeline, wiring->routed_leave.list[i]);
+        spill_host_remove_twin(program->host, wiring->routed_leave.list[i]);
+    }
     await_idle(program, wiring, spill_clock() + time);
     for (i = 0; i < wiring->leave_count; i++) {
         if (program->ports[wiring->leave[i]].configured)
@@ -173,6 +295,7 @@ void spill_wiring_retire(struct spill_program *program, const struct spill_wirin
         if (spill_token_cancelled(&program->stop))
             return;
     }
+    let_interfaces_go(program, wiring);
     for (i = 0; i < wiring->leave_count; i++)
         close_port(program, wiring->leave[i]);
     for (i = 0; i < wiring->leave_count; i++) {
@@ -199,6 +322,10 @@ bool spill_wiring_settle(struct spill_program *program)
             settled = false;
         else
             tell_gone(program, i);
+    }
+    for (uint16_t i = 0; i < program->interface_count; i++) {
+        if (program->interface_states[i] == SPILL_PORT_LEAVING)
+            settled = let_interface_go(program, i) && settled;
     }
     return settled;
 }

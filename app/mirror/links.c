@@ -65,17 +65,6 @@ static struct spill_mirror_link *find_or_make(struct spill_mirror_links *links, 
     return link;
 }
 
-int spill_mirror_links_add_twin(struct spill_mirror_links *links, uint32_t index,
-                                uint16_t interface)
-{
-    struct spill_mirror_link *link = find_or_make(links, index);
-
-    if (link == NULL)
-        return -1;
-    link->interface = interface;
-    return 0;
-}
-
 struct spill_mirror_link *spill_mirror_links_find(struct spill_mirror_links *links, uint32_t index)
 {
     struct spill_mirror_link *link = find(links, index);
@@ -172,6 +161,33 @@ static void tell(struct spill_mirror_links *links, struct spill_mirror_link *lin
                before->mtu != now->mtu || strcmp(before->name, now->name) != 0) {
         tell_link(links, link, new_mac);
     }
+}
+
+int spill_mirror_links_add_twin(struct spill_mirror_links *links, uint32_t index,
+                                uint16_t interface)
+{
+    struct spill_mirror_link *link = find_or_make(links, index);
+
+    if (link == NULL)
+        return -1;
+    link->interface = interface;
+    if (link->known)
+        tell(links, link, false, &link->state);
+    return 0;
+}
+
+void spill_mirror_links_remove_twin(struct spill_mirror_links *links, uint32_t index)
+{
+    struct spill_mirror_link *link = find(links, index);
+
+    if (link == NULL)
+        return;
+    link->interface = -1;
+    if (link->known)
+        return;
+    forget_addresses(link);
+    TAILQ_REMOVE(&links->all, link, entry);
+    free(link);
 }
 
 /* Whether addresses and routes that the link had are gone meanwhile: all, or IPv6's, which there is

@@ -47,6 +47,9 @@ void spill_mirror_links_free(struct spill_mirror_links *links);
 int spill_mirror_links_add_twin(struct spill_mirror_links *links, uint32_t index,
                                 uint16_t interface);
 
+/** The same no more of a link that has left, or leaves: nothing is told of it. */
+void spill_mirror_links_remove_twin(struct spill_mirror_links *links, uint32_t index);
+
 /** @return NULL: none is known */
 struct spill_mirror_link *spill_mirror_links_find(struct spill_mirror_links *links, uint32_t index);
 

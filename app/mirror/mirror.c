@@ -367,6 +367,11 @@ int spill_mirror_add_twin(struct spill_mirror *mirror, uint32_t link, uint16_t i
     return spill_mirror_links_add_twin(&mirror->links, link, interface);
 }
 
+void spill_mirror_remove_twin(struct spill_mirror *mirror, uint32_t link)
+{
+    spill_mirror_links_remove_twin(&mirror->links, link);
+}
+
 int spill_mirror_start(struct spill_mirror *mirror, struct spill_error *error)
 {
     if (start(mirror, error) != 0)

@@ -101,8 +101,11 @@ int spill_mirror_open(struct spill_mirror *mirror, const struct spill_mirror_con
                       const struct spill_mirror_sink *sink, struct spill_events *events,
                       struct spill_error *error);
 
-/** Says which link is the twin of an interface, before the start. @return -1: no memory */
+/** Says which link is the twin of an interface, before it is up. @return -1: no memory */
 int spill_mirror_add_twin(struct spill_mirror *mirror, uint32_t link, uint16_t interface);
+
+/** That it is no longer: it has been closed. */
+void spill_mirror_remove_twin(struct spill_mirror *mirror, uint32_t link);
 
 /** Begins. @return -1 with an error: the kernel does not answer */
 int spill_mirror_start(struct spill_mirror *mirror, struct spill_error *error);

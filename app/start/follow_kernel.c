@@ -21,7 +21,7 @@
 /* What is larger than its port can carry would be dropped there. */
 static void check_mtu(const struct spill_program *program, uint32_t index, uint32_t mtu)
 {
-    const struct spill_option_interface *option = &program->options.interfaces[index];
+    const struct spill_option_interface *option = &program->interfaces[index];
     const struct spill_port *port = &program->ports[option->port];
 
     if (mtu > port->mtu)
@@ -86,8 +86,8 @@ static void look_at_overruns(struct spill_program *program)
     if (side->overruns == counters->overruns)
         return;
     side->overruns = counters->overruns;
-    for (i = 0; i < program->options.interface_count; i++)
-        side->twins[i].addresses_due = program->options.interfaces[i].routed;
+    for (i = 0; i < program->interface_count; i++)
+        side->twins[i].addresses_due = spill_program_has_interface(program, i);
 }
 
 bool spill_program_twin_is_gone(const struct spill_program *program, uint32_t interface,
@@ -98,7 +98,7 @@ bool spill_program_twin_is_gone(const struct spill_program *program, uint32_t in
 
     snprintf(name, IF_NAMESIZE, "%.*s", IF_NAMESIZE - 1,
              twin != NULL && twin->name[0] != '\0' ? twin->name
-                                                   : program->options.interfaces[interface].twin);
+                                                   : program->interfaces[interface].twin);
     return twin != NULL && twin->gone;
 }
 
@@ -110,8 +110,8 @@ static void look_at_twins(struct spill_program *program)
     if (side->twin_changes == side->mirror.links.twin_changes)
         return;
     side->twin_changes = side->mirror.links.twin_changes;
-    for (i = 0; i < program->options.interface_count; i++) {
-        if (program->options.interfaces[i].routed)
+    for (i = 0; i < program->interface_count; i++) {
+        if (spill_program_has_interface(program, i))
             look_at_twin(program, i);
     }
 }
@@ -228,13 +228,12 @@ void spill_program_heed_needs(void *context)
 void spill_program_twins_follow_mtu(struct spill_program *program, uint32_t port, uint32_t before,
                                     uint32_t now)
 {
-    const struct spill_options *options = &program->options;
     const struct spill_mirror_link *link;
     struct spill_error error;
     uint32_t i, mtu;
 
-    for (i = 0; program->kernel != NULL && i < options->interface_count; i++) {
-        if (!options->interfaces[i].routed || options->interfaces[i].port != port ||
+    for (i = 0; program->kernel != NULL && i < program->interface_count; i++) {
+        if (!spill_program_has_interface(program, i) || program->interfaces[i].port != port ||
             program->kernel->twins[i].gone)
             continue;
         link =
@@ -244,8 +243,26 @@ void spill_program_twins_follow_mtu(struct spill_program *program, uint32_t port
             spill_request_mtu(program->kernel->requests, spill_kernel_link(program, i), now,
                               &error) != 0)
             SPILL_LOG(WARNING, "twin %s: %s",
-                      link != NULL ? link->state.name : options->interfaces[i].twin, error.text);
+                      link != NULL ? link->state.name : program->interfaces[i].twin, error.text);
     }
+}
+
+/* -------------------------------------------------------------- twins that come and leave */
+
+int spill_program_follow_twin(struct spill_program *program, uint16_t index,
+                              struct spill_error *error)
+{
+    struct spill_kernel_side *side = program->kernel;
+
+    side->twins[index] = (struct spill_kernel_twin){.mtu = 0};
+    if (spill_mirror_add_twin(&side->mirror, spill_kernel_link(program, index), index) != 0)
+        return spill_error_set(error, "no memory for twins");
+    return spill_given_twin(program, index, error);
+}
+
+void spill_program_leave_twin(struct spill_program *program, uint16_t index)
+{
+    spill_mirror_remove_twin(&program->kernel->mirror, spill_kernel_link(program, index));
 }
 
 /* ----------------------------------------------------------------- beginning and end */
@@ -258,7 +275,7 @@ static int start(struct spill_program *program, struct spill_kernel_side *side,
     side->requests = spill_netlink_open(side->mirror.name_space, error);
     if (side->requests == NULL)
         return -1;
-    for (i = 0; i < program->host->count; i++) {
+    for (i = 0; i < program->interface_count; i++) {
         if (spill_mirror_add_twin(&side->mirror, program->host->twins[i].twin.index, (uint16_t)i) !=
             0)
             return spill_error_set(error, "no memory for twins");

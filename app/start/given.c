@@ -11,24 +11,32 @@
 /* For all routes that are taken back. */
 #define BACK_NS UINT64_C(1000000000)
 
-static void make_route(const struct spill_program *program, const struct spill_option_route *option,
-                       struct spill_kernel_route *route)
+/* @return false: a port of its is not there */
+static bool make_route(const struct spill_program *program, const struct spill_options *options,
+                       const struct spill_option_route *option, struct spill_kernel_route *route)
 {
     memset(route, 0, sizeof(*route));
     route->prefix = option->prefix;
     route->action = (uint8_t)(option->via.count > 0 ? SPILL_ROUTE_FORWARD : option->action);
     route->count = option->via.count;
-    for (uint32_t i = 0; i < option->via.count; i++)
-        route->paths[i] = (struct spill_kernel_path){
-            .link = spill_kernel_link(program, option->via.list[i].index),
-            .weight = option->via.list[i].weight,
-            .gateway = option->via.list[i].gateway};
+    for (uint32_t i = 0; i < option->via.count; i++) {
+        const struct spill_option_via *via = &option->via.list[i];
+        const int interface = spill_program_find_interface(program, options, via->index);
+
+        if (interface < 0)
+            return false;
+        route->paths[i] =
+            (struct spill_kernel_path){.link = spill_kernel_link(program, (uint32_t)interface),
+                                       .weight = via->weight,
+                                       .gateway = via->gateway};
+    }
+    return true;
 }
 
 static int give_addresses(const struct spill_program *program, uint32_t index,
                           struct spill_error *error)
 {
-    const struct spill_option_addresses *addresses = &program->options.interfaces[index].addresses;
+    const struct spill_option_addresses *addresses = &program->interfaces[index].addresses;
 
     for (uint32_t i = 0; i < addresses->count; i++) {
         if (spill_request_address(program->kernel->requests, spill_kernel_link(program, index),
@@ -38,14 +46,31 @@ static int give_addresses(const struct spill_program *program, uint32_t index,
     return 0;
 }
 
-static int give_route(const struct spill_program *program, const struct spill_option_route *option,
-                      bool again, struct spill_error *error)
+static int give_route(const struct spill_program *program, const struct spill_options *options,
+                      const struct spill_option_route *option, bool again,
+                      struct spill_error *error)
 {
     struct spill_kernel_route route;
 
-    make_route(program, option, &route);
-    return spill_request_route(program->kernel->requests, program->options.router.table, &route,
-                               again, error);
+    return make_route(program, options, option, &route)
+               ? spill_request_route(program->kernel->requests, program->options.router.table,
+                                     &route, again, error)
+               : 0;
+}
+
+int spill_given_route(const struct spill_program *program, const struct spill_options *options,
+                      const struct spill_option_route *route, struct spill_error *error)
+{
+    return give_route(program, options, route, false, error);
+}
+
+void spill_given_no_route(const struct spill_program *program, const struct spill_options *options,
+                          const struct spill_option_route *route)
+{
+    struct spill_kernel_route gone;
+
+    if (make_route(program, options, route, &gone))
+        spill_request_no_route(program->kernel->requests, program->options.router.table, &gone);
 }
 
 /* -------------------------------------------------------------------- at the start */
@@ -127,10 +152,19 @@ static int give_routes(const struct spill_program *program, struct leftovers *le
     if (sweep(program, leftovers, error) != 0)
         return -1;
     for (uint32_t i = 0; i < options->route_count; i++) {
-        if (!leftovers->there[i] && give_route(program, &options->routes[i], false, error) != 0)
+        if (!leftovers->there[i] &&
+            give_route(program, options, &options->routes[i], false, error) != 0)
             return -1;
     }
     return 0;
+}
+
+int spill_given_twin(struct spill_program *program, uint32_t index, struct spill_error *error)
+{
+    if (spill_request_link_up(program->kernel->requests, spill_kernel_link(program, index),
+                              error) != 0)
+        return -1;
+    return give_addresses(program, index, error);
 }
 
 int spill_given_install(struct spill_program *program, struct spill_error *error)
@@ -141,10 +175,8 @@ int spill_given_install(struct spill_program *program, struct spill_error *error
     int status;
 
     side->next_route = options->route_count;
-    for (uint32_t i = 0; i < options->interface_count; i++) {
-        if (options->interfaces[i].routed &&
-            (spill_request_link_up(side->requests, spill_kernel_link(program, i), error) != 0 ||
-             give_addresses(program, i, error) != 0))
+    for (uint32_t i = 0; i < program->interface_count; i++) {
+        if (spill_given_twin(program, i, error) != 0)
             return -1;
     }
     status = give_routes(program, &leftovers, error);
@@ -169,14 +201,14 @@ static bool addresses_again(struct spill_program *program, uint32_t *requests)
     struct spill_kernel_side *side = program->kernel;
     struct spill_error error;
 
-    for (uint32_t i = 0; i < program->options.interface_count; i++) {
+    for (uint32_t i = 0; i < program->interface_count; i++) {
         struct spill_kernel_twin *twin = &side->twins[i];
 
-        if (!twin->addresses_due || !twin->up)
+        if (!spill_program_has_interface(program, i) || !twin->addresses_due || !twin->up)
             continue;
         if (*requests < SPILL_OPTION_ADDRESSES_MAX)
             return true;
-        *requests -= program->options.interfaces[i].addresses.count;
+        *requests -= program->interfaces[i].addresses.count;
         if (give_addresses(program, i, &error) != 0)
             note_refused(side, &error, requests);
         twin->addresses_due = false;
@@ -188,16 +220,18 @@ static bool addresses_again(struct spill_program *program, uint32_t *requests)
 
 /* One by a twin that is up, or has an address, again. The kernel takes none as long as another one
  * of its is down. */
-static bool is_due(const struct spill_kernel_side *side, const struct spill_option_route *option)
+static bool is_due(const struct spill_program *program, const struct spill_options *options,
+                   const struct spill_option_route *option)
 {
     bool due = false;
 
     for (uint32_t i = 0; i < option->via.count; i++) {
-        const struct spill_kernel_twin *twin = &side->twins[option->via.list[i].index];
+        const int interface =
+            spill_program_find_interface(program, options, option->via.list[i].index);
 
-        if (!twin->up)
+        if (interface < 0 || !program->kernel->twins[interface].up)
             return false;
-        due |= twin->routes_due;
+        due |= program->kernel->twins[interface].routes_due;
     }
     return due;
 }
@@ -205,18 +239,18 @@ static bool is_due(const struct spill_kernel_side *side, const struct spill_opti
 static bool routes_again(struct spill_program *program, uint32_t *requests)
 {
     struct spill_kernel_side *side = program->kernel;
-    const struct spill_options *options = &program->options;
+    const struct spill_options *options = spill_program_configured(program);
     struct spill_error error;
 
     for (; side->next_route < options->route_count; side->next_route++) {
         const struct spill_option_route *option = &options->routes[side->next_route];
 
-        if (!is_due(side, option))
+        if (!is_due(program, options, option))
             continue;
         if (*requests == 0)
             return true;
         --*requests;
-        if (give_route(program, option, true, &error) != 0)
+        if (give_route(program, options, option, true, &error) != 0)
             note_refused(side, &error, requests);
     }
     return false;
@@ -232,7 +266,7 @@ bool spill_given_again(struct spill_program *program, uint32_t *requests)
         SPILL_LOG(WARNING, "router: the kernel refuses %u more, of what it was given again",
                   side->refused - 1);
     side->refused = 0;
-    for (uint32_t i = 0; i < program->options.interface_count; i++)
+    for (uint32_t i = 0; i < program->interface_count; i++)
         side->twins[i].routes_due &= !side->twins[i].up;
     return false;
 }
@@ -241,13 +275,13 @@ bool spill_given_again(struct spill_program *program, uint32_t *requests)
 
 void spill_given_take_back(struct spill_program *program)
 {
-    const struct spill_options *options = &program->options;
+    const struct spill_options *options = spill_program_configured(program);
     const uint64_t deadline = spill_clock() + spill_cycles(BACK_NS);
     struct spill_kernel_route route;
     uint32_t left = 0;
 
     for (uint32_t i = 0; i < options->route_count; i++) {
-        make_route(program, &options->routes[i], &route);
+        make_route(program, options, &options->routes[i], &route);
         if (route.count == 0 &&
             (spill_clock() >= deadline ||
              spill_request_no_route(program->kernel->requests, options->router.table, &route) != 0))

@@ -38,10 +38,10 @@ struct spill_kernel_side {
     struct spill_mirror_sink sink;
     struct mnl_socket *requests; /* NULL: it has been left */
     struct spill_event look, keep;
-    struct spill_kernel_twin twins[SPILL_ROUTER_INTERFACES_MAX]; /* by index in the options */
+    struct spill_kernel_twin twins[SPILL_ROUTER_INTERFACES_MAX]; /* by the router's index */
     uint32_t twin_changes;                                       /* that were looked at */
     uint64_t generations, overruns;                              /* likewise */
-    uint32_t next_route;   /* of the options, that may be due; past the last: none is */
+    uint32_t next_route;   /* of those in force, that may be due; past the last: none is */
     uint32_t refused;      /* of those that were due, by the kernel */
     uint32_t to_keep;      /* neighbours still to be looked at */
     uint32_t next_gateway; /* to look at, of those that the kernel may not know */
@@ -49,16 +49,25 @@ struct spill_kernel_side {
     struct spill_kernel_counters counters;
 };
 
-/** The kernel's index of a twin, by index of its interface in the options. */
+/** The kernel's index of a twin, by the router's of its interface. */
 static inline uint32_t spill_kernel_link(const struct spill_program *program, uint32_t interface)
 {
-    return program->host->twins[program->interfaces[interface]].twin.index;
+    return program->host->twins[interface].twin.index;
 }
 
 /* --------------------------------------------------------------------------- given.c */
 
 /** Sets the twins up and gives the kernel all addresses and routes. @return -1 with an error */
 int spill_given_install(struct spill_program *program, struct spill_error *error);
+
+/** Sets a twin up and gives the kernel its addresses, by the router's index. Likewise. */
+int spill_given_twin(struct spill_program *program, uint32_t index, struct spill_error *error);
+
+/** Gives the kernel a route of options, or takes it back. Likewise. */
+int spill_given_route(const struct spill_program *program, const struct spill_options *options,
+                      const struct spill_option_route *route, struct spill_error *error);
+void spill_given_no_route(const struct spill_program *program, const struct spill_options *options,
+                          const struct spill_option_route *route);
 
 /**
  * Gives again what is due of twins that are up.

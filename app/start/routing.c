@@ -18,6 +18,24 @@ static void reading_nodes(const struct spill_plan *plan, int nodes[SPILL_NODES_M
     }
 }
 
+int spill_program_add_interface(struct spill_program *program,
+                                const struct spill_option_interface *option, uint16_t port,
+                                enum spill_port_state state, struct spill_error *error)
+{
+    const struct spill_router_interface interface = {
+        .port = program->ports[port].id, .vlan = option->vlan, .mac = program->ports[port].address};
+    const int index = spill_router_add_interface(program->router, &interface, error);
+
+    if (index < 0)
+        return -1;
+    program->interfaces[index] = *option;
+    program->interfaces[index].where = NULL;
+    program->interfaces[index].port = port;
+    program->interface_states[index] = state;
+    program->interface_count = spill_router_interface_count(program->router);
+    return index;
+}
+
 static int add_interfaces(struct spill_program *program, struct spill_error *error)
 {
     const struct spill_options *options = &program->options;
@@ -25,18 +43,10 @@ static int add_interfaces(struct spill_program *program, struct spill_error *err
 
     for (i = 0; i < options->interface_count; i++) {
         const struct spill_option_interface *option = &options->interfaces[i];
-        const struct spill_port *port = &program->ports[option->port];
-        const struct spill_router_interface interface = {
-            .port = port->id, .vlan = option->vlan, .mac = port->address};
 
-        program->interfaces[i] = SPILL_NO_INTERFACE;
-        if (option->routed) {
-            const int index = spill_router_add_interface(program->router, &interface, error);
-
-            if (index < 0)
-                return -1;
-            program->interfaces[i] = (uint16_t)index;
-        }
+        if (option->routed &&
+            spill_program_add_interface(program, option, option->port, SPILL_PORT_THERE, error) < 0)
+            return -1;
     }
     return 0;
 }
@@ -77,70 +87,16 @@ static int add_address(struct spill_router *router, uint16_t interface,
 
 static int add_addresses(struct spill_program *program, struct spill_error *error)
 {
-    const struct spill_options *options = &program->options;
-    uint32_t i, j;
+    uint16_t i, j;
 
-    for (i = 0; i < options->interface_count; i++) {
-        const struct spill_option_addresses *addresses = &options->interfaces[i].addresses;
+    for (i = 0; i < program->interface_count; i++) {
+        const struct spill_option_addresses *addresses = &program->interfaces[i].addresses;
 
-        if (!options->interfaces[i].routed)
-            continue;
-        spill_router_set_addresses(program->router, program->interfaces[i], addresses->list,
-                                   addresses->count);
+        spill_router_set_addresses(program->router, i, addresses->list, addresses->count);
         for (j = 0; j < addresses->count; j++) {
-            if (add_address(program->router, program->interfaces[i], &addresses->list[j], error) !=
-                0)
+            if (add_address(program->router, i, &addresses->list[j], error) != 0)
                 return -1;
         }
-    }
-    return 0;
-}
-
-static int add_route(struct spill_program *program, const struct spill_option_route *route,
-                     struct spill_error *error)
-{
-    struct spill_route_path paths[SPILL_OPTION_VIAS_MAX] = {{.interface = 0}};
-    struct spill_error reason;
-    uint32_t i;
-
-    for (i = 0; i < route->via.count; i++) {
-        const struct spill_option_via *via = &route->via.list[i];
-
-        paths[i] = (struct spill_route_path){.gateway = via->gateway,
-                                             .interface = program->interfaces[via->index],
-                                             .weight = via->weight};
-    }
-    if (spill_router_set_route(program->router, &route->prefix,
-                               route->via.count > 0 ? SPILL_ROUTE_FORWARD : route->action, paths,
-                               route->via.count, &reason) != 0)
-        return spill_error_set(error, "%s: %s", route->where, reason.text);
-    return 0;
-}
-
-static int add_routes(struct spill_program *program, struct spill_error *error)
-{
-    const struct spill_options *options = &program->options;
-    uint32_t i;
-
-    for (i = 0; i < options->route_count; i++) {
-        if (add_route(program, &options->routes[i], error) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int add_neighbors(struct spill_program *program, struct spill_error *error)
-{
-    const struct spill_options *options = &program->options;
-    uint32_t i;
-
-    for (i = 0; i < options->neighbor_count; i++) {
-        const struct spill_option_neighbor *neighbor = &options->neighbors[i];
-
-        if (spill_router_set_neighbor(program->router, program->interfaces[neighbor->index],
-                                      &neighbor->address, SPILL_NEIGHBOR_STATIC, &neighbor->mac,
-                                      error) != 0)
-            return -1;
     }
     return 0;
 }
@@ -166,11 +122,12 @@ int spill_program_open_router(struct spill_program *program, struct spill_error 
     if (!spill_options_route(&program->options) || program->router != NULL)
         return 0;
     if (create_router(program, error) != 0 || add_interfaces(program, error) != 0 ||
-        add_neighbors(program, error) != 0)
+        spill_program_set_neighbors(program, NULL, &program->options, error) != 0)
         return -1;
     /* With twins, the kernel is given them, and they come back from it. */
     if (!spill_options_have_twins(&program->options) &&
-        (add_addresses(program, error) != 0 || add_routes(program, error) != 0))
+        (add_addresses(program, error) != 0 ||
+         spill_program_set_routes(program, NULL, &program->options, error) != 0))
         return -1;
     /* Nobody reads yet, so nothing is waited for. */
     while (spill_router_work(program->router)) {

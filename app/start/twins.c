@@ -18,37 +18,34 @@ static uint16_t data_room(const struct spill_program *program)
     return (uint16_t)(RTE_PKTMBUF_HEADROOM + RTE_MIN(RTE_MAX(mtu + 64, 2048U), 16000U));
 }
 
-static int open_twin(struct spill_program *program, uint32_t index, struct spill_host_twin *twins,
-                     struct spill_error *error)
+static int open_twin(const struct spill_program *program, uint32_t index,
+                     struct spill_host_twin *twin, struct spill_error *error)
 {
-    const struct spill_option_interface *option = &program->options.interfaces[index];
+    const struct spill_option_interface *option = &program->interfaces[index];
     const struct spill_port *port = &program->ports[option->port];
-    struct spill_host_twin *twin = &twins[program->interfaces[index]];
 
     twin->port = port->id;
     twin->vlan = option->vlan;
     return spill_twin_open(&twin->twin, option->twin, &port->address, port->mtu, error);
 }
 
-static int open_all(struct spill_program *program, struct spill_host_twin *twins,
-                    struct spill_error *error)
+static int open_some(const struct spill_program *program, uint32_t first, uint32_t count,
+                     struct spill_host_twin *twins, struct spill_error *error)
 {
-    const struct spill_options *options = &program->options;
-
-    for (uint32_t i = 0; i < options->interface_count; i++) {
-        if (options->interfaces[i].routed && open_twin(program, i, twins, error) != 0)
+    for (uint32_t i = 0; i < count; i++) {
+        if (open_twin(program, first + i, &twins[i], error) != 0)
             return -1;
     }
     return 0;
 }
 
 /* Where the options want them. */
-static int open_there(struct spill_program *program, struct spill_host_twin *twins,
-                      struct spill_error *error)
+static int open_there(const struct spill_program *program, uint32_t first, uint32_t count,
+                      struct spill_host_twin *twins, struct spill_error *error)
 {
     int there = spill_netlink_namespace(program->options.router.name_space, error);
     int home = there < 0 ? -1 : spill_netlink_enter(there, error);
-    int status = home < 0 ? -1 : open_all(program, twins, error);
+    int status = home < 0 ? -1 : open_some(program, first, count, twins, error);
 
     if (there >= 0)
         close(there);
@@ -66,23 +63,41 @@ int spill_program_open_twins(struct spill_program *program, struct spill_error *
 {
     const struct spill_options *options = &program->options;
     struct spill_host_twin *twins;
-    uint32_t count, i;
+    uint32_t i;
 
     if (!spill_options_have_twins(options) || program->host != NULL)
         return 0;
-    count = spill_router_interface_count(program->router);
-    twins = rte_zmalloc("twins", count * sizeof(*twins), 0);
+    twins = rte_zmalloc("twins", SPILL_ROUTER_INTERFACES_MAX * sizeof(*twins), 0);
     if (twins == NULL)
         return spill_error_set(error, "no memory for twins");
-    for (i = 0; i < count; i++)
+    for (i = 0; i < SPILL_ROUTER_INTERFACES_MAX; i++)
         twins[i].twin.descriptor = -1;
-    if (open_there(program, twins, error) == 0)
-        program->host = spill_host_create(twins, count, program->plan.count[SPILL_ROLE_FAST],
-                                          options->pipeline.host_rules, data_room(program),
-                                          &program->stop, error);
+    if (open_there(program, 0, program->interface_count, twins, error) == 0)
+        program->host = spill_host_create(
+            twins, SPILL_ROUTER_INTERFACES_MAX, program->plan.count[SPILL_ROLE_FAST],
+            options->pipeline.host_rules, data_room(program), &program->stop, error);
     if (program->host == NULL)
-        close_twins(twins, count);
+        close_twins(twins, SPILL_ROUTER_INTERFACES_MAX);
     return program->host != NULL ? 0 : -1;
+}
+
+/* What the kernel sends by it has to fit the host's buffers. */
+int spill_program_add_twin(struct spill_program *program, uint32_t index, struct spill_error *error)
+{
+    const struct spill_port *port = &program->ports[program->interfaces[index].port];
+    struct spill_host_twin twin = {.twin.descriptor = -1};
+
+    if (data_room(program) > rte_pktmbuf_data_room_size(program->host->pool))
+        return spill_error_set(error,
+                               "port %s has MTU %u, more than the ports of the start: expected a "
+                               "restart, or mtu in [port %s]",
+                               port->name, port->mtu, port->name);
+    if (open_there(program, index, 1, &twin, error) != 0)
+        return -1;
+    if (spill_host_add_twin(program->host, index, &twin, error) == 0)
+        return 0;
+    spill_twin_close(&twin.twin);
+    return -1;
 }
 
 /* The host's thread: an lcore needs a neighbour. */

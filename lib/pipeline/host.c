@@ -253,19 +253,55 @@ static int make_channels(struct spill_host *host, uint32_t lcores, struct spill_
     return 0;
 }
 
-static int watch(struct spill_host *host, struct spill_error *error)
+static int watch(const struct spill_host *host, uint32_t index, const struct spill_twin *twin,
+                 struct spill_error *error)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
+
+    return epoll_ctl(host->epoll, EPOLL_CTL_ADD, twin->descriptor, &event) == 0
+               ? 0
+               : spill_error_set(error, "twin %s can't be waited for", twin->name);
+}
+
+static int watch_all(struct spill_host *host, struct spill_error *error)
 {
     uint32_t i;
 
     host->epoll = epoll_create1(EPOLL_CLOEXEC);
-    for (i = 0; host->epoll >= 0 && i < host->count; i++) {
-        struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
-
-        if (host->twins[i].twin.descriptor >= 0 &&
-            epoll_ctl(host->epoll, EPOLL_CTL_ADD, host->twins[i].twin.descriptor, &event) != 0)
-            return spill_error_set(error, "twin %s can't be waited for", host->twins[i].twin.name);
+    if (host->epoll < 0)
+        return spill_error_set(error, "twins can't be waited for");
+    for (i = 0; i < host->count; i++) {
+        if (host->twins[i].twin.descriptor >= 0 && watch(host, i, &host->twins[i].twin, error) != 0)
+            return -1;
     }
-    return host->epoll >= 0 ? 0 : spill_error_set(error, "twins can't be waited for");
+    return 0;
+}
+
+int spill_host_add_twin(struct spill_host *host, uint32_t index, const struct spill_host_twin *twin,
+                        struct spill_error *error)
+{
+    int status;
+
+    pthread_mutex_lock(&host->turning);
+    status = watch(host, index, &twin->twin, error);
+    if (status == 0)
+        host->twins[index] = *twin;
+    pthread_mutex_unlock(&host->turning);
+    return status;
+}
+
+/* The kernel takes its time to close it, and the thread none of that. */
+void spill_host_remove_twin(struct spill_host *host, uint32_t index)
+{
+    struct spill_twin *twin = &host->twins[index].twin, gone;
+
+    pthread_mutex_lock(&host->turning);
+    gone = *twin;
+    if (gone.descriptor >= 0)
+        epoll_ctl(host->epoll, EPOLL_CTL_DEL, gone.descriptor, NULL);
+    twin->descriptor = -1;
+    pthread_mutex_unlock(&host->turning);
+    spill_twin_close(&gone);
 }
 
 struct spill_host *spill_host_create(struct spill_host_twin *twins, uint32_t count, uint32_t lcores,
@@ -279,13 +315,15 @@ struct spill_host *spill_host_create(struct spill_host_twin *twins, uint32_t cou
         return NULL;
     }
     host->epoll = -1;
+    pthread_mutex_init(&host->turning, NULL);
     host->twins = twins;
     host->count = count;
     host->from_count = rules ? lcores : 1;
     host->stop = stop;
     host->pool = spill_port_pool_create("host", POOL_MBUFS, SPILL_PACKET_PRIVATE_SIZE, data_room,
                                         true, SOCKET_ID_ANY, error);
-    if (host->pool != NULL && make_channels(host, lcores, error) == 0 && watch(host, error) == 0)
+    if (host->pool != NULL && make_channels(host, lcores, error) == 0 &&
+        watch_all(host, error) == 0)
         return host;
     host->twins = NULL;
     spill_host_free(host);
@@ -350,5 +388,6 @@ void spill_host_free(struct spill_host *host)
     for (i = 0; i < host->from_count; i++)
         spill_channel_free(host->from[i]);
     rte_mempool_free(host->pool);
+    pthread_mutex_destroy(&host->turning);
     rte_free(host);
 }

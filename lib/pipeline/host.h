@@ -60,7 +60,7 @@ struct spill_host_lcore {
     struct spill_host_rate rates[SPILL_HOST_CLASSES];
 } __rte_cache_aligned;
 
-/** A twin, and what it is the twin of. Written before the thread starts. */
+/** A twin, and what it is the twin of. */
 struct spill_host_twin {
     struct spill_twin twin;
     uint16_t port; /* DPDK's id */
@@ -76,8 +76,9 @@ struct spill_host_start {
 };
 
 struct spill_host {
-    uint32_t count; /* of interfaces, by the router's index */
+    uint32_t count; /* of places for twins, by the router's index of their interfaces */
     struct spill_host_twin *twins;
+    pthread_mutex_t turning; /* of the thread, in a turn; and of who changes its twins */
     struct rte_mempool *pool;
     struct spill_channel *to[SPILL_HOST_CLASSES];
     uint32_t from_count; /* of channels: one, or one for each fast lcore */
@@ -98,7 +99,8 @@ struct spill_fast;
 /**
  * Makes channels and mempool, for twins that are open. Control thread.
  *
- * @param twins   by the router's index of their interfaces; the host closes and frees them
+ * @param twins   by the router's index of their interfaces, with places for those that come later,
+ *                whose descriptor is -1; the host closes and frees them
  * @param lcores  fast lcores
  * @param rules   they judge what the host sends, each what is of its flows
  * @param stop    nothing more is read from twins
@@ -111,6 +113,18 @@ struct spill_host *spill_host_create(struct spill_host_twin *twins, uint32_t cou
 /** Starts the thread. @param start  copied @return -1 with an error */
 int spill_host_start(struct spill_host *host, const struct spill_host_start *start,
                      struct spill_error *error);
+
+/**
+ * Has the thread look after one more twin, or one less, which it closes. Any thread, one at a time;
+ * waits for the kernel and a turn of the host's thread.
+ *
+ * @param index  the router's, of its interface; the place is free
+ * @param twin   open; the host's then
+ * @return 0; or -1 with an error, and the twin stays the caller's
+ */
+int spill_host_add_twin(struct spill_host *host, uint32_t index, const struct spill_host_twin *twin,
+                        struct spill_error *error);
+void spill_host_remove_twin(struct spill_host *host, uint32_t index);
 
 /** Has the thread deliver what waits, and end. Once no lcore runs; spill_control_join() waits. */
 void spill_host_finish(struct spill_host *host);

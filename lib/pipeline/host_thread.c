@@ -142,9 +142,11 @@ void *spill_host_run(void *context)
             reads = false;
             leave(host);
         }
+        pthread_mutex_lock(&host->turning);
         packets = deliver_some(host);
         if (reads)
             packets += read_some(host);
+        pthread_mutex_unlock(&host->turning);
         if (spill_router_has_needs(host->start.router))
             host->start.wake(host->start.context);
         if (packets == 0 && !over)

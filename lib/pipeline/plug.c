@@ -227,10 +227,39 @@ int spill_plug_port(struct spill_pipeline *pipeline, uint32_t index, struct spil
         plug_exit(pipeline, &plan->lcores[i], fast, index);
         plug_handover(&fast->handover, port, plan->ports[index].rx_queues);
         fast->receive.zones[port->id] = zone_of(pipeline, index);
+        if (plan->ports[index].peer >= 0) /* its id may have been a routed port's */
+            fast->routing.routed[port->id] = false;
         set_pace(pipeline, fast);
     }
     spill_links_set(&pipeline->links, port->id, (struct spill_link){.lost = false});
     return 0;
+}
+
+/* ----------------------------------------------------------------------- the interfaces */
+
+int spill_plug_interface(struct spill_pipeline *pipeline, uint16_t number,
+                         struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+
+    for (uint32_t i = 1; i < plan->lcore_count; i++) {
+        struct spill_fast *fast = pipeline->lcores[i].fast;
+
+        if (fast != NULL && spill_routing_add_interface(&fast->routing, number,
+                                                        plan->lcores[i].memory_node, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+void spill_plug_no_interface(struct spill_pipeline *pipeline, uint16_t number)
+{
+    for (uint32_t i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        struct spill_fast *fast = pipeline->lcores[i].fast;
+
+        if (fast != NULL)
+            spill_routing_remove_interface(&fast->routing, number);
+    }
 }
 
 /* -------------------------------------------------------------------------- the inputs */

@@ -36,6 +36,17 @@
  */
 int spill_plug_port(struct spill_pipeline *pipeline, uint32_t index, struct spill_error *error);
 
+/**
+ * Has each lcore know what comes by an interface of the router's, on a port that is plugged in; or
+ * not any more: such packets are dropped as `unknown_vlan`.
+ *
+ * @param number  the router's index
+ * @return 0, or -1 with an error: memory is short
+ */
+int spill_plug_interface(struct spill_pipeline *pipeline, uint16_t number,
+                         struct spill_error *error);
+void spill_plug_no_interface(struct spill_pipeline *pipeline, uint16_t number);
+
 /** Has the port's receive queues polled. Once every lcore has seen what spill_plug_port() wrote, on
  * both ends of its wire. */
 void spill_plug_open(struct spill_pipeline *pipeline, uint32_t index);

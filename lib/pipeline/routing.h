@@ -57,7 +57,8 @@ enum spill_routing_origin {
     SPILL_ROUTING_PROTECTED, /* the same, an ESP packet of ours (routing_tunnel.h) */
 };
 
-/** A fast lcore's. Written before the lcores start, but for what others say of themselves. */
+/** A fast lcore's. Written before the lcores start, but for what others say of themselves, and for
+ * the last three, which follow interfaces that come and leave. */
 struct spill_routing {
     const struct spill_route_tables *tables; /* NULL: no port is routed */
     struct spill_route_lcore *lcore;         /* written by the lcore */
@@ -82,6 +83,16 @@ int spill_routing_init(struct spill_routing *routing, const struct spill_pipelin
                        uint32_t index, int node, struct spill_error *error);
 
 void spill_routing_free(struct spill_routing *routing);
+
+/**
+ * Has packets that come by an interface of the router's known as its own, or not any more. Who has
+ * the ports; the lcore may run.
+ *
+ * @return -1 with an error: no memory
+ */
+int spill_routing_add_interface(struct spill_routing *routing, uint16_t number, int node,
+                                struct spill_error *error);
+void spill_routing_remove_interface(struct spill_routing *routing, uint16_t number);
 
 /** Interface of a packet that came by a routed port. The lcore. */
 uint16_t spill_routing_interface(const struct spill_routing *routing, const struct rte_mbuf *mbuf,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a fast lcore has for routing, before it starts. */
+/* What a fast lcore has for routing: made before it starts, but for interfaces that come and leave.
+ */
 #include <rte_malloc.h>
 
 #include "pipeline/connect.h"
@@ -18,21 +19,42 @@ static uint16_t *create_vlans(int node)
     return by_vlan;
 }
 
-static int add_interface(struct spill_routing *routing, uint16_t number, int node)
+/* Where an interface's number stands; NULL: no memory. */
+static uint16_t *place_of(struct spill_routing *routing, const struct spill_interface *interface,
+                          int node)
+{
+    uint16_t *by_vlan = routing->by_vlan[interface->port];
+
+    if (interface->vlan == 0)
+        return &routing->untagged[interface->port];
+    if (by_vlan == NULL)
+        by_vlan = create_vlans(node);
+    __atomic_store_n(&routing->by_vlan[interface->port], by_vlan, __ATOMIC_RELEASE);
+    return by_vlan != NULL ? &by_vlan[interface->vlan] : NULL;
+}
+
+int spill_routing_add_interface(struct spill_routing *routing, uint16_t number, int node,
+                                struct spill_error *error)
 {
     const struct spill_interface *interface = &routing->tables->interfaces[number];
+    uint16_t *place = place_of(routing, interface, node);
 
+    if (place == NULL)
+        return spill_connect_no_memory(error, "routing", node);
     routing->routed[interface->port] = true;
-    if (interface->vlan == 0) {
-        routing->untagged[interface->port] = number;
-        return 0;
-    }
-    if (routing->by_vlan[interface->port] == NULL)
-        routing->by_vlan[interface->port] = create_vlans(node);
-    if (routing->by_vlan[interface->port] == NULL)
-        return -1;
-    routing->by_vlan[interface->port][interface->vlan] = number;
+    __atomic_store_n(place, number, __ATOMIC_RELEASE);
     return 0;
+}
+
+void spill_routing_remove_interface(struct spill_routing *routing, uint16_t number)
+{
+    const struct spill_interface *interface = &routing->tables->interfaces[number];
+    uint16_t *by_vlan = routing->by_vlan[interface->port];
+
+    if (interface->vlan == 0)
+        __atomic_store_n(&routing->untagged[interface->port], SPILL_NO_INTERFACE, __ATOMIC_RELAXED);
+    else if (by_vlan != NULL)
+        __atomic_store_n(&by_vlan[interface->vlan], SPILL_NO_INTERFACE, __ATOMIC_RELAXED);
 }
 
 int spill_routing_init(struct spill_routing *routing, const struct spill_pipeline_config *config,
@@ -56,8 +78,8 @@ int spill_routing_init(struct spill_routing *routing, const struct spill_pipelin
     for (i = 0; i < RTE_MAX_ETHPORTS; i++)
         routing->untagged[i] = SPILL_NO_INTERFACE;
     for (i = 0; i < spill_router_interface_count(router); i++) {
-        if (add_interface(routing, (uint16_t)i, node) != 0)
-            return spill_connect_no_memory(error, "routing", node);
+        if (spill_routing_add_interface(routing, (uint16_t)i, node, error) != 0)
+            return -1;
     }
     return 0;
 }

@@ -16,7 +16,7 @@ SPILL_DROP_REASON(spill_drop_neighbor_unresolved, "neighbor_unresolved",
                   "nobody said which MAC address the next hop has, for three seconds or until the "
                   "end");
 SPILL_DROP_REASON(spill_drop_neighbor_failed, "neighbor_failed",
-                  "the next hop does not answer; the sender is told");
+                  "the next hop does not answer, or its port leaves; the sender is told");
 static SPILL_DROP_REASON(neighbor_full, "neighbor_full",
                          "too many packets wait for next hops' MAC addresses: of this one, or by "
                          "its port");
@@ -210,7 +210,9 @@ static void look(struct spill_fast *fast, struct spill_waiting_neighbor *neighbo
 
     if (kind == SPILL_HOP_REACHABLE)
         send_on(fast, neighbor);
-    else if (kind == SPILL_HOP_FAILED)
+    else if (kind == SPILL_HOP_FAILED ||
+             (__atomic_load_n(&tables->interfaces[neighbor->interface].down, __ATOMIC_RELAXED) &
+              SPILL_LINK_OF_LEAVING) != 0)
         refuse(fast, neighbor, &spill_drop_neighbor_failed, now);
     else if (now - neighbor->since > rte_get_tsc_hz() / MS_PER_S * SPILL_WAITING_MS)
         refuse(fast, neighbor, &spill_drop_neighbor_unresolved, now);

@@ -18,6 +18,12 @@ static void set_state(struct spill_router *router, uint16_t hop, union spill_hop
     __atomic_store_n(&tables->hops[hop].state, state.word, __ATOMIC_RELEASE);
 }
 
+/* Whoever wants an interface's place back looks at it meanwhile. */
+static void count_use(struct spill_router *router, uint16_t interface, int change)
+{
+    __atomic_fetch_add(&router->uses[interface], (uint32_t)change, __ATOMIC_RELEASE);
+}
+
 /* A new hop, complete before the chain leads to it. */
 static uint16_t add(struct spill_router *router, uint16_t interface, const struct spill_ip *address)
 {
@@ -28,6 +34,7 @@ static uint16_t add(struct spill_router *router, uint16_t interface, const struc
     if (hop == 0)
         return 0;
     router->neighbors[hop] = (struct spill_neighbor){.known = false};
+    count_use(router, interface, 1);
     for (i = 0; i < router->config.lcores; i++) {
         if (router->lcores[i] != NULL)
             __atomic_store_n(&router->lcores[i]->used[hop], 0, __ATOMIC_RELAXED);
@@ -48,6 +55,7 @@ static void drop(struct spill_router *router, uint16_t hop)
 {
     struct spill_route_tables *tables;
 
+    count_use(router, router->first->hops[hop].interface, -1);
     SPILL_EACH_TABLES(router, tables)
     {
         const struct spill_hop *gone = &tables->hops[hop];
@@ -69,8 +77,10 @@ uint16_t spill_neighbors_use(struct spill_router *router, const struct spill_rou
 {
     uint16_t hop;
 
-    if (path->gateway.family == 0)
+    if (path->gateway.family == 0) {
+        count_use(router, path->interface, 1);
         return (uint16_t)(1 + path->interface);
+    }
     hop = spill_hop_find(router->first, path->interface, &path->gateway);
     if (hop == 0)
         hop = add(router, path->interface, &path->gateway);
@@ -87,8 +97,10 @@ static void end(struct spill_router *router, uint16_t hop)
 
 void spill_neighbors_unuse(struct spill_router *router, uint16_t hop)
 {
-    if (is_link(hop))
+    if (is_link(hop)) {
+        count_use(router, (uint16_t)(hop - 1), -1);
         return;
+    }
     router->neighbors[hop].groups--;
     end(router, hop);
 }
@@ -148,6 +160,17 @@ void spill_router_remove_neighbor(struct spill_router *router, uint16_t interfac
     router->neighbors_known--;
     set_state(router, hop, state_of(SPILL_NEIGHBOR_UNRESOLVED, NULL));
     end(router, hop);
+}
+
+void spill_router_remove_static(struct spill_router *router, uint16_t interface,
+                                const struct spill_ip *address)
+{
+    const uint16_t hop = spill_hop_find(router->first, interface, address);
+
+    if (hop == 0 || !router->neighbors[hop].fixed)
+        return;
+    router->neighbors[hop].fixed = false;
+    spill_router_remove_neighbor(router, interface, address);
 }
 
 bool spill_router_neighbor_used(struct spill_router *router, uint16_t interface,

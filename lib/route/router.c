@@ -222,9 +222,11 @@ int spill_router_add_interface(struct spill_router *router,
                                const struct spill_router_interface *interface,
                                struct spill_error *error)
 {
-    const uint32_t index = router->interface_count;
     struct spill_route_tables *tables;
+    uint32_t index = 0;
 
+    while (index < router->interface_count && router->interfaces[index].port != SPILL_NO_PORT)
+        index++;
     if (index == SPILL_ROUTER_INTERFACES_MAX)
         return spill_error_set(error, "router: more than %d routed ports and VLANs of them",
                                SPILL_ROUTER_INTERFACES_MAX);
@@ -232,7 +234,6 @@ int spill_router_add_interface(struct spill_router *router,
         return spill_error_set(error, "router: port %u has VLAN %u twice", interface->port,
                                interface->vlan);
     router->interfaces[index] = *interface;
-    router->interface_count++;
     SPILL_EACH_TABLES(router, tables)
     tables->interfaces[index] = (struct spill_interface){
         .mac = spill_mac_word(&interface->mac),
@@ -240,7 +241,22 @@ int spill_router_add_interface(struct spill_router *router,
         .vlan = interface->vlan,
         .mtu = interface->mtu != 0 ? interface->mtu : UINT16_MAX,
     };
+    __atomic_store_n(&router->interface_count, RTE_MAX(router->interface_count, index + 1),
+                     __ATOMIC_RELEASE);
     return (int)index;
+}
+
+bool spill_router_interface_used(const struct spill_router *router, uint16_t interface)
+{
+    return __atomic_load_n(&router->uses[interface], __ATOMIC_ACQUIRE) > 0;
+}
+
+bool spill_router_remove_interface(struct spill_router *router, uint16_t interface)
+{
+    if (spill_router_interface_used(router, interface))
+        return false;
+    router->interfaces[interface].port = SPILL_NO_PORT;
+    return true;
 }
 
 uint32_t spill_router_interface_count(const struct spill_router *router)

@@ -27,7 +27,7 @@
  *   half of a change, with any version of DPDK's rte_fib.
  *
  *     router = spill_router_create(...)
- *     lan = spill_router_add_interface(router, ...)      before the lcores start
+ *     lan = spill_router_add_interface(router, ...)      before the lcores start, or while they run
  *     spill_router_set_route(router, ...)                any number of times
  *     while (spill_router_work(router)) ...              now and then, until it is false
  *
@@ -108,7 +108,8 @@ struct spill_router *spill_router_create(const struct spill_router_config *confi
 void spill_router_free(struct spill_router *router);
 
 /**
- * Adds an interface, before the lcores start.
+ * Adds an interface, in the first place that is free. While lcores run it is whoever's who has the
+ * ports; nobody else uses its index before it is told.
  *
  * @return its index, or -1 with an error: there are too many, or it is there
  */
@@ -116,10 +117,21 @@ int spill_router_add_interface(struct spill_router *router,
                                const struct spill_router_interface *interface,
                                struct spill_error *error);
 
+/**
+ * Frees the place of an interface by which no route leads any more, and of whose neighbors nothing
+ * is known. Likewise; once no lcore receives by it.
+ *
+ * @return false: something refers to it, and it stays
+ */
+bool spill_router_remove_interface(struct spill_router *router, uint16_t interface);
+
+/** Whether routes lead by an interface, or something is known of a neighbor on it. Any thread. */
+bool spill_router_interface_used(const struct spill_router *router, uint16_t interface);
+
 /** Index of an interface; -1: there is none. */
 int spill_router_find_interface(const struct spill_router *router, uint16_t port, uint16_t vlan);
 
-/** Number of interfaces. */
+/** Number of interfaces, free places between them too. */
 uint32_t spill_router_interface_count(const struct spill_router *router);
 
 /**
@@ -150,6 +162,7 @@ void spill_router_set_mtu(struct spill_router *router, uint16_t interface, uint1
 enum spill_router_link {
     SPILL_LINK_OF_PORT = 1,
     SPILL_LINK_OF_TWIN = 2,
+    SPILL_LINK_OF_LEAVING = 4, /* the interface leaves: what waits for neighbors on it is dropped */
 };
 
 /** Says whether an interface's link is up, as one of those sees it: paths over one that is not up
@@ -226,6 +239,10 @@ int spill_router_set_neighbor(struct spill_router *router, uint16_t interface,
 /** Forgets a neighbour; a static one stays. As a gateway it is UNRESOLVED then. */
 void spill_router_remove_neighbor(struct spill_router *router, uint16_t interface,
                                   const struct spill_ip *address);
+
+/** The same of a static one; nothing where there is none. */
+void spill_router_remove_static(struct spill_router *router, uint16_t interface,
+                                const struct spill_ip *address);
 
 /** Whether a neighbour was sent to since this was last asked: the kernel is to keep it alive. */
 bool spill_router_neighbor_used(struct spill_router *router, uint16_t interface,

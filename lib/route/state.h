@@ -34,12 +34,14 @@ struct spill_group_state {
     struct spill_group_path *paths;
 };
 
-#define SPILL_GROUP_CHAINS 4096 /* a power of two */
+#define SPILL_GROUP_CHAINS 4096       /* a power of two */
+#define SPILL_NO_PORT      UINT16_MAX /* an interface's: its place is free */
 
 struct spill_router {
     struct spill_router_config config;
     uint32_t interface_count;
-    struct spill_router_interface interfaces[SPILL_ROUTER_INTERFACES_MAX];
+    struct spill_router_interface interfaces[SPILL_ROUTER_INTERFACES_MAX]; /* or SPILL_NO_PORT */
+    uint32_t uses[SPILL_ROUTER_INTERFACES_MAX];         /* of each, by paths and neighbors */
     struct spill_route_tables *tables[SPILL_NODES_MAX]; /* by memory node; NULL: none */
     struct spill_route_tables *first;                   /* one of them, for reading */
     struct spill_route_lcore *lcores[SPILL_ROUTER_LCORES_MAX];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Routed ports, routes and neighbours in the configuration: good and bad. */
+#include "config/options_compare.h"
 #include "options_parse.h"
 
 /* Two routed ports, open for more keys of the second. */
@@ -102,11 +103,68 @@ static void test_bad(void **state)
         options_assert_error(parse_with(cases[i].text), cases[i].expected);
 }
 
+static void join(const struct spill_difference *difference, void *context)
+{
+    static const char *const changes[] = {
+        [SPILL_CHANGED] = "", [SPILL_NEW] = "+", [SPILL_GONE] = "-"};
+
+    strcat(strcat(strcat((char *)context, changes[difference->change]), difference->what), ";");
+}
+
+static void assert_differences(const struct spill_options *before,
+                               const struct spill_options *after, enum spill_option_when when,
+                               const char *expected)
+{
+    char told[512] = "";
+
+    spill_options_compare(before, after, when, join, told);
+    assert_string_equal(told, expected);
+}
+
+#define TWINS "[port lan]\ndevice = net_null0\nrouted = yes\ntwin = t0\naddress = 10.1.0.1/24\n"
+#define MORE                                                                                       \
+    "[port dmz]\ndevice = net_null2\nrouted = yes\ntwin = t2\n"                                    \
+    "[port lan.7]\nparent = lan\nvlan = 7\nrouted = yes\ntwin = t7\n"                              \
+    "[neighbor 10.7.0.9]\nport = lan.7\nmac = 02:00:00:00:00:01\n"
+#define ROUTE "[route 10.9.0.0/16]\nvia = 10.1.0.9\n"
+
+/* Beside others with twins, what is routed comes and leaves with a reload. */
+static void test_compared(void **state)
+{
+    static struct spill_options first;
+
+    (void)state;
+    options_write("%s", MORE TWINS ROUTE);
+    options_assert_good(options_parse_file());
+    first = options_read;
+    options_read = (struct spill_options){0};
+    options_write("%s", TWINS ROUTE);
+    options_assert_good(options_parse_file());
+    assert_differences(&options_read, &first, SPILL_OPTION_AT_START, "");
+    assert_differences(&options_read, &first, SPILL_OPTION_AT_RELOAD,
+                       "+port dmz;+routed port dmz;+routed port lan.7;+neighbor 10.7.0.9;");
+    assert_differences(&first, &options_read, SPILL_OPTION_AT_RELOAD,
+                       "-port dmz;-routed port dmz;-routed port lan.7;-neighbor 10.7.0.9;");
+    options_write("%s", TWINS "[route 10.9.0.0/16]\nvia = port lan\n");
+    options_assert_good(options_parse_file());
+    assert_differences(&first, &options_read, SPILL_OPTION_AT_START, "");
+    assert_differences(&options_read, &first, SPILL_OPTION_AT_RELOAD,
+                       "+port dmz;+routed port dmz;+routed port lan.7;via of route 10.9.0.0/16;"
+                       "+neighbor 10.7.0.9;");
+    /* Without twins it is the next start's. */
+    options_assert_good(parse_with(""));
+    assert_differences(&first, &options_read, SPILL_OPTION_AT_START,
+                       "-port dmz;+port wan;twin of port lan;-routed port dmz;-routed port lan.7;"
+                       "+routed port wan;");
+    spill_options_free(&first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_compared),
     };
 
     return cmocka_run_group_tests(tests, options_setup, options_teardown);

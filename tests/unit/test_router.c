@@ -230,6 +230,37 @@ static void test_neighbor(void **state)
 
 /* A neighbour is found as long as it is known, or a gateway; its number is given again only when no
  * reader can hold it. */
+/* A place is another's once nothing leads by it any more. */
+static void test_places(void **state)
+{
+    const struct spill_router_interface again = {.port = 9, .vlan = 7};
+    const struct spill_route_path link = {.interface = 1};
+    const struct spill_ip_prefix ten = prefix("10.0.0.0/8"), net = prefix("192.0.2.0/24");
+    const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 9}};
+    const struct spill_ip host = ip("192.0.2.1");
+    struct spill_router *router = *state;
+    struct spill_error error;
+
+    route(router, "10.0.0.0/8", 1, "192.0.2.1");
+    assert_int_equal(spill_router_set_route(router, &net, SPILL_ROUTE_FORWARD, &link, 1, &error),
+                     0);
+    assert_int_equal(
+        spill_router_set_neighbor(router, 1, &host, SPILL_NEIGHBOR_STATIC, &mac, &error), 0);
+    settle(router);
+    spill_router_remove_route(router, &ten);
+    settle(router);
+    spill_router_remove_neighbor(router, 1, &host); /* it stays */
+    spill_router_remove_route(router, &net);
+    assert_false(spill_router_remove_interface(router, 1)); /* of one side of the table yet */
+    settle(router);
+    assert_false(spill_router_remove_interface(router, 1));
+    spill_router_remove_static(router, 1, &host);
+    assert_true(spill_router_remove_interface(router, 1));
+    assert_int_equal(spill_router_add_interface(router, &again, &error), 1);
+    assert_int_equal(spill_router_interface_count(router), 4);
+    assert_int_equal(spill_router_tables(router, 0)->interfaces[1].vlan, 7);
+}
+
 static void test_neighbor_ends(void **state)
 {
     struct spill_router *router = *state;
@@ -625,6 +656,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_longest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_neighbor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_places, setup, teardown),
         cmocka_unit_test_setup_teardown(test_neighbor_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mtu, setup, teardown),

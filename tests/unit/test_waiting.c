@@ -136,6 +136,29 @@ static void who_waits_is_not_overtaken(void **state)
     assert_int_equal(rte_mempool_in_use_count(frames_pool), 0);
 }
 
+/* What waits for somebody on a link that leaves is let go of at once. */
+static void none_waits_for_what_leaves(void **state)
+{
+    (void)state;
+    open_bench();
+    make_router("192.0.2.1");
+    send_one(1);
+    spill_waiting_look(fast(), rte_rdtsc());
+    assert_int_equal(fast()->routing.waiting->count, 1);
+    fast()->routing.waiting->looked = 0;
+    spill_router_set_link(router, 1, SPILL_LINK_OF_LEAVING, false);
+    spill_waiting_look(fast(), rte_rdtsc());
+    assert_int_equal(bench_drops(&fast()->ledger, "neighbor_failed"), 1);
+    /* The sender would be told by the same way. */
+    fast()->routing.waiting->looked = 0;
+    spill_waiting_look(fast(), rte_rdtsc());
+    assert_int_equal(fast()->routing.waiting->count, 0);
+    assert_int_equal(bench_drops(&fast()->ledger, "neighbor_failed"), 2);
+    bench_close(&bench);
+    spill_router_free(router);
+    assert_int_equal(rte_mempool_in_use_count(frames_pool), 0);
+}
+
 /* The nth, of which neighbours are told by one byte: half of them have the same. */
 static void nth(unsigned i, uint8_t *x, uint8_t *y)
 {
@@ -201,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_waits_is_not_overtaken),
+        cmocka_unit_test(none_waits_for_what_leaves),
         cmocka_unit_test(many_neighbors_are_told_apart),
     };
     int failed;

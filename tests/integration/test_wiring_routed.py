@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Routed ports, sub-ports and routes come and leave with a reload, while others carry traffic: none of it is lost."""
+import contextlib
+import pathlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import unittest
+
+from harness import BUILD, Spillway, TestCase, inside, main, run, until
+from test_wiring import FourEnds
+
+CTL = BUILD / "ctl" / "spillwayctl"
+
+ROUTED = """[spillway]
+rules = rules
+idle = sleep
+drain-timeout = 3s
+[router]
+routes = 1k
+routes6 = 1k
+[port lan]
+device = net_af_packet0,iface=lan
+routed = yes
+twin = tlan
+address = 10.1.0.1/24
+[port wan]
+device = net_af_packet1,iface=wan
+routed = yes
+twin = twan
+address = 10.2.0.1/24
+"""
+THIRD = """[port dmz]
+device = net_af_packet2,iface=dmz
+routed = yes
+twin = tdmz
+address = 10.3.0.1/24
+[route 10.50.0.0/16]
+via = 10.3.0.2
+"""
+GUESTS = """[port guests]
+parent = dmz
+vlan = 7
+routed = yes
+twin = tguests
+address = 10.7.0.1/24
+[neighbor 10.7.0.2]
+port = guests
+mac = 02:00:00:00:00:07
+"""
+ROUTED_RULES = "allow icmp from any to any in lan,wan\n"
+THIRD_RULES = ROUTED_RULES + "allow icmp from any to any in dmz\n"
+GUESTS_RULES = THIRD_RULES + "allow icmp from any to any in guests\n"
+
+
+class Routed(TestCase):
+    """left 10.1.0.2 - (lan) and right 10.2.0.2 - (wan) route; near 10.3.0.2 - (dmz), which has 10.50.0.1, comes and leaves, and with
+    it a guest, 10.7.0.2 in VLAN 7, of which there is no more than frames."""
+
+    def setUp(self):
+        super().setUp()
+        self.net = FourEnds()
+        self.addCleanup(self.net.close)
+        self.file("rules", ROUTED_RULES)
+        self.config = self.file("wire.conf", ROUTED)
+        if not pathlib.Path("/dev/net/tun").exists():
+            raise unittest.SkipTest("needs /dev/net/tun")
+        for number, name in ((1, self.net.left), (2, self.net.right), (3, self.net.near)):
+            self.ip(name, "address flush dev eth0")
+            self.ip(name, f"address add 10.{number}.0.2/24 dev eth0")
+            self.ip(name, f"route add default via 10.{number}.0.1")
+        self.ip(self.net.near, "address add 10.50.0.1/32 dev lo")
+        self.mac = self.net.run(self.net.middle, "cat", "/sys/class/net/dmz/address").stdout.strip()
+        # The kernel must not answer by the interfaces themselves, which spillway has.
+        settings = [f"net.ipv4.conf.{port}.{key}" for port in ("lan", "wan", "dmz") for key in ("rp_filter=1", "arp_ignore=8")]
+        self.net.run(self.net.middle, "sysctl", "-qw", *settings)
+
+    def start(self):
+        # Memory for ports that come.
+        return Spillway("--config", self.config, "--memory", "600", namespace=self.net.middle)
+
+    def reload(self, program, config, rules, said="reloaded: version"):
+        """Changes the files, and waits until the program has said what it makes of them. Returns what it said."""
+        before = len(program.log)
+        self.file("wire.conf", config)
+        self.file("rules", rules)
+        program.signal(signal.SIGHUP)
+        until(lambda: said in program.log[before:], 20, f"{said}\n{program.log}")
+        return program.log[before:]
+
+    def load(self, name, seconds, address):
+        """Pings all the time; a second's last answer may be late."""
+        return subprocess.Popen(["ip", "netns", "exec", name, "ping", "-n", "-q", "-i", "0.002", "-w", str(seconds), address],
+                                stdout=subprocess.PIPE, text=True)
+
+    def lost(self, pings):
+        pings.send_signal(signal.SIGINT)
+        sent, got = re.search(r"(\d+) packets transmitted, (\d+) received", pings.communicate()[0]).groups()
+        return int(sent) - int(got), int(got)
+
+    def refused(self, program, config, rules, what):
+        self.assertIn(what, self.reload(program, config, rules, "the rules stay as they were"))
+
+    def ports(self, program):
+        return [program.telemetry(f"/spillway/metrics,ports,{name}") for name in program.telemetry("/spillway/metrics,ports")]
+
+    def ip(self, name, command, **options):
+        return self.net.run(name, "ip", *command.split(), **options)
+
+    def reaches(self, *addresses):
+        for address in addresses:
+            until(lambda to=address: self.net.ping(self.net.left, to, count=1), 20, f"ping {address}")
+
+    def hears(self):
+        """What the guest hears within a second of the router, to which it speaks, and of left, which pings it."""
+        heard, guest, router = set(), b"\2\0\0\0\0\7", bytes.fromhex(self.mac.replace(":", ""))
+        tag = struct.pack("!HH", 0x8100, 7)
+        own, gateway, right = (socket.inet_aton(address) for address in ("10.7.0.2", "10.7.0.1", "10.2.0.2"))
+        with inside(self.net.near), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as link:
+            link.bind(("eth0", 3))
+            link.setsockopt(263, 8, 1)  # PACKET_AUXDATA: the tag is told beside the frame
+            link.settimeout(1)
+            link.send(b"\xff" * 6 + guest + tag + struct.pack("!HHHBBH", 0x806, 1, 0x800, 6, 4, 1) + guest + own + bytes(6) + gateway)
+            echo = b"\x45\0\0\x1c\0\0\0\0\x40\1" + struct.pack("!H", 0x66d5) + own + right + b"\x08\0\xf7\xff\0\0\0\0"
+            link.send(router + guest + tag + b"\x08\0" + echo)
+            pings = subprocess.Popen(["ip", "netns", "exec", self.net.left, "ping", "-c", "1", "-W", "1", "10.7.0.2"],
+                                     stdout=subprocess.DEVNULL)
+            with contextlib.suppress(TimeoutError):
+                while len(heard) < 3:
+                    frame, beside, _, _ = link.recvmsg(2048, 64)
+                    if beside and struct.unpack("IIIHHHH", beside[0][2])[5] & 0xfff == 7 and frame[:6] == guest:
+                        heard.add(("arp", frame[28:32]) if frame[12:14] == b"\x08\6" else ("icmp", frame[26:30]))
+            pings.wait()
+        return heard == {("arp", gateway), ("icmp", right), ("icmp", socket.inet_aton("10.1.0.2"))}
+
+    def misses(self, *addresses):
+        for address in addresses:
+            self.assertEqual(self.net.ping(self.net.left, address, "-W", "1", count=1), 0, address)
+
+    def leave(self, program, *names, config=ROUTED, rules=ROUTED_RULES):
+        before = len(program.log)
+        self.reload(program, config, rules)
+        for name in names:
+            until(lambda left=name: f"port {left} has left" in program.log[before:], 20, program.log)
+
+    def first(self, program):
+        program.ready()
+        self.reaches("10.2.0.2")
+        return self.load(self.net.left, 60, "10.2.0.2")
+
+    def test_come_and_leave(self):
+        with self.start() as program:
+            first = self.first(program)
+            for _ in range(3):
+                said = self.reload(program, ROUTED + THIRD + GUESTS, GUESTS_RULES)
+                self.assertNotIn("next start", said)
+                self.assertIn("port guests is there", said)
+                second = self.load(self.net.near, 60, "10.2.0.2")
+                self.reaches("10.3.0.1", "10.3.0.2", "10.50.0.1", "10.7.0.1")
+                until(self.hears, 20, "the guest hears the router")
+                self.assertIn("10.50.0.0/16", self.ip(self.net.middle, "route show").stdout)
+                self.leave(program, "dmz", "guests")
+                self.assertNotIn("tdmz", self.ip(self.net.middle, "link show").stdout)
+                self.misses("10.3.0.1", "10.50.0.1")
+                second.kill()
+                second.communicate()
+            lost, got = self.lost(first)
+            self.assertLessEqual(lost, 1)  # that which is under way
+            self.assertGreater(got, 500)
+            ports = {one["name"]: one for one in self.ports(program)}
+            self.assertNotIn("is gone", program.log)
+            report = self.check(program.stop())
+        self.assertEqual(ports["dmz"]["link"], "gone")
+        self.assertEqual([one["name"] for one in report["ports"]], ["lan", "wan", "dmz"])
+        self.assertEqual(report["reloads"], 6)
+
+    def test_sub_port(self):
+        """It comes and leaves by itself; its port stays."""
+        with self.start() as program:
+            first = self.first(program)
+            self.reload(program, ROUTED + THIRD, THIRD_RULES)
+            self.reaches("10.50.0.1")
+            second = self.load(self.net.near, 60, "10.2.0.2")
+            for _ in range(2):
+                self.reload(program, ROUTED + THIRD + GUESTS, GUESTS_RULES)
+                until(self.hears, 20, "the guest hears the router")
+                self.leave(program, "guests", config=ROUTED + THIRD, rules=THIRD_RULES)
+                self.misses("10.7.0.1")
+            for pings in first, second:
+                self.assertLessEqual(self.lost(pings)[0], 1)
+            self.check(program.stop())
+
+    def test_routes(self):
+        """They come, change and leave."""
+        with self.start() as program:
+            self.first(program).kill()
+            said = self.reload(program, ROUTED + THIRD + "[route 10.51.0.0/16]\naction = prohibit\n", THIRD_RULES)
+            self.assertNotIn("next start", said)
+            self.reaches("10.50.0.1")
+            self.assertIn("prohibit 10.51.0.0/16", self.ip(self.net.middle, "route show").stdout)
+            self.reload(program, ROUTED + THIRD.replace("via = 10.3.0.2", "action = blackhole"), THIRD_RULES)
+            shown = self.ip(self.net.middle, "route show").stdout
+            self.assertIn("blackhole 10.50.0.0/16", shown)
+            self.assertNotIn("10.51.0.0", shown)
+            self.check(program.stop())
+            self.assertNotIn("10.50.0.0", self.ip(self.net.middle, "route show").stdout)
+
+    def test_what_is_refused(self):
+        with self.start() as program:
+            first = self.first(program)
+            self.ip(self.net.middle, "tuntap add tguests mode tap")
+            self.refused(program, ROUTED + THIRD + GUESTS, GUESTS_RULES, "twin tguests: there is an interface of that name already")
+            self.ip(self.net.middle, "link delete tguests")
+            self.ip(self.net.middle, "route add 10.50.0.0/16 via 10.2.0.2")
+            self.refused(program, ROUTED + THIRD, THIRD_RULES, "route 10.50.0.0/16: the kernel has one to there already")
+            self.ip(self.net.middle, "route delete 10.50.0.0/16")
+            self.assertNotIn("tdmz", self.ip(self.net.middle, "link show").stdout)
+            # A port without a twin; and one whose keys change, which is the next start's.
+            self.refused(program, ROUTED + THIRD, GUESTS_RULES, "guests")
+            self.assertIn("address of port wan", self.reload(program, ROUTED.replace("10.2.0.1/24", "10.2.0.1/16"), ROUTED_RULES))
+            self.reload(program, ROUTED + THIRD, THIRD_RULES)
+            self.reaches("10.50.0.1")
+            self.assertLessEqual(self.lost(first)[0], 1)
+            report = self.check(program.stop())
+        self.assertEqual(report["reloads"], 2)
+
+    def test_unconfirmed(self):
+        with self.start() as program:
+            first = self.first(program)
+            self.file("wire.conf", ROUTED + THIRD + GUESTS)
+            self.file("rules", GUESTS_RULES)
+            run(CTL, "--name", program.name, "reload", "--confirm", "2s")
+            self.reaches("10.7.0.1")
+            until(lambda: "port dmz has left" in program.log, 20, program.log)
+            self.misses("10.50.0.1")
+            self.assertLessEqual(self.lost(first)[0], 1)
+            self.check(program.stop())
+
+
+if __name__ == "__main__":
+    main()
