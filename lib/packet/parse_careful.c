@@ -314,6 +314,14 @@ static const struct spill_drop_reason *enter_extension(struct payload *payload,
     }
 }
 
+/** Notes a header that the packet has no end of: of a first fragment it may be in the next. */
+static void note_cut(struct spill_parse_problem *problem, const struct payload *payload,
+                     uint32_t offset)
+{
+    if (!payload->first_fragment)
+        note_problem(problem, payload, offset, SPILL_PROBLEM_FIELD);
+}
+
 /** Reads the extension header at payload->offset, and goes on to what is behind it. */
 static const struct spill_drop_reason *walk_extension(const struct rte_mbuf *mbuf,
                                                       struct payload *payload,
@@ -329,12 +337,12 @@ static const struct spill_drop_reason *walk_extension(const struct rte_mbuf *mbu
     }
     if (payload->end - payload->offset < sizeof(header) ||
         !spill_read_frame(mbuf, payload->offset, sizeof(header), header)) {
-        note_problem(problem, payload, extension->named, SPILL_PROBLEM_FIELD);
+        note_cut(problem, payload, extension->named);
         return &spill_malformed_ipv6_extension;
     }
     length = extension->type == IPPROTO_FRAGMENT ? sizeof(header) : (header[1] + 1U) * 8;
     if (length > payload->end - payload->offset) {
-        note_problem(problem, payload, extension->offset + 1, SPILL_PROBLEM_FIELD);
+        note_cut(problem, payload, extension->offset + 1);
         return &spill_malformed_ipv6_extension;
     }
     payload->protocol = header[0];
@@ -364,6 +372,32 @@ static const struct spill_drop_reason *walk_extensions(const struct rte_mbuf *mb
     return reason;
 }
 
+/**
+ * Goes on from an extension header that is wrong to the transport: of an ICMP error nothing is told
+ * (RFC 4443 2.4 e).
+ *
+ * @return false: it can't be known
+ */
+static bool find_transport(const struct rte_mbuf *mbuf, struct payload *payload)
+{
+    uint8_t header[2];
+    uint32_t length;
+    unsigned i;
+
+    for (i = 0; i < EXTENSION_HEADERS_MAX && is_extension(payload->protocol); i++) {
+        if (payload->protocol == IPPROTO_FRAGMENT)
+            return false;
+        if (!spill_read_frame(mbuf, payload->offset, sizeof(header), header))
+            return true; /* the packet has none */
+        length = (header[1] + 1U) * 8;
+        if (length > payload->end - payload->offset)
+            return true;
+        payload->protocol = header[0];
+        payload->offset += length;
+    }
+    return !is_extension(payload->protocol);
+}
+
 static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
                                                     const struct spill_link *link,
                                                     struct spill_packet *packet,
@@ -388,6 +422,8 @@ static const struct spill_drop_reason *careful_ipv6(const struct rte_mbuf *mbuf,
 
     payload.end = payload.offset + length;
     reason = walk_extensions(mbuf, &payload, problem);
+    if (problem->pointer != 0 && !find_transport(mbuf, &payload))
+        problem->pointer = 0;
     if (reason == NULL)
         reason = careful_transport(mbuf, &payload, &transport);
     else

@@ -49,6 +49,19 @@ static bool source_is_good(const struct spill_routing *routing, uint64_t number,
            leads_to(routing->tables, group, head, spill_routing_interface(routing, mbuf, packet));
 }
 
+bool spill_routing_source_is_good(const struct spill_routing *routing, struct rte_mbuf *mbuf,
+                                  struct spill_packet *packet)
+{
+    uint64_t group;
+
+    if (routing->tables->rpf == SPILL_RPF_OFF)
+        return true;
+    if (rte_pktmbuf_linearize(mbuf) != 0)
+        return false;
+    spill_routing_lookup(routing->tables, &mbuf, &packet, 1, SPILL_ROUTING_FROM, &group);
+    return source_is_good(routing, group, mbuf, packet);
+}
+
 /* Moves a packet to the front, behind those that are kept. */
 static void keep(struct rte_mbuf **mbufs, struct spill_packet *packets, uint32_t *kept, uint32_t i)
 {

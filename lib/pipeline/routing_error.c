@@ -4,6 +4,8 @@
 #include <rte_byteorder.h>
 #include <rte_ip.h>
 
+#include "pipeline/routing_input.h"
+
 static SPILL_COUNTER(errors, "routing", "icmp_errors", "packets",
                      "sent to senders of packets that can't be forwarded");
 static SPILL_COUNTER(errors_limited, "routing", "icmp_errors_limited", "packets",
@@ -62,8 +64,8 @@ static bool may_tell(struct spill_fast *fast, const struct rte_mbuf *mbuf,
                      const struct spill_packet *packet, uint64_t stamp,
                      struct spill_answer_source *source)
 {
-    if (packet->secret || !spill_icmp_may_answer(mbuf, packet) ||
-        !spill_routing_source(fast, mbuf, packet, source))
+    if (packet->secret || packet->wrapped || !spill_icmp_may_answer(mbuf, packet) ||
+        !spill_answer_is_to_host(mbuf, packet) || !spill_routing_source(fast, mbuf, packet, source))
         return false;
     if ((packet->inbound_sa != 0 && !spill_answers_have_room(&fast->answers)) ||
         !spill_error_limit_take(&fast->exits.errors, packet, stamp)) {
@@ -122,11 +124,14 @@ void spill_routing_tell_problem(struct spill_fast *fast, struct rte_mbuf *mbuf, 
     struct spill_parse_problem problem;
     struct spill_packet packet;
 
-    if (!spill_parse_problem(mbuf, fast->receive.zones[input], &packet, &problem) ||
+    if (!fast->version.open ||
+        !spill_parse_problem(mbuf, fast->receive.zones[input], &packet, &problem) ||
         !is_whole(mbuf, &packet))
         return;
     packet.input = input;
-    if (may_tell(fast, mbuf, &packet, stamp, &source))
+    if (spill_routing_interface(&fast->routing, mbuf, &packet) != SPILL_NO_INTERFACE &&
+        spill_routing_source_is_good(&fast->routing, mbuf, &packet) &&
+        may_tell(fast, mbuf, &packet, stamp, &source))
         send_error(fast, spill_icmp_problem(mbuf, &packet, &problem, &source, mbuf->pool), mbuf,
                    &packet, stamp);
 }

@@ -57,9 +57,10 @@ void spill_routing_refuse(struct spill_fast *fast, const struct spill_drop_reaso
 
 /**
  * Tells the sender of a malformed packet what is wrong with its options or extension headers, where
- * that can be told (RFC 1812 4.3.3.5, RFC 4443 3.4). The lcore.
+ * that can be told (RFC 1812 4.3.3.5, RFC 4443 3.4): where the reverse path is as it should be, and
+ * all may pass, as no rule judges it. The lcore.
  *
- * @param mbuf   remains the caller's; its frame is for us
+ * @param mbuf   remains the caller's; its frame is for us; may be made one segment
  * @param input  routed port that it came by
  */
 void spill_routing_tell_problem(struct spill_fast *fast, struct rte_mbuf *mbuf, uint8_t input,

@@ -34,6 +34,15 @@ uint32_t spill_routing_input(struct spill_fast *fast, uint16_t port, struct rte_
 uint32_t spill_routing_input_inside(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                     struct spill_packet *packets, uint32_t count);
 
+/**
+ * Whether reverse path filtering lets a packet pass, which may have been malformed. The lcore.
+ *
+ * @param mbuf    is made one segment
+ * @param packet  of kind IPv4 or IPv6, with its `input`
+ */
+bool spill_routing_source_is_good(const struct spill_routing *routing, struct rte_mbuf *mbuf,
+                                  struct spill_packet *packet);
+
 /** Gives a packet to the host, or drops it as `no_host`. The lcore. */
 void spill_routing_to_host(struct spill_fast *fast, struct rte_mbuf *mbuf,
                            const struct spill_packet *packet);

@@ -140,11 +140,16 @@ static bool is_credible(const struct spill_sa *sa, const struct quote *quote)
            quote->sequence > 0 && last > 0 && (uint32_t)last - quote->sequence < RECENT;
 }
 
-static bool believe(const struct spill_fast *fast, const struct quote *quote, uint64_t stamp)
+/* Whether what is quoted is, or says to be, ESP: at another port only that of an SA is. */
+static bool is_esp(const struct spill_sa *sa, const struct quote *quote)
+{
+    return !quote->udp || quote->port == SPILL_SA_NAT_PORT ||
+           (sa != NULL && quote->port == spill_sa_own_port(&sa->config));
+}
+
+static bool believe(const struct spill_sa *sa, const struct quote *quote, uint64_t stamp)
 {
     const uint32_t least = quote->ipv6 ? SPILL_PATH_MTU_LEAST6 : SPILL_PATH_MTU_LEAST4;
-    const struct spill_sa *sa = spill_sa_sent_find(fast->version.generation->sas->sent, quote->spi,
-                                                   quote->ipv6, quote->source, quote->destination);
 
     return sa != NULL && is_credible(sa, quote) &&
            spill_path_mtu_lower(&sa->state->path, (uint16_t)RTE_MAX(quote->mtu, least), stamp,
@@ -154,6 +159,7 @@ static bool believe(const struct spill_fast *fast, const struct quote *quote, ui
 void spill_routing_hear_errors(struct spill_fast *fast, struct rte_mbuf **mbufs,
                                const struct spill_packet *packets, uint32_t count, uint64_t stamp)
 {
+    const struct spill_sa *sa;
     struct quote quote;
     uint32_t i;
 
@@ -161,7 +167,11 @@ void spill_routing_hear_errors(struct spill_fast *fast, struct rte_mbuf **mbufs,
         if (packets[i].kind > SPILL_PACKET_IPV6 || packets[i].step != SPILL_STEP_ERROR ||
             !read_quote(mbufs[i], &packets[i], &quote))
             continue;
-        if (is_whole(mbufs[i], &packets[i]) && believe(fast, &quote, stamp))
+        sa = spill_sa_sent_find(fast->version.generation->sas->sent, quote.spi, quote.ipv6,
+                                quote.source, quote.destination);
+        if (!is_esp(sa, &quote))
+            continue;
+        if (is_whole(mbufs[i], &packets[i]) && believe(sa, &quote, stamp))
             spill_ledger_count(&fast->ledger, &learned, 1);
         else
             spill_ledger_count(&fast->ledger, &refused, 1);

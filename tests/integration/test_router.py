@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import random
+import socket
 import struct
 
 from scapy.layers.inet import ICMP, IP, UDP
@@ -232,7 +233,10 @@ class Dropped(Routing):
                 ("malformed_ipv6_extension", 8, 104, ipv6(60, option * 9 + udp)),
                 ("source_routed", 0, 42, ipv6(43, b"\x11\0\4\1" + bytes(4) + udp))]
         wrong = b"\x94\x01\0\0"
-        silent = [("source_routed", ipv4(b"\x83\3\4\0")), ("malformed_ipv4", ipv4(wrong, chksum=0x1234)),
+        error = b"\0" + bytes(7) + b"\x3c" + bytes(7) + b"\x3a" + bytes(7) + bytes(ICMPv6DestUnreach() / IPv6())
+        silent = [("malformed_ipv6_extension", ipv6(60, error)),
+                  ("malformed_ipv4", Ether(dst=port_mac(0), type=0x88a8) / Dot1Q(vlan=5) / ipv4(wrong).payload),
+                  ("source_routed", ipv4(b"\x83\3\4\0")), ("malformed_ipv4", ipv4(wrong, chksum=0x1234)),
                   ("malformed_ipv4", ipv4(wrong, dst="02:00:00:00:00:55")), ("malformed_ipv4", ipv4(wrong, src="224.0.0.1")),
                   ("malformed_ipv4", ipv4(wrong, dst="ff:ff:ff:ff:ff:ff")), ("malformed_ipv4", ipv4(wrong, frag=9)),
                   ("malformed_ipv4", ipv4(wrong, load=ICMP(type=3) / IP() / UDP()))]
@@ -254,6 +258,22 @@ class Dropped(Routing):
         report, got = self.route(self.two(), {"lan": [frames[0]] * 40})
         self.assertIn(len(got["lan"]), range(8, 12))
         self.assertEqual(report["routing"]["icmp_errors_limited"], 40 - len(got["lan"]))
+        group = frames[3].replace(*(socket.inet_pton(socket.AF_INET6, to) for to in ("2001:db8:99::1", "ff0e::1")))
+        report, got = self.route(self.two(), {"lan": [group] * 40 + [frames[3]]})
+        self.assertEqual((len(got["lan"]), report["routing"]["icmp_errors_limited"]), (1, 0))
+
+    def test_parameter_problem_of_strangers(self):
+        """Nothing is told to who may not send from there, nor where rules would judge: nobody gets what he didn't ask for."""
+        frames = [bytes(Ether(dst=port_mac(0)) / IP(src=source, dst="192.0.2.9", options=[b"\x94\x01\0\0"]) / UDP())
+                  for source in ("10.1.0.7", "10.2.0.7")]
+        for rpf, default, told in (("off", "allow", ["lan", "wan"]), ("strict", "allow", ["lan"]), ("off", "deny", [])):
+            network = self.two().neighbor("10.2.0.7", "wan", "02:00:00:00:00:77")
+            network.rpf = rpf
+            config = network.config(self.folder).replace("default = allow", f"default = {default}")
+            with self.subTest(rpf=rpf, default=default):
+                report, got = self.route(network, {"lan": frames}, config=config)
+                self.assertEqual(report.drops, {"malformed_ipv4": 2})
+                self.assertEqual([name for name in network.ports for _ in got[name]], told)
 
     def test_reverse_path(self):
         """Loose: any route will do; strict: one by that port."""

@@ -368,6 +368,19 @@ static void test_problems(void **state)
              NEXT("3c") NEXT("3c") NEXT("3b"),
          104, SPILL_PROBLEM_TOO_MANY},
         {V6("0010", "3c") NEXT("11") UDP, 0, 0},
+        /* A header that the next fragment may end; and where a fragment, or what it is of, can't be
+         * known. */
+        {V6("0010", "2c") "3c00 0001 00000000"
+                          "11ff 0000 0000 0000",
+         0, 0},
+        {V6("000c", "2c") "3c00 0001 00000000"
+                          "1100 0000",
+         0, 0},
+        {V6("0020", "3c") NEXT("00") NEXT("2c") NEXT("11") UDP, 0, 0},
+        {V6("0088", "3c") NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c")
+             NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c") NEXT("3c")
+                 NEXT("3c") NEXT("3c") NEXT("3b"),
+         0, 0},
         {V6("0009", "11") UDP, 0, 0}, /* the frame is too short */
     };
     struct spill_parse_problem problem;
