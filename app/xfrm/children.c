@@ -2,6 +2,7 @@
 #include "xfrm/children.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #include <rte_common.h>
@@ -178,9 +179,13 @@ static void name_children(const struct index *index, const struct spill_xfrm_chi
         }
     }
     for (uint32_t i = 0; i < state->policy_count; i++) {
-        if (children->of[i] != NULL) {
-            state->policies[i].group = children->of[i]->group;
-            state->policies[i].child = children->of[i]->child;
+        const struct spill_xfrm_sa *sa = children->of[i];
+
+        if (sa != NULL) {
+            state->policies[i].group = sa->group;
+            state->policies[i].child = sa->child;
+            if (sa->direction == SPILL_XFRM_OUT)
+                state->policies[i].own_port = sa->encapsulated ? ntohs(sa->encap.encap_sport) : 0;
         }
     }
 }

@@ -312,12 +312,11 @@ static bool selects_port(const struct xfrm_selector *selector, uint16_t port)
     return ((selector->sport ^ htons(port)) & selector->sport_mask) == 0;
 }
 
-/* @param sa  by which the policy's packets go: IKE has the port of its ESP in UDP; NULL: none */
-static void let_ike_pass(const struct spill_xfrm_policy *policy, const struct spill_xfrm_sa *sa,
-                         uint32_t line, struct spill_ruleset *ruleset)
+/* IKE has the port of ESP in UDP, and keeps it when the last SA is gone: it makes the next one. */
+static void let_ike_pass(const struct spill_xfrm_policy *policy, uint32_t line,
+                         struct spill_ruleset *ruleset)
 {
-    const uint16_t ports[] = {IKE_PORT, SPILL_SA_NAT_PORT,
-                              sa != NULL && sa->encapsulated ? ntohs(sa->encap.encap_sport) : 0};
+    const uint16_t ports[] = {IKE_PORT, SPILL_SA_NAT_PORT, policy->own_port};
     const struct xfrm_selector selector = ike_selector(policy);
 
     for (unsigned i = 0; i < RTE_DIM(ports); i++) {
@@ -370,7 +369,7 @@ static int compile(const struct spill_xfrm_children *children, const struct spil
     }
     for (i = 0; i < state->policy_count; i++) {
         if (selects_ike(&state->policies[i]))
-            let_ike_pass(&state->policies[i], children->of[i], i + 1, files->ruleset);
+            let_ike_pass(&state->policies[i], i + 1, files->ruleset);
     }
     for (i = 0; i < state->policy_count; i++) {
         const struct spill_xfrm_policy *policy = &state->policies[i];

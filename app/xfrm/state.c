@@ -214,6 +214,7 @@ int spill_xfrm_policy_put(struct spill_xfrm_state *state, const struct spill_xfr
         added.trap = before->trap;
         added.group = before->group;
         added.child = before->child;
+        added.own_port = before->own_port;
     } else if (added.info.dir == XFRM_POLICY_OUT) {
         added.trap = next_trap(state);
     }

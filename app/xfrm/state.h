@@ -79,8 +79,9 @@ struct spill_xfrm_policy {
     uint64_t add_time; /* s of CLOCK_REALTIME */
     /* Of the last SA that its packets went by, the group and the name; 0: there was none. */
     uint32_t group, child;
-    uint16_t trap; /* of an outbound one: what packets that want an SA are told by; never
-                    * another's as long as it is there */
+    uint16_t own_port; /* of the last one's ESP in UDP, which IKE has as well; 0: it had none */
+    uint16_t trap;     /* of an outbound one: what packets that want an SA are told by; never
+                        * another's as long as it is there */
 };
 
 #define SPILL_XFRM_ACQUIRES_MAX 256 /* SAs that daemons are asked for, at a time */

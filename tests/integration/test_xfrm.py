@@ -558,6 +558,24 @@ class Ports(Wire):
         self.assertEqual(report.drops["esp_no_sa"], 2)
         self.assertEqual(report.drops["esp_reassembled"], 1)
 
+    def test_ike(self):
+        """Where a policy would have it IKE goes by the port of its ESP: no rule says so, and nothing else passes."""
+        path = self.config()
+        self.file("rules", "")
+        with Spillway("--config", path, namespace=self.net.middle) as program:
+            program.ready()
+            ends = self.ENDS[4]
+            out, _ = self.add(0x1100, ends, self.PORTS)
+            self.select(out, "out", *ends)
+            message = bytes(4) + b"IKE" + bytes(40)
+            stray, good = (esp.udp_frame(*ends[::-1], message, (61000, port)) for port in (4502, 4501))
+            for frame in stray, good:
+                self.sockets[1].send(frame)
+            self.comes(0, lambda got: self.assertNotEqual(got, stray) or got == good)
+            self.ip("state flush")
+            self.passes(esp.udp_frame(*ends[::-1], message, self.PORTS[::-1], 2))
+            self.check(program.stop())
+
     def test_marks(self):
         """Flags: congestion is neither told outside nor heard of, and the packet inside gets the DSCP outside."""
         with Spillway("--config", self.config(), namespace=self.net.middle) as program:
