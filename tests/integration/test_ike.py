@@ -3,6 +3,7 @@
 
     left: charon, 10.1.0.1, 192.0.2.1 --- spillway === ESP === spillway --- 192.0.2.2, 10.2.0.1, charon :right
 """
+import collections
 import os
 import re
 import threading
@@ -145,9 +146,13 @@ class Child(Sites):
 
     def test_used_up(self):
         """Without a renewal nothing goes by a child that has reached its hard limit, and another one is made."""
+        wire = ike.Listener(self.net)
+        self.addCleanup(wire.close)
         left = self.initiate(more="rekey_packets = 0\nlife_packets = 10\nrand_packets = 0")
         first = self.ends[0].spis()
         self.assertLess(self.ping("-W", "1", count=15), 15)
+        sent = collections.Counter(frame[34:38] for frame in wire.take() if frame[12:14] == b"\x08\0" and frame[23] == 50)
+        self.assertEqual(max(sent.values()), 10, sent)
         until(lambda: len(self.ends[0].spis() - first) >= 2, 20, f"another one is there\n{left.log}")
         until(lambda: self.ping("-W", "1", count=1), 20, "it goes through again")
         self.end()

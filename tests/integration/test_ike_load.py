@@ -5,6 +5,7 @@
 
 ROUNDS says how often the child is renewed.
 """
+import concurrent.futures
 import os
 import random
 import re
@@ -111,13 +112,17 @@ class Hostile(Load):
         return client
 
     def speak(self, draw, ended):
+        """How many messages were sent until it ended."""
+        sent = 0
         while not ended.is_set():
             with self.connect(draw.choice((0, 0xffffffff))) as client:
                 try:
                     for _ in range(draw.randrange(200)):
                         client.send(self.nonsense(draw), socket.MSG_DONTWAIT)
+                        sent += 1
                 except (BrokenPipeError, ConnectionResetError, BlockingIOError):
                     pass
+        return sent
 
     def nonsense(self, draw):
         """Half messages, those that say another length, and whole ones with anything in them; of dumps many."""
@@ -133,21 +138,20 @@ class Hostile(Load):
         self.initiate()
         streams = self.load()
         ended = threading.Event()
-        threads = [threading.Thread(target=self.speak, args=(random.Random(seed + number), ended)) for number in range(6)]
         deaf = [self.connect(0xffffffff) for _ in range(4)]
         for client in deaf:
             self.addCleanup(client.close)
             for _ in range(20):
                 client.send(struct.pack("=IHHII", 16, 18, 0x301, 1, 1))
-        for thread in threads:
-            thread.start()
-        try:
-            for number in range(ROUNDS):
-                self.renew(self.ends[number % 2].daemon)
-        finally:
-            ended.set()
-            for thread in threads:
-                thread.join()
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            speakers = [pool.submit(self.speak, random.Random(seed + number), ended) for number in range(6)]
+            try:
+                for number in range(ROUNDS):
+                    self.renew(self.ends[number % 2].daemon)
+            finally:
+                ended.set()
+            for speaker in speakers:
+                self.assertGreater(speaker.result(), 0)
         self.end_load(streams)
 
 

@@ -4,7 +4,7 @@ import collections
 import itertools
 import struct
 
-from scapy.layers.inet import ICMP, IP
+from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, IPv6, IPv6ExtHdrFragment
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
@@ -422,7 +422,9 @@ class PathMtu(TunnelCase):
         forged = [self.error(**good | how) for how in (
             {"spi": 0x9999}, {"sequence": 0}, {"sequence": 0x7fffffff}, {"sequence": 100000}, {"mtu": 0},
             {"mtu": 1400}, {"mtu": 1450}, {"source": "10.1.0.1"}, {"length": 1499})] + [bytes(broken)]
-        _, report = self.after(one, forged, 1400)
+        about = IP(src="10.1.0.7", dst="198.51.100.1", len=1400, flags="DF") / UDP(sport=1000, dport=443)
+        other = IP(src="192.0.2.77", dst="10.1.0.7") / ICMP(type=3, code=4, nexthopmtu=1300) / about / Raw(bytes(80))
+        _, report = self.after(one, forged + [link(1) + b"\x08\0" + bytes(other)], 1400)
         self.assertEqual(report["routing"]["path_mtu_learned"], 0)
         self.assertEqual(report["routing"]["path_mtu_refused"], len(forged))
         self.assertEqual(report["sas"][one.names[0]]["path_mtu"], 0)
