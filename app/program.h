@@ -128,6 +128,7 @@ struct spill_program {
     struct spill_device devices[SPILL_PORTS_MAX];
     struct spill_plan_input plan_input;
     struct spill_plan plan;
+    uint32_t workers_at_start; /* of the plan's workers: the first so many */
 
     struct spill_token force;   /* root: end at once */
     struct spill_token stop;    /* its child: stop receiving, drain */

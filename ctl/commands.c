@@ -33,8 +33,8 @@ static const struct spill_ctl_view
     }},
     lcores = {{
         {.name = "lcores", .path = "/spillway/metrics,lcores", .members = true, .label = "LCORE",
-         COLUMNS({"lcore", "EAL ID"}, {"cpu", "CPU"}, {"socket", "NODE"}, {"packets", "PACKETS"},
-                 {"polls", "TURNS"}, {"empty_polls", "EMPTY"},
+         COLUMNS({"state", "STATE"}, {"lcore", "EAL ID"}, {"cpu", "CPU"}, {"socket", "NODE"},
+                 {"packets", "PACKETS"}, {"polls", "TURNS"}, {"empty_polls", "EMPTY"},
                  {"cycles_per_packet", "CYCLES/PACKET"}, {"over_budget", "OVER BUDGET"},
                  {"longest_burst_us", "LONGEST us"})},
     }},

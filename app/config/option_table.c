@@ -286,7 +286,7 @@ static const struct spill_option rows[] = {
      PLAIN(plan.roles[SPILL_ROLE_FAST]), .kind = SPILL_OPTION_CPUS},
     {.name = "pool", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "workers for expensive jobs", .absent = "as planned",
-     PLAIN(plan.roles[SPILL_ROLE_POOL]), .kind = SPILL_OPTION_CPUS},
+     PLAIN(plan.roles[SPILL_ROLE_POOL]), .kind = SPILL_OPTION_CPUS, .when = SPILL_OPTION_AT_RELOAD},
     {.name = "rx", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "receive only, and spread flows over the fast lcores",
      PLAIN(plan.roles[SPILL_ROLE_RX]), .kind = SPILL_OPTION_CPUS},

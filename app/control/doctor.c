@@ -10,11 +10,14 @@ static void set_lcores(const struct spill_program *program, struct spill_doctor_
 {
     const struct spill_plan *plan = &program->plan;
 
-    subject->lcore_count = RTE_MIN(plan->lcore_count, (unsigned)SPILL_DOCTOR_LCORES_MAX);
-    for (unsigned i = 0; i < subject->lcore_count; i++) {
+    subject->lcore_count = 0;
+    for (unsigned i = 0; i < plan->lcore_count && i < SPILL_DOCTOR_LCORES_MAX; i++) {
         const struct spill_plan_lcore *lcore = &plan->lcores[i];
-        struct spill_doctor_lcore *told = &subject->lcores[i];
+        struct spill_doctor_lcore *told = &subject->lcores[subject->lcore_count];
 
+        if (spill_plan_presence(lcore) == SPILL_AWAY)
+            continue;
+        subject->lcore_count++;
         snprintf(told->name, sizeof(told->name), "%s", lcore->name);
         told->cpu = lcore->cpu;
         told->node = lcore->node;

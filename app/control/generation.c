@@ -358,7 +358,7 @@ static int open_tallies(struct spill_program *program, struct spill_error *error
 /* Makes the snapshot, with a version. */
 static int put_in_force(struct spill_program *program, struct spill_generation *generation)
 {
-    struct spill_snapshot *rules = spill_snapshot_create(SOCKET_ID_ANY, program->plan.lcore_count);
+    struct spill_snapshot *rules = spill_snapshot_create(SOCKET_ID_ANY, SPILL_LCORES_MAX);
 
     if (rules == NULL || spill_snapshot_publish(rules, generation, spill_generation_free) != 0) {
         spill_snapshot_destroy(rules);

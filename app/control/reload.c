@@ -21,6 +21,7 @@
 #include "config/units.h"
 #include "control/log.h"
 #include "control/wiring.h"
+#include "control/workers.h"
 #include "program.h"
 
 /* What a reload gets to notice that the program ends. */
@@ -44,14 +45,15 @@ struct spill_reload {
     uint64_t confirm_ns; /* 0: it needs none */
     uint64_t began;      /* TSC; control */
     _Atomic int state;   /* of the thread, enum state: who changes it second frees */
-    bool retires;        /* what is left is that ports leave; control, as the next two */
-    const char *failed;  /* NULL: the version is in force, as the text says */
+    bool retires;       /* what is left is that ports and workers leave; control, as the next two */
+    const char *failed; /* NULL: the version is in force, as the text says */
     char text[96];
     /* The thread's, until it is done: */
     bool good;                     /* the sources are whole, and what this program can go by */
     struct spill_sources *sources; /* owned, but where former ones come back; NULL: of the start */
     struct spill_generation *made; /* NULL: refused, with the error */
-    struct spill_wiring wiring;    /* what comes and leaves with it */
+    struct spill_wiring wiring;    /* what comes and leaves with it, as the next */
+    struct spill_workers workers;
     struct spill_error error;
     char changes[512];                     /* keys that were read and take a restart */
     struct spill_differences *differences; /* owned; of a check: else NULL */
@@ -143,9 +145,10 @@ static void *make_version(void *argument)
     struct spill_sources *sources = reload->sources;
     const struct spill_options *options = sources != NULL ? &sources->options : &program->options;
 
-    /* Daemons agree on no ports. */
+    /* Daemons agree on no ports and workers. */
     if (reload->agrees ||
-        spill_wiring_bring(program, options, &reload->wiring, &reload->error) == 0) {
+        (spill_workers_bring(program, options, &reload->workers, &reload->error) == 0 &&
+         spill_wiring_bring(program, options, &reload->wiring, &reload->error) == 0)) {
         reload->made = spill_program_make_version(
             program, options, sources != NULL ? &sources->files : &program->files, reload->agrees,
             &reload->error);
@@ -162,6 +165,7 @@ static void *retire(void *argument)
 {
     struct spill_reload *reload = argument;
 
+    spill_workers_retire(reload->program, &reload->workers);
     spill_wiring_retire(reload->program, &reload->wiring);
     end_step(reload);
     return NULL;
@@ -384,16 +388,20 @@ static void publish(struct spill_program *program)
         0) {
         reload->failed = reload->error.text;
         SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload->failed);
+        reload->workers.leave_count = 0;
     } else {
         reload->made = NULL;
         program->reloads++;
         spill_wiring_open(program, &reload->wiring);
+        spill_workers_begin(program, &reload->workers);
         spill_program_reopen_rule_log(program);
         SPILL_LOG(NOTICE, "reloaded: %s", reload->text);
         note_sources(program);
     }
     reload->retires = true;
-    if (reload->wiring.leave_count + reload->wiring.routed_leave.count > 0)
+    if (reload->wiring.leave_count + reload->wiring.routed_leave.count +
+            reload->workers.leave_count >
+        0)
         begin_step(program, retire);
     else
         end_reload(program, reload->failed, reload->text);

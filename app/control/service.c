@@ -63,13 +63,14 @@ static void tell_forwards(struct spill_service *service, bool is_ready, const ch
 {
     const struct spill_program *program = service->program;
     char text[sizeof(service->unsent)];
-    unsigned ports = 0;
+    unsigned ports = 0, lcores = 0;
 
     for (uint32_t i = 0; i < program->port_count; i++)
         ports += spill_program_has_port(program, i);
+    for (uint32_t i = 0; i < program->plan.lcore_count; i++)
+        lcores += spill_plan_presence(&program->plan.lcores[i]) != SPILL_AWAY;
     snprintf(text, sizeof(text), "%sSTATUS=forwarding: %u ports, %u lcores, %u reloads%s",
-             is_ready ? "READY=1\n" : "", ports, (unsigned)program->plan.lcore_count,
-             (unsigned)program->reloads, more);
+             is_ready ? "READY=1\n" : "", ports, lcores, (unsigned)program->reloads, more);
     tell(service, is_ready, text);
 }
 

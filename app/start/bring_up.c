@@ -260,6 +260,7 @@ int spill_program_launch(struct spill_program *program, struct spill_error *erro
     /* First: an lcore ends when the twins' thread has left, and never where there is none. */
     if (spill_program_start_host(program, error) != 0)
         return -1;
+    program->workers_at_start = program->plan.count[SPILL_ROLE_POOL];
     program->started = spill_clock();
     if (spill_pipeline_launch(program->pipeline, error) != 0)
         return -1;

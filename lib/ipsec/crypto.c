@@ -61,12 +61,15 @@ void spill_crypto_ops_init(struct spill_crypto_ops *ops)
     }
 }
 
-static int create_lcore(struct spill_crypto_lcore *lcore, const struct spill_crypto_user *user,
-                        uint16_t queue, uint32_t slots, struct spill_error *error)
+static int add_lcore(struct spill_crypto *crypto, const struct spill_crypto_user *user,
+                     struct spill_error *error)
 {
+    const uint32_t slots = crypto->user_device != NULL ? SPILL_CRYPTO_DEPTH : 1;
+    struct spill_crypto_lcore *lcore = &crypto->lcores[crypto->lcore_count];
     uint32_t i;
 
-    *lcore = (struct spill_crypto_lcore){.id = user->id, .node = user->node, .queue = queue};
+    *lcore = (struct spill_crypto_lcore){
+        .id = user->id, .node = user->node, .queue = (uint16_t)crypto->lcore_count};
     lcore->ops =
         rte_zmalloc_socket(NULL, slots * sizeof(*lcore->ops), RTE_CACHE_LINE_SIZE, user->node);
     if (lcore->ops == NULL)
@@ -74,6 +77,8 @@ static int create_lcore(struct spill_crypto_lcore *lcore, const struct spill_cry
     lcore->slots = slots;
     for (i = 0; i < slots; i++)
         spill_crypto_ops_init(&lcore->ops[i]);
+    crypto->by_id[user->id] = lcore;
+    crypto->lcore_count++;
     return 0;
 }
 
@@ -84,7 +89,7 @@ struct spill_crypto *spill_crypto_create(const struct spill_crypto_user *users, 
     uint32_t i;
 
     if (crypto != NULL)
-        crypto->lcores = calloc(count + 1, sizeof(*crypto->lcores));
+        crypto->lcores = calloc(RTE_MAX_LCORE, sizeof(*crypto->lcores));
     if (crypto == NULL || crypto->lcores == NULL ||
         (device != NULL && (crypto->user_device = strdup(device)) == NULL)) {
         spill_error_set(error, "crypto: no memory");
@@ -92,15 +97,27 @@ struct spill_crypto *spill_crypto_create(const struct spill_crypto_user *users, 
         return NULL;
     }
     for (i = 0; i < count; i++) {
-        if (create_lcore(&crypto->lcores[i], &users[i], (uint16_t)i,
-                         device != NULL ? SPILL_CRYPTO_DEPTH : 1, error) != 0) {
+        if (add_lcore(crypto, &users[i], error) != 0) {
             spill_crypto_free(crypto);
             return NULL;
         }
-        crypto->by_id[users[i].id] = &crypto->lcores[i];
-        crypto->lcore_count++;
     }
     return crypto;
+}
+
+int spill_crypto_add_user(struct spill_crypto *crypto, const struct spill_crypto_user *user,
+                          struct spill_error *error)
+{
+    if (crypto->by_id[user->id] != NULL)
+        return 0;
+    for (uint32_t i = 0; i < crypto->device_count; i++) {
+        if (crypto->devices[i].mode != SPILL_CRYPTO_CALL)
+            return spill_error_set(error,
+                                   "crypto device %s has no queue for more lcores than there were "
+                                   "at the start",
+                                   crypto->devices[i].name);
+    }
+    return add_lcore(crypto, user, error);
 }
 
 bool spill_crypto_is_asynchronous(const struct spill_crypto *crypto)

@@ -105,6 +105,15 @@ struct spill_crypto_user {
 struct spill_crypto *spill_crypto_create(const struct spill_crypto_user *users, uint32_t count,
                                          const char *device, struct spill_error *error);
 
+/**
+ * Prepares crypto for one more lcore, while others use it; one that was a user is one again.
+ *
+ * @return 0, or -1 with an error: memory is short, or a device in use has a queue for each of those
+ *         that there were
+ */
+int spill_crypto_add_user(struct spill_crypto *crypto, const struct spill_crypto_user *user,
+                          struct spill_error *error);
+
 /** Frees sessions' memory, wiped, and closes the devices that were made. May be NULL. */
 void spill_crypto_free(struct spill_crypto *crypto);
 

@@ -254,6 +254,17 @@ static int refuse(const struct spill_sa *sa, struct spill_error *error, const ch
                            why);
 }
 
+static void free_lcore(struct spill_sa_lcore *lcore)
+{
+    if (lcore == NULL)
+        return;
+    spill_crypto_session_free(&lcore->crypto);
+    /* The salt is part of the key. */
+    explicit_bzero(lcore, sizeof(*lcore) +
+                              2 * (size_t)RTE_ALIGN_CEIL(lcore->sa_size, RTE_CACHE_LINE_SIZE));
+    rte_free(lcore);
+}
+
 static int create_lcore(struct spill_sa *sa, struct spill_crypto *crypto,
                         const struct spill_crypto_user *user, struct spill_error *error)
 {
@@ -270,17 +281,23 @@ static int create_lcore(struct spill_sa *sa, struct spill_crypto *crypto,
                                user->node);
     if (lcore == NULL)
         return refuse(sa, error, "no memory; give more by --memory or hugepages");
-    sa->lcores[user->id] = lcore;
     lcore->sa = sa;
     lcore->sa_size = size;
-    if (spill_crypto_session_create(crypto, sa->transforms, user->id, &lcore->crypto, &reason) != 0)
+    if (spill_crypto_session_create(crypto, sa->transforms, user->id, &lcore->crypto, &reason) !=
+        0) {
+        free_lcore(lcore);
         return refuse(sa, error, reason.text);
+    }
     for (family = 0; family < 2; family++) {
         uint8_t *memory = (uint8_t *)(lcore + 1) + family * aligned;
 
-        if (prepare_family(sa, lcore, family, (struct rte_ipsec_sa *)memory) != 0)
+        if (prepare_family(sa, lcore, family, (struct rte_ipsec_sa *)memory) != 0) {
+            free_lcore(lcore);
             return refuse(sa, error, "rte_ipsec can't do it");
+        }
     }
+    /* Others may be looking over the lcores. */
+    __atomic_store_n(&sa->lcores[user->id], lcore, __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -387,15 +404,10 @@ struct spill_sa *spill_sa_create(const struct spill_sa_config *config, uint16_t 
     return sa;
 }
 
-static void free_lcore(struct spill_sa_lcore *lcore)
+int spill_sa_add_lcore(struct spill_sa *sa, struct spill_crypto *crypto,
+                       const struct spill_crypto_user *lcore, struct spill_error *error)
 {
-    if (lcore == NULL)
-        return;
-    spill_crypto_session_free(&lcore->crypto);
-    /* The salt is part of the key. */
-    explicit_bzero(lcore, sizeof(*lcore) +
-                              2 * (size_t)RTE_ALIGN_CEIL(lcore->sa_size, RTE_CACHE_LINE_SIZE));
-    rte_free(lcore);
+    return sa->lcores[lcore->id] != NULL ? 0 : create_lcore(sa, crypto, lcore, error);
 }
 
 void spill_sa_free(struct spill_sa *sa)

@@ -170,6 +170,11 @@ struct spill_sa *spill_sa_create(const struct spill_sa_config *config, uint16_t 
                                  const struct spill_crypto_user *lcores, uint32_t lcore_count,
                                  struct spill_error *error);
 
+/** Has one more lcore run its crypto, while others do; one that has its part keeps it. Control
+ * thread, or who has the store. @return 0, or -1 with an error that names the SA */
+int spill_sa_add_lcore(struct spill_sa *sa, struct spill_crypto *crypto,
+                       const struct spill_crypto_user *lcore, struct spill_error *error);
+
 /**
  * Has a new SA go on where one with the same key, which is gone, had ended: what that has sent or
  * received is not sent or taken again. Control thread.

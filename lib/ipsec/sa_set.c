@@ -50,7 +50,7 @@ struct spill_sa_store *spill_sa_store_create(const struct spill_sa_store_config 
 
     if (store != NULL) {
         store->crypto = config->crypto;
-        store->lcores = calloc(config->lcore_count, sizeof(*store->lcores));
+        store->lcores = calloc(RTE_MAX_LCORE, sizeof(*store->lcores));
     }
     if (store == NULL || store->lcores == NULL) {
         spill_error_set(error, "no memory for SAs");
@@ -61,6 +61,25 @@ struct spill_sa_store *spill_sa_store_create(const struct spill_sa_store_config 
     store->lcore_count = config->lcore_count;
     memcpy(store->memory_nodes, config->memory_nodes, sizeof(store->memory_nodes));
     return store;
+}
+
+int spill_sa_store_add_lcore(struct spill_sa_store *store, const struct spill_crypto_user *lcore,
+                             struct spill_error *error)
+{
+    uint32_t i;
+
+    if (spill_crypto_add_user(store->crypto, lcore, error) != 0)
+        return -1;
+    for (i = 1; i < store->id_limit; i++) {
+        if (store->by_id[i] != NULL &&
+            spill_sa_add_lcore(store->by_id[i], store->crypto, lcore, error) != 0)
+            return -1;
+    }
+    for (i = 0; i < store->lcore_count && store->lcores[i].id != lcore->id; i++)
+        ;
+    if (i == store->lcore_count)
+        store->lcores[store->lcore_count++] = *lcore;
+    return 0;
 }
 
 void spill_sa_store_free(struct spill_sa_store *store)

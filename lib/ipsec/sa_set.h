@@ -76,6 +76,15 @@ struct spill_sa_store_config {
 struct spill_sa_store *spill_sa_store_create(const struct spill_sa_store_config *config,
                                              struct spill_error *error);
 
+/**
+ * Has one more lcore work with every SA, those of older versions among them, while others do. It
+ * may, once this has returned; whoever was added before is there already. Who has the store.
+ *
+ * @return 0; or -1 with an error, and the parts that were made are there at the next try
+ */
+int spill_sa_store_add_lcore(struct spill_sa_store *store, const struct spill_crypto_user *lcore,
+                             struct spill_error *error);
+
 /** Frees the store with all SAs, when no version is left and no lcore runs. May be NULL. */
 void spill_sa_store_free(struct spill_sa_store *store);
 

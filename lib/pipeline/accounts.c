@@ -114,11 +114,20 @@ static struct spill_metric_value role(const void *lcore)
     return spill_value_text(spill_role_name(((const struct spill_plan_lcore *)lcore)->role));
 }
 
+static struct spill_metric_value state(const void *lcore)
+{
+    static const char *const names[] = {
+        [SPILL_PRESENT] = "there", [SPILL_LEAVING] = "leaving", [SPILL_AWAY] = "gone"};
+
+    return spill_value_text(names[spill_plan_presence(lcore)]);
+}
+
 static const struct spill_metric lcore_rows[] = {
     SPILL_METRIC(GAUGE, "lcore", struct spill_plan_lcore, id, "", "EAL id"),
     SPILL_METRIC(GAUGE, "cpu", struct spill_plan_lcore, cpu, "", "that it runs on"),
     SPILL_METRIC(GAUGE, "socket", struct spill_plan_lcore, node, "", "NUMA node"),
     SPILL_METRIC_COMPUTED(TEXT, "role", role, "", "fast, rx, tx or pool"),
+    SPILL_METRIC_COMPUTED(TEXT, "state", state, "", "there; of workers leaving and gone, too"),
 };
 static const struct spill_metrics lcore_metrics = SPILL_METRICS(lcore_rows);
 

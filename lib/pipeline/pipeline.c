@@ -4,12 +4,13 @@
 #include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_lcore.h>
 #include <rte_malloc.h>
 
 #include "base/clock.h"
 #include "base/secret.h"
 #include "pipeline/connect.h"
+#include "pipeline/crew.h"
+#include "pipeline/lcore.h"
 #include "pipeline/plug.h"
 #include "pipeline/rule_log.h"
 
@@ -206,65 +207,6 @@ static int create_transmit(struct spill_pipeline *pipeline, uint32_t index,
     return 0;
 }
 
-static uint32_t worker_poll(void *worker, uint64_t now)
-{
-    (void)now;
-    return spill_worker_poll(worker);
-}
-
-static bool worker_end(void *worker)
-{
-    return spill_worker_ended(worker);
-}
-
-/* A pool lcore whose pool serves nobody has nothing to do, and ends when it is told to. */
-static void create_worker(struct spill_pipeline *pipeline, uint32_t index, uint32_t *taken)
-{
-    struct spill_pipeline_lcore *lcore = &pipeline->lcores[index];
-    uint32_t pool = (uint32_t)lcore->plan->pool;
-    struct spill_stage stage = {.name = "work", .poll = worker_poll, .end = worker_end};
-
-    if (lcore->plan->pool < 0 || pipeline->pools[pool] == NULL)
-        return;
-    lcore->worker = &pipeline->pools[pool]->workers[taken[pool]++];
-    stage.context = lcore->worker;
-    spill_loop_add(lcore->loop, &stage);
-}
-
-/* Crypto drivers take memory for each thread at its first call: no packet is to wait for that. */
-static void warm_up(void *rules)
-{
-    const struct spill_generation *generation = spill_snapshot_get(rules);
-    uint32_t i;
-
-    for (i = 0; generation->sas != NULL && i < generation->sas->count; i++)
-        spill_crypto_warm_up(&generation->sas->list[i]->lcores[rte_lcore_id()]->crypto);
-}
-
-static int create_loop(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,
-                       struct spill_error *error)
-{
-    lcore->loop = spill_connect_allocate(sizeof(*lcore->loop), lcore->plan->memory_node);
-    if (lcore->loop == NULL)
-        return spill_connect_no_memory(error, lcore->plan->name, lcore->plan->memory_node);
-    spill_loop_init(lcore->loop, pipeline->config.stop, pipeline->config.force);
-    if (spill_stalls_open(&lcore->loop->stalls, lcore->plan->name,
-                          lcore->plan->memory_node < 0 ? SOCKET_ID_ANY : lcore->plan->memory_node,
-                          error) != 0)
-        return -1;
-    lcore->loop->idle = pipeline->config.idle;
-    lcore->loop->yield = lcore->plan->shared;
-    if (lcore->plan->role != SPILL_ROLE_FAST && lcore->plan->role != SPILL_ROLE_POOL)
-        return 0;
-    if (spill_snapshot_reader_register(pipeline->config.rules, &lcore->reader) != 0)
-        return spill_error_set(error, "lcore %s: too many readers of the rules", lcore->plan->name);
-    lcore->reads = true;
-    lcore->loop->reader = &lcore->reader;
-    lcore->loop->start = warm_up;
-    lcore->loop->start_context = pipeline->config.rules;
-    return 0;
-}
-
 static int create_lcores(struct spill_pipeline *pipeline, struct spill_error *error)
 {
     const struct spill_plan *plan = pipeline->config.plan;
@@ -277,7 +219,7 @@ static int create_lcores(struct spill_pipeline *pipeline, struct spill_error *er
         struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
 
         lcore->plan = &plan->lcores[i];
-        status = create_loop(pipeline, lcore, error);
+        status = spill_lcore_create(pipeline, lcore, error);
         if (status != 0)
             break;
         if (plan->spread && lcore->plan->rx_queues > 0)
@@ -287,7 +229,7 @@ static int create_lcores(struct spill_pipeline *pipeline, struct spill_error *er
         else if (status == 0 && lcore->plan->role == SPILL_ROLE_TX)
             status = create_transmit(pipeline, i, error);
         else if (lcore->plan->role == SPILL_ROLE_POOL)
-            create_worker(pipeline, i, workers);
+            spill_crew_take(pipeline, i, workers);
     }
     return status;
 }
@@ -336,14 +278,10 @@ static void free_lcore(struct spill_pipeline_lcore *lcore)
         spill_datagrams_free(lcore->fast->datagrams);
         spill_routing_free(&lcore->fast->routing);
     }
-    if (lcore->reads)
-        spill_snapshot_reader_unregister(&lcore->reader);
     rte_free(lcore->fast);
     rte_free(lcore->spread);
     rte_free(lcore->transmit);
-    if (lcore->loop != NULL)
-        spill_stalls_close(&lcore->loop->stalls);
-    rte_free(lcore->loop);
+    spill_lcore_free(lcore);
 }
 
 void spill_pipeline_free(struct spill_pipeline *pipeline)

@@ -19,6 +19,7 @@
 #include "runtime/pool.h"
 #include "runtime/snapshot.h"
 #include "runtime/submitter.h"
+#include "runtime/thread.h"
 #include "runtime/token.h"
 
 /**
@@ -48,7 +49,7 @@ struct spill_pipeline_config {
     spill_to_host to_host;           /* takes packets for the host; NULL: nobody does */
     void *host;                      /* its context; likewise */
     struct spill_host *twins;        /* NULL: no port has a twin; likewise */
-    const struct spill_token *stop;  /* no more receiving, drain */
+    struct spill_token *stop;        /* no more receiving, drain; workers' own are made of it */
     const struct spill_token *force; /* end at once; an ancestor of stop */
     enum spill_idle idle;
     uint64_t budget_ns; /* 0: nothing is done inline while there is a pool */
@@ -65,6 +66,8 @@ struct spill_pipeline_config {
 /** What runs on one polling lcore; the parts that it has not are NULL. */
 struct spill_pipeline_lcore {
     const struct spill_plan_lcore *plan;
+    struct spill_thread *thread; /* NULL: an lcore of the EAL's */
+    struct spill_token leave;    /* a worker's: its own end; a child of the pipeline's stop */
     struct spill_loop *loop;
     struct spill_fast *fast;
     struct spill_spread *spread;
@@ -153,7 +156,7 @@ uint64_t spill_pipeline_renewed(const struct spill_pipeline *pipeline);
 uint64_t spill_pipeline_settled(const struct spill_pipeline *pipeline);
 
 /**
- * Whether every loop has begun a turn since the last call.
+ * Whether every loop that runs has begun a turn since the last call.
  *
  * @param turns  of each loop, by index in the plan: as the last call left them, 0 at first
  */

@@ -5,10 +5,11 @@
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
-#include <rte_launch.h>
+#include <rte_pause.h>
 
 #include "base/clock.h"
 #include "pipeline/drops.h"
+#include "pipeline/lcore.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/waiting.h"
 #include "plan/placement.h"
@@ -22,7 +23,7 @@ int spill_pipeline_launch(struct spill_pipeline *pipeline, struct spill_error *e
 
     for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
         struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
-        int status = rte_eal_remote_launch(spill_loop_run, lcore->loop, lcore->plan->id);
+        int status = spill_lcore_launch(lcore, spill_loop_run, lcore->loop);
 
         if (status != 0)
             return spill_error_set(error, "lcore %u (%s): can't be launched: %s", lcore->plan->id,
@@ -64,7 +65,7 @@ bool spill_pipeline_running(const struct spill_pipeline *pipeline, uint32_t *han
     uint32_t i;
 
     for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
-        if (rte_eal_get_lcore_state(pipeline->lcores[i].plan->id) != RUNNING)
+        if (!spill_lcore_runs(&pipeline->lcores[i]))
             continue;
         if (hanging != NULL)
             *hanging = i;
@@ -80,7 +81,7 @@ bool spill_pipeline_forced(const struct spill_pipeline *pipeline)
 
     /* The loops have ended: this waits for none, and gets what they returned. */
     for (i = 1; i < pipeline->config.plan->lcore_count; i++)
-        forced |= rte_eal_wait_lcore(pipeline->lcores[i].plan->id) != 0;
+        forced |= spill_lcore_status(&pipeline->lcores[i]) != 0;
     return forced;
 }
 
@@ -104,8 +105,10 @@ static void collect_jobs(struct spill_pipeline *pipeline)
         const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
 
         if (lcore->worker != NULL && lcore->worker->under_way > 0 &&
-            rte_eal_remote_launch(collect, lcore->worker, lcore->plan->id) == 0)
-            rte_eal_wait_lcore(lcore->plan->id);
+            spill_lcore_launch(lcore, collect, lcore->worker) == 0) {
+            while (spill_lcore_runs(lcore))
+                rte_pause();
+        }
     }
 }
 
@@ -269,7 +272,8 @@ bool spill_pipeline_turned(const struct spill_pipeline *pipeline, uint64_t turns
             atomic_load_explicit(&pipeline->lcores[i].loop->heartbeat.beats, memory_order_relaxed) &
             ~SPILL_HEARTBEAT_ASLEEP;
 
-        turned = turned && beats != turns[i];
+        turned = turned &&
+                 (beats != turns[i] || spill_plan_presence(pipeline->lcores[i].plan) == SPILL_AWAY);
         turns[i] = beats;
     }
     return turned;
@@ -295,8 +299,7 @@ bool spill_pipeline_await_turn(const struct spill_pipeline *pipeline, uint64_t n
     for (i = 1; i < pipeline->config.plan->lcore_count; i++)
         before[i] = beats_of(pipeline, i);
     for (i = 1; i < pipeline->config.plan->lcore_count; i++) {
-        while (rte_eal_get_lcore_state(pipeline->lcores[i].plan->id) == RUNNING &&
-               beats_of(pipeline, i) - before[i] < 2) {
+        while (spill_lcore_runs(&pipeline->lcores[i]) && beats_of(pipeline, i) - before[i] < 2) {
             if (spill_clock() >= deadline)
                 return false;
             rte_delay_us_sleep(LOOK_US);

@@ -23,8 +23,8 @@
  * (spill_plan_keep_lcores()).
  *
  * Input and plan are plain memory of the caller's, large (the plan about 400 KiB): not for a stack.
- * Written by the control thread before the lcores start, then constant, but for ports that come
- * later (spill_plan_extend()); any thread may read.
+ * Written by the control thread before the lcores start, then constant, but for ports and workers
+ * that come later (spill_plan_extend(), spill_plan_add_worker()); any thread may read.
  */
 
 #define SPILL_LCORES_MAX        128 /* the EAL's RTE_MAX_LCORE in distributions */
@@ -148,6 +148,13 @@ void spill_plan_input_init(struct spill_plan_input *input, const struct spill_to
 
 /* -------------------------------------------------------------------------------- the plan */
 
+/** Whether an lcore is there; all are but workers, which may come and leave. */
+enum spill_plan_presence {
+    SPILL_PRESENT,
+    SPILL_LEAVING, /* it takes no more work */
+    SPILL_AWAY,    /* nothing runs there: it left, or has not come yet */
+};
+
 /** One lcore. */
 struct spill_plan_lcore {
     unsigned id; /* EAL lcore id */
@@ -160,6 +167,7 @@ struct spill_plan_lcore {
     bool shared;      /* another polling lcore has the same CPU: idle loops must yield */
     bool preemptible; /* that, or the control thread may run there: rings must survive it */
     int pool;         /* fast: the pool it hands jobs to; pool: the pool it works for; -1 = none */
+    int presence;     /* enum spill_plan_presence: spill_plan_presence() */
     unsigned rx_queues; /* that it owns, of all ports */
     unsigned tx_queues;
 };
@@ -228,7 +236,7 @@ static inline bool spill_plan_channel_sends(const struct spill_plan_channel *cha
 /** The workers of one node. */
 struct spill_plan_pool {
     int node;         /* memory node of its workers: where rings and jobs are */
-    unsigned workers; /* pool lcores */
+    unsigned workers; /* pool lcores that are present */
     unsigned served;  /* fast lcores that hand jobs to it */
     unsigned jobs;    /* that can be out at once: the sum of all credits of all classes */
     bool preemptible; /* one of them is: a ring mode that survives preemption */
@@ -327,6 +335,33 @@ void spill_plan_keep_lcores(struct spill_plan_input *input, const struct spill_p
  */
 int spill_plan_extend(struct spill_plan *plan, const struct spill_plan *wider, const bool *in_use,
                       struct spill_error *error);
+
+/** Whether an lcore is there. Any thread. */
+static inline enum spill_plan_presence spill_plan_presence(const struct spill_plan_lcore *lcore)
+{
+    return (enum spill_plan_presence)__atomic_load_n(&lcore->presence, __ATOMIC_RELAXED);
+}
+
+/**
+ * Makes a place for a worker that comes while lcores run by this plan: behind the others, away, and
+ * not counted yet.
+ *
+ * @param topology  with the CPUs that the process may use
+ * @param cpu       where it is to run
+ * @return the place; NULL with an error that says why that takes a restart: there is no such CPU or
+ *         no place, lcores or rings would have to share the CPU that were not made for that, or
+ *         there is no pool on its node
+ */
+struct spill_plan_lcore *spill_plan_add_worker(struct spill_plan *plan,
+                                               const struct spill_topology *topology, int cpu,
+                                               struct spill_error *error);
+
+/** Counts the place that was made, which others look at from here on. */
+void spill_plan_count_worker(struct spill_plan *plan);
+
+/** Says whether a worker is there. */
+void spill_plan_set_presence(struct spill_plan *plan, unsigned lcore,
+                             enum spill_plan_presence presence);
 
 /** Writes a plan for people: a few tables. Not a fast lcore. */
 void spill_plan_print(const struct spill_plan *plan, FILE *out);

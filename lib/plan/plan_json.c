@@ -11,6 +11,8 @@ static void lcores_json(const struct spill_plan *plan, struct spill_json *json)
     for (i = 0; i < plan->lcore_count; i++) {
         const struct spill_plan_lcore *lcore = &plan->lcores[i];
 
+        if (spill_plan_presence(lcore) == SPILL_AWAY)
+            continue;
         spill_json_object_begin(json, NULL);
         spill_json_string(json, "name", lcore->name);
         spill_json_string(json, "role", spill_role_name(lcore->role));

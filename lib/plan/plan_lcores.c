@@ -40,10 +40,9 @@ static void list_cpus(const struct spill_topology *topology, bool allowed_only, 
     }
 }
 
-static int check_cpu(const struct spill_plan_input *input, enum spill_role role, int cpu,
-                     struct spill_error *error)
+int spill_plan_check_cpu(const struct spill_topology *topology, enum spill_role role, int cpu,
+                         bool any, struct spill_error *error)
 {
-    const struct spill_topology *topology = input->topology;
     char list[256];
 
     if (cpu < 0 || cpu >= (int)topology->cpu_limit || !topology->cpus[cpu].present) {
@@ -51,8 +50,7 @@ static int check_cpu(const struct spill_plan_input *input, enum spill_role role,
         return spill_error_set(error, "--%s: there is no CPU %d; this machine has %s",
                                spill_role_name(role), cpu, list);
     }
-    /* Once the EAL runs, it has set the affinity of each lcore itself. */
-    if (input->given_count == 0 && !topology->cpus[cpu].allowed) {
+    if (!any && !topology->cpus[cpu].allowed) {
         list_cpus(topology, true, list, sizeof(list));
         return spill_error_set(error,
                                "--%s: CPU %d is outside of the affinity mask of this process, %s "
@@ -64,14 +62,18 @@ static int check_cpu(const struct spill_plan_input *input, enum spill_role role,
 
 static int check_roles(const struct spill_plan_input *input, struct spill_error *error)
 {
+    /* Once the EAL runs, it has set the affinity of each lcore itself. */
+    const bool any = input->given_count > 0;
     unsigned role, i;
 
     for (role = 0; role < SPILL_ROLES; role++)
         for (i = 0; i < input->roles[role].count; i++)
-            if (check_cpu(input, role, input->roles[role].cpus[i], error) != 0)
+            if (spill_plan_check_cpu(input->topology, role, input->roles[role].cpus[i], any,
+                                     error) != 0)
                 return -1;
     for (i = 0; i < input->given_count; i++)
-        if (check_cpu(input, SPILL_ROLE_CONTROL, input->given[i].cpu, error) != 0)
+        if (spill_plan_check_cpu(input->topology, SPILL_ROLE_CONTROL, input->given[i].cpu, any,
+                                 error) != 0)
             return spill_error_set(error, "EAL lcore %u is on CPU %d, which is not known here",
                                    input->given[i].id, input->given[i].cpu);
     for (role = SPILL_ROLE_RX; role <= SPILL_ROLE_TX; role++)
@@ -121,23 +123,32 @@ static int find_given(const struct spill_plan_input *input, const bool *taken, i
     return best;
 }
 
-static void add_lcore(const struct spill_plan_input *input, struct spill_plan *plan,
-                      enum spill_role role, int cpu, unsigned id)
+void spill_plan_describe_lcore(const struct spill_topology *topology, const struct spill_plan *plan,
+                               enum spill_role role, int cpu, unsigned id,
+                               struct spill_plan_lcore *lcore)
 {
-    const struct spill_topology *topology = input->topology;
-    struct spill_plan_lcore *lcore = &plan->lcores[plan->lcore_count];
+    const int node = topology->cpus[cpu].node;
 
-    lcore->id = id;
-    lcore->role = role;
-    lcore->index = plan->count[role];
-    lcore->cpu = cpu;
-    lcore->node = topology->cpus[cpu].node;
-    lcore->memory_node = spill_topology_memory_node(topology, lcore->node);
-    lcore->pool = -1;
+    *lcore = (struct spill_plan_lcore){
+        .id = id,
+        .role = role,
+        .index = plan->count[role],
+        .cpu = cpu,
+        .node = node,
+        .memory_node = spill_topology_memory_node(topology, node),
+        .pool = -1,
+    };
     if (role == SPILL_ROLE_CONTROL)
         snprintf(lcore->name, sizeof(lcore->name), "control");
     else
         snprintf(lcore->name, sizeof(lcore->name), "%s%u", spill_role_name(role), lcore->index);
+}
+
+static void add_lcore(const struct spill_plan_input *input, struct spill_plan *plan,
+                      enum spill_role role, int cpu, unsigned id)
+{
+    spill_plan_describe_lcore(input->topology, plan, role, cpu, id,
+                              &plan->lcores[plan->lcore_count]);
     plan->count[role]++;
     plan->lcore_count++;
 }

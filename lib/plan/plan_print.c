@@ -105,6 +105,8 @@ static void print_lcores(const struct spill_plan *plan, FILE *out)
     for (i = 0; i < plan->lcore_count; i++) {
         const struct spill_plan_lcore *lcore = &plan->lcores[i];
 
+        if (spill_plan_presence(lcore) == SPILL_AWAY)
+            continue;
         fprintf(out, "  %-8s %5u %5d %5d  ", lcore->name, lcore->id, lcore->cpu, lcore->node);
         print_work(plan, i, out);
     }

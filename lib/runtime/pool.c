@@ -126,16 +126,49 @@ int spill_pool_add_class(struct spill_pool *pool, const struct spill_class *clas
 
 void spill_pool_free(struct spill_pool *pool)
 {
+    struct spill_worker *worker;
     uint32_t i;
 
     if (pool == NULL)
         return;
+    while ((worker = pool->later) != NULL) {
+        pool->later = worker->next;
+        rte_free(worker);
+    }
     for (i = 0; i < pool->class_most; i++)
         rte_ring_free(pool->rings[i]);
     rte_free(pool->workers);
     rte_free(pool->submitters);
     rte_free(pool);
 }
+
+/* -------------------------------------------------------------- workers that come and leave */
+
+struct spill_worker *spill_pool_add_worker(struct spill_pool *pool)
+{
+    struct spill_worker *worker =
+        rte_zmalloc_socket(NULL, sizeof(*worker), RTE_CACHE_LINE_SIZE, pool->socket);
+
+    if (worker == NULL)
+        return NULL;
+    *worker = (struct spill_worker){.pool = pool, .leaves = true, .next = pool->later};
+    pool->later = worker;
+    return worker;
+}
+
+void spill_worker_come(struct spill_worker *worker)
+{
+    __atomic_store_n(&worker->leaves, false, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&worker->pool->worker_count, 1, __ATOMIC_RELAXED);
+}
+
+void spill_worker_leave(struct spill_worker *worker)
+{
+    __atomic_store_n(&worker->leaves, true, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&worker->pool->worker_count, 1, __ATOMIC_RELAXED);
+}
+
+/* -------------------------------------------------------------------------- a worker's turn */
 
 /*
  * The class, of those that `tried` has no bit of, that has a job and has had the least of this
@@ -228,7 +261,7 @@ uint32_t spill_worker_poll(struct spill_worker *worker)
 
     if (worker->under_way > 0)
         count = collect(worker);
-    job = take(worker, &turn);
+    job = spill_worker_leaves(worker) ? NULL : take(worker, &turn);
     if (job == NULL)
         return count;
     worker->virtual_now = worker->virtual_time[turn];
@@ -252,6 +285,8 @@ bool spill_worker_ended(const struct spill_worker *worker)
     const struct spill_pool *pool = worker->pool;
     uint32_t i;
 
+    if (spill_worker_leaves(worker))
+        return worker->under_way == 0;
     for (i = 0; i < pool->submitter_count; i++) {
         if (!spill_submitter_left(pool->submitters[i]))
             return false;

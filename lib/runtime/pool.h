@@ -124,7 +124,9 @@ struct spill_worker {
     uint64_t cycles[SPILL_POOL_CLASSES_MAX];
     uint64_t virtual_time[SPILL_POOL_CLASSES_MAX]; /* cycles; see pick() in pool.c */
     uint64_t virtual_now;
-    uint32_t under_way; /* jobs that are neither done nor waiting */
+    uint32_t under_way;        /* jobs that are neither done nor waiting */
+    bool leaves;               /* takes no more jobs: the one thread that has the plan writes it */
+    struct spill_worker *next; /* of those that came later */
 } __rte_cache_aligned;
 
 /** What jobs of classes that defer are under way on. */
@@ -142,15 +144,22 @@ struct spill_pool {
     enum spill_ring_mode mode;
     uint32_t class_count; /* written last where one is added */
     uint32_t class_most;
-    uint32_t jobs; /* of all submitters together */
-    uint32_t worker_count;
+    uint32_t jobs;         /* of all submitters together */
+    uint32_t worker_count; /* that take jobs: spill_pool_workers() */
     uint32_t submitter_count;
     struct spill_class classes[SPILL_POOL_CLASSES_MAX];
     struct rte_ring *rings[SPILL_POOL_CLASSES_MAX]; /* of struct spill_job * */
     struct spill_pool_device device;
-    struct spill_worker *workers;
+    struct spill_worker *workers;        /* that it was made with */
+    struct spill_worker *later;          /* that came since; the one thread's that has the plan */
     struct spill_submitter **submitters; /* set when they are made, before the lcores start */
 };
+
+/** How many workers take jobs at this moment; with none, all work is inline. Any thread. */
+static inline uint32_t spill_pool_workers(const struct spill_pool *pool)
+{
+    return __atomic_load_n(&pool->worker_count, __ATOMIC_RELAXED);
+}
 
 /** What a pool is made of. */
 struct spill_pool_config {
@@ -207,8 +216,31 @@ uint32_t spill_worker_poll(struct spill_worker *worker);
  */
 void spill_worker_collect(struct spill_worker *worker, uint64_t cycles);
 
-/** Whether no job waits or is under way, and none will come: all submitters have left. The worker's
- * lcore. */
+/**
+ * A worker beside those that a pool was made with, which has left before it came. The one thread
+ * that has the plan, as the next two.
+ *
+ * @return the pool's; NULL: no memory
+ */
+struct spill_worker *spill_pool_add_worker(struct spill_pool *pool);
+
+/** A worker that has left takes jobs again. Before its lcore polls. */
+void spill_worker_come(struct spill_worker *worker);
+
+/**
+ * A worker takes no more jobs. It has left once its spill_worker_ended() says so: what it had under
+ * way is done. Jobs that wait are the others', of whom there must be one.
+ */
+void spill_worker_leave(struct spill_worker *worker);
+
+/** Whether a worker leaves, or has left. Any thread. */
+static inline bool spill_worker_leaves(const struct spill_worker *worker)
+{
+    return __atomic_load_n(&worker->leaves, __ATOMIC_RELAXED);
+}
+
+/** Whether nothing of the worker's is under way, and it leaves, or no job waits and none will come:
+ * all submitters have left. The worker's lcore. */
 bool spill_worker_ended(const struct spill_worker *worker);
 
 /** Does a job's work, with its times taken; returns as work() does. A worker, or a submitter. */

@@ -212,7 +212,7 @@ static void flush_class(struct spill_submitter *submitter, uint32_t index)
     uint32_t count = 0, sent, i;
     uint64_t now;
 
-    close_open_jobs(account, ENOUGH_JOBS * (submitter->pool->worker_count + 1));
+    close_open_jobs(account, ENOUGH_JOBS * (spill_pool_workers(submitter->pool) + 1));
     if (account->closed_count == 0)
         return;
     now = spill_clock();
@@ -346,7 +346,7 @@ uint32_t spill_submitter_help(struct spill_submitter *submitter)
     struct spill_job *job;
     uint32_t i, count;
 
-    if (submitter->pool->worker_count == 0)
+    if (spill_pool_workers(submitter->pool) == 0)
         return 0;
     for (i = 0; i < submitter->class_count; i++) {
         struct spill_account *account = &submitter->accounts[i];

@@ -252,7 +252,7 @@ static inline bool spill_inline_fits(const struct spill_submitter *submitter, ui
     const enum spill_dispatch dispatch = spill_class_dispatch(account->class);
     uint64_t available = submitter->budget.available;
 
-    if (submitter->pool->worker_count == 0 || dispatch == SPILL_DISPATCH_INLINE)
+    if (spill_pool_workers(submitter->pool) == 0 || dispatch == SPILL_DISPATCH_INLINE)
         return true;
     if (dispatch == SPILL_DISPATCH_POOL || available == 0)
         return false;

@@ -99,6 +99,51 @@ static void jobs_may_be_under_way_on_a_device(void **state)
     subject_close();
 }
 
+/* What a worker that leaves has under way is done by it; what waits is not. */
+static void a_worker_leaves_once_the_device_has_given_back(void **state)
+{
+    static const struct spill_pool_device fake = {.collect = collect_latest, .depth = DEPTH};
+    struct spill_class class = subject_class(SPILL_DISPATCH_POOL);
+    struct spill_worker *worker;
+    uint32_t i;
+
+    (void)state;
+    memset(devices, 0, sizeof(devices));
+    class.work = leave_under_way;
+    class.defers = true;
+    subject_open(&class, 1, 0, &fake);
+    worker = spill_pool_add_worker(subject_pool);
+    assert_non_null(worker);
+    assert_int_equal(spill_pool_workers(subject_pool), 1);
+    for (i = 0; i < DEPTH; i++)
+        subject_put(0, &subject_all[0], SPILL_JOB_PACKETS);
+    spill_submitter_flush(subject_submitter);
+    assert_int_equal(spill_worker_poll(worker), 0); /* it has not come */
+    assert_true(spill_worker_ended(worker));
+    spill_worker_come(worker);
+    assert_int_equal(spill_pool_workers(subject_pool), 2);
+    assert_int_equal(spill_worker_poll(worker), SPILL_JOB_PACKETS);
+    assert_int_equal(spill_worker_poll(worker), SPILL_JOB_PACKETS);
+    spill_worker_leave(worker);
+    assert_int_equal(spill_pool_workers(subject_pool), 1);
+    assert_int_equal(spill_worker_poll(worker), 0);
+    assert_false(spill_worker_ended(worker));
+    devices[0].release = 2;
+    assert_int_equal(spill_worker_poll(worker), 2 * SPILL_JOB_PACKETS);
+    assert_true(spill_worker_ended(worker));
+    spill_worker_come(worker);
+    assert_int_equal(spill_worker_poll(worker), SPILL_JOB_PACKETS);
+    assert_int_equal(spill_worker_poll(worker), SPILL_JOB_PACKETS);
+    devices[0].release = 2;
+    assert_int_equal(spill_worker_poll(worker), 2 * SPILL_JOB_PACKETS);
+    assert_int_equal(spill_submitter_retire(subject_submitter, rte_rdtsc()),
+                     DEPTH * SPILL_JOB_PACKETS);
+    assert_int_equal(subject_disorder, 0);
+    assert_int_equal(worker->jobs[1], DEPTH);
+    spill_submitter_leave(subject_submitter);
+    subject_close();
+}
+
 static uint64_t left_to_the_device;
 
 static void take_what_is_ours(struct spill_job *job, void *owner)
@@ -321,6 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_may_be_under_way_on_a_device),
+        cmocka_unit_test(a_worker_leaves_once_the_device_has_given_back),
         cmocka_unit_test(a_device_keeps_what_it_never_gave_back),
         cmocka_unit_test(order_of_subjects_is_kept_whoever_works),
     };

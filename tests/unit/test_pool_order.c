@@ -2,10 +2,13 @@
 /* Order of flows through the pool, under workers of any speed. */
 #include "pool_bench.h"
 
+#include "runtime/thread.h"
+
 #define MBUFS   8191
 #define PACKETS UINT64_C(2000000)
 #define FLOWS   10000
 #define LANES   64
+#define LATER   1 /* workers that come and leave meanwhile */
 
 static struct rte_mempool *mbuf_pool;
 
@@ -25,6 +28,9 @@ struct crowd {
     uint64_t retired;
     uint64_t disorder; /* packets out of order */
     uint64_t unworked; /* packets whose work was not done, or done twice */
+    struct spill_thread *threads[LATER];
+    struct spill_worker *later[LATER];
+    uint32_t comings;
 };
 
 static struct packet *packet_of(struct rte_mbuf *mbuf)
@@ -108,6 +114,45 @@ static uint32_t submit_burst(struct crowd *crowd, struct rte_mbuf **mbufs, uint3
     return taken;
 }
 
+/* One of those comes, or leaves; it may come again as soon as its loop has ended. */
+static void change_workers(struct crowd *crowd)
+{
+    const uint32_t i = test_random_below(&pool_seed, LATER);
+
+    if (!spill_worker_leaves(crowd->later[i])) {
+        spill_worker_leave(crowd->later[i]);
+    } else if (!spill_thread_runs(crowd->threads[i])) {
+        spill_worker_come(crowd->later[i]);
+        spill_thread_launch(crowd->threads[i], work, crowd->later[i]);
+        crowd->comings++;
+    }
+}
+
+static void add_later(struct crowd *crowd)
+{
+    for (uint32_t i = 0; i < LATER; i++) {
+        crowd->later[i] = spill_pool_add_worker(crowd->pool);
+        crowd->threads[i] = spill_thread_create("later", 0, &pool_error);
+        assert_non_null(crowd->later[i]);
+        assert_non_null(crowd->threads[i]);
+        assert_true(rte_lcore_has_role(spill_thread_lcore(crowd->threads[i]), ROLE_NON_EAL));
+    }
+}
+
+/* Returns the jobs that they did. */
+static uint64_t end_later(struct crowd *crowd)
+{
+    uint64_t done = 0;
+
+    for (uint32_t i = 0; i < LATER; i++) {
+        while (spill_thread_runs(crowd->threads[i]))
+            sched_yield();
+        spill_thread_free(crowd->threads[i]);
+        done += crowd->later[i]->jobs[0];
+    }
+    return done;
+}
+
 static void crowd_run(uint32_t workers, uint64_t packets, uint32_t capacity,
                       enum spill_ring_mode mode)
 {
@@ -137,6 +182,7 @@ static void crowd_run(uint32_t workers, uint64_t packets, uint32_t capacity,
     assert_non_null(crowd.submitter);
     spill_submitter_on_retire(crowd.submitter, 0, check_flows, &crowd);
     account = &crowd.submitter->accounts[0];
+    add_later(&crowd);
     for (i = 0; i < workers; i++)
         rte_eal_remote_launch(work, &crowd.pool->workers[i], 1 + i);
 
@@ -152,6 +198,8 @@ static void crowd_run(uint32_t workers, uint64_t packets, uint32_t capacity,
         if (test_random_below(&pool_seed, 3) == 0)
             spill_submitter_flush(crowd.submitter);
         assert_true(account->held <= capacity);
+        if (test_random_below(&pool_seed, 64) == 0)
+            change_workers(&crowd);
         if (taken < count) {
             spill_submitter_flush(crowd.submitter);
             sched_yield();
@@ -164,6 +212,8 @@ static void crowd_run(uint32_t workers, uint64_t packets, uint32_t capacity,
     }
     spill_submitter_leave(crowd.submitter);
     rte_eal_mp_wait_lcore();
+    done = end_later(&crowd);
+    assert_true(done > 0);
     assert_int_equal(crowd.disorder, 0);
     assert_int_equal(crowd.unworked, 0);
     assert_int_equal(crowd.retired, submitted);
@@ -176,8 +226,8 @@ static void crowd_run(uint32_t workers, uint64_t packets, uint32_t capacity,
         done += crowd.pool->workers[i].jobs[0];
     assert_int_equal(done, account->jobs);
     assert_int_equal(rte_mempool_avail_count(mbuf_pool), MBUFS);
-    printf("%u workers: %.1f %% inline, %.1f packets a job, %lu refused\n", workers,
-           100.0 * (double)inlined / (double)submitted,
+    printf("%u workers, %u comings: %.1f %% inline, %.1f packets a job, %lu refused\n", workers,
+           crowd.comings, 100.0 * (double)inlined / (double)submitted,
            (double)account->pool_packets / (double)account->jobs, (unsigned long)account->refused);
     spill_submitter_free(crowd.submitter);
     spill_pool_free(crowd.pool);
