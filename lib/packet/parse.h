@@ -110,7 +110,9 @@ struct spill_parse_problem {
  *                 or IPv6, with its addresses and without ports; all else about it like one's from
  *                 spill_parse_burst()
  * @param problem  written likewise
- * @return whether there is: not what is wrong about the packet's length, version or transport
+ * @return whether there is: not what is wrong about the packet's length, version or transport,
+ * nor where a first fragment is cut within its headers, or a fragment or an ICMP error may hide
+ * behind more of them
  */
 bool spill_parse_problem(const struct rte_mbuf *mbuf, uint8_t zone, struct spill_packet *packet,
                          struct spill_parse_problem *problem);
@@ -169,9 +171,9 @@ enum spill_packet_port spill_packet_ends(const struct spill_packet *packet, uint
 /**
  * Hash of a packet's flow, for spreading packets over lcores. Both directions of a connection have
  * the same; fragments that carry no ports may differ from the one that does. What may be ESP, plain
- * or in UDP, has one for each pair of addresses: whatever a NAT makes of its ports, by whatever
- * wire and VLAN it comes, in fragments or whole, it reaches one lcore. Packets without a key
- * (other, malformed) all have `seed` itself. Any thread.
+ * or in UDP by port 4500, has one for each pair of addresses: whatever a NAT makes of its ports, by
+ * whatever wire and VLAN it comes, in fragments or whole, it reaches one lcore. Packets without a
+ * key (other, malformed) all have `seed` itself. Any thread.
  *
  * @param seed  random and kept secret, or a sender can aim all of his flows at one lcore; the same
  *              for all lcores that spread the same packets

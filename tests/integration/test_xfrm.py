@@ -576,6 +576,35 @@ class Ports(Wire):
             self.passes(esp.udp_frame(*ends[::-1], message, self.PORTS[::-1], 2))
             self.check(program.stop())
 
+    def test_ike_for_the_host(self):
+        """Rules for the host do not judge IKE by the port of an association; by another one they do."""
+        path = self.file("routed", f"""
+[spillway]
+idle = sleep
+default = deny
+fast = {CPUS[0]}
+[port wan]
+device = net_pcap0,iface=wan
+routed = yes
+address = {self.ENDS[4][0]}/24
+[router]
+host-rules = yes
+[ike]
+xfrm = {self.path}
+""")
+        link = b"\2pcap\0" + b"\2\0\0\0\0\2"
+        with Spillway("--config", path, namespace=self.net.middle) as program:
+            program.ready()
+            self.tunnel(4, 0x1100)
+            for port, count in (4501, 3), (4502, 5):
+                for _ in range(count):
+                    message = bytes(4) + b"IKE" + bytes(40)
+                    self.sockets[1].send(esp.udp_frame(*self.ENDS[4][::-1], message, (61000, port), link=link))
+            until(lambda: (program.telemetry("/spillway/metrics,drops") or {}).get("denied", 0) >= 5, 20, "all have come")
+            report = self.check(program.stop())
+        self.assertEqual(report.drops["denied"], 5)
+        self.assertGreaterEqual(report.drops["no_host"], 3)
+
     def test_marks(self):
         """Flags: congestion is neither told outside nor heard of, and the packet inside gets the DSCP outside."""
         with Spillway("--config", self.config(), namespace=self.net.middle) as program:
