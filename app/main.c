@@ -131,8 +131,8 @@ static enum spill_status end(void)
     spill_service_stopping(&program.service);
     if (program.started != 0)
         spill_control_drain(&program);
-    spill_program_settle(&program);
     spill_program_end_reload(&program);
+    spill_program_settle(&program);
     status = spill_program_status(&program);
     atomic_store(&program.guard_status, SPILL_STATUS_FAILED);
     spill_signals_guard_end(&program);

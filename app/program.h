@@ -139,6 +139,8 @@ struct spill_program {
     _Atomic int guard_status;     /* enum spill_status: of an end that the guard makes */
 
     uint32_t port_count; /* found, those that left since among them */
+    uint64_t left;       /* TSC when one last did; who has the reload */
+    bool comes_ipsec;    /* a reload brings associations; likewise */
     struct spill_port ports[SPILL_PORTS_MAX];
     struct rte_mempool *mempools[SPILL_PORTS_MAX];
     struct spill_snapshot *rules; /* of struct spill_generation */

@@ -27,8 +27,8 @@ static bool same_interface(const struct spill_option_port *left,
            spill_device_interface(right->device, names[1]) && strcmp(names[0], names[1]) == 0;
 }
 
-static int check_pair(const struct spill_option_port *port, const struct spill_option_port *other,
-                      struct spill_error *error)
+int spill_options_check_apart(const struct spill_option_port *port,
+                              const struct spill_option_port *other, struct spill_error *error)
 {
     if (same_device(port, other))
         return spill_error_set(error,
@@ -46,7 +46,7 @@ static int check_devices(const struct spill_options *options, struct spill_error
 {
     for (unsigned int i = 0; i < options->port_count; i++) {
         for (unsigned int j = 0; j < i; j++) {
-            if (check_pair(&options->ports[i], &options->ports[j], error) != 0)
+            if (spill_options_check_apart(&options->ports[i], &options->ports[j], error) != 0)
                 return -1;
         }
     }

@@ -32,4 +32,9 @@ int spill_options_check_router(struct spill_options *options, struct spill_error
 /** Whether a port, by its index, is routed, or a sub-port of it. */
 bool spill_options_port_routes(const struct spill_options *options, unsigned int port);
 
+/** Whether two ports have devices, and interfaces of the kernel's, of their own. @return 0, or -1
+ * with an error that names where the first was given */
+int spill_options_check_apart(const struct spill_option_port *port,
+                              const struct spill_option_port *other, struct spill_error *error);
+
 #endif

@@ -34,6 +34,13 @@
 /* Threads that were given up and haven't come back; with so many, no other is begun. */
 #define LOST_MAX 4
 
+/* From a version to its coming into force. */
+enum stage {
+    STAGE_MAKING,    /* the version, and what comes with it */
+    STAGE_QUIESCING, /* what leaves */
+    STAGE_FINISHING, /* it is in force, or what was done is undone */
+};
+
 enum state { STEP_RUNNING, STEP_DONE, STEP_GIVEN_UP };
 
 struct spill_reload {
@@ -45,11 +52,13 @@ struct spill_reload {
     uint64_t confirm_ns; /* 0: it needs none */
     uint64_t began;      /* TSC; control */
     _Atomic int state;   /* of the thread, enum state: who changes it second frees */
-    bool retires;       /* what is left is that ports and workers leave; control, as the next two */
-    const char *failed; /* NULL: the version is in force, as the text says */
+    enum stage stage;    /* once its files were read; control, as the next four */
+    bool threaded;       /* the step has a thread */
+    bool failed; /* the version is not in force, by the error; else it is, as the text says */
     char text[96];
     /* The thread's, until it is done: */
-    bool good;                     /* the sources are whole, and what this program can go by */
+    bool parsed;                   /* the options are whole */
+    bool good;                     /* and what else there is, and what this program can go by */
     struct spill_sources *sources; /* owned, but where former ones come back; NULL: of the start */
     struct spill_generation *made; /* NULL: refused, with the error */
     struct spill_wiring wiring;    /* what comes and leaves with it, as the next */
@@ -93,30 +102,18 @@ static void note_change(const struct spill_difference *difference, void *context
         spill_differences_add(difference, reload->differences);
 }
 
-static void compare_with_start(struct spill_reload *reload, const struct spill_options *options)
-{
-    struct spill_options *now = spill_wiring_current(reload->program);
-
-    if (now == NULL)
-        return;
-    spill_options_compare(now, options, SPILL_OPTION_AT_START, note_change, reload);
-    free(now);
-}
-
 static void *read_files(void *argument)
 {
     struct spill_reload *reload = argument;
     struct spill_program *program = reload->program;
     struct spill_options *options = &reload->sources->options;
-    struct spill_policy_files *files = &reload->sources->files;
 
-    if (spill_options_parse(program->argc, program->argv, &program->stop, options,
-                            &reload->error) == SPILL_OPTIONS_GO_ON) {
-        compare_with_start(reload, options);
-        reload->good =
-            spill_policy_files_load(options, &program->stop, files, &reload->error) == 0 &&
-            spill_program_check_version(program, options, files, &reload->error) == 0;
-    }
+    reload->good = spill_options_parse(program->argc, program->argv, &program->stop, options,
+                                       &reload->error) == SPILL_OPTIONS_GO_ON;
+    reload->parsed = reload->good;
+    if (reload->good)
+        reload->good = spill_policy_files_load(options, &program->stop, &reload->sources->files,
+                                               &reload->error) == 0;
     end_step(reload);
     return NULL;
 }
@@ -144,29 +141,41 @@ static void *make_version(void *argument)
     struct spill_program *program = reload->program;
     struct spill_sources *sources = reload->sources;
     const struct spill_options *options = sources != NULL ? &sources->options : &program->options;
+    struct spill_policy_files *files = sources != NULL ? &sources->files : &program->files;
 
+    program->comes_ipsec = files->sa_count > 0;
     /* Daemons agree on no ports and workers. */
     if (reload->agrees ||
         (spill_workers_bring(program, options, &reload->workers, &reload->error) == 0 &&
          spill_wiring_bring(program, options, &reload->wiring, &reload->error) == 0)) {
-        reload->made = spill_program_make_version(
-            program, options, sources != NULL ? &sources->files : &program->files, reload->agrees,
-            &reload->error);
-        if (reload->made == NULL) {
+        reload->made =
+            spill_program_make_version(program, options, files, reload->agrees, &reload->error);
+        if (reload->made == NULL && !reload->agrees) {
+            /* Nothing of it was closed yet. */
+            reload->wiring.leave_count = reload->wiring.routed_leave.count = 0;
             spill_wiring_undo(program, &reload->wiring);
-            spill_wiring_retire(program, &reload->wiring);
+            spill_wiring_finish(program, &reload->wiring);
         }
     }
     end_step(reload);
     return NULL;
 }
 
-static void *retire(void *argument)
+static void *quiesce(void *argument)
+{
+    struct spill_reload *reload = argument;
+
+    reload->failed = spill_wiring_quiesce(reload->program, &reload->wiring, &reload->error) != 0;
+    end_step(reload);
+    return NULL;
+}
+
+static void *finish(void *argument)
 {
     struct spill_reload *reload = argument;
 
     spill_workers_retire(reload->program, &reload->workers);
-    spill_wiring_retire(reload->program, &reload->wiring);
+    spill_wiring_finish(reload->program, &reload->wiring);
     end_step(reload);
     return NULL;
 }
@@ -205,8 +214,13 @@ static void begin_step(struct spill_program *program, void *(*step)(void *))
     struct spill_reload *reload = program->reload;
 
     atomic_store(&reload->state, STEP_RUNNING);
-    if (pthread_create(&reload->thread, NULL, step, reload) != 0)
+    reload->threaded = pthread_create(&reload->thread, NULL, step, reload) == 0;
+    if (reload->threaded)
+        return;
+    if (reload->stage == STAGE_MAKING)
         refuse(program, "no thread");
+    else
+        step(reload); /* what has begun is brought to its end, if the control thread has to wait */
 }
 
 /*
@@ -350,30 +364,69 @@ static void say_in_force(struct spill_reload *reload)
                  spill_units_format_time(reload->confirm_ns, time, sizeof(time)));
 }
 
-/* @return 0, or -1 and all is as it was, but for what retires */
-static int put_in_force(struct spill_program *program, const struct spill_options *before,
-                        const struct spill_options *options)
+static const struct spill_options *options_of(const struct spill_program *program)
 {
-    struct spill_reload *reload = program->reload;
-    int status = spill_wiring_give(program, &reload->wiring, before, options, &reload->error);
-
-    if (status == 0) {
-        spill_wiring_close(program, &reload->wiring);
-        status = spill_program_replace_generation(program, reload->made);
-        if (status != 0)
-            spill_error_set(&reload->error,
-                            "an lcore still holds the version before the last: try again");
-    }
-    if (status != 0) {
-        spill_wiring_take_back(program, before, options);
-        spill_wiring_undo(program, &reload->wiring);
-    }
-    return status;
+    return program->reload->sources != NULL ? &program->reload->sources->options
+                                            : &program->options;
 }
 
-/* What leaves is no more received from before the version is in force, which may let pass what came
- * by it; what comes is not before that. */
+static void end_stages(struct spill_program *program)
+{
+    struct spill_reload *reload = program->reload;
+
+    spill_wiring_forget(program, &reload->wiring);
+    if (reload->failed)
+        SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload->error.text);
+    end_reload(program, reload->failed ? reload->error.text : NULL, reload->text);
+}
+
+static void begin_to_finish(struct spill_program *program)
+{
+    struct spill_reload *reload = program->reload;
+    const struct spill_wiring *wiring = &reload->wiring;
+
+    if (reload->failed) {
+        spill_wiring_take_back(program, spill_program_configured(program), options_of(program));
+        spill_wiring_undo(program, &reload->wiring);
+        reload->workers.leave_count = 0;
+    }
+    reload->stage = STAGE_FINISHING;
+    if (wiring->come_count + wiring->leave_count + wiring->routed_leave.count +
+            reload->workers.leave_count >
+        0)
+        begin_step(program, finish);
+    else
+        end_stages(program);
+}
+
+/* Options that act at once do so before it, lest packets that it protects pass in the clear. */
 static void publish(struct spill_program *program)
+{
+    struct spill_reload *reload = program->reload;
+
+    say_in_force(reload);
+    spill_program_drain_rule_log(program);
+    spill_program_take_at_once(program, reload->sources != NULL ? &reload->sources->options
+                                                                : &program->at_start);
+    if (spill_program_replace_generation(program, reload->made) != 0) {
+        reload->failed = true;
+        spill_error_set(&reload->error,
+                        "an lcore still holds the version before the last: try again");
+        spill_program_take_at_once(program, spill_program_configured(program));
+    } else {
+        reload->made = NULL;
+        program->reloads++;
+        spill_wiring_admit(program, &reload->wiring);
+        spill_workers_begin(program, &reload->workers);
+        spill_program_reopen_rule_log(program);
+        SPILL_LOG(NOTICE, "reloaded: %s", reload->text);
+        note_sources(program);
+    }
+    begin_to_finish(program);
+}
+
+/* What leaves has left before the version is in force, which may let pass what came by it. */
+static void begin_to_publish(struct spill_program *program)
 {
     struct spill_reload *reload = program->reload;
 
@@ -381,30 +434,17 @@ static void publish(struct spill_program *program)
         refuse(program, reload->error.text);
         return;
     }
-    say_in_force(reload);
-    spill_program_drain_rule_log(program);
-    if (put_in_force(program, spill_program_configured(program),
-                     reload->sources != NULL ? &reload->sources->options : &program->options) !=
-        0) {
-        reload->failed = reload->error.text;
-        SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload->failed);
-        reload->workers.leave_count = 0;
+    reload->failed = spill_wiring_give(program, &reload->wiring, spill_program_configured(program),
+                                       options_of(program), &reload->error) != 0;
+    if (reload->failed) {
+        begin_to_finish(program);
+    } else if (reload->wiring.leave_count + reload->wiring.routed_leave.count == 0) {
+        publish(program);
     } else {
-        reload->made = NULL;
-        program->reloads++;
-        spill_wiring_open(program, &reload->wiring);
-        spill_workers_begin(program, &reload->workers);
-        spill_program_reopen_rule_log(program);
-        SPILL_LOG(NOTICE, "reloaded: %s", reload->text);
-        note_sources(program);
+        reload->stage = STAGE_QUIESCING;
+        spill_wiring_close(program, &reload->wiring);
+        begin_step(program, quiesce);
     }
-    reload->retires = true;
-    if (reload->wiring.leave_count + reload->wiring.routed_leave.count +
-            reload->workers.leave_count >
-        0)
-        begin_step(program, retire);
-    else
-        end_reload(program, reload->failed, reload->text);
 }
 
 static void agree(struct spill_program *program)
@@ -419,23 +459,35 @@ static void agree(struct spill_program *program)
 
 static void finish_making(struct spill_program *program)
 {
-    if (program->reload->retires) {
-        spill_wiring_forget(program, &program->reload->wiring);
-        end_reload(program, program->reload->failed, program->reload->text);
-        return;
-    }
-    if (program->reload->checks) {
-        if (program->reload->good)
-            agree(program);
-        else
-            refuse(program, program->reload->error.text);
-        return;
-    }
-    if (program->reload->agrees)
+    struct spill_reload *reload = program->reload;
+
+    if (reload->stage == STAGE_FINISHING)
+        end_stages(program);
+    else if (reload->stage == STAGE_QUIESCING && reload->failed)
+        begin_to_finish(program);
+    else if (reload->stage == STAGE_QUIESCING)
+        publish(program);
+    else if (reload->checks && reload->good)
+        agree(program);
+    else if (reload->checks)
+        refuse(program, reload->error.text);
+    else if (reload->agrees)
         publish_agreement(program);
     else
-        publish(program);
+        begin_to_publish(program);
     spill_program_free_replaced(program);
+}
+
+/* Against what runs, which nobody changes meanwhile. */
+static void compare_with_start(struct spill_reload *reload)
+{
+    struct spill_options *now = spill_wiring_current(reload->program);
+
+    if (now == NULL)
+        return;
+    spill_options_compare(now, &reload->sources->options, SPILL_OPTION_AT_START, note_change,
+                          reload);
+    free(now);
 }
 
 /* Its files were read: a version is made of them, if they are good. */
@@ -444,6 +496,11 @@ static void finish_reading(struct spill_program *program)
     struct spill_reload *reload = program->reload;
 
     spill_event_remove(&program->patience);
+    if (reload->parsed)
+        compare_with_start(reload);
+    reload->good =
+        reload->good && spill_program_check_version(program, &reload->sources->options,
+                                                    &reload->sources->files, &reload->error) == 0;
     if (reload->changes[0] != '\0' && !reload->checks)
         SPILL_LOG(WARNING, "reload: of %s the new value takes effect at the next start",
                   reload->changes);
@@ -460,7 +517,8 @@ static void finish_reading(struct spill_program *program)
 
 static void finish_step(struct spill_program *program)
 {
-    pthread_join(program->reload->thread, NULL);
+    if (program->reload->threaded)
+        pthread_join(program->reload->thread, NULL);
     if (program->making)
         finish_making(program);
     else
@@ -555,7 +613,8 @@ void spill_program_end_reload(struct spill_program *program)
 {
     struct spill_reload *reload = program->reload;
 
-    if (reload != NULL && spill_control_join(program, reload->thread, GRACE_NS)) {
+    if (reload != NULL &&
+        (!reload->threaded || spill_control_join(program, reload->thread, GRACE_NS))) {
         free_reload(reload);
         program->reload = NULL;
         program->making = false;

@@ -18,11 +18,15 @@
  *                          (a version is made, whose rules may name those ports)
  *     control thread       give:    the kernel and the router get addresses, routes and neighbors
  *                          close:   nothing is received any more by what leaves
- *                          (the version is put in force)
- *                          open:    what comes is received from
- *     a reload's thread    retire:  twins go, and with them the kernel's routes by them; what is
- *                                   under way leaves; then devices and mempools go
+ *     a reload's thread    quiesce: what is under way leaves, and then nothing any more
+ *     control thread       (the version is put in force) admit: what comes is there
+ *     a reload's thread    finish:  once every lcore goes by the version, what comes is received
+ *                                   from; twins go, and with them the kernel's routes by them, then
+ *                                   devices and mempools
  *     control thread       forget:  nothing more is looked for from the kernel about those twins
+ *
+ * So nothing that came by a port that leaves is judged by rules that don't know it any more, and
+ * nothing that comes by a new one by rules that don't know it yet.
  *
  * Whatever fails before the version is in force is taken back: what had come retires, what was
  * closed is opened. A port whose packets do not come home in time stays closed, with its device,
@@ -43,7 +47,8 @@ struct spill_wiring {
     uint32_t come_count, leave_count;
     uint8_t come[SPILL_PORTS_MAX], leave[SPILL_PORTS_MAX];
     struct spill_wiring_routed routed_come, routed_leave;
-    bool undone; /* what leaves had never been there */
+    bool undone; /* what leaves had never been there, and its places are then what they were: */
+    uint8_t before[SPILL_PORTS_MAX]; /* enum spill_port_state, by index */
 };
 
 /**
@@ -71,20 +76,24 @@ int spill_wiring_give(struct spill_program *program, const struct spill_wiring *
 void spill_wiring_take_back(struct spill_program *program, const struct spill_options *before,
                             const struct spill_options *options);
 
-/** Nothing is received any more by what leaves. Control thread; waits for a turn of every lcore, a
- * tenth of a second at most. */
+/** Nothing is received any more by what leaves, once every lcore has turned. Control thread. */
 void spill_wiring_close(struct spill_program *program, const struct spill_wiring *wiring);
 
-/** What comes is received from, and is there. Control thread. */
-void spill_wiring_open(struct spill_program *program, const struct spill_wiring *wiring);
+/** Waits for what is under way of what leaves, --drain-timeout at most; what is left then is
+ * dropped by name where it would leave. A reload's thread. @return 0, or -1 with an error: an lcore
+ * hangs */
+int spill_wiring_quiesce(struct spill_program *program, const struct spill_wiring *wiring,
+                         struct spill_error *error);
+
+/** What comes is there. Control thread, once the version is in force. */
+void spill_wiring_admit(struct spill_program *program, const struct spill_wiring *wiring);
 
 /** Makes undone what a reload that failed has done: what had come leaves, what was closed is open
- * again. Who has the reload; spill_wiring_retire() does the rest. */
+ * again. Who has the reload; spill_wiring_finish() does the rest. */
 void spill_wiring_undo(struct spill_program *program, struct spill_wiring *wiring);
 
-/** Waits for what is under way of what leaves, --drain-timeout at most, and closes it. A reload's
- * thread. */
-void spill_wiring_retire(struct spill_program *program, const struct spill_wiring *wiring);
+/** Has what comes received from, and closes what leaves. A reload's thread. */
+void spill_wiring_finish(struct spill_program *program, const struct spill_wiring *wiring);
 
 /** Twins that were closed are not waited for. Control thread, once that is done. */
 void spill_wiring_forget(struct spill_program *program, const struct spill_wiring *wiring);

@@ -3,6 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
+
+#include "base/clock.h"
+#include "classify/datagrams.h"
+#include "config/options_check.h"
 #include "config/options_compare.h"
 #include "control/log.h"
 #include "control/wiring.h"
@@ -117,25 +122,62 @@ bool spill_wiring_has(const struct spill_program *program, const struct spill_op
     return has;
 }
 
-/* The place of a port that comes: that of the same name, one that nobody has, or a new one. */
-static int find_place(const struct spill_program *program, const char *name,
-                      struct spill_error *error)
+/* The name of the other end of a port's wire; NULL: it is routed. */
+static const char *other_end(const struct spill_options *options, const char *name)
 {
-    int place = program->port_count < SPILL_PORTS_MAX ? (int)program->port_count : -1;
+    for (uint32_t i = 0; i < options->wire_count; i++) {
+        for (uint32_t end = 0; end < 2; end++) {
+            if (strcmp(options->wires[i].port_names[end], name) == 0)
+                return options->wires[i].port_names[!end];
+        }
+    }
+    return NULL;
+}
 
-    for (uint32_t i = program->port_count; i-- > 0;) {
-        if (program->port_states[i] == SPILL_PORT_FREE)
-            place = (int)i;
+/*
+ * The place of a port that comes: that which was planned for its name, or a new one. Flows of its
+ * wire may still be known, so the wire has to be the same.
+ */
+static int find_place(const struct spill_program *program, const struct spill_options *options,
+                      const char *name, struct spill_error *error)
+{
+    const struct spill_plan *plan = &program->plan;
+    const char *other = other_end(options, name);
+    uint32_t next = plan->port_count;
+
+    for (uint32_t i = 0; i < plan->port_count; i++) {
+        const int peer = plan->ports[i].peer;
+
+        if (strcmp(plan->ports[i].name, name) != 0)
+            continue;
+        if ((peer < 0) != (other == NULL) ||
+            (other != NULL && strcmp(plan->ports[peer].name, other) != 0))
+            return spill_error_set(error,
+                                   "port %s: it was in another wire: expected that one, another "
+                                   "name, or a restart",
+                                   name);
+        return (int)i;
     }
-    for (uint32_t i = 0; i < program->port_count; i++) {
-        if (program->port_states[i] == SPILL_PORT_GONE &&
-            strcmp(program->port_options[i].name, name) == 0)
-            place = (int)i;
-    }
-    if (place < 0)
+    while (next < SPILL_PORTS_MAX && program->port_states[next] != SPILL_PORT_FREE)
+        next++;
+    if (next == SPILL_PORTS_MAX)
         return spill_error_set(error, "port %s: %d ports have been there: expected a restart", name,
                                SPILL_PORTS_MAX);
-    return place;
+    return (int)next;
+}
+
+/* A driver that is in use can't be given to another port. */
+static int check_apart(const struct spill_program *program, uint32_t index,
+                       const struct spill_option_port *port, struct spill_error *error)
+{
+    for (uint32_t i = 0; i < program->port_count; i++) {
+        const int state = program->port_states[i];
+
+        if (i != index && state != SPILL_PORT_FREE && state != SPILL_PORT_GONE &&
+            spill_options_check_apart(port, &program->port_options[i], error) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 int spill_wiring_note(struct spill_program *program, uint32_t index,
@@ -204,6 +246,9 @@ static void drop_wires(const struct spill_program *program, struct spill_plan_in
 static void fill_input(const struct spill_program *program, const struct spill_options *options,
                        const struct spill_wiring *wiring, struct spill_plan_input *input)
 {
+    for (uint32_t i = 0; i < input->port_count; i++)
+        input->ports[i].left = program->port_states[i] == SPILL_PORT_GONE ||
+                               program->port_states[i] == SPILL_PORT_FREE;
     for (uint32_t i = 0; i < wiring->come_count; i++) {
         const uint32_t index = wiring->come[i];
 
@@ -256,26 +301,42 @@ static int extend_plan(struct spill_program *program, const struct spill_options
 /* ------------------------------------------------------------------------------- the devices */
 
 /* Other threads look at a port once its state says that it is there. */
-static int find_device(struct spill_program *program, struct spill_wiring *wiring,
-                       const struct spill_option_port *port, struct spill_error *error)
+static int find_device(struct spill_program *program, const struct spill_options *options,
+                       struct spill_wiring *wiring, const struct spill_option_port *port,
+                       struct spill_error *error)
 {
-    const int index = find_place(program, port->name, error);
+    const int index = find_place(program, options, port->name, error);
     struct spill_error reason;
     struct spill_device device;
 
-    if (index < 0 || spill_program_parse_device(port, &device, error) != 0)
+    if (index < 0 || check_apart(program, (uint32_t)index, port, error) != 0 ||
+        spill_program_parse_device(port, &device, error) != 0)
         return -1;
     if (spill_device_check(&device, &reason) != 0)
         return spill_error_set(error, "%s: %s", port->where, reason.text);
     if (spill_wiring_note(program, (uint32_t)index, port, error) != 0)
         return -1;
     program->devices[index] = device;
+    wiring->before[index] = (uint8_t)program->port_states[index];
     program->port_states[index] = SPILL_PORT_COMING;
     program->port_count = RTE_MAX(program->port_count, (uint32_t)index + 1);
     wiring->come[wiring->come_count++] = (uint8_t)index;
     if (spill_eal_plug_in(&device) != 0)
         SPILL_LOG(DEBUG, "device %s can't be plugged in", device.name);
     return spill_port_find(port->name, &device, &program->ports[index], error);
+}
+
+/* Fragments that follow others are known by the id of the port that they came by. */
+static int await_rest(const struct spill_program *program, struct spill_error *error)
+{
+    const uint64_t rest = spill_cycles(SPILL_DATAGRAMS_TIMEOUT_MS * UINT64_C(1000000));
+
+    while (program->left != 0 && spill_clock() - program->left < rest) {
+        if (spill_token_cancelled(&program->stop))
+            return spill_error_set(error, "the program ends");
+        rte_delay_us_sleep(1000);
+    }
+    return 0;
 }
 
 static int find_devices(struct spill_program *program, const struct spill_options *there,
@@ -290,11 +351,23 @@ static int find_devices(struct spill_program *program, const struct spill_option
         !spill_wiring_settle(program))
         return spill_error_set(error, "packets of a port that left are still under way: expected "
                                       "another try later");
+    if (count > 0 && await_rest(program, error) != 0)
+        return -1;
     for (uint32_t i = 0; i < count; i++) {
-        if (find_device(program, wiring, &options->ports[ports[i]], error) != 0)
+        if (find_device(program, options, wiring, &options->ports[ports[i]], error) != 0)
             return -1;
     }
     return 0;
+}
+
+/* An end that has begun is not to be waited for by lcores that never hear of new channels. */
+static int check_goes_on(const struct spill_program *program, struct spill_error *error)
+{
+    if (!spill_token_cancelled(&program->stop))
+        return 0;
+    spill_error_set(error, "the program ends");
+    spill_error_cancelled(error);
+    return -1;
 }
 
 static int make_ports(struct spill_program *program, const struct spill_options *options,
@@ -303,11 +376,13 @@ static int make_ports(struct spill_program *program, const struct spill_options 
     if (wiring->come_count > 0 && extend_plan(program, options, wiring, error) != 0)
         return -1;
     for (uint32_t i = 0; i < wiring->come_count; i++) {
-        if (spill_program_configure_port(program, wiring->come[i], error) != 0)
+        if (check_goes_on(program, error) != 0 ||
+            spill_program_configure_port(program, wiring->come[i], error) != 0)
             return -1;
     }
     for (uint32_t i = 0; i < wiring->come_count; i++) {
-        if (spill_plug_port(program->pipeline, wiring->come[i], error) != 0 ||
+        if (check_goes_on(program, error) != 0 ||
+            spill_plug_port(program->pipeline, wiring->come[i], error) != 0 ||
             spill_program_start_port(program, wiring->come[i], error) != 0)
             return -1;
     }
@@ -380,7 +455,7 @@ int spill_wiring_bring(struct spill_program *program, const struct spill_options
     free(there);
     if (status != 0) {
         spill_wiring_undo(program, wiring);
-        spill_wiring_retire(program, wiring);
+        spill_wiring_finish(program, wiring);
     }
     return status;
 }

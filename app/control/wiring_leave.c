@@ -11,9 +11,7 @@
 #include "port/eal.h"
 #include "program.h"
 
-/* What lcores get to see what was written: a control thread that waits does nothing else. */
-#define CLOSING_NS UINT64_C(100000000)
-#define TURN_NS    UINT64_C(1000000000)
+#define TURN_NS UINT64_C(1000000000) /* what lcores get to see what was written */
 /* Between two looks at what is under way, and how many must see no change of it: some drivers keep
  * what they have sent. */
 #define LOOK_US 500
@@ -135,32 +133,30 @@ static void let_interfaces_go(struct spill_program *program, const struct spill_
 
 void spill_wiring_close(struct spill_program *program, const struct spill_wiring *wiring)
 {
-    if (wiring->leave_count + wiring->routed_leave.count == 0)
-        return;
-    for (uint32_t i = 0; i < wiring->leave_count; i++)
-        spill_plug_close(program->pipeline, wiring->leave[i]);
-    spill_pipeline_await_turn(program->pipeline, CLOSING_NS);
-    for (uint32_t i = 0; i < wiring->routed_leave.count; i++)
-        close_interface(program, wiring->routed_leave.list[i]);
+    uint32_t i;
+
     set_routed_states(program, &wiring->routed_leave, SPILL_PORT_LEAVING);
     set_states(program, wiring->leave, wiring->leave_count, SPILL_PORT_LEAVING);
-    for (uint32_t i = 0; i < wiring->leave_count; i++)
-        program->links[wiring->leave[i]].state = SPILL_LINK_GONE;
+    for (i = 0; i < wiring->leave_count; i++)
+        spill_plug_close(program->pipeline, wiring->leave[i]);
+    for (i = 0; i < wiring->routed_leave.count; i++)
+        close_interface(program, wiring->routed_leave.list[i]);
 }
 
-void spill_wiring_open(struct spill_program *program, const struct spill_wiring *wiring)
+void spill_wiring_admit(struct spill_program *program, const struct spill_wiring *wiring)
 {
-    for (uint32_t i = 0; i < wiring->come_count; i++) {
+    uint32_t i;
+
+    for (i = 0; i < wiring->come_count; i++) {
         const uint32_t index = wiring->come[i];
 
         program->links[index] = (struct spill_port_link){.mtu = program->ports[index].mtu};
+        spill_plug_count_anew(program->pipeline, index);
         SPILL_LOG(NOTICE, "port %s is there", program->ports[index].name);
     }
     set_states(program, wiring->come, wiring->come_count, SPILL_PORT_THERE);
     set_routed_states(program, &wiring->routed_come, SPILL_PORT_THERE);
-    for (uint32_t i = 0; i < wiring->come_count; i++)
-        spill_plug_open(program->pipeline, wiring->come[i]);
-    for (uint32_t i = 0; i < wiring->routed_come.count; i++) {
+    for (i = 0; i < wiring->routed_come.count; i++) {
         if (is_sub_port(program, wiring->routed_come.list[i]))
             SPILL_LOG(NOTICE, "port %s is there",
                       program->interfaces[wiring->routed_come.list[i]].name);
@@ -169,13 +165,17 @@ void spill_wiring_open(struct spill_program *program, const struct spill_wiring 
 
 void spill_wiring_undo(struct spill_program *program, struct spill_wiring *wiring)
 {
-    set_states(program, wiring->leave, wiring->leave_count, SPILL_PORT_THERE);
-    for (uint32_t i = 0; i < wiring->leave_count; i++)
+    uint32_t i;
+
+    for (i = 0; i < wiring->leave_count; i++) {
+        spill_plug_again(program->pipeline, wiring->leave[i]);
         spill_plug_open(program->pipeline, wiring->leave[i]);
+    }
+    for (i = 0; i < wiring->routed_leave.count; i++)
+        open_interface(program, wiring->routed_leave.list[i]);
+    set_states(program, wiring->leave, wiring->leave_count, SPILL_PORT_THERE);
     set_states(program, wiring->come, wiring->come_count, SPILL_PORT_LEAVING);
     set_routed_states(program, &wiring->routed_leave, SPILL_PORT_THERE);
-    for (uint32_t i = 0; i < wiring->routed_leave.count; i++)
-        open_interface(program, wiring->routed_leave.list[i]);
     set_routed_states(program, &wiring->routed_come, SPILL_PORT_LEAVING);
     memcpy(wiring->leave, wiring->come, sizeof(wiring->leave));
     wiring->leave_count = wiring->come_count;
@@ -217,8 +217,7 @@ static void await_idle(const struct spill_program *program, const struct spill_w
 
         rte_delay_us_sleep(LOOK_US);
         now = in_use(program, wiring);
-        quiet = now == before && is_idle(program, wiring) && are_unused(program, wiring) ? quiet + 1
-                                                                                         : 0;
+        quiet = now == before && is_idle(program, wiring) ? quiet + 1 : 0;
         before = now;
     }
 }
@@ -247,7 +246,6 @@ static void close_port(struct spill_program *program, uint32_t index)
         spill_port_flush_tx(port, 1, spill_clock() + spill_cycles(TURN_NS / 10));
         spill_port_stats(port, &program->port_stats[index]);
         spill_port_close(port);
-        forget_id(program, port->id);
     }
     spill_eal_unplug(&program->devices[index]);
 }
@@ -265,7 +263,13 @@ static bool let_go(struct spill_program *program, uint32_t index, uint64_t deadl
     }
     rte_mempool_free(program->mempools[index]);
     program->mempools[index] = port->pool = NULL;
-    port->id = RTE_MAX_ETHPORTS; /* nobody's */
+    port->kept_mbufs = 0;
+    if (port->id < RTE_MAX_ETHPORTS)
+        forget_id(program, port->id);
+    port->id = RTE_MAX_ETHPORTS;       /* nobody's */
+    port->device.finite_source = true; /* nothing comes by it that can't wait */
+    program->links[index].state = SPILL_LINK_GONE;
+    program->left = spill_clock();
     program->port_states[index] = SPILL_PORT_GONE;
     return true;
 }
@@ -275,40 +279,88 @@ static void tell_gone(const struct spill_program *program, uint32_t index)
     SPILL_LOG(NOTICE, "port %s has left", program->port_options[index].name);
 }
 
-void spill_wiring_retire(struct spill_program *program, const struct spill_wiring *wiring)
+static void unplug(struct spill_program *program, const struct spill_wiring *wiring)
 {
-    const uint64_t time = spill_cycles(program->options.drain_timeout_ns);
-    uint32_t i;
-
-    if (wiring->leave_count + wiring->routed_leave.count == 0)
-        return;
-    for (i = 0; i < wiring->routed_leave.count; i++) {
-        spill_plug_no_interface(program->pipeline, wiring->routed_leave.list[i]);
-        spill_host_remove_twin(program->host, wiring->routed_leave.list[i]);
-    }
-    await_idle(program, wiring, spill_clock() + time);
-    for (i = 0; i < wiring->leave_count; i++) {
+    for (uint32_t i = 0; i < wiring->leave_count; i++) {
         if (program->ports[wiring->leave[i]].configured)
             spill_plug_unplug(program->pipeline, wiring->leave[i]);
     }
+}
+
+int spill_wiring_quiesce(struct spill_program *program, const struct spill_wiring *wiring,
+                         struct spill_error *error)
+{
+    if (!spill_pipeline_await_turn(program->pipeline, TURN_NS))
+        return spill_error_set(error, "an lcore hangs: expected another try later");
+    await_idle(program, wiring, spill_clock() + spill_cycles(program->options.drain_timeout_ns));
+    unplug(program, wiring);
+    if (!spill_pipeline_await_turn(program->pipeline, TURN_NS))
+        return spill_error_set(error, "an lcore hangs: expected another try later");
+    return 0;
+}
+
+/* @return false: the program ends */
+static bool await_turn(const struct spill_program *program)
+{
+    bool told = false;
+
     while (!spill_pipeline_await_turn(program->pipeline, TURN_NS)) {
         if (spill_token_cancelled(&program->stop))
-            return;
+            return false;
+        if (!told)
+            SPILL_LOG(WARNING, "reload: an lcore hangs: ports come and leave once it goes on");
+        told = true;
     }
+    return true;
+}
+
+static void close_twins(struct spill_program *program, const struct spill_wiring *wiring)
+{
+    for (uint32_t i = 0; i < wiring->routed_leave.count; i++) {
+        spill_plug_no_interface(program->pipeline, wiring->routed_leave.list[i]);
+        spill_host_remove_twin(program->host, wiring->routed_leave.list[i]);
+    }
+}
+
+/* The kernel takes its routes back, and the mirror follows. */
+static void await_unused(const struct spill_program *program, const struct spill_wiring *wiring)
+{
+    const uint64_t deadline = spill_clock() + spill_cycles(program->options.drain_timeout_ns);
+
+    while (!are_unused(program, wiring) && spill_clock() < deadline &&
+           !spill_token_cancelled(&program->stop))
+        rte_delay_us_sleep(LOOK_US);
+}
+
+static void let_leave(struct spill_program *program, const struct spill_wiring *wiring,
+                      uint32_t index)
+{
+    if (!let_go(program, index, spill_clock() + spill_cycles(HOME_NS)))
+        SPILL_LOG(WARNING, "port %s leaves, but packets of it are still under way",
+                  program->port_options[index].name);
+    else if (wiring->undone)
+        program->port_states[index] = wiring->before[index];
+    else
+        tell_gone(program, index);
+}
+
+void spill_wiring_finish(struct spill_program *program, const struct spill_wiring *wiring)
+{
+    uint32_t i;
+
+    close_twins(program, wiring);
+    await_unused(program, wiring);
+    unplug(program, wiring);
+    /* Before any lcore takes in what comes, all go by the rules that name it. */
+    if (!await_turn(program))
+        return;
+    for (i = 0; i < wiring->come_count; i++)
+        spill_plug_open(program->pipeline, wiring->come[i]);
     let_interfaces_go(program, wiring);
     for (i = 0; i < wiring->leave_count; i++)
         close_port(program, wiring->leave[i]);
-    for (i = 0; i < wiring->leave_count; i++) {
-        const uint32_t index = wiring->leave[i];
-
-        if (!let_go(program, index, spill_clock() + spill_cycles(HOME_NS)))
-            SPILL_LOG(WARNING, "port %s leaves, but packets of it are still under way",
-                      program->port_options[index].name);
-        else if (wiring->undone)
-            program->port_states[index] = SPILL_PORT_FREE;
-        else
-            tell_gone(program, index);
-    }
+    for (i = 0; i < wiring->leave_count; i++)
+        let_leave(program, wiring, wiring->leave[i]);
 }
 
 bool spill_wiring_settle(struct spill_program *program)

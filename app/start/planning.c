@@ -37,7 +37,7 @@ static uint32_t whole_room(uint32_t mtu)
 
 static uint32_t data_room(const struct spill_program *program, uint32_t device_room, uint32_t mtu)
 {
-    if (!spill_options_protect(&program->options) && program->sas == NULL)
+    if (!spill_options_protect(&program->options) && program->sas == NULL && !program->comes_ipsec)
         return device_room;
     return RTE_MAX(device_room, whole_room(mtu));
 }

@@ -60,17 +60,19 @@ static void *close_ports(void *argument)
     struct spill_program *program = argument;
     uint32_t i;
 
+    if (program->abandoned) {
+        /* A reload that was given up may be about to make or close one. */
+        program->uncounted = true;
+        return NULL;
+    }
     spill_port_flush_tx(program->ports, program->port_count,
                         spill_clock() + rte_get_tsc_hz() / FLUSH_SHARE);
     for (i = 0; i < program->port_count; i++) {
         if (program->ports[i].open)
             spill_port_stats(&program->ports[i], &program->port_stats[i]);
     }
-    for (i = 0; i < program->port_count; i++) {
-        /* A reload that was given up may be about to make it. */
-        if (!program->abandoned || spill_program_has_port(program, i))
-            spill_port_close(&program->ports[i]);
-    }
+    for (i = 0; i < program->port_count; i++)
+        spill_port_close(&program->ports[i]);
     program->leaked = count_leaked(program);
     return NULL;
 }

@@ -47,13 +47,16 @@ int spill_acquisition_init(struct spill_acquisition *acquisition, const char *lc
     const int socket = node < 0 ? SOCKET_ID_ANY : node;
     char name[RTE_RING_NAMESIZE];
 
-    acquisition->places =
-        rte_zmalloc_socket("acquisition", SPILL_ACQUISITION_TRAPS * sizeof(*acquisition->places),
-                           RTE_CACHE_LINE_SIZE, socket);
+    /* It may be tried again. */
+    if (acquisition->places == NULL)
+        acquisition->places = rte_zmalloc_socket(
+            "acquisition", SPILL_ACQUISITION_TRAPS * sizeof(*acquisition->places),
+            RTE_CACHE_LINE_SIZE, socket);
     snprintf(name, sizeof(name), "acquire-%s", lcore);
-    acquisition->needs =
-        rte_ring_create_elem(name, sizeof(struct spill_acquisition_need), SPILL_ACQUISITION_NEEDS,
-                             socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+    if (acquisition->needs == NULL)
+        acquisition->needs = rte_ring_create_elem(name, sizeof(struct spill_acquisition_need),
+                                                  SPILL_ACQUISITION_NEEDS, socket,
+                                                  RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
     if (acquisition->places == NULL || acquisition->needs == NULL)
         return spill_error_set(error, "%s: no memory for packets that wait for associations: %s",
                                lcore, rte_strerror(ENOMEM));

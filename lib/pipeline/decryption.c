@@ -70,7 +70,7 @@ static void learn_ports(struct spill_sa_state *state, uint64_t ports)
     uint64_t known = atomic_load_explicit(&state->ports, memory_order_relaxed);
 
     if (unlikely((known & ports) != ports))
-        atomic_store_explicit(&state->ports, known | ports, memory_order_relaxed);
+        atomic_fetch_or_explicit(&state->ports, ports, memory_order_relaxed);
 }
 
 /* Notes where an SA's peer is: what came last says it (decrypt.c). */

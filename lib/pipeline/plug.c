@@ -104,7 +104,6 @@ static int plug_output(struct spill_pipeline *pipeline, uint32_t lcore, uint32_t
     output->link = &pipeline->links.ports[output->port];
     output->patience = rte_get_tsc_hz() / US_PER_S * PATIENCE_US;
     output->ledger = spill_pipeline_transmits(&pipeline->lcores[lcore], &output->latency);
-    output->transmitted = output->retried = 0;
     if (planned->owner != (int)lcore)
         output->sender = spill_connect_sender(pipeline, planned->channel, lcore);
     else if (planned->channel >= 0)
@@ -174,37 +173,51 @@ static void set_pace(const struct spill_pipeline *pipeline, struct spill_fast *f
 
     fast->exits.fitting.most =
         waits ? INT64_MAX / 2 : (int64_t)(rte_get_tsc_hz() / US_PER_S * FITTING_US);
-    fast->exits.fitting.left = RTE_MIN(fast->exits.fitting.left, fast->exits.fitting.most);
     for (uint32_t i = 0; i < fast->receive.input_count; i++) {
         if (fast->receive.inputs[i].channel != NULL)
             fast->receive.inputs[i].can_wait = waits;
     }
 }
 
-/* What a port that comes back received before is another's, as the device's own count is. */
-static void begin_anew(struct spill_pipeline_lcore *lcore, uint32_t index)
+static struct spill_input *find_input(struct spill_receive *receive, uint32_t index, uint32_t queue)
 {
-    for (uint32_t i = 0; lcore->fast != NULL && i < lcore->fast->receive.input_count; i++) {
-        struct spill_input *input = &lcore->fast->receive.inputs[i];
+    for (uint32_t i = 0; i < receive->input_count; i++) {
+        struct spill_input *input = &receive->inputs[i];
 
-        if (input->channel == NULL && input->index == index)
-            input->received = 0;
+        if (input->channel == NULL && input->index == index && input->queue == queue)
+            return input;
     }
-    for (uint32_t i = 0; lcore->spread != NULL && i < lcore->spread->queue_count; i++) {
-        if (lcore->spread->queues[i].index == index)
-            lcore->spread->queues[i].received = 0;
-    }
+    return NULL;
 }
 
-/* Channels from other lcores are inputs, too. */
-static int check_queues(const struct spill_plan *plan, uint32_t index, struct spill_error *error)
+static struct spill_spread_queue *find_queue(struct spill_spread *spread, uint32_t index,
+                                             uint32_t queue)
 {
-    for (uint32_t queue = 0; queue < plan->ports[index].rx_queues; queue++) {
-        const struct spill_plan_lcore *owner = &plan->lcores[plan->ports[index].rx[queue].owner];
+    for (uint32_t i = 0; i < spread->queue_count; i++) {
+        if (spread->queues[i].index == index && spread->queues[i].queue == queue)
+            return &spread->queues[i];
+    }
+    return NULL;
+}
 
-        if (owner->rx_queues > SPILL_INPUTS_MAX - 2)
-            return spill_error_set(error, "lcore %s: more than %d receive queues", owner->name,
-                                   SPILL_INPUTS_MAX - 2);
+/* Whether all owners have room for the port's queues. Places of queues that left stay. */
+static int check_queues(struct spill_pipeline *pipeline, uint32_t index, struct spill_error *error)
+{
+    const struct spill_plan *plan = pipeline->config.plan;
+    uint32_t wanted[SPILL_LCORES_MAX] = {0};
+
+    for (uint32_t queue = 0; queue < plan->ports[index].rx_queues; queue++) {
+        const uint32_t owner = (uint32_t)plan->ports[index].rx[queue].owner;
+        struct spill_pipeline_lcore *lcore = &pipeline->lcores[owner];
+        const uint32_t there =
+            lcore->spread != NULL ? lcore->spread->queue_count : lcore->fast->receive.input_count;
+
+        if (lcore->spread != NULL ? find_queue(lcore->spread, index, queue) == NULL
+                                  : find_input(&lcore->fast->receive, index, queue) == NULL)
+            wanted[owner]++;
+        if (there + wanted[owner] > SPILL_INPUTS_MAX)
+            return spill_error_set(error, "lcore %s: more than %d receive queues",
+                                   plan->lcores[owner].name, SPILL_INPUTS_MAX - 2);
     }
     return 0;
 }
@@ -214,14 +227,13 @@ int spill_plug_port(struct spill_pipeline *pipeline, uint32_t index, struct spil
     const struct spill_plan *plan = pipeline->config.plan;
     const struct spill_port *port = port_of(pipeline, index);
 
-    if (check_queues(plan, index, error) != 0)
+    if (check_queues(pipeline, index, error) != 0)
         return -1;
     if (spill_connect_channels(pipeline, error) != 0 || plug_outputs(pipeline, index, error) != 0)
         return -1;
     for (uint32_t i = 1; i < plan->lcore_count; i++) {
         struct spill_fast *fast = pipeline->lcores[i].fast;
 
-        begin_anew(&pipeline->lcores[i], index);
         if (fast == NULL)
             continue;
         plug_exit(pipeline, &plan->lcores[i], fast, index);
@@ -264,17 +276,6 @@ void spill_plug_no_interface(struct spill_pipeline *pipeline, uint16_t number)
 
 /* -------------------------------------------------------------------------- the inputs */
 
-static struct spill_input *find_input(struct spill_receive *receive, uint32_t index, uint32_t queue)
-{
-    for (uint32_t i = 0; i < receive->input_count; i++) {
-        struct spill_input *input = &receive->inputs[i];
-
-        if (input->channel == NULL && input->index == index && input->queue == queue)
-            return input;
-    }
-    return NULL;
-}
-
 static void open_input(struct spill_receive *receive, uint32_t index, uint16_t queue,
                        const struct spill_port *port)
 {
@@ -290,16 +291,6 @@ static void open_input(struct spill_receive *receive, uint32_t index, uint16_t q
     __atomic_store_n(&input->closed, false, __ATOMIC_RELEASE);
     if (is_new)
         __atomic_store_n(&receive->input_count, receive->input_count + 1, __ATOMIC_RELEASE);
-}
-
-static struct spill_spread_queue *find_queue(struct spill_spread *spread, uint32_t index,
-                                             uint32_t queue)
-{
-    for (uint32_t i = 0; i < spread->queue_count; i++) {
-        if (spread->queues[i].index == index && spread->queues[i].queue == queue)
-            return &spread->queues[i];
-    }
-    return NULL;
 }
 
 static void open_queue(const struct spill_pipeline *pipeline, struct spill_spread *spread,
@@ -374,6 +365,35 @@ bool spill_plug_is_idle(const struct spill_pipeline *pipeline, uint32_t index)
         }
     }
     return true;
+}
+
+void spill_plug_count_anew(struct spill_pipeline *pipeline, uint32_t index)
+{
+    for (uint32_t i = 1; i < pipeline->config.plan->lcore_count; i++) {
+        struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
+        const struct spill_transmitter *transmitter = spill_pipeline_transmitter(lcore);
+
+        for (uint32_t j = 0; lcore->fast != NULL && j < lcore->fast->receive.input_count; j++) {
+            struct spill_input *input = &lcore->fast->receive.inputs[j];
+
+            if (input->channel == NULL && input->index == index)
+                input->received = 0;
+        }
+        for (uint32_t j = 0; lcore->spread != NULL && j < lcore->spread->queue_count; j++) {
+            if (lcore->spread->queues[j].index == index)
+                lcore->spread->queues[j].received = 0;
+        }
+        for (uint32_t j = 0; transmitter != NULL && j < transmitter->output_count; j++) {
+            if (transmitter->outputs[j]->index == index)
+                transmitter->outputs[j]->transmitted = transmitter->outputs[j]->retried = 0;
+        }
+    }
+}
+
+void spill_plug_again(struct spill_pipeline *pipeline, uint32_t index)
+{
+    spill_links_set(&pipeline->links, port_of(pipeline, index)->id,
+                    (struct spill_link){.lost = false});
 }
 
 void spill_plug_unplug(struct spill_pipeline *pipeline, uint32_t index)

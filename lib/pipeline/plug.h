@@ -47,6 +47,12 @@ int spill_plug_interface(struct spill_pipeline *pipeline, uint16_t number,
                          struct spill_error *error);
 void spill_plug_no_interface(struct spill_pipeline *pipeline, uint16_t number);
 
+/** What a port counts begins anew, as its device's own counts do. Before it is open. */
+void spill_plug_count_anew(struct spill_pipeline *pipeline, uint32_t index);
+
+/** A port that was unplugged is sent to again. */
+void spill_plug_again(struct spill_pipeline *pipeline, uint32_t index);
+
 /** Has the port's receive queues polled. Once every lcore has seen what spill_plug_port() wrote, on
  * both ends of its wire. */
 void spill_plug_open(struct spill_pipeline *pipeline, uint32_t index);

@@ -187,7 +187,7 @@ uint64_t spill_pipeline_abandon(struct spill_pipeline *pipeline,
     uint32_t i;
 
     collect_jobs(pipeline);
-    for (i = 0; i < plan->channel_count; i++)
+    for (i = 0; i < pipeline->channel_count; i++)
         packets += told(tell, "channel", plan->channels[i].name,
                         abandon_channel(pipeline, pipeline->channels[i]));
     if (pipeline->config.twins != NULL)

@@ -77,6 +77,7 @@ struct spill_plan_port_input {
     bool symmetric_rss;      /* spreads flows over its queues, both directions of a flow to one */
     uint64_t rss_fields;     /* that it hashes; 0 = not known yet */
     unsigned rss_table; /* entries of its redirection table; 0 = not known yet, or it has none */
+    bool left;          /* it has its place, and needs no memory: it left while lcores ran */
     unsigned data_room; /* bytes, with the headroom, that an mbuf must have at least; larger
                          * frames come as chains */
 };

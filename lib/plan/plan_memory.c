@@ -285,6 +285,8 @@ static void add_port_memory(const struct spill_plan_input *input, struct spill_p
         const struct spill_plan_port *port = &plan->ports[i];
         struct spill_plan_node *node = &plan->nodes[port->mempool.node];
 
+        if (input->ports[i].left)
+            continue;
         node->used = true;
         node->mempools += port->mempool.bytes;
         node->rings += (uint64_t)DESCRIPTOR_BYTES *

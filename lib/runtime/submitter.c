@@ -31,10 +31,12 @@ static int create_account(struct spill_submitter *submitter, uint32_t index)
     if (account->class->work == NULL)
         return 0;
     account->share = account->class->capacity;
-    account->closed =
-        rte_zmalloc_socket(NULL, submitter->job_count * sizeof(*account->closed), 0, socket);
-    account->inline_job =
-        rte_zmalloc_socket(NULL, sizeof(*account->inline_job), RTE_CACHE_LINE_SIZE, socket);
+    if (account->closed == NULL) /* it may be tried again */
+        account->closed =
+            rte_zmalloc_socket(NULL, submitter->job_count * sizeof(*account->closed), 0, socket);
+    if (account->inline_job == NULL)
+        account->inline_job =
+            rte_zmalloc_socket(NULL, sizeof(*account->inline_job), RTE_CACHE_LINE_SIZE, socket);
     if (account->closed == NULL || account->inline_job == NULL)
         return -1;
     account->inline_job->class_index = (uint8_t)index;
@@ -100,7 +102,7 @@ int spill_submitter_add_class(struct spill_submitter *submitter, uint32_t index,
 
     if (submitter->class_count > index)
         return 0;
-    if (submitter->accounts[index].closed == NULL && create_account(submitter, index) != 0)
+    if (create_account(submitter, index) != 0)
         return spill_error_set(error, "class %s: no memory on node %d",
                                submitter->pool->classes[index].name, submitter->socket);
     for (i = 0; i <= index; i++)

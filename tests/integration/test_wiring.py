@@ -132,6 +132,8 @@ class Wires(TestCase):
                     (CONFIG + SECOND.replace("iface=srv", "iface=srv\nmbufs = 400k"), SECOND_RULES,
                      "--memory 600: the plan needs "),
                     (CONFIG + SECOND, SECOND_RULES + "what is this\n", "rules:3: "),
+                    (CONFIG.replace("port lan", "port in").replace("lan, wan", "in, out").replace("port wan", "port out"),
+                     "allow icmp from any to any\n", "port 'lan' has that device already"),
                     (CONFIG, SECOND_RULES, "dmz")):
                 with self.subTest(what):
                     self.refused(program, config, rules, what)
@@ -141,9 +143,24 @@ class Wires(TestCase):
             until(lambda: self.passes(), 20, "a wire that came carries packets")
             self.refused(program, CONFIG, SECOND_RULES, "dmz")
             self.assertTrue(self.passes())
+            # Flows of its wire are still known: another one needs another name.
+            self.leave(program)
+            self.refused(program, CONFIG + SECOND.replace("srv", "other").replace("iface=other", "iface=srv"),
+                         SECOND_RULES, "port dmz: it was in another wire")
             self.assertEqual(self.net.ping(self.net.left, "10.9.0.2", count=2), 2)
             report = self.check(program.stop())
-        self.assertEqual(report["reloads"], 1)
+        self.assertEqual(report["reloads"], 2)
+
+    def test_end_in_between(self):
+        """A signal that comes while a wire leaves, or comes."""
+        for first, second in (CONFIG + SECOND, CONFIG), (CONFIG, CONFIG + SECOND):
+            self.file("wire.conf", first)
+            self.file("rules", RULES)
+            with self.start() as program:
+                program.ready()
+                self.file("wire.conf", second)
+                program.signal(signal.SIGHUP)
+                self.check(program.stop())
 
     def test_unconfirmed(self):
         """What left comes back, and what came leaves."""
