@@ -348,6 +348,8 @@ void spill_wiring_finish(struct spill_program *program, const struct spill_wirin
 {
     uint32_t i;
 
+    if (wiring->come_count + wiring->leave_count + wiring->routed_leave.count == 0)
+        return;
     close_twins(program, wiring);
     await_unused(program, wiring);
     unplug(program, wiring);
