@@ -34,7 +34,9 @@
 
 /**
  * @file
- * The program's state, and the steps that main() takes in order. All of it is the control thread's.
+ * The program's state, and the steps that main() takes in order. All of it is the control thread's,
+ * but for what a reload's thread makes and closes of ports, workers and versions (wiring.h,
+ * workers.h): one of the two at a time.
  */
 
 /** Exit status. */

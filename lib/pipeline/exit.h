@@ -60,7 +60,8 @@ struct spill_exit {
     struct rte_ether_addr address;
 };
 
-/** A fast lcore's exits. Written by the lcore, but for what is written before it starts. */
+/** A fast lcore's exits. Written by the lcore, but for what is written before it starts, or before
+ * anything comes by a port that comes later (plug.h). */
 struct spill_exits {
     uint8_t other_end[RTE_MAX_ETHPORTS]; /* of a port's wire, or SPILL_OUTPUT_ROUTE; before */
     struct spill_exit ports[RTE_MAX_ETHPORTS + 1]; /* by id; before. The last: of what is routed */

@@ -25,9 +25,10 @@
  *
  * Order: spill_port_find() after rte_eal_init(), spill_port_pool_create(), spill_port_configure(),
  * spill_port_start(); at the end, once no lcore touches the port any more, spill_port_flush_tx(),
- * spill_port_stop(), spill_port_close(), spill_port_leaked(). All of it, and every write to
- * the struct, by the control thread; lcores read `id`, and poll their queues
- * with rte_eth_rx_burst() and rte_eth_tx_burst() themselves.
+ * spill_port_stop(), spill_port_close(), spill_port_leaked(). All of it, and every write to the
+ * struct, by one thread at a time: the control thread, or a reload's for ports that come and leave;
+ * lcores read `id`, and poll their queues with rte_eth_rx_burst() and rte_eth_tx_burst()
+ * themselves.
  */
 
 #define SPILL_PORT_NAME_MAX  32
