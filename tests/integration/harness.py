@@ -321,6 +321,12 @@ class Net:
             until(lambda: f":{port} " in self.run(name, "ss", "-Hltn").stdout, 10, f"port {port}")
         return process
 
+    def stream(self, client, server, address, *options):
+        """iperf3 between two namespaces, with a server of its own: one that has just served refuses the next."""
+        port = str(5201 + next(_number))
+        self.start(server, "iperf3", "-s", "-1", "-p", port, port=port)
+        return self.run(client, "iperf3", "-c", address, "-p", port, *options)
+
     def ping(self, name, address, *options, count=5):
         """Pings and returns how many answers came."""
         done = self.run(name, "ping", "-n", "-c", count, "-i", "0.1", "-W", "2", *options, address,

@@ -147,9 +147,8 @@ class Nat(Moves):
             end.daemon.load()
         self.ends[0].daemon.swanctl("--initiate", "--child", "net", "--timeout", "20")
         self.assertEqual(self.net.ping(self.net.left, RIGHT), 5)
-        self.net.start(self.net.right, "iperf3", "-s", port=5201)
         for more in (), ("-R",), ("-u",):
-            self.net.run(self.net.left, "iperf3", "-c", RIGHT, "-n", "100K", *more)
+            self.net.stream(self.net.left, self.net.right, RIGHT, "-n", "100K", *more)
         self.end()
 
 

@@ -35,9 +35,8 @@ class OneSite(Sites):
         """Packets of many sizes, and a stream each way."""
         for size in 0, 1, 2, 3, 57, 1300:
             self.assertEqual(self.net.ping(self.net.left, addresses[1], "-I", addresses[0], "-s", str(size), count=2), 2)
-        self.net.start(self.net.right, "iperf3", "-s", port=5201)
         for more in (), ("-R",):
-            self.net.run(self.net.left, "iperf3", "-c", addresses[1], *source, "-M", "1200", "-n", "1M", *more)
+            self.net.stream(self.net.left, self.net.right, addresses[1], *source, "-M", "1200", "-n", "1M", *more)
 
     def renew(self, daemon):
         left = self.ends[0].daemon

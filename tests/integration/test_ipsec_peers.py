@@ -67,10 +67,8 @@ class StrongSwan(TestCase):
                 for end in 0, 1:
                     self.assertEqual(self.ping(net, end), 5)
                     self.assertEqual(self.ping(net, end, "-s", "1300"), 5)
-                net.start(net.right, "iperf3", "-s", port=5201)
                 for more in (), ("-R",):
-                    net.run(net.left, "iperf3", "-c", peers.INNER[1], "-B", peers.INNER[0], "-n",
-                            "1M", *more)
+                    net.stream(net.left, net.right, peers.INNER[1], "-B", peers.INNER[0], "-n", "1M", *more)
                 self.assertIn("INSTALLED", pair.charons[0].swanctl("--list-sas"))
                 report = self.check(program.stop())
                 self.assertEqual([name for name in report.drops if name.startswith("esp_")], [])
