@@ -33,7 +33,8 @@ static void tell_state(const struct spill_port *port, enum spill_link_state stat
         SPILL_LOG(WARNING, "port %s: link down", port->name);
     else
         SPILL_LOG(WARNING,
-                  "port %s: the interface of %s is gone: it can't come back before a restart",
+                  "port %s: the interface of %s is gone: it can't come back before a restart, or "
+                  "two reloads, the first without the port",
                   port->name, port->device.name);
 }
 

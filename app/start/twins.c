@@ -13,8 +13,12 @@ static uint16_t data_room(const struct spill_program *program)
 {
     uint32_t mtu = 0;
 
-    for (uint32_t i = 0; i < program->port_count; i++)
-        mtu = RTE_MAX(mtu, program->ports[i].mtu);
+    for (uint32_t i = 0; i < program->port_count; i++) {
+        const int state = program->port_states[i];
+
+        if (state == SPILL_PORT_THERE || state == SPILL_PORT_COMING)
+            mtu = RTE_MAX(mtu, program->ports[i].mtu);
+    }
     return (uint16_t)(RTE_PKTMBUF_HEADROOM + RTE_MIN(RTE_MAX(mtu + 64, 2048U), 16000U));
 }
 
