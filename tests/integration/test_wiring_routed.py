@@ -217,6 +217,10 @@ class Routed(TestCase):
             self.refused(program, ROUTED + THIRD, THIRD_RULES, "route 10.50.0.0/16: the kernel has one to there already")
             self.ip(self.net.middle, "route delete 10.50.0.0/16")
             self.assertNotIn("tdmz", self.ip(self.net.middle, "link show").stdout)
+            # The MTU of one that was refused is nobody's any more.
+            self.ip(self.net.middle, "link set dmz mtu 3000")
+            self.refused(program, ROUTED + THIRD, THIRD_RULES, "port dmz has MTU 3000, more than the ports of the start")
+            self.ip(self.net.middle, "link set dmz mtu 1500")
             # A port without a twin; and one whose keys change, which is the next start's.
             self.refused(program, ROUTED + THIRD, GUESTS_RULES, "guests")
             self.assertIn("address of port wan", self.reload(program, ROUTED.replace("10.2.0.1/24", "10.2.0.1/16"), ROUTED_RULES))
