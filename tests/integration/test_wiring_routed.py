@@ -220,6 +220,7 @@ class Routed(TestCase):
             # The MTU of one that was refused is nobody's any more.
             self.ip(self.net.middle, "link set dmz mtu 3000")
             self.refused(program, ROUTED + THIRD, THIRD_RULES, "port dmz has MTU 3000, more than the ports of the start")
+            self.reload(program, ROUTED + GUESTS.replace("parent = dmz", "parent = lan"), ROUTED_RULES)
             self.ip(self.net.middle, "link set dmz mtu 1500")
             # A port without a twin; and one whose keys change, which is the next start's.
             self.refused(program, ROUTED + THIRD, GUESTS_RULES, "guests")
@@ -228,7 +229,7 @@ class Routed(TestCase):
             self.reaches("10.50.0.1")
             self.assertLessEqual(self.lost(first)[0], 1)
             report = self.check(program.stop())
-        self.assertEqual(report["reloads"], 2)
+        self.assertEqual(report["reloads"], 3)
 
     def test_unconfirmed(self):
         with self.start() as program:
