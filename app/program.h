@@ -143,6 +143,7 @@ struct spill_program {
     uint32_t port_count; /* found, those that left since among them */
     uint64_t left;       /* TSC when one last did; who has the reload */
     bool comes_ipsec;    /* a reload brings associations; likewise */
+    _Atomic bool wiring; /* its thread makes or closes ports or workers */
     struct spill_port ports[SPILL_PORTS_MAX];
     struct rte_mempool *mempools[SPILL_PORTS_MAX];
     struct spill_snapshot *rules; /* of struct spill_generation */
@@ -197,13 +198,14 @@ struct spill_program {
     /* What the report tells: */
     enum spill_outcome outcome;
     bool hanging; /* an lcore, port or crypto job never came back: nothing it may touch is freed */
-    bool abandoned;    /* a reload likewise: its thread goes on until the process ends */
-    uint64_t started;  /* TSC when the lcores were launched; 0: never */
-    uint64_t stopping; /* TSC when the end began */
-    uint64_t stopped;  /* TSC when the last lcore had ended */
-    uint64_t leaked;   /* mbufs that did not come back to their pools */
-    bool uncounted;    /* how many could not be told: an lcore or a port never came back */
-    bool settled;      /* the ports' counters are what they were at the end: */
+    bool abandoned;       /* a reload likewise: its thread goes on until the process ends */
+    bool ports_abandoned; /* and may be making or closing ports */
+    uint64_t started;     /* TSC when the lcores were launched; 0: never */
+    uint64_t stopping;    /* TSC when the end began */
+    uint64_t stopped;     /* TSC when the last lcore had ended */
+    uint64_t leaked;      /* mbufs that did not come back to their pools */
+    bool uncounted;       /* how many could not be told: an lcore or a port never came back */
+    bool settled;         /* the ports' counters are what they were at the end: */
     struct spill_port_stats port_stats[SPILL_PORTS_MAX];
 };
 

@@ -135,6 +135,36 @@ static void *compare(void *argument)
     return NULL;
 }
 
+/* Daemons agree on no ports and workers. */
+static int bring(struct spill_reload *reload, const struct spill_options *options)
+{
+    struct spill_program *program = reload->program;
+    int status;
+
+    if (reload->agrees)
+        return 0;
+    program->wiring = true;
+    status = spill_workers_bring(program, options, &reload->workers, &reload->error);
+    if (status == 0)
+        status = spill_wiring_bring(program, options, &reload->wiring, &reload->error);
+    program->wiring = false;
+    return status;
+}
+
+/* Of what comes; nothing of what leaves was closed yet. */
+static void take_back(struct spill_reload *reload)
+{
+    struct spill_program *program = reload->program;
+
+    program->wiring = true;
+    reload->wiring.leave_count = reload->wiring.routed_leave.count = 0;
+    if (reload->wiring.come_count + reload->wiring.routed_come.count > 0) {
+        spill_wiring_undo(program, &reload->wiring);
+        spill_wiring_finish(program, &reload->wiring);
+    }
+    program->wiring = false;
+}
+
 static void *make_version(void *argument)
 {
     struct spill_reload *reload = argument;
@@ -144,19 +174,11 @@ static void *make_version(void *argument)
     struct spill_policy_files *files = sources != NULL ? &sources->files : &program->files;
 
     program->comes_ipsec = files->sa_count > 0;
-    /* Daemons agree on no ports and workers. */
-    if (reload->agrees ||
-        (spill_workers_bring(program, options, &reload->workers, &reload->error) == 0 &&
-         spill_wiring_bring(program, options, &reload->wiring, &reload->error) == 0)) {
+    if (bring(reload, options) == 0)
         reload->made =
             spill_program_make_version(program, options, files, reload->agrees, &reload->error);
-        if (reload->made == NULL && !reload->agrees) {
-            /* Nothing of it was closed yet. */
-            reload->wiring.leave_count = reload->wiring.routed_leave.count = 0;
-            spill_wiring_undo(program, &reload->wiring);
-            spill_wiring_finish(program, &reload->wiring);
-        }
-    }
+    if (reload->made == NULL)
+        take_back(reload);
     end_step(reload);
     return NULL;
 }
@@ -165,7 +187,9 @@ static void *quiesce(void *argument)
 {
     struct spill_reload *reload = argument;
 
+    reload->program->wiring = true;
     reload->failed = spill_wiring_quiesce(reload->program, &reload->wiring, &reload->error) != 0;
+    reload->program->wiring = false;
     end_step(reload);
     return NULL;
 }
@@ -174,8 +198,10 @@ static void *finish(void *argument)
 {
     struct spill_reload *reload = argument;
 
+    reload->program->wiring = true;
     spill_workers_retire(reload->program, &reload->workers);
     spill_wiring_finish(reload->program, &reload->wiring);
+    reload->program->wiring = false;
     end_step(reload);
     return NULL;
 }
@@ -623,4 +649,7 @@ void spill_program_end_reload(struct spill_program *program)
         return;
     SPILL_LOG(WARNING, "a reload is still under way; ending without it");
     program->abandoned = true;
+    program->ports_abandoned = reload != NULL && (program->wiring || reload->wiring.come_count > 0);
+    if (program->ports_abandoned)
+        spill_program_end_as(program, SPILL_OUTCOME_FORCED);
 }

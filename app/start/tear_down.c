@@ -60,8 +60,7 @@ static void *close_ports(void *argument)
     struct spill_program *program = argument;
     uint32_t i;
 
-    if (program->abandoned) {
-        /* A reload that was given up may be about to make or close one. */
+    if (program->ports_abandoned) {
         program->uncounted = true;
         return NULL;
     }
