@@ -649,7 +649,8 @@ void spill_program_end_reload(struct spill_program *program)
         return;
     SPILL_LOG(WARNING, "a reload is still under way; ending without it");
     program->abandoned = true;
-    program->ports_abandoned = reload != NULL && (program->wiring || reload->wiring.come_count > 0);
+    program->ports_abandoned =
+        program->reload != NULL && (program->wiring || program->reload->wiring.come_count > 0);
     if (program->ports_abandoned)
         spill_program_end_as(program, SPILL_OUTCOME_FORCED);
 }
