@@ -121,8 +121,8 @@ void spill_routing_tell_problem(struct spill_fast *fast, struct rte_mbuf *mbuf, 
                                 uint64_t stamp)
 {
     struct spill_answer_source source;
-    struct spill_parse_problem problem;
-    struct spill_packet packet;
+    struct spill_parse_problem problem = {.pointer = 0};
+    struct spill_packet packet = {.kind = SPILL_PACKET_MALFORMED};
 
     if (!fast->version.open ||
         !spill_parse_problem(mbuf, fast->receive.zones[input], &packet, &problem) ||

@@ -207,8 +207,23 @@ static bool passes(const struct view *view, enum world_port port)
     return false;
 }
 
+/* Bytes of an IP packet behind so many, but for TCP's and UDP's checksum: behind a NAT it is made
+ * anew in transport mode. */
+static bool is_same_behind_a_nat(const struct view *view, const uint8_t *ip, const uint8_t *was,
+                                 uint32_t skip)
+{
+    const uint8_t protocol = spill_packet_protocol(&view->packet);
+    const uint32_t l4 = (uint32_t)view->packet.l4_offset - view->packet.l3_offset;
+    const uint32_t at = l4 + (protocol == 6 ? 16 : 6), length = view->packet.length;
+
+    if ((protocol != 6 && protocol != 17) || at < skip || at + 2 > length)
+        return memcmp(ip + skip, was + skip, length - skip) == 0;
+    return memcmp(ip + skip, was + skip, at - skip) == 0 &&
+           memcmp(ip + at + 2, was + at + 2, length - at - 2) == 0;
+}
+
 /* The IP packet of a frame is that of one fed by the other port. */
-static bool is_packet_of(const struct view *view, enum world_port port, bool checksum)
+static bool is_packet_of(const struct view *view, enum world_port port, bool checksum, bool nat)
 {
     const uint8_t *ip = view->bytes + view->packet.l3_offset;
 
@@ -224,7 +239,8 @@ static bool is_packet_of(const struct view *view, enum world_port port, bool che
         if (!is_ip(&fed) || fed.packet.length != view->packet.length)
             continue;
         if (memcmp(ip, was, 10) == 0 && (!checksum || memcmp(ip + 10, was + 10, 2) == 0) &&
-            memcmp(ip + 12, was + 12, fed.packet.length - 12u) == 0)
+            (nat ? is_same_behind_a_nat(view, ip, was, 12)
+                 : memcmp(ip + 12, was + 12, fed.packet.length - 12u) == 0))
             return true;
     }
     return false;
@@ -363,7 +379,8 @@ static bool is_ours(const struct view *view, enum world_port port)
     note_number(view, kind, key, number);
     if (is_error_about(&inside, port, true))
         return true;
-    if (!is_packet_of(&inside, port, sa->config.mode == SPILL_SA_TUNNEL) &&
+    if (!is_packet_of(&inside, port, sa->config.mode == SPILL_SA_TUNNEL,
+                      sa->config.mode == SPILL_SA_TRANSPORT && sa->config.nat_traversal) &&
         !is_piece(&inside, port))
         fail(&inside, port, "this was protected, and nobody sent it");
     snprintf(name, sizeof(name), "out-%u", kind);
@@ -449,11 +466,13 @@ static bool was_protected(const struct view *view, enum world_port port)
     for (uint32_t i = 0; i < traffic.count; i++) {
         struct sent *sent = &traffic.sent[i];
         const uint8_t *ip = view->bytes + view->packet.l3_offset, *was;
+        const struct spill_sa_config *sa;
         struct view inner;
         uint32_t skip;
 
         if (!sent->esp || !sent->authentic || sent->left > 0 || sent->port == port)
             continue;
+        sa = &world_peers[false][sent->kind][sent->key]->config;
         look(&inner, sent->inner, sent->inner_length, sent->port);
         was = inner.bytes + inner.packet.l3_offset;
         if (!is_ip(&inner) || !is_ip(view) || inner.packet.length != view->packet.length)
@@ -461,9 +480,11 @@ static bool was_protected(const struct view *view, enum world_port port)
         /* Marks of congestion may have come on, and checksums with them; and in transport mode the
          * header is anybody's. */
         skip = view->packet.kind == SPILL_PACKET_IPV4 ? 12 : 2;
-        if (world_peers[false][sent->kind][sent->key]->config.mode == SPILL_SA_TRANSPORT)
+        if (sa->mode == SPILL_SA_TRANSPORT)
             skip = (uint32_t)inner.packet.l4_offset - inner.packet.l3_offset;
-        if (memcmp(ip + skip, was + skip, inner.packet.length - skip) != 0)
+        if (sa->mode == SPILL_SA_TRANSPORT && sa->nat_traversal
+                ? !is_same_behind_a_nat(view, ip, was, skip)
+                : memcmp(ip + skip, was + skip, inner.packet.length - skip) != 0)
             continue;
         snprintf(name, sizeof(name), "in-%u", sent->kind);
         if (!was_verdict(&view->match, SPILL_VERDICT_PROTECT, name) && view->packet.fragment == 0)
