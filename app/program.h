@@ -126,6 +126,7 @@ struct spill_program {
      * that came since. Of one that is not there, nothing but its name and what it counted is looked
      * at. */
     _Atomic int port_states[SPILL_PORTS_MAX]; /* enum spill_port_state */
+    uint8_t port_after[SPILL_PORTS_MAX];      /* what it is once it has left; who has the reload */
     struct spill_option_port port_options[SPILL_PORTS_MAX];
     struct spill_device devices[SPILL_PORTS_MAX];
     struct spill_plan_input plan_input;

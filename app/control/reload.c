@@ -118,19 +118,26 @@ static void *read_files(void *argument)
     return NULL;
 }
 
-/* What is in force stays so until the check is over: nothing else is put in force meanwhile. */
+/* What is in force stays so until the check is over: nothing else is put in force meanwhile. Ports
+ * are those that are there: of a file in force, some may have been left to the next start. */
 static void *compare(void *argument)
 {
     struct spill_reload *reload = argument;
     const struct spill_program *program = reload->program;
     const struct spill_sources *in_force = program->confirmation.in_force, *again = reload->sources;
+    struct spill_options *now =
+        spill_wiring_current(program, in_force != NULL ? &in_force->options : &program->options);
 
-    spill_options_compare(in_force != NULL ? &in_force->options : &program->options,
-                          &again->options, SPILL_OPTION_AT_RELOAD, spill_differences_add,
-                          reload->differences);
+    if (now != NULL)
+        spill_options_compare(now, &again->options, SPILL_OPTION_AT_RELOAD, spill_differences_add,
+                              reload->differences);
+    else
+        spill_error_set(&reload->error, "no memory");
     reload->good =
+        now != NULL &&
         spill_policy_compare(in_force != NULL ? &in_force->files : &program->files, &again->files,
                              spill_differences_add, reload->differences, &reload->error) == 0;
+    free(now);
     end_step(reload);
     return NULL;
 }
@@ -507,7 +514,7 @@ static void finish_making(struct spill_program *program)
 /* Against what runs, which nobody changes meanwhile. */
 static void compare_with_start(struct spill_reload *reload)
 {
-    struct spill_options *now = spill_wiring_current(reload->program);
+    struct spill_options *now = spill_wiring_current(reload->program, &reload->program->options);
 
     if (now == NULL)
         return;

@@ -47,8 +47,7 @@ struct spill_wiring {
     uint32_t come_count, leave_count;
     uint8_t come[SPILL_PORTS_MAX], leave[SPILL_PORTS_MAX];
     struct spill_wiring_routed routed_come, routed_leave;
-    bool undone; /* what leaves had never been there, and its places are then what they were: */
-    uint8_t before[SPILL_PORTS_MAX]; /* enum spill_port_state, by index */
+    bool undone; /* what leaves had never been there */
 };
 
 /**
@@ -98,13 +97,18 @@ void spill_wiring_finish(struct spill_program *program, const struct spill_wirin
 /** Twins that were closed are not waited for. Control thread, once that is done. */
 void spill_wiring_forget(struct spill_program *program, const struct spill_wiring *wiring);
 
+/** Plans for what has stayed: what left needs no memory any more, and is not told. For
+ * spill_wiring_finish(). */
+void spill_wiring_plan_rest(struct spill_program *program);
+
 /** Lets go of what left and could not be let go of in time. Who has the reload; the control thread,
  * while there is none. @return whether nothing is left of that */
 bool spill_wiring_settle(struct spill_program *program);
 
-/** The options of the start, with the ports, wires and what is routed that are there in place of
- * its own. They own nothing. Who has the reload. @return the caller's to free(); NULL: no memory */
-struct spill_options *spill_wiring_current(const struct spill_program *program);
+/** Options, with the ports, wires and what is routed that are there in place of their own. They own
+ * nothing. Who has the reload. @return the caller's to free(); NULL: no memory */
+struct spill_options *spill_wiring_current(const struct spill_program *program,
+                                           const struct spill_options *options);
 
 /** The index of the port of that name that is there, or comes; -1: none. Who has the reload. */
 int spill_wiring_find(const struct spill_program *program, const char *name);

@@ -70,7 +70,8 @@ static void list_ports(const struct spill_program *program, struct spill_options
     }
 }
 
-struct spill_options *spill_wiring_current(const struct spill_program *program)
+struct spill_options *spill_wiring_current(const struct spill_program *program,
+                                           const struct spill_options *options)
 {
     struct current {
         struct spill_options options;
@@ -79,7 +80,7 @@ struct spill_options *spill_wiring_current(const struct spill_program *program)
 
     if (current == NULL)
         return NULL;
-    current->options = program->options;
+    current->options = *options;
     list_ports(program, &current->options);
     list_routed(program, &current->options, current->interfaces);
     return &current->options;
@@ -103,7 +104,7 @@ static void find_leaving(const struct spill_program *program, const struct spill
 bool spill_wiring_has(const struct spill_program *program, const struct spill_options *options,
                       const char *name)
 {
-    struct spill_options *there = spill_wiring_current(program);
+    struct spill_options *there = spill_wiring_current(program, options);
     uint16_t ports[SPILL_PORTS_MAX], routed[SPILL_ROUTER_INTERFACES_MAX];
     struct spill_rule_input input;
     uint32_t count, i;
@@ -269,6 +270,19 @@ static void fill_input(const struct spill_program *program, const struct spill_o
     }
 }
 
+/* What works, but costs, with what comes. */
+static void tell_warnings(const struct spill_plan *plan, const struct spill_plan *wider)
+{
+    for (unsigned i = 0; i < wider->warning_count; i++) {
+        unsigned j = 0;
+
+        while (j < plan->warning_count && strcmp(plan->warnings[j], wider->warnings[i]) != 0)
+            j++;
+        if (j == plan->warning_count)
+            SPILL_LOG(WARNING, "%s", wider->warnings[i]);
+    }
+}
+
 static int extend_plan(struct spill_program *program, const struct spill_options *options,
                        const struct spill_wiring *wiring, struct spill_error *error)
 {
@@ -290,8 +304,11 @@ static int extend_plan(struct spill_program *program, const struct spill_options
         if (status == 0 && spill_plan_extend(&program->plan, wider, in_use, &reason) != 0)
             status = spill_error_set(error, "port %s can't come now: %s: expected a restart",
                                      program->port_options[wiring->come[0]].name, reason.text);
-        if (status == 0)
+        if (status == 0) {
             program->plan_input = *input;
+            if (wiring->come_count > 0)
+                tell_warnings(&program->plan, wider);
+        }
     }
     free(input);
     free(wider);
@@ -317,7 +334,7 @@ static int find_device(struct spill_program *program, const struct spill_options
     if (spill_wiring_note(program, (uint32_t)index, port, error) != 0)
         return -1;
     program->devices[index] = device;
-    wiring->before[index] = (uint8_t)program->port_states[index];
+    program->port_after[index] = (uint8_t)program->port_states[index];
     program->port_states[index] = SPILL_PORT_COMING;
     program->port_count = RTE_MAX(program->port_count, (uint32_t)index + 1);
     wiring->come[wiring->come_count++] = (uint8_t)index;
@@ -396,9 +413,17 @@ static int make_interface(struct spill_program *program,
                           const struct spill_option_interface *option, const char *port,
                           struct spill_wiring_routed *come, struct spill_error *error)
 {
-    const int index = spill_program_add_interface(
-        program, option, (uint16_t)spill_wiring_find(program, port), SPILL_PORT_COMING, error);
+    const int place = spill_wiring_find(program, port);
+    const int other =
+        spill_router_find_interface(program->router, program->ports[place].id, option->vlan);
+    int index;
 
+    if (other >= 0)
+        return spill_error_set(error,
+                               "port %s: VLAN %u of port %s is that of port %s, until it has left: "
+                               "expected two reloads",
+                               option->name, option->vlan, port, program->interfaces[other].name);
+    index = spill_program_add_interface(program, option, (uint16_t)place, SPILL_PORT_COMING, error);
     if (index < 0)
         return -1;
     come->list[come->count++] = (uint16_t)index;
@@ -441,7 +466,7 @@ static int make(struct spill_program *program, const struct spill_options *there
 int spill_wiring_bring(struct spill_program *program, const struct spill_options *options,
                        struct spill_wiring *wiring, struct spill_error *error)
 {
-    struct spill_options *there = spill_wiring_current(program);
+    struct spill_options *there = spill_wiring_current(program, options);
     int status = -1;
 
     *wiring = (struct spill_wiring){.come_count = 0};
@@ -458,4 +483,14 @@ int spill_wiring_bring(struct spill_program *program, const struct spill_options
         spill_wiring_finish(program, wiring);
     }
     return status;
+}
+
+void spill_wiring_plan_rest(struct spill_program *program)
+{
+    const struct spill_wiring none = {.come_count = 0};
+    struct spill_error error;
+
+    /* Nothing of what stays changes, so nothing is refused but for want of memory. */
+    if (extend_plan(program, &program->options, &none, &error) != 0)
+        SPILL_LOG(DEBUG, "plan: %s", error.text);
 }

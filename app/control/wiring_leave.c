@@ -150,6 +150,7 @@ void spill_wiring_admit(struct spill_program *program, const struct spill_wiring
     for (i = 0; i < wiring->come_count; i++) {
         const uint32_t index = wiring->come[i];
 
+        program->port_after[index] = SPILL_PORT_GONE;
         program->links[index] = (struct spill_port_link){.mtu = program->ports[index].mtu};
         spill_plug_count_anew(program->pipeline, index);
         SPILL_LOG(NOTICE, "port %s is there", program->ports[index].name);
@@ -270,7 +271,7 @@ static bool let_go(struct spill_program *program, uint32_t index, uint64_t deadl
     port->device.finite_source = true; /* nothing comes by it that can't wait */
     program->links[index].state = SPILL_LINK_GONE;
     program->left = spill_clock();
-    program->port_states[index] = SPILL_PORT_GONE;
+    program->port_states[index] = program->port_after[index];
     return true;
 }
 
@@ -338,9 +339,7 @@ static void let_leave(struct spill_program *program, const struct spill_wiring *
     if (!let_go(program, index, spill_clock() + spill_cycles(HOME_NS)))
         SPILL_LOG(WARNING, "port %s leaves, but packets of it are still under way",
                   program->port_options[index].name);
-    else if (wiring->undone)
-        program->port_states[index] = wiring->before[index];
-    else
+    else if (!wiring->undone)
         tell_gone(program, index);
 }
 
@@ -363,6 +362,8 @@ void spill_wiring_finish(struct spill_program *program, const struct spill_wirin
         close_port(program, wiring->leave[i]);
     for (i = 0; i < wiring->leave_count; i++)
         let_leave(program, wiring, wiring->leave[i]);
+    if (wiring->leave_count > 0)
+        spill_wiring_plan_rest(program);
 }
 
 bool spill_wiring_settle(struct spill_program *program)
@@ -374,7 +375,7 @@ bool spill_wiring_settle(struct spill_program *program)
             continue;
         if (program->ports[i].open || !let_go(program, i, 0))
             settled = false;
-        else
+        else if (program->port_states[i] == SPILL_PORT_GONE)
             tell_gone(program, i);
     }
     for (uint16_t i = 0; i < program->interface_count; i++) {

@@ -112,6 +112,7 @@ static int parse_devices(struct spill_program *program, struct spill_error *erro
         if (spill_wiring_note(program, i, port, error) != 0)
             return -1;
         program->port_states[i] = SPILL_PORT_THERE;
+        program->port_after[i] = SPILL_PORT_GONE;
         /* A plan may be made before its devices are there, so it is no error yet. */
         if (options->check && spill_device_check(&program->devices[i], &reason) != 0)
             SPILL_LOG(WARNING, "%s: %s", port->where, reason.text);

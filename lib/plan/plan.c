@@ -115,6 +115,7 @@ int spill_plan_take_ports(const struct spill_plan_input *input, struct spill_pla
             check_queues(from->name, "tx", from->tx_queues, from->tx_queues_max, error) != 0)
             return -1;
         snprintf(port->name, sizeof(port->name), "%s", from->name);
+        port->left = from->left;
         port->peer = -1;
         /* Some devices, and machines without NUMA, name a node that does not exist. */
         port->node = from->node >= 0 && from->node < (int)topology->node_limit &&

@@ -203,8 +203,9 @@ struct spill_plan_mempool {
 /** One port. */
 struct spill_plan_port {
     char name[SPILL_NAME_MAX];
-    int node; /* of the device; -1 = unknown */
-    int peer; /* index of the port at the other end of its wire; -1 = none */
+    bool left; /* it has its place, and nothing else: not told */
+    int node;  /* of the device; -1 = unknown */
+    int peer;  /* index of the port at the other end of its wire; -1 = none */
     unsigned rx_queues;
     unsigned tx_queues;
     struct spill_plan_queue rx[SPILL_QUEUES_MAX];

@@ -79,6 +79,8 @@ static void ports_json(const struct spill_plan *plan, struct spill_json *json)
     for (i = 0; i < plan->port_count; i++) {
         const struct spill_plan_port *port = &plan->ports[i];
 
+        if (port->left)
+            continue;
         spill_json_object_begin(json, NULL);
         spill_json_string(json, "name", port->name);
         spill_json_signed(json, "node", port->node);

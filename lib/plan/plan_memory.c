@@ -285,7 +285,7 @@ static void add_port_memory(const struct spill_plan_input *input, struct spill_p
         const struct spill_plan_port *port = &plan->ports[i];
         struct spill_plan_node *node = &plan->nodes[port->mempool.node];
 
-        if (input->ports[i].left)
+        if (port->left)
             continue;
         node->used = true;
         node->mempools += port->mempool.bytes;

@@ -46,7 +46,7 @@ static void list_queues(const struct spill_plan *plan, unsigned index, bool rx, 
         const struct spill_plan_port *port = &plan->ports[i];
 
         count = rx ? port->rx_queues : port->tx_queues;
-        for (q = 0; q < count; q++)
+        for (q = 0; !port->left && q < count; q++)
             if ((rx ? port->rx : port->tx)[q].owner == (int)index)
                 add_word(list, "%s.%s%u", port->name, rx ? "rx" : "tx", q);
     }
@@ -126,6 +126,8 @@ static void print_ports(const struct spill_plan *plan, FILE *out)
         const struct spill_plan_port *port = &plan->ports[i];
         char node[16] = "-";
 
+        if (port->left)
+            continue;
         if (port->node >= 0)
             snprintf(node, sizeof(node), "%d", port->node);
         fprintf(out, "  %-16s %5s %10u %10u  %s\n", port->name, node, port->rx_queues,
@@ -190,6 +192,8 @@ static void print_mempools(const struct spill_plan *plan, FILE *out)
         const struct spill_plan_mempool *mempool = &plan->ports[i].mempool;
         uint64_t sum = 0;
 
+        if (plan->ports[i].left)
+            continue;
         fprintf(out, "  %s, node %d: %" PRIu64 " mbufs of %u bytes, %.1f MiB\n", mempool->name,
                 mempool->node, mempool->mbufs, mempool->data_room, mib(mempool->bytes));
         for (t = 0; t < mempool->term_count; t++) {

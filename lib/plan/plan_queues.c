@@ -37,15 +37,14 @@ static bool spread_alike(const struct spill_plan_port_input *one,
 
 /* The port by which the other direction of a port's flows comes in: its peer, or, of ports in no
  * wire, which all lead to each other, the next. -1: there is none behind it. */
-static int other_way(const struct spill_plan_input *input, const struct spill_plan *plan,
-                     unsigned port)
+static int other_way(const struct spill_plan *plan, unsigned port)
 {
     unsigned i;
 
     if (plan->ports[port].peer >= 0)
         return plan->ports[port].peer;
     for (i = port + 1; i < plan->port_count; i++) {
-        if (plan->ports[i].peer < 0 && !input->ports[i].left)
+        if (plan->ports[i].peer < 0 && !plan->ports[i].left)
             return (int)i;
     }
     return -1;
@@ -56,7 +55,7 @@ static bool wires_agree(const struct spill_plan_input *input, struct spill_plan 
     unsigned fast = plan->count[SPILL_ROLE_FAST], i;
 
     for (i = 0; fast > 1 && i < plan->port_count; i++) {
-        int peer = other_way(input, plan, i);
+        int peer = other_way(plan, i);
 
         if (peer <= (int)i || spread_alike(&input->ports[i], &input->ports[peer], fast))
             continue;

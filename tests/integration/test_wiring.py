@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What comes and leaves with a reload while others carry traffic, of which nothing is lost: wires, and IPsec."""
 import json
-import re
 import signal
 import socket
 import subprocess
 
 import esp
 from associations import need_ipsec
-from harness import BUILD, Net, Spillway, TestCase, inside, main, run, until
-
-CTL = BUILD / "ctl" / "spillwayctl"
+from harness import Net, Spillway, TestCase, inside, main, run, until
+from live import CTL, Live
 
 HEAD = """[spillway]
 rules = rules
@@ -35,75 +33,33 @@ RULES = "allow icmp from any to any in lan,wan\n"
 SECOND_RULES = RULES + "allow icmp from any to any in dmz\n"
 
 
-class FourEnds(Net):
-    """The same with another pair of ends, near(eth0) --- (dmz) middle (srv) --- (eth0)far."""
-
-    def _build(self, right):
-        super()._build(right)
-        for number, end in enumerate(("near", "far")):
-            name, port = f"{self.middle}-{end}", ("dmz", "srv")[number]
-            run("ip", "netns", "add", name)
-            self.namespaces.add(name)
-            setattr(self, end, name)
-            run("ip", "-n", self.middle, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", name)
-            run("ip", "-n", self.middle, "link", "set", port, "up")
-            run("ip", "netns", "exec", name, "ethtool", "-K", "eth0", "tx", "off")
-            self.address(name, "eth0", number + 1)
-
-
-class Wires(TestCase):
-    OPTIONS = ("--memory", "600")  # for ports that come
-
-    def setUp(self):
-        super().setUp()
-        self.net = FourEnds()
-        self.addCleanup(self.net.close)
-        self.file("rules", RULES)
-        self.config = self.file("wire.conf", CONFIG)
-
-    def start(self):
-        return Spillway("--config", self.config, *self.OPTIONS, namespace=self.net.middle)
-
-    def reload(self, program, config, rules, said="reloaded: version"):
-        """Changes the files, and waits until the program has said what it makes of them. Returns what it said."""
-        before = len(program.log)
-        self.file("wire.conf", config)
-        self.file("rules", rules)
-        program.signal(signal.SIGHUP)
-        until(lambda: said in program.log[before:], 20, f"{said}\n{program.log}")
-        return program.log[before:]
-
+class Wires(Live):
     def leave(self, program):
         before = len(program.log)
         self.reload(program, CONFIG, RULES)
         until(lambda: program.log[before:].count("has left") == 2, 20, f"both ports left\n{program.log}")
 
-    def load(self, name, seconds):
-        """Pings all the time; a second's last answer may be late."""
-        return subprocess.Popen(["ip", "netns", "exec", name, "ping", "-n", "-q", "-i", "0.002", "-w", str(seconds),
-                                 "10.9.0.2"], stdout=subprocess.PIPE, text=True)
-
-    def lost(self, pings):
-        pings.send_signal(signal.SIGINT)
-        sent, got = re.search(r"(\d+) packets transmitted, (\d+) received", pings.communicate()[0]).groups()
-        return int(sent) - int(got), int(got)
+    def planned(self, program):
+        plan = json.loads(run(CTL, "--name", program.name, "plan", "--json").stdout)["plan"]
+        return [one["name"] for one in plan["ports"]]
 
     def passes(self, count=2):
         return self.net.ping(self.net.near, "10.9.0.2", count=count) == count
 
     def test_come_and_leave(self):
-        with self.start() as program:
+        with self.start(CONFIG, RULES) as program:
             program.ready()
-            first = self.load(self.net.left, 60)
+            first = self.load(self.net.left)
             self.assertFalse(self.passes(1))
             for _ in range(3):
                 said = self.reload(program, CONFIG + SECOND, SECOND_RULES)
                 self.assertNotIn("next start", said)
-                second = self.load(self.net.near, 60)
+                second = self.load(self.net.near)
                 until(lambda: self.passes(), 20, "a wire that came carries packets")
                 # What answers comes by the other port, which no rule lets begin.
                 self.assertEqual(self.net.ping(self.net.far, "10.9.0.1", count=1), 0)
                 self.leave(program)
+                self.assertEqual(self.planned(program), ["lan", "wan"])
                 self.assertFalse(self.passes(1))
                 second.kill()
                 second.communicate()
@@ -118,11 +74,31 @@ class Wires(TestCase):
         self.assertEqual([one["name"] for one in report["ports"]], ["lan", "wan", "dmz", "srv"])
         self.assertEqual(report["reloads"], 6)
 
-    def refused(self, program, config, rules, what):
-        self.assertIn(what, self.reload(program, config, rules, "the rules stay as they were"))
+    def test_nothing_slips_through(self):
+        """What floods a port that comes and leaves is denied by the rules that know the port, and meets no others."""
+        with inside(self.net.far):
+            heard = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+        with heard, self.start(CONFIG, "allow any from any to any\n") as program:
+            heard.bind(("eth0", 0x0800))
+            heard.setblocking(False)
+            program.ready()
+            run("ip", "-n", self.net.near, "neighbor", "add", "10.9.0.2", "lladdr", "02:00:00:00:00:02", "dev", "eth0")
+            for _ in range(3):
+                flood = subprocess.Popen(["ip", "netns", "exec", self.net.near, "ping", "-n", "-q", "-i", "0.0005", "-w", "60",
+                                          "10.9.0.2"],
+                                         stdout=subprocess.DEVNULL)
+                self.reload(program, CONFIG + SECOND, "deny any from any to any in dmz\nallow any from any to any\n")
+                until(lambda: program.telemetry("/spillway/metrics,drops").get("denied", 0) > 100, 20, "the flood is denied")
+                before = len(program.log)
+                self.reload(program, CONFIG, "allow any from any to any\n")
+                until(lambda: program.log[before:].count("has left") == 2, 20, program.log)
+                flood.kill()
+                flood.wait()
+            self.assertRaises(BlockingIOError, heard.recv, 2048)
+            self.check(program.stop())
 
     def test_what_is_refused(self):
-        with self.start() as program:
+        with self.start(CONFIG, RULES) as program:
             program.ready()
             for config, rules, what in (
                     (CONFIG + SECOND.replace("iface=srv", "iface=nowhere"), SECOND_RULES,
@@ -154,9 +130,7 @@ class Wires(TestCase):
     def test_end_in_between(self):
         """A signal that comes while a wire leaves, or comes."""
         for first, second in (CONFIG + SECOND, CONFIG), (CONFIG, CONFIG + SECOND):
-            self.file("wire.conf", first)
-            self.file("rules", RULES)
-            with self.start() as program:
+            with self.start(first, RULES) as program:
                 program.ready()
                 self.file("wire.conf", second)
                 program.signal(signal.SIGHUP)
@@ -164,7 +138,7 @@ class Wires(TestCase):
 
     def test_unconfirmed(self):
         """What left comes back, and what came leaves."""
-        with self.start() as program:
+        with self.start(CONFIG, RULES) as program:
             program.ready()
             self.file("wire.conf", HEAD + SECOND)
             self.file("rules", RULES.replace("lan,wan", "dmz"))
@@ -174,9 +148,6 @@ class Wires(TestCase):
             self.assertEqual(self.net.ping(self.net.left, "10.9.0.2", count=2), 2)
             self.assertFalse(self.passes(1))
             self.check(program.stop())
-
-    def ports(self, program):
-        return [program.telemetry(f"/spillway/metrics,ports,{name}") for name in program.telemetry("/spillway/metrics,ports")]
 
 
 class Ipsec(TestCase):

@@ -2,17 +2,13 @@
 """Routed ports, sub-ports and routes come and leave with a reload, while others carry traffic: none of it is lost."""
 import contextlib
 import pathlib
-import re
-import signal
 import socket
 import struct
 import subprocess
 import unittest
 
-from harness import BUILD, Spillway, TestCase, inside, main, run, until
-from test_wiring import FourEnds
-
-CTL = BUILD / "ctl" / "spillwayctl"
+from harness import inside, main, run, until
+from live import CTL, Live
 
 ROUTED = """[spillway]
 rules = rules
@@ -55,16 +51,12 @@ THIRD_RULES = ROUTED_RULES + "allow icmp from any to any in dmz\n"
 GUESTS_RULES = THIRD_RULES + "allow icmp from any to any in guests\n"
 
 
-class Routed(TestCase):
+class Routed(Live):
     """left 10.1.0.2 - (lan) and right 10.2.0.2 - (wan) route; near 10.3.0.2 - (dmz), which has 10.50.0.1, comes and leaves, and with
     it a guest, 10.7.0.2 in VLAN 7, of which there is no more than frames."""
 
     def setUp(self):
         super().setUp()
-        self.net = FourEnds()
-        self.addCleanup(self.net.close)
-        self.file("rules", ROUTED_RULES)
-        self.config = self.file("wire.conf", ROUTED)
         if not pathlib.Path("/dev/net/tun").exists():
             raise unittest.SkipTest("needs /dev/net/tun")
         for number, name in ((1, self.net.left), (2, self.net.right), (3, self.net.near)):
@@ -76,35 +68,6 @@ class Routed(TestCase):
         # The kernel must not answer by the interfaces themselves, which spillway has.
         settings = [f"net.ipv4.conf.{port}.{key}" for port in ("lan", "wan", "dmz") for key in ("rp_filter=1", "arp_ignore=8")]
         self.net.run(self.net.middle, "sysctl", "-qw", *settings)
-
-    def start(self):
-        # Memory for ports that come.
-        return Spillway("--config", self.config, "--memory", "600", namespace=self.net.middle)
-
-    def reload(self, program, config, rules, said="reloaded: version"):
-        """Changes the files, and waits until the program has said what it makes of them. Returns what it said."""
-        before = len(program.log)
-        self.file("wire.conf", config)
-        self.file("rules", rules)
-        program.signal(signal.SIGHUP)
-        until(lambda: said in program.log[before:], 20, f"{said}\n{program.log}")
-        return program.log[before:]
-
-    def load(self, name, seconds, address):
-        """Pings all the time; a second's last answer may be late."""
-        return subprocess.Popen(["ip", "netns", "exec", name, "ping", "-n", "-q", "-i", "0.002", "-w", str(seconds), address],
-                                stdout=subprocess.PIPE, text=True)
-
-    def lost(self, pings):
-        pings.send_signal(signal.SIGINT)
-        sent, got = re.search(r"(\d+) packets transmitted, (\d+) received", pings.communicate()[0]).groups()
-        return int(sent) - int(got), int(got)
-
-    def refused(self, program, config, rules, what):
-        self.assertIn(what, self.reload(program, config, rules, "the rules stay as they were"))
-
-    def ports(self, program):
-        return [program.telemetry(f"/spillway/metrics,ports,{name}") for name in program.telemetry("/spillway/metrics,ports")]
 
     def ip(self, name, command, **options):
         return self.net.run(name, "ip", *command.split(), **options)
@@ -148,16 +111,16 @@ class Routed(TestCase):
     def first(self, program):
         program.ready()
         self.reaches("10.2.0.2")
-        return self.load(self.net.left, 60, "10.2.0.2")
+        return self.load(self.net.left, "10.2.0.2")
 
     def test_come_and_leave(self):
-        with self.start() as program:
+        with self.start(ROUTED, ROUTED_RULES) as program:
             first = self.first(program)
             for _ in range(3):
                 said = self.reload(program, ROUTED + THIRD + GUESTS, GUESTS_RULES)
                 self.assertNotIn("next start", said)
                 self.assertIn("port guests is there", said)
-                second = self.load(self.net.near, 60, "10.2.0.2")
+                second = self.load(self.net.near, "10.2.0.2")
                 self.reaches("10.3.0.1", "10.3.0.2", "10.50.0.1", "10.7.0.1")
                 until(self.hears, 20, "the guest hears the router")
                 self.assertIn("10.50.0.0/16", self.ip(self.net.middle, "route show").stdout)
@@ -178,11 +141,11 @@ class Routed(TestCase):
 
     def test_sub_port(self):
         """It comes and leaves by itself; its port stays."""
-        with self.start() as program:
+        with self.start(ROUTED, ROUTED_RULES) as program:
             first = self.first(program)
             self.reload(program, ROUTED + THIRD, THIRD_RULES)
             self.reaches("10.50.0.1")
-            second = self.load(self.net.near, 60, "10.2.0.2")
+            second = self.load(self.net.near, "10.2.0.2")
             for _ in range(2):
                 self.reload(program, ROUTED + THIRD + GUESTS, GUESTS_RULES)
                 until(self.hears, 20, "the guest hears the router")
@@ -194,7 +157,7 @@ class Routed(TestCase):
 
     def test_routes(self):
         """They come, change and leave."""
-        with self.start() as program:
+        with self.start(ROUTED, ROUTED_RULES) as program:
             self.first(program).kill()
             said = self.reload(program, ROUTED + THIRD + "[route 10.51.0.0/16]\naction = prohibit\n", THIRD_RULES)
             self.assertNotIn("next start", said)
@@ -208,7 +171,7 @@ class Routed(TestCase):
             self.assertNotIn("10.50.0.0", self.ip(self.net.middle, "route show").stdout)
 
     def test_what_is_refused(self):
-        with self.start() as program:
+        with self.start(ROUTED, ROUTED_RULES) as program:
             first = self.first(program)
             self.ip(self.net.middle, "tuntap add tguests mode tap")
             self.refused(program, ROUTED + THIRD + GUESTS, GUESTS_RULES, "twin tguests: there is an interface of that name already")
@@ -232,7 +195,7 @@ class Routed(TestCase):
         self.assertEqual(report["reloads"], 3)
 
     def test_unconfirmed(self):
-        with self.start() as program:
+        with self.start(ROUTED, ROUTED_RULES) as program:
             first = self.first(program)
             self.file("wire.conf", ROUTED + THIRD + GUESTS)
             self.file("rules", GUESTS_RULES)
