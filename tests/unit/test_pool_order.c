@@ -139,6 +139,17 @@ static void add_later(struct crowd *crowd)
     }
 }
 
+/* Whether one of those has done a job; on a machine that is busy they may have to wait for a CPU.
+ */
+static bool later_worked(const struct crowd *crowd)
+{
+    for (uint32_t i = 0; i < LATER; i++) {
+        if (__atomic_load_n(&crowd->later[i]->jobs[0], __ATOMIC_RELAXED) > 0)
+            return true;
+    }
+    return false;
+}
+
 /* Returns the jobs that they did. */
 static uint64_t end_later(struct crowd *crowd)
 {
@@ -186,7 +197,7 @@ static void crowd_run(uint32_t workers, uint64_t packets, uint32_t capacity,
     for (i = 0; i < workers; i++)
         rte_eal_remote_launch(work, &crowd.pool->workers[i], 1 + i);
 
-    while (submitted < packets) {
+    while (submitted < packets || !later_worked(&crowd)) {
         uint32_t count = 1 + test_random_below(&pool_seed, 32), taken = 0;
 
         spill_submitter_retire(crowd.submitter, rte_rdtsc());
