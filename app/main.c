@@ -8,8 +8,10 @@
 
 #include "config/command_line.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "program.h"
 #include "start/keygen.h"
+#include "start/steps.h"
 
 /* Large: the plan alone is some hundred KiB. */
 static struct spill_program program;

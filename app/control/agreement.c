@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "program.h"
 
 /* Between two looks whether every lcore goes by a version, and how long they get. */

@@ -8,6 +8,7 @@
 
 #include <rte_ring_elem.h>
 
+#include "control/steps.h"
 #include "control/watch_names.h"
 #include "control/watching.h"
 #include "program.h"

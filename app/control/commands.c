@@ -12,6 +12,7 @@
 #include "control/command_rows.h"
 #include "control/log.h"
 #include "control/stalls.h"
+#include "control/steps.h"
 #include "program.h"
 
 /* How long a reload may wait to be confirmed. */

@@ -17,6 +17,7 @@
 #include "control/commands_client.h"
 #include "control/listener.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "control/watching.h"
 #include "program.h"
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "program.h"
 
 /* Between two tries to go back, where the first one failed. */

@@ -6,6 +6,7 @@
 #include "control/log.h"
 #include "control/run_limits.h"
 #include "control/stalls.h"
+#include "control/steps.h"
 #include "program.h"
 
 /* No wait is longer, whoever was to wake it. */

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/steps.h"
 #include "doctor/doctor.h"
 #include "program.h"
+#include "start/steps.h"
 
 static void set_lcores(const struct spill_program *program, struct spill_doctor_subject *subject)
 {

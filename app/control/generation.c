@@ -8,10 +8,12 @@
 
 #include "config/policy_join.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "control/wiring.h"
 #include "pipeline/generation.h"
 #include "pipeline/ways.h"
 #include "program.h"
+#include "start/steps.h"
 
 /* Between two looks at whether readers are done with what was replaced, and at lifetimes. */
 #define UPKEEP_NS    UINT64_C(10000000)

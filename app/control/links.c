@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "control/log.h"
+#include "control/steps.h"
 #include "control/wiring.h"
 #include "program.h"
+#include "start/steps.h"
 
 /* Between two looks at devices that are no interfaces of the kernel's, which tells of those. */
 #define LOOK_NS UINT64_C(1000000000)

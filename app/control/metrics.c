@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* All that is counted, family by family: what the program knows beside what the pipeline tells. */
 #include "config/ethertypes.h"
+#include "control/steps.h"
 #include "program.h"
+#include "start/steps.h"
 
 /* All zeros where the start did not come so far. */
 static struct spill_ledger sum_of_ledgers(const struct spill_program *program)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How the program ended. Where several things went wrong, the worst is told. */
+#include "control/steps.h"
 #include "program.h"
 
 void spill_program_end_as(struct spill_program *program, enum spill_outcome outcome)

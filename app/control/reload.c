@@ -20,6 +20,7 @@
 #include "config/policy_compare.h"
 #include "config/units.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "control/wiring.h"
 #include "control/workers.h"
 #include "program.h"

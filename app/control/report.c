@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "program.h"
 
 static double microseconds(uint64_t cycles)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Changes of routes on their way to the lcores, and what is told of routes and neighbours. */
 #include "control/log.h"
+#include "control/steps.h"
 #include "program.h"
 
 /* Until lcores have passed a quiescent state: most do within microseconds. */

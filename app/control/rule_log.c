@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "pipeline/rule_log.h"
 #include "program.h"
 

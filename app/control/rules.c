@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "control/steps.h"
 #include "control/telemetry_writer.h"
 #include "program.h"
 

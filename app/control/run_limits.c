@@ -2,6 +2,7 @@
 #include "control/run_limits.h"
 
 #include "base/clock.h"
+#include "control/steps.h"
 
 #define SAMPLE_NS UINT64_C(10000000)
 /* A limit in packets is passed by what comes between two samples. */

@@ -10,7 +10,9 @@
 #include "config/options_at_once.h"
 #include "config/options_compare.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "program.h"
+#include "start/steps.h"
 
 /* Differences as text, "dispatch of encrypt: auto -> pool", one behind the other. */
 struct text {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "control/log.h"
+#include "control/steps.h"
 #include "program.h"
 
 /*

@@ -6,6 +6,7 @@
 #include <rte_cycles.h>
 
 #include "base/clock.h"
+#include "control/steps.h"
 #include "program.h"
 
 struct status {

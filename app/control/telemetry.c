@@ -7,6 +7,7 @@
 
 #include <rte_telemetry.h>
 
+#include "control/steps.h"
 #include "control/telemetry_writer.h"
 #include "pipeline/generation.h"
 #include "program.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/watch_names.h"
+#include "control/steps.h"
 
 #include <stdio.h>
 #include <time.h>

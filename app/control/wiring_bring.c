@@ -14,6 +14,7 @@
 #include "pipeline/plug.h"
 #include "port/eal.h"
 #include "program.h"
+#include "start/steps.h"
 
 /* What lcores get to see what was written; at most. */
 #define TURN_NS UINT64_C(1000000000)

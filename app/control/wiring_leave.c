@@ -6,10 +6,12 @@
 
 #include "base/clock.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "control/wiring.h"
 #include "pipeline/plug.h"
 #include "port/eal.h"
 #include "program.h"
+#include "start/steps.h"
 
 #define TURN_NS UINT64_C(1000000000) /* what lcores get to see what was written */
 /* Between two looks at what is under way, and how many must see no change of it: some drivers keep

@@ -6,12 +6,14 @@
 
 #include "base/clock.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "pipeline/watch.h"
 #include "plan/placement.h"
 #include "port/eal.h"
 #include "port/unmap.h"
 #include "program.h"
 #include "runtime/stamp.h"
+#include "start/steps.h"
 #include "xfrm/server.h"
 
 /* The shortest hang that ticks of a millisecond can tell from a control thread that came late. */

@@ -4,6 +4,7 @@
 
 #include "control/log.h"
 #include "program.h"
+#include "start/steps.h"
 
 static void tell(const char *argument)
 {

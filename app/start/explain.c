@@ -5,6 +5,7 @@
 
 #include "classify/rule_match.h"
 #include "program.h"
+#include "start/steps.h"
 
 #define WORDS_MAX 16
 #define NEAR_MAX  3 /* rules that are told to differ in one thing only */

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "control/log.h"
+#include "control/steps.h"
 #include "mirror/netlink.h"
 #include "mirror/requests.h"
 #include "mirror/router_sink.h"
 #include "start/kernel_side.h"
+#include "start/steps.h"
 
 /* Of the kernel at a time: each is a system call, and some wait for an answer. The rest comes after
  * what else the control thread has to do. */

@@ -5,8 +5,10 @@
 
 #include "base/clock.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "mirror/requests.h"
 #include "start/kernel_side.h"
+#include "start/steps.h"
 
 /* For all routes that are taken back. */
 #define BACK_NS UINT64_C(1000000000)

@@ -3,6 +3,7 @@
 #include "classify/rule_cover.h"
 #include "control/log.h"
 #include "program.h"
+#include "start/steps.h"
 
 #define TOLD_MAX 20
 

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "control/log.h"
+#include "control/steps.h"
 #include "control/wiring.h"
 #include "ipsec/esp.h"
 #include "pipeline/classes.h"
@@ -14,6 +15,7 @@
 #include "pipeline/too_big.h"
 #include "pipeline/waiting.h"
 #include "program.h"
+#include "start/steps.h"
 
 #define DESCRIPTORS 1024
 /* A packet in one piece, its fragments, and those of packets before it that are sent with them. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "start/kernel_side.h"
+#include "start/steps.h"
 
 int spill_program_find_interface(const struct spill_program *program,
                                  const struct spill_options *options, uint16_t index)

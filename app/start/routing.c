@@ -3,6 +3,7 @@
 #include "base/secret.h"
 #include "control/log.h"
 #include "program.h"
+#include "start/steps.h"
 
 /* For each node, where the memory of its lcores is; -1: none runs there. */
 static void reading_nodes(const struct spill_plan *plan, int nodes[SPILL_NODES_MAX])

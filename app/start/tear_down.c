@@ -8,10 +8,12 @@
 #include "base/clock.h"
 #include "control/log.h"
 #include "control/stalls.h"
+#include "control/steps.h"
 #include "control/wiring.h"
 #include "port/eal.h"
 #include "port/unmap.h"
 #include "program.h"
+#include "start/steps.h"
 #include "xfrm/server.h"
 
 /* Drivers get a tenth of a second to finish what was given to them. */

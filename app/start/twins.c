@@ -5,9 +5,11 @@
 #include <rte_malloc.h>
 
 #include "control/log.h"
+#include "control/steps.h"
 #include "mirror/netlink.h"
 #include "pipeline/host.h"
 #include "program.h"
+#include "start/steps.h"
 
 static uint16_t data_room(const struct spill_program *program)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/log.h"
+#include "control/steps.h"
 #include "program.h"
 #include "xfrm/compile.h"
 #include "xfrm/hello.h"

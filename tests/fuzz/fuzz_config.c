@@ -17,6 +17,7 @@
 #include "config/command_line.h"
 #include "plan_inputs.h"
 #include "program.h"
+#include "start/steps.h"
 
 #define FIRST_FILE 100
 #define PARTS      4

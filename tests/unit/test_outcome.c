@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "control/steps.h"
 #include "program.h"
 
 static struct spill_program program;
