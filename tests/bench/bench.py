@@ -47,8 +47,8 @@ BENCHES = {
          parts.stacks]),
     "router": (
         "routed packets",
-        "From a capture to random destinations, on one lcore, beside l3fwd's longest prefixes.",
-        [router.forwarding]),
+        "From a capture to random destinations, on one lcore, beside l3fwd's longest prefixes; and while routes change.",
+        [router.forwarding, router.replacement]),
     "watched": (
         "what it costs to be read from",
         "Established flows beside who reads all of telemetry again and again.",

@@ -9,8 +9,10 @@
 #include <rte_cycles.h>
 
 #include "config/command_line.h"
+#include "control/steps.h"
 #include "inside.h"
 #include "program.h"
+#include "start/steps.h"
 
 static struct spill_program program;
 static const char *name;
