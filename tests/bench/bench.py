@@ -31,6 +31,7 @@ import peers
 import pktgen
 import router
 import scaling
+import twin
 import watched
 from figures import Bench
 
@@ -49,6 +50,10 @@ BENCHES = {
         "routed packets",
         "From a capture to random destinations, on one lcore, beside l3fwd's longest prefixes; and while routes change.",
         [router.forwarding, router.replacement]),
+    "twin": (
+        "to the host and from it",
+        "TCP and small datagrams by a routed port's twin, by net_tap, and by a kernel that forwards.",
+        [twin.host]),
     "watched": (
         "what it costs to be read from",
         "Established flows beside who reads all of telemetry again and again.",
