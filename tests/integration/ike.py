@@ -16,6 +16,8 @@ import peers
 from harness import BUILD, CPUS, Spillway, inside, run
 
 PRELOAD = BUILD / "preload" / "libspillway-xfrm.so"
+GCM = "aead rfc4106(gcm(aes)) 0x{:040x} 128"  # of `ip xfrm state`, with a number for a key
+HELLO = struct.pack("=IHHIIIII", 28, 15, 0, 0, 0, 1, 99, 0xffffffff)  # what a client says first
 
 
 def environment(path):

@@ -17,9 +17,9 @@ import threading
 import ike
 import peers
 from harness import main, until
+from ike import HELLO
 from streams import Stream
 from test_ike import Sites
-from test_xfrm import HELLO
 
 ROUNDS = int(os.environ.get("ROUNDS", 10))
 FLUSHES = 28, 29
