@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The parser: against an oracle (parse_oracle.h) on random frames, valid and hostile, contiguous
- * and cut into segments at every place; and frames made by hand, one for each rule. Each segment
- * ends where its memory ends, so that a read past it is a fault.
+ * and cut into segments at every place; and frames made by hand, one for each rule.
  */
 
 #include <setjmp.h>
@@ -15,8 +14,6 @@
 #include <time.h>
 
 #include <cmocka.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_mbuf.h>
@@ -24,194 +21,11 @@
 #include "packet/parse.h"
 
 #include "parse_cases.h"
+#include "parse_check.h"
 #include "parse_frames.h"
-#include "parse_oracle.h"
 
-#define NETWORK       5
 #define RANDOM_FRAMES 200000
 #define CUT_FRAMES    5000
-
-/* ---- Memory: mbufs whose data ends at a page that can't be read ---- */
-
-static struct rte_mempool *pool;
-static uint8_t *pages[SPILL_BURST];
-static struct rte_mbuf_ext_shared_info shared[SPILL_BURST];
-static struct rte_mbuf *guarded[SPILL_BURST];
-static long page_size;
-
-static void keep_pages(void *address, void *opaque)
-{
-    (void)address;
-    (void)opaque;
-}
-
-static int make_guarded_mbufs(void **state)
-{
-    unsigned i;
-
-    (void)state;
-    page_size = sysconf(_SC_PAGESIZE);
-    pool = rte_pktmbuf_pool_create("parse", 255, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-    assert_non_null(pool);
-    for (i = 0; i < SPILL_BURST; i++) {
-        pages[i] = mmap(NULL, 2 * (size_t)page_size, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        assert_ptr_not_equal(pages[i], MAP_FAILED);
-        assert_int_equal(mprotect(pages[i] + page_size, (size_t)page_size, PROT_NONE), 0);
-        guarded[i] = rte_pktmbuf_alloc(pool);
-        assert_non_null(guarded[i]);
-        shared[i].free_cb = keep_pages;
-        rte_mbuf_ext_refcnt_set(&shared[i], 1);
-        rte_pktmbuf_attach_extbuf(guarded[i], pages[i], RTE_BAD_IOVA, (uint16_t)page_size,
-                                  &shared[i]);
-    }
-    return 0;
-}
-
-static int free_guarded_mbufs(void **state)
-{
-    unsigned i;
-
-    (void)state;
-    rte_pktmbuf_free_bulk(guarded, SPILL_BURST);
-    assert_int_equal(rte_mempool_in_use_count(pool), 0);
-    rte_mempool_free(pool);
-    for (i = 0; i < SPILL_BURST; i++)
-        munmap(pages[i], 2 * (size_t)page_size);
-    return 0;
-}
-
-/** Puts bytes at the very end of a guarded mbuf's memory. */
-static void fill_segment(struct rte_mbuf *mbuf, const uint8_t *bytes, uint32_t length)
-{
-    mbuf->data_off = (uint16_t)(mbuf->buf_len - length);
-    mbuf->data_len = (uint16_t)length;
-    mbuf->pkt_len = length;
-    mbuf->nb_segs = 1;
-    mbuf->next = NULL;
-    memcpy(rte_pktmbuf_mtod(mbuf, void *), bytes, length);
-}
-
-/** Lays a frame into guarded mbufs from `first` on, cut after `cuts[]` bytes; at most two cuts. */
-static struct rte_mbuf *lay(const struct frame *frame, unsigned first, const uint32_t *cuts,
-                            unsigned count)
-{
-    struct rte_mbuf *head = guarded[first];
-    uint32_t from = 0;
-    unsigned i;
-
-    for (i = 0; i <= count; i++) {
-        uint32_t to = i == count ? frame->length : cuts[i];
-
-        fill_segment(guarded[first + i], frame->bytes + from, to - from);
-        if (i > 0)
-            guarded[first + i - 1]->next = guarded[first + i];
-        from = to;
-    }
-    head->nb_segs = (uint16_t)(count + 1);
-    head->pkt_len = frame->length;
-    head->ol_flags = RTE_MBUF_F_EXTERNAL | frame->ol_flags;
-    head->vlan_tci = frame->vlan_tci;
-    head->vlan_tci_outer = frame->vlan_tci_outer;
-    head->packet_type = RTE_PTYPE_L2_ETHER_ARP; /* a lie, which nobody should believe */
-    return head;
-}
-
-/* ---- Comparison ---- */
-
-static void show(const struct frame *frame)
-{
-    uint32_t i;
-
-    print_error("frame of %u bytes, flags %llx:", frame->length,
-                (unsigned long long)frame->ol_flags);
-    for (i = 0; i < frame->length; i++)
-        print_error(" %02x", frame->bytes[i]);
-    print_error("\n");
-}
-
-/** Builds the key that an expectation means; returns the direction. */
-static uint8_t expected_key(const struct expected *expected, void *key, uint32_t address_size)
-{
-    uint8_t *bytes = key;
-    uint8_t source[18] = {0}, destination[18] = {0};
-    uint8_t direction, tail[4];
-    uint16_t vlan = expected->vlan;
-
-    memset(key, 0, sizeof(struct spill_key6));
-    memcpy(source, expected->source, address_size);
-    memcpy(source + address_size, expected->ports, expected->icmp ? 0 : 2);
-    memcpy(destination, expected->destination, address_size);
-    memcpy(destination + address_size, expected->ports + 2, expected->icmp ? 0 : 2);
-    direction = memcmp(source, destination, sizeof(source)) > 0;
-    memcpy(bytes + direction * address_size, source, address_size);
-    memcpy(bytes + !direction * address_size, destination, address_size);
-    memcpy(bytes + 2 * address_size + 2 * direction, source + address_size, 2);
-    memcpy(bytes + 2 * address_size + 2 * !direction, destination + address_size, 2);
-    if (expected->icmp) {
-        memcpy(bytes + 2 * address_size, expected->ports, 4);
-        vlan |= expected->alone | (direction != expected->answers ? 0x8000 : 0);
-    }
-    tail[0] = expected->protocol;
-    tail[1] = (uint8_t)((NETWORK ^ direction) + (expected->later ? 0x80 : 0));
-    memcpy(tail + 2, &vlan, 2);
-    memcpy(bytes + 2 * address_size + 4, tail, sizeof(tail));
-    return direction;
-}
-
-static bool agrees(const struct expected *expected, const struct spill_packet *packet)
-{
-    struct spill_packet key = {.key.type = expected->type};
-    size_t size = sizeof(key.key);
-    uint8_t direction = 0;
-
-    if (expected->kind == SPILL_PACKET_IPV4) {
-        direction = expected_key(expected, &key.key, 4);
-        size = sizeof(key.key.v4);
-    } else if (expected->kind == SPILL_PACKET_IPV6) {
-        direction = expected_key(expected, &key.key, 16);
-    }
-    return packet->kind == expected->kind && memcmp(&packet->key, &key.key, size) == 0 &&
-           packet->direction == direction && packet->l3_offset == expected->l3 &&
-           packet->l4_offset == expected->l4 && packet->has_ports == expected->has_ports &&
-           packet->esp == expected->esp && packet->fragment == expected->fragment &&
-           packet->wrapped == expected->wrapped && packet->length == expected->length &&
-           packet->inner_vlan == expected->inner_vlan && packet->sa == 0 &&
-           packet->inbound_sa == 0 && packet->output == 0 &&
-           (expected->drop != NULL
-                ? packet->drop == expected->drop->id
-                : packet->reversed == 0 && packet->step == oracle_step(expected)) &&
-           packet->flow == NULL && packet->verdict == SPILL_VERDICT_UNKNOWN && packet->input == 0;
-}
-
-/** Fails the test unless the parser says of this mbuf what the oracle says of the frame. */
-static void check_mbuf(const struct frame *frame, struct rte_mbuf *mbuf)
-{
-    struct expected expected = oracle(frame);
-    struct spill_packet packet;
-    bool more;
-
-    memset(&packet, 0xa5, sizeof(packet));
-    more = spill_parse_burst(&mbuf, 1, NETWORK, &packet);
-    if (!agrees(&expected, &packet) ||
-        more != (expected.fragment != 0 ||
-                 (expected.drop == NULL && oracle_step(&expected) > SPILL_STEP_ANSWER))) {
-        show(frame);
-        fail_msg("%u segments: kind %u drop %u, expected kind %u drop %s", mbuf->nb_segs,
-                 packet.kind, packet.drop, expected.kind,
-                 expected.drop == NULL ? "none" : expected.drop->name);
-    }
-}
-
-/** Checks a frame in one piece, and in two cut at every place. */
-static void check_all_cuts(const struct frame *frame)
-{
-    uint32_t cut;
-
-    check_mbuf(frame, lay(frame, 0, NULL, 0));
-    for (cut = 0; cut <= frame->length; cut++)
-        check_mbuf(frame, lay(frame, 0, &cut, 1));
-}
 
 /* ---- Tests on random frames ---- */
 
@@ -241,15 +55,16 @@ static void test_valid_bursts(void **state)
         count = round % (SPILL_BURST + 1);
         for (i = 0; i < count; i++) {
             build_valid(&frames[i]);
-            mbufs[i] = lay(&frames[i], i, NULL, 0);
+            mbufs[i] = parse_check_lay(&frames[i], i, NULL, 0);
         }
         memset(packets, 0xa5, sizeof(packets));
-        spill_parse_burst(mbufs, count, NETWORK, packets);
+        spill_parse_burst(mbufs, count, PARSE_CHECK_NETWORK, packets);
         for (i = 0; i < count; i++) {
             struct expected expected = oracle(&frames[i]);
 
-            if (expected.kind == SPILL_PACKET_MALFORMED || !agrees(&expected, &packets[i])) {
-                show(&frames[i]);
+            if (expected.kind == SPILL_PACKET_MALFORMED ||
+                !parse_check_agrees(&expected, &packets[i])) {
+                parse_check_show(&frames[i]);
                 fail_msg("kind %u drop %u, expected kind %u drop %s", packets[i].kind,
                          packets[i].drop, expected.kind,
                          expected.drop == NULL ? "none" : expected.drop->name);
@@ -268,7 +83,7 @@ static void test_hostile_frames(void **state)
     for (i = 0; i < RANDOM_FRAMES; i++) {
         build_valid(&frame);
         mutate(&frame);
-        check_mbuf(&frame, lay(&frame, 0, NULL, 0));
+        parse_check_mbuf(&frame, parse_check_lay(&frame, 0, NULL, 0));
     }
 }
 
@@ -281,7 +96,7 @@ static void test_truncated_everywhere(void **state)
     for (i = 0; i < CUT_FRAMES; i++) {
         build_valid(&frame);
         while (frame.length-- > 0)
-            check_mbuf(&frame, lay(&frame, 0, NULL, 0));
+            parse_check_mbuf(&frame, parse_check_lay(&frame, 0, NULL, 0));
     }
 }
 
@@ -296,10 +111,10 @@ static void test_cut_everywhere(void **state)
         build_valid(&frame);
         if (one_in(2))
             mutate(&frame);
-        check_all_cuts(&frame);
+        parse_check_cuts(&frame);
         cuts[0] = below(frame.length + 1);
         cuts[1] = cuts[0] + below(frame.length - cuts[0] + 1);
-        check_mbuf(&frame, lay(&frame, 0, cuts, 2));
+        parse_check_mbuf(&frame, parse_check_lay(&frame, 0, cuts, 2));
     }
 }
 
@@ -329,8 +144,8 @@ static void test_each_rule(void **state)
         bool v6 = cases[i].kind == SPILL_PACKET_IPV6;
 
         frame_of(&frame, cases[i].hex);
-        mbuf = lay(&frame, 0, NULL, 0);
-        spill_parse_burst(&mbuf, 1, NETWORK, &packet);
+        mbuf = parse_check_lay(&frame, 0, NULL, 0);
+        spill_parse_burst(&mbuf, 1, PARSE_CHECK_NETWORK, &packet);
         if (packet.kind != cases[i].kind || packet.has_ports != cases[i].has_ports ||
             packet.drop != (cases[i].drop == NULL ? 0 : cases[i].drop->id))
             fail_msg("%s: kind %u drop %u", cases[i].hex, packet.kind, packet.drop);
@@ -338,10 +153,10 @@ static void test_each_rule(void **state)
             assert_int_equal(v6 ? packet.key.v6.protocol : packet.key.v4.protocol,
                              cases[i].protocol);
             assert_int_equal(v6 ? packet.key.v6.zone : packet.key.v4.zone,
-                             (NETWORK ^ packet.direction) |
+                             (PARSE_CHECK_NETWORK ^ packet.direction) |
                                  (cases[i].later ? SPILL_FLOW_FRAGMENT : 0));
         }
-        check_all_cuts(&frame);
+        parse_check_cuts(&frame);
     }
 }
 
@@ -395,8 +210,8 @@ static void test_problems(void **state)
             const bool v4 = frame.bytes[12] == 8;
             const uint8_t *source;
 
-            if (spill_parse_problem(lay(&frame, 0, &cut, 1), NETWORK, &packet, &problem) !=
-                (frames[i].pointer != 0))
+            if (spill_parse_problem(parse_check_lay(&frame, 0, &cut, 1), PARSE_CHECK_NETWORK,
+                                    &packet, &problem) != (frames[i].pointer != 0))
                 fail_msg("%s: pointer %u", frames[i].hex, problem.pointer);
             if (frames[i].pointer == 0)
                 continue;
@@ -450,16 +265,16 @@ static void test_esp(void **state)
     (void)state;
     for (i = 0; i < RTE_DIM(frames); i++) {
         frame_of(&frame, frames[i].hex);
-        mbuf = lay(&frame, 0, NULL, 0);
+        mbuf = parse_check_lay(&frame, 0, NULL, 0);
         memset(&packet, 0xa5, sizeof(packet));
-        spill_parse_burst(&mbuf, 1, NETWORK, &packet);
+        spill_parse_burst(&mbuf, 1, PARSE_CHECK_NETWORK, &packet);
         print_message("%s\n", frames[i].hex);
         assert_int_equal(packet.esp, frames[i].esp);
         assert_int_equal(packet.l4_offset, frames[i].l4_offset);
         assert_int_equal(packet.has_ports, frames[i].has_ports);
         assert_int_equal(packet.fragment, frames[i].fragment);
         assert_int_equal(packet.drop, frames[i].malformed ? spill_malformed_transport.id : 0);
-        check_all_cuts(&frame);
+        parse_check_cuts(&frame);
     }
 }
 
@@ -515,8 +330,9 @@ static void test_both_directions(void **state)
     for (i = 0; i < RTE_DIM(pairs); i++) {
         for (side = 0; side < 2; side++) {
             frame_of(&frames[side], pairs[i][side]);
-            mbufs[side] = lay(&frames[side], side, NULL, 0);
-            spill_parse_burst(&mbufs[side], 1, (uint8_t)(NETWORK ^ side), &packets[side]);
+            mbufs[side] = parse_check_lay(&frames[side], side, NULL, 0);
+            spill_parse_burst(&mbufs[side], 1, (uint8_t)(PARSE_CHECK_NETWORK ^ side),
+                              &packets[side]);
         }
         for (side = 0; side < 2; side++)
             assert_ends(mbufs[side], &packets[side]);
@@ -528,12 +344,12 @@ static void test_both_directions(void **state)
         assert_int_equal(spill_packet_hash(&packets[0], 7), spill_packet_hash(&packets[1], 7));
         assert_int_not_equal(spill_packet_hash(&packets[0], 7), spill_packet_hash(&packets[0], 8));
         /* By one end of the wire they are two connections. */
-        spill_parse_burst(&mbufs[1], 1, NETWORK, &packets[1]);
+        spill_parse_burst(&mbufs[1], 1, PARSE_CHECK_NETWORK, &packets[1]);
         assert_memory_not_equal(&packets[0].key, &packets[1].key,
                                 packets[0].kind == SPILL_PACKET_IPV4 ? sizeof(packets[0].key.v4)
                                                                      : sizeof(packets[0].key.v6));
         /* But not where one port has both directions. */
-        spill_parse_burst(mbufs, 2, NETWORK | SPILL_FLOW_ONE_END, packets);
+        spill_parse_burst(mbufs, 2, PARSE_CHECK_NETWORK | SPILL_FLOW_ONE_END, packets);
         assert_memory_equal(&packets[0].key, &packets[1].key,
                             packets[0].kind == SPILL_PACKET_IPV4 ? sizeof(packets[0].key.v4)
                                                                  : sizeof(packets[0].key.v6));
@@ -549,8 +365,8 @@ static void test_own_direction(void **state)
 
     (void)state;
     frame_of(&frame, "0800 4500001c 00004000 40110000 0a000009 0a000002 1234 5678 0008 0000");
-    mbuf = lay(&frame, 0, NULL, 0);
-    spill_parse_burst(&mbuf, 1, NETWORK, &packet);
+    mbuf = parse_check_lay(&frame, 0, NULL, 0);
+    spill_parse_burst(&mbuf, 1, PARSE_CHECK_NETWORK, &packet);
     assert_int_equal(packet.direction, 1);
     assert_int_equal(packet.key.v4.address[packet.direction], RTE_BE32(0x0a000009));
     assert_int_equal(packet.key.v4.address[!packet.direction], RTE_BE32(0x0a000002));
@@ -614,13 +430,13 @@ static void test_icmp_queries(void **state)
         const bool back = strncmp(messages[i].query, messages[i].other, 60) != 0;
 
         frame_of(&frame, messages[i].query);
-        check_all_cuts(&frame);
-        mbuf = lay(&frame, 0, NULL, 0);
-        spill_parse_burst(&mbuf, 1, NETWORK, &packets[0]);
+        parse_check_cuts(&frame);
+        mbuf = parse_check_lay(&frame, 0, NULL, 0);
+        spill_parse_burst(&mbuf, 1, PARSE_CHECK_NETWORK, &packets[0]);
         frame_of(&frame, messages[i].other);
-        check_all_cuts(&frame);
-        mbuf = lay(&frame, 0, NULL, 0);
-        spill_parse_burst(&mbuf, 1, NETWORK ^ back, &packets[1]);
+        parse_check_cuts(&frame);
+        mbuf = parse_check_lay(&frame, 0, NULL, 0);
+        spill_parse_burst(&mbuf, 1, PARSE_CHECK_NETWORK ^ back, &packets[1]);
         if ((memcmp(&packets[0].key, &packets[1].key,
                     packets[0].kind == SPILL_PACKET_IPV4 ? sizeof(packets[0].key.v4)
                                                          : sizeof(packets[0].key.v6)) == 0) !=
@@ -653,7 +469,7 @@ static void test_hash_of_gateways(void **state)
     (void)state;
     for (i = 0; i < RTE_DIM(alike); i++) {
         frame_of(&frame, alike[i]);
-        mbuf = lay(&frame, 0, NULL, 0);
+        mbuf = parse_check_lay(&frame, 0, NULL, 0);
         spill_parse_burst(&mbuf, 1, (uint8_t)(i % 4), &packet);
         assert_int_equal(packet.kind, SPILL_PACKET_IPV4);
         if (i == 0)
@@ -661,7 +477,7 @@ static void test_hash_of_gateways(void **state)
         assert_int_equal(spill_packet_hash(&packet, 99), hash);
     }
     frame_of(&frame, other);
-    mbuf = lay(&frame, 0, NULL, 0);
+    mbuf = parse_check_lay(&frame, 0, NULL, 0);
     spill_parse_burst(&mbuf, 1, 0, &packet);
     assert_int_not_equal(spill_packet_hash(&packet, 99), hash);
 }
@@ -715,7 +531,7 @@ int main(void)
 
     if (rte_eal_init(RTE_DIM(arguments), arguments) < 0)
         return 1;
-    failed = cmocka_run_group_tests(tests, make_guarded_mbufs, free_guarded_mbufs);
+    failed = cmocka_run_group_tests(tests, parse_check_start, parse_check_stop);
     rte_eal_cleanup();
     return failed;
 }
