@@ -191,13 +191,14 @@ static int ask_route(struct mnl_socket *socket, uint16_t type, uint16_t flags, u
 }
 
 int spill_request_route(struct mnl_socket *socket, uint32_t table,
-                        const struct spill_kernel_route *route, bool again,
+                        const struct spill_kernel_route *route, enum spill_request_beside beside,
                         struct spill_error *error)
 {
+    const uint16_t flag = beside == SPILL_REQUEST_REPLACES ? NLM_F_REPLACE : NLM_F_EXCL;
     char text[SPILL_IP_PREFIX_TEXT];
-    const int status = ask_route(socket, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, table, route);
+    const int status = ask_route(socket, RTM_NEWROUTE, NLM_F_CREATE | flag, table, route);
 
-    if (status == 0 || (again && status == -EEXIST))
+    if (status == 0 || (beside == SPILL_REQUEST_AGAIN && status == -EEXIST))
         return 0;
     spill_ip_prefix_write(&route->prefix, text);
     if (status == -EEXIST)

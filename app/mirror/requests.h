@@ -24,14 +24,20 @@ int spill_request_mtu(struct mnl_socket *socket, uint32_t link, uint32_t mtu,
 int spill_request_address(struct mnl_socket *socket, uint32_t link,
                           const struct spill_ip_prefix *address, struct spill_error *error);
 
+/** What may be there to a route's prefix already. */
+enum spill_request_beside {
+    SPILL_REQUEST_ALONE,    /* nothing */
+    SPILL_REQUEST_AGAIN,    /* the route itself, which stays */
+    SPILL_REQUEST_REPLACES, /* another one of spillway's, in whose place it comes at once */
+};
+
 /**
- * Adds a route. One to the same prefix that somebody else has given the kernel is never replaced.
+ * Adds a route. One to the same prefix that somebody else has given the kernel is an error.
  *
  * @param route  as for the mirror: prefix, action, paths with link, gateway and weight
- * @param again  it may be there already: then it stays
  */
 int spill_request_route(struct mnl_socket *socket, uint32_t table,
-                        const struct spill_kernel_route *route, bool again,
+                        const struct spill_kernel_route *route, enum spill_request_beside beside,
                         struct spill_error *error);
 
 /** Removes such a route. @return 0, also where there is none; -1: the kernel does not do it */

@@ -49,21 +49,23 @@ static int give_addresses(const struct spill_program *program, uint32_t index,
 }
 
 static int give_route(const struct spill_program *program, const struct spill_options *options,
-                      const struct spill_option_route *option, bool again,
+                      const struct spill_option_route *option, enum spill_request_beside beside,
                       struct spill_error *error)
 {
     struct spill_kernel_route route;
 
     return make_route(program, options, option, &route)
                ? spill_request_route(program->kernel->requests, program->options.router.table,
-                                     &route, again, error)
+                                     &route, beside, error)
                : 0;
 }
 
 int spill_given_route(const struct spill_program *program, const struct spill_options *options,
-                      const struct spill_option_route *route, struct spill_error *error)
+                      const struct spill_option_route *route, bool replaces,
+                      struct spill_error *error)
 {
-    return give_route(program, options, route, false, error);
+    return give_route(program, options, route,
+                      replaces ? SPILL_REQUEST_REPLACES : SPILL_REQUEST_ALONE, error);
 }
 
 void spill_given_no_route(const struct spill_program *program, const struct spill_options *options,
@@ -155,7 +157,7 @@ static int give_routes(const struct spill_program *program, struct leftovers *le
         return -1;
     for (uint32_t i = 0; i < options->route_count; i++) {
         if (!leftovers->there[i] &&
-            give_route(program, options, &options->routes[i], false, error) != 0)
+            give_route(program, options, &options->routes[i], SPILL_REQUEST_ALONE, error) != 0)
             return -1;
     }
     return 0;
@@ -252,7 +254,7 @@ static bool routes_again(struct spill_program *program, uint32_t *requests)
         if (*requests == 0)
             return true;
         --*requests;
-        if (give_route(program, options, option, true, &error) != 0)
+        if (give_route(program, options, option, SPILL_REQUEST_AGAIN, &error) != 0)
             note_refused(side, &error, requests);
     }
     return false;

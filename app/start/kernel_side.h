@@ -63,9 +63,11 @@ int spill_given_install(struct spill_program *program, struct spill_error *error
 /** Sets a twin up and gives the kernel its addresses, by the router's index. Likewise. */
 int spill_given_twin(struct spill_program *program, uint32_t index, struct spill_error *error);
 
-/** Gives the kernel a route of options, or takes it back. Likewise. */
+/** Gives the kernel a route of options, or takes it back. Likewise.
+ * @param replaces  in place of that to the same prefix which it was given before */
 int spill_given_route(const struct spill_program *program, const struct spill_options *options,
-                      const struct spill_option_route *route, struct spill_error *error);
+                      const struct spill_option_route *route, bool replaces,
+                      struct spill_error *error);
 void spill_given_no_route(const struct spill_program *program, const struct spill_options *options,
                           const struct spill_option_route *route);
 

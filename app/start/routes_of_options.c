@@ -46,11 +46,12 @@ static bool is_same(const struct spill_options *options, const struct spill_opti
     return true;
 }
 
-/* Whether options have the same route, and it can be made. Looked for from where the last one was
- * found: there may be thousands, mostly in one order. */
-static bool has_route(const struct spill_program *program, const struct spill_options *options,
-                      const struct spill_options *of, const struct spill_option_route *route,
-                      uint32_t *next)
+/* The route of options to the same prefix, if it can be made; else NULL. Looked for from where the
+ * last one was found: there may be thousands, mostly in one order. */
+static const struct spill_option_route *find_route(const struct spill_program *program,
+                                                   const struct spill_options *options,
+                                                   const struct spill_option_route *route,
+                                                   uint32_t *next)
 {
     for (uint32_t i = 0; i < options->route_count; i++) {
         const uint32_t index = (*next + i) % options->route_count;
@@ -59,21 +60,23 @@ static bool has_route(const struct spill_program *program, const struct spill_op
         if (other->prefix.length == route->prefix.length &&
             spill_ip_equal(&other->prefix.address, &route->prefix.address)) {
             *next = index + 1;
-            return is_same(of, route, options, other) && is_possible(program, options, other);
+            return is_possible(program, options, other) ? other : NULL;
         }
     }
-    return false;
+    return NULL;
 }
 
+/* @param replaces  another to the same prefix, in one step: no packet finds none meanwhile */
 static int add_route(struct spill_program *program, const struct spill_options *options,
-                     const struct spill_option_route *route, struct spill_error *error)
+                     const struct spill_option_route *route, bool replaces,
+                     struct spill_error *error)
 {
     struct spill_route_path paths[SPILL_OPTION_VIAS_MAX] = {{.interface = 0}};
     struct spill_error reason;
     uint32_t i;
 
     if (program->kernel != NULL)
-        return spill_given_route(program, options, route, error);
+        return spill_given_route(program, options, route, replaces, error);
     for (i = 0; i < route->via.count; i++) {
         const struct spill_option_via *via = &route->via.list[i];
 
@@ -101,23 +104,30 @@ static void remove_route(struct spill_program *program, const struct spill_optio
 int spill_program_set_routes(struct spill_program *program, const struct spill_options *before,
                              const struct spill_options *after, struct spill_error *error)
 {
+    bool removed = false;
     uint32_t i, next = 0;
 
     for (i = 0; before != NULL && i < before->route_count; i++) {
         const struct spill_option_route *route = &before->routes[i];
 
-        if (is_possible(program, before, route) && !has_route(program, after, before, route, &next))
-            remove_route(program, before, route);
+        if (!is_possible(program, before, route) ||
+            find_route(program, after, route, &next) != NULL)
+            continue;
+        remove_route(program, before, route);
+        removed = true;
     }
     for (i = next = 0; i < after->route_count; i++) {
         const struct spill_option_route *route = &after->routes[i];
+        const struct spill_option_route *other =
+            before != NULL ? find_route(program, before, route, &next) : NULL;
 
         if (is_possible(program, after, route) &&
-            (before == NULL || !has_route(program, before, after, route, &next)) &&
-            add_route(program, after, route, error) != 0)
+            (other == NULL || !is_same(before, other, after, route)) &&
+            add_route(program, after, route, other != NULL, error) != 0)
             return -1;
     }
-    return 0;
+    /* What was routed otherwise may be an address's own route: the kernel has both, and kept it. */
+    return removed && program->kernel == NULL ? spill_program_set_addresses(program, error) : 0;
 }
 
 /* --------------------------------------------------------------------------- the neighbours */

@@ -62,6 +62,17 @@ static struct spill_ip_prefix broadcast_of(const struct spill_ip_prefix *network
     return all;
 }
 
+/* Of two the first stays, as in the kernel; and what is configured to the same prefix. */
+static int add_own(struct spill_router *router, const struct spill_ip_prefix *prefix,
+                   const struct spill_route_path *link, struct spill_error *error)
+{
+    if (spill_router_get_route(router, prefix) != SPILL_ROUTE_NONE)
+        return 0;
+    return spill_router_set_route(router, prefix,
+                                  link != NULL ? SPILL_ROUTE_FORWARD : SPILL_ROUTE_LOCAL, link,
+                                  link != NULL, error);
+}
+
 /* The routes that belong to an address, as the kernel makes them: itself and to all are the host's,
  * the others of its network are on the link. */
 static int add_address(struct spill_router *router, uint16_t interface,
@@ -72,21 +83,19 @@ static int add_address(struct spill_router *router, uint16_t interface,
     struct spill_ip_prefix own = {address->address, bits}, network = *address;
 
     spill_ip_prefix_trim(&network);
-    if (address->length < bits &&
-        spill_router_set_route(router, &network, SPILL_ROUTE_FORWARD, &link, 1, error) != 0)
+    if (address->length < bits && add_own(router, &network, &link, error) != 0)
         return -1;
     if (bits == 32 && address->length < 31) {
         const struct spill_ip_prefix all = broadcast_of(&network);
 
         network.length = 32;
-        if (spill_router_set_route(router, &all, SPILL_ROUTE_LOCAL, NULL, 0, error) != 0 ||
-            spill_router_set_route(router, &network, SPILL_ROUTE_LOCAL, NULL, 0, error) != 0)
+        if (add_own(router, &all, NULL, error) != 0 || add_own(router, &network, NULL, error) != 0)
             return -1;
     }
-    return spill_router_set_route(router, &own, SPILL_ROUTE_LOCAL, NULL, 0, error);
+    return add_own(router, &own, NULL, error);
 }
 
-static int add_addresses(struct spill_program *program, struct spill_error *error)
+int spill_program_set_addresses(struct spill_program *program, struct spill_error *error)
 {
     uint16_t i, j;
 
@@ -127,7 +136,7 @@ int spill_program_open_router(struct spill_program *program, struct spill_error 
         return -1;
     /* With twins, the kernel is given them, and they come back from it. */
     if (!spill_options_have_twins(&program->options) &&
-        (add_addresses(program, error) != 0 ||
+        (spill_program_set_addresses(program, error) != 0 ||
          spill_program_set_routes(program, NULL, &program->options, error) != 0))
         return -1;
     /* Nobody reads yet, so nothing is waited for. */

@@ -84,6 +84,10 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
  * there. @return 0, -1 with an error */
 int spill_program_open_router(struct spill_program *program, struct spill_error *error);
 
+/** Tells the router, where it follows no kernel, the addresses of its interfaces and the routes that
+ * belong to them, but for prefixes to which it has one. @return 0, -1 with an error */
+int spill_program_set_addresses(struct spill_program *program, struct spill_error *error);
+
 /**
  * Adds a routed port or sub-port to the router. Who has the ports.
  *
