@@ -148,6 +148,7 @@ struct spill_program {
     struct rte_mempool *mempools[SPILL_PORTS_MAX];
     struct spill_snapshot *rules; /* of struct spill_generation */
     struct spill_crypto *crypto;  /* NULL, as the next: without IPsec */
+    uint32_t crypto_devices;      /* that lcores have warmed up for */
     struct spill_sa_store *sas;
     struct spill_rule_tallies *tallies; /* who makes a version has it */
     struct spill_host *host;            /* NULL: no port has a twin */

@@ -440,6 +440,17 @@ static void watch(struct spill_program *program)
         SPILL_LOG(ERR, "no memory for a timer: lifetimes of associations are not told");
 }
 
+/* Drivers take memory for each thread at its first call. */
+static void warm_up(struct spill_program *program)
+{
+    const uint32_t devices =
+        program->crypto != NULL ? spill_crypto_device_count(program->crypto) : 0;
+
+    if (devices != program->crypto_devices)
+        spill_pipeline_warm_up(program->pipeline);
+    program->crypto_devices = devices;
+}
+
 int spill_program_replace_generation(struct spill_program *program,
                                      struct spill_generation *generation)
 {
@@ -455,6 +466,7 @@ int spill_program_replace_generation(struct spill_program *program,
     if (status != 0)
         return status;
     program->renewing = generation->number;
+    warm_up(program);
     watch(program);
     return 0;
 }
@@ -502,6 +514,8 @@ int spill_program_open_generation(struct spill_program *program, struct spill_er
         spill_generation_free(generation);
         return spill_error_set(error, "rules: no memory; give more by --memory or hugepages");
     }
+    if (program->crypto != NULL)
+        program->crypto_devices = spill_crypto_device_count(program->crypto);
     watch(program);
     return 0;
 }

@@ -117,7 +117,20 @@ int spill_crypto_add_user(struct spill_crypto *crypto, const struct spill_crypto
                                    "at the start",
                                    crypto->devices[i].name);
     }
-    return add_lcore(crypto, user, error);
+    return 0;
+}
+
+int spill_crypto_add_user(struct spill_crypto *crypto, const struct spill_crypto_user *user,
+                          struct spill_error *error)
+{
+    if (crypto->by_id[user->id] != NULL)
+        return 0;
+    return spill_crypto_check_more(crypto, error) == 0 ? add_lcore(crypto, user, error) : -1;
+}
+
+uint32_t spill_crypto_device_count(const struct spill_crypto *crypto)
+{
+    return crypto->device_count;
 }
 
 bool spill_crypto_is_asynchronous(const struct spill_crypto *crypto)

@@ -117,6 +117,11 @@ int spill_crypto_add_user(struct spill_crypto *crypto, const struct spill_crypto
 /** Frees sessions' memory, wiped, and closes the devices that were made. May be NULL. */
 void spill_crypto_free(struct spill_crypto *crypto);
 
+/** How many devices are in use: where there are more than before, lcores are to be warmed up for
+ * them.
+ */
+uint32_t spill_crypto_device_count(const struct spill_crypto *crypto);
+
 /** How operations are run; sessions of one program may differ between CALL and QUEUE. */
 bool spill_crypto_is_asynchronous(const struct spill_crypto *crypto);
 
@@ -144,7 +149,7 @@ const char *spill_crypto_driver(const struct spill_crypto_session *session);
 
 /**
  * Has the drivers' memory for the calling lcore made, so that no packet has to wait for it (law 2).
- * The lcore, before its loop starts.
+ * The lcore, before its loop starts; or in between, of a device that has come since.
  *
  * @param session  one of its own
  */

@@ -7,14 +7,28 @@
 
 #include "pipeline/connect.h"
 
-/* Crypto drivers take memory for each thread at its first call: no packet is to wait for that. */
+/* Crypto drivers take memory for each thread at its first call: no packet is to wait for that. One
+ * session of each device does. */
 static void warm_up(void *rules)
 {
     const struct spill_generation *generation = spill_snapshot_get(rules);
+    bool warm[RTE_CRYPTO_MAX_DEVS] = {false};
     uint32_t i;
 
-    for (i = 0; generation->sas != NULL && i < generation->sas->count; i++)
-        spill_crypto_warm_up(&generation->sas->list[i]->lcores[rte_lcore_id()]->crypto);
+    for (i = 0; generation->sas != NULL && i < generation->sas->count; i++) {
+        const struct spill_crypto_session *session =
+            &generation->sas->list[i]->lcores[rte_lcore_id()]->crypto;
+
+        if (!warm[session->device])
+            spill_crypto_warm_up(session);
+        warm[session->device] = true;
+    }
+}
+
+void spill_pipeline_warm_up(struct spill_pipeline *pipeline)
+{
+    for (uint32_t i = 1; i < pipeline->config.plan->lcore_count; i++)
+        spill_loop_start_again(pipeline->lcores[i].loop);
 }
 
 int spill_lcore_create(struct spill_pipeline *pipeline, struct spill_pipeline_lcore *lcore,

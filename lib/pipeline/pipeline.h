@@ -111,6 +111,10 @@ void spill_pipeline_free(struct spill_pipeline *pipeline);
 int spill_pipeline_add_ipsec(struct spill_pipeline *pipeline, struct spill_crypto *crypto,
                              struct spill_error *error);
 
+/** Has lcores that run warm up for crypto devices that have come since they began: once they may go
+ * by a version with sessions on them. Control thread. */
+void spill_pipeline_warm_up(struct spill_pipeline *pipeline);
+
 /** Starts every lcore's loop. @return 0 or -1 with an error; then those that run must be stopped */
 int spill_pipeline_launch(struct spill_pipeline *pipeline, struct spill_error *error);
 

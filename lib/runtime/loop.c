@@ -152,17 +152,30 @@ static bool all_ended(struct spill_loop *loop)
     return all;
 }
 
+void spill_loop_start_again(struct spill_loop *loop)
+{
+    __atomic_store_n(&loop->again, loop->again + 1, __ATOMIC_RELEASE);
+}
+
+/* @param starts  of those that it was told to, how many it has begun */
+static void start(struct spill_loop *loop, uint32_t *starts)
+{
+    *starts = __atomic_load_n(&loop->again, __ATOMIC_ACQUIRE);
+    if (loop->start != NULL)
+        loop->start(loop->start_context);
+}
+
 int spill_loop_run(void *argument)
 {
     struct spill_loop *loop = argument;
     uint64_t now = spill_clock();
+    uint32_t starts;
     int forced = 0;
 
     __atomic_store_n(&loop->thread, (pid_t)rte_sys_gettid(), __ATOMIC_RELEASE);
     if (loop->reader != NULL)
         spill_snapshot_reader_online(loop->reader);
-    if (loop->start != NULL)
-        loop->start(loop->start_context);
+    start(loop, &starts);
     for (;;) {
         struct spill_turn *turn = spill_stalls_turn(&loop->stalls, loop->counters.polls);
         uint32_t most = 0, handled = run_stages(loop, turn, &now, &most);
@@ -171,6 +184,10 @@ int spill_loop_run(void *argument)
         spill_heartbeat_beat(&loop->heartbeat);
         if (loop->reader != NULL)
             spill_snapshot_quiescent(loop->reader);
+        if (unlikely(__atomic_load_n(&loop->again, __ATOMIC_RELAXED) != starts)) {
+            start(loop, &starts);
+            now = spill_clock();
+        }
         if (unlikely(spill_token_cancelled(loop->stop))) {
             forced = spill_token_cancelled(loop->force);
             if (forced || all_ended(loop))

@@ -75,10 +75,11 @@ struct spill_loop {
     struct spill_snapshot_reader *reader; /* NULL: reads no snapshot */
     enum spill_idle idle;                 /* control sets it at any time */
     bool yield;                           /* another polling lcore has the same CPU */
-    /** What the lcore does before its first turn, such as having libraries take memory for it;
-     * online as a reader. NULL: nothing. */
+    /** What the lcore does before its first turn, such as having libraries take memory for it, and
+     * again when it is told to; online as a reader. NULL: nothing. */
     void (*start)(void *context);
     void *start_context;
+    uint32_t again; /* times that it was told to; control */
     uint32_t stage_count;
     struct spill_stage stages[SPILL_STAGES_MAX];
     struct spill_heartbeat heartbeat;
@@ -98,6 +99,11 @@ void spill_loop_init(struct spill_loop *loop, const struct spill_token *stop,
 
 /** Adds a stage behind the others. Control thread, before the loop starts. There must be room. */
 void spill_loop_add(struct spill_loop *loop, const struct spill_stage *stage);
+
+/** Has the lcore do between two turns what it did before its first one. Control thread, at any
+ * time.
+ */
+void spill_loop_start_again(struct spill_loop *loop);
 
 /**
  * Runs a loop to its end: the function to launch on an lcore.

@@ -400,6 +400,52 @@ static void a_watchdog_sees_the_stage_that_hangs(void **state)
     spill_token_destroy(&hanging.force);
 }
 
+/* ------------------------------------------------------------------------------ its start */
+
+static void begin(void *context)
+{
+    note(context, 's');
+}
+
+/* Tells its loop to start again from within the second turn, twice; the fourth is its last. */
+static uint32_t tell_again(void *context, uint64_t now)
+{
+    struct diary *diary = context;
+
+    (void)now;
+    note(diary, 't');
+    if (diary->count == 3) {
+        spill_loop_start_again(diary->loop);
+        spill_loop_start_again(diary->loop);
+    }
+    if (diary->count == 6)
+        spill_token_cancel(&diary->stop, "test");
+    return 0;
+}
+
+static void it_starts_again_between_turns(void **state)
+{
+    struct diary diary = {.count = 0};
+    struct spill_stage stage = {
+        .name = "tell", .poll = tell_again, .end = end_now, .context = &diary};
+    struct spill_loop loop;
+
+    (void)state;
+    spill_token_init(&diary.force, NULL);
+    spill_token_init(&diary.stop, &diary.force);
+    spill_loop_init(&loop, &diary.stop, &diary.force);
+    loop.start = begin;
+    loop.start_context = &diary;
+    diary.loop = &loop;
+    spill_loop_add(&loop, &stage);
+    /* Before the first turn it starts anyway. */
+    spill_loop_start_again(&loop);
+    assert_int_equal(spill_loop_run(&loop), 0);
+    assert_string_equal(diary.entries, "sttstt");
+    spill_token_destroy(&diary.stop);
+    spill_token_destroy(&diary.force);
+}
+
 /* ------------------------------------------------------------------------------ snapshots */
 
 static uint32_t freed;
@@ -465,6 +511,7 @@ int main(void)
         cmocka_unit_test(stages_run_in_order_and_all_must_end),
         cmocka_unit_test(a_stage_that_gets_packets_after_its_end_ends_again),
         cmocka_unit_test(force_ends_at_once),
+        cmocka_unit_test(it_starts_again_between_turns),
         cmocka_unit_test(tokens_cancelled_before_the_start_are_heard),
         cmocka_unit_test(counters_tell_what_was_done),
         cmocka_unit_test(spare_turns_earn_and_what_goes_over_the_budget_is_counted),
