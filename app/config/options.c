@@ -73,13 +73,25 @@ const struct spill_option_sa *spill_options_find_sa(const struct spill_options *
     return NULL;
 }
 
-const char *spill_option_sa_where(const struct spill_option_sa *sa, const char *key)
+const char *spill_option_where(const struct spill_option_wheres *wheres, const char *key)
 {
-    for (unsigned int i = 0; i < sa->where_count; i++) {
-        if (strcmp(sa->where[i].option->name, key) == 0)
-            return sa->where[i].text;
+    for (unsigned int i = 0; i < wheres->count; i++) {
+        if (strcmp(wheres->list[i].option->name, key) == 0)
+            return wheres->list[i].text;
     }
     return NULL;
+}
+
+const char *spill_option_sa_where(const struct spill_option_sa *sa, const char *key)
+{
+    return spill_option_where(&sa->where, key);
+}
+
+static void free_wheres(struct spill_option_wheres *wheres)
+{
+    for (unsigned int i = 0; i < wheres->count; i++)
+        free(wheres->list[i].text);
+    free(wheres->list);
 }
 
 void spill_options_free(struct spill_options *options)
@@ -91,13 +103,12 @@ void spill_options_free(struct spill_options *options)
     for (unsigned int i = 0; i < options->wire_count; i++)
         free(options->wires[i].where);
     for (unsigned int i = 0; i < options->sa_count; i++) {
-        for (unsigned int j = 0; j < options->sas[i].where_count; j++)
-            free(options->sas[i].where[j].text);
-        free(options->sas[i].where);
+        free_wheres(&options->sas[i].where);
         free(options->sas[i].key_file);
     }
     for (unsigned int i = 0; i < options->interface_count; i++)
-        free(options->interfaces[i].where);
+        free_wheres(&options->interfaces[i].where);
+    free_wheres(&options->roles);
     for (unsigned int i = 0; i < options->route_count; i++)
         free(options->routes[i].where);
     for (unsigned int i = 0; i < options->neighbor_count; i++)

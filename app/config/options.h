@@ -73,14 +73,19 @@ struct spill_option_where {
     char *text; /* owned */
 };
 
+/** The same of all keys that were given of a section. */
+struct spill_option_wheres {
+    unsigned int count;
+    struct spill_option_where *list; /* owned; in the order in which they were given */
+};
+
 /** One security association, `[sa NAME]`; the file only. */
 struct spill_option_sa {
     /* But for the key; its ports as bits for the indices in spill_options.ports. */
     struct spill_sa_config config;
     char *key_file;                      /* owned; path that can be opened as it is; not read yet */
     struct spill_option_port_names port; /* by which its ESP comes or goes; none: is found */
-    unsigned int where_count;
-    struct spill_option_where *where; /* owned; of the keys that were given */
+    struct spill_option_wheres where;
 };
 
 /** Addresses with the lengths of their networks. */
@@ -92,7 +97,7 @@ struct spill_option_addresses {
 /** What routing has to do with a port, or with a sub-port of one: keys of [port NAME]. */
 struct spill_option_interface {
     char name[SPILL_INTERFACE_NAME_SIZE];
-    char *where; /* owned; the first of its keys, for messages */
+    struct spill_option_wheres where;
     bool routed;
     char parent[SPILL_NAME_SIZE]; /* of a sub-port; else empty */
     uint16_t vlan;                /* of a sub-port; else 0 */
@@ -175,6 +180,7 @@ struct spill_options {
     char *rules; /* owned; path that can be opened as it is; NULL: only the default verdict */
     enum spill_verdict default_verdict;    /* deny or allow */
     struct spill_plan_input plan;          /* roles and memory */
+    struct spill_option_wheres roles;      /* where those were given that were */
     struct spill_pipeline_config pipeline; /* but for what is made at the start */
 
     char *crypto; /* owned; device for encryption, as given; NULL: those made by the program */
@@ -234,7 +240,10 @@ bool spill_options_have_twins(const struct spill_options *options);
 const struct spill_option_sa *spill_options_find_sa(const struct spill_options *options,
                                                     const char *name);
 
-/** @return where a key of an association was given, NULL: nowhere, the default holds */
+/** @return where a key was given, NULL: nowhere, the default holds */
+const char *spill_option_where(const struct spill_option_wheres *wheres, const char *key);
+
+/** The same of an association's. */
 const char *spill_option_sa_where(const struct spill_option_sa *sa, const char *key);
 
 #endif

@@ -54,6 +54,29 @@ static int replace_where(char **where, const char *text, struct spill_error *err
     return 0;
 }
 
+/* A flag comes after the file, and says where its value is from in the file's place. */
+static int add_where(struct spill_option_wheres *wheres, const struct spill_setting *setting,
+                     struct spill_error *error)
+{
+    struct spill_option_where *list;
+    char *text;
+
+    for (unsigned int i = 0; i < wheres->count; i++) {
+        if (wheres->list[i].option == setting->option)
+            return replace_where(&wheres->list[i].text, setting->where, error);
+    }
+    list = spill_grow(wheres->list, wheres->count, sizeof(*list));
+    text = strdup(setting->where);
+    if (list != NULL)
+        wheres->list = list;
+    if (list == NULL || text == NULL) {
+        free(text);
+        return spill_error_set(error, "%s: out of memory", setting->where);
+    }
+    list[wheres->count++] = (struct spill_option_where){setting->option, text};
+    return 0;
+}
+
 static int set_value(struct draft *draft, const struct spill_setting *setting, void *target)
 {
     struct spill_error problem;
@@ -192,30 +215,13 @@ static struct spill_option_sa *take_sa(struct draft *draft, const struct spill_s
     return sa;
 }
 
-/* No key stands twice in a section. */
-static int add_where(struct spill_option_sa *sa, const struct spill_setting *setting,
-                     struct spill_error *error)
-{
-    struct spill_option_where *list = spill_grow(sa->where, sa->where_count, sizeof(*list));
-    char *text = strdup(setting->where);
-
-    if (list != NULL)
-        sa->where = list;
-    if (list == NULL || text == NULL) {
-        free(text);
-        return spill_error_set(error, "%s: out of memory", setting->where);
-    }
-    list[sa->where_count++] = (struct spill_option_where){setting->option, text};
-    return 0;
-}
-
 static int set_sa(struct draft *draft, const struct spill_setting *setting)
 {
     struct spill_option_sa *sa = take_sa(draft, setting);
 
     if (sa == NULL || set_value(draft, setting, sa) != 0)
         return -1;
-    return add_where(sa, setting, draft->error);
+    return add_where(&sa->where, setting, draft->error);
 }
 
 /* A field of a list in the options, for one more of what a section is about. */
@@ -248,10 +254,10 @@ static int set_interface(struct draft *draft, const struct spill_setting *settin
         *interface = (struct spill_option_interface){.routed = false};
         set_presets(SPILL_OPTION_PER_INTERFACE, interface);
         snprintf(interface->name, sizeof(interface->name), "%s", setting->instance);
-        if (replace_where(&interface->where, setting->where, draft->error) != 0)
-            return -1;
     }
-    return set_value(draft, setting, interface);
+    if (set_value(draft, setting, interface) != 0)
+        return -1;
+    return add_where(&interface->where, setting, draft->error);
 }
 
 /* The keys of a section stand together: it is the last one's, or a new one. */
@@ -301,6 +307,16 @@ static int set_neighbor(struct draft *draft, const struct spill_setting *setting
     return set_value(draft, setting, neighbor);
 }
 
+/* Whether a CPU may be had shows later, where the plan is made. */
+static int set_plain(struct draft *draft, const struct spill_setting *setting)
+{
+    if (set_value(draft, setting, draft->options) != 0)
+        return -1;
+    return setting->option->kind == SPILL_OPTION_CPUS
+               ? add_where(&draft->options->roles, setting, draft->error)
+               : 0;
+}
+
 static int apply(struct draft *draft, const struct spill_setting *setting)
 {
     struct spill_options *options = draft->options;
@@ -308,7 +324,7 @@ static int apply(struct draft *draft, const struct spill_setting *setting)
 
     switch (setting->option->scope) {
     case SPILL_OPTION_PLAIN:
-        return set_value(draft, setting, options);
+        return set_plain(draft, setting);
     case SPILL_OPTION_PER_CLASS:
         return set_class(draft, setting);
     case SPILL_OPTION_PER_PORT:

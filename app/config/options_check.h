@@ -29,6 +29,23 @@ int spill_options_check_sas(struct spill_options *options, struct spill_error *e
  */
 int spill_options_check_router(struct spill_options *options, struct spill_error *error);
 
+/**
+ * The part of that which is about addresses: no two ports have the same, but for link-local ones,
+ * and those without a network (/32, /128), as unnumbered links have them.
+ *
+ * @return 0, or -1 with an error, likewise
+ */
+int spill_options_check_addresses(const struct spill_options *options, struct spill_error *error);
+
+/** The address that another port has as well, and may not have; NULL: there is none. */
+const struct spill_ip_prefix *
+spill_options_same_address(const struct spill_option_addresses *of,
+                           const struct spill_option_addresses *others);
+
+/** Tells, with file and line, networks of ports that overlap: as in the kernel, that is allowed. */
+void spill_options_tell_overlaps(const struct spill_options *options,
+                                 void (*tell)(void *context, const char *warning), void *context);
+
 /** Whether a port, by its index, is routed, or a sub-port of it. */
 bool spill_options_port_routes(const struct spill_options *options, unsigned int port);
 

@@ -16,23 +16,31 @@ bool spill_options_port_routes(const struct spill_options *options, unsigned int
 
 /* ------------------------------------------------------------------------- the interfaces */
 
+/* Where a key of a port was given; where it was not, the first that was. */
+static const char *where(const struct spill_option_interface *interface, const char *key)
+{
+    const char *given = spill_option_where(&interface->where, key);
+
+    return given != NULL ? given : interface->where.list[0].text;
+}
+
 static int check_sub_port(struct spill_option_interface *interface,
                           const struct spill_option_port *own, struct spill_error *error)
 {
     if (interface->parent[0] == '\0' && interface->vlan != 0)
         return spill_error_set(error, "%s: [port %s] has a vlan: expected its parent, too",
-                               interface->where, interface->name);
+                               where(interface, "vlan"), interface->name);
     if (interface->parent[0] == '\0')
         return 0;
     if (own != NULL)
         return spill_error_set(error, "%s: [port %s] has a parent: expected no device",
-                               interface->where, interface->name);
+                               where(interface, "parent"), interface->name);
     if (interface->vlan == 0)
         return spill_error_set(error, "%s: [port %s] has a parent: expected its vlan, too",
-                               interface->where, interface->name);
+                               where(interface, "parent"), interface->name);
     if (!interface->routed)
         return spill_error_set(error, "%s: [port %s] is a sub-port: expected routed = yes",
-                               interface->where, interface->name);
+                               where(interface, "routed"), interface->name);
     return 0;
 }
 
@@ -46,7 +54,7 @@ static int check_twice(const struct spill_options *options, unsigned int index,
 
         if (other->routed && other->port == interface->port && other->vlan == interface->vlan)
             return spill_error_set(error, "%s: VLAN %u of its port is that of [port %s] already",
-                                   interface->where, interface->vlan, other->name);
+                                   where(interface, "vlan"), interface->vlan, other->name);
     }
     return 0;
 }
@@ -61,12 +69,12 @@ static int check_addresses(const struct spill_option_interface *interface,
 
         if (v4 ? bytes[0] == 0 || bytes[0] == 127 || bytes[0] >= 224 : bytes[0] == 0xff)
             return spill_error_set(error, "%s: address %s: expected that of a host",
-                                   interface->where,
+                                   where(interface, "address"),
                                    spill_ip_prefix_write(&interface->addresses.list[i], text));
     }
     if (interface->addresses.count > 0 && !interface->routed)
         return spill_error_set(error, "%s: [port %s] has addresses: expected routed = yes",
-                               interface->where, interface->name);
+                               where(interface, "address"), interface->name);
     return 0;
 }
 
@@ -76,15 +84,23 @@ static int check_twin(const struct spill_options *options,
 {
     if (interface->twin[0] != '\0' && !interface->routed)
         return spill_error_set(error, "%s: [port %s] has a twin: expected routed = yes",
-                               interface->where, interface->name);
+                               where(interface, "twin"), interface->name);
     if (strlen(interface->twin) >= IF_NAMESIZE)
         return spill_error_set(error, "%s: twin %s: expected a name of at most %d characters",
-                               interface->where, interface->twin, IF_NAMESIZE - 1);
+                               where(interface, "twin"), interface->twin, IF_NAMESIZE - 1);
+    for (const struct spill_option_interface *other = options->interfaces; other < interface;
+         other++) {
+        if (interface->twin[0] != '\0' && strcmp(other->twin, interface->twin) == 0)
+            return spill_error_set(error,
+                                   "%s: twin %s is that of [port %s] already: expected a name of "
+                                   "its own",
+                                   where(interface, "twin"), interface->twin, other->name);
+    }
     if (interface->routed && interface->twin[0] == '\0' && spill_options_have_twins(options))
         return spill_error_set(error,
                                "%s: [port %s] has no twin: expected one, as other routed ports "
                                "have, or none anywhere",
-                               interface->where, interface->name);
+                               where(interface, "routed"), interface->name);
     return 0;
 }
 
@@ -100,7 +116,7 @@ static int check_interface(struct spill_options *options, unsigned int index,
         return -1;
     if (port == NULL)
         return spill_error_set(error, "%s: there is no port '%s': expected [port %s] with a device",
-                               interface->where, name, name);
+                               where(interface, "parent"), name, name);
     interface->port = (uint16_t)(port - options->ports);
     if (interface->routed && check_twice(options, index, error) != 0)
         return -1;
@@ -177,6 +193,8 @@ int spill_options_check_router(struct spill_options *options, struct spill_error
         if (check_interface(options, i, error) != 0)
             return -1;
     }
+    if (spill_options_check_addresses(options, error) != 0)
+        return -1;
     for (unsigned int i = 0; i < options->route_count; i++) {
         if (check_route(options, &options->routes[i], error) != 0)
             return -1;

@@ -6,6 +6,7 @@
 #include <rte_lcore.h>
 
 #include "base/json.h"
+#include "config/options_check.h"
 #include "control/log.h"
 #include "control/steps.h"
 #include "control/wiring.h"
@@ -98,6 +99,24 @@ int spill_program_parse_device(const struct spill_option_port *port, struct spil
         spill_device_check_capture(device, &reason) != 0)
         return spill_error_set(error, "%s: %s", port->where, reason.text);
     return 0;
+}
+
+int spill_program_check_device(const struct spill_option_port *port, struct spill_device *device,
+                               struct spill_error *error)
+{
+    struct spill_error reason;
+
+    if (spill_program_parse_device(port, device, error) != 0)
+        return -1;
+    return spill_device_check(device, &reason) == 0
+               ? 0
+               : spill_error_set(error, "%s: %s", port->where, reason.text);
+}
+
+static void warn(void *context, const char *warning)
+{
+    (void)context;
+    SPILL_LOG(WARNING, "%s", warning);
 }
 
 static int parse_devices(struct spill_program *program, struct spill_error *error)
@@ -276,6 +295,7 @@ int spill_program_plan(struct spill_program *program, struct spill_error *error)
 {
     if (parse_devices(program, error) != 0 || load_policy_files(program, error) != 0)
         return -1;
+    spill_options_tell_overlaps(&program->options, warn, NULL);
     if (spill_topology_read(&program->topology, "/sys", error) != 0)
         return -1;
     plan_input(program);

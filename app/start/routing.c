@@ -30,7 +30,7 @@ int spill_program_add_interface(struct spill_program *program,
     if (index < 0)
         return -1;
     program->interfaces[index] = *option;
-    program->interfaces[index].where = NULL;
+    program->interfaces[index].where = (struct spill_option_wheres){.count = 0};
     program->interfaces[index].port = port;
     program->interface_states[index] = state;
     program->interface_count = spill_router_interface_count(program->router);

@@ -19,6 +19,11 @@ int spill_program_plan(struct spill_program *program, struct spill_error *error)
 int spill_program_parse_device(const struct spill_option_port *port, struct spill_device *device,
                                struct spill_error *error);
 
+/** The same, and looks whether the device can be there: interfaces, PCI addresses, files. Any
+ * thread. @return 0, -1 with an error */
+int spill_program_check_device(const struct spill_option_port *port, struct spill_device *device,
+                               struct spill_error *error);
+
 /** What a plan has to know of a port, by its options and its parsed device; and what the device
  * that was found adds to that. */
 void spill_program_plan_port(const struct spill_program *program, uint32_t index,

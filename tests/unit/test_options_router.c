@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Routed ports, routes and neighbours in the configuration: good and bad. */
+#include "config/options_check.h"
 #include "config/options_compare.h"
 #include "options_parse.h"
 
@@ -96,11 +97,64 @@ static void test_bad(void **state)
         {"[router]\nhost-rules = some\n", "expected yes or no"},
         {"[router]\nroutes = 1\n", "expected"},
         {"[ike]\nxfrm =\n", "expected"},
+        {"[port x]\ndevice = net_null2\nrouted = yes\naddress = 10.9.0.1/24, 10.1.0.1/16\n",
+         ":12: key 'address', value '10.9.0.1/24, 10.1.0.1/16': address 10.1.0.1 is that of [port "
+         "lan] already: expected one of its own"},
+        {"[port x]\ndevice = net_null2\nrouted = yes\naddress = 2001:db8:2::1/64\n",
+         "address 2001:db8:2::1 is that of [port wan] already"},
+        {"[port x]\ndevice = net_null2\nrouted = yes\naddress = 10.9.0.1/24, 10.9.0.1/25\n",
+         "address 10.9.0.1 stands there twice: expected it once"},
+        {"[port lan.7]\nparent = lan\nvlan = 7\nrouted = yes\naddress = 10.1.0.1/24\n",
+         "address 10.1.0.1 is that of [port lan] already"},
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         options_assert_error(parse_with(cases[i].text), cases[i].expected);
+}
+
+/* Two twins can't have one name: the kernel would refuse the second. */
+static void test_twins(void **state)
+{
+    (void)state;
+    options_write("[port lan]\ndevice = net_null0\nrouted = yes\ntwin = one\n"
+                  "[port wan]\ndevice = net_null1\nrouted = yes\ntwin = one\n");
+    options_assert_error(options_parse_file(),
+                         ":8: key 'twin', value 'one': twin one is that of [port lan] already");
+}
+
+static void gather(void *context, const char *warning)
+{
+    strcat(strcat((char *)context, warning), ";");
+}
+
+static void assert_overlaps(const char *more, const char *expected)
+{
+    char told[2048] = "";
+
+    options_assert_good(parse_with(more));
+    spill_options_tell_overlaps(&options_read, gather, told);
+    if (strstr(told, expected) == NULL || (expected[0] == '\0' && told[0] != '\0'))
+        fail_msg("'%s' is told, expected '%s'", told, expected);
+}
+
+/* Networks may overlap, as in the kernel; it is told. Links without a network, and link-local
+ * addresses, are apart whatever they are. */
+static void test_overlaps(void **state)
+{
+    (void)state;
+    assert_overlaps("", "");
+    assert_overlaps("[port x]\ndevice = net_null2\nrouted = yes\naddress = 10.1.0.9/24\n",
+                    ":12: key 'address', value '10.1.0.9/24': network 10.1.0.0/24 overlaps "
+                    "10.1.0.0/24 of [port lan]: who is in both is reached by one of the two");
+    assert_overlaps("[port x]\ndevice = net_null2\nrouted = yes\naddress = 10.0.0.1/8\n",
+                    "network 10.0.0.0/8 overlaps 10.2.0.0/24 of [port wan]");
+    assert_overlaps("[port x]\ndevice = net_null2\nrouted = yes\naddress = 2001:db8:2:0:7::1/80\n",
+                    "network 2001:db8:2:0:7::/80 overlaps 2001:db8:2::/64 of [port wan]");
+    assert_overlaps("[port x]\ndevice = net_null2\nrouted = yes\naddress = 10.1.0.1/32, "
+                    "10.9.0.1/24, 10.9.0.2/24, fe80::1/64\n[port y]\nparent = x\nvlan = 7\n"
+                    "routed = yes\naddress = fe80::1/64, 10.1.0.1/32\n",
+                    "");
 }
 
 static void join(const struct spill_difference *difference, void *context)
@@ -162,8 +216,8 @@ static void test_compared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_good),     cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_twins),    cmocka_unit_test(test_overlaps),
         cmocka_unit_test(test_compared),
     };
 
