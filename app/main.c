@@ -45,6 +45,7 @@ static int check(const char *argv0, struct spill_error *error)
         return spill_program_explain(&program, error) == 0 ? SPILL_STATUS_DRAINED
                                                            : complain(error, SPILL_STATUS_USAGE);
     spill_program_warn_of_rules(&program);
+    spill_program_warn_of_twins(&program);
     return spill_program_print_plan(&program, error) == 0 ? SPILL_STATUS_DRAINED
                                                           : complain(error, SPILL_STATUS_FAILED);
 }

@@ -176,12 +176,13 @@ struct spill_program {
     struct spill_watching *watching;        /* packets, for one of them; NULL: nobody does */
     struct spill_event reload_due;          /* its thread is done, or another one is wanted */
     struct spill_reload *reload;            /* under way, else NULL */
-    bool making;                   /* of a version, by its thread, which has the store of SAs */
-    struct spill_event patience;   /* with its files, is over */
-    _Atomic unsigned reloads_lost; /* given up, whose threads have not come back */
-    uint64_t renewing;             /* version in force that not all flows go by yet, else 0 */
-    struct spill_event upkeep;     /* while something that was replaced is not freed */
-    struct spill_lines rule_log;   /* --rule-log; its descriptor -1: none */
+    bool making;                     /* of a version, by its thread, which has the store of SAs */
+    struct spill_event patience;     /* with its files, is over */
+    _Atomic unsigned reloads_lost;   /* given up, whose threads have not come back */
+    struct spill_event late_workers; /* that have not left in time, are looked at */
+    uint64_t renewing;               /* version in force that not all flows go by yet, else 0 */
+    struct spill_event upkeep;       /* while something that was replaced is not freed */
+    struct spill_lines rule_log;     /* --rule-log; its descriptor -1: none */
     struct spill_event rule_log_look;
     struct spill_event lifetimes; /* of SAs, looked at from time to time */
     bool watches_lifetimes;

@@ -23,6 +23,18 @@ void spill_ctl_print_text(const char *text, FILE *out)
     }
 }
 
+static void print_warnings(const json_t *answer, FILE *out)
+{
+    const json_t *warning;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "warnings"), i, warning)
+    {
+        fputs("warning: ", out);
+        spill_ctl_print_text(json_string_value(warning), out);
+    }
+}
+
 /* What has no text is told as JSON. */
 static void print(const json_t *answer, bool as_json, FILE *out)
 {
@@ -39,6 +51,7 @@ static void print(const json_t *answer, bool as_json, FILE *out)
         fputs("takes effect at the next start: ", out);
         spill_ctl_print_text(restart, out);
     }
+    print_warnings(answer, out);
 }
 
 static enum spill_ctl_status have_done(const struct spill_ctl_request *request,

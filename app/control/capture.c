@@ -47,6 +47,7 @@ static void write_line(struct spill_watching *watching, FILE *out,
 {
     struct capturing *capturing = watching->state;
     const struct spill_program *program = watching->program;
+    const bool dropped = record->event == SPILL_CAPTURE_DROPPED;
     char title[TITLE_MAX];
     struct spill_json json;
 
@@ -54,8 +55,11 @@ static void write_line(struct spill_watching *watching, FILE *out,
     spill_json_object_begin(&json, NULL);
     spill_json_unsigned(&json, "time_ns", spill_program_time_of(record->time));
     spill_json_string(&json, "event", events[record->event]);
-    spill_json_string(&json, "port", spill_watch_port_name(program, record->port));
-    if (record->event == SPILL_CAPTURE_DROPPED)
+    /* One that was captured may have left since, and has no id any more. */
+    spill_json_string(&json, "port",
+                      dropped ? spill_watch_port_name(program, record->port)
+                              : watching->wanted.port);
+    if (dropped)
         spill_json_string(&json, "reason", spill_drop_reason_get(record->reason)->name);
     if (spill_watch_rule_title(program, record->tally, title, sizeof(title)))
         spill_json_string(&json, "rule", title);

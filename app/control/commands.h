@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "config/difference.h"
 #include "control/watching.h"
 
 /**
@@ -34,6 +35,16 @@ enum spill_command_result {
     SPILL_COMMAND_CHECKS,
     /* Packets are watched; lines come before the answer: */
     SPILL_COMMAND_WATCHES,
+};
+
+/** How what a client waited for has ended. */
+struct spill_command_outcome {
+    const char *error;                           /* NULL: well */
+    const char *text;                            /* what is to be said then */
+    const char *restart;                         /* keys that take a restart; NULL or empty: none */
+    const char *warnings;                        /* one a line; likewise */
+    const struct spill_differences *differences; /* what a reload would change, and what the next
+                                                  * start; NULL: not told */
 };
 
 /**

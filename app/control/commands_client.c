@@ -135,9 +135,27 @@ static void end_answer(struct spill_command_client *client, struct draft *draft,
         go_on_sending(client);
 }
 
-void spill_command_client_tell(struct spill_command_client *client, const char *error,
-                               const char *text, const char *restart,
-                               const struct spill_differences *differences)
+static bool is_said(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+static void write_lines(struct spill_json *json, const char *key, const char *lines)
+{
+    char line[512];
+    size_t length;
+
+    spill_json_array_begin(json, key);
+    for (; *lines != '\0'; lines += length + (lines[length] == '\n')) {
+        length = strcspn(lines, "\n");
+        snprintf(line, sizeof(line), "%.*s", (int)length, lines);
+        spill_json_string(json, NULL, line);
+    }
+    spill_json_array_end(json);
+}
+
+void spill_command_client_tell(struct spill_command_client *client,
+                               const struct spill_command_outcome *outcome)
 {
     struct draft draft;
 
@@ -146,13 +164,15 @@ void spill_command_client_tell(struct spill_command_client *client, const char *
         spill_command_client_close(client);
         return;
     }
-    if (error == NULL)
-        spill_json_string(&draft.json, "text", text);
-    if (restart[0] != '\0')
-        spill_json_string(&draft.json, "restart", restart);
-    if (differences != NULL)
-        spill_differences_write(differences, &draft.json);
-    end_answer(client, &draft, error);
+    if (outcome->error == NULL)
+        spill_json_string(&draft.json, "text", outcome->text);
+    if (is_said(outcome->restart))
+        spill_json_string(&draft.json, "restart", outcome->restart);
+    if (is_said(outcome->warnings))
+        write_lines(&draft.json, "warnings", outcome->warnings);
+    if (outcome->differences != NULL)
+        spill_differences_write(outcome->differences, &draft.json);
+    end_answer(client, &draft, outcome->error);
 }
 
 /* ------------------------------------------------------------------------------- requests */
@@ -306,7 +326,8 @@ static void hear(void *context)
     if (end != NULL)
         take_request(client, (size_t)(end - client->line));
     else if (client->used == sizeof(client->line))
-        spill_command_client_tell(client, "request: longer than 64 KiB", NULL, "", NULL);
+        spill_command_client_tell(
+            client, &(struct spill_command_outcome){.error = "request: longer than 64 KiB"});
 }
 
 void spill_command_client_open(struct spill_command_client *client, struct spill_program *program,
@@ -320,7 +341,7 @@ void spill_command_client_open(struct spill_command_client *client, struct spill
     client->lines = NULL;
     client->lines_size = client->lines_sent = 0;
     if (refused != NULL)
-        spill_command_client_tell(client, refused, NULL, "", NULL);
+        spill_command_client_tell(client, &(struct spill_command_outcome){.error = refused});
     else
         await(client, spill_events_read, hear);
 }

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 
-#include "config/difference.h"
 #include "control/commands.h"
 #include "control/events.h"
 
@@ -67,16 +66,8 @@ size_t spill_command_client_room(const struct spill_command_client *client);
 /** Ends it, whatever it waits for. */
 void spill_command_client_close(struct spill_command_client *client);
 
-/**
- * Tells it how what it waits for has ended.
- *
- * @param error    NULL: well
- * @param text     what is to be said then
- * @param restart  keys that take a restart; empty: none
- * @param differences  what a reload would change, and what the next start; NULL: not told
- */
-void spill_command_client_tell(struct spill_command_client *client, const char *error,
-                               const char *text, const char *restart,
-                               const struct spill_differences *differences);
+/** Tells it how what it waits for has ended. */
+void spill_command_client_tell(struct spill_command_client *client,
+                               const struct spill_command_outcome *outcome);
 
 #endif

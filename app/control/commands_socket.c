@@ -75,9 +75,8 @@ void spill_program_tell_reload_begun(struct spill_program *program, bool checks)
     }
 }
 
-void spill_program_tell_reload_over(struct spill_program *program, const char *error,
-                                    const char *text, const char *restart,
-                                    const struct spill_differences *differences)
+void spill_program_tell_reload_over(struct spill_program *program,
+                                    const struct spill_command_outcome *outcome)
 {
     struct spill_commands *commands = program->commands;
 
@@ -85,7 +84,7 @@ void spill_program_tell_reload_over(struct spill_program *program, const char *e
         struct spill_command_client *client = &commands->clients[i];
 
         if (client->descriptor >= 0 && client->state == SPILL_CLIENT_UNDER_WAY)
-            spill_command_client_tell(client, error, text, restart, differences);
+            spill_command_client_tell(client, outcome);
     }
 }
 
@@ -164,7 +163,8 @@ static void end_client(struct spill_command_client *client)
 {
     if (client->descriptor >= 0 && client->state != SPILL_CLIENT_ASKS &&
         client->state != SPILL_CLIENT_TAKES)
-        spill_command_client_tell(client, "the program ends", NULL, "", NULL);
+        spill_command_client_tell(client,
+                                  &(struct spill_command_outcome){.error = "the program ends"});
     if (client->descriptor >= 0)
         spill_command_client_close(client);
 }

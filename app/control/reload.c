@@ -16,9 +16,11 @@
 
 #include "base/clock.h"
 #include "config/command_line.h"
+#include "config/options_check.h"
 #include "config/options_compare.h"
 #include "config/policy_compare.h"
 #include "config/units.h"
+#include "control/commands.h"
 #include "control/log.h"
 #include "control/steps.h"
 #include "control/wiring.h"
@@ -60,12 +62,14 @@ struct spill_reload {
     /* The thread's, until it is done: */
     bool parsed;                   /* the options are whole */
     bool good;                     /* and what else there is, and what this program can go by */
+    struct spill_options *there;   /* owned; ports when it began, by their names; NULL: not asked */
     struct spill_sources *sources; /* owned, but where former ones come back; NULL: of the start */
     struct spill_generation *made; /* NULL: refused, with the error */
     struct spill_wiring wiring;    /* what comes and leaves with it, as the next */
     struct spill_workers workers;
     struct spill_error error;
     char changes[512];                     /* keys that were read and take a restart */
+    char warnings[1024];                   /* of what was read, one a line; as many as fit */
     struct spill_differences *differences; /* owned; of a check: else NULL */
 };
 
@@ -73,6 +77,7 @@ static void free_reload(struct spill_reload *reload)
 {
     spill_differences_free(reload->differences);
     spill_generation_free(reload->made);
+    free(reload->there);
     if (!reload->goes_back && !reload->agrees)
         spill_sources_free(reload->sources);
     free(reload);
@@ -115,16 +120,19 @@ static void *read_files(void *argument)
     if (reload->good)
         reload->good = spill_policy_files_load(options, &program->stop, &reload->sources->files,
                                                &reload->error) == 0;
+    if (reload->good)
+        reload->good = spill_wiring_check_devices(reload->there, options, &reload->error) == 0;
     end_step(reload);
     return NULL;
 }
 
 /* What is in force stays so until the check is over: nothing else is put in force meanwhile. Ports
- * are those that are there: of a file in force, some may have been left to the next start. */
+ * are those that are there: of a file in force, some may have been left to the next start. Then
+ * what would come is asked for, as far as that takes nothing. */
 static void *compare(void *argument)
 {
     struct spill_reload *reload = argument;
-    const struct spill_program *program = reload->program;
+    struct spill_program *program = reload->program;
     const struct spill_sources *in_force = program->confirmation.in_force, *again = reload->sources;
     struct spill_options *now =
         spill_wiring_current(program, in_force != NULL ? &in_force->options : &program->options);
@@ -137,7 +145,9 @@ static void *compare(void *argument)
     reload->good =
         now != NULL &&
         spill_policy_compare(in_force != NULL ? &in_force->files : &program->files, &again->files,
-                             spill_differences_add, reload->differences, &reload->error) == 0;
+                             spill_differences_add, reload->differences, &reload->error) == 0 &&
+        spill_workers_ask(program, &again->options, &reload->error) == 0 &&
+        spill_wiring_ask(program, now, &again->options, &reload->error) == 0;
     free(now);
     end_step(reload);
     return NULL;
@@ -220,9 +230,14 @@ static void end_reload(struct spill_program *program, const char *error, const c
     struct spill_reload *reload = program->reload;
 
     if (reload == NULL || !reload->agrees) {
-        spill_program_tell_reload_over(program, error, text, reload != NULL ? reload->changes : "",
-                                       reload != NULL && error == NULL ? reload->differences
-                                                                       : NULL);
+        const struct spill_command_outcome outcome = {
+            .error = error,
+            .text = text,
+            .restart = reload != NULL ? reload->changes : NULL,
+            .warnings = reload != NULL ? reload->warnings : NULL,
+            .differences = reload != NULL && error == NULL ? reload->differences : NULL};
+
+        spill_program_tell_reload_over(program, &outcome);
         spill_service_reload_over(&program->service, error == NULL);
     }
     if (reload != NULL)
@@ -336,9 +351,11 @@ static void begin(struct spill_program *program)
         return;
     }
     program->reload->checks = program->checking;
+    program->reload->there = spill_wiring_current(program, &program->options);
     if (program->checking)
         program->reload->differences = calloc(1, sizeof(*program->reload->differences));
-    if (program->checking && program->reload->differences == NULL) {
+    if (program->reload->there == NULL ||
+        (program->checking && program->reload->differences == NULL)) {
         refuse(program, "no memory");
         return;
     }
@@ -412,6 +429,7 @@ static void end_stages(struct spill_program *program)
     if (reload->failed)
         SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload->error.text);
     end_reload(program, reload->failed ? reload->error.text : NULL, reload->text);
+    spill_workers_watch(program);
 }
 
 static void begin_to_finish(struct spill_program *program)
@@ -524,14 +542,29 @@ static void compare_with_start(struct spill_reload *reload)
     free(now);
 }
 
+/* A check tells it by its answer alone. */
+static void warn(void *context, const char *warning)
+{
+    struct spill_reload *reload = context;
+    const size_t used = strlen(reload->warnings);
+
+    if (!reload->checks)
+        SPILL_LOG(WARNING, "reload: %s", warning);
+    if (used + strlen(warning) + 2 <= sizeof(reload->warnings))
+        snprintf(reload->warnings + used, sizeof(reload->warnings) - used, "%s%s",
+                 used > 0 ? "\n" : "", warning);
+}
+
 /* Its files were read: a version is made of them, if they are good. */
 static void finish_reading(struct spill_program *program)
 {
     struct spill_reload *reload = program->reload;
 
     spill_event_remove(&program->patience);
-    if (reload->parsed)
+    if (reload->parsed) {
         compare_with_start(reload);
+        spill_options_tell_overlaps(&reload->sources->options, warn, reload);
+    }
     reload->good =
         reload->good && spill_program_check_version(program, &reload->sources->options,
                                                     &reload->sources->files, &reload->error) == 0;
@@ -640,13 +673,28 @@ void spill_program_close_reload(struct spill_program *program)
 {
     spill_event_remove(&program->patience);
     spill_event_remove(&program->reload_due);
+    spill_event_remove(&program->late_workers);
     spill_program_close_confirmation(program);
+}
+
+/* Whoever has wanted one by SIGHUP hears of it by the log alone. */
+static void tell_cut_off(const struct spill_program *program)
+{
+    const struct spill_reload *reload = program->reload;
+    const bool under_way =
+        reload != NULL && !reload->checks && !reload->agrees && reload->stage != STAGE_FINISHING;
+
+    if (under_way || program->reload_wanted)
+        SPILL_LOG(NOTICE, "reload: the program ends; the rules stay as they were");
+    else if (reload != NULL && reload->failed)
+        SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload->error.text);
 }
 
 void spill_program_end_reload(struct spill_program *program)
 {
     struct spill_reload *reload = program->reload;
 
+    tell_cut_off(program);
     if (reload != NULL &&
         (!reload->threaded || spill_control_join(program, reload->thread, GRACE_NS))) {
         free_reload(reload);

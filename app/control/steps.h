@@ -219,17 +219,11 @@ void spill_program_close_commands(struct spill_program *program);
 /** Tells clients that a reload begins: the outcome is that of those that have wanted one by now. */
 void spill_program_tell_reload_begun(struct spill_program *program, bool checks);
 
-/**
- * Tells them its outcome.
- *
- * @param error    NULL: it went well
- * @param text     what is to be said then
- * @param restart  keys that differ and take a restart; empty: none
- * @param differences  of a check that went well; else NULL
- */
-void spill_program_tell_reload_over(struct spill_program *program, const char *error,
-                                    const char *text, const char *restart,
-                                    const struct spill_differences *differences);
+struct spill_command_outcome;
+
+/** Tells them its outcome. */
+void spill_program_tell_reload_over(struct spill_program *program,
+                                    const struct spill_command_outcome *outcome);
 
 /* ------------------------------------------------------------------------ telemetry.c */
 

@@ -167,13 +167,21 @@ static int make_all(struct spill_watching *watching, struct spill_error *error)
 static void tell_end(struct spill_watching *watching)
 {
     struct spill_command_client *client = watching->client;
-    char text[256];
+    char text[256], error[sizeof(watching->reason) + sizeof(text) + 2];
 
     if (client == NULL)
         return;
     watching->client = NULL;
     watching->kind->sum_up(watching, text, sizeof(text));
-    spill_command_client_tell(client, watching->reason, text, "", NULL);
+    snprintf(error, sizeof(error), "%s: %s", watching->reason, text);
+    spill_command_client_tell(
+        client, &(struct spill_command_outcome){.error = watching->reason[0] != '\0' ? error : NULL,
+                                                .text = text});
+}
+
+static void end_by(struct spill_watching *watching, const char *reason)
+{
+    snprintf(watching->reason, sizeof(watching->reason), "%s", reason);
 }
 
 /* The lcores have been told; those that began a turn before may still use theirs. */
@@ -233,7 +241,7 @@ bool spill_watching_tell(struct spill_watching *watching, const char *line, size
         return false;
     if (spill_command_client_put(watching->client, line, size))
         return true;
-    watching->reason = "cut off: its lines were not taken in time";
+    end_by(watching, "cut off: its lines were not taken in time");
     leave(watching);
     return false;
 }
@@ -280,6 +288,16 @@ void spill_watching_left(struct spill_program *program)
     leave(program->watching);
 }
 
+void spill_watching_port_left(struct spill_program *program, const char *name)
+{
+    struct spill_watching *watching = program->watching;
+
+    if (watching == NULL || strcmp(watching->wanted.port, name) != 0)
+        return;
+    snprintf(watching->reason, sizeof(watching->reason), "port %s has left", name);
+    leave(watching);
+}
+
 void spill_watching_close(struct spill_program *program)
 {
     struct spill_watching *watching = program->watching;
@@ -289,7 +307,7 @@ void spill_watching_close(struct spill_program *program)
     leave(watching);
     for (uint32_t i = 0; i < LAST_LOOKS && !is_empty(watching); i++)
         watching->kind->take(watching);
-    watching->reason = "the program ends";
+    end_by(watching, "the program ends");
     if (program->hanging) { /* which may still write there */
         spill_event_remove(&watching->look);
         tell_end(watching);

@@ -65,10 +65,10 @@ struct spill_watching {
     uint32_t records;                              /* of a ring */
     struct spill_watch *watches[SPILL_LCORES_MAX]; /* by index in the plan; owned */
     uint64_t turns[SPILL_LCORES_MAX];
-    uint32_t rounds;    /* that all loops have turned since the watches were taken away */
-    bool leaves;        /* they were */
-    const char *reason; /* why it ends before all was told; NULL: it does not */
-    uint64_t until;     /* TSC; 0: no end */
+    uint32_t rounds;  /* that all loops have turned since the watches were taken away */
+    bool leaves;      /* they were */
+    char reason[128]; /* why it ends before all was told; empty: it does not */
+    uint64_t until;   /* TSC; 0: no end */
     struct spill_event look;
     void *state; /* the kind's */
 };
@@ -92,6 +92,9 @@ void spill_watching_attach(struct spill_program *program, struct spill_command_c
 
 /** The client has gone: nothing is told any more. */
 void spill_watching_left(struct spill_program *program);
+
+/** A port has left: its packets are told of no more, as its id will be another's. */
+void spill_watching_port_left(struct spill_program *program, const char *name);
 
 /** Ends it at once, as no lcore runs any more, or one hangs and keeps its watch. */
 void spill_watching_close(struct spill_program *program);

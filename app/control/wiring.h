@@ -51,6 +51,44 @@ struct spill_wiring {
 };
 
 /**
+ * Whether devices of ports that come can be had, as far as that can be told without them:
+ * interfaces, PCI addresses, files. Any thread; it may wait for a file system.
+ *
+ * @param there  spill_wiring_current(): nothing of it is looked at but names
+ * @return 0, or -1 with an error that names file and line, as all that follow
+ */
+int spill_wiring_check_devices(const struct spill_options *there,
+                               const struct spill_options *options, struct spill_error *error);
+
+/**
+ * Whether what else comes with options can come: places, VLANs and addresses, and names of twins
+ * where these are. Memory, queues, and what drivers and the kernel say of routes are left to
+ * spill_wiring_bring(). Who has the reload.
+ *
+ * @param there  spill_wiring_current()
+ */
+int spill_wiring_ask(struct spill_program *program, const struct spill_options *there,
+                     const struct spill_options *options, struct spill_error *error);
+
+/**
+ * Its parts, of one port that comes, and of one that is routed. Likewise.
+ *
+ * @param before  as many ports that were not there before come before it, and have no place yet
+ * @return 0, of a port its place
+ */
+int spill_wiring_check_port(const struct spill_program *program,
+                            const struct spill_options *options,
+                            const struct spill_option_port *port, uint32_t before,
+                            struct spill_error *error);
+int spill_wiring_check_interface(const struct spill_program *program,
+                                 const struct spill_options *options,
+                                 const struct spill_option_interface *option,
+                                 struct spill_error *error);
+
+/** Whether nothing is left of ports that left. Likewise. */
+int spill_wiring_check_settled(struct spill_program *program, struct spill_error *error);
+
+/**
  * Finds what leaves, and makes what comes. A reload's thread.
  *
  * @param options  of which the ports and wires are to be there
@@ -94,7 +132,8 @@ void spill_wiring_undo(struct spill_program *program, struct spill_wiring *wirin
 /** Has what comes received from, and closes what leaves. A reload's thread. */
 void spill_wiring_finish(struct spill_program *program, const struct spill_wiring *wiring);
 
-/** Twins that were closed are not waited for. Control thread, once that is done. */
+/** Twins that were closed are not waited for, and ports that left not captured. Control thread,
+ * once that is done. */
 void spill_wiring_forget(struct spill_program *program, const struct spill_wiring *wiring);
 
 /** Plans for what has stayed: what left needs no memory any more, and is not told. For

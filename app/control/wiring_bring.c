@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "classify/datagrams.h"
-#include "config/options_check.h"
 #include "config/options_compare.h"
 #include "control/log.h"
 #include "control/wiring.h"
@@ -18,193 +17,6 @@
 
 /* What lcores get to see what was written; at most. */
 #define TURN_NS UINT64_C(1000000000)
-
-int spill_wiring_find(const struct spill_program *program, const char *name)
-{
-    for (uint32_t i = 0; i < program->port_count; i++) {
-        const int state = program->port_states[i];
-
-        if ((state == SPILL_PORT_THERE || state == SPILL_PORT_COMING) &&
-            strcmp(program->port_options[i].name, name) == 0)
-            return (int)i;
-    }
-    return -1;
-}
-
-/* ------------------------------------------------------------------------------ what it is */
-
-/* Indices of ports in the plan are not those of the options that are made. */
-static void list_routed(const struct spill_program *program, struct spill_options *options,
-                        struct spill_option_interface *interfaces)
-{
-    options->interfaces = interfaces;
-    options->interface_count = 0;
-    for (uint32_t i = 0; i < program->interface_count; i++) {
-        struct spill_option_interface *interface = &interfaces[options->interface_count];
-        const char *port = program->port_options[program->interfaces[i].port].name;
-
-        if (!spill_program_has_interface(program, i))
-            continue;
-        *interface = program->interfaces[i];
-        interface->port = (uint16_t)(spill_options_find_port(options, port) - options->ports);
-        options->interface_count++;
-    }
-}
-
-static void list_ports(const struct spill_program *program, struct spill_options *options)
-{
-    options->port_count = options->wire_count = 0;
-    for (uint32_t i = 0; i < program->port_count; i++) {
-        const int peer = program->plan.ports[i].peer;
-        struct spill_option_wire *wire = &options->wires[options->wire_count];
-
-        if (!spill_program_has_port(program, i))
-            continue;
-        options->ports[options->port_count++] = program->port_options[i];
-        if (peer < (int)i) /* counted, or none */
-            continue;
-        memcpy(wire->port_names[0], program->port_options[i].name, SPILL_NAME_SIZE);
-        memcpy(wire->port_names[1], program->port_options[peer].name, SPILL_NAME_SIZE);
-        snprintf(wire->name, sizeof(wire->name), "%s-%s", program->port_options[i].name,
-                 program->port_options[peer].name);
-        options->wire_count++;
-    }
-}
-
-struct spill_options *spill_wiring_current(const struct spill_program *program,
-                                           const struct spill_options *options)
-{
-    struct current {
-        struct spill_options options;
-        struct spill_option_interface interfaces[SPILL_ROUTER_INTERFACES_MAX];
-    } *current = malloc(sizeof(*current));
-
-    if (current == NULL)
-        return NULL;
-    current->options = *options;
-    list_ports(program, &current->options);
-    list_routed(program, &current->options, current->interfaces);
-    return &current->options;
-}
-
-static void find_leaving(const struct spill_program *program, const struct spill_options *there,
-                         const struct spill_options *again, struct spill_wiring *wiring)
-{
-    struct spill_wiring_routed *routed = &wiring->routed_leave;
-    uint16_t ports[SPILL_PORTS_MAX];
-    uint32_t i;
-
-    wiring->leave_count = spill_options_ports_apart(again, there, ports);
-    for (i = 0; i < wiring->leave_count; i++)
-        wiring->leave[i] = (uint8_t)spill_wiring_find(program, there->ports[ports[i]].name);
-    routed->count = spill_options_interfaces_apart(again, there, routed->list);
-    for (i = 0; i < routed->count; i++)
-        routed->list[i] = (uint16_t)spill_program_find_interface(program, there, routed->list[i]);
-}
-
-bool spill_wiring_has(const struct spill_program *program, const struct spill_options *options,
-                      const char *name)
-{
-    struct spill_options *there = spill_wiring_current(program, options);
-    uint16_t ports[SPILL_PORTS_MAX], routed[SPILL_ROUTER_INTERFACES_MAX];
-    struct spill_rule_input input;
-    uint32_t count, i;
-    bool has;
-
-    if (there == NULL)
-        return false;
-    has = spill_options_find_input(there, name, &input);
-    count = spill_options_ports_apart(there, options, ports);
-    for (i = 0; i < count && !has; i++)
-        has = strcmp(options->ports[ports[i]].name, name) == 0;
-    count = spill_options_interfaces_apart(there, options, routed);
-    for (i = 0; i < count && !has; i++)
-        has = strcmp(options->interfaces[routed[i]].name, name) == 0;
-    free(there);
-    return has;
-}
-
-/* The name of the other end of a port's wire; NULL: it is routed. */
-static const char *other_end(const struct spill_options *options, const char *name)
-{
-    for (uint32_t i = 0; i < options->wire_count; i++) {
-        for (uint32_t end = 0; end < 2; end++) {
-            if (strcmp(options->wires[i].port_names[end], name) == 0)
-                return options->wires[i].port_names[!end];
-        }
-    }
-    return NULL;
-}
-
-/*
- * The place of a port that comes: that which was planned for its name, or a new one. Flows of its
- * wire may still be known, so the wire has to be the same.
- */
-static int find_place(const struct spill_program *program, const struct spill_options *options,
-                      const char *name, struct spill_error *error)
-{
-    const struct spill_plan *plan = &program->plan;
-    const char *other = other_end(options, name);
-    uint32_t next = plan->port_count;
-
-    for (uint32_t i = 0; i < plan->port_count; i++) {
-        const int peer = plan->ports[i].peer;
-
-        if (strcmp(plan->ports[i].name, name) != 0)
-            continue;
-        if ((peer < 0) != (other == NULL) ||
-            (other != NULL && strcmp(plan->ports[peer].name, other) != 0))
-            return spill_error_set(error,
-                                   "port %s: it was in another wire: expected that one, another "
-                                   "name, or a restart",
-                                   name);
-        return (int)i;
-    }
-    while (next < SPILL_PORTS_MAX && program->port_states[next] != SPILL_PORT_FREE)
-        next++;
-    if (next == SPILL_PORTS_MAX)
-        return spill_error_set(error, "port %s: %d ports have been there: expected a restart", name,
-                               SPILL_PORTS_MAX);
-    return (int)next;
-}
-
-/* A driver that is in use can't be given to another port. */
-static int check_apart(const struct spill_program *program, uint32_t index,
-                       const struct spill_option_port *port, struct spill_error *error)
-{
-    for (uint32_t i = 0; i < program->port_count; i++) {
-        const int state = program->port_states[i];
-
-        if (i != index && state != SPILL_PORT_FREE && state != SPILL_PORT_GONE &&
-            spill_options_check_apart(port, &program->port_options[i], error) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-int spill_wiring_note(struct spill_program *program, uint32_t index,
-                      const struct spill_option_port *port, struct spill_error *error)
-{
-    struct spill_option_port *copy = &program->port_options[index];
-    char *device = strdup(port->device), *where = strdup(port->where);
-
-    free(copy->device);
-    free(copy->where);
-    *copy = *port;
-    copy->device = device;
-    copy->where = where;
-    return device != NULL && where != NULL
-               ? 0
-               : spill_error_set(error, "no memory for port %s", port->name);
-}
-
-void spill_wiring_free(struct spill_program *program)
-{
-    for (uint32_t i = 0; i < SPILL_PORTS_MAX; i++) {
-        free(program->port_options[i].device);
-        free(program->port_options[i].where);
-    }
-}
 
 /* --------------------------------------------------------------------------------- the plan */
 
@@ -323,16 +135,11 @@ static int find_device(struct spill_program *program, const struct spill_options
                        struct spill_wiring *wiring, const struct spill_option_port *port,
                        struct spill_error *error)
 {
-    const int index = find_place(program, options, port->name, error);
-    struct spill_error reason;
+    const int index = spill_wiring_check_port(program, options, port, 0, error);
     struct spill_device device;
 
-    if (index < 0 || check_apart(program, (uint32_t)index, port, error) != 0 ||
-        spill_program_parse_device(port, &device, error) != 0)
-        return -1;
-    if (spill_device_check(&device, &reason) != 0)
-        return spill_error_set(error, "%s: %s", port->where, reason.text);
-    if (spill_wiring_note(program, (uint32_t)index, port, error) != 0)
+    if (index < 0 || spill_program_check_device(port, &device, error) != 0 ||
+        spill_wiring_note(program, (uint32_t)index, port, error) != 0)
         return -1;
     program->devices[index] = device;
     program->port_after[index] = (uint8_t)program->port_states[index];
@@ -364,11 +171,9 @@ static int find_devices(struct spill_program *program, const struct spill_option
     uint16_t ports[SPILL_PORTS_MAX], routed[SPILL_ROUTER_INTERFACES_MAX];
     const uint32_t count = spill_options_ports_apart(there, options, ports);
 
-    /* What is under way has the ids of the ports that left. */
     if (count + spill_options_interfaces_apart(there, options, routed) > 0 &&
-        !spill_wiring_settle(program))
-        return spill_error_set(error, "packets of a port that left are still under way: expected "
-                                      "another try later");
+        spill_wiring_check_settled(program, error) != 0)
+        return -1;
     if (count > 0 && await_rest(program, error) != 0)
         return -1;
     for (uint32_t i = 0; i < count; i++) {
@@ -409,21 +214,32 @@ static int make_ports(struct spill_program *program, const struct spill_options 
 
 /* ------------------------------------------------------------------------- what is routed */
 
+static void find_leaving(const struct spill_program *program, const struct spill_options *there,
+                         const struct spill_options *again, struct spill_wiring *wiring)
+{
+    struct spill_wiring_routed *routed = &wiring->routed_leave;
+    uint16_t ports[SPILL_PORTS_MAX];
+    uint32_t i;
+
+    wiring->leave_count = spill_options_ports_apart(again, there, ports);
+    for (i = 0; i < wiring->leave_count; i++)
+        wiring->leave[i] = (uint8_t)spill_wiring_find(program, there->ports[ports[i]].name);
+    routed->count = spill_options_interfaces_apart(again, there, routed->list);
+    for (i = 0; i < routed->count; i++)
+        routed->list[i] = (uint16_t)spill_program_find_interface(program, there, routed->list[i]);
+}
+
 /* Its place is the wiring's as soon as it is taken. */
-static int make_interface(struct spill_program *program,
-                          const struct spill_option_interface *option, const char *port,
+static int make_interface(struct spill_program *program, const struct spill_options *options,
+                          const struct spill_option_interface *option,
                           struct spill_wiring_routed *come, struct spill_error *error)
 {
+    const char *port = options->ports[option->port].name;
     const int place = spill_wiring_find(program, port);
-    const int other =
-        spill_router_find_interface(program->router, program->ports[place].id, option->vlan);
     int index;
 
-    if (other >= 0)
-        return spill_error_set(error,
-                               "port %s: VLAN %u of port %s is that of port %s, until it has left: "
-                               "expected two reloads",
-                               option->name, option->vlan, port, program->interfaces[other].name);
+    if (spill_wiring_check_interface(program, options, option, error) != 0)
+        return -1;
     index = spill_program_add_interface(program, option, (uint16_t)place, SPILL_PORT_COMING, error);
     if (index < 0)
         return -1;
@@ -441,9 +257,7 @@ static int make_interfaces(struct spill_program *program, const struct spill_opt
     const uint32_t count = spill_options_interfaces_apart(there, options, routed);
 
     for (uint32_t i = 0; i < count; i++) {
-        const struct spill_option_interface *option = &options->interfaces[routed[i]];
-
-        if (make_interface(program, option, options->ports[option->port].name, &wiring->routed_come,
+        if (make_interface(program, options, &options->interfaces[routed[i]], &wiring->routed_come,
                            error) != 0)
             return -1;
     }

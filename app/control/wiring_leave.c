@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "control/log.h"
 #include "control/steps.h"
+#include "control/watching.h"
 #include "control/wiring.h"
 #include "pipeline/plug.h"
 #include "port/eal.h"
@@ -96,7 +97,11 @@ void spill_wiring_take_back(struct spill_program *program, const struct spill_op
 
 void spill_wiring_forget(struct spill_program *program, const struct spill_wiring *wiring)
 {
-    for (uint32_t i = 0; i < wiring->routed_leave.count; i++)
+    uint32_t i;
+
+    for (i = 0; i < wiring->leave_count; i++)
+        spill_watching_port_left(program, program->port_options[wiring->leave[i]].name);
+    for (i = 0; i < wiring->routed_leave.count; i++)
         spill_program_leave_twin(program, wiring->routed_leave.list[i]);
 }
 

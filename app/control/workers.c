@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/workers.h"
 
+#include <stdlib.h>
+
 #include <rte_cycles.h>
 
 #include "base/clock.h"
@@ -9,11 +11,15 @@
 #include "program.h"
 #include "runtime/thread.h"
 
-#define LOOK_US 500 /* between two looks at whether workers have left */
+#define LOOK_US 500                 /* between two looks at whether workers have left */
+#define LATE_NS UINT64_C(100000000) /* likewise, for those that nobody waits for any more */
 
 /* What becomes of the lcores of a plan. */
 struct choice {
     struct spill_program *program;
+    struct spill_plan *plan; /* the program's; of what is only asked, a copy of it */
+    const char *where;       /* that the CPUs are given */
+    bool asks;
     struct spill_workers *workers;
     bool taken[SPILL_LCORES_MAX]; /* it stays, or comes */
 };
@@ -28,14 +34,36 @@ static void note_left(struct spill_program *program, uint32_t index)
     SPILL_LOG(NOTICE, "worker %s has left CPU %d", lcore->name, lcore->cpu);
 }
 
-/* Notes those that have left since they were waited for. */
-static void settle(struct spill_program *program)
+/* Notes those that have left since they were waited for. Returns whether others are still to. */
+static bool settle(struct spill_program *program)
 {
+    bool more = false;
+
     for (uint32_t i = 1; i < program->plan.lcore_count; i++) {
-        if (spill_plan_presence(&program->plan.lcores[i]) == SPILL_LEAVING &&
-            spill_crew_has_left(program->pipeline, i))
+        if (spill_plan_presence(&program->plan.lcores[i]) != SPILL_LEAVING)
+            continue;
+        if (spill_crew_has_left(program->pipeline, i))
             note_left(program, i);
+        else
+            more = true;
     }
+    return more;
+}
+
+/* While a reload goes on, they are its. */
+static void look(void *context)
+{
+    struct spill_program *program = context;
+
+    if (program->reload == NULL && !settle(program))
+        spill_event_remove(&program->late_workers);
+}
+
+void spill_workers_watch(struct spill_program *program)
+{
+    if (settle(program) &&
+        spill_events_every(&program->events, &program->late_workers, LATE_NS, look, program) != 0)
+        SPILL_LOG(ERR, "no memory for a timer: that workers have left is noted at the next reload");
 }
 
 void spill_workers_retire(struct spill_program *program, const struct spill_workers *workers)
@@ -81,35 +109,59 @@ void spill_workers_begin(struct spill_program *program, const struct spill_worke
     }
 }
 
-/* A new place, behind the others. Returns its index, or -1 with an error. */
-static int make_place(struct spill_program *program, int cpu, struct spill_error *error)
+/* Nothing is wrong with it but that others are there already. */
+static int takes_restart(const struct choice *choice, int cpu, const struct spill_error *reason,
+                         struct spill_error *error)
 {
-    struct spill_plan_lcore *place =
-        spill_plan_add_worker(&program->plan, &program->topology, cpu, error);
-    struct spill_crypto_user user;
-    struct spill_thread *thread;
+    return spill_error_set(error, "%s: no worker can come on CPU %d: %s: expected a restart",
+                           choice->where, cpu, reason->text);
+}
 
-    if (place == NULL)
-        return -1;
-    thread = spill_thread_create(place->name, cpu, error);
+/* What could be told without taking anything has been. */
+static int make_lcore(struct spill_program *program, struct spill_plan_lcore *place,
+                      struct spill_error *error)
+{
+    struct spill_thread *thread = spill_thread_create(place->name, place->cpu, error);
+    struct spill_crypto_user user;
+
     if (thread == NULL)
         return -1;
     place->id = spill_thread_lcore(thread);
     user = (struct spill_crypto_user){.id = place->id, .node = place->memory_node};
-    if (program->sas != NULL && spill_sa_store_add_lcore(program->sas, &user, error) != 0) {
-        spill_thread_free(thread);
+    if (program->sas == NULL || spill_sa_store_add_lcore(program->sas, &user, error) == 0)
+        return spill_crew_add(program->pipeline, place, thread, error);
+    spill_thread_free(thread);
+    return -1;
+}
+
+/* A new place, behind the others. Returns its index, or -1 with an error. */
+static int make_place(const struct choice *choice, int cpu, struct spill_error *error)
+{
+    struct spill_program *program = choice->program;
+    struct spill_plan_lcore *place;
+    struct spill_error reason;
+
+    if (spill_plan_check_cpu(&program->topology, choice->where, cpu, false, error) != 0)
         return -1;
-    }
-    if (spill_crew_add(program->pipeline, place, thread, error) != 0)
-        return -1;
-    spill_plan_count_worker(&program->plan);
-    return (int)program->plan.lcore_count - 1;
+    if (!spill_topology_is_online(SPILL_SYSFS, cpu))
+        return spill_error_set(
+            error, "%s: CPU %d is switched off (" SPILL_SYSFS "/devices/system/cpu/cpu%d/online)",
+            choice->where, cpu, cpu);
+    place = spill_plan_add_worker(choice->plan, &program->topology, cpu, &reason);
+    if (place == NULL ||
+        (program->crypto != NULL && spill_crypto_check_more(program->crypto, &reason) != 0))
+        return takes_restart(choice, cpu, &reason, error);
+    if (!choice->asks && make_lcore(program, place, &reason) != 0)
+        return spill_error_set(error, "%s: no worker can come on CPU %d: %s", choice->where, cpu,
+                               reason.text);
+    spill_plan_count_worker(choice->plan);
+    return (int)choice->plan->lcore_count - 1;
 }
 
 /* The first worker on a CPU that is not taken yet; -1: none. */
 static int find(const struct choice *choice, int cpu, enum spill_plan_presence presence)
 {
-    const struct spill_plan *plan = &choice->program->plan;
+    const struct spill_plan *plan = choice->plan;
 
     for (uint32_t i = plan->first[SPILL_ROLE_POOL]; i < plan->lcore_count; i++) {
         if (!choice->taken[i] && plan->lcores[i].cpu == cpu &&
@@ -123,18 +175,16 @@ static int find(const struct choice *choice, int cpu, enum spill_plan_presence p
 static int bring_one(struct choice *choice, int cpu, struct spill_error *error)
 {
     int place = find(choice, cpu, SPILL_AWAY);
-    struct spill_error reason;
 
     if (place < 0 && find(choice, cpu, SPILL_LEAVING) >= 0)
         return spill_error_set(error,
-                               "pool: the worker that leaves CPU %d is still at work: expected "
+                               "%s: the worker that leaves CPU %d is still at work: expected "
                                "another try later",
-                               cpu);
+                               choice->where, cpu);
     if (place < 0)
-        place = make_place(choice->program, cpu, &reason);
+        place = make_place(choice, cpu, error);
     if (place < 0)
-        return spill_error_set(error, "pool: no worker can come on CPU %d: %s: expected a restart",
-                               cpu, reason.text);
+        return -1;
     choice->taken[place] = true;
     choice->workers->come[choice->workers->come_count++] = (uint8_t)place;
     return 0;
@@ -157,7 +207,7 @@ static struct spill_cpu_list wanted(const struct spill_program *program,
 /* Whoever is not taken leaves, but not the last one that jobs are handed to. */
 static int choose_leaving(struct choice *choice, struct spill_error *error)
 {
-    const struct spill_plan *plan = &choice->program->plan;
+    const struct spill_plan *plan = choice->plan;
     struct spill_workers *workers = choice->workers;
     uint32_t left[SPILL_NODES_MAX] = {0};
     uint32_t i;
@@ -171,33 +221,59 @@ static int choose_leaving(struct choice *choice, struct spill_error *error)
     for (i = 0; i < plan->pool_count; i++) {
         if (plan->pools[i].served > 0 && left[i] == 0)
             return spill_error_set(error,
-                                   "pool: the last worker on node %d can't leave, as fast lcores "
+                                   "%s: the last worker on node %d can't leave, as fast lcores "
                                    "hand jobs to it: expected one CPU there, or a restart",
-                                   plan->pools[i].node);
+                                   choice->where, plan->pools[i].node);
     }
     return 0;
+}
+
+static int choose(struct choice *choice, const struct spill_options *options,
+                  struct spill_error *error)
+{
+    const struct spill_cpu_list list = wanted(choice->program, options);
+    const char *where = spill_option_where(&options->roles, "pool");
+    bool here[SPILL_LCORES_MAX] = {false}; /* by index in the list */
+    uint32_t i;
+
+    choice->where = where != NULL ? where : "pool, not given, as at the start";
+    for (i = 0; i < list.count; i++) {
+        const int worker = find(choice, list.cpus[i], SPILL_PRESENT);
+
+        here[i] = worker >= 0;
+        if (here[i])
+            choice->taken[worker] = true;
+    }
+    for (i = 0; i < list.count; i++) {
+        if (!here[i] && bring_one(choice, list.cpus[i], error) != 0)
+            return -1;
+    }
+    return choose_leaving(choice, error);
 }
 
 int spill_workers_bring(struct spill_program *program, const struct spill_options *options,
                         struct spill_workers *workers, struct spill_error *error)
 {
-    const struct spill_cpu_list list = wanted(program, options);
-    struct choice choice = {.program = program, .workers = workers};
-    bool here[SPILL_LCORES_MAX] = {false}; /* by index in the list */
-    uint32_t i;
+    struct choice choice = {.program = program, .plan = &program->plan, .workers = workers};
 
     *workers = (struct spill_workers){.come_count = 0};
     settle(program);
-    for (i = 0; i < list.count; i++) {
-        const int worker = find(&choice, list.cpus[i], SPILL_PRESENT);
+    return choose(&choice, options, error);
+}
 
-        here[i] = worker >= 0;
-        if (here[i])
-            choice.taken[worker] = true;
-    }
-    for (i = 0; i < list.count; i++) {
-        if (!here[i] && bring_one(&choice, list.cpus[i], error) != 0)
-            return -1;
-    }
-    return choose_leaving(&choice, error);
+int spill_workers_ask(struct spill_program *program, const struct spill_options *options,
+                      struct spill_error *error)
+{
+    struct spill_workers workers = {.come_count = 0};
+    struct choice choice = {.program = program, .asks = true, .workers = &workers};
+    int status;
+
+    choice.plan = malloc(sizeof(*choice.plan));
+    if (choice.plan == NULL)
+        return spill_error_set(error, "no memory for a plan");
+    settle(program);
+    *choice.plan = program->plan;
+    status = choose(&choice, options, error);
+    free(choice.plan);
+    return status;
 }

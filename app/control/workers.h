@@ -38,11 +38,20 @@ struct spill_workers {
 int spill_workers_bring(struct spill_program *program, const struct spill_options *options,
                         struct spill_workers *workers, struct spill_error *error);
 
+/** The same as far as it takes nothing: whether those would come and leave that a reload would have
+ * do so. Who has the reload. @return 0, or -1 with an error */
+int spill_workers_ask(struct spill_program *program, const struct spill_options *options,
+                      struct spill_error *error);
+
 /** Those that come take jobs. Control thread. */
 void spill_workers_begin(struct spill_program *program, const struct spill_workers *workers);
 
 /** Has those leave that do, and waits until they have, --drain-timeout at most. A reload's thread.
  */
 void spill_workers_retire(struct spill_program *program, const struct spill_workers *workers);
+
+/** Notes when those have left that were not waited for any longer. Control thread, once no reload
+ * goes on. */
+void spill_workers_watch(struct spill_program *program);
 
 #endif

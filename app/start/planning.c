@@ -186,6 +186,8 @@ static void plan_input(struct spill_program *program)
             snprintf(input->wires[i].ports[j], sizeof(input->wires[i].ports[j]), "%s",
                      options->wires[i].port_names[j]);
     }
+    for (i = 0; i < SPILL_ROLES; i++)
+        input->where[i] = spill_option_where(&options->roles, spill_role_name(i));
     plan_classes(input, options);
     input->burst = SPILL_BURST;
     input->tx_backlog = SPILL_BACKLOG;

@@ -89,8 +89,8 @@ int spill_program_bring_up(struct spill_program *program, struct spill_error *er
  * there. @return 0, -1 with an error */
 int spill_program_open_router(struct spill_program *program, struct spill_error *error);
 
-/** Tells the router, where it follows no kernel, the addresses of its interfaces and the routes that
- * belong to them, but for prefixes to which it has one. @return 0, -1 with an error */
+/** Tells the router, where it follows no kernel, the addresses of its interfaces and the routes
+ * that belong to them, but for prefixes to which it has one. @return 0, -1 with an error */
 int spill_program_set_addresses(struct spill_program *program, struct spill_error *error);
 
 /**
@@ -135,6 +135,15 @@ int spill_program_launch(struct spill_program *program, struct spill_error *erro
  * any. The router has its interfaces; the ports are configured. @return 0, -1 with an error
  */
 int spill_program_open_twins(struct spill_program *program, struct spill_error *error);
+
+/** Whether no interface has the name of a twin that is to come, where twins are. Any thread, which
+ * is there meanwhile. @return 0, -1 with an error */
+int spill_program_ask_twin(const struct spill_program *program,
+                           const struct spill_option_interface *option, struct spill_error *error);
+
+/** Warns of twins that can't be made now, for --check. Those of a spillway that runs may be there.
+ */
+void spill_program_warn_of_twins(const struct spill_program *program);
 
 /** Makes the twin of one more interface, by the router's index. The host's thread may run. Who has
  * the ports. @return 0, -1 with an error */

@@ -87,6 +87,63 @@ int spill_program_open_twins(struct spill_program *program, struct spill_error *
     return program->host != NULL ? 0 : -1;
 }
 
+/* Looks up a name where the twins are. @return 0, or -1 with an error: that is nowhere */
+static int look_up_there(const struct spill_program *program, const char *name,
+                         enum spill_twin_name *found, struct spill_error *error)
+{
+    int there = spill_netlink_namespace(program->options.router.name_space, error);
+    int home = there < 0 ? -1 : spill_netlink_enter(there, error);
+
+    if (there >= 0)
+        close(there);
+    if (home < 0)
+        return -1;
+    *found = spill_twin_look_up(name);
+    return spill_netlink_return(home, error);
+}
+
+static int refuse_name(const struct spill_option_interface *option, struct spill_error *error)
+{
+    return spill_error_set(error,
+                           "%s: twin %s: there is an interface of that name already: expected a "
+                           "name that none has",
+                           spill_option_where(&option->where, "twin"), option->twin);
+}
+
+int spill_program_ask_twin(const struct spill_program *program,
+                           const struct spill_option_interface *option, struct spill_error *error)
+{
+    enum spill_twin_name found;
+    struct spill_error reason;
+
+    if (look_up_there(program, option->twin, &found, &reason) != 0)
+        return spill_error_set(error, "%s: twin %s: %s", spill_option_where(&option->where, "twin"),
+                               option->twin, reason.text);
+    return found == SPILL_TWIN_NAME_FREE ? 0 : refuse_name(option, error);
+}
+
+void spill_program_warn_of_twins(const struct spill_program *program)
+{
+    const struct spill_options *options = &program->options;
+    enum spill_twin_name found;
+    struct spill_error error;
+
+    for (uint32_t i = 0; i < options->interface_count; i++) {
+        const struct spill_option_interface *option = &options->interfaces[i];
+
+        if (option->twin[0] == '\0')
+            continue;
+        if (look_up_there(program, option->twin, &found, &error) != 0) {
+            SPILL_LOG(WARNING, "%s", error.text);
+            return;
+        }
+        if (found == SPILL_TWIN_NAME_TAKEN) {
+            refuse_name(option, &error);
+            SPILL_LOG(WARNING, "%s", error.text);
+        }
+    }
+}
+
 /* What the kernel sends by it has to fit the host's buffers. */
 int spill_program_add_twin(struct spill_program *program, uint32_t index, struct spill_error *error)
 {

@@ -105,11 +105,8 @@ struct spill_crypto *spill_crypto_create(const struct spill_crypto_user *users, 
     return crypto;
 }
 
-int spill_crypto_add_user(struct spill_crypto *crypto, const struct spill_crypto_user *user,
-                          struct spill_error *error)
+int spill_crypto_check_more(const struct spill_crypto *crypto, struct spill_error *error)
 {
-    if (crypto->by_id[user->id] != NULL)
-        return 0;
     for (uint32_t i = 0; i < crypto->device_count; i++) {
         if (crypto->devices[i].mode != SPILL_CRYPTO_CALL)
             return spill_error_set(error,

@@ -114,6 +114,10 @@ struct spill_crypto *spill_crypto_create(const struct spill_crypto_user *users, 
 int spill_crypto_add_user(struct spill_crypto *crypto, const struct spill_crypto_user *user,
                           struct spill_error *error);
 
+/** Whether one more lcore may be a user of the devices in use. @return 0, or -1 with an error: they
+ * have a queue for each of those that there were */
+int spill_crypto_check_more(const struct spill_crypto *crypto, struct spill_error *error);
+
 /** Frees sessions' memory, wiped, and closes the devices that were made. May be NULL. */
 void spill_crypto_free(struct spill_crypto *crypto);
 

@@ -111,6 +111,7 @@ struct spill_plan_input {
     /* By role; all but control empty = automatic. Empty control = automatic. Fast without pool: no
      * pool, expensive work is done inline. Pool without fast: fast is automatic. */
     struct spill_cpu_list roles[SPILL_ROLES];
+    const char *where[SPILL_ROLES]; /* that they were given, for messages; NULL: as by a flag */
 
     /* The lcores of an EAL that the user (or an earlier plan) set up; 0 = the plan makes them. The
      * main lcore becomes control; roles are given to the others. */
@@ -345,14 +346,23 @@ static inline enum spill_plan_presence spill_plan_presence(const struct spill_pl
 }
 
 /**
+ * Checks that a CPU is there, and that the process may use it.
+ *
+ * @param where  what asks for it, the beginning of the error
+ * @param any    it may be another than the process may use
+ * @return 0, or -1 with an error
+ */
+int spill_plan_check_cpu(const struct spill_topology *topology, const char *where, int cpu,
+                         bool any, struct spill_error *error);
+
+/**
  * Makes a place for a worker that comes while lcores run by this plan: behind the others, away, and
  * not counted yet.
  *
- * @param topology  with the CPUs that the process may use
- * @param cpu       where it is to run
- * @return the place; NULL with an error that says why that takes a restart: there is no such CPU or
- *         no place, lcores or rings would have to share the CPU that were not made for that, or
- *         there is no pool on its node
+ * @param cpu  where it is to run: one that there is
+ * @return the place; NULL with an error that says why that takes a restart: there is no place,
+ *         lcores or rings would have to share the CPU that were not made for that, or there is no
+ *         pool on its node
  */
 struct spill_plan_lcore *spill_plan_add_worker(struct spill_plan *plan,
                                                const struct spill_topology *topology, int cpu,
@@ -365,7 +375,10 @@ void spill_plan_count_worker(struct spill_plan *plan);
 void spill_plan_set_presence(struct spill_plan *plan, unsigned lcore,
                              enum spill_plan_presence presence);
 
-/** Writes a plan for people: a few tables. Not a fast lcore. */
+/** Whether a channel, by its index, leads to a port that is there, or to lcores. */
+bool spill_plan_channel_is_used(const struct spill_plan *plan, unsigned channel);
+
+/** Writes a plan for people: a few tables. What has left is not told. Not a fast lcore. */
 void spill_plan_print(const struct spill_plan *plan, FILE *out);
 
 struct spill_json;

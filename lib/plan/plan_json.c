@@ -101,6 +101,8 @@ static void channels_json(const struct spill_plan *plan, struct spill_json *json
     for (i = 0; i < plan->channel_count; i++) {
         const struct spill_plan_channel *channel = &plan->channels[i];
 
+        if (!spill_plan_channel_is_used(plan, i))
+            continue;
         spill_json_object_begin(json, NULL);
         spill_json_string(json, "name", channel->name);
         spill_json_unsigned(json, "capacity", channel->capacity);

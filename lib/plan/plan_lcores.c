@@ -40,40 +40,53 @@ static void list_cpus(const struct spill_topology *topology, bool allowed_only, 
     }
 }
 
-int spill_plan_check_cpu(const struct spill_topology *topology, enum spill_role role, int cpu,
+int spill_plan_check_cpu(const struct spill_topology *topology, const char *where, int cpu,
                          bool any, struct spill_error *error)
 {
     char list[256];
 
     if (cpu < 0 || cpu >= (int)topology->cpu_limit || !topology->cpus[cpu].present) {
         list_cpus(topology, false, list, sizeof(list));
-        return spill_error_set(error, "--%s: there is no CPU %d; this machine has %s",
-                               spill_role_name(role), cpu, list);
+        return spill_error_set(error, "%s: there is no CPU %d; this machine has %s", where, cpu,
+                               list);
     }
     if (!any && !topology->cpus[cpu].allowed) {
         list_cpus(topology, true, list, sizeof(list));
         return spill_error_set(error,
-                               "--%s: CPU %d is outside of the affinity mask of this process, %s "
+                               "%s: CPU %d is outside of the affinity mask of this process, %s "
                                "(see taskset, cpuset)",
-                               spill_role_name(role), cpu, list);
+                               where, cpu, list);
     }
+    return 0;
+}
+
+static int check_role(const struct spill_plan_input *input, enum spill_role role,
+                      struct spill_error *error)
+{
+    /* Once the EAL runs, it has set the affinity of each lcore itself. */
+    const bool any = input->given_count > 0;
+    const struct spill_cpu_list *list = &input->roles[role];
+    const char *where = input->where[role];
+    char flag[16];
+    unsigned i;
+
+    snprintf(flag, sizeof(flag), "--%s", spill_role_name(role));
+    for (i = 0; i < list->count; i++)
+        if (spill_plan_check_cpu(input->topology, where != NULL ? where : flag, list->cpus[i], any,
+                                 error) != 0)
+            return -1;
     return 0;
 }
 
 static int check_roles(const struct spill_plan_input *input, struct spill_error *error)
 {
-    /* Once the EAL runs, it has set the affinity of each lcore itself. */
-    const bool any = input->given_count > 0;
     unsigned role, i;
 
     for (role = 0; role < SPILL_ROLES; role++)
-        for (i = 0; i < input->roles[role].count; i++)
-            if (spill_plan_check_cpu(input->topology, role, input->roles[role].cpus[i], any,
-                                     error) != 0)
-                return -1;
+        if (check_role(input, role, error) != 0)
+            return -1;
     for (i = 0; i < input->given_count; i++)
-        if (spill_plan_check_cpu(input->topology, SPILL_ROLE_CONTROL, input->given[i].cpu, any,
-                                 error) != 0)
+        if (spill_plan_check_cpu(input->topology, "", input->given[i].cpu, true, error) != 0)
             return spill_error_set(error, "EAL lcore %u is on CPU %d, which is not known here",
                                    input->given[i].id, input->given[i].cpu);
     for (role = SPILL_ROLE_RX; role <= SPILL_ROLE_TX; role++)

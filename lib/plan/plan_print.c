@@ -153,6 +153,8 @@ static void print_channels(const struct spill_plan *plan, FILE *out)
         const struct spill_plan_channel *channel = &plan->channels[i];
         struct list senders = {.full = false};
 
+        if (!spill_plan_channel_is_used(plan, i))
+            continue;
         for (lcore = 0; lcore < plan->lcore_count; lcore++)
             if (spill_plan_channel_sends(channel, lcore))
                 add_word(&senders, "%s", plan->lcores[lcore].name);

@@ -18,10 +18,6 @@ int spill_plan_take_ports(const struct spill_plan_input *input, struct spill_pla
 int spill_plan_choose_cpus(const struct spill_plan_input *input,
                            struct spill_cpu_list roles[SPILL_ROLES], struct spill_error *error);
 
-/** Checks a CPU that a role is to run on. @param any  it may be another than the process may use */
-int spill_plan_check_cpu(const struct spill_topology *topology, enum spill_role role, int cpu,
-                         bool any, struct spill_error *error);
-
 /** Describes the next lcore of a role, and counts nothing. */
 void spill_plan_describe_lcore(const struct spill_topology *topology, const struct spill_plan *plan,
                                enum spill_role role, int cpu, unsigned id,

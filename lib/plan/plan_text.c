@@ -12,6 +12,17 @@ const char *spill_role_name(enum spill_role role)
     return names[role];
 }
 
+bool spill_plan_channel_is_used(const struct spill_plan *plan, unsigned channel)
+{
+    unsigned i, q;
+
+    for (i = 0; i < plan->port_count; i++)
+        for (q = 0; plan->ports[i].left && q < plan->ports[i].tx_queues; q++)
+            if (plan->ports[i].tx[q].channel == (int)channel)
+                return false;
+    return true;
+}
+
 void spill_plan_warn(struct spill_plan *plan, const char *format, ...)
 {
     va_list arguments;

@@ -43,8 +43,6 @@ struct spill_plan_lcore *spill_plan_add_worker(struct spill_plan *plan,
 {
     struct spill_plan_lcore *lcore = &plan->lcores[plan->lcore_count];
 
-    if (spill_plan_check_cpu(topology, SPILL_ROLE_POOL, cpu, false, error) != 0)
-        return NULL;
     if (plan->lcore_count == SPILL_LCORES_MAX) {
         spill_error_set(error, "%d lcores have been there", SPILL_LCORES_MAX);
         return NULL;

@@ -90,14 +90,21 @@ static int folder_number(const char *name, const char *prefix, int limit)
     return *end == '\0' && number < limit ? (int)number : -1;
 }
 
+/* CPU 0 of many machines has no such file: it can't be switched off. */
+bool spill_topology_is_online(const char *sysfs_root, int cpu)
+{
+    char text[16];
+
+    return read_line(text, sizeof(text), sysfs_root, "devices/system/cpu/cpu%d/online", cpu) != 0 ||
+           text[0] != '0';
+}
+
 static void read_cpu(struct spill_topology *topology, const char *root, int id)
 {
     struct spill_cpu *cpu = &topology->cpus[id];
     char text[TEXT_MAX];
 
-    /* CPU 0 of many machines has no such file: it can't be switched off. */
-    if (read_line(text, sizeof(text), root, "devices/system/cpu/cpu%d/online", id) == 0 &&
-        text[0] == '0')
+    if (!spill_topology_is_online(root, id))
         return;
     cpu->present = true;
     cpu->allowed = true;

@@ -71,6 +71,9 @@ struct spill_topology {
 int spill_topology_read(struct spill_topology *topology, const char *sysfs_root,
                         struct spill_error *error);
 
+/** Whether a CPU, which was there, is switched on at this moment. Any thread. */
+bool spill_topology_is_online(const char *sysfs_root, int cpu);
+
 /**
  * The NUMA node of a PCI device.
  *

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +108,23 @@ int spill_twin_open(struct spill_twin *twin, const char *name, const struct rte_
     if (status != 0)
         spill_twin_close(twin);
     return status;
+}
+
+enum spill_twin_name spill_twin_look_up(const char *name)
+{
+    struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+    struct ifreq request = {.ifr_data = (char *)&info};
+    const int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool tap;
+
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    tap = control >= 0 && ioctl(control, SIOCETHTOOL, &request) == 0 &&
+          strcmp(info.driver, "tun") == 0;
+    if (control >= 0)
+        close(control);
+    if (tap)
+        return SPILL_TWIN_NAME_OF_TAP;
+    return if_nametoindex(name) != 0 ? SPILL_TWIN_NAME_TAKEN : SPILL_TWIN_NAME_FREE;
 }
 
 void spill_twin_set_carrier(const struct spill_twin *twin, bool carrier)

@@ -34,6 +34,16 @@ struct spill_twin {
 int spill_twin_open(struct spill_twin *twin, const char *name, const struct rte_ether_addr *mac,
                     uint16_t mtu, struct spill_error *error);
 
+/** What has the name of a twin that is to be made. */
+enum spill_twin_name {
+    SPILL_TWIN_NAME_FREE,
+    SPILL_TWIN_NAME_OF_TAP, /* a TAP, as one that is made by now is */
+    SPILL_TWIN_NAME_TAKEN,  /* another kind of interface */
+};
+
+/** Looks it up in the calling thread's network namespace. Any thread. */
+enum spill_twin_name spill_twin_look_up(const char *name);
+
 /** Gives it a carrier, or takes it. */
 void spill_twin_set_carrier(const struct spill_twin *twin, bool carrier);
 

@@ -48,7 +48,13 @@ class Live(TestCase):
         until(lambda: said in program.log[before:], 20, f"{said}\n{program.log}")
         return program.log[before:]
 
-    def refused(self, program, config, rules, what):
+    def refused(self, program, config, rules, what, asked=True):
+        """A reload of these is; and a check says so before, unless that shows only when it is tried."""
+        self.file("wire.conf", config)
+        self.file("rules", rules)
+        checked = run(CTL, "--name", program.name, "check", check=False)
+        self.assertEqual(checked.returncode, int(asked), checked.stdout + checked.stderr)
+        self.assertIn(what if asked else "", checked.stderr)
         self.assertIn(what, self.reload(program, config, rules, "the rules stay as they were"))
 
     def load(self, name, address="10.9.0.2", seconds=60):

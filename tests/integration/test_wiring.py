@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What comes and leaves with a reload while others carry traffic, of which nothing is lost: wires, and IPsec."""
 import json
+import pathlib
 import signal
 import socket
 import subprocess
 
 import esp
 from associations import need_ipsec
-from harness import Net, Spillway, TestCase, inside, main, run, until
+from harness import Net, Spillway, TestCase, inside, main, need_program, run, until
 from live import CTL, Live
 
 HEAD = """[spillway]
@@ -100,19 +101,26 @@ class Wires(Live):
     def test_what_is_refused(self):
         with self.start(CONFIG, RULES) as program:
             program.ready()
+            there = "wire.conf:14: key 'device', value '%s': "
             for config, rules, what in (
                     (CONFIG + SECOND.replace("iface=srv", "iface=nowhere"), SECOND_RULES,
-                     "wire.conf:14: key 'device', value 'net_af_packet3,iface=nowhere': "),
+                     there % "net_af_packet3,iface=nowhere" + "net_af_packet3: iface=nowhere: there is no such interface"),
+                    (CONFIG + SECOND.replace("net_af_packet3,iface=srv", "0000:fe:1f.7"), SECOND_RULES,
+                     there % "0000:fe:1f.7" + "0000:fe:1f.7: there is no such PCI device"),
+                    (CONFIG + SECOND.replace("net_af_packet3,iface=srv", "net_pcap0,rx_pcap=/nowhere"), SECOND_RULES,
+                     there % "net_pcap0,rx_pcap=/nowhere" + "net_pcap0: rx_pcap=/nowhere: can't be read"),
                     (CONFIG + SECOND.replace("net_af_packet3", "net_af_packet0"), SECOND_RULES,
                      "port 'lan' has that device already"),
-                    (CONFIG + SECOND.replace("iface=srv", "iface=srv\nmbufs = 400k"), SECOND_RULES,
-                     "--memory 600: the plan needs "),
                     (CONFIG + SECOND, SECOND_RULES + "what is this\n", "rules:3: "),
                     (CONFIG.replace("port lan", "port in").replace("lan, wan", "in, out").replace("port wan", "port out"),
-                     "allow icmp from any to any\n", "port 'lan' has that device already"),
+                     "allow icmp from any to any\n",
+                     "wire.conf:6: key 'device', value 'net_af_packet0,iface=lan': port lan has that until it has left: "
+                     "expected two reloads, the first without [port in]"),
                     (CONFIG, SECOND_RULES, "dmz")):
                 with self.subTest(what):
                     self.refused(program, config, rules, what)
+            self.refused(program, CONFIG + SECOND.replace("iface=srv", "iface=srv\nmbufs = 400k"), SECOND_RULES,
+                         "--memory 600: the plan needs ", asked=False)
             self.assertEqual([one["name"] for one in self.ports(program)], ["lan", "wan"])
             # What was taken back leaves nothing behind.
             self.reload(program, CONFIG + SECOND, SECOND_RULES)
@@ -122,7 +130,7 @@ class Wires(Live):
             # Flows of its wire are still known: another one needs another name.
             self.leave(program)
             self.refused(program, CONFIG + SECOND.replace("srv", "other").replace("iface=other", "iface=srv"),
-                         SECOND_RULES, "port dmz: it was in another wire")
+                         SECOND_RULES, "wire.conf:12: key 'device', value 'net_af_packet2,iface=dmz': port dmz was in another wire")
             self.assertEqual(self.net.ping(self.net.left, "10.9.0.2", count=2), 2)
             report = self.check(program.stop())
         self.assertEqual(report["reloads"], 2)
@@ -134,7 +142,39 @@ class Wires(Live):
                 program.ready()
                 self.file("wire.conf", second)
                 program.signal(signal.SIGHUP)
-                self.check(program.stop())
+                report = self.check(program.stop())
+                self.assertRegex(report.stderr, "version 2 of the rules is in force|reload: the program ends; the rules stay")
+
+    def test_end_before(self):
+        """Both signals at once: that there is no reload any more is said."""
+        with self.start(CONFIG, RULES) as program:
+            program.ready()
+            program.signal(signal.SIGSTOP)
+            until(lambda: "State:\tT" in pathlib.Path(f"/proc/{program.process.pid}/status").read_text(), 10, "it is stopped")
+            program.signal(signal.SIGHUP)
+            program.signal(signal.SIGTERM)
+            program.signal(signal.SIGCONT)
+            report = self.check(program.wait())
+        self.assertIn("reload: the program ends; the rules stay as they were\n", report.stderr)
+
+    def test_captured(self):
+        """Who captures a port that leaves hears of it, and of no other port that comes in its place."""
+        need_program("tshark")
+        with self.start(CONFIG + SECOND, SECOND_RULES) as program:
+            program.ready()
+            target = self.folder / "out.pcapng"
+            capture = subprocess.Popen([CTL, "capture", "--name", program.name, target, "port", "dmz"], text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            until(lambda: self.passes() and target.exists() and target.stat().st_size > 500, 20, "packets are captured")
+            self.leave(program)
+            other = SECOND.replace("port dmz", "port new").replace("port srv", "port old").replace("dmz, srv", "new, old")
+            self.reload(program, CONFIG + other, SECOND_RULES.replace("dmz", "new"))
+            until(self.passes, 20, "the port that came in its place carries packets")
+            self.assertRegex(capture.communicate(timeout=20)[0], r"^spillwayctl: port dmz has left: \d+ packets captured, 0 lost\n$")
+            self.assertEqual(capture.returncode, 1)
+            names = run("tshark", "-r", target, "-T", "fields", "-e", "frame.interface_name").stdout.split()
+            self.assertEqual(set(names), {"dmz"})
+            self.check(program.stop())
 
     def test_unconfirmed(self):
         """What left comes back, and what came leaves."""

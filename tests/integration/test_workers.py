@@ -140,17 +140,22 @@ class Workers(TestCase):
             self.check(program.stop())
 
     def refused(self, program, pool, what):
+        """And a check says so before."""
+        self.configure(pool)
+        checked = run(CTL, "--name", program.name, "check", check=False)
+        self.assertEqual((checked.returncode, what in checked.stderr), (1, True), checked.stderr)
         self.assertIn(what, self.reload(program, pool, "the rules stay as they were"))
 
     def test_what_is_refused(self):
         with self.start() as program:
             program.ready()
-            self.refused(program, f"{FIRST},999", "pool: no worker can come on CPU 999: --pool: there is no CPU 999")
+            self.refused(program, f"{FIRST},999", f"left.conf:3: key 'pool', value '{FIRST},999': there is no CPU 999; this machine")
             self.assertEqual(self.planned(program), [int(FIRST)])
             self.check(program.stop())
         with self.start(pool=None) as program:
             program.ready()
-            self.refused(program, FIRST, f"pool: no worker can come on CPU {FIRST}: the plan has no worker on its node")
+            self.refused(program, FIRST, f"left.conf:3: key 'pool', value '{FIRST}': no worker can come on CPU {FIRST}: the plan has "
+                         "no worker on its node")
             self.assertTrue(self.passes())
             self.check(program.stop())
 
@@ -175,11 +180,14 @@ class Workers(TestCase):
             self.reload(program, f"{FIRST},{FIRST}", "worker pool1 leaves CPU", drain="300ms")
             self.assertEqual(self.lcores(program)["pool1"]["state"], "leaving")
             if OTHER != FIRST:
-                self.refused(program, MORE, f"pool: the worker that leaves CPU {OTHER} is still at work")
+                self.refused(program, MORE, f"the worker that leaves CPU {OTHER} is still at work: expected another try later")
             self.assertTrue(self.passes())
             strace.send_signal(signal.SIGINT)
             strace.wait(10)
             until(lambda: "goes on after" in program.log, 20, program.log)
+            # Nobody has to ask for it.
+            until(lambda: f"worker pool1 has left CPU {OTHER}" in program.log, 20, program.log)
+            self.assertEqual(self.lcores(program)["pool1"]["state"], "gone")
             self.reload(program, MORE, drain="300ms")
             until(lambda: self.lcores(program)["pool1"]["state"] == "there", 20, program.log)
             self.assertTrue(self.passes())

@@ -60,6 +60,11 @@ static void ports_come(void **state)
     assert_int_equal(plan.channel_count, wider.channel_count);
     assert_string_equal(plan.channels[plan.channel_count - 1].name, "srv.tx0");
     assert_memory_equal(plan.nodes, wider.nodes, sizeof(plan.nodes));
+    /* Nobody is told of the channels of a port that has left. */
+    assert_true(spill_plan_channel_is_used(&plan, plan.channel_count - 1));
+    plan.ports[3].left = true;
+    assert_false(spill_plan_channel_is_used(&plan, plan.channel_count - 1));
+    assert_true(spill_plan_channel_is_used(&plan, 0));
 }
 
 static void a_place_is_taken_again(void **state)
@@ -174,9 +179,6 @@ static void what_a_worker_would_change_is_named(void **state)
     worker_refused(1, "fast0 has that CPU for itself");
     worker_refused(6, "pool0 has that CPU for itself");
     worker_refused(0, "would share that CPU");
-    worker_refused(8, "there is no CPU 8; this machine has 0-7");
-    machine.cpus[5].allowed = false;
-    worker_refused(5, "outside of the affinity mask");
     /* On a CPU that is shared already, and with rings for it, one more is nothing new. */
     start_pool(1, "1", "1");
     assert_non_null(spill_plan_add_worker(&plan, &machine, 1, &error));
