@@ -75,8 +75,9 @@ extern struct spill_drop_reason spill_malformed_transport;
  * Parses a burst. The thread that holds the packets; takes no lock and allocates nothing.
  *
  * A TCP, UDP or ESP packet over IPv4 without options or IPv6 without extension headers, whose
- * headers are in its first segment and whose tags are in the frame, takes the quick way. Everything
- * else takes a few times as long.
+ * headers are in its first segment and whose tags are in the frame, takes a quick way; TCP and UDP
+ * that is whole there, and neither opens nor ends a connection, the quickest. Everything else takes
+ * a few times as long.
  *
  * @param mbufs    frames from their Ethernet header on, without FCS; only read
  * @param count    how many; 0 is fine

@@ -138,26 +138,41 @@ static inline uint32_t spill_turn_pair32(uint32_t pair, uint64_t turn)
 
 _Static_assert(RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN, "words are put together in this order");
 
-/** Writes everything behind the key. */
+/** What stands behind the key first, up to the offset of the transport header, as a word of
+ * memory. */
+static __rte_always_inline uint64_t spill_rest_word(enum spill_packet_kind kind, uint64_t direction,
+                                                    const struct spill_link *link,
+                                                    const struct spill_transport *transport)
+{
+    /* What is constant for who calls this is put together by the compiler. */
+    return (uint64_t)link->inner_vlan | (uint64_t)link->l3_offset << 16 | direction << 24 |
+           (uint64_t)kind << 25 | (uint64_t)transport->has_ports << 27 |
+           (uint64_t)transport->fragmented << 28 | (uint64_t)transport->esp << 29 |
+           (uint64_t)link->wrapped << 31 | (uint64_t)transport->length << 32 |
+           (uint64_t)transport->offset << 48;
+}
+
+/** Writes everything behind the key: that word, and that nothing is decided. */
+static __rte_always_inline void spill_store_rest(struct spill_packet *packet, uint64_t word,
+                                                 uint8_t step)
+{
+    /* Of no flow and no verdict, and of the byte behind that one bit on. */
+    const uint64_t undecided[] = {0, (uint64_t)step << 9};
+
+    _Static_assert(offsetof(struct spill_packet, verdict) ==
+                       offsetof(struct spill_packet, flow) + sizeof(undecided[0]),
+                   "verdict stands behind flow");
+    memcpy(&packet->inner_vlan, &word, sizeof(word));
+    memcpy(&packet->flow, undecided, sizeof(undecided));
+}
+
+/** The same, by what was found. */
 static __rte_always_inline void spill_write_rest(struct spill_packet *packet,
                                                  enum spill_packet_kind kind, uint64_t direction,
                                                  const struct spill_link *link,
                                                  const struct spill_transport *transport)
 {
-    /* What is constant for who calls this is put together by the compiler. */
-    uint64_t parsed = (uint64_t)link->inner_vlan | (uint64_t)link->l3_offset << 16 |
-                      direction << 24 | (uint64_t)kind << 25 |
-                      (uint64_t)transport->has_ports << 27 | (uint64_t)transport->fragmented << 28 |
-                      (uint64_t)transport->esp << 29 | (uint64_t)link->wrapped << 31 |
-                      (uint64_t)transport->length << 32 | (uint64_t)transport->offset << 48;
-    /* Of no flow and no verdict, and of the byte behind that one bit on. */
-    const uint64_t undecided[] = {0, (uint64_t)transport->step << 9};
-
-    _Static_assert(offsetof(struct spill_packet, verdict) ==
-                       offsetof(struct spill_packet, flow) + sizeof(undecided[0]),
-                   "verdict stands behind flow");
-    memcpy(&packet->inner_vlan, &parsed, sizeof(parsed));
-    memcpy(&packet->flow, undecided, sizeof(undecided));
+    spill_store_rest(packet, spill_rest_word(kind, direction, link, transport), transport->step);
 }
 
 /* Flags of a TCP header that say more than that the connection goes on. */
@@ -243,6 +258,7 @@ static __rte_always_inline void spill_write_packet4(struct spill_packet *packet,
         direction = spill_first_is_higher(port);
     port = spill_turn_pair32(port, direction);
     rest = spill_key_rest(port, direction, link, transport);
+
     memcpy(key->address, &address, sizeof(address));
     rte_compiler_barrier(); /* it would bring both into a vector first, which takes longer */
     memcpy((uint8_t *)key + offsetof(__typeof__(*key), port), &rest, sizeof(rest));
