@@ -102,8 +102,11 @@ static inline bool spill_flow_is_allowed(const struct spill_flow *flow)
 /** What a packet of a direction notes in `gate`: that it spoke, and spoke again. */
 static inline uint32_t spill_flow_gate_spoken(uint64_t direction)
 {
-    _Static_assert(SPILL_FLOW_SPOKE_BOTH == 3, "bits 1 and 2: one more than the direction");
-    return (uint32_t)(SPILL_FLOW_SPOKE_AGAIN + 1 + direction) << 8;
+    static const uint32_t spoken[2] = {(SPILL_FLOW_SPOKE_AGAIN | 1u) << 8,
+                                       (SPILL_FLOW_SPOKE_AGAIN | 2u) << 8};
+
+    _Static_assert(SPILL_FLOW_SPOKE_BOTH == 3, "a bit for each direction");
+    return spoken[direction];
 }
 
 /** Whether both sides spoke, in a connection that neither opens nor closes. */

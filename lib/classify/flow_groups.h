@@ -5,9 +5,8 @@
 #include <stdint.h>
 
 #include <rte_common.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+
+#include "base/bytes16.h"
 
 /**
  * @file
@@ -47,10 +46,10 @@ struct spill_flow_probe {
     uint32_t step;
 };
 
-/** @param hash  all of its 64 bits are used: group, step, tag */
+/** @param hash  its highest bits are for the group, those behind the tag for the step */
 static inline uint8_t spill_flow_tag(uint64_t hash)
 {
-    uint8_t tag = (uint8_t)(hash >> 56);
+    const uint8_t tag = (uint8_t)hash;
 
     return (uint8_t)(tag + (tag == 0));
 }
@@ -58,7 +57,7 @@ static inline uint8_t spill_flow_tag(uint64_t hash)
 /** Even over the groups without a division (Lemire 2016). */
 static inline uint32_t spill_flow_home(const struct spill_flow_groups *groups, uint64_t hash)
 {
-    return (uint32_t)((uint64_t)(uint32_t)hash * groups->count >> 32);
+    return (uint32_t)((unsigned __int128)hash * groups->count >> 64);
 }
 
 static inline struct spill_flow_probe spill_flow_probe(const struct spill_flow_groups *groups,
@@ -67,7 +66,7 @@ static inline struct spill_flow_probe spill_flow_probe(const struct spill_flow_g
     return (struct spill_flow_probe){
         .group = spill_flow_home(groups, hash),
         /* Of at most a quarter of the groups, so that the four are different ones. */
-        .step = 1 + (uint32_t)((hash >> 32 & 0xffffff) * (groups->count / SPILL_FLOW_PROBES) >> 24),
+        .step = 1 + (uint32_t)((hash >> 8 & 0xffffff) * (groups->count / SPILL_FLOW_PROBES) >> 24),
     };
 }
 
@@ -79,32 +78,23 @@ static inline void spill_flow_probe_next(const struct spill_flow_groups *groups,
         probe->group -= groups->count;
 }
 
-/* The same with a bit behind them that means nothing. */
-static inline uint32_t spill_flow_group_compare(const struct spill_flow_group *group, uint8_t tag)
-{
-#ifdef __SSE2__
-    __m128i tags = _mm_load_si128((const __m128i *)(const void *)group);
-
-    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag)));
-#else
-    uint32_t found = 0;
-
-    for (unsigned i = 0; i < SPILL_FLOW_GROUP; i++)
-        found |= (uint32_t)(group->tags[i] == tag) << i;
-    return found;
-#endif
-}
-
 /** Which of a group's tags are equal to this one: a bit for each. */
 static inline uint32_t spill_flow_group_match(const struct spill_flow_group *group, uint8_t tag)
 {
-    return spill_flow_group_compare(group, tag) & ((1u << SPILL_FLOW_GROUP) - 1);
+    return spill_bytes16_matches(spill_bytes16_load_aligned(group), spill_bytes16_all(tag)) &
+           ((1u << SPILL_FLOW_GROUP) - 1);
 }
 
-/** The first of them; SPILL_FLOW_GROUP: none is. */
-static inline uint32_t spill_flow_group_first(const struct spill_flow_group *group, uint8_t tag)
+/** The first that is the tag of a hash; SPILL_FLOW_GROUP: none is. */
+static inline uint32_t spill_flow_group_first(const struct spill_flow_group *group, uint64_t hash)
 {
-    return (uint32_t)__builtin_ctz(spill_flow_group_compare(group, tag) | 1u << SPILL_FLOW_GROUP);
+    /* As spill_flow_tag() has it. */
+    const struct spill_bytes16 tag =
+        spill_bytes16_max(spill_bytes16_all((uint8_t)hash), spill_bytes16_all(1));
+
+    /* What the last bit says is of no tag: it is where the search ends. */
+    return (uint32_t)__builtin_ctz(spill_bytes16_matches(spill_bytes16_load_aligned(group), tag) |
+                                   1u << SPILL_FLOW_GROUP);
 }
 
 /**

@@ -5,19 +5,18 @@
 
 #include "classify/flow_table_state.h"
 
-/* Where a lookup has got to with the packets of a burst. Bursts of IPv4 alone, which most are, have
- * a way of their own, in which the family is constant: below, `v4` says that it is that. */
+/* Where a lookup has got to with a packet. Bursts of IPv4 alone, which most are, have a way of
+ * their own, in which the family is constant: below, `v4` says that it is that. */
 struct looking {
-    uint64_t hashes[SPILL_BURST];
-    uint32_t homes[SPILL_BURST];           /* groups; of a packet without key, any */
-    struct spill_flow *flows[SPILL_BURST]; /* what their tags say; it may be another's */
+    uint64_t hash;
+    uint32_t home; /* group; of a packet without key, any */
 };
 
 /* First all groups are fetched. Returns false where the way is that of IPv4 and a packet isn't...
  */
 static __rte_always_inline bool fetch_groups(const struct spill_flow_table *table,
                                              const struct spill_packet *packets, uint32_t count,
-                                             struct looking *looking, bool v4)
+                                             struct looking looking[], bool v4)
 {
     const struct spill_flow_groups groups4 = table->families[SPILL_PACKET_IPV4].groups;
 
@@ -29,31 +28,37 @@ static __rte_always_inline bool fetch_groups(const struct spill_flow_table *tabl
 
         if (v4 && unlikely(!is_v4))
             return false;
-        looking->hashes[i] =
-            spill_flow_hash_of(&table->hash, v4 || is_v4, words, packet->inner_vlan);
-        looking->homes[i] = spill_flow_home(groups, looking->hashes[i]);
-        rte_prefetch0(&groups->all[looking->homes[i]]);
+        looking[i].hash = spill_flow_hash_of(&table->hash, v4 || is_v4, words, packet->inner_vlan);
+        looking[i].home = spill_flow_home(groups, looking[i].hash);
+        rte_prefetch0(&groups->all[looking[i].home]);
     }
     return true;
 }
 
-/* ... then the entries that their tags name; of IPv6 also where their packets are counted, which is
- * no part of them. */
+/* ... then the entries that their tags name, which may be others'; of IPv6 also where their packets
+ * are counted, which is no part of them. */
 static __rte_always_inline void fetch_entries(const struct spill_flow_table *table,
-                                              const struct spill_packet *packets, uint32_t count,
-                                              struct looking *looking, bool v4)
+                                              struct spill_packet *packets, uint32_t count,
+                                              const struct looking looking[], bool v4)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        const bool is_v4 = v4 || packets[i].kind == SPILL_PACKET_IPV4;
-        const struct spill_flow_family *family = &table->families[!is_v4];
-        const uint32_t home = looking->homes[i];
-        /* Without any it is the next group's first, or a list's head: another flow, or none. */
-        const uint64_t slot =
-            (uint64_t)home * SPILL_FLOW_GROUP +
-            spill_flow_group_first(&family->groups.all[home], spill_flow_tag(looking->hashes[i]));
+    const struct spill_flow_group *groups4 = table->families[SPILL_PACKET_IPV4].groups.all;
+    struct spill_flow *entries4 = table->families[SPILL_PACKET_IPV4].entries;
 
-        looking->flows[i] = spill_flow_at(family, slot);
-        rte_prefetch0(looking->flows[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        struct spill_packet *packet = &packets[i];
+        const bool is_v4 = v4 || packet->kind == SPILL_PACKET_IPV4;
+        const struct spill_flow_family *family = &table->families[!is_v4];
+        const struct spill_flow_group *groups = v4 ? groups4 : family->groups.all;
+        struct spill_flow *entries = v4 ? entries4 : family->entries;
+        const uint64_t home = looking[i].home;
+        uint64_t slot;
+
+        if (!v4 && packet->kind > SPILL_PACKET_IPV6)
+            continue;
+        /* Without any it is the next group's first, or a list's head: another flow, or none. */
+        slot = home * SPILL_FLOW_GROUP + spill_flow_group_first(&groups[home], looking[i].hash);
+        packet->flow = &entries[slot];
+        rte_prefetch0(packet->flow);
         if (!is_v4)
             rte_prefetch0(&family->tallies[slot]);
     }
@@ -92,68 +97,87 @@ static __rte_noinline uint16_t note_one_sa(struct spill_packet *packets, uint32_
     return sa;
 }
 
-/* Whether the flow that was found for a packet has expired. Apart, as it is rarely asked. */
-static __rte_noinline bool is_over(const struct spill_flow_table *table,
-                                   const struct spill_packet *packet, const struct spill_flow *flow,
-                                   uint32_t now)
+/* A packet of a flow: it was seen, has spoken, and is counted. While a renewal goes on the flow is
+ * renewed before: a packet that is to ask the rules is counted when they have answered. Returns
+ * what keeps it from passing at once. */
+static __rte_always_inline uint32_t take(const struct spill_flow_table *table, uint64_t *counts,
+                                         const struct spill_packet *packet, struct spill_flow *flow,
+                                         uint32_t seen, uint64_t now, bool v4, bool renewing)
 {
-    return spill_flow_is_over(&table->times, &table->families[packet->kind], flow, now);
+    const struct spill_flow_family *family =
+        &table->families[v4 ? SPILL_PACKET_IPV4 : packet->kind];
+    const uint64_t direction = packet->direction;
+    uint32_t gate = flow->gate | spill_flow_gate_spoken(direction);
+
+    flow->seen = seen;
+    rte_compiler_barrier(); /* it would bring both into a vector first, which takes longer */
+    flow->gate = gate;
+    if (renewing) {
+        spill_flow_renew(&table->renewal, family, flow);
+        gate = flow->gate;
+    }
+    if (!renewing || !spill_flow_asks_again(flow))
+        spill_flow_count_packet(
+            counts, (v4 ? flow->key.tallies : spill_flow_tallies(family, flow))[direction], packet,
+            now);
+    return spill_flow_hindrances(gate);
 }
 
-/* The flow of a packet whose tag named another, or none. Apart for the same reason. */
-static __rte_noinline struct spill_flow *search(const struct spill_flow_table *table,
-                                                const struct spill_packet *packet, uint64_t hash)
+/* ... and at last those packets are looked at of which that is not all: the tag named another's
+ * entry, or none; or the flow may have expired. Returns how many have none. Apart, so that those
+ * that are found at once have all registers. */
+static __rte_noinline uint32_t look_closer(const struct spill_flow_table *table,
+                                           struct spill_packet *packets, const uint8_t *which,
+                                           uint32_t count, uint64_t now,
+                                           const struct looking looking[], bool renewing,
+                                           uint32_t *hindrances)
 {
-    return spill_flow_search(&table->families[packet->kind], packet, hash);
+    const uint32_t units = spill_flow_units(&table->times, now);
+    uint32_t misses = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct spill_packet *packet = &packets[which[i]];
+        const struct spill_flow_family *family = &table->families[packet->kind];
+        struct spill_flow *flow = spill_flow_search(family, packet, looking[which[i]].hash);
+
+        if (flow != NULL && spill_flow_is_over(&table->times, family, flow, units))
+            flow = NULL;
+        packet->flow = flow;
+        if (flow == NULL)
+            misses++;
+        else
+            *hindrances |= take(table, table->counts, packet, flow, spill_flow_seen(flow, units),
+                                now, false, renewing);
+    }
+    return misses;
 }
 
-/* ... then keys are compared, and what is found is counted. While a renewal goes on it is renewed
- * before: a packet that is to ask the rules is counted when they have answered. */
+/* ... then keys are compared, and what is found is counted... */
 static __rte_always_inline bool compare(struct spill_flow_table *table,
                                         struct spill_packet *packets, uint32_t count, uint64_t now,
-                                        const struct looking *looking, bool v4, bool renewing)
+                                        const struct looking looking[], bool v4, bool renewing)
 {
     const uint32_t units = spill_flow_units(&table->times, now);
     const int32_t least = table->times.least;
     uint64_t *counts = table->counts;
-    uint32_t keyless = 0, misses = 0, hits, hindrances = 0;
+    uint32_t keyless = 0, misses = 0, others = 0, hindrances = 0, closer = 0, hits;
+    const struct spill_packet *packet;
+    uint8_t which[SPILL_BURST];
 
-    for (uint32_t i = 0; i < count; i++) {
-        struct spill_packet *packet = &packets[i];
-        struct spill_flow *flow = looking->flows[i];
-        const struct spill_flow_family *family;
-        const uint32_t *tallies;
-        const uint64_t direction = packet->direction;
-        uint32_t seen = units, gate;
+    for (packet = packets; packet < packets + count; packet++) {
+        struct spill_flow *flow = packet->flow;
 
-        if (!v4 && packet->kind > SPILL_PACKET_IPV6) {
+        if (!v4 && packet->kind > SPILL_PACKET_IPV6)
             keyless++;
-            continue;
-        }
-        family = &table->families[v4 ? SPILL_PACKET_IPV4 : packet->kind];
-        if (unlikely(!spill_flow_is_key(v4 || family->is_v4, flow, packet)))
-            flow = search(table, packet, looking->hashes[i]);
-        if (unlikely(flow == NULL || spill_flow_age(flow, units) > least)) {
-            if (flow == NULL || is_over(table, packet, flow, units)) {
-                packet->flow = NULL;
-                misses++;
-                continue;
-            }
-            seen = spill_flow_seen(flow, units);
-        }
-        gate = flow->gate | spill_flow_gate_spoken(direction);
-        flow->seen = seen;
-        packet->flow = flow;
-        flow->gate = gate;
-        if (renewing) {
-            spill_flow_renew(&table->renewal, family, flow);
-            gate = flow->gate;
-        }
-        hindrances |= spill_flow_hindrances(gate);
-        tallies = v4 ? flow->key.tallies : spill_flow_tallies(family, flow);
-        if (!renewing || !spill_flow_asks_again(flow))
-            spill_flow_count_packet(counts, tallies[direction], packet, now);
+        else if (likely(spill_flow_is_key(v4 || packet->kind == SPILL_PACKET_IPV4, flow, packet) &&
+                        spill_flow_age(flow, units) <= least))
+            hindrances |= take(table, counts, packet, flow, units, now, v4, renewing);
+        else
+            which[others++] = (uint8_t)(packet - packets);
     }
+    if (unlikely(others > 0))
+        misses = look_closer(table, packets, which, others, now, looking, renewing, &closer);
+    hindrances |= closer;
     hits = count - keyless - misses;
     table->only_sa = 0;
     if (unlikely(hindrances > SPILL_FLOW_NO_HINDRANCE)) {
@@ -170,20 +194,20 @@ static __rte_always_inline bool compare(struct spill_flow_table *table,
 /* Bursts of IPv4 alone: each step apart, so that it has all registers. */
 static __rte_noinline bool fetch_groups4(const struct spill_flow_table *table,
                                          const struct spill_packet *packets, uint32_t count,
-                                         struct looking *looking)
+                                         struct looking looking[])
 {
     return fetch_groups(table, packets, count, looking, true);
 }
 
 static __rte_noinline void fetch_entries4(const struct spill_flow_table *table,
-                                          const struct spill_packet *packets, uint32_t count,
-                                          struct looking *looking)
+                                          struct spill_packet *packets, uint32_t count,
+                                          const struct looking looking[])
 {
     fetch_entries(table, packets, count, looking, true);
 }
 
 static __rte_noinline bool compare4(struct spill_flow_table *table, struct spill_packet *packets,
-                                    uint32_t count, uint64_t now, const struct looking *looking)
+                                    uint32_t count, uint64_t now, const struct looking looking[])
 {
     return compare(table, packets, count, now, looking, true, false);
 }
@@ -191,11 +215,11 @@ static __rte_noinline bool compare4(struct spill_flow_table *table, struct spill
 static __rte_always_inline bool lookup(struct spill_flow_table *table, struct spill_packet *packets,
                                        uint32_t count, uint64_t now, bool renewing)
 {
-    struct looking looking;
+    struct looking looking[SPILL_BURST];
 
-    fetch_groups(table, packets, count, &looking, false);
-    fetch_entries(table, packets, count, &looking, false);
-    return compare(table, packets, count, now, &looking, false, renewing);
+    fetch_groups(table, packets, count, looking, false);
+    fetch_entries(table, packets, count, looking, false);
+    return compare(table, packets, count, now, looking, false, renewing);
 }
 
 /* Bursts of which not all is IPv4. */
@@ -216,14 +240,14 @@ static __rte_noinline bool lookup_renewed(struct spill_flow_table *table,
 bool spill_flow_table_lookup(struct spill_flow_table *table, struct spill_packet *packets,
                              uint32_t count, uint64_t now)
 {
-    struct looking looking;
+    struct looking looking[SPILL_BURST];
 
     if (unlikely(spill_flow_renewal_goes_on(&table->renewal)))
         return lookup_renewed(table, packets, count, now);
-    if (unlikely(!fetch_groups4(table, packets, count, &looking)))
+    if (unlikely(!fetch_groups4(table, packets, count, looking)))
         return lookup_mixed(table, packets, count, now);
-    fetch_entries4(table, packets, count, &looking);
-    return compare4(table, packets, count, now, &looking);
+    fetch_entries4(table, packets, count, looking);
+    return compare4(table, packets, count, now, looking);
 }
 
 uint16_t spill_flow_table_only_sa(const struct spill_flow_table *table)

@@ -4,6 +4,7 @@
 
 #include <rte_common.h>
 
+#include "base/bytes16.h"
 #include "classify/flow_family.h"
 #include "classify/flow_hash.h"
 #include "classify/flow_renewal.h"
@@ -55,9 +56,8 @@ static inline struct spill_flow_family *spill_flow_family_of(struct spill_flow_t
 static inline bool spill_flow_is_key4(const struct spill_flow *flow,
                                       const struct spill_packet *packet)
 {
-    const uint64_t *key = (const uint64_t *)(const void *)&packet->key;
-
-    return ((flow->key.words[0] ^ key[0]) | (flow->key.words[1] ^ key[1])) == 0 &&
+    return spill_bytes16_equal(spill_bytes16_load_aligned(&flow->key.v4),
+                               spill_bytes16_load_aligned(&packet->key.v4)) &&
            flow->inner_vlan == packet->inner_vlan;
 }
 
