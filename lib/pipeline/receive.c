@@ -264,8 +264,9 @@ static uint32_t receive_poll(void *context, uint64_t now)
         if (++receive->next_input == inputs)
             receive->next_input = 0;
         handled += count;
-        /* As much as an lcore that spreads may receive. */
-        if (input->channel != NULL && count == SPILL_BURST)
+        /* There is more: what is done once in a turn is then done for both bursts. And a channel
+         * gives as much as an lcore that spreads may receive. */
+        if (count == SPILL_BURST && handled < SPILL_TURN)
             handled += take_input(fast, input, now, stopped);
     }
     /* At a few Mpps hardly a poll is empty, but a loop that is ahead of its packets finds few. */
