@@ -109,7 +109,7 @@ void spill_reload_agree(struct spill_program *program)
     char text[96];
 
     snprintf(text, sizeof(text), "%u rules and %u security associations could be put in force",
-             (unsigned)files->ruleset->count, (unsigned)files->sa_count);
+             (unsigned)spill_rules_lines(files->ruleset), (unsigned)files->sa_count);
     spill_reload_end(program, NULL, text);
 }
 

@@ -203,6 +203,9 @@ const char *spill_rules_path(const struct spill_ruleset *ruleset, const struct s
 /** The word for what a rule does: allow, deny, reject or protect. */
 const char *spill_rule_action_name(enum spill_verdict action, bool reject);
 
+/** How many lines have rules: one with lists has several. */
+uint32_t spill_rules_lines(const struct spill_ruleset *ruleset);
+
 /** What a rule is called; empty: nothing. */
 const char *spill_rules_name(const struct spill_ruleset *ruleset, const struct spill_rule *rule);
 

@@ -63,6 +63,16 @@ const char *spill_rule_action_name(enum spill_verdict action, bool reject)
     return reject ? "reject" : "deny";
 }
 
+uint32_t spill_rules_lines(const struct spill_ruleset *ruleset)
+{
+    uint32_t lines = 0, i;
+
+    for (i = 0; i < ruleset->count; i++)
+        lines += i == 0 || ruleset->rules[i].line != ruleset->rules[i - 1].line ||
+                 ruleset->rules[i].file != ruleset->rules[i - 1].file;
+    return lines;
+}
+
 const char *spill_rules_name(const struct spill_ruleset *ruleset, const struct spill_rule *rule)
 {
     return rule->name != 0 ? ruleset->names.bytes + rule->name : "";

@@ -18,7 +18,7 @@ class Commands(Asked):
         with self.running() as program:
             self.assertEqual(stat.filemode(self.path.stat().st_mode), "srw-------")
             self.assertEqual(ctl(program, "check"), "1 rules and 0 security associations could be put in force\n")
-            self.replace(RULES * 3)
+            self.replace(RULES * 2 + "allow udp from 10.0.0.0/8 to any port 53,54,60-69\n")
             self.assertEqual(ctl(program, "check"), "3 rules and 0 security associations could be put in force\n")
             self.assertEqual(json.loads(ctl(program, "status", "--json"))["status"]["rules_version"], 1)
             self.assertEqual(ctl(program, "reload"), "version 2 of the rules is in force\n")
