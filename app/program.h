@@ -80,6 +80,14 @@ struct spill_confirmation {
     uint64_t until; /* TSC when it is; 0: nothing waits. Atomic: told by any thread */
 };
 
+/** What a reload can be wanted for. One serves all who want the same by then. */
+enum spill_reload_wish {
+    SPILL_WISH_RELOAD,
+    SPILL_WISH_TRIAL, /* a reload that is to be confirmed */
+    SPILL_WISH_CHECK,
+    SPILL_WISHES,
+};
+
 /** A place for a port, by its index in the plan. */
 enum spill_port_state {
     SPILL_PORT_FREE,    /* none has been there */
@@ -164,11 +172,10 @@ struct spill_program {
     struct spill_event needs;               /* of lcores: the twins' thread tells */
     uint32_t versions;                      /* of the rules and SAs, made or tried */
     uint32_t reloads;                       /* that came into force */
-    bool reload_wanted;                     /* a signal or a client asked for it */
-    bool check_wanted;                      /* a client did */
+    bool wanted[SPILL_WISHES];              /* a client asked for it, or a signal */
     bool checking;                          /* what is under way is a check */
     bool going_back;                        /* or what was not confirmed */
-    uint64_t confirm_ns;                    /* the one that is wanted waits so long, or 0 */
+    uint64_t confirm_ns;                    /* so long a trial waits for that */
     struct spill_confirmation confirmation; /* confirm.c */
     struct spill_agreement agreement;       /* with IKE daemons */
     struct spill_xfrm *xfrm;                /* whom those speak to; NULL: none is heard */

@@ -72,21 +72,26 @@ static const struct {
     const char *word;                  /* in its heading */
     bool (*is_name)(const char *text); /* what stands behind it; NULL: nothing */
     unsigned int most;
+    const char *expected; /* of the name, where it is none of NAME_RULE */
 } kinds[] = {
-    [SECTION_SPILLWAY] = {"spillway", NULL, 1},
-    [SECTION_PORT] = {"port", spill_is_interface_name, PORTS_MAX},
-    [SECTION_WIRE] = {"wire", spill_is_name, SPILL_WIRES_MAX},
-    [SECTION_SA] = {"sa", spill_is_name, SPILL_OPTION_SAS_MAX},
-    [SECTION_ROUTE] = {"route", is_prefix, SPILL_OPTION_ROUTES_MAX},
-    [SECTION_NEIGHBOR] = {"neighbor", is_address, SPILL_OPTION_NEIGHBORS_MAX},
-    [SECTION_ROUTER] = {"router", NULL, 1},
-    [SECTION_IKE] = {"ike", NULL, 1},
+    [SECTION_SPILLWAY] = {"spillway", NULL, 1, NULL},
+    [SECTION_PORT] = {"port", spill_is_interface_name, PORTS_MAX, NULL},
+    [SECTION_WIRE] = {"wire", spill_is_name, SPILL_WIRES_MAX, NULL},
+    [SECTION_SA] = {"sa", spill_is_name, SPILL_OPTION_SAS_MAX, NULL},
+    [SECTION_ROUTE] = {"route", is_prefix, SPILL_OPTION_ROUTES_MAX,
+                       "a prefix with no bit set beyond its length, as 10.9.0.0/16"},
+    [SECTION_NEIGHBOR] = {"neighbor", is_address, SPILL_OPTION_NEIGHBORS_MAX,
+                          "an address, as 10.9.0.1"},
+    [SECTION_ROUTER] = {"router", NULL, 1, NULL},
+    [SECTION_IKE] = {"ike", NULL, 1, NULL},
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+/* @return false: it is none; `section` has its kind where that much is one, and no name */
 static bool read_section(const char *text, struct section *section)
 {
+    *section = (struct section){SECTION_SPILLWAY, NULL};
     for (size_t i = 0; i < KINDS; i++) {
         size_t length = strlen(kinds[i].word);
 
@@ -95,7 +100,10 @@ static bool read_section(const char *text, struct section *section)
             continue;
         *section =
             (struct section){(enum section_kind)i, kinds[i].is_name ? text + length + 1 : NULL};
-        return section->name == NULL || kinds[i].is_name(section->name);
+        if (section->name == NULL || kinds[i].is_name(section->name))
+            return true;
+        section->name = NULL;
+        return false;
     }
     return false;
 }
@@ -248,6 +256,9 @@ static int take_heading(struct load *load, const struct spill_ini *ini, size_t i
 {
     const struct spill_ini_entry *entry = &ini->entries[index];
 
+    if (!read_section(entry->section, &load->section) && kinds[load->section.kind].expected != NULL)
+        return spill_error_set(load->error, "%s:%u: section [%s]: expected %s", load->path,
+                               entry->line, entry->section, kinds[load->section.kind].expected);
     if (!read_section(entry->section, &load->section))
         return spill_error_set(load->error,
                                "%s:%u: section [%s] is unknown: expected [spillway], [port NAME], "
@@ -263,20 +274,47 @@ static int take_heading(struct load *load, const struct spill_ini *ini, size_t i
     return check_required(load, ini, index);
 }
 
-/* By section, then in the order of the file. */
+/* A heading, and what it says however that is spelled. */
+struct heading {
+    const struct spill_ini_entry *entry;
+    char text[SPILL_IP_PREFIX_TEXT + SPILL_INI_NAME_SIZE];
+};
+
+static void set_heading(struct heading *heading, const struct spill_ini_entry *entry)
+{
+    char address[SPILL_IP_PREFIX_TEXT];
+    struct spill_ip_prefix prefix;
+    struct section section;
+    const char *name;
+
+    heading->entry = entry;
+    if (!read_section(entry->section, &section) || kinds[section.kind].expected == NULL) {
+        snprintf(heading->text, sizeof(heading->text), "%s", entry->section);
+        return;
+    }
+    if (section.kind == SECTION_ROUTE) {
+        spill_ip_prefix_read(section.name, &prefix);
+        name = spill_ip_prefix_write(&prefix, address);
+    } else {
+        spill_ip_read(section.name, &prefix.address);
+        name = spill_ip_write(&prefix.address, address);
+    }
+    snprintf(heading->text, sizeof(heading->text), "%s %s", kinds[section.kind].word, name);
+}
+
+/* By what they say, then in the order of the file. */
 static int compare_headings(const void *left, const void *right)
 {
-    const struct spill_ini_entry *first = *(const struct spill_ini_entry *const *)left;
-    const struct spill_ini_entry *second = *(const struct spill_ini_entry *const *)right;
-    int order = strcmp(first->section, second->section);
+    const struct heading *first = left, *second = right;
+    int order = strcmp(first->text, second->text);
 
-    return order != 0 ? order : (first > second) - (first < second);
+    return order != 0 ? order : (first->entry > second->entry) - (first->entry < second->entry);
 }
 
 /* Refuses a second heading of a section. Sorted, as there may be thousands. */
 static int check_headings(const struct load *load, const struct spill_ini *ini)
 {
-    const struct spill_ini_entry **headings;
+    struct heading *headings;
     size_t count = 0;
     int status = 0;
 
@@ -287,14 +325,14 @@ static int check_headings(const struct load *load, const struct spill_ini *ini)
         return spill_error_set(load->error, "%s: out of memory", load->path);
     for (size_t i = 0; i < ini->count; i++) {
         if (ini->entries[i].key[0] == '\0')
-            headings[count++] = &ini->entries[i];
+            set_heading(&headings[count++], &ini->entries[i]);
     }
     qsort(headings, count, sizeof(*headings), compare_headings);
     for (size_t i = 1; status == 0 && i < count; i++) {
-        if (strcmp(headings[i]->section, headings[i - 1]->section) == 0)
+        if (strcmp(headings[i].text, headings[i - 1].text) == 0)
             status = spill_error_set(load->error, "%s:%u: section [%s] stands in line %u already",
-                                     load->path, headings[i]->line, headings[i]->section,
-                                     headings[i - 1]->line);
+                                     load->path, headings[i].entry->line,
+                                     headings[i].entry->section, headings[i - 1].entry->line);
     }
     free(headings);
     return status;

@@ -44,6 +44,7 @@ enum spill_option_kind {
     SPILL_OPTION_CPUS,         /* struct spill_cpu_list */
     SPILL_OPTION_NAME,         /* spill_is_name(): char[SPILL_NAME_SIZE] */
     SPILL_OPTION_FILE,         /* owned char *, relative to the configuration file */
+    SPILL_OPTION_SOCKET,       /* likewise, as long as a UNIX socket's name may be */
     SPILL_OPTION_OUTPUT,       /* the same, or `-` */
     SPILL_OPTION_DEVICE,       /* owned char * */
     SPILL_OPTION_COMMAND,      /* owned char *, for the shell */

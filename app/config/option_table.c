@@ -279,7 +279,7 @@ static const struct spill_option rows[] = {
 
     {.name = "xfrm", .argument = "FILE", .group = SPILL_OPTION_GROUP_IKE,
      .help = "UNIX socket by which IKE daemons have their associations and policies put in force; not given: none is heard",
-     IKE(xfrm), .kind = SPILL_OPTION_FILE},
+     IKE(xfrm), .kind = SPILL_OPTION_SOCKET},
 
     {.name = "fast", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "receive, look up, decide, transmit", .absent = "as planned",
@@ -372,7 +372,7 @@ static const struct spill_option rows[] = {
      PLAIN(rule_log), .kind = SPILL_OPTION_OUTPUT},
     {.name = "control-socket", .argument = "FILE", .group = SPILL_OPTION_GROUP_OUTPUT,
      .help = "a further UNIX socket for spillwayctl, besides the one beside DPDK's telemetry",
-     PLAIN(control_socket), .kind = SPILL_OPTION_FILE},
+     PLAIN(control_socket), .kind = SPILL_OPTION_SOCKET},
     {.name = "control-group", .argument = "GROUP", .group = SPILL_OPTION_GROUP_OUTPUT,
      .help = "group that may connect to it, and ask for what changes nothing, as an exporter does",
      PLAIN(control_group), .kind = SPILL_OPTION_NAME},

@@ -93,6 +93,7 @@ const char *spill_option_text(const struct spill_option *option, const void *tar
         string = field;
         return string[0] != '\0' ? string : nothing(option);
     case SPILL_OPTION_FILE:
+    case SPILL_OPTION_SOCKET:
     case SPILL_OPTION_OUTPUT:
     case SPILL_OPTION_DEVICE:
     case SPILL_OPTION_COMMAND:

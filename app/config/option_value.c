@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/name.h"
 #include "config/units.h"
@@ -164,6 +166,17 @@ static int set_file(const struct spill_option *option, char **field, const char 
     return replace_string(field, path, problem);
 }
 
+static int set_socket(const struct spill_option *option, char **field, const char *value,
+                      const char *directory, struct spill_error *problem)
+{
+    if (set_file(option, field, value, directory, problem) != 0)
+        return -1;
+    if (strlen(*field) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return spill_error_set(problem, "expected a path of at most %zu bytes, with its folder",
+                               sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+    return 0;
+}
+
 static int set_device(const struct spill_option *option, char **field, const char *value,
                       struct spill_error *problem)
 {
@@ -203,6 +216,8 @@ int spill_option_set(const struct spill_option *option, void *target, const char
     case SPILL_OPTION_FILE:
     case SPILL_OPTION_OUTPUT:
         return set_file(option, field, value, directory, problem);
+    case SPILL_OPTION_SOCKET:
+        return set_socket(option, field, value, directory, problem);
     case SPILL_OPTION_DEVICE:
         return set_device(option, field, value, problem);
     case SPILL_OPTION_COMMAND:

@@ -331,7 +331,8 @@ static int apply(struct draft *draft, const struct spill_setting *setting)
         port = spill_options_find_port(options, setting->instance);
         if (port == NULL)
             return spill_error_set(draft->error,
-                                   "%s: there is no port '%s': expected --port %s=...",
+                                   "%s: there is no port '%s': expected --port %s=...; a "
+                                   "sub-port has its parent's",
                                    setting->where, setting->instance, setting->instance);
         return set_value(draft, setting, port);
     case SPILL_OPTION_PORT:

@@ -59,6 +59,20 @@ static int check_twice(const struct spill_options *options, unsigned int index,
     return 0;
 }
 
+/* The first and the last of an IPv4 network are the network's own. */
+static bool is_of_network(const struct spill_ip_prefix *address)
+{
+    const uint8_t *bytes = address->address.bytes;
+    const uint32_t ip =
+        (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    uint32_t host;
+
+    if (address->address.family != AF_INET || address->length > 30)
+        return false;
+    host = UINT32_MAX >> address->length;
+    return (ip & host) == 0 || (ip & host) == host;
+}
+
 static int check_addresses(const struct spill_option_interface *interface,
                            struct spill_error *error)
 {
@@ -67,7 +81,8 @@ static int check_addresses(const struct spill_option_interface *interface,
         const bool v4 = interface->addresses.list[i].address.family == AF_INET;
         char text[SPILL_IP_PREFIX_TEXT];
 
-        if (v4 ? bytes[0] == 0 || bytes[0] == 127 || bytes[0] >= 224 : bytes[0] == 0xff)
+        if ((v4 ? bytes[0] == 0 || bytes[0] == 127 || bytes[0] >= 224 : bytes[0] == 0xff) ||
+            is_of_network(&interface->addresses.list[i]))
             return spill_error_set(error, "%s: address %s: expected that of a host",
                                    where(interface, "address"),
                                    spill_ip_prefix_write(&interface->addresses.list[i], text));
@@ -85,6 +100,11 @@ static int check_twin(const struct spill_options *options,
     if (interface->twin[0] != '\0' && !interface->routed)
         return spill_error_set(error, "%s: [port %s] has a twin: expected routed = yes",
                                where(interface, "twin"), interface->name);
+    if (strcmp(interface->twin, "all") == 0 || strcmp(interface->twin, "default") == 0)
+        return spill_error_set(error,
+                               "%s: twin %s: expected a name that the kernel has no other "
+                               "use for",
+                               where(interface, "twin"), interface->twin);
     if (strlen(interface->twin) >= IF_NAMESIZE)
         return spill_error_set(error, "%s: twin %s: expected a name of at most %d characters",
                                where(interface, "twin"), interface->twin, IF_NAMESIZE - 1);
@@ -165,6 +185,39 @@ static int find_by_gateway(const struct spill_options *options, const struct spi
     return 0;
 }
 
+/* Whether an address that a port's link should have somebody else at is the router's own, or the
+ * network's. */
+static bool is_nobody(const struct spill_options *options, const struct spill_ip *address)
+{
+    for (unsigned int i = 0; i < options->interface_count; i++) {
+        const struct spill_option_addresses *addresses = &options->interfaces[i].addresses;
+
+        for (unsigned int j = 0; j < addresses->count; j++) {
+            struct spill_ip_prefix as_own = addresses->list[j];
+
+            if (spill_ip_equal(&as_own.address, address))
+                return true;
+            as_own.address = *address;
+            if (spill_ip_prefix_has(&addresses->list[j], address) && is_of_network(&as_own))
+                return true;
+        }
+    }
+    return false;
+}
+
+static int check_other(const struct spill_options *options, const struct spill_ip *address,
+                       const char *where, struct spill_error *error)
+{
+    char text[SPILL_IP_PREFIX_TEXT];
+
+    if (!is_nobody(options, address))
+        return 0;
+    return spill_error_set(error,
+                           "%s: %s is the router's own address, or a network's: expected that of "
+                           "a neighbor",
+                           where, spill_ip_write(address, text));
+}
+
 static int check_route(const struct spill_options *options, struct spill_option_route *route,
                        struct spill_error *error)
 {
@@ -177,6 +230,9 @@ static int check_route(const struct spill_options *options, struct spill_option_
             route->prefix.address.family == AF_INET6)
             return spill_error_set(error, "%s: an IPv6 route: expected IPv6 next hops",
                                    route->where);
+        if (via->gateway.family != 0 &&
+            check_other(options, &via->gateway, route->where, error) != 0)
+            return -1;
         if (via->interface[0] != '\0') {
             if (find_interface(options, via->interface, route->where, &via->index, error) != 0)
                 return -1;
@@ -203,7 +259,8 @@ int spill_options_check_router(struct spill_options *options, struct spill_error
         struct spill_option_neighbor *neighbor = &options->neighbors[i];
 
         if (find_interface(options, neighbor->interface, neighbor->where, &neighbor->index,
-                           error) != 0)
+                           error) != 0 ||
+            check_other(options, &neighbor->address, neighbor->where, error) != 0)
             return -1;
     }
     return 0;

@@ -34,6 +34,7 @@ static bool is_same(const struct spill_option *option, const void *left, const v
 
     switch (option->kind) {
     case SPILL_OPTION_FILE:
+    case SPILL_OPTION_SOCKET:
     case SPILL_OPTION_OUTPUT:
     case SPILL_OPTION_DEVICE:
     case SPILL_OPTION_COMMAND:

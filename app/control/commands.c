@@ -44,18 +44,21 @@ static enum spill_command_result reload(struct spill_program *program, const cha
         spill_error_set(error, "reload --confirm '%s': expected 1s to 1h, as 60s", argument);
         return SPILL_COMMAND_REFUSED;
     }
-    if (confirm != 0)
+    if (confirm != 0) {
         program->confirm_ns = confirm;
-    program->reload_wanted = true;
+        program->wanted[SPILL_WISH_TRIAL] = true;
+    } else {
+        program->wanted[SPILL_WISH_RELOAD] = true;
+    }
     spill_event_notify(&program->reload_due);
-    return SPILL_COMMAND_RELOADS;
+    return confirm != 0 ? SPILL_COMMAND_TRIES : SPILL_COMMAND_RELOADS;
 }
 
 static enum spill_command_result check(struct spill_program *program, const char *argument,
                                        struct spill_json *answer, struct spill_error *error)
 {
     (void)argument, (void)answer, (void)error;
-    program->check_wanted = true;
+    program->wanted[SPILL_WISH_CHECK] = true;
     spill_event_notify(&program->reload_due);
     return SPILL_COMMAND_CHECKS;
 }

@@ -32,6 +32,7 @@ enum spill_command_result {
     SPILL_COMMAND_REFUSED, /* with an error */
     /* The answer is the outcome of what was begun: */
     SPILL_COMMAND_RELOADS,
+    SPILL_COMMAND_TRIES, /* a reload that is to be confirmed */
     SPILL_COMMAND_CHECKS,
     /* Packets are watched; lines come before the answer: */
     SPILL_COMMAND_WATCHES,

@@ -178,14 +178,17 @@ void spill_command_client_tell(struct spill_command_client *client,
 /* ------------------------------------------------------------------------------- requests */
 
 /* Nothing more is taken from it. The answer comes with the outcome, within a reload's own time. */
-static void wait_for_outcome(struct spill_command_client *client, struct draft *draft, bool checks)
+static void wait_for_outcome(struct spill_command_client *client, struct draft *draft,
+                             enum spill_command_result of)
 {
     fclose(draft->out);
     free(client->answer);
     client->answer = NULL;
     spill_event_remove(&client->ready);
     spill_event_remove(&client->patience);
-    client->state = checks ? SPILL_CLIENT_CHECK_WANTED : SPILL_CLIENT_RELOAD_WANTED;
+    client->state = of == SPILL_COMMAND_RELOADS ? SPILL_CLIENT_RELOAD_WANTED
+                    : of == SPILL_COMMAND_TRIES ? SPILL_CLIENT_TRIAL_WANTED
+                                                : SPILL_CLIENT_CHECK_WANTED;
 }
 
 /* ------------------------------------------------------------------------------- watching */
@@ -298,8 +301,9 @@ static void take_request(struct spill_command_client *client, size_t size)
         result = spill_command_do(client->program, &request, &draft.json, &error);
     if (result == SPILL_COMMAND_WATCHES)
         begin_to_watch(client, &draft);
-    else if (result == SPILL_COMMAND_RELOADS || result == SPILL_COMMAND_CHECKS)
-        wait_for_outcome(client, &draft, result == SPILL_COMMAND_CHECKS);
+    else if (result == SPILL_COMMAND_RELOADS || result == SPILL_COMMAND_TRIES ||
+             result == SPILL_COMMAND_CHECKS)
+        wait_for_outcome(client, &draft, result);
     else
         end_answer(client, &draft, result == SPILL_COMMAND_DONE ? NULL : error.text);
 }

@@ -22,9 +22,10 @@ struct spill_command_client {
     struct spill_program *program;
     int descriptor; /* -1: there is no client */
     bool reads;     /* what changes something is refused */
-    enum {
+    enum spill_client_state {
         SPILL_CLIENT_ASKS,
         SPILL_CLIENT_RELOAD_WANTED, /* waits until one begins, as what runs may be older */
+        SPILL_CLIENT_TRIAL_WANTED,
         SPILL_CLIENT_CHECK_WANTED,
         SPILL_CLIENT_UNDER_WAY, /* waits for its outcome */
         SPILL_CLIENT_WATCHES,   /* gets lines, then its answer */

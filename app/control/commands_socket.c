@@ -62,15 +62,18 @@ static void take_in(void *context, int descriptor, bool own)
 
 /* --------------------------------------------------------------------------------- outcomes */
 
-void spill_program_tell_reload_begun(struct spill_program *program, bool checks)
+void spill_program_tell_reload_begun(struct spill_program *program, enum spill_reload_wish wish)
 {
+    static const enum spill_client_state waits[] = {[SPILL_WISH_RELOAD] =
+                                                        SPILL_CLIENT_RELOAD_WANTED,
+                                                    [SPILL_WISH_TRIAL] = SPILL_CLIENT_TRIAL_WANTED,
+                                                    [SPILL_WISH_CHECK] = SPILL_CLIENT_CHECK_WANTED};
     struct spill_commands *commands = program->commands;
 
     for (uint32_t i = 0; commands != NULL && i < CLIENTS_MAX; i++) {
         struct spill_command_client *client = &commands->clients[i];
 
-        if (client->descriptor >= 0 &&
-            client->state == (checks ? SPILL_CLIENT_CHECK_WANTED : SPILL_CLIENT_RELOAD_WANTED))
+        if (client->descriptor >= 0 && client->state == waits[wish])
             client->state = SPILL_CLIENT_UNDER_WAY;
     }
 }

@@ -109,7 +109,8 @@ int spill_listener_open(struct spill_listener *listener, const char *path, int t
     listener->descriptor = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (listener->descriptor >= 0 && bind_and_listen(listener, backlog) == 0)
         return 0;
-    spill_error_set(error, "%s '%s': %s", listener->what, path, strerror(errno));
+    spill_error_set(error, "%s '%s': %s%s", listener->what, path, strerror(errno),
+                    errno == EADDRINUSE ? ": somebody listens there, or it is no socket" : "");
     if (listener->descriptor >= 0)
         close(listener->descriptor);
     listener->descriptor = -1;

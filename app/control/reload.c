@@ -67,7 +67,8 @@ void spill_reload_refuse(struct spill_program *program, const char *reason)
     else if (!program->checking)
         SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reason);
     spill_reload_end(program, reason, NULL);
-    if (program->reload_wanted || program->check_wanted || program->agreement.wanted != NULL)
+    if (spill_reload_is_wanted(program) || program->wanted[SPILL_WISH_CHECK] ||
+        program->agreement.wanted != NULL)
         spill_event_notify(&program->reload_due);
 }
 
@@ -96,22 +97,22 @@ static struct spill_reload *create(struct spill_program *program)
     return reload;
 }
 
-/* The wish for a reload, or else for a check, is met now. Returns how long it is to be confirmed.
+/*
+ * The first wish is met now. A reload for good comes before one that is to be confirmed: what it
+ * puts in force is what comes back then. Returns how long it is to be confirmed.
  */
 static uint64_t take_wish(struct spill_program *program)
 {
-    const uint64_t confirm_ns = program->confirm_ns;
+    enum spill_reload_wish wish = SPILL_WISH_RELOAD;
 
-    program->checking = !program->reload_wanted;
-    spill_program_tell_reload_begun(program, program->checking);
-    if (program->checking) {
-        program->check_wanted = false;
-        return 0;
-    }
-    program->reload_wanted = false;
-    program->confirm_ns = 0;
-    spill_service_reload_begun(&program->service);
-    return confirm_ns;
+    while (!program->wanted[wish])
+        wish++;
+    program->wanted[wish] = false;
+    program->checking = wish == SPILL_WISH_CHECK;
+    spill_program_tell_reload_begun(program, wish);
+    if (!program->checking)
+        spill_service_reload_begun(&program->service);
+    return wish == SPILL_WISH_TRIAL ? program->confirm_ns : 0;
 }
 
 static void begin(struct spill_program *program)
@@ -198,11 +199,11 @@ static void go_on(void *context)
         finish_step(program);
     if (program->reload == NULL && spill_program_take_former(program, &former))
         go_back(program, former);
-    if (program->reload == NULL && program->reload_wanted)
+    if (program->reload == NULL && spill_reload_is_wanted(program))
         begin(program);
     if (program->reload == NULL && spill_program_begin_agreement(program))
         agree_anew(program);
-    if (program->reload == NULL && program->check_wanted)
+    if (program->reload == NULL && program->wanted[SPILL_WISH_CHECK])
         begin(program);
     spill_reload_hurry(program);
 }
@@ -230,7 +231,7 @@ static void tell_cut_off(const struct spill_program *program)
     const bool under_way = reload != NULL && !reload->checks && !reload->agrees &&
                            reload->stage != SPILL_RELOAD_FINISHING;
 
-    if (under_way || program->reload_wanted)
+    if (under_way || spill_reload_is_wanted(program))
         SPILL_LOG(NOTICE, "reload: the program ends; the rules stay as they were");
     else if (reload != NULL && reload->failed)
         SPILL_LOG(ERR, "reload: %s; the rules stay as they were", reload->error.text);

@@ -61,6 +61,12 @@ struct spill_reload {
     struct spill_differences *differences; /* owned; of a check: else NULL */
 };
 
+/** Whether one is, for good or to be confirmed. */
+static inline bool spill_reload_is_wanted(const struct spill_program *program)
+{
+    return program->wanted[SPILL_WISH_RELOAD] || program->wanted[SPILL_WISH_TRIAL];
+}
+
 /** Its thread's last act. */
 void spill_reload_end_step(struct spill_reload *reload);
 

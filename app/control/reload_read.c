@@ -186,7 +186,7 @@ void spill_reload_hurry(struct spill_program *program)
 {
     if (program->reload == NULL || program->making)
         return;
-    if (program->reload_wanted)
+    if (spill_reload_is_wanted(program))
         bound_reading(program, READING_LEAST_NS);
     else if (program->checking &&
              (program->confirmation.is_due || program->agreement.wanted != NULL))

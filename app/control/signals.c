@@ -58,7 +58,7 @@ static void take_signals(struct spill_program *program)
 
     while (read(program->signals.descriptor, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGHUP)
-            program->reload_wanted = true;
+            program->wanted[SPILL_WISH_RELOAD] = true;
         else
             take_end(program, signal_name(info.ssi_signo));
     }
@@ -70,7 +70,7 @@ static void hear(void *context)
     struct spill_program *program = context;
 
     take_signals(program);
-    if (program->reload_wanted)
+    if (program->wanted[SPILL_WISH_RELOAD])
         spill_event_notify(&program->reload_due);
 }
 

@@ -217,7 +217,7 @@ int spill_program_open_commands(struct spill_program *program, struct spill_erro
 void spill_program_close_commands(struct spill_program *program);
 
 /** Tells clients that a reload begins: the outcome is that of those that have wanted one by now. */
-void spill_program_tell_reload_begun(struct spill_program *program, bool checks);
+void spill_program_tell_reload_begun(struct spill_program *program, enum spill_reload_wish wish);
 
 struct spill_command_outcome;
 

@@ -4,10 +4,12 @@
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/nexthop.h>
+#include <linux/nsfs.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,12 +22,18 @@
 
 int spill_netlink_namespace(const char *path, struct spill_error *error)
 {
-    int descriptor = open(path != NULL ? path : OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
+    int descriptor = open(path != NULL ? path : OWN_NAMESPACE, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
     if (descriptor < 0)
-        spill_error_set(error, "network namespace %s: %s", path != NULL ? path : "of its own",
-                        strerror(errno));
-    return descriptor;
+        return spill_error_set(error, "network namespace %s: %s",
+                               path != NULL ? path : "of its own", strerror(errno));
+    if (ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET)
+        return descriptor;
+    close(descriptor);
+    return spill_error_set(error,
+                           "network namespace %s: it is none: expected one as ip-netns(8) "
+                           "makes, /run/netns/NAME",
+                           path);
 }
 
 static struct mnl_socket *open_here(struct spill_error *error)

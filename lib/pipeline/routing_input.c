@@ -170,6 +170,21 @@ static bool is_number6(const uint8_t *address, uint8_t last)
     return memcmp(address, zeros, sizeof(zeros)) == 0 && address[15] == last;
 }
 
+/* An IPv4 address in IPv6's form, which is on no link (RFC 6890, table 20). */
+static bool is_mapped6(const uint8_t *address)
+{
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(address, prefix, sizeof(prefix)) == 0;
+}
+
+/* That no packet on a link may have. */
+static bool is_martian6(const uint8_t *from, const uint8_t *to)
+{
+    return from[0] == 0xff || is_number6(from, 1) || is_mapped6(from) || is_number6(to, 0) ||
+           is_number6(to, 1) || is_mapped6(to);
+}
+
 static bool take6(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_packet *packet,
                   bool to_all, uint64_t stamp)
 {
@@ -177,8 +192,7 @@ static bool take6(struct spill_fast *fast, struct rte_mbuf *mbuf, struct spill_p
         rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv6_hdr *, packet->l3_offset);
     const uint8_t *from = spill_dpdk_ipv6(ip->src_addr), *to = spill_dpdk_ipv6(ip->dst_addr);
 
-    if (from[0] == 0xff || is_number6(from, 1) || is_number6(to, 0) || is_number6(to, 1) ||
-        (is_number6(from, 0) && to[0] != 0xff))
+    if (is_martian6(from, to) || (is_number6(from, 0) && to[0] != 0xff))
         return drop(fast, &martian, mbuf);
     if (to[0] == 0xff) { /* interface- and link-local ones are for the host, and what it wants */
         if ((to[1] & 0xf) <= 2 || fast->routing.to_host != NULL)
@@ -256,8 +270,7 @@ static bool is_good_inside6(struct spill_fast *fast, struct rte_mbuf *mbuf,
 
     if (to[0] == 0xff)
         return drop(fast, &multicast, mbuf);
-    if (from[0] == 0xff || is_number6(from, 0) || is_number6(from, 1) || is_number6(to, 0) ||
-        is_number6(to, 1))
+    if (is_martian6(from, to) || is_number6(from, 0))
         return drop(fast, &martian, mbuf);
     /* A hop limit of 255 says nothing there: it was on no link of ours. */
     if (is_link_local6(from) || is_link_local6(to) || spill_host_is_discovery(mbuf, packet))

@@ -222,6 +222,29 @@ class Commands(Asked):
             self.assertLess(time.monotonic() - begun, 20)
             program.stop()
 
+    def test_confirm_beside_one_that_needs_none(self):
+        """Both wait while a reload is under way: what the one puts in force is what the other goes back to."""
+        (self.folder / "hanging").mkdir()
+        files = HangingFiles(self.folder / "hanging")
+        self.addCleanup(files.close)
+        with self.running() as program:
+            good = (self.folder / "config").read_text()
+            self.file("config", good.replace("= rules", "= hanging/rules"))
+            lost = self.connect()
+            lost.sendall(b'{"version": 1, "command": "reload"}\n')
+            self.assertTrue(files.read.wait(10))
+            self.file("config", good)
+            self.replace(RULES * 2)
+            waiting = [self.connect() for _ in range(2)]
+            for connection, more in zip(waiting, (', "argument": "1s"', "")):
+                connection.sendall(f'{{"version": 1, "command": "reload"{more}}}\n'.encode())
+            self.assertIn("in time", self.answer(lost)["error"])
+            self.assertEqual([self.answer(connection)["done"] for connection in waiting], [True, True])
+            until(lambda: ctl(program, "status", "--json") and float(
+                program.telemetry("/spillway/status")["unconfirmed"]) == 0, 20, "nothing waits")
+            self.assertEqual(self.rules(program)[0], 2)
+            program.stop()
+
     def test_reload_storm(self):
         """Each is told its own outcome; packets of known flows pass throughout."""
         with self.running() as program:

@@ -199,9 +199,9 @@ class Dropped(Routing):
             cases.append(("martian", ether() / IP(src=address, dst="192.0.2.9") / UDP()))
         for address in ("0.0.0.0", "0.1.2.3", "127.0.0.1", "240.0.0.1"):
             cases.append(("martian", ether() / IP(src="10.1.0.7", dst=address) / UDP()))
-        for address in ("::", "::1", "ff02::1"):
+        for address in ("::", "::1", "::ffff:10.1.0.7", "ff02::1"):
             cases.append(("martian", ether() / IPv6(src=address, dst="2001:db8:99::1") / UDP()))
-        for address in ("::", "::1"):
+        for address in ("::", "::1", "::ffff:192.0.2.9"):
             cases.append(("martian", ether() / IPv6(src="2001:db8:1::7", dst=address) / UDP()))
         network = self.two().neighbor("fe80::7", "lan", "02:00:00:00:00:07")
         report, got = self.route(network, {"lan": [bytes(packet) for _, packet in cases]})

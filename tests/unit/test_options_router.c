@@ -78,8 +78,26 @@ static void test_bad(void **state)
          "port 'x' is in no wire: expected --wire x:..., or routed"},
         {"[port lan.]\n", "section [port lan.] is unknown"},
         {"[wire a]\nports = lan, wan\n", "port 'lan' is routed: expected it in no wire"},
-        {"[route 10.0.0.1/8]\nvia = 10.2.0.9\n", "section [route 10.0.0.1/8] is unknown"},
-        {"[route 10.0.0.0]\nvia = 10.2.0.9\n", "section [route 10.0.0.0] is unknown"},
+        {"[route 10.0.0.1/8]\nvia = 10.2.0.9\n",
+         ":9: section [route 10.0.0.1/8]: expected a prefix with no bit set beyond its length"},
+        {"[route 10.0.0.0]\nvia = 10.2.0.9\n", "section [route 10.0.0.0]: expected a prefix"},
+        {"[route ::/0]\naction = prohibit\n[route 1::/16]\naction = prohibit\n[route 0::0/0]\n"
+         "action = blackhole\n",
+         ":13: section [route 0::0/0] stands in line 9 already"},
+        {"[neighbor 2001:db8:2:0::9]\nport = wan\nmac = 02:00:00:00:00:01\n"
+         "[neighbor 2001:db8:2::9]\nport = wan\nmac = 02:00:00:00:00:02\n",
+         ":12: section [neighbor 2001:db8:2::9] stands in line 9 already"},
+        {"[route 192.0.2.0/24]\nvia = 10.2.0.1\n",
+         "10.2.0.1 is the router's own address, or a network's: expected that of a neighbor"},
+        {"[route 192.0.2.0/24]\nvia = 10.1.0.255\n", "10.1.0.255 is the router's own"},
+        {"[neighbor 10.1.0.1]\nport = lan\nmac = 02:00:00:00:00:01\n",
+         ":10: key 'port', value 'lan': 10.1.0.1 is the router's own address"},
+        {"[port x]\ndevice = net_null2\nrouted = yes\naddress = 10.9.0.0/24\n",
+         "address 10.9.0.0/24: expected that of a host"},
+        {"[port x]\ndevice = net_null2\nrouted = yes\naddress = 10.9.0.255/24\n",
+         "address 10.9.0.255/24: expected that of a host"},
+        {"[port lan.7]\nparent = lan\nvlan = 7\nrouted = yes\nmtu = 1400\n",
+         "there is no port 'lan.7': expected --port lan.7=...; a sub-port has its parent's"},
         {"[route 0.0.0.0/0]\nvia = 10.3.0.9\n",
          "no port has an address in the network of 10.3.0.9"},
         {"[route 0.0.0.0/0]\nvia = 10.2.0.9 port dmz\n", "port 'dmz' is not there, or not routed"},
@@ -89,7 +107,7 @@ static void test_bad(void **state)
         {"[route 0.0.0.0/0]\naction = drop\n", "expected blackhole, unreachable or prohibit"},
         {"[route 0.0.0.0/0]\naction = prohibit\nvia = 10.2.0.9\n", "expected via or action, one"},
         {"[route 0.0.0.0/0]\nmetric = 1\n", "key 'metric' is unknown in [route 0.0.0.0/0]"},
-        {"[neighbor x]\n", "section [neighbor x] is unknown"},
+        {"[neighbor x]\n", "section [neighbor x]: expected an address"},
         {"[neighbor 10.1.0.9]\nport = lan\n", "section [neighbor 10.1.0.9] has no key 'mac'"},
         {"[neighbor 10.1.0.9]\nport = lan\nmac = 01:00:00:00:00:01\n", "expected the MAC address"},
         {"[neighbor 10.1.0.9]\nport = dmz\nmac = 02:00:00:00:00:01\n", "port 'dmz' is not there"},
@@ -97,6 +115,9 @@ static void test_bad(void **state)
         {"[router]\nhost-rules = some\n", "expected yes or no"},
         {"[router]\nroutes = 1\n", "expected"},
         {"[ike]\nxfrm =\n", "expected"},
+        {"[ike]\nxfrm = /0123456789012345678901234567890123456789012345678901234567890123456789012"
+         "34567890123456789012345678901234567\n",
+         "expected a path of at most 107 bytes, with its folder"},
         {"[port x]\ndevice = net_null2\nrouted = yes\naddress = 10.9.0.1/24, 10.1.0.1/16\n",
          ":12: key 'address', value '10.9.0.1/24, 10.1.0.1/16': address 10.1.0.1 is that of [port "
          "lan] already: expected one of its own"},
@@ -111,6 +132,10 @@ static void test_bad(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         options_assert_error(parse_with(cases[i].text), cases[i].expected);
+    options_write("[port lan]\ndevice = net_null0\nrouted = yes\ntwin = all\n");
+    options_assert_error(options_parse_file(),
+                         ":4: key 'twin', value 'all': twin all: expected a name that the kernel "
+                         "has no other use for");
 }
 
 /* Two twins can't have one name: the kernel would refuse the second. */
