@@ -75,13 +75,12 @@ static void tell_twins(struct spill_program *program, uint32_t index, bool up)
     }
 }
 
-static void look(struct spill_program *program, uint32_t index)
+static void note(struct spill_program *program, uint32_t index, struct spill_port_link now)
 {
     const struct spill_port *port = &program->ports[index];
-    struct spill_port_link *before = &program->links[index], now;
+    struct spill_port_link *before = &program->links[index];
     struct spill_link link;
 
-    spill_port_look(port, &now);
     if (now.state == before->state && now.mtu == before->mtu)
         return;
     if (now.state != before->state) {
@@ -106,6 +105,18 @@ static void look(struct spill_program *program, uint32_t index)
     *before = now;
 }
 
+/* To a driver one that is gone does not come back, though one of its number may: it went to another
+ * network namespace, and is here again. */
+static void look(struct spill_program *program, uint32_t index)
+{
+    struct spill_port_link now;
+
+    if (program->links[index].state == SPILL_LINK_GONE)
+        return;
+    spill_port_look(&program->ports[index], &now);
+    note(program, index, now);
+}
+
 static void look_at_all(void *context)
 {
     struct spill_program *program = context;
@@ -119,14 +130,42 @@ static void look_at_all(void *context)
     }
 }
 
-/* The kernel has told of a change at some interface: of which and what is asked for itself. */
+/* Of an interface that is back by now, too: sockets on it are none any more. */
+static void note_gone(struct spill_program *program, unsigned interface)
+{
+    for (uint32_t i = 0; i < program->port_count; i++) {
+        const struct spill_port_link gone = {.state = SPILL_LINK_GONE,
+                                             .mtu = program->links[i].mtu};
+
+        if (spill_program_has_port(program, i) && program->ports[i].interface == interface)
+            note(program, i, gone);
+    }
+}
+
+static void take_messages(struct spill_program *program, const struct nlmsghdr *message, int size)
+{
+    for (; NLMSG_OK(message, size); message = NLMSG_NEXT(message, size)) {
+        const struct ifinfomsg *of = NLMSG_DATA(message);
+
+        /* A bridge that an interface leaves says so as well, as AF_BRIDGE. */
+        if (message->nlmsg_type == RTM_DELLINK && message->nlmsg_len >= NLMSG_LENGTH(sizeof(*of)) &&
+            of->ifi_family == AF_UNSPEC)
+            note_gone(program, (unsigned)of->ifi_index);
+    }
+}
+
+/* The kernel has told of a change at some interface: what it is now is asked for itself. */
 static void hear_kernel(void *context)
 {
     struct spill_program *program = context;
-    char message[1];
+    union {
+        struct nlmsghdr first;
+        char bytes[16384];
+    } messages;
+    ssize_t size;
 
-    while (recv(program->links_told, message, sizeof(message), MSG_TRUNC) > 0)
-        ;
+    while ((size = recv(program->links_told, &messages, sizeof(messages), 0)) > 0)
+        take_messages(program, &messages.first, (int)size);
     look_at_all(program);
 }
 

@@ -16,8 +16,9 @@ static SPILL_DROP_REASON(
     unknown_vlan, "unknown_vlan",
     "a routed port received a frame with a VLAN tag that no port is for, or IP behind "
     "more than one tag, LLC, PPPoE or MPLS");
-static SPILL_DROP_REASON(link_broadcast, "link_broadcast",
-                         "the frame is to all, or to a group, but its IP packet is to a host");
+static SPILL_DROP_REASON(
+    link_broadcast, "link_broadcast",
+    "the frame is to all, or to a group, but its IP packet is to another host");
 static SPILL_DROP_REASON(ip_checksum, "ip_checksum", "the IPv4 header's checksum is wrong");
 static SPILL_DROP_REASON(martian, "martian",
                          "the packet comes from, or goes to, an address that no packet on a "

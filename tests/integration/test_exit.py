@@ -296,6 +296,21 @@ class Exit(TestCase):
         until(lambda: ear.payload(17) == 180, 10, "the packet arrives")
         self.check(again.stop())
 
+    def test_interface_goes_to_another_namespace(self):
+        """With the same number when it is back; the driver's sockets are on none. Also where both happen between two looks."""
+        for between in contextlib.nullcontext, stopped:
+            program = self.wire("net_af_packet1,iface=wan", mtu=1500)
+            self.alive()
+            with between(program.process.pid):
+                self.link("set", "wan", "netns", self.net.right)
+                run("ip", "-n", self.net.right, "link", "set", "wan", "netns", self.net.middle)
+                self.link("set", "wan", "up")
+            until(lambda: self.port(program, "link") == "gone", 10, "its end is seen")
+            self.send([frame(udp4(200, True))] * 5)
+            until(lambda: program.telemetry("/spillway/metrics,drops").get("tx_link_down", 0) >= 5, 10, "they are dropped")
+            self.assertEqual(self.port(program, "link"), "gone")
+            self.check(program.stop())
+
     def test_what_the_device_did_not_send(self):
         """An interface's end that the control thread has not heard of yet: the device counts."""
         program = self.wire("net_af_packet1,iface=wan", mtu=1500)
