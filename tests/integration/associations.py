@@ -15,7 +15,7 @@ import unittest
 
 import capture
 import esp
-from harness import CPUS, SPILLWAY, TestCase, run, spillway
+from harness import CPUS, READ, SPILLWAY, TestCase, run, spillway
 
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
 ENDS = {4: ("192.0.2.1", "198.51.100.1"), 6: ("2001:db8:1::1", "2001:db8:2::1")}
@@ -23,7 +23,8 @@ FAMILIES = [("tunnel", inner, outer) for inner in (4, 6) for outer in (4, 6)] + 
     ("transport", 4, 4), ("transport", 6, 6)]
 SIZES = (1, 2, 3, 4, 5, 7, 8, 12, 13, 14, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256,
          511, 512, 1023, 1024, 1400, 1460, 2047, 2048, 4095, 8191, 8972, 9000)
-MTU = 9600
+MTU = 2000  # more than a frame of 1500 with ESP around it, and in an mbuf of the usual size
+LARGE = 9600  # for all SIZES
 HIGHEST = 0xFFFFFFFF
 # All flows are new: on a machine that is busy with other things, some would be refused.
 INLINE = ("--fast", CPUS[0], "--on-pool-full", "classify=inline")
@@ -94,6 +95,9 @@ LINK = b"\x02\0\0\0\0\2\x02\0\0\0\0\1"
 Run = collections.namedtuple("Run", "report out back")
 
 
+LOOKED = "300ms"  # idle for so long: the control thread has looked at lifetimes, ten times a second
+
+
 class IpsecCase(TestCase):
     def setUp(self):
         need_ipsec()
@@ -106,7 +110,7 @@ class IpsecCase(TestCase):
         return Association(next(self.numbers), self.chance, direction, *about, **how)
 
     def through(self, frames, associations, rules=None, default="deny", mtu=MTU, shape=INLINE,
-                out_mtu=None):
+                out_mtu=None, idle=READ):
         """Sends frames through a spillway with these SAs. `rules`: None: a rule for each."""
         if rules is None:
             rules = "".join(one.rule() for one in associations)
@@ -119,7 +123,7 @@ class IpsecCase(TestCase):
                            f"[port out]\nmtu = {out_mtu or mtu}\ndevice = net_pcap1,tx_pcap={files['out']}\n"
                            "[wire in-out]\nports = in, out\n"
                            + "".join(one.section(self.folder) for one in associations))
-        report = self.check(spillway("--config", config, "--exit-on-idle", "300ms", *shape,
+        report = self.check(spillway("--config", config, "--exit-on-idle", idle, *shape,
                                      timeout=120))
         self.assertEqual(report.packets["received"], len(frames))
         return Run(report, capture.read(files["out"]), capture.read(files["back"]))

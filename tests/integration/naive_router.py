@@ -9,7 +9,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 import capture
-from harness import CPUS, TestCase, spillway
+from harness import CPUS, READ, TestCase, spillway
 
 DUMMY = "192.0.0.8"
 
@@ -203,7 +203,7 @@ class Routing(TestCase):
         for name in network.ports:
             capture.write(self.folder / f"{name}.pcap", frames.get(name, []))
         path = self.file("router.conf", config or network.config(self.folder))
-        report = self.check(spillway("--config", path, "--exit-on-idle", "300ms", *(options or ("--fast", CPUS[0]))))
+        report = self.check(spillway("--config", path, "--exit-on-idle", READ, *(options or ("--fast", CPUS[0]))))
         return report, {name: capture.read(self.folder / f"{name}-out.pcap") for name in network.ports}
 
     def against(self, network, frames, *options):

@@ -297,7 +297,7 @@ class IpsecSecgw:
         with open(log_file, "w") as log:
             process = subprocess.Popen(
                 [cls.PROGRAM, "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
-                 "--file-prefix", process_name("secgw"), "-l", str(CPUS[0]),
+                 "--file-prefix", process_name("secgw"), "--lcores", f"0@{CPUS[0]}",
                  "--vdev", f"net_pcap0,rx_pcap={files['clear']},tx_pcap={files['out']}",
                  "--vdev", f"net_pcap1,rx_pcap={files['sealed']},tx_pcap={files['in']}",
                  "--vdev", "crypto_aesni_mb0", "--", "-p", "0x3", "-P", "-u", "0x2", "-l",

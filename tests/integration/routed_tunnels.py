@@ -11,7 +11,7 @@ import random
 import capture
 import esp
 from associations import INLINE, POOL, SEED
-from harness import TestCase, spillway
+from harness import READ, TestCase, spillway
 from naive_router import Network, port_mac
 
 OURS = {4: "10.2.0.1", 6: "2001:db8:2::1"}
@@ -123,7 +123,7 @@ class TunnelCase(TestCase):
         for name, bytes_ in (mtu or {}).items():
             text = text.replace(f"[port {name}]\n", f"[port {name}]\nmtu = {bytes_}\n")
         path = self.file("router.conf", text)
-        report = self.check(spillway("--config", path, "--exit-on-idle", "300ms", *shape, timeout=120))
+        report = self.check(spillway("--config", path, "--exit-on-idle", READ, *shape, timeout=120))
         self.assertEqual(report.packets["received"], sum(map(len, frames.values())))
         return report, {name: capture.read(self.folder / f"{name}-out.pcap") for name in network.ports}
 

@@ -11,7 +11,7 @@ import subprocess
 
 import capture
 import oracle
-from harness import BUILD, CAPTURES, CPUS, TestCase, main, run, spillway
+from harness import BUILD, CAPTURES, CPUS, READ, TestCase, main, run, spillway
 
 
 class Captures(TestCase):
@@ -26,7 +26,7 @@ class Captures(TestCase):
         out = self.folder / "out.pcap"
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
-            "--wire", "in:out", "--default", "allow", "--non-ip", "pass", "--exit-on-idle", "300ms",
+            "--wire", "in:out", "--default", "allow", "--non-ip", "pass", "--exit-on-idle", READ,
             *options))
         gone_on = oracle.sort_out(frames)
         reasons = [packet.reason for _, packet in gone_on]
@@ -74,7 +74,7 @@ class Own(Captures):
         out = self.folder / "out.pcap"
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
-            "--wire", "in:out", "--default", "allow", "--exit-on-idle", "300ms"))
+            "--wire", "in:out", "--default", "allow", "--exit-on-idle", READ))
         self.assertEqual(report.drops, {"encapsulated_ip": len(isl) + 1})
         self.assertEqual(capture.read(out), control)
 
@@ -84,7 +84,7 @@ class Own(Captures):
         source = capture.write(self.folder / "in.pcap", frames)
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={source}", "--port", "out=net_null0,no-rx=1",
-            "--wire", "in:out", "--default", "allow", "--non-ip", "drop", "--exit-on-idle", "300ms"))
+            "--wire", "in:out", "--default", "allow", "--non-ip", "drop", "--exit-on-idle", READ))
         self.assertEqual(report.drops, {"non_ip": len(frames)})
 
     def test_non_ip_listed(self):
@@ -105,7 +105,7 @@ class Own(Captures):
             out = self.folder / "out.pcap"
             report = self.check(spillway(
                 "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
-                "--wire", "in:out", *value, "--exit-on-idle", "300ms", "--fast", CPUS[0]))
+                "--wire", "in:out", *value, "--exit-on-idle", READ, "--fast", CPUS[0]))
             counted = {entry["type"]: entry["packets"] for entry in report["non_ip"]}
             if value[1:] == ("pass",):
                 self.assertEqual(counted, {"other": len(frames) - 1})

@@ -7,7 +7,7 @@ import capture
 import esp
 import harness
 from associations import INLINE, IpsecCase
-from harness import CPUS, TestCase, main, spillway
+from harness import CPUS, READ, TestCase, main, spillway
 
 SIZE = 100  # bytes of an IP packet
 RATE = "8kbit"  # 1000 bytes a second
@@ -37,7 +37,7 @@ class Limit(TestCase):
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={source}", "--port",
             f"out=net_pcap1,tx_pcap={self.folder / 'out.pcap'},infinite_rx=0", "--wire", "in:out", "--exit-on-idle",
-            "300ms", "--rules", self.file("rules", rules), *(options or self.WAYS[0])))
+            READ, "--rules", self.file("rules", rules), *(options or self.WAYS[0])))
         self.most = lambda burst: (burst + 1000 * (time.monotonic() - begun)) // SIZE
         return report, report["rules"]
 
@@ -155,7 +155,7 @@ class Marks(TestCase):
         source = capture.write(self.folder / "in.pcap", frames)
         self.check(spillway("--port", f"in=net_pcap0,rx_pcap={source}", "--port",
                             f"out=net_pcap1,tx_pcap={self.folder / 'out.pcap'},infinite_rx=0", "--wire", "in:out",
-                            "--exit-on-idle", "300ms", "--rules", self.file("rules", rules), "--fast", CPUS[0]))
+                            "--exit-on-idle", READ, "--rules", self.file("rules", rules), "--fast", CPUS[0]))
         return capture.read(self.folder / "out.pcap")
 
     def test_codepoints(self):

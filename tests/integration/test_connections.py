@@ -8,7 +8,7 @@ import struct
 
 import capture
 import oracle
-from harness import CPUS, TestCase, main, spillway
+from harness import CPUS, READ, TestCase, main, spillway
 
 A, B = CPUS[0], CPUS[-1]
 LAN, WAN, ROUTER = "10.0.0.1", "203.0.113.5", "198.51.100.9"
@@ -46,7 +46,7 @@ class Capturing(TestCase):
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={file}", "--port", f"out=net_pcap1,tx_pcap={out}",
             "--wire", "in:out", "--rules", self.file("rules", rules),
-            "--exit-on-idle", "200ms", *options))
+            "--exit-on-idle", READ, *options))
         places = [struct.unpack("!H", frame[-2:])[0] for frame in capture.read(out)]
         if options == ("--fast", A):
             self.assertEqual(places, sorted(places), "the order")
@@ -321,7 +321,7 @@ class Segments(TestCase):
                 file, out = capture.write(self.folder / "in.pcap", sent), self.folder / "out.pcap"
                 self.check(spillway(
                     "--port", f"in=net_pcap0,rx_pcap={file}", "--port", f"out=net_pcap1,tx_pcap={out}",
-                    "--mtu", "in:1500", "--wire", "in:out", "--fast", A, "--exit-on-idle", "200ms", "--rules",
+                    "--mtu", "in:1500", "--wire", "in:out", "--fast", A, "--exit-on-idle", READ, "--rules",
                     self.file("rules", f"allow tcp from {lan} to any port 80 mss {rule}\n")))
                 for place, (got, right) in enumerate(zip(capture.read(out), expected, strict=True)):
                     self.assertEqual(got, right, f"{place}: {sent[place].hex()}")

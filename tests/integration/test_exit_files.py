@@ -4,7 +4,7 @@ import socket
 import struct
 
 import capture
-from harness import TestCase, main, spillway
+from harness import READ, TestCase, main, spillway
 from udp_packets import frame, udp4, udp6
 
 
@@ -16,7 +16,7 @@ class Files(TestCase):
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={path},tx_pcap={self.folder}/back.pcap", "--port",
             "out=net_pcap1," + out.format(self.folder), "--wire", "in:out", "--default", "allow",
-            "--exit-on-idle", "300ms", *options))
+            "--exit-on-idle", READ, *options))
         return report, capture.read(self.folder / "out.pcap"), capture.read(self.folder / "back.pcap")
 
     def test_whole_or_not_at_all(self):

@@ -8,7 +8,7 @@ import zlib
 
 import capture
 import oracle
-from harness import CAPTURES, CPUS, SPILLWAY, TestCase, main, run, spillway
+from harness import CAPTURES, CPUS, READ, SPILLWAY, TestCase, main, run, spillway
 
 OFFICE = """
 # what people may do, and nothing else
@@ -47,7 +47,7 @@ class Firewall(TestCase):
             "--port", f"in=net_pcap0,rx_pcap={sources[0]},tx_pcap={outs[0]}",
             "--port", f"out=net_pcap1,rx_pcap={sources[1]},tx_pcap={outs[1]}",
             "--wire", "in:out", "--rules", file or self.file("rules", rules),
-            "--default", "allow" if allow else "deny", "--exit-on-idle", "300ms",
+            "--default", "allow" if allow else "deny", "--exit-on-idle", READ,
             *(options or ("--fast", CPUS[0]))))
         self.assertEqual(report.packets["received"], len(frames))
         for reason in report.drops:
@@ -97,7 +97,7 @@ class Office(Firewall):
         source, out = capture.write(self.folder / "in.pcap", self.frames), self.folder / "out.pcap"
         self.check(spillway("--port", f"in=net_pcap0,rx_pcap={source}",
                             "--port", f"out=net_pcap1,{other}tx_pcap={out}", "--wire", "in:out", "--rules",
-                            self.file("rules", self.RULES), "--exit-on-idle", "300ms", "--fast", CPUS[0]))
+                            self.file("rules", self.RULES), "--exit-on-idle", READ, "--fast", CPUS[0]))
         return collections.Counter(capture.read(out))
 
     def test_all_by_one_end(self):
@@ -208,7 +208,7 @@ allow tcp from any to any in out
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={files['in'][0]},tx_pcap={files['out'][1]}",
             "--port", f"out=net_pcap1,rx_pcap={files['out'][0]},tx_pcap={files['in'][1]}",
-            "--wire", "in:out", "--rules", self.file("rules", self.RULES), "--exit-on-idle", "300ms",
+            "--wire", "in:out", "--rules", self.file("rules", self.RULES), "--exit-on-idle", READ,
             "--fast", CPUS[0]))
         for port, frames in sent.items():
             firewall = oracle.Firewall(self.RULES)
@@ -227,7 +227,7 @@ allow tcp from any to any in out
             self.check(spillway(
                 "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
                 "--wire", "in:out", "--rules",
-                self.file("rules", f"allow udp from any to any in {port}\n"), "--exit-on-idle", "300ms",
+                self.file("rules", f"allow udp from any to any in {port}\n"), "--exit-on-idle", READ,
                 "--rx", CPUS[0], "--fast", f"{CPUS[0]},{CPUS[-1]}", "--pool", CPUS[-1], "--dispatch",
                 "classify=pool", "--on-pool-full", "classify=inline"))
             self.assertEqual(len(capture.read(out)), passes)
@@ -263,7 +263,7 @@ class Sets(Firewall):
             "--port", f"in=net_pcap0,rx_pcap={capture.write(self.folder / 'in.pcap', frames)}",
             "--port", f"out=net_pcap1,tx_pcap={out}", "--wire", "in:out", "--rules",
             self.file("rules", "set many = file many.txt\nallow any from any to @many\n"),
-            "--exit-on-idle", "300ms", "--fast", CPUS[0]))
+            "--exit-on-idle", READ, "--fast", CPUS[0]))
         # 1 000 000 = 15 * 65536 + 66 * 256 + 64: 35.66.63.0/24 is the last.
         self.assertEqual(capture.read(out), frames[:2])
         self.assertEqual(report.drops, {"denied": 1})
@@ -376,7 +376,7 @@ class Reject(Firewall):
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={source},tx_pcap={back}", "--port", "out=net_null1,no-rx=1",
             "--wire", "in:out", "--rules", self.file("rules", "reject any from any to any\n"),
-            "--exit-on-idle", "300ms", "--fast", CPUS[0]))
+            "--exit-on-idle", READ, "--fast", CPUS[0]))
         self.assertEqual(report.drops, {"rejected": len(rejected) + len(silent)})
         self.assertEqual((report["exits"]["resets"], report["exits"]["icmp_prohibited"]), (3, 2))
         answers = [Ether(frame) for frame in capture.read(back)]
@@ -408,7 +408,7 @@ class Reject(Firewall):
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={source},tx_pcap={back}", "--port", "out=net_null1,no-rx=1",
             "--wire", "in:out", "--rules", self.file("rules", "reject any from any to any\n"),
-            "--exit-on-idle", "300ms", "--fast", CPUS[0]))
+            "--exit-on-idle", READ, "--fast", CPUS[0]))
         self.assertEqual(report.drops, {"rejected": 80})
         answers = len(capture.read(back))
         self.assertGreater(answers, 1)

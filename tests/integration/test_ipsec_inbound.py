@@ -6,7 +6,7 @@ import struct
 import esp
 import esp_vectors
 import oracle
-from associations import ENDS, INLINE, LINK, POOL, SIZES, IpsecCase, all_of, shuffled
+from associations import ENDS, INLINE, LARGE, LINK, LOOKED, POOL, SIZES, IpsecCase, all_of, shuffled
 from harness import main
 
 
@@ -19,7 +19,7 @@ class Inbound(IpsecCase):
         sealed = [[(one.sa.encrypt(frame, number), frame) for number, frame in enumerate(frames, 1)]
                   for one, frames in sent.items()]
         pairs = shuffled(self, sealed)
-        done = self.through([there for there, _ in pairs], associations, shape=shape)
+        done = self.through([there for there, _ in pairs], associations, shape=shape, mtu=LARGE)
         got, expected = map(oracle.by_flow, (done.out, [back for _, back in pairs]))
         if shape is POOL:
             kept = iter(expected)
@@ -137,7 +137,7 @@ class Inbound(IpsecCase):
             one = self.association("in", **{f"lifetime_packets_{limit}": 10})
             frames = [one.frame(bytes(9), number) for number in range(30)]
             done = self.through([one.sa.encrypt(frame, number)
-                                 for number, frame in enumerate(frames, 1)], [one])
+                                 for number, frame in enumerate(frames, 1)], [one], idle=LOOKED)
             self.same(done.out, frames[:passes])
             self.assertEqual(sum(done.report.drops.values()),
                              done.report.drops.get("esp_expired", 0))

@@ -6,7 +6,7 @@ import struct
 
 import esp
 import oracle
-from associations import FAMILIES, INLINE, LINK, POOL, SIZES, IpsecCase, all_of, shuffled, spi_of
+from associations import FAMILIES, INLINE, LARGE, LINK, LOOKED, POOL, SIZES, IpsecCase, all_of, shuffled, spi_of
 from harness import main, need_program
 
 
@@ -17,7 +17,7 @@ class Outbound(IpsecCase):
         """Protects a flow of each SA, checks it with the reference, returns the Run."""
         sent = {one: [one.frame(self.chance.randbytes(size), number)
                       for number, size in enumerate(sizes)] for one in associations}
-        done = self.through(shuffled(self, sent.values()), associations, shape=shape, **how)
+        done = self.through(shuffled(self, sent.values()), associations, shape=shape, mtu=LARGE, **how)
         by_spi = collections.defaultdict(list)
         known = {one.sa.spi: one for one in associations}
         for frame in done.out:
@@ -261,7 +261,7 @@ class Outbound(IpsecCase):
                              "what was dropped is not counted")
 
     def encrypted_until(self, frames, one):
-        done = self.through(frames, [one])
+        done = self.through(frames, [one], idle=LOOKED)
         self.same([one.sa.decrypt(frame).frame for frame in done.out], frames[:len(done.out)])
         return done
 

@@ -8,7 +8,7 @@ import capture
 import esp
 import peers
 from associations import need_ipsec
-from harness import CPUS, Net, Spillway, TestCase, main, need_program, spillway
+from harness import CPUS, READ, Net, Spillway, TestCase, main, need_program, spillway
 from test_peers import ENDS, HOSTS, NETWORKS, StandIn
 
 
@@ -127,7 +127,7 @@ class IpsecSecgw(TestCase):
             f"[port in]\ndevice = net_pcap0,rx_pcap={files[0]}\n"
             f"[port out]\ndevice = net_pcap1,tx_pcap={files[1]}\n[wire in-out]\nports = in, out\n")
             + section(self.folder, "one", direction, sa))
-        report = self.check(spillway("--config", config, "--exit-on-idle", "300ms", "--fast",
+        report = self.check(spillway("--config", config, "--exit-on-idle", READ, "--fast",
                                      CPUS[0]))
         self.assertEqual(report.drops, {})
         return capture.read(files[1])

@@ -10,7 +10,7 @@ import struct
 import capture
 import esp
 from associations import ENDS, INLINE, LINK, MTU, POOL, IpsecCase, Run
-from harness import CPUS, main, spillway
+from harness import CPUS, READ, main, spillway
 
 TRAILER = b"\xa5" * 6
 
@@ -41,7 +41,7 @@ class OnTheWire(IpsecCase):
                            f"device = net_pcap1,rx_pcap={files['back']},tx_pcap={files['out']}\n"
                            "[wire w]\nports = in, out\n"
                            + "".join(one.section(self.folder) for one in associations))
-        report = self.check(spillway("--config", config, "--exit-on-idle", "300ms", *shape,
+        report = self.check(spillway("--config", config, "--exit-on-idle", READ, *shape,
                                      timeout=120))
         self.assertEqual(report.packets["received"], len(there) + len(back))
         return Run(report, capture.read(files["out"]), capture.read(files["in"]))
@@ -202,7 +202,7 @@ class OnTheWire(IpsecCase):
                           f"[port out{wire}]\ndevice = net_pcap{2 + wire},tx_pcap={self.folder}/out{wire}.pcap\n"
                           f"[wire w{wire}]\nports = in{wire}, out{wire}\n")
         report = self.check(spillway(
-            "--config", self.file("two.conf", "".join(config)), "--exit-on-idle", "300ms", "--fast",
+            "--config", self.file("two.conf", "".join(config)), "--exit-on-idle", READ, "--fast",
             ",".join(str(cpu) for cpu in CPUS[:2]), "--idle", "sleep", "--on-pool-full", "classify=inline"))
         self.assertEqual(report.drops, {})
         for wire in 0, 1:

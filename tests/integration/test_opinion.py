@@ -6,7 +6,7 @@ import socket
 import capture
 import esp
 from associations import INLINE, POOL, IpsecCase
-from harness import Net, Spillway, TestCase, inside, main, run, spillway, until
+from harness import READ, Net, Spillway, TestCase, inside, main, run, spillway, until
 
 SIZES = (1, 17, 200, 1400)
 
@@ -57,7 +57,7 @@ class Flows(TestCase):
         capture.write(files[0], frames + denied)
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={files[0]}", "--port", f"out=net_pcap1,tx_pcap={files[1]}", "--wire",
-            "in:out", "--rules", self.file("rules", "allow udp from 10.0.0.0/8 to any\n"), "--exit-on-idle", "200ms",
+            "in:out", "--rules", self.file("rules", "allow udp from 10.0.0.0/8 to any\n"), "--exit-on-idle", READ,
             "--on-pool-full", "classify=inline"))
         passed = capture.read(files[1])
         self.assertEqual(collections.Counter(passed), collections.Counter(frames))

@@ -2,7 +2,7 @@
 """docs/reference.md names every option, drop reason and report field of the program, and no others."""
 import re
 
-from harness import BUILD, CAPTURES, CPUS, ROOT, SPILLWAY, TestCase, main, run, spillway
+from harness import BUILD, CAPTURES, CPUS, READ, ROOT, SPILLWAY, TestCase, main, run, spillway
 
 REASON = re.compile(r'SPILL_DROP_REASON\(\s*\w+,\s*"(\w+)",\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
 
@@ -100,7 +100,7 @@ class Reference(TestCase):
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={CAPTURES}/office.pcap", "--port",
             "out=net_null0,no-rx=1", "--wire", "in:out", "--default", "allow", "--rx", CPUS[0],
-            "--fast", CPUS[-1], "--tx", CPUS[0], "--pool", CPUS[0], "--exit-on-idle", "200ms"))
+            "--fast", CPUS[-1], "--tx", CPUS[0], "--pool", CPUS[0], "--exit-on-idle", READ))
         for part in ("ports", "lcores", "channels", "pool", "flows"):
             self.assertTrue(report[part], part)
         # Reasons and classes are names of their own, not fields.

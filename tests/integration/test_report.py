@@ -10,7 +10,7 @@ import struct
 import capture
 import esp
 from associations import POOL, IpsecCase
-from harness import CPUS, Spillway, main, spillway, until
+from harness import CPUS, READ, Spillway, main, spillway, until
 
 KEYS = pathlib.Path(__file__).with_name("report.keys")
 # Names that users or packets give.
@@ -51,7 +51,7 @@ class Report(IpsecCase):
 
     def test_keys(self):
         report = self.check(spillway("--config", self.configuration(), *POOL, "--rx", CPUS[0],
-                                     "--tx", CPUS[-1], "--exit-on-idle", "300ms"))
+                                     "--tx", CPUS[-1], "--exit-on-idle", READ))
         self.assertEqual(report.packets["received"], 28)
         routed = self.file("router.conf", "[port r]\ndevice = net_null0,no-rx=1\nrouted = yes\naddress = 10.0.0.1/24\n"
                            "[route 10.1.0.0/16]\nvia = 10.0.0.2\n[neighbor 10.0.0.2]\nport = r\nmac = 02:00:00:00:00:02\n")

@@ -11,7 +11,7 @@ from scapy.packet import Raw
 
 import capture
 import esp
-from harness import ROOT, main, spillway
+from harness import READ, ROOT, main, spillway
 from routed_tunnels import GATEWAY_MAC, SHAPES, SITE_MAC, TunnelCase, link, mac, port_mac, routed
 
 FAMILIES = list(itertools.product((4, 6), (4, 6), (False, True)))
@@ -78,7 +78,7 @@ class Ends(TunnelCase):
         world = esp.udp_frame("10.1.0.7", "203.0.113.9", b"x", link=link(0))
         capture.write(self.folder / "lan.pcap", [one.leaving(b"x"), world])
         capture.write(self.folder / "wan.pcap", [one.back.encrypt(one.coming(b"x"), 1), one.coming(b"x")])
-        report = self.check(spillway("--config", self.file("example.conf", text), "--exit-on-idle", "300ms",
+        report = self.check(spillway("--config", self.file("example.conf", text), "--exit-on-idle", READ,
                                      *SHAPES["inline"]))
         self.assertEqual(report.drops, {"esp_required": 1})
         got = sorted(capture.read(self.folder / "wan-out.pcap"), key=len)
@@ -389,7 +389,7 @@ class PathMtu(TunnelCase):
         capture.write(path["lan"], frames + [one.leaving(b"x")] * 3000 + [big])
         capture.write(path["wan"], [one.back.encrypt(one.coming(b"x"), 1)] * 64 + errors)
         report = self.check(spillway("--config", self.file("router.conf", self.config(network, [one])),
-                                     "--exit-on-idle", "300ms", *shape))
+                                     "--exit-on-idle", READ, *shape))
         got = [Ether(frame) for frame in capture.read(self.folder / "lan-out.pcap")]
         told = [frame[ICMP].nexthopmtu for frame in got if ICMP in frame]
         told += [frame[ICMPv6PacketTooBig].mtu for frame in got if ICMPv6PacketTooBig in frame]

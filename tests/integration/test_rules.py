@@ -13,9 +13,9 @@ import unittest
 import capture
 import esp
 import oracle
-from harness import CAPTURES, CPUS, SPILLWAY, Net, Spillway, TestCase, main, run, spillway, until
+from harness import CAPTURES, CPUS, READ, SPILLWAY, Net, Spillway, TestCase, main, run, spillway, until
 
-PORTS = ("--wire", "in:out", "--exit-on-idle", "300ms")
+PORTS = ("--wire", "in:out", "--exit-on-idle", READ)
 
 
 class Counts(TestCase):

@@ -7,7 +7,7 @@ import random
 import struct
 
 import capture
-from harness import CPUS, TestCase, main, spillway
+from harness import CPUS, READ, TestCase, main, spillway
 
 A, B = CPUS[0], CPUS[-1]
 FLOWS, LENGTH = 2000, 25
@@ -50,7 +50,7 @@ class Shapes(TestCase):
         out = self.folder / "out.pcap"
         report = self.check(spillway(
             "--port", f"in=net_pcap0,rx_pcap={source}", "--port", f"out=net_pcap1,tx_pcap={out}",
-            "--wire", "in:out", "--default", "allow", "--exit-on-idle", "500ms", *options))
+            "--wire", "in:out", "--default", "allow", "--exit-on-idle", READ, *options))
         got = capture.read(out)
         self.assertEqual(report.packets["received"], len(self.frames))
         self.assertEqual(report.packets["transmitted"], len(got))
