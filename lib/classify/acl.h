@@ -48,7 +48,7 @@ struct spill_acl *spill_acl_create(const char *name, const struct spill_ruleset 
                                    enum spill_verdict default_verdict, int socket,
                                    struct spill_error *error);
 
-#define SPILL_ACL_NAME_MAX 20
+#define SPILL_ACL_NAME_MAX 19
 
 /**
  * The same for a version that follows another: what that has compiled, and both have, is not

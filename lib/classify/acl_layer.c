@@ -299,25 +299,43 @@ static bool overlap(const struct spill_rule *one, const struct spill_rule *other
            share_addresses(one, other, 0) && share_addresses(one, other, 1);
 }
 
-enum spill_acl_note spill_acl_layer_note(struct spill_acl_layer *layer, uint32_t place)
+bool spill_acl_rules_compete(const struct spill_rule *one, const struct spill_rule *other)
+{
+    return overlap(one, other) && !matches_same(one, other);
+}
+
+bool spill_acl_layer_is_alone(struct spill_acl_layer *layer, uint32_t place)
 {
     const struct spill_rule *rule = &layer->rules[place - 1];
     uint8_t *note = &layer->notes[place - 1];
     bool alone = true;
 
-    if (*note != SPILL_ACL_UNKNOWN)
-        return *note;
-    *note = SPILL_ACL_HIDES_NONE;
-    for (uint32_t i = 0; i < layer->count && *note == SPILL_ACL_HIDES_NONE; i++) {
-        if (!overlap(rule, &layer->rules[i]) || matches_same(rule, &layer->rules[i]))
-            continue;
-        alone = false;
-        if (i > place - 1)
-            *note = SPILL_ACL_HIDES_SOME;
+    if ((*note & SPILL_ACL_LOOKED) == 0) {
+        for (uint32_t i = 0; i < layer->count && alone; i++)
+            alone = !spill_acl_rules_compete(rule, &layer->rules[i]);
+        *note |= SPILL_ACL_LOOKED | (alone ? SPILL_ACL_ALONE : 0);
     }
-    if (alone)
-        *note = SPILL_ACL_ALONE;
-    return *note;
+    return (*note & SPILL_ACL_ALONE) != 0;
+}
+
+bool spill_acl_layer_hide(struct spill_acl_layer *layer, uint32_t place)
+{
+    const struct spill_rule *rule = &layer->rules[place - 1];
+    uint8_t *note = &layer->notes[place - 1];
+
+    if ((*note & (SPILL_ACL_HAS_HIDDEN | SPILL_ACL_ALONE)) != 0)
+        return false;
+    *note |= SPILL_ACL_HAS_HIDDEN;
+    for (uint32_t i = place; i < layer->count; i++) {
+        if (spill_acl_rules_compete(rule, &layer->rules[i]))
+            layer->notes[i] |= SPILL_ACL_HIDDEN;
+    }
+    return true;
+}
+
+bool spill_acl_layer_is_hidden(const struct spill_acl_layer *layer, uint32_t place)
+{
+    return (layer->notes[place - 1] & SPILL_ACL_HIDDEN) != 0;
 }
 
 /* Of rules that match the same the first is found, and the others never match. */
@@ -334,7 +352,7 @@ static int keep_rules(struct spill_acl_layer *layer, const struct spill_ruleset 
         uint32_t at = hash_of(&layer->rules[i]) & (layer->table_size - 1);
 
         if (spill_acl_layer_find(layer, &layer->rules[i]) != 0) {
-            layer->notes[i] = SPILL_ACL_HIDES_NONE;
+            layer->notes[i] = SPILL_ACL_HAS_HIDDEN; /* none: it is never found */
             continue;
         }
         while (layer->table[at] != 0)

@@ -56,13 +56,12 @@ union spill_acl_tuple {
     struct spill_acl_tuple6 v6;
 };
 
-/** What who makes versions knows of a rule that a layer has: of what it shares packets with. */
-enum spill_acl_note {
-    SPILL_ACL_UNKNOWN,
-    SPILL_ACL_HIDES_NONE, /* with none that comes later in the layer */
-    SPILL_ACL_HIDES_SOME,
-    SPILL_ACL_ALONE, /* with none at all in the layer */
-};
+/** What who makes versions knows of a rule that a layer has, and of those that it shares packets
+ * with: bits. */
+#define SPILL_ACL_LOOKED     0x1u /* it is known whether it is alone */
+#define SPILL_ACL_ALONE      0x2u /* there are none */
+#define SPILL_ACL_HAS_HIDDEN 0x4u /* those that come later are noted as hidden */
+#define SPILL_ACL_HIDDEN     0x8u /* some version is without one that comes earlier, and is found */
 
 struct spill_acl_layer {
     /* NULL without rules. Where no rule names ports, or types, the family's first context stands in
@@ -75,7 +74,7 @@ struct spill_acl_layer {
     struct spill_rule *rules; /* a copy; NULL: it was not to be kept, and no other may have it */
     uint32_t *table;          /* places of rules from 1, by a hash of what they match; 0: free */
     uint32_t table_size;      /* a power of two */
-    uint8_t *notes;           /* of each rule, enum spill_acl_note */
+    uint8_t *notes;           /* of each rule: bits as above */
     uint32_t distinct;        /* rules of which none before matches the same */
 };
 
@@ -98,8 +97,18 @@ void spill_acl_layer_release(struct spill_acl_layer *layer);
 /** The place, from 1, of the rule that matches the same as another one; 0: there is none. */
 uint32_t spill_acl_layer_find(const struct spill_acl_layer *layer, const struct spill_rule *rule);
 
-/** Whether the rule of a place may take packets of others: notes it, too. @param place  from 1 */
-enum spill_acl_note spill_acl_layer_note(struct spill_acl_layer *layer, uint32_t place);
+/** Whether a packet may match both rules, and it matters which is found. */
+bool spill_acl_rules_compete(const struct spill_rule *one, const struct spill_rule *other);
+
+/** Whether the rule of a place shares packets with no other one. @param place  from 1 */
+bool spill_acl_layer_is_alone(struct spill_acl_layer *layer, uint32_t place);
+
+/** Notes, for all versions, that one is without the rule of a place: it may hide later ones.
+ * @return whether that took a walk over the layer */
+bool spill_acl_layer_hide(struct spill_acl_layer *layer, uint32_t place);
+
+/** Whether the rule of a place may be hidden. */
+bool spill_acl_layer_is_hidden(const struct spill_acl_layer *layer, uint32_t place);
 
 /** rte_acl's categories: 1, or what it can search at a time. */
 uint32_t spill_acl_categories(const struct spill_ruleset *ruleset);

@@ -33,8 +33,10 @@ def address(packed):
 
 
 def selector(source, destination):
-    return address(destination) + address(source) + struct.pack("=4HHBBB3xII", 0, 0, 0, 0, socket.AF_INET, 32, 32,
-                                                               0, 0, 0)
+    """Of two hosts; None: all."""
+    lengths = [0 if end is None else 32 for end in (destination, source)]
+    return (address(destination or b"") + address(source or b"") +
+            struct.pack("=4HHBBB3xII", 0, 0, 0, 0, socket.AF_INET, *lengths, 0, 0, 0))
 
 
 def attribute(kind, payload):
@@ -54,9 +56,9 @@ def key(spi):
                      struct.pack(">I", spi) * 5)
 
 
-def policy(number, direction, spi=0):
-    """Of a child, whose two hosts are its own."""
-    inner = struct.pack(">I", 0x0a000000 + number), struct.pack(">I", 0x14000000 + number)
+def policy(number, direction, travels, spi=0):
+    """Of a child, whose two hosts are its own; of one that travels, its one and all others."""
+    inner = None if travels else struct.pack(">I", 0x0a000000 + number), struct.pack(">I", 0x14000000 + number)
     source, destination = ENDS if direction == OUT else ENDS[::-1]
     text = selector(*inner if direction == OUT else inner[::-1]) + INFINITE + bytes(32) + struct.pack(
         "=IIBBBB4x", 100, 0, direction, 0, 0, 0)
@@ -67,7 +69,8 @@ def policy(number, direction, spi=0):
 
 
 class Client:
-    def __init__(self, path):
+    def __init__(self, path, travels=False):
+        self.travels = travels
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.connect(str(path))
         self.socket.send(struct.pack("=IHHIIIII", 28, 15, 0, 0, 0, 1, 99, 0))
@@ -102,7 +105,7 @@ class Client:
     def set_up(self, number):
         spis = self.associate(number, 0xd0000000 + number)
         for direction in IN, FWD, OUT:
-            self.ask(NEWPOLICY, policy(number, direction, spis[1] if direction == OUT else 0))
+            self.ask(NEWPOLICY, policy(number, direction, self.travels, spis[1] if direction == OUT else 0))
         return spis
 
     def remove(self, spi, ends):
@@ -112,14 +115,14 @@ class Client:
         """As the one who begins it does."""
         spis = self.associate(number, 0xe0000000 + number)
         for direction in IN, FWD, OUT:
-            self.ask(UPDPOLICY, policy(number, direction, spis[1] if direction == OUT else 0))
+            self.ask(UPDPOLICY, policy(number, direction, self.travels, spis[1] if direction == OUT else 0))
         self.remove(before[1], ENDS)
         self.remove(before[0], ENDS[::-1])
         return spis
 
     def take_down(self, number, spis):
         for direction in OUT, IN, FWD:
-            text = policy(number, direction)
+            text = policy(number, direction, self.travels)
             self.ask(DELPOLICY, text[:56] + struct.pack("=IBxxx", 0, direction))
         self.remove(spis[0], ENDS[::-1])
         self.remove(spis[1], ENDS)
@@ -130,7 +133,9 @@ class Spillway:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="children-"))
         self.path = self.folder / "xfrm"
         config = self.folder / "conf"
+        (self.folder / "rules").write_text("".join(f"{rule}\n" for rule in options.rule))
         config.write_text(f"[spillway]\nidle = sleep\nmemory = {options.memory}\nfast = {options.cpu}\n"
+                          "rules = rules\n"
                           "[port lan]\ndevice = net_null0,no-rx=1\n[port wan]\ndevice = net_null1,no-rx=1\n"
                           f"[wire w]\nports = lan, wan\n[ike]\nxfrm = {self.path}\n")
         self.log = open(self.folder / "log", "w", encoding="utf-8")
@@ -158,7 +163,7 @@ class Spillway:
 
 def measure(options, count):
     program = Spillway(options)
-    clients = [Client(program.path) for _ in range(options.clients)]
+    clients = [Client(program.path, options.travel) for _ in range(options.clients)]
     numbers = range(1, count + 1)
     resident = program.resident()
 
@@ -200,6 +205,8 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build-bench"))
     parser.add_argument("--clients", type=int, default=1, help="that ask at a time [1]")
     parser.add_argument("--renewed", type=int, default=20, help="how many are renewed [20]")
+    parser.add_argument("--rule", action="append", default=[], help="of the rule file")
+    parser.add_argument("--travel", action="store_true", help="each child is of one host, and all others")
     parser.add_argument("--keep", action="store_true", help="don't take them down")
     parser.add_argument("--cpu", type=int, default=1, help="of the fast lcore [1]")
     parser.add_argument("--memory", default="2048", help="MiB of spillway's [2048]")

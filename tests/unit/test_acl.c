@@ -13,7 +13,7 @@
 #include <rte_malloc.h>
 
 #include "acl_oracle.h"
-#include "classify/acl_parts.h"
+#include "classify/rule_counts.h"
 
 #define ALLOW SPILL_VERDICT_ALLOW
 #define DENY  SPILL_VERDICT_DENY
@@ -49,88 +49,6 @@ static size_t eal_memory_in_use(void)
     return size;
 }
 
-/* Adds rules, takes some away, moves one, has another decide otherwise: as daemons change policies.
- */
-static void change_rules(struct spill_ruleset *ruleset, const struct spill_ruleset *new,
-                         uint32_t most)
-{
-    for (uint32_t changes = 1 + oracle_draw(5); changes > 0; changes--) {
-        const uint32_t at = oracle_draw(ruleset->count + 1), from = oracle_draw(ruleset->count);
-        struct spill_rule *rules = ruleset->rules, rule = new->rules[oracle_draw(new->count)];
-
-        if (ruleset->count > 0 && oracle_draw(8) == 0) {
-            rule = rules[from];
-            memmove(&rules[from], &rules[from + 1], (--ruleset->count - from) * sizeof(rule));
-        } else if (ruleset->count > 0 && oracle_draw(8) == 0) {
-            rules[from].action = rules[from].action == ALLOW ? DENY : ALLOW;
-            rules[from].sa = 0;
-            continue;
-        } else if (ruleset->count == most || (ruleset->count > 0 && oracle_draw(3) == 0)) {
-            memmove(&rules[from], &rules[from + 1], (--ruleset->count - from) * sizeof(rule));
-            continue;
-        }
-        if (at > ruleset->count)
-            continue;
-        memmove(&rules[at + 1], &rules[at], (ruleset->count++ - at) * sizeof(rule));
-        rules[at] = rule;
-    }
-    for (uint32_t i = 0; i < ruleset->count; i++)
-        ruleset->rules[i].line = i + 1;
-}
-
-static struct spill_acl *follow_acl(const struct spill_acl *previous,
-                                    const struct spill_ruleset *ruleset, unsigned version)
-{
-    struct spill_error error = {.text = ""};
-    struct spill_acl *acl;
-    char name[16];
-
-    oracle_give_tallies(ruleset);
-    snprintf(name, sizeof(name), "test%u", version);
-    acl = spill_acl_follow(previous, name, ruleset, ORACLE_SA_IDS, ORACLE_NAMED, DENY,
-                           SOCKET_ID_ANY, &error);
-    if (acl == NULL)
-        fail_msg("%s", error.text);
-    return acl;
-}
-
-/* Also while the version before is still looked at, and where only few overlap. */
-static void a_version_follows_another(void **state)
-{
-    enum { MOST = 120, VERSIONS = 50 };
-    const size_t before = eal_memory_in_use();
-    uint64_t hits = 0;
-
-    (void)state;
-    oracle_seed();
-    /* Some draws match little: then a few rounds more. */
-    for (unsigned round = 0; round < 4 || (hits <= 5000 && round < 40); round++) {
-        struct spill_ruleset *ruleset =
-            round % 2 == 0 ? oracle_rules(MOST) : oracle_office_rules(MOST);
-        struct spill_ruleset new = *ruleset;
-        struct spill_acl *acl = NULL;
-
-        new.rules = calloc(MOST, sizeof(*new.rules));
-        assert_non_null(new.rules);
-        memcpy(new.rules, ruleset->rules, MOST * sizeof(*new.rules));
-        ruleset->count = oracle_draw(MOST / 2);
-        for (unsigned version = 0; version < VERSIONS; version++) {
-            struct spill_acl *next = follow_acl(acl, ruleset, version);
-
-            hits += oracle_compare(ruleset, next, DENY, 8);
-            spill_acl_free(acl);
-            hits += oracle_compare(ruleset, next, DENY, 2);
-            acl = next;
-            change_rules(ruleset, &new, MOST);
-        }
-        spill_acl_free(acl);
-        free(new.rules);
-        spill_rules_free(ruleset);
-    }
-    assert_true(hits > 5000);
-    assert_int_equal(eal_memory_in_use(), before);
-}
-
 static struct spill_ruleset *read_text(const char *text)
 {
     FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
@@ -143,24 +61,6 @@ static struct spill_ruleset *read_text(const char *text)
     if (ruleset == NULL)
         fail_msg("%s", error.text);
     return ruleset;
-}
-
-/* Rules that match the same as earlier ones are no reason to compile the others anew. */
-static void repeats_are_not_compiled_again(void **state)
-{
-    struct spill_ruleset *ruleset = read_text("allow udp from any to any port 1\n"
-                                              "allow udp from any to any port 2\n"
-                                              "allow udp from any to any port 1\n"
-                                              "allow udp from any to any port 1\n"
-                                              "deny udp from any to any port 2\n");
-    struct spill_acl *acl = follow_acl(NULL, ruleset, 0), *next = follow_acl(acl, ruleset, 1);
-
-    (void)state;
-    assert_int_equal(next->part_count, 1);
-    assert_ptr_equal(next->parts[0].layer, acl->parts[0].layer);
-    spill_acl_free(acl);
-    spill_acl_free(next);
-    spill_rules_free(ruleset);
 }
 
 static uint16_t last_sa;     /* that verdict_of() got */
@@ -445,8 +345,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_first_match),
-        cmocka_unit_test(a_version_follows_another),
-        cmocka_unit_test(repeats_are_not_compiled_again),
         cmocka_unit_test(the_rules_of_a_file),
         cmocka_unit_test(rules_for_what_came_in_by_a_port),
         cmocka_unit_test(protection_has_its_place_in_the_order),
