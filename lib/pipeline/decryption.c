@@ -388,6 +388,32 @@ static uint64_t settle_strangers(struct spill_fast *fast, struct arrivals *arriv
     return taken;
 }
 
+/*
+ * Hands those on that are another lcore's. Who spreads in software knows no port of ESP but 4500:
+ * by others it comes as any UDP, by its ports, and its fragments by their addresses, as all other
+ * ESP. So that is where an SA's packets meet, large or small, and whatever a NAT makes of the
+ * ports: in order.
+ */
+static void hand_on(struct spill_fast *fast, struct arrivals *arrivals)
+{
+    struct spill_handover *handover = &fast->handover;
+    uint32_t i;
+
+    for (i = 0; i < arrivals->count; i++) {
+        const struct spill_packet *packet = arrivals->packets[i];
+        uint32_t owner;
+
+        if (arrivals->sas[i] == NULL || packet->esp != SPILL_ESP_UDP)
+            continue;
+        owner = spill_handover_datagram_owner(handover, packet);
+        if (owner == handover->self)
+            continue;
+        spill_handover_send(fast, handover->flows[owner], arrivals->mbufs[i], packet,
+                            arrivals->stamp);
+        arrivals->sas[i] = NULL;
+    }
+}
+
 uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rte_mbuf **mbufs,
                                struct spill_packet *packets, uint32_t count, uint64_t stamp)
 {
@@ -413,6 +439,9 @@ uint32_t spill_decryption_take(struct spill_fast *fast, uint16_t port, struct rt
     spill_sa_set_lookup(fast->version.generation->sas, arrivals.packets, arrivals.spis,
                         arrivals.sas, arrivals.count);
     taken = settle_strangers(fast, &arrivals);
+    if (unlikely(fast->version.generation->sas->ends != NULL) && fast->handover.count > 1 &&
+        !fast->handover.by_device)
+        hand_on(fast, &arrivals);
     for (i = 0; i < arrivals.count; i++) {
         if (arrivals.sas[i] != NULL)
             submit_group(fast, &arrivals, i);

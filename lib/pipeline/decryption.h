@@ -17,7 +17,8 @@
  * transit, and subject to the rules like any packet. What is ours is looked at before the crypto
  * (SA, replay window), decrypted in jobs of one SA, which chooses the lane, and in order looked
  * at again: only then are sequence numbers noted, by one lcore at a time. So it does not matter
- * which lcores an SA's packets come to.
+ * which lcores an SA's packets come to; but for their order, where one lcore gets them as far as
+ * spillway chooses (handover.h).
  *
  * Uses of a packet: kind, key, direction, esp, wrapped, fragment, l4_offset, length. Sets: input,
  * sequence in place of flow while it is in the work; what comes out is parsed anew, with

@@ -11,54 +11,79 @@ from harness import Net, Spillway, main, need_program, until
 class Host(harness.TestCase):
     """The kernel behind a twin: policies are for its own packets, too."""
 
-    def test_blocked(self):
+    def setUp(self):
+        super().setUp()
         need_program("ip")
         if not os.path.exists("/dev/net/tun"):
             self.skipTest("needs /dev/net/tun")
-        with Net() as net:
-            harness.run("ip", "-n", net.left, "address", "flush", "dev", "eth0")
-            harness.run("ip", "-n", net.left, "address", "add", "10.1.0.2/24", "dev", "eth0")
-            harness.run("ip", "netns", "exec", net.middle, "sysctl", "-qw", "net.ipv4.conf.lan.rp_filter=1",
-                        "net.ipv4.conf.lan.arp_ignore=8")
-            path = self.folder / "xfrm"
-            ip = ike.Ip(path)
-            config = self.file("conf", f"""
+        self.net = Net()
+        self.addCleanup(self.net.close)
+        net = self.net
+        harness.run("ip", "-n", net.left, "address", "flush", "dev", "eth0")
+        harness.run("ip", "-n", net.left, "address", "add", "10.1.0.2/24", "dev", "eth0")
+        harness.run("ip", "netns", "exec", net.middle, "sysctl", "-qw", "net.ipv4.conf.lan.rp_filter=1",
+                    "net.ipv4.conf.lan.arp_ignore=8")
+        self.ip = ike.Ip(self.folder / "xfrm")
+
+    def start(self, default, more=""):
+        """@return a spillway whose host is reached"""
+        config = self.file("conf", f"""
 [spillway]
 idle = sleep
-default = deny
+default = {default}
 [router]
 routes = 1k
 routes6 = 1k
+{more}
 [port inner]
 device = net_af_packet0,iface=lan
 routed = yes
 twin = tlan
 address = 10.1.0.1/24
 [ike]
-xfrm = {path}
+xfrm = {self.folder / "xfrm"}
 """)
-            reaches = lambda: net.ping(net.middle, "10.1.0.2", "-I", "10.1.0.1", "-W", "1", count=1)
-            with Spillway("--config", config, namespace=net.middle) as program:
-                program.ready()
-                until(reaches, 30, "ping by the twin")
-                out, into = "src 10.1.0.1/32 dst 10.1.0.2/32 dir out", "src 10.1.0.2/32 dst 10.1.0.1/32 dir in"
-                nothing = "tmpl src 10.1.0.1 dst 10.1.0.2 proto esp reqid 1 mode tunnel"
-                for policy, what in (out, "action block"), (out, nothing), (into, "action block"), (into, nothing):
-                    ip(f"policy add {policy} {what}")
-                    self.assertEqual(reaches(), 0, f"{policy} {what}")
-                    ip(f"policy delete {policy}")
-                    self.assertEqual(reaches(), 1, f"without {policy} {what}")
-                # As charon has them: one selects both ways, and is older; what leaves asks those for it alone.
-                ip("policy add src 10.1.0.0/24 dst 0.0.0.0/0 dir in tmpl proto esp reqid 5 mode transport")
-                ip("policy add src 0.0.0.0/0 dst 10.1.0.0/24 dir out tmpl proto esp reqid 5 mode transport")
-                asked = lambda: program.telemetry("/spillway/metrics,acquire")["asked"]  # noqa: E731
-                before = asked()
-                self.assertEqual(reaches(), 0)
-                self.assertGreater(asked(), before)
-                report = self.check(program.stop())
-                self.assertGreaterEqual(report.drops["denied"], 3)
-                # What wants an association waits, and goes where the policy does.
-                self.assertGreaterEqual(report["acquire"]["waited"], 1)
+        program = Spillway("--config", config, namespace=self.net.middle)
+        self.addCleanup(program.__exit__)
+        program.ready()
+        until(self.reaches, 30, "ping by the twin")
+        return program
+
+    def reaches(self):
+        return self.net.ping(self.net.middle, "10.1.0.2", "-I", "10.1.0.1", "-W", "1", count=1)
+
+    def test_blocked(self):
+        program = self.start("deny")
+        out, into = "src 10.1.0.1/32 dst 10.1.0.2/32 dir out", "src 10.1.0.2/32 dst 10.1.0.1/32 dir in"
+        nothing = "tmpl src 10.1.0.1 dst 10.1.0.2 proto esp reqid 1 mode tunnel"
+        for policy, what in (out, "action block"), (out, nothing), (into, "action block"), (into, nothing):
+            self.ip(f"policy add {policy} {what}")
+            self.assertEqual(self.reaches(), 0, f"{policy} {what}")
+            self.ip(f"policy delete {policy}")
+            self.assertEqual(self.reaches(), 1, f"without {policy} {what}")
+        # As charon has them: one selects both ways, and is older; what leaves asks those for it alone.
+        self.ip("policy add src 10.1.0.0/24 dst 0.0.0.0/0 dir in tmpl proto esp reqid 5 mode transport")
+        self.ip("policy add src 0.0.0.0/0 dst 10.1.0.0/24 dir out tmpl proto esp reqid 5 mode transport")
+        asked = lambda: program.telemetry("/spillway/metrics,acquire")["asked"]  # noqa: E731
+        before = asked()
+        self.assertEqual(self.reaches(), 0)
+        self.assertGreater(asked(), before)
+        report = self.check(program.stop())
+        self.assertGreaterEqual(report.drops["denied"], 3)
+        # What wants an association waits, and goes where the policy does.
+        self.assertGreaterEqual(report["acquire"]["waited"], 1)
+
+    def test_judged(self):
+        """Where rules judge the host's own, what it sends goes by policies for `out` alone."""
+        program = self.start("allow", "host-rules = yes")
+        everything = "src 0.0.0.0/0 dst 0.0.0.0/0"
+        for way in "in", "fwd":
+            self.ip(f"policy add {everything} dir {way} priority 1 action block")
+        self.assertEqual(self.reaches(), 1)
+        self.assertEqual(self.net.ping(self.net.left, "10.1.0.1", "-W", "1", count=1), 0)
+        self.ip(f"policy add {everything} dir out priority 2 action block")
+        self.assertEqual(self.reaches(), 0)
+        self.check(program.stop())
 
 
 class Onward(harness.TestCase):

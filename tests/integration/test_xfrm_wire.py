@@ -3,6 +3,7 @@
 import itertools
 import socket
 import struct
+import unittest
 
 import esp
 import harness
@@ -90,14 +91,14 @@ class Wire(harness.TestCase):
         self.path = self.folder / "xfrm"
         self.ip = ike.Ip(self.path)
 
-    def config(self):
+    def config(self, cpus=CPUS[:1]):
         self.file("rules", "allow udp from any to any port 4501\n")
         return self.file("conf", f"""
 [spillway]
 idle = sleep
 default = deny
 rules = rules
-fast = {CPUS[0]}
+fast = {",".join(map(str, cpus))}
 [port lan]
 device = net_pcap0,iface=lan
 [port wan]
@@ -154,8 +155,8 @@ class Ports(Wire):
     """ESP in UDP at a port of this end that the daemon has chosen; and flags of associations."""
     PORTS = 4501, 61000
 
-    def tunnel(self, family, spi, flags=""):
-        out, back = self.add(spi, self.ENDS[family], self.PORTS, flags)
+    def tunnel(self, family, spi, flags="", ports=PORTS):
+        out, back = self.add(spi, self.ENDS[family], ports, flags)
         self.select(out, "out", *self.INSIDE, f"proto udp dport {spi}")
         self.select(back, "fwd", *self.INSIDE[::-1], f"proto udp dport {spi}")
         return out, back
@@ -191,6 +192,26 @@ class Ports(Wire):
             report = self.check(program.stop())
         self.assertEqual(report.drops["esp_no_sa"], 2)
         self.assertEqual(report.drops["esp_reassembled"], 1)
+
+    @unittest.skipIf(len(CPUS) < 2, "needs two CPUs")
+    def test_lcore(self):
+        """Whatever its ports, whole or in fragments: the ESP of an association comes to one lcore, and so does what is
+        inside, which has a flow there."""
+        for host in self.net.left, self.net.right:  # which have flows of their own else
+            self.net.run(host, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
+        with Spillway("--config", self.config(CPUS[:2]), namespace=self.net.middle) as program:
+            program.ready()
+            for number in range(8):
+                spi = 0x1100 + 16 * number
+                _, back = self.tunnel(4, spi, ports=(4501 + number, 61000 + number))
+                small, large = (esp.udp_frame(*self.INSIDE[::-1], bytes(size), (1000, spi)) for size in (100, 1200))
+                self.sockets[1].send(back.encrypt(small, 1))
+                self.comes(0, lambda got, small=small: got == small)
+                for part in esp.pieces(back.encrypt(large, 2, dont_fragment=False), 800):
+                    self.sockets[1].send(part)
+                self.comes(0, lambda got, large=large: got == large)
+            self.assertEqual(program.telemetry("/spillway/metrics,flows")["entries"], 8)
+            self.check(program.stop())
 
     def test_ike(self):
         """Where a policy would have it IKE goes by the port of its ESP: no rule says so, and nothing else passes."""
@@ -237,6 +258,37 @@ xfrm = {self.path}
             until(lambda: (program.telemetry("/spillway/metrics,drops") or {}).get("denied", 0) >= 5, 20, "all have come")
             report = self.check(program.stop())
         self.assertEqual(report.drops["denied"], 5)
+        self.assertGreaterEqual(report.drops["no_host"], 3)
+
+    def test_directions_for_the_host(self):
+        """Where rules judge the host's own, what is for it goes by policies for `in`, and what is forwarded by others."""
+        path = self.file("routed", f"""
+[spillway]
+idle = sleep
+default = allow
+fast = {CPUS[0]}
+[port wan]
+device = net_pcap0,iface=wan
+routed = yes
+address = {self.ENDS[4][0]}/24
+[router]
+host-rules = yes
+[ike]
+xfrm = {self.path}
+""")
+        link = b"\2pcap\0" + b"\2\0\0\0\0\2"
+        own, far = self.ENDS[4]
+        with Spillway("--config", path, namespace=self.net.middle) as program:
+            program.ready()
+            for way in "fwd", "out":
+                self.ip(f"policy add src 0.0.0.0/0 dst 0.0.0.0/0 dir {way} priority 1 action block")
+            self.ip(f"policy add src {far}/32 dst {own}/32 proto udp dport 9 dir in priority 2 action block")
+            for number, (to, port, count) in enumerate(((own, 7, 3), (own, 9, 5), ("203.0.113.9", 7, 2))):
+                for _ in range(count):
+                    self.sockets[1].send(esp.udp_frame(far, to, b"x", (1000 + number, port), link=link))
+            until(lambda: (program.telemetry("/spillway/metrics,drops") or {}).get("denied", 0) >= 7, 20, "all have come")
+            report = self.check(program.stop())
+        self.assertEqual(report.drops["denied"], 7)
         self.assertGreaterEqual(report.drops["no_host"], 3)
 
     def test_marks(self):
