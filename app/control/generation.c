@@ -92,19 +92,53 @@ struct making {
     bool follows;
 };
 
-/* Rules for what goes one way alone. */
-static int make_way(const struct making *making, enum spill_way way, struct spill_policy **policy,
-                    struct spill_error *error)
+/* Rules for what goes one way alone. @param name  the policy's, of at most 6 letters */
+static struct spill_ways_input ways_input(const struct making *making,
+                                          const struct spill_policy *previous, const char *name,
+                                          char whole_name[17])
 {
-    const struct spill_policy *previous = NULL;
-    char name[17];
+    snprintf(whole_name, 17, "%s%u", name, (unsigned)making->program->versions);
+    return (struct spill_ways_input){
+        .name = whole_name,
+        .previous = previous,
+        .follows = making->follows,
+        .ruleset = making->ruleset,
+        .sas = making->sas,
+        .ids = making->ids,
+        .inputs = making->inputs,
+        .memory_nodes = making->nodes,
+    };
+}
 
-    if (making->previous != NULL)
-        previous = way == SPILL_WAY_IN ? making->previous->inward : making->previous->onward;
-    snprintf(name, sizeof(name), "%s%u", way == SPILL_WAY_IN ? "inward" : "onward",
-             (unsigned)making->program->versions);
-    return spill_ways_create(way, previous, making->follows, name, making->ruleset, making->sas,
-                             making->ids, making->inputs, making->nodes, policy, error);
+static int make_ways(const struct making *making, struct spill_generation *generation,
+                     struct spill_error *error)
+{
+    static const struct spill_generation none;
+    const struct spill_generation *previous = making->previous != NULL ? making->previous : &none;
+    char name[17];
+    struct spill_ways_input input = ways_input(making, previous->onward, "onward", name);
+
+    if (spill_ways_create(&input, SPILL_WAY_OUT, &generation->onward, error) != 0)
+        return -1;
+    input = ways_input(making, previous->inward, "inward", name);
+    return spill_ways_create(&input, SPILL_WAY_IN, &generation->inward, error);
+}
+
+/* Those that judge what is the host's own. */
+static int make_host_ways(const struct making *making, enum spill_verdict default_verdict,
+                          struct spill_generation *generation, struct spill_error *error)
+{
+    static const struct spill_generation none;
+    const struct spill_generation *previous = making->previous != NULL ? making->previous : &none;
+    char name[17];
+    struct spill_ways_input input = ways_input(making, previous->of_host, "ofhost", name);
+
+    if (spill_ways_create_host(&input, SPILL_WAY_OUT, default_verdict, &generation->of_host,
+                               error) != 0)
+        return -1;
+    input = ways_input(making, previous->to_host, "tohost", name);
+    return spill_ways_create_host(&input, SPILL_WAY_IN, default_verdict, &generation->to_host,
+                                  error);
 }
 
 static struct spill_policy *make_whole(const struct making *making,
@@ -139,9 +173,9 @@ static int add_rules(struct making *making, const struct spill_options *options,
         making->ids[i] = spill_sa_set_find(making->sas, making->ruleset->sas[i])->id;
     reading_nodes(&making->program->plan, making->nodes);
     generation->policy = make_whole(making, options->default_verdict, error);
-    if (generation->policy != NULL &&
-        make_way(making, SPILL_WAY_OUT, &generation->onward, error) == 0 &&
-        make_way(making, SPILL_WAY_IN, &generation->inward, error) == 0)
+    if (generation->policy != NULL && make_ways(making, generation, error) == 0 &&
+        (!making->program->options.pipeline.host_rules ||
+         make_host_ways(making, options->default_verdict, generation, error) == 0))
         status = 0;
     free(making->ids);
     return status;

@@ -105,13 +105,21 @@ static int add_pair(struct spill_xfrm_children *children, uint32_t policy, struc
     return 0;
 }
 
-/* Of each two ends the newest SA; those of the same ends and reqid are of one group. */
-static int find_pairs(const struct index *index, const struct spill_xfrm_state *state,
-                      uint32_t number, struct spill_xfrm_children *children)
+/* IKE goes by the port of the newest SA that a policy sends by. */
+static void note_port(struct spill_xfrm_policy *policy, const struct spill_xfrm_sa *sa)
 {
-    const struct spill_xfrm_policy *policy = &state->policies[number];
+    if (sa->direction == SPILL_XFRM_OUT)
+        policy->own_port = sa->encapsulated ? ntohs(sa->encap.encap_sport) : 0;
+}
+
+/* Of each two ends the newest SA; those of the same ends and reqid are of one group. */
+static int find_pairs(const struct index *index, struct spill_xfrm_state *state, uint32_t number,
+                      struct spill_xfrm_children *children)
+{
+    struct spill_xfrm_policy *policy = &state->policies[number];
     const uint8_t direction = policy->info.dir == XFRM_POLICY_OUT ? SPILL_XFRM_OUT : SPILL_XFRM_IN;
     struct spill_xfrm_sa *sa = NULL;
+    bool has_port = false;
 
     while ((sa = next_older(index, policy, sa)) != NULL) {
         if (sa->direction != direction || !spill_xfrm_policy_takes(policy, sa) ||
@@ -119,6 +127,9 @@ static int find_pairs(const struct index *index, const struct spill_xfrm_state *
             continue;
         if (add_pair(children, number, sa) != 0)
             return -ENOMEM;
+        if (!has_port)
+            note_port(policy, sa);
+        has_port = true;
         children->is_chosen[sa - state->sas] |= direction == SPILL_XFRM_OUT;
     }
     return 0;
@@ -184,8 +195,7 @@ static void name_children(const struct index *index, const struct spill_xfrm_chi
         if (sa != NULL) {
             state->policies[i].group = sa->group;
             state->policies[i].child = sa->child;
-            if (sa->direction == SPILL_XFRM_OUT)
-                state->policies[i].own_port = sa->encapsulated ? ntohs(sa->encap.encap_sport) : 0;
+            note_port(&state->policies[i], sa);
         }
     }
 }

@@ -221,11 +221,11 @@ static void add_rule(const struct spill_xfrm_policy *policy, const struct spill_
 
     *rule = begin_rule(&policy->info.sel, line);
     take_selector(rule, &policy->info.sel);
+    rule->host = policy->info.dir == XFRM_POLICY_OUT  ? SPILL_RULE_HOST_SENDS
+                 : policy->info.dir == XFRM_POLICY_IN ? SPILL_RULE_HOST_GETS
+                                                      : SPILL_RULE_FORWARDED;
     if (policy->info.action == XFRM_POLICY_BLOCK || (policy->has_template && sa == NULL)) {
         rule->action = SPILL_VERDICT_DENY;
-        rule->host = policy->info.dir == XFRM_POLICY_OUT  ? SPILL_RULE_HOST_SENDS
-                     : policy->info.dir == XFRM_POLICY_IN ? SPILL_RULE_HOST_GETS
-                                                          : SPILL_RULE_FORWARDED;
         if (policy->info.action != XFRM_POLICY_BLOCK)
             rule->trap = policy->trap; /* of an outbound one */
     } else if (!policy->has_template) {
@@ -247,12 +247,11 @@ static bool has_ends(const struct xfrm_user_tmpl *template)
            !spill_xfrm_same_address(&template->id.daddr, &none, template->family);
 }
 
-/* One host at each end: of more it is not known which of them has a daemon. */
-static bool selects_hosts(const struct xfrm_selector *selector)
+/* One host at this end, which has the daemon, whichever peers that has: of more it is not known
+ * which of them does. */
+static bool selects_host(const struct xfrm_selector *selector)
 {
-    const uint8_t whole = selector->family == AF_INET6 ? 128 : 32;
-
-    return selector->prefixlen_s == whole && selector->prefixlen_d == whole;
+    return selector->prefixlen_s == (selector->family == AF_INET6 ? 128 : 32);
 }
 
 /* Whether what daemons say to each other is among what an outbound policy selects. */
@@ -265,7 +264,7 @@ static bool selects_ike(const struct spill_xfrm_policy *policy)
         (selector->proto != 0 && selector->proto != IPPROTO_UDP))
         return false;
     if (!has_ends(template))
-        return selects_hosts(selector);
+        return selects_host(selector);
     return template->family == selector->family &&
            spill_xfrm_is_within(&template->saddr, &selector->saddr, selector->prefixlen_s) &&
            spill_xfrm_is_within(&template->id.daddr, &selector->daddr, selector->prefixlen_d);

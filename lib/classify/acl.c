@@ -22,8 +22,8 @@ static uint16_t sa_of(const struct spill_rule *rule, const uint16_t *sa_ids)
         return sa_ids[rule->sa - 1];
     if (rule->trap != 0)
         return rule->trap;
-    if (rule->host == SPILL_RULE_HOST_GETS || rule->host == SPILL_RULE_HOST_SENDS)
-        return SPILL_SA_HOST_TOO;
+    if (spill_rule_denies_host(rule))
+        return rule->host == SPILL_RULE_HOST_GETS ? SPILL_SA_HOST_GETS : SPILL_SA_HOST_SENDS;
     return rule->reject ? SPILL_SA_REJECT : rule->mss;
 }
 

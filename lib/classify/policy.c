@@ -34,8 +34,7 @@ static struct spill_policy *make(const struct spill_policy *previous, bool follo
         return NULL;
     }
     for (uint32_t i = 0; i < ruleset->count; i++)
-        policy->denies_host |= ruleset->rules[i].host == SPILL_RULE_HOST_GETS ||
-                               ruleset->rules[i].host == SPILL_RULE_HOST_SENDS;
+        policy->denies_host |= spill_rule_denies_host(&ruleset->rules[i]);
     policy->allows_all = ruleset->count == 0 && default_verdict == SPILL_VERDICT_ALLOW;
     for (node = 0; node < SPILL_NODES_MAX; node++) {
         memory = memory_nodes[node];

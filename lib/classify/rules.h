@@ -79,9 +79,9 @@ enum spill_rule_end {
 #define SPILL_RULE_IPV6 0x2
 
 /** One rule. Written while the file is read, then constant. */
-/** Which packets a daemon's rule that denies is for. */
+/** Which packets a daemon's rule is for: the direction of its policy. */
 enum spill_rule_host {
-    SPILL_RULE_HOST_NOT,   /* all but the host's own */
+    SPILL_RULE_HOST_NOT,   /* of a file: all, and denying is for all but the host's own */
     SPILL_RULE_HOST_GETS,  /* for what comes, also to it */
     SPILL_RULE_HOST_SENDS, /* for what leaves: its own, and what came through an SA and goes on */
     SPILL_RULE_FORWARDED,  /* for what comes, and is not the host's */
@@ -104,7 +104,7 @@ struct spill_rule {
         inputs;    /* bit i: for packets that came in by spill_ruleset.inputs[i]; 0: by any port */
     uint16_t mss;  /* of one that allows: SPILL_SA_MSS_AUTO, or bytes; 0: not said */
     bool reject;   /* of one that denies: its sender is told */
-    uint8_t host;  /* of one that denies: enum spill_rule_host; no file says that */
+    uint8_t host;  /* enum spill_rule_host; no file says that */
     uint16_t trap; /* of one that denies only until there is an SA: from SPILL_SA_TRAP_FIRST; else
                     * 0; likewise */
     bool log;      /* what it decides is recorded */
@@ -217,6 +217,13 @@ static inline bool spill_rules_same_line(const struct spill_rule *rule,
                                          const struct spill_rule *other)
 {
     return rule->file == other->file && rule->line == other->line;
+}
+
+/** Whether a rule denies what the host gets or sends, whether or not rules are for that. */
+static inline bool spill_rule_denies_host(const struct spill_rule *rule)
+{
+    return rule->action == SPILL_VERDICT_DENY &&
+           (rule->host == SPILL_RULE_HOST_GETS || rule->host == SPILL_RULE_HOST_SENDS);
 }
 
 /** Frees rules. NULL is fine. */

@@ -91,14 +91,15 @@ enum spill_verdict {
 };
 
 /* What stands beside DENY in the SA's place: where the sender is told, and of a packet that is
- * denied for what it is, or beyond a rule's limit, not by a rule; and where the host's own packets
- * are denied as well; else 0 does. */
+ * denied for what it is, or beyond a rule's limit, not by a rule; and where what the host
+ * gets is denied as well, or what it sends; else 0 does. */
 #define SPILL_SA_REJECT        1
 #define SPILL_SA_NO_CONNECTION 2
 #define SPILL_SA_BEYOND_LIMIT  3
-#define SPILL_SA_HOST_TOO      4
-/* And from here on, where it is denied, also to the host, only until there is an association for it
- * (acquisition.h): a number of the control side's for whoever wants one. */
+#define SPILL_SA_HOST_GETS     4
+#define SPILL_SA_HOST_SENDS    5
+/* And from here on, where it is denied, also what the host sends, only until there is an
+ * association for it (acquisition.h): a number of the control side's for whoever wants one. */
 #define SPILL_SA_TRAP_FIRST 16
 /* And beside ALLOW: the largest segment that TCP's ends are to announce, in bytes; this: what fits
  * the ports; or 0. */
@@ -163,6 +164,7 @@ struct spill_packet {
             uint8_t counted : 1; /* 1: where its rule is counted; classification's */
             uint8_t of_host : 1; /* 1: the host has sent it, by the port that is its output; of no
                                   * input that a rule names */
+            uint8_t for_host : 1; /* 1: the host is to get it, and the rules judge that */
         };
     };
     uint8_t input;  /* id of the port it came from; written by the pipeline */

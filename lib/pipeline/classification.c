@@ -63,8 +63,14 @@ static void ask(struct spill_job *job, const struct spill_generation *generation
     for (i = 0; i < job->count; i++)
         packets[i] = spill_packet_of(job->mbufs[i]);
     spill_acl_classify(spill_policy_acl(generation->policy), packets, job->count, job->notes);
-    for (i = 0; generation->onward != NULL && i < job->count; i++)
-        turn(generation, packets[i], &job->notes[i]);
+    for (i = 0; i < job->count; i++) {
+        const struct spill_policy *policy = spill_generation_policy(generation, packets[i]);
+
+        if (unlikely(policy != generation->policy))
+            spill_acl_classify(spill_policy_acl(policy), &packets[i], 1, &job->notes[i]);
+        else if (unlikely(generation->onward != NULL))
+            turn(generation, packets[i], &job->notes[i]);
+    }
     job->result = generation->number;
 }
 

@@ -39,8 +39,8 @@ static void go_by_next(struct spill_fast *fast, struct rte_mbuf *mbuf, struct sp
                        uint32_t used_up, uint64_t now)
 {
     struct spill_acl_decision chain[SPILL_RULE_LEVELS + 1];
-    const uint32_t count =
-        spill_acl_chain(spill_policy_acl(fast->version.generation->policy), packet, chain);
+    const struct spill_policy *policy = spill_generation_policy(fast->version.generation, packet);
+    const uint32_t count = spill_acl_chain(spill_policy_acl(policy), packet, chain);
     uint32_t i;
 
     for (i = 0; i < count; i++) {

@@ -144,7 +144,8 @@ void spill_forward_ask(const struct spill_fast *fast, struct rte_mbuf *mbuf,
     packet->reversed = 0;
     if (fast->routing.routed[packet->input])
         spill_routing_ask(fast, mbuf, packet);
-    spill_acl_classify(spill_policy_acl(fast->version.generation->policy), &packet, 1, &tally);
+    spill_acl_classify(spill_policy_acl(spill_generation_policy(fast->version.generation, packet)),
+                       &packet, 1, &tally);
 }
 
 uint32_t spill_forward_answers(struct spill_fast *fast, uint64_t now)

@@ -25,6 +25,8 @@ void spill_generation_free(void *argument)
     spill_policy_free(generation->policy);
     spill_policy_free(generation->onward);
     spill_policy_free(generation->inward);
+    spill_policy_free(generation->to_host);
+    spill_policy_free(generation->of_host);
     spill_sa_set_free(generation->sas);
     spill_rule_list_free(generation->list);
     free(generation);

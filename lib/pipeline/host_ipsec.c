@@ -55,11 +55,11 @@ bool spill_host_is_bypassed(const struct spill_fast *fast, const struct rte_mbuf
            spill_host_is_discovery(mbuf, packet);
 }
 
-/* Whether the rule that was found for a packet denies the host's, too. */
-static bool is_denied(const struct spill_packet *packet)
+/* Whether the rule that was found for a packet denies the host's, too. @param how  it sends it, or
+ * gets it: where there is no rule for that, one for the other way may have been found */
+static bool is_denied(const struct spill_packet *packet, uint16_t how)
 {
-    return packet->verdict == SPILL_VERDICT_DENY &&
-           (packet->sa == SPILL_SA_HOST_TOO || packet->sa >= SPILL_SA_TRAP_FIRST);
+    return packet->verdict == SPILL_VERDICT_DENY && packet->sa == how;
 }
 
 /* The SA by which the first rule that matches protects, or NULL. */
@@ -132,7 +132,7 @@ static bool leaves(struct spill_fast *fast, struct spill_encryption *encryption,
         spill_acquisition_wait(fast, mbuf, packet, encryption->stamp, SPILL_ACQUISITION_HOST);
         return false;
     }
-    if (is_denied(packet)) {
+    if (is_denied(packet, SPILL_SA_HOST_SENDS)) {
         spill_ledger_drop(&fast->ledger, &spill_drop_denied, &mbuf, 1);
         return false;
     }
@@ -188,7 +188,7 @@ const struct spill_drop_reason *spill_host_refuses(struct spill_fast *fast, stru
     spill_routing_ask(fast, mbuf, packet);
     sa = rule_of(generation, policy, packet);
     spill_routing_asked(packet);
-    if (is_denied(packet))
+    if (is_denied(packet, SPILL_SA_HOST_GETS))
         return &spill_drop_denied;
     return sa != NULL && sa->config.direction == SPILL_SA_IN ? &spill_drop_esp_required : NULL;
 }

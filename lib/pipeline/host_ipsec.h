@@ -14,10 +14,11 @@
  * @file
  * The host's own packets and tunnels: what a twin's kernel sends goes by an outbound association
  * where the first rule for what leaves says so (onward.h), and what comes to the host in the clear
- * ends where that rule is protect by an inbound one; both end where the rule denies the host's own,
- * too (SPILL_SA_HOST_TOO). Of the rules nothing else counts for the host, unless they are for it as
- * well (host_rules.h): what is allowed or denied there its own firewall says. It is asked for each
- * packet, and no flow is noted. What a trap selects waits for its association (acquisition.h).
+ * ends where that rule is protect by an inbound one; either ends where the rule denies it for the
+ * host, too (SPILL_SA_HOST_SENDS, _GETS). Of the rules nothing else counts for the host, unless
+ * they are for it as well (host_rules.h): what is allowed or denied there its own firewall says. It
+ * is asked for each packet, and no flow is noted. What a trap selects waits for its association
+ * (acquisition.h).
  *
  * IKE and ESP of the host's own, neighbour discovery, and what is for a link or a group are not
  * asked about (RFC 4301 4.4.1: bypass).

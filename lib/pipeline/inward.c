@@ -10,7 +10,7 @@ static bool is_for_leaving(const struct spill_fast *fast, const struct spill_pac
     const struct spill_sa *sa;
 
     if (packet->verdict == SPILL_VERDICT_DENY)
-        return packet->sa == SPILL_SA_HOST_TOO || packet->sa >= SPILL_SA_TRAP_FIRST;
+        return packet->sa == SPILL_SA_HOST_SENDS || packet->sa >= SPILL_SA_TRAP_FIRST;
     sa = packet->verdict == SPILL_VERDICT_PROTECT
              ? spill_sa_set_get(fast->version.generation->sas, packet->sa)
              : NULL;

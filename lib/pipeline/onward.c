@@ -28,7 +28,7 @@ struct spill_sa *spill_onward_find(const struct spill_fast *fast, struct rte_mbu
     spill_routing_ask(fast, mbuf, &question);
     spill_acl_classify(spill_policy_acl(generation->onward), &asked, 1, &tally);
     wanted = spill_acquisition_wants(&question);
-    denied = question.verdict == SPILL_VERDICT_DENY && question.sa == SPILL_SA_HOST_TOO;
+    denied = question.verdict == SPILL_VERDICT_DENY && question.sa == SPILL_SA_HOST_SENDS;
     if (question.verdict != SPILL_VERDICT_PROTECT && !wanted && !denied)
         return NULL;
     sa = wanted || denied ? NULL : spill_sa_set_get(generation->sas, question.sa);

@@ -39,7 +39,8 @@ static const struct spill_drop_reason *reason_of(const struct spill_packet *pack
         return &tcp_no_connection;
     if (packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_BEYOND_LIMIT)
         return &beyond_limit;
-    if (packet->verdict == SPILL_VERDICT_DENY && packet->sa == SPILL_SA_HOST_TOO)
+    if (packet->verdict == SPILL_VERDICT_DENY &&
+        (packet->sa == SPILL_SA_HOST_GETS || packet->sa == SPILL_SA_HOST_SENDS))
         return &spill_drop_denied;
     if (packet->inbound_sa != 0)
         return &esp_policy;

@@ -154,11 +154,13 @@ uint32_t spill_routing_give_host(struct spill_fast *fast, struct rte_mbuf **mbuf
     spill_routing_lookup(fast->routing.tables, mbufs, pointers, count, SPILL_ROUTING_TO, groups);
     for (i = 0; i < count; i++) {
         /* What is judged takes the way of all: its route ends at the host. */
-        if (unlikely(spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL) &&
-            !(fast->routing.host_rules &&
-              !spill_host_is_bypassed(fast, mbufs[i], &packets[i], false))) {
-            give(fast, mbufs[i], &packets[i]);
-            continue;
+        if (unlikely(spill_group_get(&all[groups[i]]).action == SPILL_ROUTE_LOCAL)) {
+            if (!fast->routing.host_rules ||
+                spill_host_is_bypassed(fast, mbufs[i], &packets[i], false)) {
+                give(fast, mbufs[i], &packets[i]);
+                continue;
+            }
+            packets[i].for_host = 1;
         }
         groups[kept] = groups[i];
         keep(mbufs, packets, &kept, i);

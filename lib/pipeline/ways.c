@@ -4,17 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The rules of a set, with what says which way they are for. */
-struct whole {
-    const struct spill_ruleset *ruleset;
-    const struct spill_sa_set *sas;
-    const uint16_t *ids;
-};
-
-static enum spill_way way_of(const struct whole *whole, const struct spill_rule *rule)
+static enum spill_way way_of(const struct spill_ways_input *input, const struct spill_rule *rule)
 {
     const struct spill_sa *sa =
-        rule->sa != 0 ? spill_sa_set_get(whole->sas, whole->ids[rule->sa - 1]) : NULL;
+        rule->sa != 0 ? spill_sa_set_get(input->sas, input->ids[rule->sa - 1]) : NULL;
 
     if (sa != NULL)
         return sa->config.direction == SPILL_SA_IN ? SPILL_WAY_IN : SPILL_WAY_OUT;
@@ -81,16 +74,16 @@ static bool any_meet(struct source *sources, uint32_t count)
 
 /* Whether a rule for the one way and one for the other may be for the same packets: by where they
  * come from, which the ends of a tunnel do not share, but a hub and its spokes. */
-static int meet(const struct whole *whole, bool *found)
+static int meet(const struct spill_ways_input *input, bool *found)
 {
-    struct source *sources = malloc((2 * (size_t)whole->ruleset->count + 1) * sizeof(*sources));
+    struct source *sources = malloc((2 * (size_t)input->ruleset->count + 1) * sizeof(*sources));
     uint32_t count = 0, i;
 
     if (sources == NULL)
         return -1;
-    for (i = 0; i < whole->ruleset->count; i++) {
-        const struct spill_rule *rule = &whole->ruleset->rules[i];
-        const enum spill_way way = way_of(whole, rule);
+    for (i = 0; i < input->ruleset->count; i++) {
+        const struct spill_rule *rule = &input->ruleset->rules[i];
+        const enum spill_way way = way_of(input, rule);
 
         for (uint8_t family = SPILL_RULE_IPV4; family <= SPILL_RULE_IPV6; family++) {
             if (way != SPILL_WAY_ANY && (rule->families & family) != 0)
@@ -106,15 +99,15 @@ static int meet(const struct whole *whole, bool *found)
 
 /* Copies all rules but those for the other way, up to the last for this one. Returns how many; 0:
  * there are none for this way, or none for the other one. */
-static uint32_t select_rules(const struct whole *whole, enum spill_way way,
+static uint32_t select_rules(const struct spill_ways_input *input, enum spill_way way,
                              struct spill_rule *rules)
 {
     uint32_t count = 0, last = 0, i;
     bool others = false;
 
-    for (i = 0; i < whole->ruleset->count; i++) {
-        const struct spill_rule *rule = &whole->ruleset->rules[i];
-        const enum spill_way own = way_of(whole, rule);
+    for (i = 0; i < input->ruleset->count; i++) {
+        const struct spill_rule *rule = &input->ruleset->rules[i];
+        const enum spill_way own = way_of(input, rule);
 
         if (own != way && own != SPILL_WAY_ANY) {
             others = true;
@@ -127,32 +120,70 @@ static uint32_t select_rules(const struct whole *whole, enum spill_way way,
     return others ? last : 0;
 }
 
-int spill_ways_create(enum spill_way way, const struct spill_policy *previous, bool follows,
-                      const char *name, const struct spill_ruleset *ruleset,
-                      const struct spill_sa_set *sas, const uint16_t *ids,
-                      const struct spill_rule_input *inputs,
-                      const int memory_nodes[SPILL_NODES_MAX], struct spill_policy **policy,
-                      struct spill_error *error)
+static int create(const struct spill_ways_input *input, struct spill_ruleset *selected,
+                  enum spill_verdict default_verdict, struct spill_policy **policy,
+                  struct spill_error *error)
 {
-    const struct whole whole = {ruleset, sas, ids};
-    struct spill_ruleset selected = *ruleset;
+    if (input->follows)
+        *policy = spill_policy_follow(input->previous, input->name, selected, input->ids,
+                                      input->inputs, default_verdict, input->memory_nodes, error);
+    else
+        *policy = spill_policy_create(input->name, selected, input->ids, input->inputs,
+                                      default_verdict, input->memory_nodes, error);
+    return *policy != NULL ? 0 : -1;
+}
+
+int spill_ways_create(const struct spill_ways_input *input, enum spill_way way,
+                      struct spill_policy **policy, struct spill_error *error)
+{
+    struct spill_ruleset selected = *input->ruleset;
     bool both;
+    int status;
 
     *policy = NULL;
-    if (meet(&whole, &both) != 0)
+    if (meet(input, &both) != 0)
         return spill_error_set(error, "rules: no memory");
     if (!both)
         return 0;
-    selected.rules = calloc(ruleset->count + 1u, sizeof(*selected.rules));
+    selected.rules = calloc(selected.count + 1u, sizeof(*selected.rules));
     if (selected.rules == NULL)
         return spill_error_set(error, "rules: no memory");
-    selected.count = select_rules(&whole, way, selected.rules);
-    if (selected.count > 0 && follows)
-        *policy = spill_policy_follow(previous, name, &selected, ids, inputs, SPILL_VERDICT_ALLOW,
-                                      memory_nodes, error);
-    else if (selected.count > 0)
-        *policy = spill_policy_create(name, &selected, ids, inputs, SPILL_VERDICT_ALLOW,
-                                      memory_nodes, error);
+    selected.count = select_rules(input, way, selected.rules);
+    status = selected.count > 0 ? create(input, &selected, SPILL_VERDICT_ALLOW, policy, error) : 0;
     free(selected.rules);
-    return selected.count == 0 || *policy != NULL ? 0 : -1;
+    return status;
+}
+
+/* Copies all rules but those that are not for what the host gets, or sends. */
+static uint32_t select_host_rules(const struct spill_ways_input *input, enum spill_way way,
+                                  struct spill_rule *rules)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < input->ruleset->count; i++) {
+        const struct spill_rule *rule = &input->ruleset->rules[i];
+        const enum spill_way own = way_of(input, rule);
+
+        if (rule->host != SPILL_RULE_FORWARDED && (own == way || own == SPILL_WAY_ANY))
+            rules[count++] = *rule;
+    }
+    return count;
+}
+
+int spill_ways_create_host(const struct spill_ways_input *input, enum spill_way way,
+                           enum spill_verdict default_verdict, struct spill_policy **policy,
+                           struct spill_error *error)
+{
+    struct spill_ruleset selected = *input->ruleset;
+    int status = 0;
+
+    *policy = NULL;
+    selected.rules = calloc(selected.count + 1u, sizeof(*selected.rules));
+    if (selected.rules == NULL)
+        return spill_error_set(error, "rules: no memory");
+    selected.count = select_host_rules(input, way, selected.rules);
+    if (selected.count < input->ruleset->count)
+        status = create(input, &selected, default_verdict, policy, error);
+    free(selected.rules);
+    return status;
 }

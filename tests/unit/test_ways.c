@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "classify/rule_counts.h"
 #include "lcores.h"
 #include "pipeline/ways.h"
 
@@ -32,9 +33,11 @@ static struct spill_ruleset *read_rules(const char *text)
     return ruleset;
 }
 
-static struct spill_policy *make(enum spill_way way, const char *text)
+/* @param host  of what judges the host's own, with a default of deny */
+static struct spill_policy *make_of(const struct spill_ruleset *ruleset, enum spill_way way,
+                                    bool host)
 {
-    struct spill_ruleset *ruleset = read_rules(text);
+    struct spill_ways_input input;
     struct spill_policy *policy;
     uint16_t ids[2] = {0, 0};
     int nodes[SPILL_NODES_MAX];
@@ -45,9 +48,22 @@ static struct spill_policy *make(enum spill_way way, const char *text)
         nodes[i] = i == 0 ? 0 : -1;
     for (i = 0; i < ruleset->sa_count; i++)
         ids[i] = strcmp(ruleset->sas[i], "in") == 0 ? 1 : 2;
-    assert_int_equal(spill_ways_create(way, NULL, false, way == SPILL_WAY_IN ? "in" : "out",
-                                       ruleset, &sas, ids, NULL, nodes, &policy, &error),
+    input = (struct spill_ways_input){.name = way == SPILL_WAY_IN ? "in" : "out",
+                                      .ruleset = ruleset,
+                                      .sas = &sas,
+                                      .ids = ids,
+                                      .memory_nodes = nodes};
+    assert_int_equal(host ? spill_ways_create_host(&input, way, SPILL_VERDICT_DENY, &policy, &error)
+                          : spill_ways_create(&input, way, &policy, &error),
                      0);
+    return policy;
+}
+
+static struct spill_policy *make(enum spill_way way, const char *text)
+{
+    struct spill_ruleset *ruleset = read_rules(text);
+    struct spill_policy *policy = make_of(ruleset, way, false);
+
     spill_rules_free(ruleset);
     return policy;
 }
@@ -123,6 +139,57 @@ static void the_first_for_a_way_decides(void **state)
         spill_policy_free(policies[way]);
 }
 
+/* What the host gets and sends, where rules judge it: policies for its way, and all of a file. */
+static void the_hosts_own_go_by_its_policies(void **state)
+{
+    struct spill_ruleset *ruleset = read_rules("deny any from 10.0.0.0/8 to any\n"
+                                               "allow any from 10.1.0.0/16 to any\n"
+                                               "deny any from 10.2.0.0/16 to any\n"
+                                               "allow any from 10.0.0.0/8 to any\n");
+    static const uint8_t of_policies[] = {SPILL_RULE_FORWARDED, SPILL_RULE_HOST_GETS,
+                                          SPILL_RULE_HOST_SENDS};
+    static const struct {
+        uint32_t source;
+        uint8_t verdict[2];
+    } cases[] = {
+        {0x0a010001, {SPILL_VERDICT_ALLOW, SPILL_VERDICT_ALLOW}},
+        {0x0a020001, {SPILL_VERDICT_ALLOW, SPILL_VERDICT_DENY}},
+        {0x0b000001, {SPILL_VERDICT_DENY, SPILL_VERDICT_DENY}},
+    };
+    struct spill_packet packet = {.kind = SPILL_PACKET_IPV4}, *asked = &packet;
+    struct spill_policy *policies[2];
+    uint32_t tally;
+    unsigned i, way;
+
+    (void)state;
+    for (i = 0; i < RTE_DIM(of_policies); i++)
+        ruleset->rules[i].host = of_policies[i];
+    for (way = SPILL_WAY_IN; way <= SPILL_WAY_OUT; way++)
+        policies[way] = make_of(ruleset, (enum spill_way)way, true);
+    for (i = 0; i < RTE_DIM(cases); i++) {
+        for (way = SPILL_WAY_IN; way <= SPILL_WAY_OUT; way++) {
+            packet.key.v4.address[0] = rte_cpu_to_be_32(cases[i].source);
+            spill_acl_classify(spill_policy_acl(policies[way]), &asked, 1, &tally);
+            assert_int_equal(packet.verdict, cases[i].verdict[way]);
+        }
+    }
+    for (way = SPILL_WAY_IN; way <= SPILL_WAY_OUT; way++)
+        spill_policy_free(policies[way]);
+    /* Of forwarded packets alone, and nothing else: what is left is nothing, and says so. */
+    ruleset->count = 1;
+    policies[0] = make_of(ruleset, SPILL_WAY_IN, true);
+    assert_non_null(policies[0]);
+    packet.key.v4.address[0] = RTE_BE32(0x0a010001);
+    packet.verdict = SPILL_VERDICT_UNKNOWN;
+    spill_acl_classify(spill_policy_acl(policies[0]), &asked, 1, &tally);
+    assert_int_equal(packet.verdict, SPILL_VERDICT_DENY);
+    assert_int_equal(tally, SPILL_RULE_TALLY_DEFAULT);
+    spill_policy_free(policies[0]);
+    ruleset->rules[0].host = SPILL_RULE_HOST_NOT;
+    assert_null(make_of(ruleset, SPILL_WAY_IN, true));
+    spill_rules_free(ruleset);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -135,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_are_there_where_both_may_be_meant),
         cmocka_unit_test(the_first_for_a_way_decides),
+        cmocka_unit_test(the_hosts_own_go_by_its_policies),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

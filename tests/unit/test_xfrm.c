@@ -471,22 +471,22 @@ static void test_ike_passes(void **unused)
     struct xfrm_userpolicy_info info = selects(XFRM_POLICY_OUT, LEFT, RIGHT);
     struct xfrm_user_tmpl template = {
         .id.proto = IPPROTO_ESP, .family = AF_INET, .reqid = 1, .mode = XFRM_MODE_TRANSPORT};
+    /* Of many hosts at this end nobody knows which has a daemon. */
     const struct {
-        uint8_t length;
+        uint8_t local, remote;
         uint16_t sport;
         bool names_ends;
         unsigned rules;
-    } cases[] = {{16, 0, false, 0},
-                 {16, 0, true, 4},
-                 {32, 0, false, 4},
-                 {32, 80, false, 0},
-                 {32, 500, false, 2}};
+    } cases[] = {{16, 16, 0, false, 0},  {16, 32, 0, false, 0},  {16, 16, 0, true, 4},
+                 {32, 32, 0, false, 4},  {32, 16, 0, false, 4},  {32, 32, 80, false, 0},
+                 {32, 16, 80, false, 0}, {32, 32, 500, false, 2}};
     struct spill_policy_files files;
     unsigned i, j;
 
     (void)unused;
     for (i = 0; i < RTE_DIM(cases); i++) {
-        info.sel.prefixlen_s = info.sel.prefixlen_d = cases[i].length;
+        info.sel.prefixlen_s = cases[i].local;
+        info.sel.prefixlen_d = cases[i].remote;
         info.sel.proto = IPPROTO_UDP;
         info.sel.sport = htons(cases[i].sport);
         info.sel.sport_mask = cases[i].sport != 0 ? UINT16_MAX : 0;
@@ -501,7 +501,9 @@ static void test_ike_passes(void **unused)
         assert_int_equal(files.ruleset->count, cases[i].rules + 1);
         for (j = 0; j < cases[i].rules; j++) {
             assert_int_equal(files.ruleset->rules[j].action, SPILL_VERDICT_ALLOW);
-            assert_int_equal(files.ruleset->rules[j].length[0], 32);
+            assert_int_equal(files.ruleset->rules[j].length[j % 2], 32);
+            assert_int_equal(files.ruleset->rules[j].length[1 - j % 2],
+                             cases[i].names_ends ? 32 : cases[i].remote);
         }
         spill_policy_files_free(&files);
     }
@@ -628,6 +630,33 @@ static void test_ike_of_another_port(void **unused)
     assert_int_equal(ike_rules(), 2);
     assert_int_equal(add_sa(XFRM_MSG_NEWSA, LEFT, RIGHT, 0x1002), 0);
     assert_int_equal(ike_rules(), 0);
+}
+
+/* Of a host and many peers in transport mode, with an SA for each two: the newest one's port. */
+static void test_ike_of_many_peers(void **unused)
+{
+    struct xfrm_userpolicy_info info = selects(XFRM_POLICY_OUT, LEFT, RIGHT);
+    const struct xfrm_user_tmpl template = {
+        .id.proto = IPPROTO_ESP, .family = AF_INET, .reqid = 1, .mode = XFRM_MODE_TRANSPORT};
+    struct xfrm_usersa_info sa = tunnel(LEFT, RIGHT, 0x1001);
+    struct spill_policy_files files;
+    unsigned found = 0;
+
+    (void)unused;
+    info.sel.prefixlen_s = 32;
+    mnl_attr_put(begin(XFRM_MSG_NEWPOLICY, &info, sizeof(info)), XFRMA_TMPL, sizeof(template),
+                 &template);
+    assert_int_equal(ask(), 0);
+    sa.mode = XFRM_MODE_TRANSPORT;
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, sa, 4500, 4500), 0);
+    sa.id = tunnel(LEFT, RIGHT + 1, 0x1002).id;
+    assert_int_equal(add_encapsulated(XFRM_MSG_NEWSA, sa, 4501, 4500), 0);
+    assert_int_equal(spill_xfrm_compile(&state, &files), 0);
+    assert_int_equal(files.ruleset->count, 6 + 2 + 1);
+    for (unsigned i = 0; i < 6; i++)
+        found += files.ruleset->rules[i].first_port[i % 2] == 4501;
+    assert_int_equal(found, 2);
+    spill_policy_files_free(&files);
 }
 
 /* Flags say what becomes of marks, in tunnels. */
@@ -776,6 +805,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rekey_of_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wide_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ike_of_another_port, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ike_of_many_peers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_marks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
     };
