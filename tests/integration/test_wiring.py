@@ -2,13 +2,14 @@
 """What comes and leaves with a reload while others carry traffic, of which nothing is lost: wires, and IPsec."""
 import json
 import pathlib
+import re
 import signal
 import socket
 import subprocess
 
 import esp
 from associations import need_ipsec
-from harness import Net, Spillway, TestCase, inside, main, need_program, run, until
+from harness import BUILD, CPUS, Net, Spillway, TestCase, inside, main, need_program, run, until
 from live import CTL, Live
 
 HEAD = """[spillway]
@@ -275,6 +276,22 @@ class Ipsec(TestCase):
         self.assertEqual(report["reloads"], 2)
         for name in "encrypt", "decrypt":
             self.assertEqual(report["pool"][name][f"{dispatch}_packets"], self.COUNT, report["pool"])
+
+    def test_warm(self):
+        """Each lcore has its drivers' memory before a packet needs it."""
+        warmed = re.compile(r"crypto memory for thread \S*worker\S*")
+        preloaded = "env", f"LD_PRELOAD={BUILD}/tests/integration/libtell_crypto.so"
+        with Spillway("--config", self.config, "--memory", "600", "--dispatch", "encrypt=inline", "--fast", CPUS[0], "--pool",
+                      CPUS[-1], namespace=self.net.middle, wrapper=preloaded) as program:
+            program.ready()
+            self.reload(program, CONFIG + self.sections(), "allow icmp from any to any\n" + self.RULES)
+            driver = program.telemetry("/spillway/metrics,sas,out")["driver"]
+            if "aesni" not in driver:
+                self.skipTest(f"needs a driver of intel-ipsec-mb's, and has {driver}")
+            until(lambda: len(warmed.findall(program.log)) == 2, 20, f"two lcores have it\n{program.log}")
+            self.send()
+            self.assertEqual(len(warmed.findall(program.log)), 2, program.log)
+            self.check(program.stop())
 
     def test_what_is_refused(self):
         """Buffers that can't hold a frame in one piece, and packets that would pass in the clear."""
