@@ -280,6 +280,9 @@ static const struct spill_option rows[] = {
     {.name = "xfrm", .argument = "FILE", .group = SPILL_OPTION_GROUP_IKE,
      .help = "UNIX socket by which IKE daemons have their associations and policies put in force; not given: none is heard",
      IKE(xfrm), .kind = SPILL_OPTION_SOCKET},
+    {.name = "port", .argument = "NAME[,NAME...]", .group = SPILL_OPTION_GROUP_IKE,
+     .help = "by which the ESP of their associations comes or goes, one of a wire; not given: as traffic shows",
+     IKE(port), READ(spill_option_read_port_names), .when = SPILL_OPTION_AT_RELOAD},
 
     {.name = "fast", .group = SPILL_OPTION_GROUP_ROLES,
      .help = "receive, look up, decide, transmit", .absent = "as planned",

@@ -115,28 +115,28 @@ static const struct spill_option_wire *wire_of(const struct spill_options *optio
     return NULL;
 }
 
-/* Finds the ports by which its ESP comes or goes: one of each wire, as the other end is where the
- * clear packets are. */
-static int find_ports(struct spill_options *options, struct spill_option_sa *sa,
-                      struct spill_error *error)
+/* Finds ports by which ESP comes or goes: one of each wire, as the other end is where the clear
+ * packets are. */
+static int find_ports(struct spill_options *options, const struct spill_option_port_names *names,
+                      const char *where, uint64_t *ports, struct spill_error *error)
 {
-    sa->config.ports = 0;
-    for (unsigned int i = 0; i < sa->port.count; i++) {
-        const struct spill_option_port *port = spill_options_find_port(options, sa->port.names[i]);
+    *ports = 0;
+    for (unsigned int i = 0; i < names->count; i++) {
+        const struct spill_option_port *port = spill_options_find_port(options, names->names[i]);
         const struct spill_option_wire *wire;
         uint16_t index;
 
         if (port == NULL)
-            return refuse(sa, "port", "expected the names of ports that are there", error);
+            return spill_error_set(error, "%s: expected the names of ports that are there", where);
         index = (uint16_t)(port - options->ports);
         wire = wire_of(options, index);
-        if (wire != NULL && (sa->config.ports &
-                             (UINT64_C(1) << wire->ports[0] | UINT64_C(1) << wire->ports[1])) != 0)
-            return refuse(sa, "port",
-                          "expected one port of a wire: ESP is at its one end, and what is not "
-                          "encrypted at the other",
-                          error);
-        sa->config.ports |= UINT64_C(1) << index;
+        if (wire != NULL &&
+            (*ports & (UINT64_C(1) << wire->ports[0] | UINT64_C(1) << wire->ports[1])) != 0)
+            return spill_error_set(error,
+                                   "%s: expected one port of a wire: ESP is at its one end, and "
+                                   "what is not encrypted at the other",
+                                   where);
+        *ports |= UINT64_C(1) << index;
     }
     return 0;
 }
@@ -199,12 +199,17 @@ static int check_inbound(const struct spill_options *options, struct spill_error
 
 int spill_options_check_sas(struct spill_options *options, struct spill_error *error)
 {
+    if (find_ports(options, &options->ike.port, options->ike.port_where, &options->ike.ports,
+                   error) != 0)
+        return -1;
     for (unsigned int i = 0; i < options->sa_count; i++) {
         struct spill_option_sa *sa = &options->sas[i];
 
         if (check_addresses(sa, error) != 0 || check_replay(sa, error) != 0 ||
             check_outer_header(sa, error) != 0 || check_lifetimes(sa, error) != 0 ||
-            check_stands_for(options, sa, error) != 0 || find_ports(options, sa, error) != 0)
+            check_stands_for(options, sa, error) != 0 ||
+            find_ports(options, &sa->port, spill_option_sa_where(sa, "port"), &sa->config.ports,
+                       error) != 0)
             return -1;
     }
     return check_inbound(options, error);

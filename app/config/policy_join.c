@@ -45,8 +45,8 @@ static void join_rules(const struct spill_ruleset *one, const struct spill_rules
             i < other->path_count ? other->paths[i] : one->paths[i - other->path_count];
 }
 
-static int join_sas(const struct spill_policy_files *first, const struct spill_policy_files *files,
-                    struct spill_policy_files *joined)
+static int join_sas(const struct spill_policy_files *first, uint64_t ports,
+                    const struct spill_policy_files *files, struct spill_policy_files *joined)
 {
     joined->sa_count = first->sa_count + files->sa_count;
     joined->sas = calloc(joined->sa_count + 1u, sizeof(*joined->sas));
@@ -54,12 +54,14 @@ static int join_sas(const struct spill_policy_files *first, const struct spill_p
         return -1;
     if (first->sa_count > 0)
         memcpy(joined->sas, first->sas, first->sa_count * sizeof(*joined->sas));
+    for (uint32_t i = 0; i < first->sa_count; i++)
+        joined->sas[i].ports = ports;
     if (files->sa_count > 0)
         memcpy(joined->sas + first->sa_count, files->sas, files->sa_count * sizeof(*joined->sas));
     return 0;
 }
 
-int spill_policy_join(const struct spill_policy_files *first,
+int spill_policy_join(const struct spill_policy_files *first, uint64_t ports,
                       const struct spill_policy_files *files, struct spill_policy_files *joined,
                       struct spill_error *error)
 {
@@ -70,7 +72,7 @@ int spill_policy_join(const struct spill_policy_files *first,
     if (first->ruleset->count + files->ruleset->count > SPILL_RULES_MAX)
         return spill_error_set(error, "more than %u rules and policies", SPILL_RULES_MAX);
     joined->ruleset = calloc(1, sizeof(*joined->ruleset));
-    if (joined->ruleset == NULL || join_sas(first, files, joined) != 0 ||
+    if (joined->ruleset == NULL || join_sas(first, ports, files, joined) != 0 ||
         allocate(first->ruleset, files->ruleset, joined->ruleset) != 0) {
         spill_policy_join_free(joined);
         return spill_error_set(error, "no memory for the rules");

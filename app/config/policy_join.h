@@ -14,11 +14,12 @@
  * Joins them.
  *
  * @param first  its rules are asked first; it has one path, and no ports, sets and names of rules
+ * @param ports  by which the ESP of its SAs comes and goes, as in struct spill_sa_config
  * @param files  what follows
  * @param joined written: shares memory with both, for spill_policy_join_free() before these go
  * @return 0, or -1 with an error
  */
-int spill_policy_join(const struct spill_policy_files *first,
+int spill_policy_join(const struct spill_policy_files *first, uint64_t ports,
                       const struct spill_policy_files *files, struct spill_policy_files *joined,
                       struct spill_error *error);
 

@@ -200,25 +200,47 @@ static struct spill_rule_list *make_list(struct spill_program *program,
     return list;
 }
 
-/* Whether the ports of SAs are there, or come. */
-static int check_sa_ports(const struct spill_program *program, const struct spill_options *options,
-                          const struct spill_policy_files *files, struct spill_error *error)
+/* Whether ports, by their indices among the options', are there, or come. */
+static int check_ports(const struct spill_program *program, const struct spill_options *options,
+                       uint64_t ports, const char *where, struct spill_error *error)
 {
-    for (uint32_t i = 0; i < files->sa_count; i++) {
-        for (uint64_t left = files->sas[i].ports; left != 0; left &= left - 1) {
-            const char *name = options->ports[__builtin_ctzll(left)].name;
+    for (uint64_t left = ports; left != 0; left &= left - 1) {
+        const char *name = options->ports[__builtin_ctzll(left)].name;
 
-            if (!spill_wiring_has(program, options, name))
-                return spill_error_set(error,
-                                       "%s: port %s was not there at the start: expected a restart",
-                                       spill_option_sa_where(&options->sas[i], "port"), name);
-        }
+        if (!spill_wiring_has(program, options, name))
+            return spill_error_set(
+                error, "%s: port %s was not there at the start: expected a restart", where, name);
     }
     return 0;
 }
 
-/* SAs with the ids of devices in place of the ports' indices among the options'. The caller's to
- * free; NULL: no memory. */
+static int check_sa_ports(const struct spill_program *program, const struct spill_options *options,
+                          const struct spill_policy_files *files, struct spill_error *error)
+{
+    for (uint32_t i = 0; i < files->sa_count; i++) {
+        if (check_ports(program, options, files->sas[i].ports,
+                        spill_option_sa_where(&options->sas[i], "port"), error) != 0)
+            return -1;
+    }
+    return check_ports(program, options, options->ike.ports, options->ike.port_where, error);
+}
+
+/* The ids of devices in place of the ports' indices among the options'. */
+static uint64_t ids_of(const struct spill_program *program, const struct spill_options *options,
+                       uint64_t ports)
+{
+    uint64_t ids = 0;
+
+    for (uint64_t left = ports; left != 0; left &= left - 1) {
+        const int port = spill_wiring_find(program, options->ports[__builtin_ctzll(left)].name);
+
+        if (port >= 0)
+            ids |= UINT64_C(1) << program->ports[port].id;
+    }
+    return ids;
+}
+
+/* SAs with such ids. The caller's to free; NULL: no memory. */
 static struct spill_sa_config *with_ids(const struct spill_program *program,
                                         const struct spill_options *options,
                                         const struct spill_policy_files *files)
@@ -227,13 +249,7 @@ static struct spill_sa_config *with_ids(const struct spill_program *program,
 
     for (uint32_t i = 0; sas != NULL && i < files->sa_count; i++) {
         sas[i] = files->sas[i];
-        sas[i].ports = 0;
-        for (uint64_t left = files->sas[i].ports; left != 0; left &= left - 1) {
-            const int port = spill_wiring_find(program, options->ports[__builtin_ctzll(left)].name);
-
-            if (port >= 0)
-                sas[i].ports |= UINT64_C(1) << program->ports[port].id;
-        }
+        sas[i].ports = ids_of(program, options, sas[i].ports);
     }
     return sas;
 }
@@ -364,7 +380,9 @@ struct spill_generation *spill_program_make_version(struct spill_program *progra
         spill_error_set(error, "no memory for associations");
     } else if (program->agreement.files == NULL) {
         generation = make_generation(program, options, NULL, &found, error);
-    } else if (spill_policy_join(program->agreement.files, &found, &joined, error) == 0) {
+    } else if (spill_policy_join(program->agreement.files,
+                                 ids_of(program, options, options->ike.ports), &found, &joined,
+                                 error) == 0) {
         generation = make_generation(program, options, previous, &joined, error);
         spill_policy_join_free(&joined);
     }

@@ -151,6 +151,28 @@ xfrm = {self.path}
         return wanted
 
 
+class Side(Wire):
+    """By which end of a wire ESP is, where somebody beyond that end pretends to be inside."""
+
+    def test_forged_first(self):
+        """Nobody who sends in the clear from outside has it changed, where [ike] says it."""
+        path = self.config()
+        path.write_text(path.read_text() + "port = wan\n")
+        inside = esp.udp_frame(*self.INSIDE, b"inside", (1000, 0x1100))
+        forged = esp.udp_frame(*self.INSIDE, b"forged", (1000, 0x1100))
+        with Spillway("--config", path, namespace=self.net.middle) as program:
+            program.ready()
+            out, back = self.add(0x1100, self.ENDS[4])
+            self.select(out, "out", *self.INSIDE)
+            self.select(back, "fwd", *self.INSIDE[::-1])
+            self.sockets[1].send(forged)
+            until(lambda: program.telemetry("/spillway/metrics,drops").get("esp_wrong_port") == 1, 20, "it is dropped")
+            self.sockets[0].send(inside)
+            self.assertEqual(self.comes(1, self.opened(out)).frame, inside)
+            report = self.check(program.stop())
+        self.assertEqual(report.drops["esp_wrong_port"], 1)
+
+
 class Ports(Wire):
     """ESP in UDP at a port of this end that the daemon has chosen; and flags of associations."""
     PORTS = 4501, 61000

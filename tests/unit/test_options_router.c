@@ -115,6 +115,8 @@ static void test_bad(void **state)
         {"[router]\nhost-rules = some\n", "expected yes or no"},
         {"[router]\nroutes = 1\n", "expected"},
         {"[ike]\nxfrm =\n", "expected"},
+        {"[ike]\nport = dmz\n",
+         ":10: key 'port', value 'dmz': expected the names of ports that are there"},
         {"[ike]\nxfrm = /0123456789012345678901234567890123456789012345678901234567890123456789012"
          "34567890123456789012345678901234567\n",
          "expected a path of at most 107 bytes, with its folder"},
