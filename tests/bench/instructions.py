@@ -7,10 +7,11 @@ grow by 2 % (GROWTH) from one commit to the next, in all and in spillway's own p
 the commit message.
 
 Each path runs twice, for N and for 2 N packets: what one run has more than the other is that of
-established flows alone; start and end cancel. Only the fast lcore's thread counts. Functions without a
-name (the static ones of DPDK's libraries) count under their library; `own` is the part within spillway's
-own file, inlined functions of DPDK's headers included. What is under libIPSec_MB is not what a CPU with
-AVX-512 executes: valgrind knows AVX2 at most, and the library goes by that.
+established flows alone, or of new ones, each packet of another; start and end cancel. Only the fast
+lcore's thread counts. Functions without a name (the static ones of DPDK's libraries) count under their
+library; `own` is the part within spillway's own file, inlined functions of DPDK's headers included. What
+is under libIPSec_MB is not what a CPU with AVX-512 executes: valgrind knows AVX2 at most, and the library
+goes by that.
 
 Instructions are not time: a cache miss costs nothing here. tools/bench measures time.
 """
@@ -32,6 +33,7 @@ import router
 ALGORITHM = "aes-128-gcm"
 GROWTH = 0.02
 PACKETS = 100000  # N; a tick of the control thread, which ends the run, is some ten thousand
+NEW_FLOWS = 131072  # more than are ever read
 TOP, TOLD = 12, 6  # functions that are kept, and told
 FILE_HEADER = 24  # bytes of a capture before its first packet
 
@@ -99,12 +101,20 @@ def one_rule(folder):
     return ["--rules", path]
 
 
+def room_for_new(_):
+    """The flags for a capture of which no packet is of a flow before: their mbufs, their entries."""
+    return ["--rules", "/dev/null", "--mbufs", f"in:{NEW_FLOWS + 16384}", "--flow-capacity", 2 * NEW_FLOWS]
+
+
 # capture, flags: functions that make them. waits: the source must wait for the pool, so that nothing is
 # refused; only a capture with an end does, and is read packet by packet. joined: what makes the ports' arguments.
-Path = collections.namedtuple("Path", "capture flags waits joined", defaults=[False, wire])
+# packets: N.
+Path = collections.namedtuple("Path", "capture flags waits joined packets", defaults=[False, wire, PACKETS])
 PATHS = {
     "wire, 64 B": Path(
         lambda options, folder: flows.capture(folder, fastpath.FLOWS), lambda folder: ["--rules", "/dev/null"]),
+    "new connections, 64 B": Path(
+        lambda options, folder: flows.capture(folder, NEW_FLOWS), room_for_new, packets=NEW_FLOWS // 4),
     "routed, 64 B": Path(
         lambda options, folder: router.capture(options, 4), lambda folder: [], joined=routed),
     "routed, 80 B of IPv6": Path(
@@ -189,8 +199,8 @@ def name_of(place):
 
 def measure_path(options, folder, path):
     capture = path.capture(options, folder)
-    few, first = run(options, folder, capture, path, PACKETS)
-    many, second = run(options, folder, capture, path, 2 * PACKETS)
+    few, first = run(options, folder, capture, path, path.packets)
+    many, second = run(options, folder, capture, path, 2 * path.packets)
     spent = collections.Counter()
     own = 0
     for place in second:
