@@ -223,8 +223,8 @@ class Routed(Ends):
                          "wire.conf:22: key 'address', value '10.2.0.1/24': address 10.2.0.1 is that of [port wan] already")
             self.refused(program, moved + THIRD.replace("10.3.0.1/24", "10.2.0.1/24, 10.3.0.1/24"), THIRD_RULES,
                          "wire.conf:22: key 'address', value '10.2.0.1/24, 10.3.0.1/24': port wan has 10.2.0.1 until the next start")
-            self.file("wire.conf", ROUTED + THIRD.replace("10.3.0.1/24", "10.3.0.1/24, 10.2.0.9/28"))
-            said = "wire.conf:22: key 'address', value '10.3.0.1/24, 10.2.0.9/28': network 10.2.0.0/28 overlaps 10.2.0.0/24 of [port wan]"
+            self.file("wire.conf", ROUTED + THIRD.replace("10.3.0.1/24", "10.3.0.1/24, 10.2.0.129/28"))
+            said = "wire.conf:22: key 'address', value '10.3.0.1/24, 10.2.0.129/28': network 10.2.0.128/28 overlaps 10.2.0.0/24 of [port wan]"
             for command in "check", "reload":
                 self.assertIn(f"warning: {self.folder}/{said}", run(CTL, "--name", program.name, command).stdout)
             self.assertIn(f"reload: {self.folder}/{said}", program.log)
