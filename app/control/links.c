@@ -144,7 +144,7 @@ static void note_gone(struct spill_program *program, unsigned interface)
 
 static void take_messages(struct spill_program *program, const struct nlmsghdr *message, int size)
 {
-    for (; NLMSG_OK(message, size); message = NLMSG_NEXT(message, size)) {
+    for (; size > 0 && NLMSG_OK(message, (unsigned)size); message = NLMSG_NEXT(message, size)) {
         const struct ifinfomsg *of = NLMSG_DATA(message);
 
         /* A bridge that an interface leaves says so as well, as AF_BRIDGE. */
