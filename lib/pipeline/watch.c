@@ -47,7 +47,8 @@ void spill_watch_publish(struct spill_pipeline *pipeline, struct spill_watch *co
 {
     for (uint32_t i = 1; i < pipeline->config.plan->lcore_count; i++) {
         const struct spill_pipeline_lcore *lcore = &pipeline->lcores[i];
-        struct spill_drop_watch *drops = watches != NULL ? &watches[i]->drops : NULL;
+        struct spill_drop_watch *drops =
+            watches != NULL && watches[i] != NULL ? &watches[i]->drops : NULL;
 
         if (lcore->fast != NULL)
             __atomic_store_n(&lcore->fast->ledger.watch, drops, __ATOMIC_RELEASE);
