@@ -105,11 +105,15 @@ static int add_pair(struct spill_xfrm_children *children, uint32_t policy, struc
     return 0;
 }
 
-/* IKE goes by the port of the newest SA that a policy sends by. */
+/* IKE goes by this end's port of the newest SA that a policy has. */
 static void note_port(struct spill_xfrm_policy *policy, const struct spill_xfrm_sa *sa)
 {
-    if (sa->direction == SPILL_XFRM_OUT)
-        policy->own_port = sa->encapsulated ? ntohs(sa->encap.encap_sport) : 0;
+    const struct xfrm_encap_tmpl *encap = &sa->encap;
+
+    policy->own_port =
+        !sa->encapsulated
+            ? 0
+            : ntohs(sa->direction == SPILL_XFRM_OUT ? encap->encap_sport : encap->encap_dport);
 }
 
 /* Of each two ends the newest SA; those of the same ends and reqid are of one group. */

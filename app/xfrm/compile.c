@@ -254,14 +254,36 @@ static bool selects_host(const struct xfrm_selector *selector)
     return selector->prefixlen_s == (selector->family == AF_INET6 ? 128 : 32);
 }
 
-/* Whether what daemons say to each other is among what an outbound policy selects. */
-static bool selects_ike(const struct spill_xfrm_policy *policy)
+/* A policy as that for what leaves would be, whichever way it is for. */
+static struct spill_xfrm_policy outward(const struct spill_xfrm_policy *policy)
 {
     const struct xfrm_selector *selector = &policy->info.sel;
-    const struct xfrm_user_tmpl *template = &policy->template;
+    struct spill_xfrm_policy out = *policy;
 
-    if (!policy->has_template || policy->info.dir != XFRM_POLICY_OUT ||
-        (selector->proto != 0 && selector->proto != IPPROTO_UDP))
+    if (policy->info.dir == XFRM_POLICY_OUT)
+        return out;
+    out.info.sel.saddr = selector->daddr;
+    out.info.sel.daddr = selector->saddr;
+    out.info.sel.prefixlen_s = selector->prefixlen_d;
+    out.info.sel.prefixlen_d = selector->prefixlen_s;
+    out.info.sel.sport = selector->dport;
+    out.info.sel.dport = selector->sport;
+    out.info.sel.sport_mask = selector->dport_mask;
+    out.info.sel.dport_mask = selector->sport_mask;
+    out.template.saddr = policy->template.id.daddr;
+    out.template.id.daddr = policy->template.saddr;
+    return out;
+}
+
+/* Whether what daemons say to each other is among what a policy selects. Those for what comes count
+ * as well: a daemon's last answer may be on its way when the other one is gone. */
+static bool selects_ike(const struct spill_xfrm_policy *policy)
+{
+    const struct spill_xfrm_policy out = outward(policy);
+    const struct xfrm_selector *selector = &out.info.sel;
+    const struct xfrm_user_tmpl *template = &out.template;
+
+    if (!policy->has_template || (selector->proto != 0 && selector->proto != IPPROTO_UDP))
         return false;
     if (!has_ends(template))
         return selects_host(selector);
@@ -273,12 +295,13 @@ static bool selects_ike(const struct spill_xfrm_policy *policy)
 /* The ends between which they speak: the tunnel's, else those that are selected. */
 static struct xfrm_selector ike_selector(const struct spill_xfrm_policy *policy)
 {
-    struct xfrm_selector selector = policy->info.sel;
+    const struct spill_xfrm_policy out = outward(policy);
+    struct xfrm_selector selector = out.info.sel;
 
     selector.proto = IPPROTO_UDP;
-    if (has_ends(&policy->template)) {
-        selector.saddr = policy->template.saddr;
-        selector.daddr = policy->template.id.daddr;
+    if (has_ends(&out.template)) {
+        selector.saddr = out.template.saddr;
+        selector.daddr = out.template.id.daddr;
         selector.prefixlen_s = selector.prefixlen_d = selector.family == AF_INET6 ? 128 : 32;
     }
     return selector;
@@ -311,13 +334,23 @@ static bool selects_port(const struct xfrm_selector *selector, uint16_t port)
     return ((selector->sport ^ htons(port)) & selector->sport_mask) == 0;
 }
 
-/* IKE has the port of ESP in UDP, and keeps it when the last SA is gone: it makes the next one. */
-static void let_ike_pass(const struct spill_xfrm_policy *policy, uint32_t line,
+/* IKE that was let pass last. */
+struct ike {
+    struct xfrm_selector selector;
+    uint16_t own_port;
+};
+
+/* IKE has the port of ESP in UDP, and keeps it when the last SA is gone: it makes the next one.
+ * Policies of one child, for either way, mostly stand together: once is enough. */
+static void let_ike_pass(const struct spill_xfrm_policy *policy, uint32_t line, struct ike *last,
                          struct spill_ruleset *ruleset)
 {
     const uint16_t ports[] = {IKE_PORT, SPILL_SA_NAT_PORT, policy->own_port};
     const struct xfrm_selector selector = ike_selector(policy);
 
+    if (spill_xfrm_same_selector(&selector, &last->selector) && policy->own_port == last->own_port)
+        return;
+    *last = (struct ike){selector, policy->own_port};
     for (unsigned i = 0; i < RTE_DIM(ports); i++) {
         if (ports[i] == 0 || (i > 1 && ports[i] == SPILL_SA_NAT_PORT) ||
             !selects_port(&selector, ports[i]))
@@ -358,6 +391,7 @@ static int compile(const struct spill_xfrm_children *children, const struct spil
                    struct spill_policy_files *files)
 {
     struct numbers numbers;
+    struct ike last = {.own_port = 0};
     uint32_t pair = 0, i;
 
     files->ruleset = create_ruleset(state, children->pair_count);
@@ -368,7 +402,7 @@ static int compile(const struct spill_xfrm_children *children, const struct spil
     }
     for (i = 0; i < state->policy_count; i++) {
         if (selects_ike(&state->policies[i]))
-            let_ike_pass(&state->policies[i], i + 1, files->ruleset);
+            let_ike_pass(&state->policies[i], i + 1, &last, files->ruleset);
     }
     for (i = 0; i < state->policy_count; i++) {
         const struct spill_xfrm_policy *policy = &state->policies[i];

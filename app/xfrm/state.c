@@ -135,7 +135,7 @@ void spill_xfrm_sa_join(struct spill_xfrm_state *state, struct spill_xfrm_sa *sa
 
 /* ------------------------------------------------------------------------------- policies */
 
-static bool same_selector(const struct xfrm_selector *one, const struct xfrm_selector *other)
+bool spill_xfrm_same_selector(const struct xfrm_selector *one, const struct xfrm_selector *other)
 {
     return one->family == other->family && one->proto == other->proto &&
            one->prefixlen_d == other->prefixlen_d && one->prefixlen_s == other->prefixlen_s &&
@@ -153,7 +153,8 @@ struct spill_xfrm_policy *spill_xfrm_policy_find(struct spill_xfrm_state *state,
         struct spill_xfrm_policy *policy = &state->policies[i];
 
         if (policy->info.dir == dir &&
-            (index != 0 ? policy->info.index == index : same_selector(&policy->info.sel, selector)))
+            (index != 0 ? policy->info.index == index
+                        : spill_xfrm_same_selector(&policy->info.sel, selector)))
             return policy;
     }
     return NULL;

@@ -128,6 +128,9 @@ int spill_xfrm_state_copy(const struct spill_xfrm_state *state, struct spill_xfr
 bool spill_xfrm_same_address(const xfrm_address_t *one, const xfrm_address_t *other,
                              uint16_t family);
 
+/** Whether two select the same packets. */
+bool spill_xfrm_same_selector(const struct xfrm_selector *one, const struct xfrm_selector *other);
+
 /** The SA of an id, larval ones as well; NULL: there is none. It moves when others come or go. */
 struct spill_xfrm_sa *spill_xfrm_sa_find(struct spill_xfrm_state *state,
                                          const xfrm_address_t *destination, uint32_t spi,

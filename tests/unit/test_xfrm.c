@@ -512,6 +512,44 @@ static void test_ike_passes(void **unused)
     assert_int_equal(ask(), -EOPNOTSUPP);
 }
 
+/* Daemons answer each other while the policies of a child are taken away one by one. */
+static void test_ike_passes_to_the_last(void **unused)
+{
+    static const uint8_t ways[] = {XFRM_POLICY_OUT, XFRM_POLICY_IN};
+    const struct xfrm_user_tmpl template = {
+        .id.proto = IPPROTO_ESP, .family = AF_INET, .reqid = 1, .mode = XFRM_MODE_TRANSPORT};
+    struct spill_policy_files files[2];
+    unsigned i;
+
+    (void)unused;
+    for (i = 0; i < RTE_DIM(ways); i++) {
+        struct xfrm_userpolicy_info info =
+            selects(ways[i], i == 0 ? LEFT : RIGHT, i == 0 ? RIGHT : LEFT);
+
+        info.sel.prefixlen_s = info.sel.prefixlen_d = 32;
+        mnl_attr_put(begin(XFRM_MSG_NEWPOLICY, &info, sizeof(info)), XFRMA_TMPL, sizeof(template),
+                     &template);
+        assert_int_equal(ask(), 0);
+        assert_int_equal(spill_xfrm_compile(&state, &files[i]), 0);
+        assert_int_equal(files[i].ruleset->count, 5 + i); /* once for both */
+        if (i == 0)
+            continue;
+        spill_policy_files_free(&files[i]);
+        info = selects(XFRM_POLICY_OUT, LEFT, RIGHT);
+        info.sel.prefixlen_s = info.sel.prefixlen_d = 32;
+        begin(XFRM_MSG_DELPOLICY, &(struct xfrm_userpolicy_id){info.sel, 0, XFRM_POLICY_OUT},
+              sizeof(struct xfrm_userpolicy_id));
+        assert_int_equal(ask(), 0);
+        assert_int_equal(spill_xfrm_compile(&state, &files[i]), 0);
+        assert_int_equal(files[i].ruleset->count, 5);
+    }
+    for (i = 0; i < 4; i++)
+        assert_memory_equal(&files[0].ruleset->rules[i], &files[1].ruleset->rules[i],
+                            sizeof(files[0].ruleset->rules[i]));
+    spill_policy_files_free(&files[0]);
+    spill_policy_files_free(&files[1]);
+}
+
 /* An SA that goes on for another has its number, its age, and what is left of its limits. */
 static void test_sa_goes_on(void **unused)
 {
@@ -805,6 +843,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rekey_of_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wide_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ike_of_another_port, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ike_passes_to_the_last, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ike_of_many_peers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_marks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage, set_up, tear_down),
