@@ -335,6 +335,27 @@ static bool unprotect(const struct view *view, struct spill_sa *sa, uint8_t *byt
     return good;
 }
 
+/* Whether so many bytes of an IP packet are those that were inside ESP, but for what may have
+ * become others: marks of congestion have come on, and checksums with them; and in transport mode
+ * the header is anybody's. */
+static bool is_inside(const struct sent *sent, const struct view *inner, const uint8_t *ip,
+                      uint32_t length)
+{
+    const struct spill_sa_config *sa = &world_peers[false][sent->kind][sent->key]->config;
+    const uint8_t *was = inner->bytes + inner->packet.l3_offset;
+    struct view part = *inner;
+    uint32_t skip = inner->packet.kind == SPILL_PACKET_IPV4 ? 12 : 2;
+
+    if (sa->mode == SPILL_SA_TRANSPORT)
+        skip = (uint32_t)inner->packet.l4_offset - inner->packet.l3_offset;
+    if (length > inner->packet.length || length < skip)
+        return false;
+    part.packet.length = (uint16_t)length;
+    return sa->mode == SPILL_SA_TRANSPORT && sa->nat_traversal
+               ? is_same_behind_a_nat(&part, ip, was, skip)
+               : memcmp(ip + skip, was + skip, length - skip) == 0;
+}
+
 /* ------------------------------------------------------------------------------ ICMP errors */
 
 /* An error about a packet that came in by the port that it leaves by: in the clear, or inside of
@@ -356,7 +377,8 @@ static bool is_error_about(const struct view *view, enum world_port port, bool i
         look(&fed, inside ? sent->inner : sent->bytes, inside ? sent->inner_length : sent->length,
              sent->port);
         if (is_ip(&fed) && carried <= fed.packet.length &&
-            memcmp(icmp + 8, fed.bytes + fed.packet.l3_offset, carried) == 0)
+            (inside ? is_inside(sent, &fed, icmp + 8, carried)
+                    : memcmp(icmp + 8, fed.bytes + fed.packet.l3_offset, carried) == 0))
             return true;
     }
     return false;
@@ -465,26 +487,15 @@ static bool was_protected(const struct view *view, enum world_port port)
 
     for (uint32_t i = 0; i < traffic.count; i++) {
         struct sent *sent = &traffic.sent[i];
-        const uint8_t *ip = view->bytes + view->packet.l3_offset, *was;
-        const struct spill_sa_config *sa;
+        const uint8_t *ip = view->bytes + view->packet.l3_offset;
         struct view inner;
-        uint32_t skip;
 
         if (!sent->esp || !sent->authentic || sent->left > 0 || sent->port == port)
             continue;
-        sa = &world_peers[false][sent->kind][sent->key]->config;
         look(&inner, sent->inner, sent->inner_length, sent->port);
-        was = inner.bytes + inner.packet.l3_offset;
         if (!is_ip(&inner) || !is_ip(view) || inner.packet.length != view->packet.length)
             continue;
-        /* Marks of congestion may have come on, and checksums with them; and in transport mode the
-         * header is anybody's. */
-        skip = view->packet.kind == SPILL_PACKET_IPV4 ? 12 : 2;
-        if (sa->mode == SPILL_SA_TRANSPORT)
-            skip = (uint32_t)inner.packet.l4_offset - inner.packet.l3_offset;
-        if (sa->mode == SPILL_SA_TRANSPORT && sa->nat_traversal
-                ? !is_same_behind_a_nat(view, ip, was, skip)
-                : memcmp(ip + skip, was + skip, inner.packet.length - skip) != 0)
+        if (!is_inside(sent, &inner, ip, inner.packet.length))
             continue;
         snprintf(name, sizeof(name), "in-%u", sent->kind);
         if (!was_verdict(&view->match, SPILL_VERDICT_PROTECT, name) && view->packet.fragment == 0)
