@@ -116,7 +116,7 @@ void spill_options_free(struct spill_options *options)
     free(options->interfaces);
     free(options->router.name_space);
     free(options->ike.xfrm);
-    free(options->ike.port_where);
+    free_wheres(&options->ike.where);
     free(options->routes);
     free(options->neighbors);
     free(options->sas);

@@ -140,8 +140,8 @@ struct spill_option_neighbor {
 struct spill_option_ike {
     char *xfrm;                          /* owned; path of the socket; NULL: none */
     struct spill_option_port_names port; /* by which the associations' ESP is; none: is found */
-    char *port_where;                    /* owned; where that was given */
     uint64_t ports; /* the same as bits for the indices in spill_options.ports */
+    struct spill_option_wheres where;
 };
 
 /** `[router]`. */

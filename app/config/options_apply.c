@@ -348,10 +348,9 @@ static int apply(struct draft *draft, const struct spill_setting *setting)
     case SPILL_OPTION_PER_NEIGHBOR:
         return set_neighbor(draft, setting);
     case SPILL_OPTION_IKE:
-        if (setting->option->offset == offsetof(struct spill_options, ike.port) &&
-            replace_where(&options->ike.port_where, setting->where, draft->error) != 0)
-            return -1;
-        return set_value(draft, setting, options);
+        return set_value(draft, setting, options) == 0
+                   ? add_where(&options->ike.where, setting, draft->error)
+                   : -1;
     case SPILL_OPTION_ROUTER:
         return set_value(draft, setting, options);
     }

@@ -199,8 +199,8 @@ static int check_inbound(const struct spill_options *options, struct spill_error
 
 int spill_options_check_sas(struct spill_options *options, struct spill_error *error)
 {
-    if (find_ports(options, &options->ike.port, options->ike.port_where, &options->ike.ports,
-                   error) != 0)
+    if (find_ports(options, &options->ike.port, spill_option_where(&options->ike.where, "port"),
+                   &options->ike.ports, error) != 0)
         return -1;
     for (unsigned int i = 0; i < options->sa_count; i++) {
         struct spill_option_sa *sa = &options->sas[i];

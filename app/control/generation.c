@@ -222,7 +222,8 @@ static int check_sa_ports(const struct spill_program *program, const struct spil
                         spill_option_sa_where(&options->sas[i], "port"), error) != 0)
             return -1;
     }
-    return check_ports(program, options, options->ike.ports, options->ike.port_where, error);
+    return check_ports(program, options, options->ike.ports,
+                       spill_option_where(&options->ike.where, "port"), error);
 }
 
 /* The ids of devices in place of the ports' indices among the options'. */

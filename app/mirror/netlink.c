@@ -22,18 +22,18 @@
 
 int spill_netlink_namespace(const char *path, struct spill_error *error)
 {
-    int descriptor = open(path != NULL ? path : OWN_NAMESPACE, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const char *name = path != NULL ? path : OWN_NAMESPACE;
+    int descriptor = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
     if (descriptor < 0)
-        return spill_error_set(error, "network namespace %s: %s",
-                               path != NULL ? path : "of its own", strerror(errno));
+        return spill_error_set(error, "network namespace %s: %s", name, strerror(errno));
     if (ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET)
         return descriptor;
     close(descriptor);
     return spill_error_set(error,
                            "network namespace %s: it is none: expected one as ip-netns(8) "
                            "makes, /run/netns/NAME",
-                           path);
+                           name);
 }
 
 static struct mnl_socket *open_here(struct spill_error *error)

@@ -67,7 +67,7 @@ void spill_program_plan_port(const struct spill_program *program, uint32_t index
 
     *port = option->plan;
     snprintf(port->name, sizeof(port->name), "%s", option->name);
-    port->node = device->pci ? spill_topology_pci_node("/sys", device->name) : -1;
+    port->node = device->pci ? spill_topology_pci_node(SPILL_SYSFS, device->name) : -1;
     port->rx_queues_max = device->rx_queues_max;
     port->tx_queues_max = device->tx_queues_max;
     port->rx_queues = option->config.rx_queues;
@@ -298,7 +298,7 @@ int spill_program_plan(struct spill_program *program, struct spill_error *error)
     if (parse_devices(program, error) != 0 || load_policy_files(program, error) != 0)
         return -1;
     spill_options_tell_overlaps(&program->options, warn, NULL);
-    if (spill_topology_read(&program->topology, "/sys", error) != 0)
+    if (spill_topology_read(&program->topology, SPILL_SYSFS, error) != 0)
         return -1;
     plan_input(program);
     /* With EAL arguments of the user's the lcores are known only once the EAL runs. */

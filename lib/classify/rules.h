@@ -78,7 +78,6 @@ enum spill_rule_end {
 #define SPILL_RULE_IPV4 0x1
 #define SPILL_RULE_IPV6 0x2
 
-/** One rule. Written while the file is read, then constant. */
 /** Which packets a daemon's rule is for: the direction of its policy. */
 enum spill_rule_host {
     SPILL_RULE_HOST_NOT,   /* of a file: all, and denying is for all but the host's own */
@@ -87,6 +86,7 @@ enum spill_rule_host {
     SPILL_RULE_FORWARDED,  /* for what comes, and is not the host's */
 };
 
+/** One rule. Written while the file is read, then constant. */
 struct spill_rule {
     uint8_t action;    /* enum spill_verdict, not UNKNOWN */
     uint8_t families;  /* SPILL_RULE_IPV4, SPILL_RULE_IPV6 or both */

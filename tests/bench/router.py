@@ -21,9 +21,9 @@ from figures import pairs
 
 ROUTES = 4000  # near what a file may hold
 MANY = 100_000
+GATEWAYS = "172.16.0.2", "172.16.0.3"
 RULES = 10_000
 FLOWS = 1024
-WAITING = 3.5  # seconds: errors to senders from before there were routes wait for neighbors that long
 MAC = bytes.fromhex("027063617000")  # of the first capture port, as DPDK counts them
 FIXED = """[router]
 routes = 8k
@@ -119,17 +119,26 @@ class Mirrored(Contender):
     def __init__(self, options, name, source):
         self.namespace, self.folder = f"bench-routes-{os.getpid()}", options.folder
         self.elsewhere = ["taskset", "-c", str(options.control_cpu)]  # than the lcore polls
-        self.waiting = 0 if options.smoke else WAITING
         path = options.folder / "router-many.conf"
         path.write_text(TWINS.format(self.namespace, *ends(source)), encoding="ascii")
         one = with_file(spillway(options, name, source), path)
         super().__init__(name, one.arguments, one.counter, one.report)
-        self.changes = [self._changes(gateway) for gateway in ("172.16.0.2", "172.16.0.3")]
+        self.neighbors, self.changes = self._neighbors(), [self._changes(gateway) for gateway in GATEWAYS]
+
+    def _neighbors(self):
+        """A file for ip -batch with which all are known: senders as well, lest errors from before there were routes
+        wait for them for seconds."""
+        path = self.folder / "router-many.neighbors"
+        known = [(gateway, "out") for gateway in GATEWAYS] + [(dotted(0x0A000002 + flow), "in") for flow in range(FLOWS)]
+        path.write_text("".join(
+            f"neigh replace {address} lladdr 02:00:00:00:00:02 dev {port} nud permanent\n" for address, port in known),
+            encoding="ascii")
+        return path
 
     def _changes(self, gateway):
         """A file for ip -batch with which all routes go by this gateway."""
         path = self.folder / f"router-many-{gateway}.ip"
-        path.write_text(f"neigh replace {gateway} lladdr 02:00:00:00:00:02 dev out nud permanent\n" + "".join(
+        path.write_text("".join(
             f"route replace {dotted(address)}/{length} via {gateway}\n" for address, length in networks(MANY)),
             encoding="ascii")
         return path
@@ -140,9 +149,9 @@ class Mirrored(Contender):
         try:
             with super().running(prefix, log) as process:
                 contenders.started(self, process, prefix)
+                self._ip(self.neighbors)
                 self.change(0)
                 self._await_routes(process, prefix)
-                time.sleep(self.waiting)
                 yield process
         finally:
             subprocess.run(["ip", "netns", "delete", self.namespace], check=True)
@@ -150,8 +159,11 @@ class Mirrored(Contender):
     def change(self, gateway):
         """Has the kernel send all by one of the two gateways. Returns the seconds that it took."""
         began = time.monotonic()
-        subprocess.run([*self.elsewhere, "ip", "-netns", self.namespace, "-batch", self.changes[gateway]], check=True)
+        self._ip(self.changes[gateway])
         return time.monotonic() - began
+
+    def _ip(self, batch):
+        subprocess.run([*self.elsewhere, "ip", "-netns", self.namespace, "-batch", batch], check=True)
 
     def _await_routes(self, process, prefix):
         deadline = time.monotonic() + contenders.START_SECONDS

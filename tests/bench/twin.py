@@ -14,6 +14,7 @@ import pathlib
 import subprocess
 import time
 
+import contenders
 from contenders import START_SECONDS
 from figures import pairs
 
@@ -130,8 +131,9 @@ class Ours(Path):
     def between(self):
         report = pathlib.Path(self.options.folder) / "twin.json"
         report.unlink(missing_ok=True)
+        self.prefix = f"bench-{os.getpid()}"
         process = subprocess.Popen([str(word) for word in (
-            self.options.spillway, "--name", f"bench-{os.getpid()}", "--fast", self.options.cpu, "--control",
+            self.options.spillway, "--name", self.prefix, "--fast", self.options.cpu, "--control",
             self.options.control_cpu, "--report", report, "--default", "allow",
             *(["--no-huge"] if self.options.no_huge else []), *self.arguments())],
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -168,12 +170,8 @@ class Tap(Ours):
                 "--wire", "in:out"]
 
     def finish(self, process):
-        deadline, name = time.monotonic() + START_SECONDS, f"{self.veth}t"
-        while not pathlib.Path(f"/sys/class/net/{name}").exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"{self.name}: no interface of net_tap: status {process.poll()}")
-            time.sleep(0.05)
-        time.sleep(0.5)  # its driver still sets it up
+        name = f"{self.veth}t"
+        contenders.started(self, process, self.prefix)  # its driver has set it up
         run("ip", "link", "set", name, "netns", self.host)
         run("ip", "-n", self.host, "address", "add", f"{HOST}/24", "dev", name)
         run("ip", "-n", self.host, "link", "set", name, "up")
