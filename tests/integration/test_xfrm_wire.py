@@ -253,12 +253,12 @@ class Ports(Wire):
             self.passes(esp.udp_frame(*ends[::-1], message, self.PORTS[::-1], 2))
             self.check(program.stop())
 
-    def test_ike_for_the_host(self):
-        """Rules for the host do not judge IKE by the port of an association; by another one they do."""
-        path = self.file("routed", f"""
+    def routed(self, default):
+        """Rules judge what is for the host, which is not there."""
+        return self.file("routed", f"""
 [spillway]
 idle = sleep
-default = deny
+default = {default}
 fast = {CPUS[0]}
 [port wan]
 device = net_pcap0,iface=wan
@@ -269,6 +269,10 @@ host-rules = yes
 [ike]
 xfrm = {self.path}
 """)
+
+    def test_ike_for_the_host(self):
+        """Rules for the host do not judge IKE by the port of an association; by another one they do."""
+        path = self.routed("deny")
         link = b"\2pcap\0" + b"\2\0\0\0\0\2"
         with Spillway("--config", path, namespace=self.net.middle) as program:
             program.ready()
@@ -284,20 +288,7 @@ xfrm = {self.path}
 
     def test_directions_for_the_host(self):
         """Where rules judge the host's own, what is for it goes by policies for `in`, and what is forwarded by others."""
-        path = self.file("routed", f"""
-[spillway]
-idle = sleep
-default = allow
-fast = {CPUS[0]}
-[port wan]
-device = net_pcap0,iface=wan
-routed = yes
-address = {self.ENDS[4][0]}/24
-[router]
-host-rules = yes
-[ike]
-xfrm = {self.path}
-""")
+        path = self.routed("allow")
         link = b"\2pcap\0" + b"\2\0\0\0\0\2"
         own, far = self.ENDS[4]
         with Spillway("--config", path, namespace=self.net.middle) as program:

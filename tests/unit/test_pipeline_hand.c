@@ -32,6 +32,16 @@ static bool turn_all(struct hand *hand)
     return all;
 }
 
+/* Drains it: all that it had is in the books. */
+static void close_by_hand(struct hand *hand)
+{
+    spill_token_cancel(&run_bench.stop, "test");
+    while (!turn_all(hand))
+        ;
+    run_assert_balanced();
+    bench_close(&run_bench);
+}
+
 /* Makes the sends of all channels fail, or work again. */
 static void fail_channels(const struct hand *hand, bool fail)
 {
@@ -181,11 +191,7 @@ static void none_that_is_let_pass_overtakes_its_flow(void **state)
     run_assert_equal("of the second flow", run_bench.came[0], 1);
     spill_pipeline_ledger(run_bench.pipeline, &ledger);
     run_assert_equal("dropped", bench_drops(&ledger, "pool_full_classify"), 1);
-    spill_token_cancel(&run_bench.stop, "test");
-    while (!turn_all(&hand))
-        ;
-    run_assert_balanced();
-    bench_close(&run_bench);
+    close_by_hand(&hand);
 }
 
 /* Feeds a packet; returns how many come out by the other port. */
@@ -219,11 +225,7 @@ static void a_flow_belongs_to_the_ends_of_its_wire(void **state)
     assert_int_equal(pass(&hand, 0, 2, 0), 1);
     assert_int_equal(pass(&hand, 0, 2, 1), 0);
     assert_int_equal(pass(&hand, 1, 2, 1), 1);
-    spill_token_cancel(&run_bench.stop, "test");
-    while (!turn_all(&hand))
-        ;
-    run_assert_balanced();
-    bench_close(&run_bench);
+    close_by_hand(&hand);
 }
 
 /* New rules; and turns until all flows go by them. */
@@ -273,11 +275,7 @@ static void a_reload_knows_who_began(void **state)
         assert_int_equal(pass(&hand, flow % 2, flow, flow % 2), 0);
         assert_int_equal(pass(&hand, !(flow % 2), flow, !(flow % 2)), 0);
     }
-    spill_token_cancel(&run_bench.stop, "test");
-    while (!turn_all(&hand))
-        ;
-    run_assert_balanced();
-    bench_close(&run_bench);
+    close_by_hand(&hand);
 }
 
 /* A pipeline whose classification is all the pool's, and that turns when the test says so. */
@@ -305,11 +303,7 @@ static void a_pool_without_work_is_passed_over(void **state)
     run_bench.pipeline->pool_count--;
     assert_int_equal(run_bench.pipeline->pools[0]->classes[SPILL_CLASS_CLASSIFY].dispatch,
                      SPILL_DISPATCH_INLINE);
-    spill_token_cancel(&run_bench.stop, "test");
-    while (!turn_all(&hand))
-        ;
-    run_assert_balanced();
-    bench_close(&run_bench);
+    close_by_hand(&hand);
 }
 
 /* A verdict by rules that were replaced while it was found is its packet's, and not its flow's. */
@@ -334,11 +328,7 @@ static void a_verdict_of_old_rules_is_not_noted_as_new(void **state)
     while (bench_drain(&run_bench) > 0)
         ;
     assert_int_equal(run_bench.came[1], 1);
-    spill_token_cancel(&run_bench.stop, "test");
-    while (!turn_all(&hand))
-        ;
-    run_assert_balanced();
-    bench_close(&run_bench);
+    close_by_hand(&hand);
 }
 
 /* But where they hold at once (an IKE daemon was told so), what is under way goes by them. */
@@ -362,11 +352,7 @@ static void rules_at_once_hold_for_what_is_under_way(void **state)
     while (bench_drain(&run_bench) > 0)
         ;
     assert_int_equal(run_bench.came[1], 0);
-    spill_token_cancel(&run_bench.stop, "test");
-    while (!turn_all(&hand))
-        ;
-    run_assert_balanced();
-    bench_close(&run_bench);
+    close_by_hand(&hand);
 }
 
 /* A reply in the burst of the packet that opens its flow, though it had been denied before. */
@@ -388,11 +374,7 @@ static void a_reply_waits_for_who_opens_its_flow(void **state)
         ;
     assert_int_equal(run_bench.came[1], 1);
     assert_int_equal(run_bench.came[0], 1);
-    spill_token_cancel(&run_bench.stop, "test");
-    while (!turn_all(&hand))
-        ;
-    run_assert_balanced();
-    bench_close(&run_bench);
+    close_by_hand(&hand);
 }
 
 /* The same where both are in one burst, which no lane has seen yet: of a port with both ends. */
@@ -448,11 +430,7 @@ static void new_flows_get_the_time_that_there_is(void **state)
     feed_flow(0, 2, SPILL_BURST);
     turn_with_time(&hand, fast, 1);
     run_assert_equal("of both flows", run_bench.came[1], 1 + 2 * SPILL_BURST);
-    spill_token_cancel(&run_bench.stop, "test");
-    while (!turn_all(&hand))
-        ;
-    run_assert_balanced();
-    bench_close(&run_bench);
+    close_by_hand(&hand);
 }
 
 int main(void)
